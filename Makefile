@@ -1,0 +1,55 @@
+# One job per target; `make` alone lists them.
+PYTHON ?= python3
+UPGRADE ?=
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/pip install -q --disable-pip-version-check --no-input --timeout 60 --retries 3
+LIMIT := $(shell timeout --foreground 1 true 2>/dev/null && echo timeout --foreground)
+bounded = $(if $(LIMIT),$(LIMIT) $(1))
+COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url -q \
+	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test install lint bench lock
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while read -r make target words; do printf '%s %-8s %s\n' "$$make" "$$target" "$$words"; done
+
+demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins on this machine
+	@$(BIN)/python -m bot demo
+
+test: .venv/.dev-stamp ## run the whole suite with coverage; ARGS=… goes to pytest
+	@$(call bounded,1800) $(BIN)/python -m pytest --cov=bot --cov-branch --cov-report=term -q $(ARGS)
+
+install: .venv/.runtime-stamp ## put callaudio and what it needs into .venv
+
+lint: .venv/.dev-stamp ## check style, types and the direction of imports
+	@$(call bounded,600) $(BIN)/ruff check --quiet .
+	@$(call bounded,600) $(BIN)/ruff format --check --quiet .
+	@$(call bounded,600) $(BIN)/mypy
+	@$(call bounded,600) $(BIN)/lint-imports
+
+bench: .venv/.dev-stamp ## measure the relay and the listener
+	@$(call bounded,1800) $(BIN)/python -m tests.bench
+
+lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions
+	@$(COMPILE) --group build -o requirements.txt
+	@$(COMPILE) --group build --group dev -o requirements-dev.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'callaudio needs Python 3.11 or newer: name one with make PYTHON=python3.12 …' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+# A stamp is the newest file of a finished installation; a broken one leaves none behind.
+.venv/.runtime-stamp: requirements.txt pyproject.toml | .venv/bin/python
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev-stamp: requirements-dev.txt pyproject.toml | .venv/bin/python
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@

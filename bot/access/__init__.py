@@ -1,0 +1,1 @@
+"""Who may hear what, where: the decision, the rights and the audience."""

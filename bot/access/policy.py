@@ -1,0 +1,110 @@
+"""The decision: raw, redacted or refused. Pure and total; every unknown falls to the safe side."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What may be delivered, loosest first."""
+
+    RAW = "raw"
+    REDACTED = "redacted"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why, in the order in which the rules are asked."""
+
+    REQUESTER_NOT_ALLOWED = "requester_not_allowed"
+    REQUESTER_NOT_IN_DESTINATION = "requester_not_in_destination"
+    EXTERNAL_DESTINATION = "external_destination"
+    ASKED = "asked"
+    NOT_CLEARED = "not_cleared"
+    NO_RAW_KEY = "no_raw_key"
+    AUDIENCE = "audience"
+    CLEARED = "cleared"
+
+
+class Standing(StrEnum):
+    """What a person is to the workspace the bot is installed in."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    EXTERNAL = "external"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    UNKNOWN = "unknown"
+
+
+class Audience(StrEnum):
+    """Whether everyone who would hear the recording is cleared for raw."""
+
+    CLEARED = "cleared"
+    NOT_CLEARED = "not_cleared"
+    TOO_LARGE = "too_large"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the decision rests on. None means that it could not be learnt."""
+
+    standing: Standing
+    requester_granted_by_name: bool
+    requester_in_destination: bool | None
+    destination_is_external: bool | None
+    destination_is_allow_listed: bool
+    asked_redacted: bool
+    requester_is_cleared: bool
+    has_raw_key: bool
+    audience_must_be_cleared: bool
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An outcome and the first rule that led to it."""
+
+    outcome: Outcome
+    reason: Reason
+
+
+def decide(facts: Facts) -> Decision:
+    """Apply the rules in order; the first that holds decides."""
+    for holds, decision in _rules(facts):
+        if holds:
+            return decision
+    return Decision(Outcome.RAW, Reason.CLEARED)
+
+
+def is_stricter(decision: Decision, than: Outcome) -> bool:
+    """Tell whether ``decision`` allows less than ``than`` did."""
+    order = list(Outcome)
+    return order.index(decision.outcome) > order.index(than)
+
+
+def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
+    may_ask = facts.standing is Standing.MEMBER or (
+        facts.standing is Standing.GUEST and facts.requester_granted_by_name
+    )
+    # A flag Slack did not send counts as set.
+    external = facts.destination_is_external is not False
+    return (
+        (not may_ask, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
+        (
+            facts.requester_in_destination is not True,
+            Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION),
+        ),
+        (
+            external and not facts.destination_is_allow_listed,
+            Decision(Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
+        ),
+        (external, Decision(Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)),
+        (facts.asked_redacted, Decision(Outcome.REDACTED, Reason.ASKED)),
+        (not facts.requester_is_cleared, Decision(Outcome.REDACTED, Reason.NOT_CLEARED)),
+        (not facts.has_raw_key, Decision(Outcome.REDACTED, Reason.NO_RAW_KEY)),
+        (
+            facts.audience_must_be_cleared and facts.audience is not Audience.CLEARED,
+            Decision(Outcome.REDACTED, Reason.AUDIENCE),
+        ),
+    )

@@ -1,0 +1,44 @@
+"""The audit vocabulary: a tag reads ``source:subject:action``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+PAYLOAD_VERSION = 1
+
+# The bot itself, where no person acted.
+SYSTEM_ACTOR = "system"
+
+PayloadValue = str | int | float | bool | None
+
+
+class AuditTag(StrEnum):
+    """Every kind of event the bot records."""
+
+    DELIVERY_REQUESTED = "slack:delivery:requested"
+    DELIVERY_DECIDED = "policy:delivery:decided"
+    DELIVERY_TIGHTENED = "policy:delivery:tightened"
+    DELIVERY_ANNOUNCED = "worker:delivery:announced"
+    DELIVERY_UPLOADED = "worker:delivery:uploaded"
+    DELIVERY_DROPPED = "worker:delivery:dropped"
+    DELIVERY_SHARED = "worker:delivery:shared"
+    DELIVERY_DELIVERED = "worker:delivery:delivered"
+    DELIVERY_REFUSED = "policy:delivery:refused"
+    DELIVERY_FAILED = "worker:delivery:failed"
+    DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
+    GRANT_ADDED = "admin:grant:added"
+    GRANT_DENIED = "admin:grant:denied"
+    GRANT_REVOKED = "admin:grant:revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One thing that happened; the payload holds ids, codes and sizes, never contents."""
+
+    tag: AuditTag
+    team_id: str
+    actor_id: str
+    occurred_at: datetime
+    delivery_id: str | None = None
+    payload: Mapping[str, PayloadValue] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""What every command shares: reading settings, opening the store, printing, exit codes."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.errors import CallAudioError
+from bot.settings import Settings, SettingsError, load_database_url, load_settings
+from bot.store.database import Database
+from bot.store.schema import is_migrated
+
+T = TypeVar("T")
+
+FAILED: Final = 1
+BAD_USAGE: Final = 2
+MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` first."
+
+
+def complain(*lines: str, code: int) -> typer.Exit:
+    """Print to standard error; raise what this gives to end with the code."""
+    console = Console(stderr=True, soft_wrap=True)
+    for line in lines:
+        console.print(escape(line), highlight=False)
+    return typer.Exit(code)
+
+
+def settings() -> Settings:
+    """Read the environment; every problem is printed, and ends the command with 2."""
+    return _read(load_settings)
+
+
+def database_url() -> str:
+    """Read DATABASE_URL alone: operators' commands need no Slack or PolyAI secrets."""
+    return _read(load_database_url)
+
+
+@asynccontextmanager
+async def store() -> AsyncIterator[Database]:
+    """Open the store of the environment; an unmigrated one ends the command with 1."""
+    database = Database(database_url())
+    try:
+        if not await is_migrated(database):
+            raise complain(MIGRATE_FIRST, code=FAILED)
+        yield database
+    finally:
+        await database.close()
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; an error meant for people is printed and ends it with 1."""
+    try:
+        return asyncio.run(work)
+    except CallAudioError as error:
+        raise complain(error.what, error.fix, code=FAILED) from None
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows as a table for people, or one JSON array for programs."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), default=str))
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(escape(_shown(row.get(column))) for column in columns))
+    Console().print(table)
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _read(read: Callable[[Mapping[str, str]], T]) -> T:
+    try:
+        return read(os.environ)
+    except SettingsError as error:
+        raise complain(*error.problems, code=BAD_USAGE) from None

@@ -1,0 +1,162 @@
+"""`grants add|deny|revoke|list`: direct rights, from the machine the bot runs on."""
+
+import getpass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from bot.access.grants import (
+    Effect,
+    NewGrant,
+    Right,
+    Subject,
+    SubjectKind,
+    add_grant,
+    list_grants,
+    revoke,
+)
+from bot.cli import console
+from bot.cli.durations import parse_duration
+from bot.errors import UsageError
+from bot.store.tables import GrantRow
+from bot.wiring import utc_now
+
+Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
+User = Annotated[str | None, typer.Option("--user", help="User id, U…")]
+Group = Annotated[str | None, typer.Option("--group", help="User group id, S…")]
+WhichRight = Annotated[Right, typer.Option("--right", help="pii: hear raw; admin: administer")]
+Why = Annotated[str, typer.Option("--reason", help="Kept with the grant.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON array.")]
+
+COLUMNS = (
+    "id", "team", "subject", "right", "effect", "given_by", "reason", "starts_at", "expires_at",
+    "revoked_by", "revoked_at",
+)  # fmt: skip
+
+
+def build() -> typer.Typer:
+    """Build the subcommands."""
+    cli = typer.Typer(help="Give, deny, revoke and list rights.", no_args_is_help=True)
+    cli.command("add")(add)
+    cli.command("deny")(deny)
+    cli.command("revoke")(revoke_)
+    cli.command("list")(list_)
+    return cli
+
+
+def add(  # noqa: PLR0917 - one parameter per option
+    team: Team,
+    reason: Why,
+    user: User = None,
+    group: Group = None,
+    right: WhichRight = Right.PII,
+    for_: Annotated[str | None, typer.Option("--for", help="30m, 8h, 3d; unset: no end")] = None,
+) -> None:
+    """Give a right."""
+    subject = _subject(team, user, group)
+    console.run_async(_write(subject, right, Effect.GRANT, reason, for_))
+
+
+def deny(
+    team: Team,
+    reason: Why,
+    user: User = None,
+    group: Group = None,
+    right: WhichRight = Right.PII,
+) -> None:
+    """Deny a right; a deny beats every grant until it is revoked."""
+    subject = _subject(team, user, group)
+    console.run_async(_write(subject, right, Effect.DENY, reason, None))
+
+
+def revoke_(
+    team: Team, user: User = None, group: Group = None, right: WhichRight = Right.PII
+) -> None:
+    """End every grant and deny of that right for the subject."""
+    subject = _subject(team, user, group)
+
+    async def work() -> int:
+        async with console.store() as database, database.write() as session:
+            return len(await revoke(session, subject, right, by=_operator(), now=utc_now()))
+
+    typer.echo(f"Revoked: {console.run_async(work())}.")
+
+
+def list_(
+    team: Annotated[str | None, typer.Option("--team", help="One workspace alone.")] = None,
+    *,
+    ended: Annotated[bool, typer.Option("--ended", help="Also what has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List grants and denies."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with console.store() as database, database.read() as session:
+            rows = await list_grants(session, team_id=team, now=utc_now(), ended=ended)
+            return [_shown(row) for row in rows]
+
+    console.print_rows(console.run_async(work()), COLUMNS, as_json=as_json)
+
+
+async def _write(
+    subject: Subject, right: Right, effect: Effect, reason: str, lasting: str | None
+) -> None:
+    now = utc_now()
+    new = NewGrant(
+        subject=subject,
+        right=right,
+        effect=effect,
+        given_by=_operator(),
+        reason=reason,
+        now=now,
+        expires_at=now + parse_duration(lasting) if lasting else None,
+    )
+    async with console.store() as database, database.write() as session:
+        row = await add_grant(session, new)
+        end = row.expires_at.isoformat() if row.expires_at else "no end"
+    typer.echo(f"{effect.value} {row.id}: {right.value} for {subject.id}, {end}.")
+
+
+def _subject(team: str, user: str | None, group: str | None) -> Subject:
+    if (user is None) == (group is None):
+        raise console.complain("Name one of --user and --group.", code=console.BAD_USAGE)
+    kind = SubjectKind.USER if user else SubjectKind.GROUP
+    subject_id = user or group or ""
+    if not _looks_like(kind, subject_id) or not team.startswith("T"):
+        raise console.complain(
+            "Ids look like T012ABCDEF, U012ABCDEF and S012ABCDEF.", code=console.BAD_USAGE
+        )
+    return Subject(team, kind, subject_id)
+
+
+def _looks_like(kind: SubjectKind, subject_id: str) -> bool:
+    starts = ("U", "W") if kind is SubjectKind.USER else ("S",)
+    return subject_id.startswith(starts) and subject_id.isalnum() and subject_id.isupper()
+
+
+def _operator() -> str:
+    """Name the giver of rights given here: the account on this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError) as error:
+        raise UsageError(what="This account has no name; set LOGNAME.") from error
+
+
+def _shown(row: GrantRow) -> dict[str, Any]:
+    def spelt(when: datetime | None) -> str | None:
+        return when.isoformat(timespec="seconds") if when else None
+
+    return {
+        "id": row.id,
+        "team": row.team_id,
+        "subject": row.subject_id,
+        "right": row.right,
+        "effect": row.effect,
+        "given_by": row.given_by,
+        "reason": row.reason,
+        "starts_at": spelt(row.starts_at),
+        "expires_at": spelt(row.expires_at),
+        "revoked_by": row.revoked_by,
+        "revoked_at": spelt(row.revoked_at),
+    }

@@ -1,0 +1,99 @@
+"""`run`, `web`, `worker`, `migrate`."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from bot.cli import console
+from bot.jobs.leases import SecondWorkerRefused
+from bot.logs import configure_logging, get_logger
+from bot.settings import Settings
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from bot.wiring import DatabaseNotMigrated, Pace, Roles, open_application
+
+log = get_logger(__name__)
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
+LOOPBACK = "127.0.0.1"
+
+
+def run(host: Host = LOOPBACK) -> None:
+    """Serve Slack, deliver and schedule in one process; a SQLite file is migrated first."""
+    settings = console.settings()
+    database = Database(settings.database_url)
+    if database.is_sqlite:
+        upgrade(database.url)
+    _serve(settings, Roles(listens=True, works=True), host)
+
+
+def web(host: Host = LOOPBACK) -> None:
+    """Serve Slack: store what people ask for and answer at once."""
+    _serve(console.settings(), Roles(listens=True, works=False), host)
+
+
+def worker(host: Host = LOOPBACK) -> None:
+    """Deliver what was stored; several may run on PostgreSQL."""
+    _serve(console.settings(), Roles(listens=False, works=True), host)
+
+
+def migrate() -> None:
+    """Bring the database to the newest revision; running it twice changes nothing."""
+    upgrade(async_url(console.database_url()))
+    typer.echo("The database is up to date.")
+
+
+def _serve(settings: Settings, roles: Roles, host: str) -> None:
+    configure_logging(settings.callaudio_log_format, settings.secret_values)
+    try:
+        uvloop_run(serve(settings, roles, host=host, port=settings.port))
+    except DatabaseNotMigrated:
+        raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
+    except SecondWorkerRefused:
+        raise console.complain(
+            "Another worker already serves this SQLite file. Stop it, or use PostgreSQL.",
+            code=console.FAILED,
+        ) from None
+
+
+async def serve(
+    settings: Settings, roles: Roles, *, host: str, port: int, pace: Pace | None = None
+) -> None:
+    """Run the application until a signal, or until it must stop itself."""
+    async with open_application(settings, roles=roles, pace=pace) as application:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application.web,
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+            )
+        )
+        watch = asyncio.create_task(_stop_when(application.stopping, server))
+        log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
+        try:
+            await server.serve()
+        finally:
+            watch.cancel()
+        log.info("stopping")
+
+
+async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server) -> None:
+    await stopping.wait()
+    server.should_exit = True
+
+
+def uvloop_run(work: Coroutine[object, object, None]) -> None:
+    """Run on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - not to be had on every system
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)

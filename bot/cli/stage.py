@@ -1,0 +1,121 @@
+"""The bot on its stand-ins: a whole Slack workspace, a PolyAI and the product, on loopback."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bot.sandbox.person import SlackClientSide
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.settings import load_settings
+from bot.wiring import Application, Pace, Roles, open_application
+
+LOOPBACK: Final = "127.0.0.1"
+AGENT_ID: Final = "PROJECT-SANDBOX"
+PLAIN_KEY: Final = "PlainKeyOfTheSandbox0123456789ab"
+RAW_KEY: Final = "RawKeyOfTheSandbox0123456789abcd"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything on it, running."""
+
+    workspace: Workspace
+    slack: SlackSandbox
+    polyai: PolyAISandbox
+    application: Application
+    origin: str
+    """Where the bot listens."""
+    people: SlackClientSide
+
+
+@asynccontextmanager
+async def open_stage(
+    database_url: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    pace: Pace | None = None,
+    workspace: Workspace | None = None,
+    region: str = "us",
+) -> AsyncIterator[Stage]:
+    """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings."""
+    workspace = workspace or Workspace()
+    async with SlackSandbox(workspace) as slack, PolyAISandbox(region) as polyai:
+        polyai.add_key(PLAIN_KEY, region=region)
+        polyai.add_key(RAW_KEY, pii=True, region=region)
+        environ = {
+            **environment_of(workspace, slack, polyai),
+            "DATABASE_URL": database_url,
+            **(environment or {}),
+        }
+        settings = load_settings({name: value for name, value in environ.items() if value})
+        roles = Roles(listens=True, works=True)
+        async with (
+            open_application(settings, roles=roles, pace=pace) as application,
+            serving(application.web) as origin,
+        ):
+            yield Stage(
+                workspace=workspace,
+                slack=slack,
+                polyai=polyai,
+                application=application,
+                origin=origin,
+                people=SlackClientSide(workspace, f"{origin}/slack/events"),
+            )
+
+
+def environment_of(
+    workspace: Workspace, slack: SlackSandbox, polyai: PolyAISandbox
+) -> dict[str, str]:
+    """Spell the environment that leads the bot to the stand-ins."""
+    return {
+        "SLACK_BOT_TOKEN": workspace.bot_token,
+        "SLACK_SIGNING_SECRET": workspace.signing_secret,
+        "SLACK_API_URL": slack.url,
+        "POLYAI_REGION": polyai.region,
+        "POLYAI_AGENT_ID": AGENT_ID,
+        "POLYAI_API_KEY": PLAIN_KEY,
+        "POLYAI_PII_API_KEY": RAW_KEY,
+        "POLYAI_API_URL": polyai.url,
+    }
+
+
+@asynccontextmanager
+async def serving(web: Starlette) -> AsyncIterator[str]:
+    """Serve an ASGI app on a free loopback port; gives its origin."""
+    listener = socket.create_server((LOOPBACK, 0))
+    config = uvicorn.Config(web, log_config=None, access_log=False, lifespan="off")
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.is_up.wait()
+        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is up, and leaves the signals of its process alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening."""
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,53 @@
+"""The root of every error a person may be told about.
+
+CallAudioError
+├── UsageError            what was typed cannot be acted on
+├── (bot.polyai.errors)   PolyAI's answers, translated at that edge
+├── (bot.recordings.wav)  a body that is not the recording it claims to be
+└── (bot.slack.errors)    Slack's answers, translated at that edge
+"""
+
+
+class CallAudioError(Exception):
+    """Something went wrong on the way to the recording.
+
+    A subclass states, for people, ``what`` happened, the ``likely_cause`` and the ``fix``; a call
+    site may replace any of the three. None of them may hold a secret, a URL, a phone number or a
+    transcript: they are shown, logged and stored.
+
+    Attributes:
+        code: stable snake_case name for audit payloads, metrics and logs.
+        retryable: the same call may succeed later.
+        retry_after_seconds: the least wait the other side asked for.
+        correlation_id: the other side's own id of the failed call, safe to show.
+    """
+
+    code = "failed"
+    what = "Something went wrong on the way to the recording."
+    likely_cause = ""
+    fix = ""
+    retryable = False
+
+    def __init__(
+        self,
+        *,
+        what: str | None = None,
+        likely_cause: str | None = None,
+        fix: str | None = None,
+        retry_after_seconds: float | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        self.what = what or self.what
+        self.likely_cause = likely_cause or self.likely_cause
+        self.fix = fix or self.fix
+        self.retry_after_seconds = retry_after_seconds
+        self.correlation_id = correlation_id
+        super().__init__(self.what)
+
+
+class UsageError(CallAudioError):
+    """What was typed cannot be acted on."""
+
+    code = "usage"
+    what = "I could not read that."
+    fix = "Type `/callaudio help` to see what can be asked."

@@ -1,0 +1,1 @@
+"""Durable work: the engine, what it runs, and the takeover of dead workers."""

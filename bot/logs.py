@@ -1,0 +1,206 @@
+r"""Structured logs on stderr, for our own and every library's records, with secrets masked.
+
+What becomes ``[masked]``, wherever it stands in a record (message, field, key, traceback):
+
+- a registered secret of 4 characters or more, also percent-encoded or as ``repr`` or JSON shows it;
+- the value of a key named like a secret: ``x-api-key``, ``authorization``, ``response_url``, …;
+- Slack tokens, bearer tokens, the credentials in a URL;
+- response, upload and Socket Mode URLs, also percent-encoded or with ``\/``;
+- phone numbers: ``+`` and 8 digits or more, and any run of 9 digits or more.
+
+What stays: Slack's timestamps (``1700000000.000100``), permalinks and ids; UUIDs; hex ids such as
+``CA`` + 32; ``CONV-`` ids; floats; whole numbers under a key that ends in a unit (``size_bytes``).
+
+Programs that bring handlers of their own are to be told not to: uvicorn with ``log_config=None``.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, cast
+from urllib.parse import quote, quote_plus
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK: Final = "[masked]"
+MIN_SECRET_CHARS: Final = 4  # masking less would garble every line and hide nothing
+MAX_DEPTH: Final = 6  # deeper containers are masked as one text
+UNITS: Final = ("_bytes", "_seconds", "_ms")
+QUIET_LOGGERS: Final = (
+    *("slack_bolt", "slack_sdk", "httpx", "aiohttp", "uvicorn.access"),
+    *("dbos", "apscheduler", "sqlalchemy.engine"),
+)
+SECRET_NAME: Final = re.compile(
+    r"(?:.*[_-])?(?:api[_-]?key|token|secret|password|cookie|authorization|(?:upload|response)_url)",
+    re.IGNORECASE,
+)
+
+_KEPT: Final = "|".join(
+    rf"(?<![0-9A-Za-z]){shape}(?![0-9A-Za-z])"
+    for shape in (
+        r"\d{10}\.\d{6}",  # a Slack timestamp
+        r"(?<=/)p\d{16}",  # the same in a permalink
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        r"[A-Z]{2}[0-9a-f]{32}",  # a call, such as CA…
+        r"(?=[0-9]*[a-f])[0-9a-f]{32,64}",
+        r"[ABCDEFGSTUW][0-9A-Z]{8,10}",  # a Slack id
+        r"CONV-[0-9]{1,20}",
+    )
+)
+_SLASH: Final = r"(?:\\?/|%2F)"
+_REST: Final = r"""[^\s"'<>]"""
+_PRIVATE_HOST: Final = rf"hooks\.slack\.com{_SLASH}|files\.slack\.com{_SLASH}upload"
+# Bounded, or a text full of "https://" would take quadratic time.
+_HTTP: Final = rf"https?(?::|%3A){_SLASH}{{2}}{_REST}{{0,2000}}?"
+_MASKED: Final = "|".join(
+    (
+        r"xox[abeprs][.-][\w.%-]+|xapp-[\w.%-]+",
+        rf"(?i:wss?://{_REST}+)",
+        rf"(?i:{_HTTP}(?:{_PRIVATE_HOST}|{_SLASH}(?:upload|commands){_SLASH}){_REST}*)",
+        r"""(?<=://)[^\s/@:"']{0,200}:[^\s@"']{1,200}(?=@)""",
+        r"(?:\+|%2B)(?:[ ().-]{0,2}\d){8,}|\d{9,}",
+    )
+)
+_NAMED: Final = r"""(?i:(?P<name>x-api-key["']?\s*[:=,]\s*b?["']?|bearer\s+)[^\s"',;)}\]]+)"""
+_PATTERN: Final = re.compile(f"(?P<kept>{_KEPT})|{_NAMED}|{_MASKED}")
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the structured logger called ``name``; it may be made before logging is configured."""
+    return structlog.stdlib.get_logger(name)
+
+
+def configure_logging(format: Literal["json", "console"], secrets: Iterable[str] = ()) -> None:  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT
+    """Send every record of this process to stderr as one masked line, from INFO on.
+
+    Handlers that others put on the root logger are removed: they would write unmasked.
+    """
+    masker = Masker(secrets)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: Processor = structlog.processors.JSONRenderer()
+    if format == "console":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    handler = MaskedHandler()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,  # types, messages and places, no local variables
+            masker.masking(renderer),
+        ],
+    )
+    handler.setFormatter(formatter)
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    for name in QUIET_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = True
+        logger.handlers[:] = [logging.NullHandler()]  # with none at all, DBOS adds one of its own
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
+def quiet_request_verification() -> None:
+    """Keep the bodies of badly signed requests out of the log; call it after ``AsyncApp(...)``.
+
+    Bolt logs them at INFO and copies the root level onto that very logger while the app is built.
+    """
+    logging.getLogger("slack_bolt.RequestVerification").setLevel(logging.WARNING)
+
+
+class MaskedHandler(logging.StreamHandler[Any]):
+    """Writes to stderr; a record that cannot be formatted is named, not dumped."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say where the record came from; the inherited method prints its message unmasked."""
+        self.stream.write(f"a log record of {record.module}:{record.lineno} could not be written\n")
+
+
+class Masker:
+    """Masks registered secrets by value, and what looks like a secret by its shape."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for each in secrets if len(each) >= MIN_SECRET_CHARS for form in _forms(each)}
+        longest_first = sorted(forms, key=len, reverse=True)
+        values = "|".join(map(re.escape, longest_first)) or r"(?!)"
+        self._values = re.compile(values, re.IGNORECASE)  # %2f is %2F
+
+    def mask(self, text: str) -> str:
+        """Mask one text, values first: a shape could leave half of a secret standing."""
+        return _PATTERN.sub(_replace, self._values.sub(MASK, text))
+
+    def masking(self, renderer: Processor) -> Processor:
+        """Return ``renderer`` with its event masked before, and its line by value once more."""
+
+        def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+            masked = cast("EventDict", self._walk(event, "", 0))
+            return self._values.sub(MASK, str(renderer(logger, method, masked)))
+
+        return render
+
+    def _walk(self, value: object, name: str, depth: int) -> object:
+        if value is None or isinstance(value, bool | float):
+            return value
+        if name and SECRET_NAME.fullmatch(name):
+            return MASK
+        if isinstance(value, int) and abs(value) < (2**63 if name.endswith(UNITS) else 10**8):
+            return value
+        if depth < MAX_DEPTH and isinstance(value, Mapping):
+            named = ((_name(key), each) for key, each in value.items())
+            return {self.mask(key): self._walk(each, key, depth + 1) for key, each in named}
+        if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
+            items = list(value)
+            header = _name(items[0]) if items[1:] and not items[2:] else ""  # a (name, value) pair
+            return [self._walk(each, header, depth + 1) for each in items]
+        return self.mask(_text(value))
+
+
+def _replace(found: re.Match[str]) -> str:
+    return found["kept"] or (found["name"] or "") + MASK
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return str(value)
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a log line must not fail on somebody's __repr__
+        return f"<{type(value).__name__}>"
+
+
+def _name(key: object) -> str:
+    return key.decode("latin-1") if isinstance(key, bytes) else _text(key)
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the spellings a secret takes in URLs, in ``repr`` and in JSON."""
+    encoders: tuple[Callable[[str], str], ...] = (
+        str,
+        quote,
+        quote_plus,
+        lambda text: quote(text, safe=""),
+        lambda text: repr(text)[1:-1],
+        lambda text: repr(text.encode())[2:-1],
+        lambda text: json.dumps(text)[1:-1],
+    )
+    return {encode(secret) for encode in encoders}

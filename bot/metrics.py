@@ -1,0 +1,59 @@
+"""The figures behind ``GET /metrics``."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+DELIVERY_BUCKETS_SECONDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+
+
+class Metrics:
+    """Counts requests, deliveries, errors and relayed bytes in a registry of its own.
+
+    Labels take values from bounded sets alone (enums and error codes), never an id or a name.
+
+    Attributes:
+        requests: requests by ``source``: command, shortcut, button, modal or digest.
+        deliveries: ended deliveries by ``outcome`` (raw, redacted, refused, failed) and ``reason``.
+        errors: errors by the ``code`` of their class.
+        delivery_seconds: from the request to the visible recording.
+        relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
+        relays_in_progress: recordings on their way now.
+        socket_envelope_age_seconds: time since Socket Mode's last envelope; without it, NaN.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "callaudio_requests", "Requests taken.", ["source"], registry=self.registry
+        )
+        self.deliveries = Counter(
+            "callaudio_deliveries",
+            "Deliveries ended.",
+            ["outcome", "reason"],
+            registry=self.registry,
+        )
+        self.errors = Counter("callaudio_errors", "Errors told.", ["code"], registry=self.registry)
+        self.delivery_seconds = Histogram(
+            "callaudio_delivery_seconds",
+            "Seconds from the request to the visible recording.",
+            buckets=DELIVERY_BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self.relay_bytes = Counter(
+            "callaudio_relay_bytes", "Bytes sent to Slack.", ["variant"], registry=self.registry
+        )
+        self.relays_in_progress = Gauge(
+            "callaudio_relays_in_progress", "Recordings on their way now.", registry=self.registry
+        )
+        self.socket_envelope_age_seconds = Gauge(
+            "callaudio_socket_last_envelope_age_seconds",
+            "Seconds since the last Socket Mode envelope; NaN over HTTP.",
+            registry=self.registry,
+        )
+        self.socket_envelope_age_seconds.set(float("nan"))  # 0 would read as a live connection
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the figures in Prometheus' text format, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST

@@ -1,0 +1,133 @@
+"""What callaudio reads of PolyAI's payloads, made safe to show.
+
+Transcripts, summaries, state, metrics and function events may hold personal data: never read.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+_LONGEST_CALL_SECONDS = 7 * 86_400
+_MASK = "•"
+_CLIENT_ENVS = ("live", "pre-release", "sandbox")  # polyai.md, "List, v1"
+_DIRECTIONS = ("inbound", "outbound")
+
+
+class Direction(StrEnum):
+    """Whose voice is in the audio; the values are the API's own."""
+
+    COMBINED = "combined"
+    USER = "user"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What may be said about a call.
+
+    Attributes:
+        conversation_id: as asked for.
+        channel: ``VOICE-SIP``, ``WEBCHAT``, ``CHAT`` or another upper-case word.
+        started_at: aware, UTC.
+        finished_at: aware, UTC; None while the call goes on, and often otherwise.
+        length_seconds: whole seconds of the entire call.
+        direction: ``inbound`` or ``outbound``.
+        handoff: whether the call was passed on to a person.
+        in_progress: whether the call still goes on.
+        masked_caller: the number of the person, as ``+44•••••••90``; None if unknown or redacted.
+        client_env: ``live``, ``pre-release`` or ``sandbox``.
+    """
+
+    conversation_id: str
+    channel: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    length_seconds: int | None = None
+    direction: str | None = None
+    handoff: bool | None = None
+    in_progress: bool | None = None
+    masked_caller: str | None = None
+    client_env: str | None = None
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it was written, not spoken: chats have no recording."""
+        return self.channel is not None and ("CHAT" in self.channel or "MESSAG" in self.channel)
+
+
+def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFacts:
+    """Normalise a v1 row or get-one answer; total, whatever the fields hold.
+
+    Fields that are absent, null or of a wrong type become None. Naive times are read as UTC. The
+    person is the caller of an inbound and the called of an outbound conversation.
+    """
+    direction = _one_of(payload.get("direction"), _DIRECTIONS)
+    number = payload.get("toNumber" if direction == "outbound" else "fromNumber")
+    length_seconds = _seconds(payload.get("totalDuration"))
+    if length_seconds is None:
+        length_seconds = _seconds(payload.get("duration"))
+    return CallFacts(
+        conversation_id=conversation_id,
+        channel=_channel(payload.get("channel")),
+        started_at=_moment(payload.get("startedAt")),
+        finished_at=_moment(payload.get("finishedAt")),
+        length_seconds=length_seconds,
+        direction=direction,
+        handoff=_flag(payload.get("handoff")),
+        in_progress=_flag(payload.get("inProgress")),
+        masked_caller=mask_number(number),
+        client_env=_one_of(payload.get("clientEnv"), _CLIENT_ENVS),
+    )
+
+
+def mask_number(number: object) -> str | None:
+    """Hide a phone number but for its last two digits, and a country's worth in front if long.
+
+    Names (SIP addresses and the like) and short numbers are hidden wholly. None for nothing,
+    for other types and for PolyAI's own ``REDACTED``.
+    """
+    if not isinstance(number, str):
+        return None
+    text = re.sub(r"[\s().-]", "", number)
+    if not text or text.upper() == "REDACTED":
+        return None
+    match = re.fullmatch(r"(\+?)([0-9]{6,18})", text)
+    if match is None:
+        return _MASK * 5
+    plus, digits = match.groups()
+    shown = 2 if plus and len(digits) >= 9 else 0  # noqa: PLR2004 - shorter ones would show half of themselves
+    return plus + digits[:shown] + _MASK * (len(digits) - shown - 2) + digits[-2:]
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _seconds(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _LONGEST_CALL_SECONDS else None  # NaN fails both
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _one_of(value: object, known: tuple[str, ...]) -> str | None:
+    return value if isinstance(value, str) and value in known else None
+
+
+def _channel(value: object) -> str | None:
+    # Letters only: a field that is shown must not be able to carry a number.
+    if not isinstance(value, str):
+        return None
+    channel = value.strip().upper()
+    return channel if re.fullmatch(r"[A-Z][A-Z_-]{0,31}", channel) else None

@@ -1,0 +1,1 @@
+"""One recording on its way: asked for, opened, relayed, shared."""

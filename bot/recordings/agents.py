@@ -1,0 +1,45 @@
+"""Which configured agent a reference is about."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.errors import UsageError
+from bot.polyai.agents import Agent
+from bot.recordings.reference import Reference
+
+DEFAULT_AGENT: Final = "default"
+
+
+class AgentNotConfigured(UsageError):
+    """The reference names an agent that the settings do not."""
+
+    code = "agent_not_configured"
+
+
+def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:
+    """Choose by name, by a link's project and region, else the default agent.
+
+    A link chooses among configured agents only: it never adds a host that would get a key.
+
+    Raises:
+        AgentNotConfigured: none fits.
+    """
+    known = ", ".join(f"`{name}`" for name in sorted(agents) if name != DEFAULT_AGENT)
+    fix = f"Set up are the default agent and {known}." if known else "Only the default one is."
+    if reference.agent_name:
+        agent = agents.get(reference.agent_name)
+        if agent is None:
+            raise AgentNotConfigured(
+                what=f"No agent is set up under the name `{reference.agent_name}`.", fix=fix
+            )
+        return agent
+    if reference.project is None:
+        return agents[DEFAULT_AGENT]
+    for agent in agents.values():
+        if agent.agent_id == reference.project and reference.region in (None, agent.region):
+            return agent
+    raise AgentNotConfigured(
+        what="That link is about an agent or a region that is not set up here.",
+        likely_cause="The link belongs to another agent than the configured ones.",
+        fix="Ask whoever runs callaudio to add the agent to POLYAI_AGENTS.",
+    )

@@ -1,0 +1,127 @@
+"""The use cases behind the surfaces: somebody asks for a recording, or for a raw one again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from bot.errors import UsageError
+from bot.metrics import Metrics
+from bot.polyai.agents import Agent
+from bot.polyai.payloads import Direction
+from bot.recordings.agents import choose_agent
+from bot.recordings.record import DeliveryLog
+from bot.recordings.reference import Reference
+from bot.recordings.requests import NewRequest, RequestBook, StoredRequest
+
+
+class Surface(StrEnum):
+    """Where in Slack somebody asked."""
+
+    COMMAND = "command"
+    BUTTON = "button"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, from where, and how to answer them privately."""
+
+    team_id: str
+    enterprise_id: str | None
+    user_id: str
+    channel_id: str
+    trigger_id: str
+    response_url: SecretStr | None
+
+
+class NotYours(UsageError):
+    """A private button was pressed by somebody it was not drawn for."""
+
+    code = "not_yours"
+    what = "That button belongs to somebody else's request."
+    fix = "Ask for the recording yourself with `/callaudio`."
+
+
+class Asking:
+    """Turns what people ask for into stored requests."""
+
+    def __init__(
+        self,
+        *,
+        book: RequestBook,
+        deliveries: DeliveryLog,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+    ) -> None:
+        self._book = book
+        self._deliveries = deliveries
+        self._agents = agents
+        self._metrics = metrics
+
+    async def recording(
+        self,
+        asker: Asker,
+        reference: Reference,
+        *,
+        channel_id: str | None,
+        direction: Direction,
+        redacted: bool,
+    ) -> StoredRequest:
+        """Store a request for a recording in ``channel_id``, else where it was typed.
+
+        Raises:
+            AgentNotConfigured: the reference is about an agent the bot does not know.
+        """
+        agent = choose_agent(self._agents, reference)
+        return await self._store(
+            NewRequest(
+                team_id=asker.team_id,
+                enterprise_id=asker.enterprise_id,
+                user_id=asker.user_id,
+                source=Surface.COMMAND.value,
+                trigger_id=asker.trigger_id,
+                agent_name=agent.name,
+                conversation_id=reference.conversation_id,
+                direction=direction,
+                asked_redacted=redacted,
+                origin_channel_id=asker.channel_id,
+                channel_id=channel_id or asker.channel_id,
+                response_url=asker.response_url,
+            )
+        )
+
+    async def raw_to_dm(self, asker: Asker, delivery_id: str) -> StoredRequest:
+        """Store a request for the same recording in the asker's direct messages with the bot.
+
+        Raises:
+            NotYours: the delivery was not theirs.
+        """
+        try:
+            first = await self._deliveries.read(delivery_id)
+        except LookupError:
+            raise NotYours from None
+        if (first.user_id, first.team_id) != (asker.user_id, asker.team_id):
+            raise NotYours
+        return await self._store(
+            NewRequest(
+                team_id=asker.team_id,
+                enterprise_id=asker.enterprise_id,
+                user_id=asker.user_id,
+                source=Surface.BUTTON.value,
+                trigger_id=asker.trigger_id,
+                agent_name=first.agent_name,
+                conversation_id=first.conversation_id,
+                direction=first.direction,
+                asked_redacted=False,
+                origin_channel_id=asker.channel_id,
+                channel_id=asker.user_id,
+                response_url=asker.response_url,
+            )
+        )
+
+    async def _store(self, request: NewRequest) -> StoredRequest:
+        stored = await self._book.store(request)
+        if not stored.is_repeat:
+            self._metrics.requests.labels(source=request.source).inc()
+        return stored

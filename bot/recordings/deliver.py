@@ -1,0 +1,207 @@
+"""The steps of one delivery up to its share, in the order in which the workflow runs them.
+
+Each may run twice: it reads what is stored, does what is missing, and stores what it did. Each
+gives an id or a word, never a URL and never bytes, because the job engine keeps what a step gives.
+"""
+
+from collections.abc import Mapping
+
+from bot.access.deciding import Decider, Question
+from bot.access.policy import Outcome
+from bot.audit.events import AuditTag
+from bot.errors import CallAudioError
+from bot.polyai.agents import Agent
+from bot.polyai.calls import CallReader
+from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.destination import Destinations
+from bot.recordings.posting import Announcement, NewFile, Posting
+from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.relay import Relay, Source
+from bot.recordings.sharing import ShareResult, Sharing, UploadGone, decided
+from bot.recordings.states import State
+from bot.store.tables import DeliveryRow
+
+
+class AgentUnknown(CallAudioError):
+    """The agent was taken out of the settings after the request was stored."""
+
+    code = "agent_unknown"
+    what = "That agent is not set up any more."
+    fix = "Ask whoever runs the bot to add it to POLYAI_AGENTS."
+
+
+class DeliverySteps:
+    """What the workflow runs, step by step."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: DeliveryLog,
+        destinations: Destinations,
+        decider: Decider,
+        relay: Relay,
+        sharing: Sharing,
+        posting: Posting,
+        calls: CallReader,
+        agents: Mapping[str, Agent],
+    ) -> None:
+        self._deliveries = deliveries
+        self._destinations = destinations
+        self._decider = decider
+        self._relay = relay
+        self._sharing = sharing
+        self._posting = posting
+        self._calls = calls
+        self._agents = agents
+
+    async def resolve(self, delivery_id: str) -> str:
+        """Step 1: settle the destination and check the agent; gives the channel id."""
+        delivery = await self._deliveries.read(delivery_id)
+        self._agent(delivery)
+        return await self._destinations.resolve(delivery)
+
+    async def decide(self, delivery_id: str) -> str:
+        """Step 2: decide and store the decision; gives the outcome."""
+        delivery = await self._deliveries.read(delivery_id)
+        decision = (await self._decider.rule(self._question(delivery))).decision
+        await self._deliveries.change(
+            delivery,
+            decided(decision),
+            tag=AuditTag.DELIVERY_DECIDED,
+            payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
+        )
+        return decision.outcome.value
+
+    async def open(self, delivery_id: str) -> int:
+        """Step 3: check that the recording is there and is one; gives its exact size in bytes."""
+        delivery = await self._deliveries.read(delivery_id)
+        call = await self._calls.read(self._agent(delivery), delivery.conversation_id)
+        measured = await self._relay.measure(self._source(delivery, call))
+        await self._deliveries.change(
+            delivery,
+            {"size_bytes": measured.size_bytes, "length_seconds": measured.length_seconds},
+        )
+        return measured.size_bytes
+
+    async def announce(self, delivery_id: str) -> str:
+        """Step 4: post the parent message, or find the one a lost run posted; gives its ts.
+
+        Without the history scope a run that was lost between the post and its record cannot be
+        told from one lost before the post; then a second announcement may appear.
+        """
+        delivery = await self._deliveries.read(delivery_id)
+        channel_id = _destination(delivery)
+        if delivery.parent_ts:
+            return delivery.parent_ts
+        await self._destinations.enter(channel_id)
+        ts = delivery.asked_thread_ts
+        if ts is None and delivery.announce_tried_at:
+            ts = await self._posting.find_announcement(
+                announcement_of(delivery), delivery.announce_tried_at
+            )
+        if ts is None:
+            await self._deliveries.change(
+                delivery,
+                {"announce_tried_at": self._deliveries.clock()},
+                when=DeliveryRow.announce_tried_at.is_(None),
+            )
+            ts = await self._posting.announce(announcement_of(delivery))
+        await self._deliveries.change(
+            delivery,
+            {"parent_ts": ts, "state": State.ANNOUNCED.value},
+            tag=AuditTag.DELIVERY_ANNOUNCED,
+            payload={"channel_id": channel_id, "ts": ts},
+            when=DeliveryRow.parent_ts.is_(None),
+        )
+        return ts
+
+    async def upload(self, delivery_id: str) -> str:
+        """Step 5: stream the bytes into an upload that nobody sees yet; gives the file id."""
+        delivery = await self._deliveries.read(delivery_id)
+        if delivery.file_id:
+            # Stored only once all its bytes were there; and it may be visible already, so never a
+            # second file beside it.
+            return delivery.file_id
+        if delivery.size_bytes is None:
+            raise UploadGone
+        name = file_name(delivery)
+        file = NewFile(name, delivery.size_bytes)
+        file_id = await self._relay.transfer(self._source(delivery), file)
+        stored = await self._deliveries.change(
+            delivery,
+            {"file_id": file_id, "state": State.UPLOADED.value},
+            tag=AuditTag.DELIVERY_UPLOADED,
+            payload={"file_id": file_id, "outcome": delivery.outcome},
+            when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
+        )
+        if stored:
+            return file_id
+        # Another worker was faster; the file sent here is never completed, so Slack discards it.
+        return (await self._deliveries.read(delivery_id)).file_id or ""
+
+    async def share(self, delivery_id: str) -> str:
+        """Steps 6 and 7: decide again and share, as one step; gives a ``ShareResult``."""
+        delivery = await self._deliveries.read(delivery_id)
+        result = await self._sharing.share(delivery, self._question(delivery))
+        if result is ShareResult.SHARED:
+            await self._deliveries.change(
+                delivery,
+                {"state": State.SHARED.value},
+                tag=AuditTag.DELIVERY_SHARED,
+                payload={"file_id": delivery.file_id},
+                when=DeliveryRow.state != State.SHARED.value,
+            )
+        return result.value
+
+    async def outcome(self, delivery_id: str) -> str:
+        """Tell the decision as it stands after a share that did not come about."""
+        delivery = await self._deliveries.read(delivery_id)
+        return str(delivery.outcome or Outcome.REFUSED)
+
+    def _agent(self, delivery: Delivery) -> Agent:
+        agent = self._agents.get(delivery.agent_name)
+        if agent is None:
+            raise AgentUnknown
+        return agent
+
+    def _question(self, delivery: Delivery) -> Question:
+        return Question(
+            team_id=delivery.team_id,
+            user_id=delivery.user_id,
+            channel_id=_destination(delivery),
+            asked_redacted=delivery.asked_redacted,
+            has_raw_key=self._agent(delivery).pii_api_key is not None,
+        )
+
+    def _source(self, delivery: Delivery, call: CallFacts | None = None) -> Source:
+        return Source(
+            agent=self._agent(delivery),
+            conversation_id=delivery.conversation_id,
+            direction=delivery.direction,
+            raw=delivery.is_raw,
+            call=call,
+        )
+
+
+def announcement_of(delivery: Delivery) -> Announcement:
+    """Spell the parent message of a delivery."""
+    return Announcement(
+        delivery_id=delivery.id,
+        channel_id=_destination(delivery),
+        user_id=delivery.user_id,
+        conversation_id=delivery.conversation_id,
+    )
+
+
+def file_name(delivery: Delivery) -> str:
+    """Name the file after the conversation, its side and its variant, and nothing personal."""
+    side = "" if delivery.direction is Direction.COMBINED else f"-{delivery.direction.value}"
+    variant = "raw" if delivery.is_raw else "redacted"
+    return f"{delivery.conversation_id}{side}-{variant}.wav"
+
+
+def _destination(delivery: Delivery) -> str:
+    if delivery.channel_id is None:
+        msg = f"delivery {delivery.id} has no destination yet"
+        raise LookupError(msg)
+    return delivery.channel_id

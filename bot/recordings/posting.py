@@ -1,0 +1,164 @@
+"""What a delivery does in Slack, and the values that cross that border."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from bot.errors import CallAudioError
+from bot.polyai.payloads import CallFacts, Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What the parent message of a recording says while it is on its way."""
+
+    delivery_id: str
+    channel_id: str
+    user_id: str
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the parent message says once the recording is there."""
+
+    announcement: Announcement
+    outcome: str
+    reason: str
+    direction: Direction
+    size_bytes: int
+    length_seconds: float | None
+    call: CallFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """A file id and the one-use address its bytes go to; the address is a bearer secret."""
+
+    file_id: str
+    url: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """The shape of an upload before its first byte."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A completed upload to put into a thread."""
+
+    file_id: str
+    title: str
+    channel_id: str
+    thread_ts: str
+
+
+class NoteKind(StrEnum):
+    """What a private note tells the requester."""
+
+    REFUSED = "refused"
+    REDACTED = "redacted"
+    MOVED_TO_DM = "moved_to_dm"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failure in words for people; holds no secret, URL, number or transcript."""
+
+    code: str
+    what: str
+    likely_cause: str
+    fix: str
+    correlation_id: str | None = None
+
+    @classmethod
+    def of(cls, error: CallAudioError) -> "Problem":
+        """Take the words out of an error."""
+        return cls(error.code, error.what, error.likely_cause, error.fix, error.correlation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateNote:
+    """Something only the requester sees."""
+
+    kind: NoteKind
+    delivery_id: str
+    user_id: str
+    channel_id: str
+    conversation_id: str
+    response_url: SecretStr | None
+    reason: str | None = None
+    problem: Problem | None = None
+
+
+class ShareUnclear(CallAudioError):
+    """Slack's answer to a share was lost: the file may be visible."""
+
+    code = "share_unclear"
+    what = "Slack did not say whether the recording was posted."
+
+
+class Posting(Protocol):
+    """The few things a delivery does in Slack; each raises ``CallAudioError`` if Slack refuses."""
+
+    async def open_dm(self, user_id: str) -> str:
+        """Open the bot's direct messages with a person; gives the channel id."""
+        ...
+
+    async def join(self, channel_id: str) -> None:
+        """Join a public conversation."""
+        ...
+
+    async def announce(self, announcement: Announcement) -> str:
+        """Post the parent message; gives its ts."""
+        ...
+
+    async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
+        """Look for our own parent message by its metadata, where that may be read."""
+        ...
+
+    async def show_delivered(self, ts: str, delivered: Delivered) -> None:
+        """Put the facts on the parent message."""
+        ...
+
+    async def withdraw(self, channel_id: str, ts: str) -> None:
+        """Take a parent message back."""
+        ...
+
+    async def start_upload(self, file: NewFile) -> UploadTicket:
+        """Ask for a place to upload to."""
+        ...
+
+    async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
+        """Stream the bytes; the file stays invisible."""
+        ...
+
+    async def share(self, share: Share) -> None:
+        """Make the upload visible in the thread; never repeated by itself.
+
+        Raises:
+            ShareUnclear: it may have happened.
+        """
+        ...
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        """Tell the ts under which the file is visible in the conversation, or None."""
+        ...
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete a file of ours; one that is already gone is fine."""
+        ...
+
+    async def tell(self, note: PrivateNote) -> None:
+        """Tell the requester, and nobody else."""
+        ...

@@ -1,0 +1,177 @@
+"""The stored record of one delivery: read as a frozen value, changed with its audit event."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.access.policy import Outcome
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
+from bot.audit.log import record
+from bot.polyai.payloads import Direction
+from bot.recordings.states import ENDED, State
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery as it stands in the store."""
+
+    id: str
+    team_id: str
+    user_id: str
+    agent_name: str
+    conversation_id: str
+    direction: Direction
+    asked_redacted: bool
+    origin_channel_id: str
+    asked_channel_id: str
+    asked_thread_ts: str | None
+    response_url: SecretStr | None
+    requested_at: datetime
+    state: State
+    channel_id: str | None
+    outcome: Outcome | None
+    reason: str | None
+    announce_tried_at: datetime | None
+    parent_ts: str | None
+    file_id: str | None
+    share_tried_at: datetime | None
+    share_ts: str | None
+    size_bytes: int | None
+    length_seconds: float | None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the last decision allows raw; anything else, none included, does not."""
+        return self.outcome is Outcome.RAW
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will be done for it."""
+        return self.state in ENDED
+
+
+class DeliveryLog:
+    """Reads deliveries and changes them, each change in one transaction with its event."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def read(self, delivery_id: str) -> Delivery:
+        """Read one delivery.
+
+        Raises:
+            LookupError: there is none of that id.
+        """
+        async with self._database.read() as session:
+            row = await session.get(DeliveryRow, delivery_id)
+        if row is None:
+            msg = f"no delivery {delivery_id}"
+            raise LookupError(msg)
+        return _delivery(row)
+
+    async def change(
+        self,
+        delivery: Delivery,
+        changes: Mapping[str, Any],
+        *,
+        tag: AuditTag | None = None,
+        payload: Mapping[str, PayloadValue] | None = None,
+        when: ColumnElement[bool] | None = None,
+        actor_id: str = SYSTEM_ACTOR,
+    ) -> bool:
+        """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
+
+        Gives whether it did: a step that runs twice changes, and is told of, once.
+        """
+        condition = DeliveryRow.state.not_in([state.value for state in ENDED])
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, condition)
+        if when is not None:
+            statement = statement.where(when)
+        async with self._database.write() as session:
+            changed = await session.scalar(statement.values(**changes).returning(DeliveryRow.id))
+            if changed and tag:
+                record(
+                    session,
+                    AuditEvent(
+                        tag=tag,
+                        team_id=delivery.team_id,
+                        actor_id=actor_id,
+                        occurred_at=self.clock(),
+                        delivery_id=delivery.id,
+                        payload=payload or {},
+                    ),
+                )
+        return changed is not None
+
+    async def end(
+        self,
+        delivery: Delivery,
+        state: State,
+        *,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        changes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End the delivery once; gives whether this call did."""
+        ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
+        return await self.change(delivery, ending, tag=tag, payload=payload)
+
+    async def forget_response_url(self, delivery_id: str) -> None:
+        """Clear the private way to answer: it is not needed after the end."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(DeliveryRow).where(DeliveryRow.id == delivery_id).values(response_url=None)
+            )
+
+    async def undispatched(self, limit: int) -> list[str]:
+        """List requests no worker has taken up yet, oldest first."""
+        async with self._database.read() as session:
+            query = select(DeliveryRow.id).where(DeliveryRow.dispatched_at.is_(None))
+            return list(
+                await session.scalars(query.order_by(DeliveryRow.requested_at).limit(limit))
+            )
+
+    async def mark_dispatched(self, delivery_ids: list[str]) -> None:
+        """Note that the job engine holds these requests now."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.id.in_(delivery_ids))
+                .values(dispatched_at=self.clock())
+            )
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery(
+        id=row.id,
+        team_id=row.team_id,
+        user_id=row.user_id,
+        agent_name=row.agent_name,
+        conversation_id=row.conversation_id,
+        direction=Direction(row.direction),
+        asked_redacted=row.asked_redacted,
+        origin_channel_id=row.origin_channel_id,
+        asked_channel_id=row.asked_channel_id,
+        asked_thread_ts=row.asked_thread_ts,
+        response_url=SecretStr(row.response_url) if row.response_url else None,
+        requested_at=row.requested_at,
+        state=State(row.state),
+        channel_id=row.destination_channel_id,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        reason=row.reason,
+        announce_tried_at=row.announce_tried_at,
+        parent_ts=row.parent_ts,
+        file_id=row.file_id,
+        share_tried_at=row.share_tried_at,
+        share_ts=row.share_ts,
+        size_bytes=row.size_bytes,
+        length_seconds=row.length_seconds,
+    )

@@ -1,0 +1,173 @@
+"""Stores what people ask for, durably and once, before Slack is answered."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.polyai.payloads import Direction
+from bot.recordings.states import State
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow, RecentRequestRow
+
+# People press Enter twice; Slack leaves the text in the box.
+DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A recording somebody asks for. ``channel_id`` may be the asker's own user id: their DM."""
+
+    team_id: str
+    enterprise_id: str | None
+    user_id: str
+    source: str
+    trigger_id: str
+    agent_name: str
+    conversation_id: str
+    direction: Direction
+    asked_redacted: bool
+    origin_channel_id: str
+    channel_id: str
+    thread_ts: str | None = None
+    response_url: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The delivery that a request became, or joined when it was already on its way."""
+
+    delivery_id: str
+    is_repeat: bool
+
+
+class RequestBook:
+    """Takes requests into the store; a worker finds them there."""
+
+    def __init__(
+        self, *, database: Database, clock: Callable[[], datetime], on_stored: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_stored = on_stored
+
+    async def store(self, request: NewRequest) -> StoredRequest:
+        """Store the request and its audit event; the same one again joins the first.
+
+        The same Slack trigger is the same request for ever (Slack may deliver it twice); the same
+        words by the same person in the same place are for ``DOUBLE_SUBMIT_WINDOW``.
+        """
+        delivery_id = delivery_id_of(request)
+        try:
+            async with self._database.write() as session:
+                stored = await self._store(session, request, delivery_id)
+        except IntegrityError:
+            # The twin of this very trigger was stored a moment ago by another process.
+            return StoredRequest(delivery_id, is_repeat=True)
+        if not stored.is_repeat:
+            self._on_stored()
+        return stored
+
+    async def _store(
+        self, session: AsyncSession, request: NewRequest, delivery_id: str
+    ) -> StoredRequest:
+        if await session.get(DeliveryRow, delivery_id):
+            return StoredRequest(delivery_id, is_repeat=True)
+        now = self._clock()
+        first = await self._claim(session, fingerprint_of(request), delivery_id, now)
+        if first != delivery_id:
+            return StoredRequest(first, is_repeat=True)
+        session.add(
+            DeliveryRow(
+                id=delivery_id,
+                team_id=request.team_id,
+                enterprise_id=request.enterprise_id,
+                user_id=request.user_id,
+                source=request.source,
+                agent_name=request.agent_name,
+                conversation_id=request.conversation_id,
+                direction=request.direction.value,
+                asked_redacted=request.asked_redacted,
+                origin_channel_id=request.origin_channel_id,
+                asked_channel_id=request.channel_id,
+                asked_thread_ts=request.thread_ts,
+                response_url=_plain(request.response_url),
+                requested_at=now,
+                state=State.REQUESTED.value,
+            )
+        )
+        record(
+            session,
+            AuditEvent(
+                tag=AuditTag.DELIVERY_REQUESTED,
+                team_id=request.team_id,
+                actor_id=request.user_id,
+                occurred_at=now,
+                delivery_id=delivery_id,
+                payload={
+                    "conversation_id": request.conversation_id,
+                    "agent": request.agent_name,
+                    "direction": request.direction.value,
+                    "channel_id": request.channel_id,
+                    "asked_redacted": request.asked_redacted,
+                    "source": request.source,
+                },
+            ),
+        )
+        return StoredRequest(delivery_id, is_repeat=False)
+
+    async def _claim(
+        self, session: AsyncSession, fingerprint: str, delivery_id: str, now: datetime
+    ) -> str:
+        """Claim the fingerprint for the window in one statement; gives the holder's delivery id."""
+        opens = now - DOUBLE_SUBMIT_WINDOW
+        await session.execute(delete(RecentRequestRow).where(RecentRequestRow.requested_at < opens))
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        values = {"fingerprint": fingerprint, "delivery_id": delivery_id, "requested_at": now}
+        statement = insert(RecentRequestRow).values(values)
+        holder = await session.scalar(
+            statement.on_conflict_do_update(
+                index_elements=[RecentRequestRow.fingerprint],
+                # Writing the row's own value back makes RETURNING give the holder either way.
+                set_={"delivery_id": RecentRequestRow.delivery_id},
+            ).returning(RecentRequestRow.delivery_id)
+        )
+        return str(holder)
+
+
+def delivery_id_of(request: NewRequest) -> str:
+    """Name the delivery of a trigger: always the same for the same one, telling nothing of it."""
+    return "d" + _digest(request.team_id, request.trigger_id)[:20]
+
+
+def fingerprint_of(request: NewRequest) -> str:
+    """Digest everything that makes two requests the very same to the person who types them."""
+    return _digest(
+        request.team_id,
+        request.user_id,
+        request.origin_channel_id,
+        request.channel_id,
+        request.thread_ts or "",
+        request.agent_name,
+        request.conversation_id,
+        request.direction.value,
+        str(request.asked_redacted),
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

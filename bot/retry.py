@@ -1,0 +1,91 @@
+"""The one retry policy for both outside services.
+
+Only errors that say ``retryable`` are tried again, with exponential back-off and jitter. What must
+not happen twice (posting, completing an upload) is never passed in here.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from bot.errors import CallAudioError
+
+T = TypeVar("T")
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+
+
+async def retrying(
+    call: Callable[[], Awaitable[T]],
+    *,
+    attempts: int = 4,
+    max_wait_seconds: float = 30.0,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """Call until it succeeds, fails for good, or the attempts are used up.
+
+    A wait starts at 0.5 s, doubles, carries up to 0.5 s of jitter and never exceeds
+    ``max_wait_seconds``. The error's ``retry_after_seconds`` is the least wait; when it exceeds
+    ``max_wait_seconds`` waiting here is pointless and the error is raised at once.
+
+    Args:
+        call: makes a fresh awaitable for each attempt.
+        attempts: calls in all, the first included.
+        max_wait_seconds: the longest wait between two attempts.
+        sleep: how to wait; tests pass one that does not.
+
+    Raises:
+        CallAudioError: the last attempt's error, as it was raised.
+    """
+    backoff = wait_exponential_jitter(
+        multiplier=FIRST_WAIT_SECONDS, max=max_wait_seconds, jitter=0.5
+    )
+
+    def worth_another(error: BaseException) -> bool:
+        if not isinstance(error, CallAudioError) or not error.retryable:
+            return False
+        return (error.retry_after_seconds or 0.0) <= max_wait_seconds
+
+    def wait_seconds(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after_seconds if isinstance(error, CallAudioError) else None
+        return max(backoff(state), asked or 0.0)
+
+    async def attempt() -> T:  # tenacity awaits coroutine functions only; `call` may be a lambda
+        return await call()
+
+    policy = AsyncRetrying(
+        sleep=sleep,
+        stop=stop_after_attempt(attempts),
+        wait=wait_seconds,
+        retry=retry_if_exception(worth_another),
+        reraise=True,
+    )
+    result: T = await policy(attempt)
+    return result
+
+
+def parse_retry_after(header: str | None, now: datetime) -> float | None:
+    """Read a ``Retry-After`` header, seconds or HTTP date, as seconds from ``now``.
+
+    A date in the past is 0.0; more than a day is read as a day; anything unreadable is None.
+    ``now`` is aware. Source: RFC 9110, 10.2.3.
+    """
+    text = (header or "").strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    try:
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:  # "-0000": UTC without saying so
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

@@ -1,0 +1,116 @@
+"""What a Slack workspace holds, as values; nothing here changes once made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Blocks = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class User:
+    """A person or a bot; ``omit`` names the flags ``users.info`` leaves out."""
+
+    id: str
+    team_id: str
+    is_bot: bool = False
+    deleted: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+    enterprise_user: Mapping[str, Any] | None = None
+    omit: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A conversation of any kind; ``members`` holds everyone but the app's own bot."""
+
+    id: str
+    members: tuple[str, ...] = ()
+    is_private: bool = False
+    is_im: bool = False
+    is_mpim: bool = False
+    is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
+    is_org_shared: bool = False
+    is_archived: bool = False
+    is_read_only: bool = False
+    bot_is_member: bool = True
+    omit: frozenset[str] = frozenset()
+
+    @property
+    def family(self) -> Literal["channels", "groups", "im", "mpim"]:
+        """The first half of the scopes that open this kind of conversation."""
+        if self.is_im:
+            return "im"
+        if self.is_mpim:
+            return "mpim"
+        return "groups" if self.is_private else "channels"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One visible message; ``thread_ts`` is set on replies only."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str = ""
+    blocks: Blocks = ()
+    metadata: Mapping[str, Any] | None = None
+    thread_ts: str | None = None
+    files: tuple[str, ...] = ()
+    edited: bool = False
+    visible_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ephemeral:
+    """A message one person saw, and how it came."""
+
+    channel: str
+    user: str
+    text: str
+    blocks: Blocks = ()
+    ts: str = ""
+    via: Literal["chat.postEphemeral", "response_url", "ack"] = "chat.postEphemeral"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file from its upload URL on; ``content`` is empty when larger than ``keep_bytes``."""
+
+    id: str
+    name: str
+    title: str
+    length: int
+    sha256: str = ""
+    content: bytes = field(default=b"", repr=False)
+    uploaded: bool = False
+    completed_times: int = 0
+    deleted: bool = False
+    channel: str | None = None
+    thread_ts: str | None = None
+    share_ts: str | None = None
+    visible_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class View:
+    """A modal or an App Home as it now stands."""
+
+    id: str
+    user: str
+    body: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One Web API call: ``status`` is ``ok``, Slack's error code, ``fault`` or ``received``."""
+
+    method: str
+    arguments: Mapping[str, Any]
+    at: float
+    status: str

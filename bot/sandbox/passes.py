@@ -1,0 +1,58 @@
+"""Secrets that open something a limited number of times, for a limited time."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+
+class PassError(Exception):
+    """The secret does not open it (any more)."""
+
+
+class PassUnknownError(PassError):
+    """Nobody ever issued this secret."""
+
+
+class PassExpiredError(PassError):
+    """Its time is over."""
+
+
+class PassUsedError(PassError):
+    """It was used as often as it may be."""
+
+
+@dataclass(frozen=True)
+class _Pass:
+    about: Mapping[str, str]
+    expires_at: float
+    uses_left: int
+
+
+class Passes:
+    """Trigger ids, upload URLs, response URLs and socket tickets are all of this kind."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._issued: dict[tuple[str, str], _Pass] = {}
+
+    def issue(self, kind: str, *, seconds: float, uses: int = 1, **about: str) -> str:
+        """A new secret; redeeming it tells what it is about."""
+        secret = secrets.token_hex(16)
+        self._issued[kind, secret] = _Pass(about, self._clock() + seconds, uses)
+        return secret
+
+    def redeem(self, kind: str, secret: str) -> Mapping[str, str]:
+        """Use the secret once.
+
+        Raises:
+            PassError: unknown, expired or used up.
+        """
+        issued = self._issued.get((kind, secret))
+        if issued is None:
+            raise PassUnknownError
+        if self._clock() > issued.expires_at:
+            raise PassExpiredError
+        if issued.uses_left < 1:
+            raise PassUsedError
+        self._issued[kind, secret] = replace(issued, uses_left=issued.uses_left - 1)
+        return issued.about

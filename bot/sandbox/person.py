@@ -1,0 +1,224 @@
+"""What people do in Slack's client, arriving at the app as Slack sends it."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.delivery import Ack, Delivery, SignedPosts, SocketEnvelopes
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+
+
+class SlackPerson:
+    """The people of the workspace, over one way of delivery (facts/slack.md, sections 1 and 5)."""
+
+    def __init__(self, workspace: Workspace, delivery: Delivery) -> None:
+        self.workspace = workspace
+        self._delivery = delivery
+
+    async def command(
+        self,
+        user_id: str,
+        channel_id: str,
+        text: str,
+        *,
+        command: str = "/callaudio",
+        trigger_id: str | None = None,
+        **overrides: str,
+    ) -> Ack:
+        """Type a slash command; what the app answers is shown to the person."""
+        form = {
+            "token": "dead",
+            "team_id": self._team_of(user_id),
+            "team_domain": "sandbox",
+            "channel_id": channel_id,
+            "channel_name": channel_id.lower(),
+            "user_id": user_id,
+            "user_name": user_id.lower(),
+            "command": command,
+            "text": text,
+            "api_app_id": self.workspace.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self.workspace.issue_response_url(user_id, channel_id),
+            "trigger_id": trigger_id or self.workspace.issue_trigger(user_id),
+            **overrides,
+        }
+        ack = await self._delivery.command(form)
+        self._show(ack, channel_id, user_id)
+        return ack
+
+    async def message_shortcut(
+        self, user_id: str, channel_id: str, message_ts: str, callback_id: str = "get_call_audio"
+    ) -> Ack:
+        """Use a shortcut on a message; there is none on ephemeral messages."""
+        found = [m for m in self.workspace.messages(channel_id) if m.ts == message_ts]
+        if not found:
+            raise ValueError("people see no such message")
+        message: dict[str, Any] = {
+            "type": "message",
+            "user": found[0].user,
+            "ts": message_ts,
+            "text": found[0].text,
+        }
+        thread_ts = self.workspace.thread_of(found[0])
+        if thread_ts:
+            message["thread_ts"] = thread_ts
+        if found[0].files:
+            message["files"] = [{"id": file_id} for file_id in found[0].files]
+        return await self._interact(
+            "message_action",
+            user_id,
+            channel_id,
+            callback_id=callback_id,
+            message_ts=message_ts,
+            message=message,
+        )
+
+    async def global_shortcut(self, user_id: str, callback_id: str = "find_call_audio") -> Ack:
+        """Use a global shortcut: no channel, no response URL."""
+        return await self._interact("shortcut", user_id, None, callback_id=callback_id)
+
+    async def block_action(
+        self,
+        user_id: str,
+        channel_id: str | None,
+        message_ts: str,
+        action_id: str,
+        value: str = "",
+        *,
+        ephemeral: bool = True,
+        view_id: str | None = None,
+    ) -> Ack:
+        """Press a button on a message, or in a modal or App Home when ``view_id`` is given."""
+        action = {
+            "type": "button",
+            "action_id": action_id,
+            "block_id": "block",
+            "value": value,
+            "text": {"type": "plain_text", "text": action_id},
+            "action_ts": f"{time.time():.6f}",
+        }
+        container: dict[str, Any] = {
+            "type": "message",
+            "message_ts": message_ts,
+            "channel_id": channel_id,
+            "is_ephemeral": ephemeral,
+        }
+        extra: dict[str, Any] = {}
+        if view_id is not None:
+            container = {"type": "view", "view_id": view_id}
+            extra["view"] = {"id": view_id, "team_id": self.workspace.team_id}
+        elif not ephemeral:
+            extra["message"] = {"type": "message", "ts": message_ts}
+        return await self._interact(
+            "block_actions", user_id, channel_id, container=container, actions=[action], **extra
+        )
+
+    async def view_submission(
+        self,
+        user_id: str,
+        view_id: str,
+        values: Mapping[str, Any],
+        **view_fields: object,
+    ) -> Ack:
+        """Submit the modal ``views.open`` opened; ``values`` as in ``view.state.values``."""
+        opened = self.workspace.views[view_id]
+        view = {
+            **opened.body,
+            "id": view_id,
+            "hash": opened.hash,
+            "team_id": self.workspace.team_id,
+            "state": {"values": dict(values)},
+            **view_fields,
+        }
+        return await self._interact("view_submission", user_id, None, view=view, response_urls=[])
+
+    async def event(self, payload: Mapping[str, Any]) -> Ack:
+        """Something happens that the app subscribed to; ``payload`` is the inner event."""
+        return await self._delivery.event(
+            {
+                "token": "dead",
+                "team_id": self.workspace.team_id,
+                "api_app_id": self.workspace.app_id,
+                "event": dict(payload),
+                "type": "event_callback",
+                "event_id": f"Ev{uuid.uuid4().hex[:10].upper()}",
+                "event_time": int(time.time()),
+                "is_ext_shared_channel": False,
+                "authorizations": [
+                    {
+                        "enterprise_id": None,
+                        "team_id": self.workspace.team_id,
+                        "user_id": self.workspace.bot_user_id,
+                        "is_bot": True,
+                        "is_enterprise_install": False,
+                    }
+                ],
+            }
+        )
+
+    async def home_opened(self, user_id: str) -> Ack:
+        """Open the app's Home tab."""
+        return await self.event(
+            {
+                "type": "app_home_opened",
+                "user": user_id,
+                "channel": f"D{user_id[1:]}".ljust(9, "0"),
+                "tab": "home",
+                "event_ts": self.workspace.next_ts(),
+            }
+        )
+
+    async def _interact(
+        self, kind: str, user_id: str, channel_id: str | None, **extra: object
+    ) -> Ack:
+        payload: dict[str, Any] = {
+            "type": kind,
+            "token": "dead",
+            "action_ts": f"{time.time():.6f}",
+            "team": {"id": self.workspace.team_id, "domain": "sandbox"},
+            "user": {
+                "id": user_id,
+                "username": user_id.lower(),
+                "name": user_id.lower(),
+                "team_id": self._team_of(user_id),
+            },
+            "api_app_id": self.workspace.app_id,
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "trigger_id": self.workspace.issue_trigger(user_id),
+            **extra,
+        }
+        if channel_id is not None:
+            payload["channel"] = {"id": channel_id, "name": channel_id.lower()}
+            payload["response_url"] = self.workspace.issue_response_url(user_id, channel_id)
+        ack = await self._delivery.interaction(payload)
+        if channel_id is not None:
+            self._show(ack, channel_id, user_id)
+        return ack
+
+    def _team_of(self, user_id: str) -> str:
+        user = self.workspace.users.get(user_id)
+        return user.team_id if user else self.workspace.team_id
+
+    def _show(self, ack: Ack, channel_id: str, user_id: str) -> None:
+        if ack.arrived:
+            self.workspace.show_answer(channel_id, user_id, ack.body)
+
+
+class SlackClientSide(SlackPerson):
+    """People whose actions reach the app as signed HTTP requests."""
+
+    def __init__(
+        self, workspace: Workspace, events_url: str, signing_secret: str | None = None
+    ) -> None:
+        secret = workspace.signing_secret if signing_secret is None else signing_secret
+        super().__init__(workspace, SignedPosts(events_url, secret))
+
+
+class SlackSocketSide(SlackPerson):
+    """People whose actions reach the app over Socket Mode."""
+
+    def __init__(self, slack: SlackSandbox) -> None:
+        super().__init__(slack.workspace, SocketEnvelopes(slack.socket_mode))

@@ -1,0 +1,118 @@
+"""How PolyAI answers: JSON, its error envelope, and a correlation id on everything."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiohttp import web
+
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Request
+
+CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
+_FAULT_CODES = {
+    400: "CONVERSATIONS_VALIDATION_FAILED",
+    401: "AUTH_USER_INVALID_TOKEN",
+    403: "USER_ACCESS_FORBIDDEN",
+    404: "CONVERSATIONS_RECORDING_NOT_FOUND",
+}
+_CORRELATION_ID = web.RequestKey("correlation_id", str)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What a key opens; ``agents`` None means all."""
+
+    pii: bool
+    agents: frozenset[str] | None
+    region: str
+
+
+class RefusedError(Exception):
+    """PolyAI's refusal: HTTP status and error code."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+class Answers:
+    """Writes answers, and records each with the request it belongs to."""
+
+    def __init__(self, keys: Mapping[str, ApiKey]) -> None:
+        self.requests: list[Request] = []
+        self._keys = keys
+
+    def refuse(
+        self,
+        request: web.Request,
+        status: int,
+        code: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """The documented error envelope."""
+        words = code.replace("_", " ").capitalize()
+        body = {
+            "success": False,
+            "error": words,
+            "error_id": correlation_id(request),
+            "error_code": code,
+            "error_message": words,
+            "data": None,
+        }
+        return self.json(request, body, status=status, headers=headers)
+
+    def json(
+        self,
+        request: web.Request,
+        body: Mapping[str, Any],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """A JSON answer."""
+        self.record(request, status)
+        own = {CORRELATION_HEADER: correlation_id(request), **(headers or {})}
+        return web.json_response(body, status=status, headers=own)
+
+    def record(self, request: web.Request, status: int) -> None:
+        """Remember the request and the status it was answered with."""
+        headers = {k.lower(): v for k, v in request.headers.items() if k.lower() != "x-api-key"}
+        self.requests.append(
+            Request(
+                request.method,
+                request.path,
+                dict(request.query),
+                headers,
+                self._kind_of_key(request),
+                status,
+                correlation_id(request),
+            )
+        )
+
+    def _kind_of_key(self, request: web.Request) -> Literal["plain", "raw", "unknown"]:
+        key = self._keys.get(request.headers.get("x-api-key", ""))
+        if key is None:
+            return "unknown"
+        return "raw" if key.pii else "plain"
+
+    def at_fault(self, request: web.Request, fault: Fault) -> web.Response:
+        """The answer a fault puts in place of PolyAI's."""
+        status = fault.status or (200 if fault.error is None else 500)
+        if fault.body is not None:
+            self.record(request, status)
+            headers = {CORRELATION_HEADER: correlation_id(request), **fault.headers}
+            return web.Response(body=fault.body, status=status, headers=headers)
+        code = fault.error or _FAULT_CODES.get(status)
+        if code is not None:
+            return self.refuse(request, status, code, fault.headers)
+        return self.json(request, {"message": "try again"}, status=status, headers=fault.headers)
+
+
+def correlation_id(request: web.Request) -> str:
+    """The caller's own id when it sent one, else a new one; the same for the whole request."""
+    if _CORRELATION_ID not in request:
+        request[_CORRELATION_ID] = request.headers.get(CORRELATION_HEADER) or str(uuid.uuid4())
+    return request[_CORRELATION_ID]

@@ -1,0 +1,62 @@
+"""List rows and single conversations as PolyAI writes them (facts/polyai.md, sections 6 and 8)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.sandbox.polyai_calls import PolyCall
+
+_SPEECH_SECONDS = 12
+
+
+def list_row(call: PolyCall) -> dict[str, Any]:
+    """One row of the v1 list."""
+    finished = None if call.in_progress else call.finished_at
+    if finished is None and not call.in_progress:
+        finished = call.started_at + timedelta(seconds=_SPEECH_SECONDS)
+    seconds = int((finished - call.started_at).total_seconds()) if finished else 0
+    return {
+        "conversationId": call.conversation_id,
+        "accountId": "ws-sandbox",
+        "projectId": call.agent_id,
+        "createdAt": _stamp(call.started_at),
+        "startedAt": _stamp(call.started_at),
+        "finishedAt": _stamp(finished) if finished else None,
+        "channel": call.channel,
+        "clientEnv": "live",
+        "direction": "inbound",
+        "fromNumber": call.from_number,
+        "toNumber": "+442079460000",
+        "language": "en-GB",
+        "variantId": None,
+        "deploymentId": None,
+        "totalDuration": seconds,
+        "polyaiDuration": seconds,
+        "duration": seconds,
+        "inProgress": call.in_progress,
+        "handoff": call.handoff,
+        "handoffDestination": "billing" if call.handoff else None,
+        "handoffReason": "asked for a person" if call.handoff else None,
+        "tags": [],
+        "polyScore": None,
+        "note": None,
+        "audioUrl": None,
+        "shortSummary": None,
+        **call.row,
+    }
+
+
+def whole_conversation(call: PolyCall) -> dict[str, Any]:
+    """The body of get-one; ``audioUrl`` is a relative path, and null without a recording."""
+    path = f"conversations/{call.conversation_id}/audio" if call.recording else None
+    return {
+        **list_row(call),
+        "audioUrl": path,
+        "metrics": {},
+        "functionEvents": {},
+        "turns": [],
+        **call.row,
+    }
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")

@@ -1,0 +1,219 @@
+"""PolyAI's build host on loopback: audio, one conversation, the v1 list (facts/polyai.md)."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.loopback import LoopbackServer
+from bot.sandbox.polyai_answers import (
+    CORRELATION_HEADER,
+    Answers,
+    ApiKey,
+    RefusedError,
+    correlation_id,
+)
+from bot.sandbox.polyai_bodies import send_audio
+from bot.sandbox.polyai_calls import PolyCall, Recording, Request, Shape
+from bot.sandbox.polyai_rows import list_row, whole_conversation
+from bot.sandbox.recordings import Direction
+
+_DEFAULT_PAGE = 50
+_DIRECTIONS: dict[str, Direction] = {"combined": "combined", "user": "user", "agent": "agent"}
+_Effect = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_FLAGS = {"true": True, "false": False}
+
+
+class PolyAISandbox(LoopbackServer):
+    """PolyAI in one region; ``async with PolyAISandbox() as polyai``."""
+
+    def __init__(self, region: str = "us", faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.region = region
+        self.keys: dict[str, ApiKey] = {}
+        self.agents: set[str] = set()
+        self.calls: dict[tuple[str, str], PolyCall] = {}
+        self._answers = Answers(self.keys)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at the end."""
+        return self.origin
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request answered so far."""
+        return self._answers.requests
+
+    def add_key(
+        self,
+        key: str,
+        *,
+        pii: bool = False,
+        agents: Iterable[str] | None = None,
+        region: str = "us",
+    ) -> None:
+        """Make a key known; one of another region than this server's is refused like a bad one."""
+        self.keys[key] = ApiKey(pii, None if agents is None else frozenset(agents), region)
+
+    def add_call(
+        self,
+        conversation_id: str,
+        *,
+        agent_id: str = "PROJECT-SANDBOX",
+        recording: Recording | None = None,
+        shape: Shape = Shape.CONTENT_LENGTH,
+        channel: str = "VOICE-SIP",
+        started_at: datetime = PolyCall.started_at,
+        finished_at: datetime | None = None,
+        from_number: str | None = "+441234567890",
+        handoff: bool = False,
+        in_progress: bool = False,
+        pause_seconds: float = 0.05,
+        row: Mapping[str, Any] | None = None,
+    ) -> PolyCall:
+        """Add a call and its agent, or replace a call; without a recording it has none."""
+        call = PolyCall(
+            conversation_id,
+            agent_id,
+            recording,
+            shape,
+            channel,
+            started_at,
+            finished_at,
+            from_number,
+            handoff=handoff,
+            in_progress=in_progress,
+            pause_seconds=pause_seconds,
+            row=row or {},
+        )
+        self.agents.add(agent_id)
+        self.calls[agent_id, conversation_id] = call
+        return call
+
+    def routes(self) -> list[web.RouteDef]:
+        """What PolyAI answers."""
+        agent = "/v1/agents/{agent:[^/]+}/conversations"
+        one = agent + "/{conversation:[^/]+}"
+        return [
+            web.get(one + "/audio", self._audio, allow_head=False),
+            web.get(one, self._conversation, allow_head=False),
+            web.get(agent, self._conversations, allow_head=False),
+            web.route("*", "/{rest:.*}", self._elsewhere),
+        ]
+
+    async def _audio(self, request: web.Request) -> web.StreamResponse:
+        fault = self.faults.take("audio")
+        if fault is not None and fault.when == "before":
+            return await self._at_fault(request, fault, self._send_audio)
+        try:
+            return await self._send_audio(request, fault)
+        except RefusedError as refusal:
+            return self._answers.refuse(request, refusal.status, refusal.code)
+
+    async def _send_audio(
+        self, request: web.Request, halfway: Fault | None = None
+    ) -> web.StreamResponse:
+        key = self._checked_key(request)
+        _check_query(request, {"redacted", "direction"})
+        call = self._known_call(request)
+        direction = _DIRECTIONS.get(request.query.get("direction", "combined"))
+        asked = _FLAGS.get(request.query.get("redacted", "false"))
+        if direction is None or asked is None:
+            raise RefusedError(400, "CONVERSATIONS_VALIDATION_FAILED")
+        if request.headers.get("Accept") != "audio/wav":
+            raise RefusedError(406, "SCHEMA_VALIDATION_FAILED")
+        if call.recording is None or call.in_progress or not call.channel.startswith("VOICE"):
+            raise RefusedError(404, "CONVERSATIONS_RECORDING_NOT_FOUND")
+        self._answers.record(request, 200)
+        return await send_audio(
+            request,
+            call,
+            call.recording,
+            direction,
+            redacted=asked or not key.pii,  # a key without PII access never gets raw audio
+            headers={CORRELATION_HEADER: correlation_id(request)},
+            halfway=(self.faults, halfway) if halfway else None,
+        )
+
+    async def _conversation(self, request: web.Request) -> web.StreamResponse:
+        async def effect(request: web.Request) -> web.StreamResponse:
+            self._checked_key(request)
+            _check_query(request, set())
+            return self._answers.json(request, whole_conversation(self._known_call(request)))
+
+        return await self._at_fault(request, self.faults.take("conversation"), effect)
+
+    async def _conversations(self, request: web.Request) -> web.StreamResponse:
+        async def effect(request: web.Request) -> web.StreamResponse:
+            self._checked_key(request)
+            _check_query(request, {"limit", "offset"})
+            return self._answers.json(request, self._list(request))
+
+        return await self._at_fault(request, self.faults.take("conversations"), effect)
+
+    def _list(self, request: web.Request) -> dict[str, Any]:
+        try:
+            limit = int(request.query.get("limit", _DEFAULT_PAGE))
+            offset = int(request.query.get("offset", 0))
+        except ValueError:
+            raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR") from None
+        if limit < 1 or offset < 0:
+            raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR")
+        calls = [c for c in self.calls.values() if c.agent_id == request.match_info["agent"]]
+        calls.sort(key=lambda call: call.started_at, reverse=True)
+        return {
+            "conversations": [list_row(call) for call in calls[offset : offset + limit]],
+            "count": len(calls),
+            "limit": limit,
+            "offset": offset,
+        }
+
+    async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
+        return self._answers.json(request, {"message": "Not Found"}, status=404)
+
+    async def _at_fault(
+        self, request: web.Request, fault: Fault | None, effect: _Effect
+    ) -> web.StreamResponse:
+        async def answer() -> web.StreamResponse:
+            try:
+                return await effect(request)
+            except RefusedError as refusal:
+                return self._answers.refuse(request, refusal.status, refusal.code)
+
+        def replacement(fault: Fault) -> web.Response:
+            return self._answers.at_fault(request, fault)
+
+        if fault is not None and fault.loses_answer:
+            self._answers.record(request, 0)
+        return await self.faults.around(request, fault, answer, replacement)
+
+    def _checked_key(self, request: web.Request) -> ApiKey:
+        if "x-api-key" not in request.headers:
+            raise RefusedError(401, "AUTH_USER_UNAUTHORISED")
+        key = self.keys.get(request.headers["x-api-key"])
+        if key is None or key.region != self.region:
+            raise RefusedError(401, "AUTH_USER_INVALID_TOKEN")
+        if "Content-Type" in request.headers:
+            raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")
+        agent = request.match_info["agent"]
+        if agent not in self.agents:
+            raise RefusedError(404, "PROJECT_NOT_FOUND")
+        if key.agents is not None and agent not in key.agents:
+            raise RefusedError(403, "USER_ACCESS_FORBIDDEN")
+        return key
+
+    def _known_call(self, request: web.Request) -> PolyCall:
+        path = request.match_info
+        call = self.calls.get((path["agent"], path["conversation"]))
+        if call is None:
+            raise RefusedError(404, "CONVERSATIONS_NOT_FOUND")
+        return call
+
+
+def _check_query(request: web.Request, known: set[str]) -> None:
+    names = list(request.query)
+    if not known.issuperset(names) or len(names) != len(set(names)):
+        raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")

@@ -1,0 +1,62 @@
+"""A Slack workspace on loopback: Web API, uploads, response URLs and Socket Mode on one port."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.faults import Faults
+from bot.sandbox.loopback import LoopbackServer
+from bot.sandbox.response_urls import ResponseUrls
+from bot.sandbox.socket_mode import EnvelopeKind, SocketAck, SocketMode
+from bot.sandbox.uploads import Uploads
+from bot.sandbox.web_api import WebApi
+from bot.sandbox.workspace import Workspace
+
+
+class SlackSandbox(LoopbackServer):
+    """Slack, as far as the facts go; ``async with SlackSandbox(workspace) as slack``."""
+
+    def __init__(self, workspace: Workspace, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.workspace = workspace
+        self.socket_mode = SocketMode(workspace)
+
+    @property
+    def url(self) -> str:
+        """The Web API's base, with its slash at the end."""
+        return f"{self.origin}/api/"
+
+    def routes(self) -> list[web.RouteDef]:
+        """What Slack answers."""
+        web_api = WebApi(self.workspace, self.faults)
+        uploads = Uploads(self.workspace, self.faults)
+        response_urls = ResponseUrls(self.workspace, self.faults)
+        return [
+            web.get("/api/{method}", web_api.handle),
+            web.post("/api/{method}", web_api.handle),
+            web.post("/upload/v1/{secret}", uploads.handle),
+            web.post("/commands/{team}/{secret}", response_urls.handle),
+            web.get("/link/", self.socket_mode.handle),
+        ]
+
+    async def start(self, port: int = 0) -> None:
+        """Listen, and let the workspace hand out URLs that lead here."""
+        await super().start(port)
+        self.workspace.origin = self.origin
+
+    async def close_connections(self) -> None:
+        """Close the sockets, which would otherwise stay open for ever."""
+        await self.socket_mode.close()
+
+    async def send_envelope(
+        self, kind: EnvelopeKind, payload: Mapping[str, Any], *, timeout_seconds: float = 3.0
+    ) -> SocketAck | None:
+        """Deliver over Socket Mode; the ack, or None when there was none in time."""
+        return await self.socket_mode.send(kind, payload, timeout_seconds=timeout_seconds)
+
+    async def redeliver(
+        self, envelope_id: str, *, timeout_seconds: float = 3.0
+    ) -> SocketAck | None:
+        """Deliver an envelope once more, as after a lost ack."""
+        return await self.socket_mode.redeliver(envelope_id, timeout_seconds=timeout_seconds)

@@ -1,0 +1,73 @@
+"""The second step of an upload: bytes to a one-use URL, counted exactly."""
+
+import hashlib
+from dataclasses import replace
+
+from aiohttp import web
+
+from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.objects import File
+from bot.sandbox.passes import PassError
+from bot.sandbox.workspace import Workspace
+
+
+class Uploads:
+    """Answers ``/upload/v1/{secret}``.
+
+    What Slack does on a wrong length is unknown (facts/slack.md, section 12), so the strictest
+    reading holds: the file stays empty and the URL is spent.
+    """
+
+    def __init__(self, workspace: Workspace, faults: Faults) -> None:
+        self._workspace = workspace
+        self._faults = faults
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One upload, with the fault that waits for ``upload``, if any."""
+
+        async def effect() -> web.StreamResponse:
+            return await self._receive(request)
+
+        fault = self._faults.take("upload")
+        return await self._faults.around(request, fault, effect, fault_text)
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        if "Authorization" in request.headers:
+            self._workspace.violations.append("upload: an Authorization header")
+            return web.Response(status=400, text="ERROR - unexpected credentials")
+        if request.content_length is None:
+            self._workspace.violations.append("upload: no Content-Length")
+            return web.Response(status=411, text="ERROR - length required")
+        try:
+            about = self._workspace.passes.redeem("upload", request.match_info["secret"])
+        except PassError:
+            return web.Response(status=404, text="ERROR - no such upload")
+        file = self._workspace.file_table[about["file"]]
+        if request.content_length != file.length or request.content_type.startswith("multipart/"):
+            self._workspace.violations.append("upload: a body of another length than announced")
+            return web.Response(status=500, text="ERROR - length")
+        try:
+            received = await self._read(request, file)
+        except (ConnectionError, web.RequestPayloadError):
+            self._workspace.violations.append("upload: the body ended early")
+            raise
+        self._workspace.file_table[file.id] = received
+        return web.Response(text=f"OK - {received.length}")
+
+    async def _read(self, request: web.Request, file: File) -> File:
+        keep = file.length <= self._workspace.keep_bytes
+        content, digest, count = bytearray(), hashlib.sha256(), 0
+        async for chunk in request.content.iter_any():
+            digest.update(chunk)
+            count += len(chunk)
+            if keep:
+                content += chunk
+        if count != file.length:
+            raise ConnectionError
+        return replace(file, content=bytes(content), sha256=digest.hexdigest(), uploaded=True)
+
+
+def fault_text(fault: Fault) -> web.Response:
+    """A fault's answer as plain text, as the upload host writes it."""
+    body = fault.body if fault.body is not None else f"ERROR - {fault.error or 'fault'}".encode()
+    return web.Response(body=body, status=fault.status or 500, headers=dict(fault.headers))

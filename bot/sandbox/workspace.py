@@ -1,0 +1,254 @@
+"""One Slack workspace as state: people, conversations, messages, files, and the calls made."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.sandbox.objects import Call, Channel, Ephemeral, File, Message, User, View
+from bot.sandbox.passes import Passes
+
+BOT_SCOPES = frozenset(
+    {
+        "commands",
+        "chat:write",
+        "files:write",
+        "files:read",
+        "channels:read",
+        "groups:read",
+        "im:read",
+        "mpim:read",
+        "im:write",
+        "mpim:write",
+        "users:read",
+        "channels:join",
+        "usergroups:read",
+    }
+)
+TRIGGER_SECONDS = 3
+RESPONSE_URL_SECONDS = 30 * 60
+RESPONSE_URL_USES = 5
+CHANNEL_ID = re.compile(r"^[CGDZ][A-Z0-9]{8,}$")
+USER_ID = re.compile(r"^[UW][A-Z0-9]{2,}$")
+
+
+class Workspace:
+    """The state both sides look at; no I/O. Knobs are plain attributes, changed at any time."""
+
+    def __init__(
+        self,
+        team_id: str = "T0CALLAUDIO",
+        bot_token: str = "xoxb-sandbox-bot-token",  # noqa: S107 - opens nothing but this stand-in
+        app_token: str = "xapp-sandbox-app-token",  # noqa: S107 - as above
+        signing_secret: str = "sandbox-signing-secret",  # noqa: S107 - as above
+        scopes: Iterable[str] = BOT_SCOPES,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.team_id, self.bot_user_id, self.app_id = team_id, "U0CALLAUDIO", "A0CALLAUDIO"
+        self.bot_id = "B0CALLAUDIO"
+        self.bot_token, self.app_token = bot_token, app_token
+        self.signing_secret = signing_secret
+        self.scopes = set(scopes)
+        self.clock = clock
+        self.passes = Passes(clock)
+        self.origin = ""
+        """Set by the server while it runs."""
+        self.keep_bytes = 64 * 2**20
+        self.largest_file_bytes = 10**9
+        self.upload_url_seconds = 600.0
+        self.visibility_delay_seconds = 0.0
+        self.second_completion_error = "file_update_failed"
+        self.rate_limits: dict[str, int] = {}
+        """Calls per minute and method; methods not named are not limited."""
+        self.users: dict[str, User] = {}
+        self.channels: dict[str, Channel] = {}
+        self.usergroups: dict[str, tuple[str, ...]] = {}
+        self.timeline: dict[str, list[Message]] = {}
+        self.file_table: dict[str, File] = {}
+        self.views: dict[str, View] = {}
+        self.homes: dict[str, View] = {}
+        self.ephemerals: list[Ephemeral] = []
+        self.calls: list[Call] = []
+        self.violations: list[str] = []
+        """What a well-behaved app never does, e.g. a token in a query string."""
+        self._last_ts = 0
+        self._last_number = 0
+        self.add_user(self.bot_user_id, is_bot=True)
+
+    def add_user(
+        self,
+        user_id: str,
+        *,
+        is_bot: bool = False,
+        deleted: bool = False,
+        is_restricted: bool = False,
+        is_ultra_restricted: bool = False,
+        is_stranger: bool = False,
+        team_id: str | None = None,
+        enterprise_user: Mapping[str, Any] | None = None,
+        omit: Iterable[str] = (),
+    ) -> User:
+        """Add a person, or replace one; of this team unless ``team_id`` says otherwise."""
+        if not USER_ID.match(user_id):
+            raise ValueError(f"{user_id!r} is no Slack user id")
+        user = User(
+            user_id,
+            team_id or self.team_id,
+            is_bot=is_bot,
+            deleted=deleted,
+            is_restricted=is_restricted,
+            is_ultra_restricted=is_ultra_restricted,
+            is_stranger=is_stranger,
+            enterprise_user=enterprise_user,
+            omit=frozenset(omit),
+        )
+        self.users[user_id] = user
+        return user
+
+    def change_user(self, user_id: str, **changes: Any) -> User:  # noqa: ANN401 - dataclasses.replace checks the names
+        """Change fields of ``User``, e.g. ``deleted=True``."""
+        self.users[user_id] = replace(self.users[user_id], **changes)
+        return self.users[user_id]
+
+    def add_channel(
+        self,
+        channel_id: str,
+        *,
+        members: Iterable[str] = (),
+        is_private: bool = False,
+        is_ext_shared: bool = False,
+        is_pending_ext_shared: bool = False,
+        is_org_shared: bool = False,
+        is_im: bool = False,
+        is_mpim: bool = False,
+        is_archived: bool = False,
+        is_read_only: bool = False,
+        bot_is_member: bool = True,
+        omit: Iterable[str] = (),
+    ) -> Channel:
+        """Add a conversation, or replace one and keep its messages."""
+        if not CHANNEL_ID.match(channel_id):
+            raise ValueError(f"{channel_id!r} is no Slack channel id")
+        people = tuple(dict.fromkeys(members))
+        if is_im and not people:
+            raise ValueError("a direct message is with somebody")
+        channel = Channel(
+            channel_id,
+            people,
+            is_private=is_private or is_im or is_mpim,
+            is_im=is_im,
+            is_mpim=is_mpim,
+            is_ext_shared=is_ext_shared,
+            is_pending_ext_shared=is_pending_ext_shared,
+            is_org_shared=is_org_shared,
+            is_archived=is_archived,
+            is_read_only=is_read_only,
+            bot_is_member=bot_is_member,
+            omit=frozenset(omit),
+        )
+        self.channels[channel_id] = channel
+        self.timeline.setdefault(channel_id, [])
+        return channel
+
+    def change_channel(self, channel_id: str, **changes: Any) -> Channel:  # noqa: ANN401 - as above
+        """Change fields of ``Channel``, e.g. ``is_ext_shared=True``."""
+        self.channels[channel_id] = replace(self.channels[channel_id], **changes)
+        return self.channels[channel_id]
+
+    def join(self, channel_id: str, user_id: str) -> None:
+        """The person enters the conversation."""
+        members = (*self.channels[channel_id].members, user_id)
+        self.change_channel(channel_id, members=tuple(dict.fromkeys(members)))
+
+    def leave(self, channel_id: str, user_id: str) -> None:
+        """The person leaves the conversation."""
+        members = self.channels[channel_id].members
+        self.change_channel(channel_id, members=tuple(m for m in members if m != user_id))
+
+    def everyone_in(self, channel: Channel) -> tuple[str, ...]:
+        """All members, the app's bot last."""
+        return (*channel.members, *([self.bot_user_id] if channel.bot_is_member else []))
+
+    def say(
+        self, channel_id: str, user_id: str, text: str, *, thread_ts: str | None = None
+    ) -> Message:
+        """A person writes a message, by hand."""
+        return self.post(Message(channel_id, "", user_id, text, thread_ts=thread_ts))
+
+    def post(self, message: Message) -> Message:
+        """Keep the message under a new ``ts``."""
+        posted = replace(message, ts=self.next_ts())
+        self.timeline[message.channel].append(posted)
+        return posted
+
+    def messages(self, channel_id: str, thread_ts: str | None = None) -> list[Message]:
+        """The visible messages, oldest first, replies included; or one thread with its parent."""
+        shown = [m for m in self.timeline.get(channel_id, []) if m.visible_at <= self.clock()]
+        return [m for m in shown if thread_ts is None or thread_ts in (m.ts, m.thread_ts)]
+
+    def thread_of(self, message: Message) -> str | None:
+        """What Slack writes as ``thread_ts``: a parent with replies carries its own ``ts``."""
+        replies = any(m.thread_ts == message.ts for m in self.timeline[message.channel])
+        return message.ts if replies else message.thread_ts
+
+    @property
+    def files(self) -> list[File]:
+        """Every file, also those never completed or since deleted."""
+        return list(self.file_table.values())
+
+    def visible_files(self, channel_id: str, thread_ts: str | None = None) -> list[File]:
+        """The files people in the conversation see now."""
+        return [
+            file
+            for file in self.file_table.values()
+            if file.channel == channel_id
+            and file.completed_times
+            and not file.deleted
+            and file.visible_at <= self.clock()
+            and thread_ts in (None, file.thread_ts)
+        ]
+
+    def called(self, method: str) -> list[Call]:
+        """The calls of one method, oldest first."""
+        return [call for call in self.calls if call.method == method]
+
+    def show(self, ephemeral: Ephemeral) -> Ephemeral:
+        """Record what one person saw."""
+        shown = replace(ephemeral, ts=self.next_ts())
+        self.ephemerals.append(shown)
+        return shown
+
+    def show_answer(self, channel_id: str, user_id: str, body: Mapping[str, Any]) -> None:
+        """Show an ack's body: to the person, or to all with ``response_type: in_channel``."""
+        text, blocks = str(body.get("text", "")), tuple(body.get("blocks") or ())
+        if body.get("response_type") == "in_channel":
+            self.post(Message(channel_id, "", self.bot_user_id, text, blocks))
+        elif text or blocks:
+            self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
+
+    def issue_trigger(self, user_id: str) -> str:
+        """A trigger id: good for three seconds and one view."""
+        return self.passes.issue("trigger", seconds=TRIGGER_SECONDS, user=user_id)
+
+    def issue_response_url(self, user_id: str, channel_id: str) -> str:
+        """A response URL: good for 30 minutes and five uses."""
+        secret = self.passes.issue(
+            "response_url",
+            seconds=RESPONSE_URL_SECONDS,
+            uses=RESPONSE_URL_USES,
+            user=user_id,
+            channel=channel_id,
+        )
+        return f"{self.origin}/commands/{self.team_id}/{secret}"
+
+    def next_ts(self) -> str:
+        """A message timestamp no other message has, in order."""
+        self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
+        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def next_id(self, prefix: str) -> str:
+        """An id in Slack's grammar."""
+        self._last_number += 1
+        return f"{prefix}0SANDBOX{self._last_number:03d}"

@@ -1,0 +1,369 @@
+"""The environment, read once into one frozen object; every problem with it is told at once."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
+SECRET_NAMES: Final = (  # each may come as NAME_FILE too
+    *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
+    *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
+)
+MASK: Final = "**********"
+MAX_SECRET_FILE_CHARS: Final = 65_536  # /dev/zero must not fill the memory
+MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen
+
+
+class Region(StrEnum):
+    """Where the PolyAI workspace lives."""
+
+    US = "us"
+    EU = "eu"
+    UK = "uk"
+    STUDIO = "studio"
+
+
+class AudienceRule(StrEnum):
+    """Whose rights decide whether raw audio may be posted."""
+
+    CLEARED = "cleared"
+    REQUESTER = "requester"
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; ``problems`` holds one sentence per problem, no secret."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def _told(said: str) -> PydanticCustomError:
+    """Build the one kind of error whose words reach the operator: all others may hold values."""
+    return PydanticCustomError("told", "{said}", {"said": said})
+
+
+def _shown(value: str) -> str:
+    is_harmless = len(value) <= MAX_SHOWN_CHARS and not re.search(r"xox|xapp", value)
+    return repr(value) if is_harmless else "something that is not shown here"
+
+
+def _secret(pattern: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(pattern, secret.get_secret_value()):
+            raise ValueError
+        return secret
+
+    return AfterValidator(check)
+
+
+def _ids(pattern: str) -> BeforeValidator:
+    def check(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        ids = [each.strip() for each in given.split(",") if each.strip()]
+        if bad := [_shown(each) for each in ids if not re.fullmatch(pattern, each)]:
+            raise _told(f"holds {', '.join(bad)}")
+        return frozenset(ids)
+
+    return BeforeValidator(check)
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_loopback = host == "localhost" or (parts.scheme == "http" and ip_address(host).is_loopback)
+    is_bare = parts.username is None and not parts.query and not parts.fragment
+    if not host or not is_bare or parts.port == 0 or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
+        raise ValueError
+    return url.rstrip("/")
+
+
+def _database_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    scheme = "postgresql" if scheme == "postgres" else scheme  # what many hosts still hand out
+    is_in_memory = ":memory:" in rest or "mode=memory" in rest
+    is_file = scheme == "sqlite" and re.match(r"/[^?]", rest) and not is_in_memory
+    if not is_file and not (scheme == "postgresql" and rest and urlsplit(url).scheme):
+        raise ValueError
+    return f"{scheme}://{rest}"
+
+
+def _agents(given: object) -> object:
+    """Parse the JSON of POLYAI_AGENTS; a name given twice would lose a key in silence."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise _told("holds a name twice")
+        return dict(pairs)
+
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given, object_pairs_hook=unique)
+    except (json.JSONDecodeError, RecursionError):
+        raise _told("is not JSON") from None
+
+
+Key = Annotated[SecretStr, _secret(r"[!-~]+")]  # one header value: ASCII without a space
+Url = Annotated[str, AfterValidator(_safe_url)]
+PolyAIName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Count = Annotated[int, Field(ge=0)]
+DatabaseUrl = Annotated[
+    str,  # as SQLAlchemy, Alembic and DBOS want it; it may hold a password, so nothing shows it
+    AfterValidator(_database_url),
+    pydantic.PlainSerializer(lambda _: MASK, when_used="json"),
+]
+
+
+class AgentSettings(pydantic.BaseModel):
+    """One more agent, reached as ``/callaudio name:CA…``, with its own region and keys."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    agent_id: PolyAIName
+    region: Region
+    api_key: Key
+    pii_api_key: Key | None = None
+
+
+Agents = Annotated[Mapping[AgentName, AgentSettings], BeforeValidator(_agents)]
+
+
+class Settings(BaseSettings):
+    """Every setting, checked; a description says what a usable value is. Reads no environment.
+
+    Raises:
+        pydantic.ValidationError: from the constructor; ``load_settings`` turns it into sentences.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    slack_bot_token: Annotated[SecretStr, _secret(r"xoxb-[!-~]+")] = Field(
+        description="the bot token of the installed app; it starts with xoxb-"
+    )
+    slack_signing_secret: Key = Field(description="the signing secret of the app")
+    slack_app_token: Annotated[SecretStr, _secret(r"xapp-[!-~]+")] | None = Field(
+        None, description="an app-level token, starting with xapp-, to switch Socket Mode on"
+    )
+    slack_api_url: Annotated[Url, AfterValidator("{}/".format)] | None = Field(
+        None, description="https://…, or http:// on loopback only; unset: Slack's own"
+    )
+    polyai_region: Region = Field(description="us, eu, uk or studio")
+    polyai_agent_id: PolyAIName = Field(description="the id of the default agent, PROJECT-…")
+    polyai_api_key: Key = Field(description="the plain key, one without PII access")
+    polyai_pii_api_key: Key | None = Field(
+        None, description="a second key, with PII access; the plain key must be one without"
+    )
+    polyai_agents: Agents = Field(
+        {},
+        description='JSON such as {"sales": {"agent_id": "…", "region": "eu", "api_key": "…", '
+        '"pii_api_key": "…"}}, the last one optional, names in lower case',
+    )
+    polyai_api_url: Url | None = Field(
+        None, description="https://…, or http:// on loopback only; unset: from the region"
+    )
+    polyai_account_id: PolyAIName | None = Field(
+        None, description="the account of the v3 list, together with POLYAI_PLATFORM_API_KEY"
+    )
+    polyai_platform_url: Url | None = Field(
+        None, description="https://…, or http:// on loopback only; unset: from the region"
+    )
+    polyai_platform_api_key: Key | None = Field(
+        None,
+        validate_default=True,
+        description="a key of the v3 list, together with POLYAI_ACCOUNT_ID, or neither",
+    )
+    database_url: DatabaseUrl = Field(
+        "sqlite:///callaudio.db",
+        repr=False,
+        description="sqlite:///path/to/file.db or postgresql://user:password@host/name",
+    )
+    port: int = Field(3000, ge=1, le=65_535, description="a port from 1 to 65535")
+    callaudio_admins: Annotated[frozenset[str], _ids(r"[UW][A-Z0-9]{6,}")] = Field(
+        frozenset(), description="user ids such as U012ABCDEF, separated by commas"
+    )
+    callaudio_external_channels: Annotated[frozenset[str], _ids(r"[CG][A-Z0-9]{8,}")] = Field(
+        frozenset(), description="channel ids such as C012ABCDEF, separated by commas"
+    )
+    callaudio_audience: AudienceRule = Field(
+        AudienceRule.CLEARED,
+        description="cleared (raw only where every human listener is cleared) or requester "
+        "(only the requester's right counts)",
+    )
+    callaudio_max_audience: Count = Field(
+        500, description="a whole number of people, 0 or more; with more listeners: redacted"
+    )
+    callaudio_raw_ttl_hours: Annotated[Count, Field(le=87_600)] = Field(
+        24, description="hours until raw files are deleted from Slack, 0 (never) to 87600"
+    )
+    callaudio_max_recording_mb: int = Field(
+        1024, ge=1, description="megabytes, 1 or more; larger recordings are refused"
+    )
+    callaudio_log_format: Literal["json", "console"] = Field("json", description="json or console")
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]  # only two of its five are of use
+        cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the constructor alone, so that tests never see the machine's own."""
+        return (init_settings,)
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """Every secret in clear, for the log mask and nothing else."""
+        fields = [*self, *(field for agent in self.polyai_agents.values() for field in agent)]
+        keys = {value.get_secret_value() for _, value in fields if isinstance(value, SecretStr)}
+        found = re.findall(r"://[^:/@]*:([^@]*)@|[?&]password=([^&]*)", self.database_url)
+        passwords = {password for pair in found for password in pair}
+        return frozenset((keys | passwords | {unquote(each) for each in passwords}) - {""})
+
+    @pydantic.field_validator("polyai_pii_api_key")
+    @classmethod
+    def _keep_keys_apart(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key and key == info.data.get("polyai_api_key"):
+            raise _told("equals POLYAI_API_KEY, but the plain key must be one without PII access")
+        return key
+
+    @pydantic.field_validator("polyai_agents")
+    @classmethod
+    def _keep_agents_keys_apart(
+        cls, agents: Mapping[str, AgentSettings], info: ValidationInfo
+    ) -> Mapping[str, AgentSettings]:
+        plain = {info.data.get("polyai_api_key"), *(each.api_key for each in agents.values())}
+        raw = {info.data.get("polyai_pii_api_key"), *(each.pii_api_key for each in agents.values())}
+        both = (plain & raw) - {None}
+        if bad := [
+            name for name, each in agents.items() if both & {each.api_key, each.pii_api_key}
+        ]:
+            raise _told(
+                f"uses one key as plain and as raw in {', '.join(bad)}, "
+                "but the plain key must be one without PII access"
+            )
+        return agents
+
+    @pydantic.field_validator("polyai_platform_api_key")
+    @classmethod
+    def _keep_account_whole(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        account, url = (
+            info.data.get(f"polyai_{each}", MASK) for each in ("account_id", "platform_url")
+        )
+        if key and account is None:
+            raise _told("is set without POLYAI_ACCOUNT_ID")
+        if not key and (account or url):
+            raise _told("is not set, but POLYAI_ACCOUNT_ID or POLYAI_PLATFORM_URL is")
+        return key
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from ``environ`` alone: no other environment and no ``.env`` file.
+
+    ``NAME_FILE`` names a file holding the secret ``NAME``. An empty value counts as not set, white
+    space around a value is dropped.
+
+    Raises:
+        SettingsError: one or more variables are missing, unusable or unknown; all are named.
+    """
+    names = [field.upper() for field in Settings.model_fields]
+    values, problems = _read(environ, names)
+    unreadable = frozenset(name for name, _ in problems)
+    settings = None
+    try:
+        settings = Settings.model_validate({name.lower(): text for name, text in values.items()})
+    except pydantic.ValidationError as error:
+        told = [_explain(each, values) for each in error.errors(include_url=False)]
+        problems += [each for each in told if each[0] not in unreadable]
+    problems.sort(key=lambda problem: names.index(problem[0]))
+    problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
+    if settings is None or problems:  # raised here, so that no cause with values hangs on it
+        raise SettingsError(tuple(sentence for _, sentence in problems))
+    return settings
+
+
+def load_database_url(environ: Mapping[str, str]) -> str:
+    """Read ``DATABASE_URL`` alone, for migrations on hosts that give them nothing else.
+
+    Raises:
+        SettingsError: ``DATABASE_URL`` or its file is unusable.
+    """
+    field = Settings.model_fields["database_url"]
+    values, problems = _read(environ, ["DATABASE_URL"])
+    url = None
+    try:
+        url = _database_url(values.get("DATABASE_URL", field.default))
+    except ValueError:
+        problems.append(("", f"DATABASE_URL is not valid: use {field.description}."))
+    if url is None or problems:
+        raise SettingsError(tuple(sentence for _, sentence in problems))
+    return url
+
+
+def _read(
+    environ: Mapping[str, str], names: list[str]
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the values that are set, and a (name, sentence) for each file that fails."""
+    values = {name: text for name in names if (text := environ.get(name, "").strip())}
+    problems = []
+    for name in names:
+        path = environ.get(f"{name}_FILE", "").strip() if name in SECRET_NAMES else ""
+        if path and name in values:
+            problems.append((name, f"{name} and {name}_FILE are both set: keep one of them."))
+        elif path:
+            try:
+                with Path(path).open(encoding="utf-8") as file:
+                    text = file.read(MAX_SECRET_FILE_CHARS).strip()
+            except (OSError, ValueError):  # ValueError: not UTF-8, or no path at all
+                text = ""
+            if text:
+                values[name] = text
+            else:
+                shown = "a file" if re.search(r"xox|xapp", path) else repr(path)
+                use = "name a readable text file that holds the secret alone"
+                problems.append((name, f"{name}_FILE is {shown}, unreadable or empty: {use}."))
+    return values, problems
+
+
+def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
+    """Turn one error into (name, sentence), with nothing of a secret's value in it."""
+    field, *rest = (str(each) for each in error["loc"])
+    name = field.upper()
+    if error["type"] == "told":
+        said = error["msg"]
+    elif rest:
+        entry, key = _shown(rest[0]), _shown(rest[-1])
+        faults = {"missing": f"lacks {key}", "extra_forbidden": f"holds {key}, which is unknown"}
+        if len(rest) == 1 or rest[-1] == "[key]":
+            key = "name" if len(rest) > 1 else "value"
+        said = f"entry {entry} {faults.get(error['type'], f'has an unusable {key}')}"
+    elif name not in values:
+        said = "is not set"
+    elif name in SECRET_NAMES or name.endswith("_URL"):  # a URL may hold a password
+        said = "is not valid"
+    else:
+        said = f"is {_shown(values[name])}"
+    return name, f"{name} {said}: use {Settings.model_fields[field].description}."
+
+
+def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, str]]:
+    """Name each variable of ours that nothing reads: a typo would weaken a rule in silence."""
+    problems = []
+    for name in sorted(environ):
+        if name.startswith(OWN_PREFIXES) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {near[0]}?" if near else "remove it."
+            problems.append((name, f"{name} is unknown: {fix}"))
+    return problems

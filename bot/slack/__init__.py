@@ -1,0 +1,1 @@
+"""What Slack says to the bot, and what people see of it."""

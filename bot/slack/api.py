@@ -1,0 +1,104 @@
+"""One way to call Slack's Web API: arguments in the body, errors translated, reads retried."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackRequestError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.retry import parse_retry_after, retrying
+from bot.slack.errors import SlackError, SlackUnclear, SlackUnreachable, error_of
+
+TIMEOUT_SECONDS: Final = 30
+
+
+class SlackApi:
+    """Calls methods; ``read`` may call more than once, ``write`` never does."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._sleep = sleep
+
+    async def read(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method that changes nothing, or that changes nothing when called again.
+
+        Raises:
+            CallAudioError: after the last try.
+        """
+        return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
+
+    async def write(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method once.
+
+        Raises:
+            SlackUnclear: it may have been done.
+            SlackUnreachable, SlackRateLimited: it was not done and may be tried again.
+            CallAudioError: Slack refused.
+        """
+        try:
+            response = await self._client.api_call(method, data=form_of(arguments))
+        except SlackApiError as error:
+            # The original holds the whole answer, so it must not travel along as the cause.
+            raise _translated(error) from None
+        except aiohttp.ClientConnectorError:
+            raise SlackUnreachable from None
+        except (aiohttp.ClientError, TimeoutError, SlackRequestError):
+            raise SlackUnclear from None
+        data = response.data
+        if not isinstance(data, dict):
+            raise SlackUnclear
+        return data
+
+
+def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Spell arguments as a form, nested ones as JSON; None is left out.
+
+    Every method takes a form, while those that only read take no JSON body (docs: "Using the Slack
+    Web API").
+    """
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _translated(error: SlackApiError) -> Exception:
+    response = error.response
+    if isinstance(response, str) or response is None:
+        return SlackError()
+    data = response.data if isinstance(response.data, dict) else {}
+    headers = {str(name).lower(): value for name, value in (response.headers or {}).items()}
+    return error_of(
+        str(data.get("error", "")),
+        status=int(response.status_code or 0),
+        retry_after_seconds=parse_retry_after(
+            str(headers.get("retry-after", "")), datetime.now(UTC)
+        ),
+    )
+
+
+def build_client(
+    token: str, base_url: str | None, session: aiohttp.ClientSession
+) -> AsyncWebClient:
+    """Build the SDK's client without its own retries, which would repeat posts.
+
+    Source of the hazard: slack_sdk's retry handlers repeat any POST after a connection error.
+    """
+    return AsyncWebClient(
+        token=token,
+        base_url=base_url or AsyncWebClient.BASE_URL,
+        session=session,
+        retry_handlers=[],
+        timeout=TIMEOUT_SECONDS,
+        trust_env_in_session=False,
+    )

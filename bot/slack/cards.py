@@ -1,0 +1,123 @@
+"""The messages of a delivery as Slack wants them: plain text, and the blocks that replace it."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from bot.access.policy import Reason
+from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote
+from bot.slack import wording
+from bot.slack.actions import Action
+
+Message = dict[str, Any]
+
+
+def on_its_way(announcement: Announcement) -> Message:
+    """The parent message while the recording is being fetched."""
+    text = _heading(announcement)
+    return {"text": text, "blocks": [_section(text), _context("Fetching the recording …")]}
+
+
+def delivered(result: Delivered) -> Message:
+    """The parent message once the recording is in its thread."""
+    text = _heading(result.announcement)
+    audio = [
+        wording.length(result.length_seconds),
+        wording.size(result.size_bytes),
+        wording.SIDES[result.direction],
+    ]
+    lines = [
+        wording.variant(result.outcome, result.reason),
+        " · ".join(part for part in audio if part),
+        wording.call_facts(result.call),
+    ]
+    contexts = [_context(line) for line in lines if line]
+    return {"text": text, "blocks": [_section(text), *contexts]}
+
+
+def private_note(note: PrivateNote) -> Message:
+    """A note for the requester alone; it ends with the reference id that the logs know."""
+    lines = NOTES[note.kind](note)
+    blocks = [_section("\n".join(lines))]
+    if note.kind is NoteKind.REDACTED and note.reason == Reason.AUDIENCE:
+        blocks.append(_button("Send the raw recording to my direct messages", note.delivery_id))
+    blocks.append(_context(_reference(note)))
+    return {"text": " ".join(lines), "blocks": blocks}
+
+
+def _refused(note: PrivateNote) -> list[str]:
+    why = wording.WHY_REFUSED[Reason(note.reason or Reason.REQUESTER_NOT_ALLOWED)]
+    return [f"I did not post the recording of {wording.code(note.conversation_id)}.", why]
+
+
+def _redacted(note: PrivateNote) -> list[str]:
+    why = wording.WHY_REDACTED[Reason(note.reason or Reason.NOT_CLEARED)]
+    return [f"The recording of {wording.code(note.conversation_id)} is redacted: {why}."]
+
+
+def _moved_to_dm(note: PrivateNote) -> list[str]:
+    conversation = wording.code(note.conversation_id)
+    return [
+        "I can never post in the direct messages of two people.",
+        f"The recording of {conversation} comes to your direct messages with me instead.",
+    ]
+
+
+def _unconfirmed(note: PrivateNote) -> list[str]:
+    conversation = wording.code(note.conversation_id)
+    return [
+        f"I posted the recording of {conversation}, but Slack does not show it yet.",
+        "It may still be scanning the file. Look again in a few minutes before you ask once more.",
+    ]
+
+
+def _failed(note: PrivateNote) -> list[str]:
+    problem = note.problem
+    lines = [f"I could not deliver the recording of {wording.code(note.conversation_id)}."]
+    if problem:
+        lines.append(problem.what)
+        if problem.likely_cause:
+            lines.append(f"*Likely cause:* {problem.likely_cause}")
+        if problem.fix:
+            lines.append(f"*What to do:* {problem.fix}")
+    return lines
+
+
+NOTES: Final[Mapping[NoteKind, Callable[[PrivateNote], list[str]]]] = MappingProxyType(
+    {
+        NoteKind.REFUSED: _refused,
+        NoteKind.REDACTED: _redacted,
+        NoteKind.MOVED_TO_DM: _moved_to_dm,
+        NoteKind.UNCONFIRMED: _unconfirmed,
+        NoteKind.FAILED: _failed,
+    }
+)
+
+
+def _heading(announcement: Announcement) -> str:
+    conversation = wording.code(announcement.conversation_id)
+    return f"Recording of {conversation}, asked for by <@{announcement.user_id}>"
+
+
+def _reference(note: PrivateNote) -> str:
+    correlation_id = note.problem.correlation_id if note.problem else None
+    polyai = f" · PolyAI {wording.code(correlation_id)}" if correlation_id else ""
+    return f"Reference {wording.code(note.delivery_id)}{polyai}"
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def _button(text: str, delivery_id: str) -> dict[str, Any]:
+    button = {
+        "type": "button",
+        "action_id": Action.RAW_TO_DM.value,
+        "text": {"type": "plain_text", "text": text},
+        "value": delivery_id,
+    }
+    return {"type": "actions", "elements": [button]}

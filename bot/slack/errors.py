@@ -1,0 +1,154 @@
+"""Slack's answers translated once, at this edge, by table."""
+
+import re
+from typing import Final
+
+from bot.errors import CallAudioError
+from bot.recordings.destination import ConversationArchived, ConversationUnseen
+from bot.recordings.sharing import UploadGone
+
+
+class SlackError(CallAudioError):
+    """Slack refused a call."""
+
+    code = "slack_refused"
+    what = "Slack did not accept what I tried to do."
+    fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
+
+
+class SlackRateLimited(SlackError):
+    """429: not done, and welcome again after a while."""
+
+    code = "slack_rate_limited"
+    what = "Slack asks for a slower pace."
+    likely_cause = "Many recordings were posted in a short time."
+    fix = "Try again in a minute."
+    retryable = True
+
+
+class SlackUnreachable(SlackError):
+    """No connection was made, so nothing was done."""
+
+    code = "slack_unreachable"
+    what = "Slack cannot be reached at the moment."
+    fix = "Try again in a few minutes."
+    retryable = True
+
+
+class SlackUnclear(SlackError):
+    """The answer was lost or said nothing certain: it may have been done."""
+
+    code = "slack_unclear"
+    what = "Slack did not answer clearly."
+    likely_cause = "A disturbance at Slack or in the network between."
+    fix = "Try again in a few minutes."
+    retryable = True
+
+
+class UploadRefused(SlackError):
+    """The bytes did not arrive as a whole; nothing is visible."""
+
+    code = "upload_failed"
+    what = "The upload to Slack broke off."
+    likely_cause = "A disturbance at Slack or in the network between."
+    fix = "Try again in a few minutes."
+    retryable = True
+
+
+class SlackTokenRejected(SlackError):
+    """The bot token is not valid any more."""
+
+    code = "slack_token_rejected"
+    what = "Slack does not accept the bot's token."
+    likely_cause = "The app was removed from the workspace, or its token was replaced."
+    fix = "Ask whoever runs callaudio to install the app again and to set the new token."
+
+
+class ScopeMissing(SlackError):
+    """The app lacks a scope."""
+
+    code = "slack_scope_missing"
+    what = "The app lacks a permission in this workspace."
+    likely_cause = "It was installed from an older manifest."
+    fix = "Ask a workspace admin to install the app again from the current manifest."
+
+
+class FilesRestricted(SlackError):
+    """The workspace does not take this file."""
+
+    code = "slack_files_restricted"
+    what = "This workspace does not let me upload the recording."
+    likely_cause = "Uploads are switched off, limited in size or type, or the storage is full."
+    fix = "Ask a workspace admin about file uploads by apps."
+
+
+class PostingRestricted(SlackError):
+    """The conversation does not take posts from the bot."""
+
+    code = "slack_posting_restricted"
+    what = "I am not allowed to post in that conversation."
+    likely_cause = "Posting there is limited to certain people."
+    fix = "Choose another channel, or ask its manager to let me post."
+
+
+class PersonUnknown(SlackError):
+    """Slack does not know the person, or does not let a bot write to them."""
+
+    code = "slack_person_unknown"
+    what = "I cannot write to that person."
+    likely_cause = "The account is deactivated, or direct messages with the app are off."
+
+
+BY_CODE: Final[dict[str, type[CallAudioError]]] = {
+    "ratelimited": SlackRateLimited,
+    "rate_limited": SlackRateLimited,
+    "internal_error": SlackUnclear,
+    "fatal_error": SlackUnclear,
+    "request_timeout": SlackUnclear,
+    "service_unavailable": SlackUnclear,
+    "file_update_failed": SlackUnclear,
+    "invalid_auth": SlackTokenRejected,
+    "not_authed": SlackTokenRejected,
+    "account_inactive": SlackTokenRejected,
+    "token_revoked": SlackTokenRejected,
+    "token_expired": SlackTokenRejected,
+    "missing_scope": ScopeMissing,
+    "no_permission": ScopeMissing,
+    "channel_not_found": ConversationUnseen,
+    "not_in_channel": ConversationUnseen,
+    "method_not_supported_for_channel_type": ConversationUnseen,
+    "is_archived": ConversationArchived,
+    "file_not_found": UploadGone,
+    "file_deleted": UploadGone,
+    "file_uploads_disabled": FilesRestricted,
+    "file_uploads_except_images_disabled": FilesRestricted,
+    "file_upload_size_restricted": FilesRestricted,
+    "file_type_not_allowed": FilesRestricted,
+    "storage_limit_reached": FilesRestricted,
+    "slack_connect_file_upload_sharing_blocked": FilesRestricted,
+    "slack_connect_blocked_file_type": FilesRestricted,
+    "posting_to_channel_denied": PostingRestricted,
+    "restricted_action": PostingRestricted,
+    "restricted_action_read_only_channel": PostingRestricted,
+    "restricted_action_thread_only_channel": PostingRestricted,
+    "restricted_action_non_threadable_channel": PostingRestricted,
+    "user_not_found": PersonUnknown,
+    "users_not_found": PersonUnknown,
+    "user_disabled": PersonUnknown,
+    "cannot_dm_bot": PersonUnknown,
+    "messages_tab_disabled": PersonUnknown,
+}
+
+
+def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None) -> CallAudioError:
+    """Translate Slack's error code, and where there is none its HTTP status."""
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        return SlackRateLimited(retry_after_seconds=retry_after_seconds)
+    if status >= 500:  # noqa: PLR2004 - any server error, whatever its body says
+        return SlackUnclear()
+    known = BY_CODE.get(slack_code)
+    if known:
+        return known(retry_after_seconds=retry_after_seconds)
+    # Slack's codes are words; anything else could carry what must not be shown.
+    shown = slack_code if re.fullmatch(r"[a-z_]{1,60}", slack_code) else "unknown"
+    return SlackError(likely_cause=f"Slack's own word for it is `{shown}`.")

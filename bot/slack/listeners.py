@@ -1,0 +1,77 @@
+"""What the bot listens to. A listener reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.recordings.asking import Asker, Asking
+from bot.slack import replies
+from bot.slack.actions import COMMAND, Action
+from bot.slack.commands import AskForHelp, parse_command
+
+
+class Listeners:
+    """The listeners and the use cases they call."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.command(COMMAND)(self.command)
+        app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
+
+    async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
+        """`/callaudio …`: the request is stored before Slack is answered."""
+        asked = parse_command(str(command.get("text") or ""))
+        if isinstance(asked, AskForHelp):
+            await ack(text=replies.HELP, response_type="ephemeral")
+            return
+        stored = await self._asking.recording(
+            _asker_of_command(command),
+            asked.reference,
+            channel_id=asked.channel_id,
+            direction=asked.direction,
+            redacted=asked.redacted,
+        )
+        text = replies.accepted(stored, asked.reference.conversation_id)
+        await ack(text=text, response_type="ephemeral")
+
+    async def raw_to_dm(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Send the raw recording to my direct messages*: decided afresh, for that place."""
+        await self._asking.raw_to_dm(_asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+
+def _asker_of_command(command: Mapping[str, Any]) -> Asker:
+    return Asker(
+        team_id=str(command["team_id"]),
+        enterprise_id=command.get("enterprise_id") or None,
+        user_id=str(command["user_id"]),
+        channel_id=str(command["channel_id"]),
+        trigger_id=str(command["trigger_id"]),
+        response_url=_secret(command.get("response_url")),
+    )
+
+
+def _asker_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Asker:
+    user = body["user"]
+    # The user's own team where Slack tells it: people of other workspaces can press buttons too.
+    team_id = user.get("team_id") or (body.get("team") or {}).get("id")
+    return Asker(
+        team_id=str(team_id),
+        enterprise_id=(body.get("enterprise") or {}).get("id"),
+        user_id=str(user["id"]),
+        channel_id=str((body.get("channel") or {}).get("id") or user["id"]),
+        # A press has a time of its own; pressing twice is asking twice, within the usual window.
+        trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
+        response_url=_secret(body.get("response_url")),
+    )
+
+
+def _secret(value: object) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) and value else None

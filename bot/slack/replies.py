@@ -1,0 +1,35 @@
+"""The texts of private answers given in the ack itself."""
+
+from bot.errors import CallAudioError
+from bot.recordings.requests import StoredRequest
+from bot.slack.wording import code
+
+HELP = """*I bring call recordings into threads.*
+`/callaudio <conversation>` posts the recording here; `<conversation>` is an id or a Studio link.
+Words that may follow, in any order:
+• a channel, to post it there instead
+• `user` or `agent`, for one side of the call; `combined` is what you get otherwise
+• `redacted`, to get it redacted although you could hear it raw
+`/callaudio sales:CA…` asks another agent, here one set up as `sales`.
+
+You get the raw recording only where everyone who can hear it is cleared; otherwise what is \
+personal is muted. What I decide, and why, stands on the message."""
+
+
+def accepted(stored: StoredRequest, conversation_id: str) -> str:
+    """Say that a request is on its way."""
+    conversation = code(conversation_id)
+    if stored.is_repeat:
+        return f"The recording of {conversation} is already on its way."
+    return f"Fetching the recording of {conversation} …"
+
+
+def problem(error: CallAudioError, reference: str) -> str:
+    """Say what happened, why, what to do, and under which reference it is logged."""
+    lines = [
+        error.what,
+        f"*Likely cause:* {error.likely_cause}" if error.likely_cause else "",
+        f"*What to do:* {error.fix}" if error.fix else "",
+        f"Reference {code(reference)}",
+    ]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,98 @@
+"""What the bot says: reasons, sizes and times in words, escaped for mrkdwn."""
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from bot.access.policy import Outcome, Reason
+from bot.polyai.payloads import CallFacts, Direction
+
+WHY_REDACTED: Final = MappingProxyType(
+    {
+        Reason.EXTERNAL_DESTINATION: "people of another organisation can read this channel",
+        Reason.ASKED: "as asked",
+        Reason.NOT_CLEARED: "you are not cleared to hear raw recordings",
+        Reason.NO_RAW_KEY: "no raw key is set up for this agent",
+        Reason.AUDIENCE: "not everyone here is cleared to hear raw recordings",
+    }
+)
+
+# The same, as everyone in the thread may read it.
+WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
+    {**WHY_REDACTED, Reason.NOT_CLEARED: "the requester is not cleared to hear raw recordings"}
+)
+
+WHY_REFUSED: Final = MappingProxyType(
+    {
+        Reason.REQUESTER_NOT_ALLOWED: (
+            "Only members of this workspace can ask for recordings, and guests with a grant of "
+            "their own. If you are one, Slack did not tell me so: try again in a minute."
+        ),
+        Reason.REQUESTER_NOT_IN_DESTINATION: (
+            "You are not in that conversation, or Slack did not tell me that you are. Join it "
+            "first, or ask in a conversation you are in."
+        ),
+        Reason.EXTERNAL_DESTINATION: (
+            "That channel is shared with another organisation, is about to be, or Slack did not "
+            "tell me that it is not. Choose a channel of your own organisation; an admin can "
+            "allow redacted recordings there with `CALLAUDIO_EXTERNAL_CHANNELS`."
+        ),
+    }
+)
+
+SIDES: Final = MappingProxyType(
+    {Direction.COMBINED: "both sides", Direction.USER: "caller", Direction.AGENT: "agent"}
+)
+
+
+def escape(text: str) -> str:
+    """Make text harmless in mrkdwn (docs: "Formatting text for app surfaces")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(text: str) -> str:
+    """Show text as code; a backtick would end it early."""
+    return f"`{escape(text.replace('`', ''))}`"
+
+
+def size(size_bytes: int) -> str:
+    """Spell a size the way file browsers do."""
+    if size_bytes < 1_000_000:  # noqa: PLR2004 - a megabyte
+        return f"{max(1, round(size_bytes / 1000))} KB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def length(length_seconds: float | None) -> str | None:
+    """Spell a length as minutes and seconds, from an hour on with hours."""
+    if length_seconds is None:
+        return None
+    minutes, seconds = divmod(round(length_seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def moment(when: datetime) -> str:
+    """Spell a time in each reader's own zone, with UTC for those who see plain text."""
+    fallback = f"{when:%Y-%m-%d %H:%M} UTC"
+    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def variant(outcome: str, reason: str) -> str:
+    """Say which variant the thread holds, and why."""
+    if outcome == Outcome.RAW:
+        return "*raw* — everyone here is cleared"
+    return f"*redacted* — {WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)}"
+
+
+def call_facts(call: CallFacts | None) -> str | None:
+    """Spell what is known of the call; None where nothing is."""
+    if call is None:
+        return None
+    parts = [
+        call.direction,
+        moment(call.started_at) if call.started_at else None,
+        f"call of {length(call.length_seconds)}" if call.length_seconds else None,
+        escape(call.masked_caller) if call.masked_caller else None,
+        "handed over to a person" if call.handoff else None,
+    ]
+    return " · ".join(part for part in parts if part) or None

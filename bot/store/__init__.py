@@ -1,0 +1,1 @@
+"""The SQLAlchemy store: tables and the way to a transaction."""

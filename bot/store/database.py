@@ -1,0 +1,101 @@
+"""One async engine on SQLite or PostgreSQL, and the transactions on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """The store behind every use case.
+
+    ``read()`` and ``write()`` each give a session inside one transaction. A write on SQLite takes
+    the write lock at its start, so that two writers wait for one another instead of failing when
+    both try to upgrade from reading.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self.url = async_url(database_url)
+        self.engine = build_engine(self.url)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(
+            self.engine.execution_options(begin_immediate=True), expire_on_commit=False
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the store is one embedded file, and so one machine."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Give a session for reading."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Give a session whose changes are committed together at the end, or not at all."""
+        async with self._writing() as session, session.begin():
+            yield session
+
+    async def ping(self) -> None:
+        """Raise unless the database answers."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def async_url(database_url: str) -> URL:
+    """Name the async driver for a ``sqlite:///`` or ``postgresql://`` URL."""
+    url = make_url(database_url)
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    return url.set(drivername=driver[url.get_backend_name()])
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Name the database file of a SQLite URL, or None for PostgreSQL."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def build_engine(url: URL) -> AsyncEngine:
+    """Build the engine; on SQLite with WAL, foreign keys, and locks taken when writing starts."""
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        del record
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        # Loses nothing to a killed process; only a power cut could undo the last commits. FULL
+        # keeps "stored before the ack" true there as well.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+        # The driver would otherwise begin by itself, and only before a write.
+        connection.isolation_level = None
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("begin_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

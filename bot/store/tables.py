@@ -1,0 +1,167 @@
+"""Every table the bot owns; `migrations/` builds exactly these (a test compares the two).
+
+Times are aware UTC. Ids are Slack's and PolyAI's own, opaque. Nothing here holds audio, a
+transcript, a phone number, a token or an upload URL.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases; SQLite drops zones and gets them back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time, which could mean any instant."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "naive datetime given to the store"
+            raise ValueError(msg)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read every time as UTC."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The declarative base: naming rules and column types shared by all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - read once by SQLAlchemy's declarative base
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON().with_variant(JSONB(), "postgresql"),
+        str: String(255),
+    }
+
+
+# SQLite numbers rows by itself only in an INTEGER primary key.
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class GrantRow(Base):
+    """A right given to, or denied to, one user or one Slack user group of a workspace."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index(None, "team_id", "right", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    team_id: Mapped[str]
+    enterprise_id: Mapped[str | None]
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str]
+    right: Mapped[str] = mapped_column(String(16))
+    effect: Mapped[str] = mapped_column(String(16))
+    given_by: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
+    starts_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class DeliveryRow(Base):
+    """One asked-for recording on its way, from the stored request to its end."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index(None, "dispatched_at", "requested_at"),
+        Index(None, "team_id", "user_id", "requested_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    team_id: Mapped[str]
+    enterprise_id: Mapped[str | None]
+    user_id: Mapped[str]
+    source: Mapped[str] = mapped_column(String(16))
+    agent_name: Mapped[str]
+    conversation_id: Mapped[str]
+    direction: Mapped[str] = mapped_column(String(16))
+    asked_redacted: Mapped[bool]
+    origin_channel_id: Mapped[str]
+    asked_channel_id: Mapped[str]
+    asked_thread_ts: Mapped[str | None] = mapped_column(String(32))
+    # A way to answer privately for 30 minutes where the bot is no member; cleared at the end.
+    response_url: Mapped[str | None] = mapped_column(Text)
+    requested_at: Mapped[datetime]
+    dispatched_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(16))
+    destination_channel_id: Mapped[str | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(64))
+    # Set before the post: a second run knows that the first may have been seen.
+    announce_tried_at: Mapped[datetime | None]
+    parent_ts: Mapped[str | None] = mapped_column(String(32))
+    file_id: Mapped[str | None]
+    # Set before the share, with the file id: a lost answer is asked after, never repeated blindly.
+    share_tried_at: Mapped[datetime | None]
+    share_ts: Mapped[str | None] = mapped_column(String(32))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    length_seconds: Mapped[float | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    ended_at: Mapped[datetime | None]
+
+
+class RecentRequestRow(Base):
+    """The last time one person asked for the very same thing, to absorb a double submit."""
+
+    __tablename__ = "recent_requests"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(String(64))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+
+
+class BotUserRow(Base):
+    """A Slack user known to be a bot: not a listener, and not worth asking after twice."""
+
+    __tablename__ = "bot_users"
+
+    team_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class AuditEventRow(Base):
+    """One thing that happened, in ids only; rows are inserted and never changed."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index(None, "team_id", "occurred_at"), Index(None, "delivery_id"))
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    occurred_at: Mapped[datetime]
+    team_id: Mapped[str]
+    tag: Mapped[str] = mapped_column(String(64))
+    actor_id: Mapped[str]
+    delivery_id: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[int]
+    payload: Mapped[dict[str, Any]]
+
+
+class WorkerLeaseRow(Base):
+    """A worker process that says it is alive; a lapsed one has its work taken over."""
+
+    __tablename__ = "worker_leases"
+
+    executor_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime]

@@ -1,0 +1,33 @@
+"""Alembic's entry: runs the migrations on the database named by the caller or by DATABASE_URL."""
+
+import os
+
+from alembic import context
+from sqlalchemy import create_engine, make_url
+
+from bot.store.schema import sync_url
+from bot.store.tables import Base, UtcDateTime
+
+
+def render(kind: str, item: object, autogen_context: object) -> str | bool:
+    """Spell our own column type as what it is in the database."""
+    del autogen_context
+    return (
+        "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+    )
+
+
+url = context.config.attributes.get("url") or sync_url(make_url(os.environ["DATABASE_URL"]))
+engine = create_engine(url)
+with engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+        render_item=render,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

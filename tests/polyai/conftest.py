@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from bot.polyai.agents import Agent
+from bot.polyai.client import PolyAIClient
+from bot.polyai.transport import build_http_client
+from tests.polyai.scripted_server import ScriptedServer
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def server():
+    async with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def agent(server):
+    return Agent(
+        name="sales",
+        agent_id="PROJECT-58RP822I",
+        region="eu",
+        base_url=server.url,
+        api_key=SecretStr("plainKeyPlainKeyPlainKey00000001"),
+        pii_api_key=SecretStr(" rawKeyRawKeyRawKeyRawKey00000002\n"),
+    )
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+async def client(waits):
+    async def no_sleep(seconds):
+        waits.append(seconds)
+
+    async with build_http_client(4) as http:
+        yield PolyAIClient(http, clock=lambda: NOW, sleep=no_sleep)

@@ -1,0 +1,380 @@
+"""The client over real HTTP on loopback: what goes out, what comes back, what never shows."""
+
+import dataclasses
+import json
+import logging
+import traceback
+import uuid
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from bot.polyai import body as body_module
+from bot.polyai import client as client_module
+from bot.polyai import errors
+from bot.polyai.audio import AudioStream
+from bot.polyai.identifiers import InvalidConversationId
+from bot.polyai.payloads import CallFacts, Direction
+from bot.polyai.transport import build_http_client
+from tests.polyai.conftest import NOW
+from tests.polyai.scripted_server import HANG, WAV_TYPE, answer, envelope
+
+CALL = "CAabcd1234567abcdef1250065d4fc7389"
+PLAIN_KEY = "plainKeyPlainKeyPlainKey00000001"
+RAW_KEY = "rawKeyRawKeyRawKeyRawKey00000002"
+AUDIO = answer(200, b"RIFF" + bytes(1000), headers=WAV_TYPE)
+PATH = f"/v1/agents/PROJECT-58RP822I/conversations/{CALL}"
+
+
+async def fetch(
+    client, agent, conversation_id=CALL, *, raw=False, facts=None, direction="combined"
+):
+    async with client.open_audio(
+        agent, conversation_id, direction=Direction(direction), raw=raw, facts=facts
+    ) as stream:
+        return stream, b"".join([chunk async for chunk in stream.chunks()])
+
+
+def assert_tells_nothing(error, server):
+    """Neither the error nor its printed chain holds a key, a URL, a number or a body."""
+    shown = str(error) + repr(error) + error.what + error.likely_cause + error.fix
+    for secret in (PLAIN_KEY, RAW_KEY, server.url, "http", "447700900123", "Leaky", CALL):
+        assert secret not in shown
+    printed = "".join(traceback.format_exception(error))
+    chain, link = [], error
+    while link is not None:
+        chain.append(repr(link))
+        link = link.__cause__ or link.__context__
+    for secret in (PLAIN_KEY, RAW_KEY):
+        assert secret not in printed + "".join(chain)
+
+
+@pytest.mark.parametrize("direction", ["combined", "user", "agent"])
+async def test_redacted_goes_out_with_the_plain_key_and_redacted_true(
+    server, client, agent, direction
+):
+    server.answers = [AUDIO]
+    stream, body = await fetch(client, agent, direction=direction)
+    (asked,) = server.asked
+    assert (asked.method, asked.path) == ("GET", f"{PATH}/audio")
+    assert asked.query == {"redacted": "true", "direction": direction}
+    assert asked.headers["x-api-key"] == PLAIN_KEY
+    assert asked.headers["accept"] == "audio/wav"
+    assert asked.headers["accept-encoding"] == "identity"
+    assert "content-type" not in asked.headers
+    assert str(uuid.UUID(asked.headers["x-polyai-correlation-id"])) == stream.correlation_id
+    assert (stream.content_length, stream.content_type) == (1004, "audio/wav")
+    assert body == b"RIFF" + bytes(1000)
+
+
+async def test_raw_goes_out_with_the_raw_key_and_redacted_false(server, client, agent):
+    server.answers = [AUDIO]
+    await fetch(client, agent, raw=True)
+    (asked,) = server.asked
+    assert asked.query == {"redacted": "false", "direction": "combined"}
+    assert asked.headers["x-api-key"] == RAW_KEY  # and stripped of its white space
+
+
+@pytest.mark.parametrize("pii_api_key", [None, " "])
+async def test_raw_without_a_raw_key_is_a_programming_error_and_asks_nothing(
+    server, client, agent, pii_api_key
+):
+    key = None if pii_api_key is None else type(agent.api_key)(pii_api_key)
+    with pytest.raises(ValueError, match="without a raw key"):
+        await fetch(client, dataclasses.replace(agent, pii_api_key=key), raw=True)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "unsafe", ["{conversationId}", "a/../b", "CA?redacted=false", "CA#x", "..", "a b c", "x" * 129]
+)
+async def test_an_unsafe_id_is_refused_before_any_request(server, client, agent, unsafe):
+    with pytest.raises(InvalidConversationId):
+        await fetch(client, agent, unsafe)
+    with pytest.raises(InvalidConversationId):
+        await client.conversation(agent, unsafe)
+    assert server.asked == []
+
+
+async def test_a_path_in_the_base_url_is_kept_and_colons_in_ids_arrive(server, client, agent):
+    server.answers = [AUDIO]
+    behind_gateway = dataclasses.replace(agent, base_url=f"{server.url}/polyai/")
+    await fetch(client, behind_gateway, "a:b.c_d-e")
+    path = server.asked[0].path.replace("%3A", ":")
+    assert path == "/polyai/v1/agents/PROJECT-58RP822I/conversations/a:b.c_d-e/audio"
+
+
+@pytest.mark.parametrize(
+    ("scripted", "error"),
+    [
+        (envelope(401, "AUTH_USER_INVALID_TOKEN"), errors.PolyAIKeyRejected),
+        (envelope(403, "USER_ACCESS_FORBIDDEN"), errors.PolyAIForbidden),
+        (envelope(404, "CONVERSATIONS_NOT_FOUND"), errors.ConversationNotFound),
+        (envelope(500, "X"), errors.PolyAIServerError),
+        (answer(302, headers={"Location": "https://elsewhere.example"}), errors.UnexpectedRedirect),
+        (answer(200, b"<html>", headers={"Content-Type": "text/html"}), errors.NotAudio),
+        (answer(200, b"{}", headers={"Content-Type": "application/json"}), errors.NotAudio),
+        (answer(204, length="absent"), errors.NotAudio),
+        (
+            answer(200, b"zip", headers=WAV_TYPE | {"Content-Encoding": "gzip"}),
+            errors.UnexpectedEncoding,
+        ),
+    ],
+)
+async def test_what_stays_wrong_is_asked_once_and_told_without_secrets(
+    server, client, agent, waits, caplog, *, scripted, error
+):
+    server.answers = [scripted]
+    with caplog.at_level(logging.WARNING), pytest.raises(error) as caught:
+        await fetch(client, agent, raw=True)
+    assert len(server.asked) == 1
+    assert waits == []
+    assert caught.value.correlation_id
+    assert_tells_nothing(caught.value, server)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+async def test_what_passes_is_tried_again(server, client, agent, waits, status):
+    server.answers = [answer(status, b"<html>busy"), AUDIO]
+    _, body = await fetch(client, agent)
+    assert body.startswith(b"RIFF")
+    assert len(server.asked) == 2
+    assert 0.5 <= waits[0] <= 1.0
+
+
+async def test_retry_after_is_the_least_wait(server, client, agent, waits):
+    server.answers = [answer(429, headers={"Retry-After": "7"}), AUDIO]
+    await fetch(client, agent)
+    assert waits == [7.0]
+
+
+async def test_a_long_retry_after_is_handed_to_the_workflow_at_once(server, client, agent, waits):
+    server.answers = [answer(503, headers={"Retry-After": "600"})]
+    with pytest.raises(errors.PolyAIUnavailable) as caught:
+        await fetch(client, agent)
+    assert caught.value.retry_after_seconds == 600
+    assert (len(server.asked), waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "scripted",
+    [
+        b"",
+        b"hello, not HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-",
+        b"HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n",
+    ],
+)
+async def test_a_broken_answer_is_tried_four_times(server, client, agent, waits, scripted):
+    server.answers = [scripted]
+    with pytest.raises(errors.PolyAIUnavailable) as caught:
+        await fetch(client, agent, raw=True)
+    assert len(server.asked) in (4, 8)  # aiohttp itself repeats a GET once when a server hangs up
+    assert len(waits) == 3
+    assert caught.value.retryable
+    assert_tells_nothing(caught.value, server)
+
+
+async def test_nobody_listening_is_unavailable(client, agent, waits):
+    nowhere = dataclasses.replace(agent, base_url="http://127.0.0.1:9")
+    with pytest.raises(errors.PolyAIUnavailable) as caught:
+        await client.conversation(nowhere, CALL)
+    assert len(waits) == 3
+    assert uuid.UUID(caught.value.correlation_id)
+
+
+async def test_silence_is_unavailable(server, client, agent, monkeypatch):
+    monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(0.05))
+    server.answers = [HANG, AUDIO]
+    _, body = await fetch(client, agent)
+    assert body.startswith(b"RIFF")
+
+
+async def test_a_call_that_goes_on_is_handed_out_at_once_for_a_later_retry(
+    server, client, agent, waits
+):
+    server.answers = [envelope(404, "CONVERSATIONS_RECORDING_NOT_FOUND")]
+    ended = CallFacts(CALL, channel="VOICE-SIP", finished_at=NOW - timedelta(minutes=9))
+    with pytest.raises(errors.RecordingNotReady) as caught:
+        await fetch(client, agent, facts=ended)
+    assert (caught.value.retryable, caught.value.retry_after_seconds) == (True, 20.0)
+    assert (len(server.asked), waits) == (1, [])
+
+
+@pytest.mark.parametrize("length", [5000, 1005])
+async def test_a_body_that_ends_early_is_cut_short(server, client, agent, length):
+    server.answers = [answer(200, b"RIFF" + bytes(1000), headers=WAV_TYPE, length=length)]
+    with pytest.raises(errors.RecordingCutShort) as caught:
+        await fetch(client, agent)
+    assert caught.value.retryable
+    assert caught.value.correlation_id
+    assert len(server.asked) == 1
+    assert_tells_nothing(caught.value, server)
+
+
+async def test_a_short_body_is_noticed_even_where_the_transport_does_not():
+    response = httpx.Response(
+        200, headers={"Content-Length": "9"}, stream=httpx.ByteStream(b"RIFF")
+    )
+    stream = AudioStream(response, sent_correlation_id="own-1")
+    with pytest.raises(errors.RecordingCutShort) as caught:
+        assert [chunk async for chunk in stream.chunks()] == [b"RIFF"]
+    assert caught.value.correlation_id == "own-1"
+
+
+async def test_a_chunked_body_has_no_length_and_is_cut_short_without_its_last_chunk(
+    server, client, agent
+):
+    whole = answer(200, b"RIFF" * 300, headers=WAV_TYPE, length="chunked")
+    server.answers = [whole, whole.removesuffix(b"0\r\n\r\n")]
+    stream, body = await fetch(client, agent)
+    assert (stream.content_length, len(body)) == (None, 1200)
+    with pytest.raises(errors.RecordingCutShort):
+        await fetch(client, agent)
+
+
+async def test_a_body_without_any_length_is_read_to_its_end(server, client, agent):
+    server.answers = [answer(200, b"RIFF", length="absent")]
+    stream, body = await fetch(client, agent)
+    assert (stream.content_length, stream.content_type, body) == (None, "", b"RIFF")
+
+
+async def test_a_body_that_stops_arriving_is_unavailable(server, client, agent, monkeypatch):
+    monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(0.05))
+
+    async def stall(reader, writer):
+        server.connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(200, b"RIFF", headers=WAV_TYPE, length=100))
+
+    monkeypatch.setattr(type(server), "_serve", lambda _, reader, writer: stall(reader, writer))
+    async with type(server)() as stalling:
+        with pytest.raises(errors.PolyAIUnavailable):
+            await fetch(client, dataclasses.replace(agent, base_url=stalling.url))
+
+
+async def test_a_large_body_comes_in_pieces_of_at_most_64_kib(server, client, agent):
+    server.answers = [answer(200, bytes(3_000_000), headers=WAV_TYPE)]
+    async with client.open_audio(agent, CALL, direction=Direction.COMBINED, raw=False) as stream:
+        sizes = [len(chunk) async for chunk in stream.chunks()]
+    assert sum(sizes) == 3_000_000
+    assert min(sizes) >= 1
+    assert max(sizes) <= 65_536
+
+
+async def test_leaving_early_closes_the_answer_and_the_next_call_works(server, client, agent):
+    server.answers = [answer(200, bytes(3_000_000), headers=WAV_TYPE), AUDIO]
+    async with client.open_audio(agent, CALL, direction=Direction.COMBINED, raw=False) as stream:
+        async for _ in stream.chunks():
+            break
+    _, body = await fetch(client, agent)
+    assert len(body) == 1004
+
+
+async def test_the_servers_correlation_id_wins_unless_it_is_not_fit_to_be_shown(
+    server, client, agent
+):
+    named = {"X-PolyAI-Correlation-Id": "abc-123"}
+    odd = {"X-PolyAI-Correlation-Id": "<!channel> *click*"}
+    server.answers = [
+        answer(200, b"RIFF", headers=WAV_TYPE | named),
+        answer(200, b"RIFF", headers=WAV_TYPE | odd),
+        envelope(401, "AUTH_USER_NOT_FOUND", headers=odd),
+        answer(401, b"", headers=odd),
+    ]
+    assert (await fetch(client, agent))[0].correlation_id == "abc-123"
+    assert uuid.UUID((await fetch(client, agent))[0].correlation_id)
+    with pytest.raises(errors.PolyAIKeyRejected) as caught:
+        await fetch(client, agent)
+    assert caught.value.correlation_id == "0e0e0e0e-aaaa-bbbb-cccc-121212121212"
+    with pytest.raises(errors.PolyAIKeyRejected) as caught:
+        await fetch(client, agent)
+    assert caught.value.correlation_id == server.asked[-1].headers["x-polyai-correlation-id"]
+
+
+async def test_cookies_are_neither_kept_nor_sent(server, client, agent):
+    server.answers = [answer(200, b"RIFF", headers=WAV_TYPE | {"Set-Cookie": "session=1"}), AUDIO]
+    await fetch(client, agent)
+    await fetch(client, agent)
+    assert "cookie" not in server.asked[1].headers
+
+
+async def test_the_environments_proxy_is_not_used(server, agent, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    server.answers = [AUDIO]
+    async with build_http_client(1) as http:
+        fresh = client_module.PolyAIClient(http, clock=lambda: NOW)
+        assert len((await fetch(fresh, agent))[1]) == 1004
+
+
+def facts_answer(**fields):
+    body = {"conversationId": CALL, "accountId": "a", "projectId": "p"} | fields
+    return answer(200, json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+
+async def test_facts_are_asked_for_with_the_plain_key(server, client, agent):
+    server.answers = [
+        facts_answer(channel="VOICE-SIP", fromNumber="+447700900123", totalDuration=61)
+    ]
+    facts = await client.conversation(agent, CALL)
+    (asked,) = server.asked
+    assert (asked.method, asked.path, asked.query) == ("GET", PATH, {})
+    assert asked.headers["x-api-key"] == PLAIN_KEY
+    assert asked.headers["accept"] == "application/json"
+    assert facts == CallFacts(
+        CALL, channel="VOICE-SIP", length_seconds=61, masked_caller="+44••••••••23"
+    )
+    assert "447700900123" not in repr(facts)
+
+
+async def test_facts_are_tried_again_even_when_their_body_broke_off(server, client, agent, waits):
+    server.answers = [answer(200, b'{"conv', length=500), facts_answer()]
+    assert await client.conversation(agent, CALL) == CallFacts(CALL)
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"success": false}', b"[" * 100_000]
+)
+async def test_facts_that_are_not_the_documented_json_are_told_so(server, client, agent, body):
+    server.answers = [answer(200, body)]
+    with pytest.raises(errors.UnexpectedAnswer) as caught:
+        await client.conversation(agent, CALL)
+    assert len(server.asked) == 1
+    assert uuid.UUID(caught.value.correlation_id)
+    assert_tells_nothing(caught.value, server)
+
+
+async def test_facts_larger_than_the_bound_are_refused(server, client, agent, monkeypatch):
+    monkeypatch.setattr(client_module, "MAX_FACTS_BYTES", 100)
+    server.answers = [facts_answer(note="x" * 100)]
+    with pytest.raises(errors.UnexpectedAnswer):
+        await client.conversation(agent, CALL)
+
+
+@pytest.mark.parametrize(
+    "scripted",
+    [answer(401, b"x" * 100_000), answer(401, b"half", length=50), answer(401, length="absent")],
+)
+async def test_an_error_with_an_unreadable_body_is_judged_by_its_status(
+    server, client, agent, scripted
+):
+    server.answers = [scripted]
+    with pytest.raises(errors.PolyAIKeyRejected):
+        await client.conversation(agent, CALL)
+
+
+async def test_an_error_body_that_never_ends_is_given_up(server, client, agent, monkeypatch):
+    monkeypatch.setattr(body_module, "READ_ALL_SECONDS", 0.05)
+
+    async def stall(reader, writer):
+        server.connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(401, b"{", length=100))
+
+    monkeypatch.setattr(type(server), "_serve", lambda _, reader, writer: stall(reader, writer))
+    async with type(server)() as stalling:
+        with pytest.raises(errors.PolyAIKeyRejected):
+            await client.conversation(dataclasses.replace(agent, base_url=stalling.url), CALL)

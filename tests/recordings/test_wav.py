@@ -1,0 +1,240 @@
+"""WAV headers as PolyAI may send them, and everything else that may come instead."""
+
+import inspect
+import re
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import CallAudioError
+from bot.recordings import wav
+from bot.recordings.wav import MAX_HEADER_BYTES, WavHeader, parse_wav_header
+
+
+def fmt(tag=1, channels=1, rate_hz=8000, bits=16, *, byte_rate=None, extra=b""):
+    block = channels * -(-bits // 8)
+    rate = rate_hz * block if byte_rate is None else byte_rate
+    content = struct.pack("<HHIIHH", tag, channels, rate_hz, rate & 0xFFFFFFFF, block, bits) + extra
+    return chunk(b"fmt ", content)
+
+
+def chunk(name, content, *, size=None):
+    return name + struct.pack("<I", len(content) if size is None else size) + content + (
+        b"\0" if len(content) % 2 else b""
+    )  # fmt: skip
+
+
+def riff(*chunks, size=None, magic=b"RIFF", kind=b"WAVE"):
+    content = kind + b"".join(chunks)
+    return magic + struct.pack("<I", len(content) if size is None else size) + content
+
+
+def data(size_bytes=1600, *, size=None):
+    return chunk(b"data", bytes(size_bytes), size=size)
+
+
+def parse(body, *, complete=True):
+    return parse_wav_header(body, complete=complete)
+
+
+@pytest.mark.parametrize(
+    ("tag", "channels", "rate_hz", "bits", "bytes_per_second"),
+    [
+        (1, 1, 8000, 16, 16_000),
+        (1, 2, 44_100, 24, 264_600),
+        (1, 1, 8000, 12, 16_000),
+        (3, 1, 16_000, 32, 64_000),
+        (6, 1, 8000, 8, 8000),
+        (7, 2, 8000, 8, 16_000),
+        (0xFFFE, 2, 48_000, 16, 192_000),
+    ],
+)
+def test_the_usual_formats_are_read(tag, channels, rate_hz, bits, bytes_per_second):
+    body = riff(fmt(tag, channels, rate_hz, bits), data(1600))
+    assert parse(body) == WavHeader(
+        format_tag=tag,
+        channels=channels,
+        sample_rate_hz=rate_hz,
+        bits_per_sample=bits,
+        bytes_per_second=bytes_per_second,
+        data_offset=44,
+        declared_bytes=len(body),
+        data_bytes=1600,
+    )
+
+
+def test_the_redundant_byte_rate_is_not_trusted():
+    assert parse(riff(fmt(byte_rate=0), data())).bytes_per_second == 16_000
+
+
+def test_other_chunks_may_stand_before_the_audio_and_odd_ones_are_padded():
+    body = riff(
+        chunk(b"LIST", b"INFOx"),
+        fmt(7, bits=8, extra=b"\0\0"),
+        chunk(b"fact", bytes(4)),
+        fmt(1),
+        data(),
+    )
+    header = parse(body)
+    assert body[header.data_offset - 8 : header.data_offset - 4] == b"data"
+    assert (header.format_tag, header.declared_bytes) == (7, len(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "declared_bytes", "data_bytes"),
+    [
+        (riff(fmt(), data(), size=0), None, 1600),
+        (riff(fmt(), data(), size=0xFFFFFFFF), None, 1600),
+        (riff(fmt(), data(size=0)), None, None),
+        (riff(fmt(), data(size=0xFFFFFFFF)), None, None),
+        (riff(fmt(), data(), size=4), None, None),
+        (riff(fmt(), data(), size=36 + 1599), None, None),
+        (riff(fmt(), data(), size=36 + 1600), 1644, 1600),
+        (riff(fmt(), data(), chunk(b"LIST", b"INFO")), 1656, 1600),
+    ],
+)
+def test_sizes_a_streaming_writer_did_not_know_are_unknown(body, declared_bytes, data_bytes):
+    header = parse(body)
+    assert (header.declared_bytes, header.data_bytes) == (declared_bytes, data_bytes)
+
+
+@pytest.mark.parametrize(
+    ("size", "total_bytes", "seconds"),
+    [
+        (None, 1644, 0.1),
+        (None, 2000, 0.1),  # what follows the audio does not play
+        (None, 844, 0.05),
+        (None, 44, 0.0),
+        (None, 43, None),
+        (0, 16_044, 1.0),
+    ],
+)
+def test_the_length_follows_from_the_bytes(size, total_bytes, seconds):
+    assert parse(riff(fmt(), data(size=size))).length_seconds(total_bytes) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "cause"),
+    [
+        (b"", wav.EmptyBody, "not ready yet"),
+        (b"R", wav.BodyTruncated, "broke off"),
+        (b"RIFF\0\0", wav.BodyTruncated, "broke off"),
+        (riff(fmt()), wav.BodyTruncated, "broke off"),
+        (riff(fmt(), data())[:30], wav.BodyTruncated, "still being recorded"),
+        (riff(fmt(), data())[:43], wav.BodyTruncated, "still being recorded"),
+        (riff(fmt(), chunk(b"LIST", b"", size=500)), wav.BodyTruncated, "broke off"),
+        (b"<html><body>busy", wav.HtmlInstead, "wrong host"),
+        (b"\n\n <!DOCTYPE html>", wav.HtmlInstead, "gateway"),
+        (b"\xef\xbb\xbf<?xml version", wav.HtmlInstead, "gateway"),
+        (b'{"success": false}', wav.JsonInstead, "failure as if it were a success"),
+        (b"  [1]", wav.JsonInstead, "failure as if"),
+        (b"ID3\x04mp3", wav.NotWav, "another audio format"),
+        (b"OggS", wav.NotWav, "another audio format"),
+        (b"\xef\xbb", wav.NotWav, "another audio format"),
+        (b"   ", wav.NotWav, "another audio format"),
+        (riff(fmt(), magic=b"RIFX"), wav.NotWav, "RIFX"),
+        (riff(fmt(), magic=b"RF64"), wav.NotWav, "RF64"),
+        (riff(kind=b"AVI "), wav.NotWav, "other than audio"),
+        (riff(fmt(tag=0x55), data()), wav.NotWav, "compressed audio"),
+        (riff(fmt(tag=2), data()), wav.NotWav, "compressed audio"),
+        (riff(data()), wav.DamagedHeader, "how its audio is to be read"),
+        (riff(fmt(channels=0), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(channels=65), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(rate_hz=0), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(rate_hz=10**6), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(bits=0), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(bits=65), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(chunk(b"fmt ", bytes(14)), data()), wav.DamagedHeader, "written wrongly"),
+        (riff(fmt(), chunk(b"JUNK", b"", size=70_000)), wav.DamagedHeader, "first 64 KiB"),
+    ],
+)
+def test_what_is_not_a_whole_recording_is_told_apart(body, error, cause):
+    with pytest.raises(error) as caught:
+        parse(body)
+    assert type(caught.value) is error
+    assert cause in caught.value.likely_cause
+
+
+def test_white_space_without_end_is_given_up_within_the_bound():
+    assert parse(b" " * (MAX_HEADER_BYTES - 1), complete=False) is None
+    with pytest.raises(wav.NotWav):
+        parse(b" " * MAX_HEADER_BYTES + b"<", complete=False)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [b"", b"R", b"RIF", b"RF6", b"RIFF", b"RIFF\0\0\0\0WAV", b" ", b"\xef", b"\xef\xbb\xbf "],
+)
+def test_a_beginning_that_may_become_a_recording_waits_for_more(prefix):
+    assert parse(prefix, complete=False) is None
+
+
+def test_a_header_is_known_as_soon_as_its_last_byte_is_there():
+    body = riff(chunk(b"LIST", b"INFOx"), fmt(), data())
+    whole = parse(body)
+    for length in range(whole.data_offset):
+        assert parse(body[:length], complete=False) is None
+    for length in range(whole.data_offset, len(body)):
+        assert parse(body[:length], complete=False) == whole
+
+
+def outcome(prefix, *, complete):
+    try:
+        return parse(prefix, complete=complete)
+    except wav.WavError as error:
+        return type(error)
+
+
+CHUNKS = st.tuples(
+    st.sampled_from([b"fmt ", b"data", b"LIST", b"fact", b"\0\0\0\0"]),
+    st.sampled_from([struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16), b"", b"x", bytes(20)])
+    | st.binary(max_size=30),
+    st.none() | st.integers(0, 0xFFFFFFFF),
+).map(lambda parts: chunk(parts[0], parts[1], size=parts[2]))
+BODIES = (
+    st.binary(max_size=80)
+    | st.lists(CHUNKS, max_size=4).map(lambda chunks: riff(*chunks))
+    | st.lists(CHUNKS, max_size=4).map(lambda chunks: riff(fmt(), *chunks))
+    | st.tuples(
+        st.sampled_from([b"\xef\xbb\xbf", b" \n", b"RIFF", b"RI", b""]), st.binary(max_size=9)
+    ).map(b"".join)
+)
+
+
+@given(BODIES)
+def test_any_body_is_a_consistent_header_or_a_wav_error(body):
+    header = outcome(body, complete=True)
+    assert header is not None
+    if isinstance(header, WavHeader):
+        assert body[header.data_offset - 8 :].startswith(b"data")
+        assert header.data_offset <= min(len(body), MAX_HEADER_BYTES)
+        assert header.bytes_per_second >= header.channels * header.sample_rate_hz > 0
+        assert header.length_seconds(len(body)) >= 0
+        if header.declared_bytes is not None:
+            assert header.declared_bytes >= header.data_offset + header.data_bytes
+
+
+@given(BODIES, st.integers(0, 200))
+def test_more_bytes_never_change_an_answer_once_given(body, cut):
+    early = outcome(body[:cut], complete=False)
+    if early is not None:
+        assert outcome(body, complete=False) == early
+        assert outcome(body, complete=True) == early
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kind
+        for _, kind in inspect.getmembers(wav, inspect.isclass)
+        if issubclass(kind, CallAudioError) and kind is not wav.WavError
+    ],
+)
+def test_every_error_says_what_why_and_what_to_do(error):
+    assert issubclass(error, wav.WavError)
+    for text in (error.what, error.likely_cause, error.fix):
+        assert re.fullmatch(r"[A-Z].*\.", text)
+    assert error.retryable is (error in (wav.EmptyBody, wav.BodyTruncated))
+    assert error.code not in ("failed", "wav_failed")

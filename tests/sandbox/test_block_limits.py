@@ -1,0 +1,98 @@
+import pytest
+
+from bot.sandbox.block_limits import problems
+
+
+def plain(text, kind="plain_text"):
+    return {"type": kind, "text": text}
+
+
+def button(**changes):
+    return {"type": "button", "text": plain("Go"), "action_id": "go", "value": "v"} | changes
+
+
+def cell(text="x"):
+    return {"type": "raw_text", "text": text}
+
+
+def chart(**changes):
+    series = {"name": "calls", "data": [{"label": "a", "value": 1}, {"label": "b", "value": 2}]}
+    own = {"type": "bar", "series": [series], "axis_config": {"categories": ["a", "b"]}} | changes
+    return {"type": "data_visualization", "title": "T", "chart": own}
+
+
+PIE = {"type": "pie", "segments": [{"label": "a", "value": 1}]}
+GOOD = [
+    {"type": "section", "text": plain("x", "mrkdwn"), "accessory": button()},
+    {"type": "section", "fields": [plain("x")] * 10},
+    {"type": "header", "text": plain("x" * 150), "level": 2},
+    {"type": "divider"},
+    {"type": "context", "elements": [plain("x", "mrkdwn")]},
+    {"type": "actions", "elements": [button(), button(action_id="other", style="danger")]},
+    {"type": "rich_text", "elements": []},
+    {"type": "markdown", "text": "x"},
+    {"type": "table", "rows": [[cell()]], "column_settings": [{"align": "right"}, None]},
+    {"type": "data_table", "caption": "C", "rows": [[cell()], [cell()]]},
+    chart(),
+    {"type": "data_visualization", "title": "T", "chart": PIE},
+]
+
+
+@pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
+def test_good_blocks(block):
+    assert problems([block]) == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "section"},
+        {"type": "section", "text": plain("x" * 3001)},
+        {"type": "section", "text": plain("")},
+        {"type": "section", "fields": [plain("x")] * 11},
+        {"type": "section", "fields": [plain("x" * 2001)]},
+        {"type": "section", "text": plain("x"), "block_id": "b" * 256},
+        {"type": "header", "text": plain("x" * 151)},
+        {"type": "header", "text": plain("x", "mrkdwn")},
+        {"type": "header", "text": plain("x"), "level": 5},
+        {"type": "context", "elements": [plain("x")] * 11},
+        {"type": "actions", "elements": [button(action_id=str(n)) for n in range(26)]},
+        {"type": "actions", "elements": [button(), button()]},
+        {"type": "actions", "elements": [button(text=plain("x" * 76))]},
+        {"type": "actions", "elements": [button(value="x" * 2001)]},
+        {"type": "markdown", "text": "x" * 12_001},
+        {"type": "image", "alt_text": "x"},
+        {"type": "video"},
+        {"type": "file"},
+        {"type": "alert", "text": plain("x")},
+        {"type": "table", "rows": [[cell("")]]},
+        {"type": "table", "rows": [[cell()]] * 101},
+        {"type": "table", "rows": [[cell()] * 21]},
+        {"type": "table", "rows": [[cell("x" * 1001)]] * 10},
+        {"type": "data_table", "rows": [[cell()], [cell()]]},
+        {"type": "data_table", "caption": "C", "rows": [[cell()], [cell(), cell()]]},
+        {"type": "data_table", "caption": "C", "rows": [[cell()]] * 202},
+        {"type": "data_table", "caption": "C", "rows": [[cell()]] * 2, "page_size": 101},
+        chart(axis_config={"categories": ["a", "b", "c"]}),
+        chart(series=[]),
+        chart(type="radar"),
+        {"type": "data_visualization", "title": "T" * 51, "chart": PIE},
+        {
+            "type": "data_visualization",
+            "title": "T",
+            "chart": PIE | {"segments": [{"label": "a", "value": 0}]},
+        },
+    ],
+    ids=lambda block: block["type"],
+)
+def test_bad_blocks(block):
+    assert problems([block])
+
+
+def test_limits_of_the_whole():
+    assert problems([{"type": "divider"}] * 51)
+    assert not problems([{"type": "divider"}] * 51, "modal")
+    assert problems([chart()] * 3)
+    assert problems([chart()], "home")
+    assert problems([{"type": "divider", "block_id": "b"}] * 2)
+    assert problems("no list")

@@ -1,0 +1,172 @@
+import asyncio
+import json
+from urllib.parse import parse_qs
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.person import SlackClientSide, SlackSocketSide
+from tests.sandbox.conftest import PUBLIC
+
+
+class App:
+    """A server that keeps what it got and acks with ``answer``."""
+
+    def __init__(self):
+        self.got = []
+        self.answer = lambda: web.Response(text="on it")
+
+    async def handle(self, request):
+        self.got.append((request.headers.copy(), await request.text()))
+        return self.answer()
+
+
+@pytest.fixture
+async def app():
+    app = App()
+    server = web.Application()
+    server.router.add_post("/slack/events", app.handle)
+    runner = web.AppRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    app.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    yield app
+    await runner.cleanup()
+
+
+@pytest.fixture
+def people(slack, app):
+    return SlackClientSide(slack.workspace, app.url)
+
+
+async def test_a_command_is_signed_and_its_ack_shown(people, app, workspace):
+    ack = await people.command("U0ALICE", PUBLIC, "CA1")
+    headers, body = app.got[0]
+    assert SignatureVerifier(workspace.signing_secret).is_valid_request(body, headers)
+    assert not SignatureVerifier("another").is_valid_request(body, headers)
+    form = {name: value[0] for name, value in parse_qs(body).items()}
+    assert (form["command"], form["text"], form["user_id"]) == ("/callaudio", "CA1", "U0ALICE")
+    assert not {"thread_ts", "ts"} & set(form)
+    assert (ack.status, ack.text, ack.arrived) == (200, "on it", True)
+    (shown,) = workspace.ephemerals
+    assert (shown.user, shown.text, shown.via) == ("U0ALICE", "on it", "ack")
+
+
+async def test_a_response_url_takes_five_messages(people, app, http, workspace):
+    app.answer = web.Response
+    await people.command("U0ALICE", PUBLIC, "CA1")
+    url = parse_qs(app.got[0][1])["response_url"][0]
+    assert (await http.post(url, data={"text": "x"})).status_code == 400
+    bodies = [{"text": str(n)} for n in range(4)] + [{"text": "all", "response_type": "in_channel"}]
+    for body in bodies:
+        assert (await http.post(url, json=body)).text == "ok"
+    over = await http.post(url, json={"text": "more"})
+    assert (over.status_code, over.text) == (404, "used_url")
+    assert [shown.text for shown in workspace.ephemerals] == ["0", "1", "2", "3"]
+    assert [message.text for message in workspace.messages(PUBLIC)] == ["all"]
+    assert (await http.post(url[:-4] + "0000", json={"text": "x"})).status_code == 404
+
+
+async def test_a_failed_or_public_ack(people, app, workspace):
+    app.answer = lambda: web.Response(status=500, text="broken")
+    assert not (await people.command("U0ALICE", PUBLIC, "CA1")).arrived
+    assert workspace.ephemerals == []
+    app.answer = lambda: web.json_response({"response_type": "in_channel", "text": "all"})
+    await people.command("U0ALICE", PUBLIC, "CA1")
+    assert [message.text for message in workspace.messages(PUBLIC)] == ["all"]
+
+
+async def test_interactions_carry_what_slack_sends(people, app, api, workspace):
+    parent = workspace.say(PUBLIC, "U0BOB", "here it was")
+    reply = workspace.say(PUBLIC, "U0BOB", "in a thread", thread_ts=parent.ts)
+    await people.message_shortcut("U0ALICE", PUBLIC, reply.ts, "get_call_audio")
+    await people.global_shortcut("U0ALICE", "find_call_audio")
+    await people.block_action("U0ALICE", PUBLIC, "1.0", "send_raw", "v")
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": []}
+    trigger = workspace.issue_trigger("U0ALICE")
+    opened = await api("views.open", trigger_id=trigger, view=view)
+    await people.view_submission("U0ALICE", opened["view"]["id"], {"b": {"a": {"value": "x"}}})
+    payloads = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
+    shortcut, everywhere, action, submission = payloads
+    assert shortcut["message"]["thread_ts"] == parent.ts
+    assert everywhere["type"] == "shortcut"
+    assert not {"channel", "response_url"} & set(everywhere)
+    assert action["container"]["is_ephemeral"]
+    assert "message" not in action
+    assert action["actions"][0]["value"] == "v"
+    assert submission["view"]["state"]["values"] == {"b": {"a": {"value": "x"}}}
+    with pytest.raises(ValueError, match="no such message"):
+        await people.message_shortcut("U0ALICE", PUBLIC, "1.0")
+    await people.home_opened("U0ALICE")
+    assert json.loads(app.got[-1][1])["event"]["type"] == "app_home_opened"
+
+
+async def test_the_same_over_a_socket(slack, api, workspace, http):
+    async def app(url, *, acking):
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+            async for message in socket:
+                envelope = json.loads(message.data)
+                if envelope["type"] == "disconnect":
+                    return
+                got.append(envelope)
+                if acking.is_set():
+                    payload = {"text": "on it"}
+                    await socket.send_json(
+                        {"envelope_id": envelope["envelope_id"], "payload": payload}
+                    )
+
+    got = []
+    acking = asyncio.Event()
+    acking.set()
+    opened = await api("apps.connections.open", token=workspace.app_token)
+    running = asyncio.create_task(app(opened["url"], acking=acking))
+    await slack.socket_mode.connected()
+    ack = await SlackSocketSide(slack).command("U0ALICE", PUBLIC, "CA1")
+    assert (ack.text, workspace.ephemerals[0].text) == ("on it", "on it")
+    assert got[0]["type"] == "slash_commands"
+    assert got[0]["accepts_response_payload"]
+    acking.clear()
+    assert await slack.send_envelope("events_api", {}, timeout_seconds=0.05) is None
+    acking.set()
+    again = await slack.redeliver(slack.socket_mode.envelope_ids[-1])
+    assert again is not None
+    assert got[-1]["retry_attempt"] == 1
+    assert (await http.get(opened["url"].replace("ws", "http", 1))).status_code == 403
+    await slack.socket_mode.disconnect()
+    await running
+
+
+async def test_slacks_own_client_takes_the_socket_and_comes_back(slack, workspace):
+    async def ack(client, request):
+        answer = SocketModeResponse(envelope_id=request.envelope_id, payload={"text": "on it"})
+        await client.send_socket_mode_response(answer)
+
+    web_client = AsyncWebClient(base_url=slack.url)
+    client = SocketModeClient(app_token=workspace.app_token, web_client=web_client)
+    client.socket_mode_request_listeners.append(ack)
+    await client.connect()
+    try:
+        assert (await SlackSocketSide(slack).command("U0ALICE", PUBLIC, "CA1")).text == "on it"
+        await slack.socket_mode.disconnect()
+        await slack.socket_mode.connected(timeout_seconds=5)
+        assert (await SlackSocketSide(slack).home_opened("U0ALICE")).arrived
+    finally:
+        await client.close()
+    assert len(workspace.called("apps.connections.open")) == 2
+
+
+async def test_buttons_in_views_and_on_messages(people, app, workspace):
+    workspace.add_user("U0EXTERN", team_id="T0ELSEWHERE", is_stranger=True)
+    await people.block_action("U0EXTERN", PUBLIC, "1.0", "a", ephemeral=False)
+    await people.block_action("U0ALICE", None, "", "a", view_id="V1")
+    on_message, in_view = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
+    assert on_message["user"]["team_id"] == "T0ELSEWHERE"
+    assert on_message["message"]["ts"] == "1.0"
+    assert in_view["container"] == {"type": "view", "view_id": "V1"}
+    assert "channel" not in in_view

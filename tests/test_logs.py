@@ -1,0 +1,294 @@
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+import pytest
+import structlog
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bot.logs import (
+    MASK,
+    QUIET_LOGGERS,
+    Masker,
+    configure_logging,
+    get_logger,
+    quiet_request_verification,
+)
+
+SECRET = "Zq7vB2nL9xK4"
+log = get_logger("bot.tests")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
+    root = logging.root
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in names}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in names:
+        logging.getLogger(name).setLevel(levels[name])
+        logging.getLogger(name).handlers.clear()
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def written(*secrets: str, form: str = "json") -> io.StringIO:
+    configure_logging(form, secrets)  # type: ignore[arg-type]  # parametrised with its two words
+    (handler,) = logging.root.handlers
+    handler.stream = io.StringIO()  # type: ignore[attr-defined]  # ours is a StreamHandler
+    return handler.stream  # type: ignore[attr-defined,no-any-return]  # as above
+
+
+def fail(error: Exception, cause: Exception) -> None:
+    raise error from cause
+
+
+def test_ours_and_library_records_are_json_lines_in_utc():
+    out = written()
+    log.info("delivery_ended", outcome="raw", size_bytes=1_073_741_824)
+    logging.getLogger("library").warning("took %d tries", 3)
+    ours, theirs = map(json.loads, out.getvalue().splitlines())
+    assert ours["event"] == "delivery_ended"
+    assert ours["outcome"] == "raw"
+    assert ours["size_bytes"] == 1_073_741_824
+    assert (ours["level"], ours["logger"]) == ("info", "bot.tests")
+    assert theirs["event"] == "took 3 tries"
+    assert (theirs["level"], theirs["logger"]) == ("warning", "library")
+    assert all(line["timestamp"].endswith("Z") for line in (ours, theirs))
+
+
+def test_the_console_form_is_for_people():
+    out = written(SECRET, form="console")
+    log.warning("delivery_ended", outcome="raw", key=SECRET)
+    assert "delivery_ended" in out.getvalue()
+    assert "outcome=raw" in out.getvalue()
+    assert f"key={MASK}" in out.getvalue()
+
+
+def test_records_go_to_stderr(capsys):
+    configure_logging("json")
+    log.info("hello")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["event"] == "hello"
+
+
+def test_what_lies_below_info_is_dropped():
+    out = written()
+    log.debug("ours")
+    logging.getLogger("library").debug("theirs")
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", QUIET_LOGGERS)
+def test_chatty_libraries_are_heard_from_warning_on(name):
+    out = written()
+    logging.getLogger(f"{name}.part").info("chatter")
+    logging.getLogger(f"{name}.part").warning("trouble")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["trouble"]
+
+
+def test_libraries_find_a_handler_so_that_they_add_none():
+    written()
+    assert all(logging.getLogger(name).handlers for name in QUIET_LOGGERS)
+
+
+def test_the_body_of_a_badly_signed_request_stays_out_after_the_app_is_built():
+    out = written()
+    logger = logging.getLogger("slack_bolt.RequestVerification")
+    logger.setLevel(logging.root.level)  # as AsyncApp(...) does
+    quiet_request_verification()
+    logger.info("Invalid request signature (body: text=CA12)")
+    assert out.getvalue() == ""
+
+
+def test_warnings_are_records_too():
+    out = written(SECRET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn(f"old key {SECRET}", stacklevel=1)
+        logging.captureWarnings(capture=False)
+    assert f"old key {MASK}" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1700000000.000100",
+        "https://acme.slack.com/archives/C0123456789/p1700000000000100",
+        "CAabcd1234567abcdef1250065d4fc7389",
+        "CA12345678901234567890123456789012",
+        "0123456789abcdef0123456789abcdef",
+        "LOCAL-550e8400-e29b-41d4-a716-446655440000",
+        "AS_CHAT_550e8400-e29b-41d4-a716-446655440000",
+        "CONV-1234567890",
+        "U0123456789",
+        "20261122 17:20:00",
+        "https://api.eu.poly.ai/v1/agents/PROJECT-58RP822I/conversations",
+    ],
+)
+def test_ids_and_times_stay_readable(text):
+    assert Masker(()).mask(f"see {text}.") == f"see {text}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "xoxb-123-abc",
+        "xoxe.xoxp-1-abc",
+        "xapp-1-A0-9-abc",
+        "https://hooks.slack.com/commands/T1/2/x",
+        r"https:\/\/hooks.slack.com\/actions\/T1\/2",
+        "https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1",
+        "https://files.slack.com/upload/v1/ABC",
+        "http://127.0.0.1:8080/upload/ABC?x=1",
+        "http://127.0.0.1:8080/commands/ABC",
+        "wss://wss-primary.slack.com/link/?ticket=1",
+        "+447700900123",
+        "+44 7700 900123",
+        "+1 (415) 555-0100",
+        "%2B44770090",
+        "447700900123",
+        "004477009001234567",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked_whole(text):
+    assert Masker(()).mask(f"<{text}>") == f"<{MASK}>"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x-api-key: abcDEF1", f"x-api-key: {MASK}"),
+        ("{'X-API-Key': 'abcDEF1'}", f"{{'X-API-Key': '{MASK}'}}"),
+        ("(b'x-api-key', b'abcDEF1')", f"(b'x-api-key', b'{MASK}')"),
+        ("Authorization: Bearer abcDEF1", f"Authorization: Bearer {MASK}"),
+        ("postgresql://bot:pw@db/x", f"postgresql://{MASK}@db/x"),
+        ("from447700900123to", f"from{MASK}to"),
+    ],
+)
+def test_what_stands_around_a_secret_stays(text, expected):
+    assert Masker(()).mask(text) == expected
+
+
+def test_a_long_line_of_urls_takes_no_quadratic_time():
+    assert Masker(()).mask("https://" * 20_000)
+
+
+def test_values_under_a_secrets_name_are_masked_in_any_container():
+    out = written()
+    log.info(
+        "call",
+        headers=[(b"x-api-key", b"abcDEF1"), ("accept", "audio/wav")],
+        request={"upload_url": "u-123", "token": None, "nested": {"Api-Key": "abcDEF1"}},
+        caller=447700900123,
+        waited=1700000000.25,
+        is_raw=True,
+    )
+    line = json.loads(out.getvalue())
+    assert line["headers"] == [[MASK, MASK], ["accept", "audio/wav"]]
+    assert line["request"] == {"upload_url": MASK, "token": None, "nested": {"Api-Key": MASK}}
+    assert line["caller"] == MASK
+    assert line["waited"] == 1700000000.25
+    assert line["is_raw"] is True
+
+
+@pytest.mark.parametrize("secret", ["pa ss/w?rd&1", "quo\"te'd\\slash", "schlüssel-ä"])
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_secret_is_masked_in_its_other_spellings(secret, form):
+    out = written(secret, form=form)
+    plain = Masker([secret])
+    spellings = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret).lower()]
+    spellings += [repr(secret)[1:-1], repr(secret.encode())[2:-1], json.dumps(secret)[1:-1]]
+    assert {plain.mask(spelling) for spelling in spellings} == {MASK}
+    log.info("call", body=spellings, raw=secret.encode(), **{"a " + secret: 1})
+    assert not any(spelling in out.getvalue() for spelling in spellings)
+
+
+def test_exceptions_show_types_places_and_masked_messages_but_no_variables():
+    out = written(SECRET)
+    local = "".join(("a-local", "-value"))  # noqa: FLY002 - the value must not stand in the source
+    try:
+        fail(ExceptionGroup(f"{SECRET} +447700900123", [ValueError(SECRET)]), KeyError(SECRET))
+    except ExceptionGroup as error:
+        error.add_note(SECRET)
+        log.exception("failed", error=error)
+        logging.getLogger("library").exception("failed %s", SECRET)
+    assert SECRET not in out.getvalue()
+    assert local not in out.getvalue()
+    for line in map(json.loads, out.getvalue().splitlines()):
+        assert "KeyError" in line["exception"]
+        assert "ExceptionGroup" in line["exception"]
+        assert "test_logs.py" in line["exception"]
+
+
+def test_a_record_that_cannot_be_formatted_is_named_not_dumped():
+    out = written(SECRET)
+    logging.getLogger("library").warning("%d", SECRET)
+    assert out.getvalue().startswith("a log record of test_logs:")
+    assert SECRET not in out.getvalue()
+
+
+def test_a_value_that_cannot_be_shown_does_not_break_the_line():
+    class Unshowable:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    out = written()
+    log.info("call", value=Unshowable(), huge=10**5000)
+    line = json.loads(out.getvalue())
+    assert line["value"] == "<Unshowable>"
+    assert line["huge"] == MASK
+
+
+def test_what_is_too_short_to_be_a_secret_does_not_garble_the_log():
+    assert Masker(["", "a", "abc"]).mask("a cab in abc") == "a cab in abc"
+
+
+@dataclass
+class Holder:
+    value: object
+
+
+def nested(secret: str) -> st.SearchStrategy[object]:
+    around = st.text(max_size=10)
+    texts = st.builds(lambda before, after: before + secret + after, around, around)
+    leaves = texts | texts.map(str.encode) | st.builds(ValueError, texts) | st.builds(Holder, texts)
+    return st.recursive(
+        leaves,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(texts | around, inner, max_size=3)
+            | st.tuples(inner, inner)
+            | st.builds(Holder, inner)
+        ),
+        max_leaves=8,
+    )
+
+
+@given(
+    data=st.data(),
+    form=st.sampled_from(["json", "console"]),
+    secret=st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), min_size=8, max_size=40),
+)
+def test_no_registered_secret_survives_anywhere(data, form, secret):
+    assume(not any(part in MASK for part in (secret[:3], secret[-3:])))
+    out = written(secret, form=form)
+    value = data.draw(nested(secret))
+    try:
+        fail(RuntimeError(secret), KeyError(value))
+    except RuntimeError:
+        log.exception(f"got {secret}", field=value, exc=RuntimeError(value))  # noqa: G004 - the name itself is under test
+        logging.getLogger("library").exception("got %s and %r", secret, value)
+    log.info("args %s", value, **{f"k{secret}": value})
+    assert secret not in out.getvalue()
+    assert out.getvalue().count(MASK) >= 3

@@ -1,0 +1,48 @@
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.metrics import Metrics
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
+    body, _ = metrics.render()
+    return {
+        (sample.name, tuple(sorted(sample.labels.values()))): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def test_the_names_are_those_dashboards_rely_on():
+    metrics = Metrics()
+    metrics.requests.labels(source="command").inc()
+    metrics.deliveries.labels(outcome="redacted", reason="audience").inc()
+    metrics.errors.labels(code="usage").inc()
+    metrics.delivery_seconds.observe(3)
+    metrics.relay_bytes.labels(variant="raw").inc(1024)
+    metrics.socket_envelope_age_seconds.set(12)
+    with metrics.relays_in_progress.track_inprogress():
+        seen = samples(metrics)
+    assert seen["callaudio_requests_total", ("command",)] == 1
+    assert seen["callaudio_deliveries_total", ("audience", "redacted")] == 1
+    assert seen["callaudio_errors_total", ("usage",)] == 1
+    assert seen["callaudio_delivery_seconds_sum", ()] == 3
+    assert seen["callaudio_relay_bytes_total", ("raw",)] == 1024
+    assert seen["callaudio_relays_in_progress", ()] == 1
+    assert seen["callaudio_socket_last_envelope_age_seconds", ()] == 12
+
+
+def test_without_socket_mode_its_age_is_not_a_number():
+    age = samples(Metrics())["callaudio_socket_last_envelope_age_seconds", ()]
+    assert age != pytest.approx(age)
+
+
+def test_two_of_them_do_not_share_figures():
+    one, other = Metrics(), Metrics()
+    one.requests.labels(source="command").inc()
+    assert ("callaudio_requests_total", ("command",)) not in samples(other)
+
+
+def test_the_content_type_is_prometheus_own():
+    _, content_type = Metrics().render()
+    assert content_type.startswith("text/plain; version=")

@@ -1,0 +1,341 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bot.settings import (
+    SECRET_NAMES,
+    AudienceRule,
+    Region,
+    Settings,
+    SettingsError,
+    load_database_url,
+    load_settings,
+)
+
+REQUIRED = {
+    "SLACK_BOT_TOKEN": "xoxb-1-abc",
+    "SLACK_SIGNING_SECRET": "5ca1ab1e5ca1ab1e",
+    "POLYAI_REGION": "eu",
+    "POLYAI_AGENT_ID": "PROJECT-58RP822I",
+    "POLYAI_API_KEY": "plainKey1",
+}
+SALES = {"agent_id": "sales-4", "region": "us", "api_key": "salesKey1"}
+
+
+def problems(**changes: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(REQUIRED | changes)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value.problems
+
+
+def test_the_required_ones_are_enough():
+    settings = load_settings(REQUIRED)
+    assert settings.polyai_region is Region.EU
+    assert settings.database_url == "sqlite:///callaudio.db"
+    assert settings.port == 3000
+    assert settings.callaudio_audience is AudienceRule.CLEARED
+    assert settings.callaudio_max_audience == 500
+    assert settings.callaudio_raw_ttl_hours == 24
+    assert settings.callaudio_max_recording_mb == 1024
+    assert settings.callaudio_log_format == "json"
+    assert settings.callaudio_admins == settings.callaudio_external_channels == frozenset()
+    assert settings.slack_api_url is settings.polyai_api_url is settings.slack_app_token is None
+    assert not settings.polyai_agents
+
+
+def test_nothing_but_the_mapping_is_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("PORT", "99")
+    monkeypatch.setenv("CALLAUDIO_AUDIENCE", "requester")
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("PORT=98\n")
+    assert load_settings(REQUIRED).port == 3000
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings(REQUIRED).port = 1  # type: ignore[misc]  # the very thing under test
+
+
+def test_empty_is_not_set_and_white_space_is_dropped():
+    settings = load_settings(
+        REQUIRED | {"POLYAI_API_KEY": " plainKey1\n", "POLYAI_PII_API_KEY": " ", "PORT": ""}
+    )
+    assert settings.polyai_api_key.get_secret_value() == "plainKey1"
+    assert settings.polyai_pii_api_key is None
+    assert settings.port == 3000
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"POLYAI_REGION": "usa", "PORT": "0", "CALLAUDIO_AUDIENSE": "requester"})
+    names = [problem.split()[0] for problem in caught.value.problems]
+    assert names == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "POLYAI_REGION",
+        "POLYAI_AGENT_ID",
+        "POLYAI_API_KEY",
+        "PORT",
+        "CALLAUDIO_AUDIENSE",
+    ]
+    assert caught.value.problems[2] == "POLYAI_REGION is 'usa': use us, eu, uk or studio."
+    assert caught.value.problems[6].endswith("did you mean CALLAUDIO_AUDIENCE?")
+    assert str(caught.value) == "\n".join(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxp-1"),
+        ("SLACK_BOT_TOKEN", "xoxb-1 2"),
+        ("SLACK_APP_TOKEN", "xoxb-1"),
+        ("SLACK_API_URL", "http://slack.example/api/"),
+        ("SLACK_API_URL", "http://localhost.example/api/"),
+        ("SLACK_API_URL", "https://user:pw@slack.example/"),
+        ("SLACK_API_URL", "slack.example/api"),
+        ("POLYAI_REGION", "US"),
+        ("POLYAI_AGENT_ID", "../agents"),
+        ("POLYAI_API_KEY", "with space"),
+        ("POLYAI_API_KEY", "schlüssel"),
+        ("POLYAI_API_URL", "http://10.0.0.1"),
+        ("POLYAI_API_URL", "https://api.example?key=1"),
+        ("POLYAI_API_URL", "https://api.example:0"),
+        ("POLYAI_API_URL", "ftp://127.0.0.1"),
+        ("POLYAI_API_URL", "https://[::1"),
+        ("DATABASE_URL", "mysql://db/x"),
+        ("DATABASE_URL", "postgresql+psycopg://db/x"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "postgresql://[::1/x"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "callaudio.db"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("CALLAUDIO_ADMINS", "U1234567,bob"),
+        ("CALLAUDIO_EXTERNAL_CHANNELS", "#general"),
+        ("CALLAUDIO_EXTERNAL_CHANNELS", "U12345678"),
+        ("CALLAUDIO_AUDIENCE", "all"),
+        ("CALLAUDIO_MAX_AUDIENCE", "-1"),
+        ("CALLAUDIO_RAW_TTL_HOURS", "-1"),
+        ("CALLAUDIO_RAW_TTL_HOURS", "87601"),
+        ("CALLAUDIO_MAX_RECORDING_MB", "0"),
+        ("CALLAUDIO_LOG_FORMAT", "xml"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(name, value):
+    (problem,) = problems(**{name: value})
+    assert problem.startswith(f"{name} ")
+    assert ": use " in problem
+
+
+def test_only_the_bad_ids_of_a_list_are_named():
+    (problem,) = problems(CALLAUDIO_ADMINS="U1234567, bob, @ann")
+    assert problem.startswith("CALLAUDIO_ADMINS holds 'bob', '@ann': use user ids")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("SLACK_API_URL", "http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api/"),
+        ("SLACK_API_URL", "https://slack.example/api/", "https://slack.example/api/"),
+        ("POLYAI_API_URL", "http://[::1]:8080/", "http://[::1]:8080"),
+        ("POLYAI_API_URL", "http://localhost", "http://localhost"),
+        ("DATABASE_URL", "postgres://u:p@db/x", "postgresql://u:p@db/x"),
+        ("DATABASE_URL", "postgresql:///x?host=/run", "postgresql:///x?host=/run"),
+        ("DATABASE_URL", "sqlite:////var/lib/x.db", "sqlite:////var/lib/x.db"),
+        ("CALLAUDIO_ADMINS", " U1234567, W7654321,", {"U1234567", "W7654321"}),
+        ("CALLAUDIO_EXTERNAL_CHANNELS", "C12345678", {"C12345678"}),
+        ("CALLAUDIO_AUDIENCE", "requester", AudienceRule.REQUESTER),
+        ("CALLAUDIO_RAW_TTL_HOURS", "0", 0),
+    ],
+)
+def test_what_can_be_used_is_taken(name, value, expected):
+    assert getattr(load_settings(REQUIRED | {name: value}), name.lower()) == expected
+
+
+def test_the_plain_key_must_be_one_without_pii_access():
+    (problem,) = problems(POLYAI_PII_API_KEY="plainKey1")
+    assert "the plain key must be one without PII access" in problem
+    assert "plainKey1" not in problem
+
+
+def test_more_agents_have_their_own_region_and_keys():
+    agents = {"sales": SALES, "care_2": SALES | {"pii_api_key": "rawKey1", "region": "uk"}}
+    settings = load_settings(REQUIRED | {"POLYAI_AGENTS": json.dumps(agents)})
+    assert settings.polyai_agents["sales"].region is Region.US
+    assert settings.polyai_agents["sales"].pii_api_key is None
+    assert settings.polyai_agents["care_2"].agent_id == "sales-4"
+    assert "rawKey1" in settings.secret_values
+
+
+@pytest.mark.parametrize(
+    ("agents", "words"),
+    [
+        ("{", ["is not JSON"]),
+        ("[" * 100_000, ["is not JSON"]),
+        ("[]", ["is not valid"]),
+        ('{"a": {}, "a": {}}', ["holds a name twice"]),
+        ('{"sales": 1}', ["entry 'sales' has an unusable value"]),
+        (
+            json.dumps({"Sales": SALES, "care": {"agent_id": "a/b", "region": "mars", "key": "x"}}),
+            [
+                "entry 'Sales' has an unusable name",
+                "entry 'care' has an unusable 'agent_id'",
+                "entry 'care' has an unusable 'region'",
+                "entry 'care' lacks 'api_key'",
+                "entry 'care' holds 'key', which is unknown",
+            ],
+        ),
+        (json.dumps({"sales": SALES | {"pii_api_key": "salesKey1"}}), ["one key as plain and"]),
+        (json.dumps({"sales": SALES | {"pii_api_key": "plainKey1"}}), ["one key as plain and"]),
+        (json.dumps({"sales": SALES | {"api_key": "rawKey1"}}), ["one key as plain and"]),
+        (
+            json.dumps({"a": SALES, "b": SALES | {"api_key": "k2", "pii_api_key": "salesKey1"}}),
+            ["one key as plain and as raw in a, b"],
+        ),
+    ],
+)
+def test_every_bad_entry_of_the_agents_is_named_without_its_keys(agents, words):
+    told = problems(POLYAI_AGENTS=agents, POLYAI_PII_API_KEY="rawKey1")
+    assert len(told) == len(words)
+    for problem, part in zip(told, words, strict=True):
+        assert problem.startswith("POLYAI_AGENTS ")
+        assert part in problem
+        assert not any(key in problem for key in ("salesKey1", "plainKey1", "rawKey1"))
+
+
+@pytest.mark.parametrize(
+    "given_ones",
+    [
+        {"POLYAI_ACCOUNT_ID": "ws-1"},
+        {"POLYAI_PLATFORM_API_KEY": "platformKey"},
+        {"POLYAI_PLATFORM_URL": "https://platform.example"},
+        {"POLYAI_PLATFORM_URL": "https://platform.example", "POLYAI_ACCOUNT_ID": "ws-1"},
+    ],
+)
+def test_the_v3_list_needs_account_and_key(given_ones):
+    (problem,) = problems(**given_ones)
+    assert problem.startswith("POLYAI_PLATFORM_API_KEY is ")
+
+
+def test_the_v3_list_is_on_with_account_and_key():
+    settings = load_settings(
+        REQUIRED | {"POLYAI_ACCOUNT_ID": "ws-1", "POLYAI_PLATFORM_API_KEY": "platformKey"}
+    )
+    assert settings.polyai_platform_url is None
+
+
+@pytest.mark.parametrize("name", ["CALLAUDIO_X", "POLYAI_REGION_FILE", "POLYAI_PII_KEY"])
+def test_an_unknown_name_of_ours_is_a_problem(name):
+    (problem,) = problems(**{name: "value-not-shown"})
+    assert problem.startswith(f"{name} is unknown: ")
+    assert "value-not-shown" not in problem
+
+
+def test_names_of_others_are_left_alone():
+    load_settings(REQUIRED | {"PATH": "/bin", "SLACK_CLIENT_ID": "1", "PORT_FILE": "x"})
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_any_secret_may_come_from_a_file(name, tmp_path):
+    values = REQUIRED | {
+        "SLACK_APP_TOKEN": "xapp-1",
+        "POLYAI_PII_API_KEY": "rawKey1",
+        "POLYAI_AGENTS": json.dumps({"sales": SALES}),
+        "POLYAI_ACCOUNT_ID": "ws-1",
+        "POLYAI_PLATFORM_API_KEY": "platformKey",
+        "DATABASE_URL": "postgresql://u:p@db/x",
+    }
+    file = tmp_path / "secret"
+    file.write_text(f"{values[name]} \n")
+    moved = {key: value for key, value in values.items() if key != name}
+    assert load_settings(moved | {f"{name}_FILE": str(file)}) == load_settings(values)
+    with pytest.raises(SettingsError, match=f"{name} and {name}_FILE are both set"):
+        load_settings(values | {f"{name}_FILE": str(file)})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
+def test_an_unusable_file_is_told_by_its_path_alone(content, tmp_path):
+    file = tmp_path / "pii-key"
+    if content is not None:
+        file.write_bytes(content)
+    (problem,) = problems(POLYAI_PII_API_KEY_FILE=str(file))
+    assert problem.startswith("POLYAI_PII_API_KEY_FILE is ")
+    assert str(file) in problem
+
+
+def test_a_missing_file_of_a_required_secret_is_one_problem_not_two():
+    with pytest.raises(SettingsError) as caught:
+        load_settings(REQUIRED | {"POLYAI_API_KEY": "", "POLYAI_API_KEY_FILE": "no/such/file"})
+    assert len(caught.value.problems) == 1
+
+
+def test_a_token_in_place_of_a_path_is_not_shown():
+    (problem,) = problems(SLACK_APP_TOKEN_FILE="xapp-1-very-secret")
+    assert "very-secret" not in problem
+
+
+def shown(environ: dict[str, str]) -> str:
+    try:
+        settings = load_settings(environ)
+    except SettingsError as error:
+        return str(error)
+    return f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@given(
+    st.sampled_from([name for name in Settings.model_fields if not name.endswith("_id")]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=21, max_size=60),
+)
+def test_a_secret_in_any_variable_is_never_repeated(field, secret):
+    assert secret not in shown(REQUIRED | {field.upper(): f"xoxb-{secret}"})
+    assert secret not in shown(REQUIRED | {field.upper(): secret})
+
+
+def test_secrets_are_masked_wherever_settings_are_shown():
+    settings = load_settings(
+        REQUIRED
+        | {
+            "POLYAI_PII_API_KEY": "rawKey1",
+            "POLYAI_AGENTS": json.dumps({"sales": SALES}),
+            "DATABASE_URL": "postgresql://user:p%40ss@db/x?password=other",
+        }
+    )
+    secrets = {"xoxb-1-abc", "5ca1ab1e5ca1ab1e", "plainKey1", "rawKey1", "salesKey1"}
+    assert settings.secret_values == secrets | {"p%40ss", "p@ss", "other"}
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert not any(secret in shown for secret in settings.secret_values)
+
+
+def test_migrations_need_the_database_alone(tmp_path):
+    assert load_database_url({}) == "sqlite:///callaudio.db"
+    assert load_database_url({"DATABASE_URL": "postgres://db/x"}) == "postgresql://db/x"
+    file = tmp_path / "url"
+    file.write_text("postgresql://db/y\n")
+    assert load_database_url({"DATABASE_URL_FILE": str(file)}) == "postgresql://db/y"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DATABASE_URL": "mysql://user:hunter2@db/x"},
+        {"DATABASE_URL_FILE": "no/such/file"},
+        {"DATABASE_URL": "postgres://user:hunter2@db/x", "DATABASE_URL_FILE": "no/such/file"},
+    ],
+)
+def test_migrations_refuse_an_unusable_database_without_its_password(environ):
+    with pytest.raises(SettingsError, match="DATABASE_URL") as caught:
+        load_database_url(environ)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_every_setting_says_what_a_usable_value_is():
+    assert all(field.description for field in Settings.model_fields.values())
