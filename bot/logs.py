@@ -18,7 +18,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, quote_plus
 
@@ -91,7 +91,6 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-    handler = MaskedHandler()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
@@ -100,8 +99,8 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
             masker.masking(renderer),
         ],
     )
-    handler.setFormatter(formatter)
-    logging.root.handlers[:] = [handler]
+    logging.root.handlers[:] = [MaskedHandler()]
+    logging.root.handlers[0].setFormatter(formatter)
     logging.root.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     for name in QUIET_LOGGERS:
@@ -109,12 +108,9 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
         logger.setLevel(logging.WARNING)
         logger.propagate = True
         logger.handlers[:] = [logging.NullHandler()]  # with none at all, DBOS adds one of its own
+    wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[structlog.stdlib.filter_by_level, *shared, wrap],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
@@ -180,10 +176,8 @@ def _replace(found: re.Match[str]) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        return str(value)
     try:
-        return repr(value)
+        return str(value) if isinstance(value, str) else repr(value)
     except Exception:  # noqa: BLE001 - a log line must not fail on somebody's __repr__
         return f"<{type(value).__name__}>"
 
@@ -194,13 +188,10 @@ def _name(key: object) -> str:
 
 def _forms(secret: str) -> set[str]:
     """Return the spellings a secret takes in URLs, in ``repr`` and in JSON."""
-    encoders: tuple[Callable[[str], str], ...] = (
-        str,
-        quote,
-        quote_plus,
-        lambda text: quote(text, safe=""),
-        lambda text: repr(text)[1:-1],
-        lambda text: repr(text.encode())[2:-1],
-        lambda text: json.dumps(text)[1:-1],
-    )
-    return {encode(secret) for encode in encoders}
+    in_urls = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    return in_urls | {
+        secret,
+        repr(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        json.dumps(secret)[1:-1],
+    }

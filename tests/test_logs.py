@@ -247,7 +247,7 @@ def test_a_value_that_cannot_be_shown_does_not_break_the_line():
     log.info("call", value=Unshowable(), huge=10**5000)
     line = json.loads(out.getvalue())
     assert line["value"] == "<Unshowable>"
-    assert line["huge"] == MASK
+    assert line["huge"] == "<int>"
 
 
 def test_what_is_too_short_to_be_a_secret_does_not_garble_the_log():

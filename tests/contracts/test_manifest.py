@@ -1,0 +1,149 @@
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT.parent / "shared/facts/slack-manifest.schema.json"
+
+CONVERSATIONS_READ = frozenset({"channels:read", "groups:read", "im:read", "mpim:read"})
+HISTORY = frozenset({"channels:history", "groups:history"})
+SCOPES: dict[str, frozenset[str]] = {
+    "apps.connections.open": frozenset(),  # the app-level token's own scope, in no manifest
+    "auth.test": frozenset(),
+    "chat.delete": frozenset({"chat:write"}),
+    "chat.getPermalink": frozenset(),
+    "chat.postEphemeral": frozenset({"chat:write"}),
+    "chat.postMessage": frozenset({"chat:write"}),
+    "chat.update": frozenset({"chat:write"}),
+    "conversations.history": HISTORY,
+    "conversations.info": CONVERSATIONS_READ,
+    "conversations.join": frozenset({"channels:join"}),
+    "conversations.list": CONVERSATIONS_READ,
+    "conversations.members": CONVERSATIONS_READ,
+    "conversations.open": frozenset({"im:write"}),
+    "conversations.replies": HISTORY,
+    "files.completeUploadExternal": frozenset({"files:write"}),
+    "files.delete": frozenset({"files:write"}),
+    "files.getUploadURLExternal": frozenset({"files:write"}),
+    "files.info": frozenset({"files:read"}),
+    "team.info": frozenset({"team:read"}),
+    "usergroups.list": frozenset({"usergroups:read"}),
+    "usergroups.users.list": frozenset({"usergroups:read"}),
+    "users.info": frozenset({"users:read"}),
+    "users.list": frozenset({"users:read"}),
+    "views.open": frozenset(),
+    "views.publish": frozenset(),
+    "views.update": frozenset(),
+}
+FAMILIES = (
+    "admin|api|apps|auth|bookmarks|bots|calls|canvases|chat|conversations|dialog|dnd|emoji|files"
+    "|lists|oauth|pins|reactions|reminders|rtm|search|stars|team|usergroups|users|views"
+)
+METHOD = re.compile(rf"(?:{FAMILIES})(?:\.[a-z][A-Za-z]+)+")
+AS_CALL = {method.replace(".", "_"): method for method in SCOPES}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "app_manifest.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def bot_scopes(manifest) -> list[str]:
+    return manifest["oauth_config"]["scopes"]["bot"]
+
+
+def used_methods() -> dict[str, str]:
+    """Every Web API method named in bot/slack, with one place that names it."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "bot/slack").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = None
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                name = node.value if METHOD.fullmatch(node.value) else None
+            elif isinstance(node, ast.Attribute):  # client.chat_postMessage
+                name = AS_CALL.get(node.attr)
+            if name:
+                found[name] = f"{path.name}:{node.lineno}"
+    return found
+
+
+def test_slack_would_take_it(manifest):
+    if not SCHEMA.exists():
+        pytest.skip("Slack's manifest schema is not next to this checkout")
+    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
+    assert [error.message for error in validator.iter_errors(manifest)] == []
+
+
+def test_without_socket_mode_every_url_is_set_and_is_the_one_endpoint(manifest):
+    assert manifest["settings"]["socket_mode_enabled"] is False
+    urls = [command["url"] for command in manifest["features"]["slash_commands"]]
+    urls.append(manifest["settings"]["interactivity"]["request_url"])
+    assert set(urls) == {"https://YOUR-HOST/slack/events"}
+
+
+def test_the_command_is_the_contracts(manifest):
+    (command,) = manifest["features"]["slash_commands"]
+    assert command["command"] == "/callaudio"
+    assert command["usage_hint"] == "<conversation> [#channel] [combined|user|agent] [redacted]"
+    assert command["should_escape"] is True
+
+
+def test_direct_messages_can_be_received(manifest):
+    home = manifest["features"]["app_home"]
+    assert home["messages_tab_enabled"] is True
+    assert home["messages_tab_read_only_enabled"] is False
+
+
+def test_token_rotation_and_org_deployment_are_off(manifest):
+    assert manifest["settings"]["token_rotation_enabled"] is False
+    assert manifest["settings"]["org_deploy_enabled"] is False
+
+
+def test_optional_scopes_are_among_the_scopes(manifest, bot_scopes):
+    optional = manifest["oauth_config"]["scopes"]["bot_optional"]
+    assert set(optional) <= set(bot_scopes)
+    assert len(set(optional)) == len(optional)
+    assert len(set(bot_scopes)) == len(bot_scopes)
+
+
+def test_history_is_never_demanded(manifest, bot_scopes):
+    history = {scope for scope in bot_scopes if scope.endswith(":history")}
+    assert history <= set(manifest["oauth_config"]["scopes"]["bot_optional"])
+
+
+def test_every_scope_and_its_reason_stand_on_one_line():
+    lines = (ROOT / "app_manifest.yml").read_text().splitlines()
+    scopes = [line for line in lines if re.match(r"\s+- [a-z]+(:[a-z.]+)?(\s|$)", line)]
+    assert len(scopes) > 10
+    assert [line for line in scopes if not re.search(r"  # \S", line)] == []
+
+
+def test_every_method_has_a_known_scope():
+    unknown = {name: place for name, place in used_methods().items() if name not in SCOPES}
+    assert unknown == {}, "add them to SCOPES, with the scopes Slack's reference names"
+
+
+def test_every_method_used_has_its_scopes(bot_scopes):
+    missing = {
+        name: lacking
+        for name in used_methods()
+        if (lacking := SCOPES.get(name, frozenset()) - set(bot_scopes))
+    }
+    assert missing == {}
+
+
+def test_every_scope_is_needed(manifest, bot_scopes):
+    used = used_methods()
+    if not used:
+        pytest.skip("bot/slack calls nothing yet")
+    needed = frozenset[str]().union(*(SCOPES.get(name, frozenset()) for name in used))
+    if manifest["features"].get("slash_commands") or manifest["features"].get("shortcuts"):
+        needed |= {"commands"}
+    assert set(bot_scopes) - needed == set()

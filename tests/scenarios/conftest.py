@@ -1,0 +1,85 @@
+"""A running bot on its stand-ins for each scenario."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.cli.stage import open_stage
+from bot.jobs.engine import Engine
+from bot.jobs.workflow import RetryRule
+from bot.recordings.sharing import Patience
+from bot.sandbox.workspace import Workspace
+from bot.store.database import async_url
+from bot.store.schema import upgrade
+from bot.wiring import MAX_DELIVERIES, SOLE_EXECUTOR, Pace
+from tests.scenarios.scene import Scene
+
+# What takes seconds among people takes hundredths here; the steps and their order are the same.
+QUICK = Pace(
+    patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
+    retry=RetryRule(attempts=3, max_wait_seconds=0.5),
+    lapse=timedelta(seconds=1),
+    drain_seconds=5,
+)
+
+OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
+
+
+async def _nothing(delivery_id: str) -> str:
+    return delivery_id
+
+
+@pytest.fixture(scope="session")
+def template_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated store and its engine's file: made anew, they would cost seconds."""
+    folder = tmp_path_factory.mktemp("template")
+    url = async_url(f"sqlite:///{folder}/callaudio.db")
+    upgrade(url)
+
+    async def prepare() -> None:
+        engine = Engine(store_url=url, executor_id=SOLE_EXECUTOR, max_concurrent=MAX_DELIVERIES)
+        await engine.start(_nothing)
+        await engine.stop(drain_seconds=1)
+
+    asyncio.run(prepare())
+    return folder
+
+
+@pytest.fixture
+def new_scene(template_databases: Path, tmp_path: Path) -> OpenScene:
+    """Open a scene with settings, a pace or a workspace of its own."""
+
+    @asynccontextmanager
+    async def open_scene(
+        *,
+        environment: dict[str, str] | None = None,
+        pace: Pace = QUICK,
+        workspace: Workspace | None = None,
+        region: str = "us",
+        database_url: str | None = None,
+    ) -> AsyncIterator[Scene]:
+        if database_url is None:
+            shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
+            database_url = f"sqlite:///{tmp_path}/callaudio.db"
+        async with open_stage(
+            database_url,
+            environment=environment,
+            pace=pace,
+            workspace=workspace,
+            region=region,
+        ) as stage:
+            yield Scene(stage)
+
+    return open_scene
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """The bot as it is set up in most workspaces: both keys, the default audience rule."""
+    async with new_scene() as scene:
+        yield scene
