@@ -1,18 +1,16 @@
-"""The environment, read once into one frozen object; every problem with it is told at once."""
+"""Every setting in one frozen object, checked."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
@@ -54,7 +52,8 @@ def _told(said: str) -> PydanticCustomError:
     return PydanticCustomError("told", "{said}", {"said": said})
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
+    """Quote a value for a complaint, unless it is long or looks like a token."""
     is_harmless = len(value) <= MAX_SHOWN_CHARS and not re.search(r"xox|xapp", value)
     return repr(value) if is_harmless else "something that is not shown here"
 
@@ -73,7 +72,7 @@ def _ids(pattern: str) -> BeforeValidator:
         if not isinstance(given, str):
             return given
         ids = [each.strip() for each in given.split(",") if each.strip()]
-        if bad := [_shown(each) for each in ids if not re.fullmatch(pattern, each)]:
+        if bad := [shown(each) for each in ids if not re.fullmatch(pattern, each)]:
             raise _told(f"holds {', '.join(bad)}")
         return frozenset(ids)
 
@@ -92,7 +91,12 @@ def _safe_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _database_url(url: str) -> str:
+def check_database_url(url: str) -> str:
+    """Accept a SQLite file or a PostgreSQL URL, and spell the scheme as the drivers want it.
+
+    Raises:
+        ValueError: it is neither.
+    """
     scheme, _, rest = url.partition("://")
     scheme = "postgresql" if scheme == "postgres" else scheme  # what many hosts still hand out
     is_in_memory = ":memory:" in rest or "mode=memory" in rest
@@ -125,7 +129,7 @@ AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Count = Annotated[int, Field(ge=0)]
 DatabaseUrl = Annotated[
     str,  # as SQLAlchemy, Alembic and DBOS want it; it may hold a password, so nothing shows it
-    AfterValidator(_database_url),
+    AfterValidator(check_database_url),
     pydantic.PlainSerializer(lambda _: MASK, when_used="json"),
 ]
 
@@ -267,103 +271,3 @@ class Settings(BaseSettings):
         if not key and (account or url):
             raise _told("is not set, but POLYAI_ACCOUNT_ID or POLYAI_PLATFORM_URL is")
         return key
-
-
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from ``environ`` alone: no other environment and no ``.env`` file.
-
-    ``NAME_FILE`` names a file holding the secret ``NAME``. An empty value counts as not set, white
-    space around a value is dropped.
-
-    Raises:
-        SettingsError: one or more variables are missing, unusable or unknown; all are named.
-    """
-    names = [field.upper() for field in Settings.model_fields]
-    values, problems = _read(environ, names)
-    unreadable = frozenset(name for name, _ in problems)
-    settings = None
-    try:
-        settings = Settings.model_validate({name.lower(): text for name, text in values.items()})
-    except pydantic.ValidationError as error:
-        told = [_explain(each, values) for each in error.errors(include_url=False)]
-        problems += [each for each in told if each[0] not in unreadable]
-    problems.sort(key=lambda problem: names.index(problem[0]))
-    problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
-    if settings is None or problems:  # raised here, so that no cause with values hangs on it
-        raise SettingsError(tuple(sentence for _, sentence in problems))
-    return settings
-
-
-def load_database_url(environ: Mapping[str, str]) -> str:
-    """Read ``DATABASE_URL`` alone, for migrations on hosts that give them nothing else.
-
-    Raises:
-        SettingsError: ``DATABASE_URL`` or its file is unusable.
-    """
-    field = Settings.model_fields["database_url"]
-    values, problems = _read(environ, ["DATABASE_URL"])
-    url = None
-    try:
-        url = _database_url(values.get("DATABASE_URL", field.default))
-    except ValueError:
-        problems.append(("", f"DATABASE_URL is not valid: use {field.description}."))
-    if url is None or problems:
-        raise SettingsError(tuple(sentence for _, sentence in problems))
-    return url
-
-
-def _read(
-    environ: Mapping[str, str], names: list[str]
-) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the values that are set, and a (name, sentence) for each file that fails."""
-    values = {name: text for name in names if (text := environ.get(name, "").strip())}
-    problems = []
-    for name in names:
-        path = environ.get(f"{name}_FILE", "").strip() if name in SECRET_NAMES else ""
-        if path and name in values:
-            problems.append((name, f"{name} and {name}_FILE are both set: keep one of them."))
-        elif path:
-            try:
-                with Path(path).open(encoding="utf-8") as file:
-                    text = file.read(MAX_SECRET_FILE_CHARS).strip()
-            except (OSError, ValueError):  # ValueError: not UTF-8, or no path at all
-                text = ""
-            if text:
-                values[name] = text
-            else:
-                shown = "a file" if re.search(r"xox|xapp", path) else repr(path)
-                use = "name a readable text file that holds the secret alone"
-                problems.append((name, f"{name}_FILE is {shown}, unreadable or empty: {use}."))
-    return values, problems
-
-
-def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
-    """Turn one error into (name, sentence), with nothing of a secret's value in it."""
-    field, *rest = (str(each) for each in error["loc"])
-    name = field.upper()
-    if error["type"] == "told":
-        said = error["msg"]
-    elif rest:
-        entry, key = _shown(rest[0]), _shown(rest[-1])
-        faults = {"missing": f"lacks {key}", "extra_forbidden": f"holds {key}, which is unknown"}
-        if len(rest) == 1 or rest[-1] == "[key]":
-            key = "name" if len(rest) > 1 else "value"
-        said = f"entry {entry} {faults.get(error['type'], f'has an unusable {key}')}"
-    elif name not in values:
-        said = "is not set"
-    elif name in SECRET_NAMES or name.endswith("_URL"):  # a URL may hold a password
-        said = "is not valid"
-    else:
-        said = f"is {_shown(values[name])}"
-    return name, f"{name} {said}: use {Settings.model_fields[field].description}."
-
-
-def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, str]]:
-    """Name each variable of ours that nothing reads: a typo would weaken a rule in silence."""
-    problems = []
-    for name in sorted(environ):
-        if name.startswith(OWN_PREFIXES) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            fix = f"did you mean {near[0]}?" if near else "remove it."
-            problems.append((name, f"{name} is unknown: {fix}"))
-    return problems

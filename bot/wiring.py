@@ -182,7 +182,8 @@ async def open_application(
             book = RequestBook(database=database, clock=clock, on_stored=wake)
             asking = Asking(book=book, deliveries=deliveries, agents=agents, metrics=metrics)
             app = build_app(
-                client=client,
+                # Bolt takes the token from `authorize` and warns of one it finds here.
+                client=build_client(None, settings.slack_api_url, session),
                 signing_secret=settings.slack_signing_secret.get_secret_value(),
                 authorize=identity.authorize,
                 listeners=Listeners(asking),
@@ -251,16 +252,22 @@ async def _start_engine(  # noqa: PLR0917 - the parts of one start, used once
         clock=clock,
         executor_id=executor_id,
         take_over=engine.take_over,
+        may_take_over=lambda: engine.is_running,
         on_lost=stopping.set,
         lapse=pace.lapse,
     )
     if not path:
         await leases.claim()
         stack.push_async_callback(leases.release)
-    stack.push_async_callback(engine.stop, drain_seconds=pace.drain_seconds)
-    await engine.start(workflow.run)
-    if not path:
+        # Goes on while running work is drained: a lease that lapsed then would have it done twice.
         await stack.enter_async_context(_in_background(leases.run()))
+
+    async def stop() -> None:
+        # Whoever lost the lease works on what somebody else is working on.
+        await engine.stop(drain_seconds=0 if leases.is_lost else pace.drain_seconds)
+
+    stack.push_async_callback(stop)
+    await engine.start(workflow.run)
     return engine
 
 

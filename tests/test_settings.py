@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bot.environment import load_database_url, load_settings
 from bot.settings import (
     SECRET_NAMES,
     AudienceRule,
     Region,
     Settings,
     SettingsError,
-    load_database_url,
-    load_settings,
 )
 
 REQUIRED = {
@@ -339,3 +338,11 @@ def test_migrations_refuse_an_unusable_database_without_its_password(environ):
 
 def test_every_setting_says_what_a_usable_value_is():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_variables_that_would_switch_an_oauth_flow_on_are_told():
+    environ = {**REQUIRED, "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "made-up-secret"}
+    with pytest.raises(SettingsError) as raised:
+        load_settings(environ)
+    assert "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET" in str(raised.value)
+    assert "made-up-secret" not in str(raised.value)

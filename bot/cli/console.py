@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.environment import load_database_url, load_settings
 from bot.errors import CallAudioError
-from bot.settings import Settings, SettingsError, load_database_url, load_settings
+from bot.settings import Settings, SettingsError
 from bot.store.database import Database
 from bot.store.schema import is_migrated
 

@@ -10,11 +10,11 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from bot.environment import load_settings
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.settings import load_settings
 from bot.wiring import Application, Pace, Roles, open_application
 
 LOOPBACK: Final = "127.0.0.1"

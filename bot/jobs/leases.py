@@ -62,6 +62,7 @@ class Leases:
         clock: Callable[[], datetime],
         executor_id: str,
         take_over: Callable[[str], Awaitable[int]],
+        may_take_over: Callable[[], bool],
         on_lost: Callable[[], None],
         lapse: timedelta = LAPSE,
     ) -> None:
@@ -69,8 +70,10 @@ class Leases:
         self._clock = clock
         self._executor_id = executor_id
         self._take_over = take_over
+        self._may_take_over = may_take_over
         self._on_lost = on_lost
         self._lapse = lapse
+        self.is_lost = False
 
     async def claim(self) -> None:
         """Write this worker's row."""
@@ -92,12 +95,18 @@ class Leases:
             await asyncio.sleep(min(BEAT_SECONDS, self._lapse.total_seconds() / 5))
             try:
                 await self.beat()
-                await self.sweep()
+                if self._may_take_over() and not self.is_lost:
+                    await self.sweep()
             except Exception:
                 log.exception("lease_failed")
 
     async def beat(self) -> None:
-        """Renew; a row that is gone means that another worker took this one for dead."""
+        """Renew; a row that is gone means that another worker took this one for dead.
+
+        Work that came here since then is nobody's: a lapsed row in its place has it taken over too.
+        """
+        if self.is_lost:
+            return
         async with self._database.write() as session:
             renewed = await session.scalar(
                 update(WorkerLeaseRow)
@@ -105,7 +114,11 @@ class Leases:
                 .values(seen_at=self._clock())
                 .returning(WorkerLeaseRow.executor_id)
             )
+            if renewed is None:
+                lapsed_at = self._clock() - 2 * self._lapse
+                session.add(WorkerLeaseRow(executor_id=self._executor_id, seen_at=lapsed_at))
         if renewed is None:
+            self.is_lost = True
             log.error("lease_lost", executor_id=self._executor_id)
             self._on_lost()
 

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, TypeVar, cast
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
@@ -14,8 +17,11 @@ from bot.recordings.posting import Problem
 from bot.recordings.sharing import ShareResult
 from bot.retry import retrying
 
+T = TypeVar("T")
 log = get_logger(__name__)
 
+STORE_AWAY: Final = (OperationalError, InterfaceError, NoFreeConnection)
+FIRST_WAIT_FOR_STORE_SECONDS: Final = 0.5
 # raw, then redacted, then refused; and one upload that Slack discarded on each.
 MAX_ROUNDS = 5
 
@@ -66,10 +72,16 @@ class DeliveryWorkflow:
         """Deliver one recording; gives the state it ended in."""
         problem = await self._deliver(delivery_id)
         if problem:
-            return str(
-                await self._run_step("fail", lambda: self._endings.fail(delivery_id, problem))
-            )
-        return str(await self._run_step("tell", lambda: self._endings.tell(delivery_id)))
+
+            async def fail() -> str:
+                return await self._stored(lambda: self._endings.fail(delivery_id, problem))
+
+            return str(await self._run_step("fail", fail))
+
+        async def tell() -> str:
+            return await self._stored(lambda: self._endings.tell(delivery_id))
+
+        return str(await self._run_step("tell", tell))
 
     async def _deliver(self, delivery_id: str) -> Problem | None:
         steps = self._steps
@@ -101,7 +113,7 @@ class DeliveryWorkflow:
         async def attempt() -> str | int | dict[str, Any]:
             try:
                 return await retrying(
-                    lambda: step(delivery_id),
+                    lambda: self._stored(lambda: step(delivery_id)),
                     attempts=self._retry.attempts,
                     max_wait_seconds=self._retry.max_wait_seconds,
                     sleep=self._sleep,
@@ -118,6 +130,17 @@ class DeliveryWorkflow:
         if isinstance(result, dict):
             raise _Failed(Problem(**result["problem"]))
         return cast("str | int", result)
+
+    async def _stored(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Act; while the store is away wait for it, for no end can be stored without it."""
+        wait_seconds = FIRST_WAIT_FOR_STORE_SECONDS
+        while True:
+            try:
+                return await act()
+            except STORE_AWAY as error:
+                log.warning("store_away", error=type(error).__name__)
+            await self._sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, self._retry.max_wait_seconds)
 
 
 class _Failed(Exception):

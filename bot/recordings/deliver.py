@@ -106,14 +106,20 @@ class DeliverySteps:
                 when=DeliveryRow.announce_tried_at.is_(None),
             )
             ts = await self._posting.announce(announcement_of(delivery))
-        await self._deliveries.change(
+        stored = await self._deliveries.change(
             delivery,
             {"parent_ts": ts, "state": State.ANNOUNCED.value},
             tag=AuditTag.DELIVERY_ANNOUNCED,
             payload={"channel_id": channel_id, "ts": ts},
             when=DeliveryRow.parent_ts.is_(None),
         )
-        return ts
+        if stored:
+            return ts
+        # Another worker was faster: its announcement counts.
+        kept = (await self._deliveries.read(delivery_id)).parent_ts
+        if ts not in (kept, delivery.asked_thread_ts):
+            await self._posting.withdraw(channel_id, ts)
+        return kept or ts
 
     async def upload(self, delivery_id: str) -> str:
         """Step 5: stream the bytes into an upload that nobody sees yet; gives the file id."""

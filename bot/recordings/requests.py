@@ -73,10 +73,16 @@ class RequestBook:
                 stored = await self._store(session, request, delivery_id)
         except IntegrityError:
             # The twin of this very trigger was stored a moment ago by another process.
+            if not await self._holds(delivery_id):
+                raise
             return StoredRequest(delivery_id, is_repeat=True)
         if not stored.is_repeat:
             self._on_stored()
         return stored
+
+    async def _holds(self, delivery_id: str) -> bool:
+        async with self._database.read() as session:
+            return await session.get(DeliveryRow, delivery_id) is not None
 
     async def _store(
         self, session: AsyncSession, request: NewRequest, delivery_id: str

@@ -66,12 +66,10 @@ class Sharing:
         Raises:
             CallAudioError: Slack refused; nothing is visible.
         """
+        if delivery.has_ended:
+            return ShareResult.UNCLEAR  # by another worker, while this one stood still
         if delivery.share_tried_at:
-            if await self.find(delivery):
-                return ShareResult.SHARED
-            if await self._tightened(delivery, question):
-                return ShareResult.TIGHTENED
-            return await self._complete(delivery)
+            return await self._share_again(delivery, question)
         if await self._tightened(delivery, question):
             return ShareResult.TIGHTENED
         # Stored before the call. Whoever finds it set asks Slack before doing anything.
@@ -82,7 +80,21 @@ class Sharing:
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
-        return await self._complete(delivery)
+        result = await self._complete(delivery)
+        if result is not ShareResult.UNCLEAR:
+            return result
+        return await self._share_again(await self._log.read(delivery.id), question)
+
+    async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
+        """Ask after a lost try; where nothing is visible, decide afresh and complete once more."""
+        if await self.find(delivery):
+            return ShareResult.SHARED
+        if await self._tightened(delivery, question):
+            return ShareResult.TIGHTENED
+        result = await self._complete(delivery)
+        if result is ShareResult.UNCLEAR and await self.find(delivery):
+            return ShareResult.SHARED
+        return result
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait for the file to be visible in the destination; gives its ts, or None in the end."""
@@ -97,7 +109,7 @@ class Sharing:
 
     async def _complete(self, delivery: Delivery) -> ShareResult:
         if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:
-            raise UploadGone
+            return ShareResult.GONE
         try:
             await self._posting.share(
                 Share(
@@ -108,17 +120,31 @@ class Sharing:
                 )
             )
         except ShareUnclear:
-            shared = await self.find(delivery)
-            return ShareResult.SHARED if shared else ShareResult.UNCLEAR
+            return ShareResult.UNCLEAR
         except UploadGone:
             if delivery.share_tried_at:
                 return ShareResult.UNCLEAR  # completed by the lost try, or discarded: who knows
             await self._log.change(delivery, {"file_id": None, "share_tried_at": None})
             return ShareResult.GONE
         except CallAudioError:
-            # Refused in so many words: nothing happened, so the next try need not ask after it.
-            await self._log.change(delivery, {"share_tried_at": None})
+            # Refused in so many words: nothing happened, so the next try need not ask after it;
+            # unless an earlier one was lost, which may still come to light.
+            if delivery.share_tried_at is None:
+                await self._log.change(delivery, {"share_tried_at": None})
             raise
+        return await self._stands(delivery)
+
+    async def _stands(self, delivery: Delivery) -> ShareResult:
+        """Take a share back that was made on a word no longer true.
+
+        A worker that stood still between its decision and its share may have been taken over, and
+        the upload dropped, in between.
+        """
+        now = await self._log.read(delivery.id)
+        dropped = now.file_id != delivery.file_id or now.state in (State.REFUSED, State.FAILED)
+        if dropped and delivery.file_id:
+            await self._posting.delete_file(delivery.file_id)
+            return ShareResult.GONE
         return ShareResult.SHARED
 
     async def _tightened(self, delivery: Delivery, question: Question) -> bool:

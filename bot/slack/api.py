@@ -88,7 +88,7 @@ def _translated(error: SlackApiError) -> Exception:
 
 
 def build_client(
-    token: str, base_url: str | None, session: aiohttp.ClientSession
+    token: str | None, base_url: str | None, session: aiohttp.ClientSession
 ) -> AsyncWebClient:
     """Build the SDK's client without its own retries, which would repeat posts.
 

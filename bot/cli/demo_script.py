@@ -1,0 +1,146 @@
+"""What the demo plays: people, channels, one made-up call, and what the rules say of each scene."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.policy import Outcome, Reason
+from bot.cli.stage import AGENT_ID, Stage
+from bot.polyai.payloads import Direction
+from bot.sandbox.polyai_calls import Recording
+from bot.wiring import utc_now
+
+CALL: Final = "CA0123456789abcdef0123456789abcdef"
+NO_CALL: Final = "CA-no-such-call"
+LINK: Final = f"<https://studio.us.poly.ai/acme/{AGENT_ID}/conversations/{CALL}|the call>"
+
+CLEARED: Final = "U0CLEARED0"
+NOT_CLEARED: Final = "U0NEWCOMER"
+GUEST: Final = "U0GUEST000"
+ADMIN: Final = "U0ADMIN000"
+
+QUALITY: Final = "C0QUALITY0"
+SUPPORT: Final = "C0SUPPORT0"
+PARTNER: Final = "C0PARTNER0"
+SUPPLIER: Final = "C0SUPPLIER"
+
+NAMES: Final = {
+    CLEARED: "cleared analyst",
+    NOT_CLEARED: "newcomer",
+    GUEST: "guest",
+    QUALITY: "#quality",
+    SUPPORT: "#support",
+    PARTNER: "#partner",
+    SUPPLIER: "#supplier",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One person doing one thing, and what must come of it."""
+
+    user_id: str
+    channel_id: str
+    does: str
+    """The words after `/callaudio`, or "" for pressing the button of the act before."""
+    outcome: Outcome | None
+    """None: the recording cannot be had."""
+    reason: Reason | str
+    direction: Direction = Direction.COMBINED
+    teaches: str = ""
+
+
+ACTS: Final = (
+    Act(CLEARED, QUALITY, CALL, Outcome.RAW, Reason.CLEARED, teaches="everyone here is cleared"),
+    Act(
+        CLEARED,
+        QUALITY,
+        f"{LINK} user",
+        Outcome.RAW,
+        Reason.CLEARED,
+        Direction.USER,
+        teaches="a Studio link; the caller alone",
+    ),
+    Act(CLEARED, QUALITY, f"{CALL} redacted", Outcome.REDACTED, Reason.ASKED, teaches="as asked"),
+    Act(
+        NOT_CLEARED,
+        SUPPORT,
+        CALL,
+        Outcome.REDACTED,
+        Reason.NOT_CLEARED,
+        teaches="the person asking is not cleared",
+    ),
+    Act(
+        CLEARED,
+        SUPPORT,
+        CALL,
+        Outcome.REDACTED,
+        Reason.AUDIENCE,
+        teaches="cleared, but somebody listening is not",
+    ),
+    Act(
+        CLEARED,
+        SUPPORT,
+        "",
+        Outcome.RAW,
+        Reason.CLEARED,
+        teaches="the same, sent to their own messages",
+    ),
+    Act(
+        CLEARED,
+        PARTNER,
+        CALL,
+        Outcome.REFUSED,
+        Reason.EXTERNAL_DESTINATION,
+        teaches="shared with another organisation",
+    ),
+    Act(
+        CLEARED,
+        SUPPLIER,
+        CALL,
+        Outcome.REDACTED,
+        Reason.EXTERNAL_DESTINATION,
+        teaches="shared too, but on the allow-list",
+    ),
+    Act(
+        GUEST,
+        SUPPORT,
+        CALL,
+        Outcome.REFUSED,
+        Reason.REQUESTER_NOT_ALLOWED,
+        teaches="a guest without a grant",
+    ),
+    Act(
+        CLEARED,
+        QUALITY,
+        NO_CALL,
+        None,
+        "conversation_not_found",
+        teaches="no such call: words, no half-done message",
+    ),
+)
+
+ENVIRONMENT: Final = {"CALLAUDIO_EXTERNAL_CHANNELS": SUPPLIER, "CALLAUDIO_ADMINS": ADMIN}
+
+
+async def set_up(stage: Stage) -> None:
+    """Bring the people, the channels, the call and the one grant onto the stage."""
+    workspace = stage.workspace
+    for user_id in (CLEARED, NOT_CLEARED, ADMIN):
+        workspace.add_user(user_id)
+    workspace.add_user(GUEST, is_restricted=True)
+    workspace.add_channel(QUALITY, members=[CLEARED])
+    workspace.add_channel(SUPPORT, members=[CLEARED, NOT_CLEARED, GUEST])
+    workspace.add_channel(PARTNER, members=[CLEARED], is_ext_shared=True)
+    workspace.add_channel(SUPPLIER, members=[CLEARED], is_ext_shared=True)
+    stage.polyai.add_call(CALL, agent_id=AGENT_ID, recording=Recording.speech())
+    grant = NewGrant(
+        subject=Subject(workspace.team_id, SubjectKind.USER, CLEARED),
+        right=Right.PII,
+        effect=Effect.GRANT,
+        given_by=ADMIN,
+        reason="listens for call quality",
+        now=utc_now(),
+    )
+    async with stage.application.database.write() as session:
+        await add_grant(session, grant)

@@ -1,0 +1,80 @@
+"""README says what the code does: settings, rules, scopes, paths and the picture of a thread."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+
+from bot.access.policy import Reason
+from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.posting import Announcement, Delivered
+from bot.settings import Settings
+from bot.slack import cards
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+CALL = "CA0123456789abcdef0123456789abcdef"
+NONE = "\N{EN DASH}"
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table that has the heading."""
+    table = README.partition(heading)[2].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_the_settings_table_lists_every_setting_with_its_default() -> None:
+    told = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("| name | default |")}
+    real = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = default.value if isinstance(default, StrEnum) else str(default)
+        empty = not default and default != 0
+        real[name.upper()] = "required" if field.is_required() else NONE if empty else shown
+    assert told == real
+
+
+def test_the_rules_name_every_reason_in_its_order() -> None:
+    told = [cells[-1].strip("`") for cells in rows("| # | when |")]
+    assert list(dict.fromkeys(told)) == [reason.value for reason in Reason]
+
+
+def test_the_scopes_are_the_manifest_s() -> None:
+    told = set(
+        re.findall(r"`([a-z]+(?::[a-z]+)?)`", "".join(c[0] for c in rows("| scope | why |")))
+    )
+    manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
+    assert told == set(manifest["oauth_config"]["scopes"]["bot"])
+
+
+def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
+    delivered = Delivered(
+        announcement=Announcement("d0", "C0QUALITY0", "U0YOU0000", CALL),
+        outcome="raw",
+        reason="cleared",
+        direction=Direction.COMBINED,
+        size_bytes=192_972,
+        length_seconds=12.06,
+        call=CallFacts(
+            conversation_id=CALL,
+            started_at=datetime(2026, 6, 3, 13, 18, tzinfo=UTC),
+            length_seconds=12,
+            direction="inbound",
+            masked_caller="+44••••••••90",
+        ),
+    )
+    message = cards.delivered(delivered)
+    written = [message["text"]] + [
+        element["text"] for block in message["blocks"] for element in block.get("elements", [])
+    ]
+    picture = README.partition("```")[2].partition("```")[0]
+    for line in written:
+        seen = re.sub(r"<!date[^>]*>", "3 Jun 13:18", line.replace("`", "").replace("*", ""))
+        assert seen.replace("<@U0YOU0000>", "@you") in picture
+
+
+def test_every_path_of_the_http_surface_is_told() -> None:
+    told = {cells[0].strip("`").split()[-1] for cells in rows("| path |")}
+    assert told == {"/slack/events", "/healthz", "/readyz", "/metrics"}
