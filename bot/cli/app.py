@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.cli import audit, demo, grants, serve
+from bot.cli import audit, demo, doctor, grants, serve
 
 
 def build_cli() -> typer.Typer:
@@ -18,6 +18,7 @@ def build_cli() -> typer.Typer:
     cli.command("web")(serve.web)
     cli.command("worker")(serve.worker)
     cli.command("migrate")(serve.migrate)
+    cli.command("doctor")(doctor.doctor)
     cli.command("demo")(demo.demo)
     cli.add_typer(grants.build(), name="grants")
     cli.add_typer(audit.build(), name="audit")

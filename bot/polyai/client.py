@@ -121,6 +121,24 @@ class PolyAIClient:
         finally:
             await close_answer(response)
 
+    async def try_key(self, agent: Agent, *, raw: bool) -> None:
+        """Ask for one row of the v1 list with a key and drop it: does the key open the agent?
+
+        Raises:
+            PolyAIError: it does not, or PolyAI cannot be reached.
+            ValueError: the agent has no such key.
+        """
+        key = agent.pii_api_key if raw else agent.api_key
+        if key is None:
+            raise ValueError("the agent has no such key")
+        url, params = _agent_url(agent), {"limit": "1"}
+
+        async def fetch() -> None:
+            response, _ = await self._open(url, key, accept="application/json", params=params)
+            await close_answer(response)
+
+        await self._retrying(fetch)
+
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         async def attempt() -> T | errors.RecordingNotReady:
             try:
@@ -175,8 +193,10 @@ class PolyAIClient:
         raise refusal
 
 
-def _conversation_url(agent: Agent, conversation_id: str) -> str:
+def _agent_url(agent: Agent) -> str:
     agent_part = quote(agent.agent_id, safe="")
-    conversation_part = quote(check_conversation_id(conversation_id), safe="")
-    base = agent.base_url.rstrip("/")
-    return f"{base}/v1/agents/{agent_part}/conversations/{conversation_part}"
+    return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
+
+
+def _conversation_url(agent: Agent, conversation_id: str) -> str:
+    return f"{_agent_url(agent)}/{quote(check_conversation_id(conversation_id), safe='')}"

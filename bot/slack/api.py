@@ -9,6 +9,7 @@ from typing import Any, Final
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.retry import parse_retry_after, retrying
 from bot.slack.errors import SlackError, SlackUnclear, SlackUnreachable, error_of
@@ -36,6 +37,16 @@ class SlackApi:
         """
         return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
 
+    async def scopes(self) -> frozenset[str]:
+        """Tell which scopes the token holds (docs: the ``x-oauth-scopes`` header).
+
+        Raises:
+            CallAudioError: Slack does not accept the token, or does not answer.
+        """
+        headers = (await self._call("auth.test", {})).headers
+        named = {str(name).lower(): str(value) for name, value in headers.items()}
+        return frozenset(each.strip() for each in named.get("x-oauth-scopes", "").split(","))
+
     async def write(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
         """Call a method once.
 
@@ -44,8 +55,14 @@ class SlackApi:
             SlackUnreachable, SlackRateLimited: it was not done and may be tried again.
             CallAudioError: Slack refused.
         """
+        data = (await self._call(method, arguments)).data
+        if not isinstance(data, dict):
+            raise SlackUnclear
+        return data
+
+    async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         try:
-            response = await self._client.api_call(method, data=form_of(arguments))
+            return await self._client.api_call(method, data=form_of(arguments))
         except SlackApiError as error:
             # The original holds the whole answer, so it must not travel along as the cause.
             raise _translated(error) from None
@@ -53,10 +70,6 @@ class SlackApi:
             raise SlackUnreachable from None
         except (aiohttp.ClientError, TimeoutError, SlackRequestError):
             raise SlackUnclear from None
-        data = response.data
-        if not isinstance(data, dict):
-            raise SlackUnclear
-        return data
 
 
 def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:

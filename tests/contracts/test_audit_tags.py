@@ -1,0 +1,35 @@
+"""The audit vocabulary that readers of the log filter by."""
+
+import re
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from bot.audit.events import SYSTEM_ACTOR, AuditTag
+from bot.store.tables import AuditEventRow
+from tests.audit.test_audit_log import EVENT
+
+SOURCES = {"slack", "policy", "worker", "admin", "digest", "retention"}
+SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
+
+
+@pytest.mark.parametrize("tag", AuditTag)
+def test_a_tag_reads_source_subject_action(tag):
+    assert re.fullmatch(r"[a-z]+:[a-z_]+:[a-z_]+", tag.value)
+    assert tag.value.split(":")[0] in SOURCES
+    # The name is the last two parts, so that code and log are found by the same word.
+    assert tag.name.lower() == "_".join(tag.value.split(":")[1:])
+
+
+@pytest.mark.parametrize("tag", AuditTag)
+def test_a_tag_fits_its_column(tag):
+    assert len(tag.value) <= AuditEventRow.__table__.c.tag.type.length
+
+
+def test_the_bots_own_deeds_are_told_from_peoples():
+    assert not SLACK_USER.fullmatch(SYSTEM_ACTOR)
+
+
+def test_an_event_is_not_changed_once_made():
+    with pytest.raises(FrozenInstanceError):
+        EVENT.actor_id = "U0OTHER00"
