@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import aiohttp
 from starlette.applications import Starlette
 
 from bot.access.audience import AudienceReader
@@ -32,7 +31,7 @@ from bot.recordings.relay import Relay
 from bot.recordings.requests import RequestBook
 from bot.recordings.sharing import Patience, Sharing
 from bot.settings import AudienceRule, Settings
-from bot.slack.api import SlackApi, build_client
+from bot.slack.api import SlackApi, build_client, build_session
 from bot.slack.app import build_app
 from bot.slack.directory import SlackDirectory
 from bot.slack.identity import Identity
@@ -109,7 +108,7 @@ async def open_application(
         stack.push_async_callback(database.close)
         if not await is_migrated(database):
             raise DatabaseNotMigrated
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(build_session())
         http = await stack.enter_async_context(build_http_client(max_connections=64))
         token = settings.slack_bot_token.get_secret_value()
         client = build_client(token, settings.slack_api_url, session)
@@ -190,7 +189,8 @@ async def open_application(
                 metrics=metrics,
             )
             if settings.slack_app_token:
-                socket = SocketMode(app, settings.slack_app_token.get_secret_value(), client)
+                app_token = settings.slack_app_token.get_secret_value()
+                socket = SocketMode(app, app_token, client, metrics)
                 stack.push_async_callback(socket.close)
                 await socket.open()
                 probes["socket"] = socket.is_open

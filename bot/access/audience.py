@@ -40,10 +40,10 @@ class AudienceReader:
         Raises:
             CallAudioError: Slack did not answer; the audience is then unknown.
         """
-        # The count holds bots too, so it can only be too strict.
+        # The list is the fact; the count, bots included, only spares reading a list too long.
         count = conversation.member_count
-        if count is None or count > self._max_audience:
-            return Audience.UNKNOWN if count is None else Audience.TOO_LARGE
+        if count is not None and count > self._max_audience:
+            return Audience.TOO_LARGE
         seen = 0
         async for page in members.pages():
             seen += len(page)

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 
 from bot.environment import load_database_url, load_settings
 from bot.errors import CallAudioError
@@ -58,9 +59,20 @@ async def store() -> AsyncIterator[Database]:
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; an error meant for people is printed and ends it with 1."""
     try:
-        return asyncio.run(work)
+        with database_told():
+            return asyncio.run(work)
     except CallAudioError as error:
         raise complain(error.what, error.fix, code=FAILED) from None
+
+
+@contextmanager
+def database_told() -> Iterator[None]:
+    """Print why the database cannot be used, in its own words, and end the command with 1."""
+    try:
+        yield
+    except OperationalError as error:
+        said = f"It says: {error.orig}".splitlines()[0]
+        raise complain("Check DATABASE_URL: the database fails.", said, code=FAILED) from None
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

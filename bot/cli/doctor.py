@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import aiohttp
 import typer
 
 from bot.cli import console
@@ -15,7 +14,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.transport import build_http_client
 from bot.settings import Settings
-from bot.slack.api import SlackApi, build_client
+from bot.slack.api import SlackApi, build_client, build_session
 from bot.slack.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.store.schema import is_migrated
@@ -61,7 +60,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything the bot needs, each on its own: one failure hides no other."""
     async for finding in _store(settings):
         yield finding
-    async with aiohttp.ClientSession() as session:
+    async with build_session() as session:
         token = settings.slack_bot_token.get_secret_value()
         async for finding in _slack(SlackApi(build_client(token, settings.slack_api_url, session))):
             yield finding

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -26,7 +27,8 @@ def run(host: Host = LOOPBACK) -> None:
     settings = console.settings()
     database = Database(settings.database_url)
     if database.is_sqlite:
-        upgrade(database.url)
+        with console.database_told():
+            upgrade(database.url)
     _serve(settings, Roles(listens=True, works=True), host)
 
 
@@ -42,14 +44,17 @@ def worker(host: Host = LOOPBACK) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest revision; running it twice changes nothing."""
-    upgrade(async_url(console.database_url()))
+    url = async_url(console.database_url())
+    with console.database_told():
+        upgrade(url)
     typer.echo("The database is up to date.")
 
 
 def _serve(settings: Settings, roles: Roles, host: str) -> None:
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     try:
-        uvloop_run(serve(settings, roles, host=host, port=settings.port))
+        with console.database_told():
+            uvloop_run(serve(settings, roles, host=host, port=settings.port))
     except DatabaseNotMigrated:
         raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
     except SecondWorkerRefused:
@@ -64,7 +69,7 @@ async def serve(
 ) -> None:
     """Run the application until a signal, or until it must stop itself."""
     async with open_application(settings, roles=roles, pace=pace) as application:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 application.web,
                 host=host,
@@ -82,6 +87,16 @@ async def serve(
         finally:
             watch.cancel()
         log.info("stopping")
+
+
+class _Server(uvicorn.Server):
+    """Ends at a signal but not by it: uvicorn would raise it anew, before anything was closed."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop serving; at a second signal, without waiting for open requests."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server) -> None:

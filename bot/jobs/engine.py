@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from dbos import DBOS, DBOSConfig, EnqueueOptions, StepOptions
@@ -18,6 +19,8 @@ WORKFLOW_VERSION: Final = "1"
 DELIVER: Final = "deliver_recording"
 QUEUE: Final = "deliveries"
 QUEUE_POLL_SECONDS: Final = 0.1
+# Nothing here uses the engine's messages; its thread for them sleeps so long before it can end.
+IDLE_POLL_SECONDS: Final = 0.05
 
 
 class Engine:
@@ -43,6 +46,7 @@ class Engine:
             "enable_otlp": False,
             "log_level": "WARNING",
             "use_listen_notify": False,
+            "notification_listener_polling_interval_sec": IDLE_POLL_SECONDS,
         }
         DBOS(config=config)
 
@@ -71,6 +75,8 @@ class Engine:
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=drain_seconds)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # The engine had lent its threads to the event loop, and has taken them along.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         # Cancelled work has no outcome, so the engine still holds it as pending. It must not go on
         # here: with its clients closed it would take that for a failure, and tell people of it.
         for task in (left := set(self._under_way)):

@@ -46,7 +46,7 @@ class RunStep(Protocol):
 class RetryRule:
     """How often a step is tried, and the longest wait between two tries."""
 
-    attempts: int = 6
+    attempts: int = 4
     max_wait_seconds: float = 30.0
 
 

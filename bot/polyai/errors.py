@@ -74,7 +74,7 @@ class RecordingNotReady(PolyAIError):
     code = "recording_not_ready"
     what = "The recording is not ready yet."
     likely_cause = "The call is still going on or ended a few minutes ago."
-    fix = "Nothing to do: it is tried again. If it stays so, ask again in ten minutes."
+    fix = "I have tried again for a while. Ask once more in ten minutes."
     retryable = True
 
 

@@ -10,6 +10,8 @@ MARKED_ID = rf"(?:CA[0-9a-fA-F]{{32}}|(?:LOCAL-|OUT-|AS_CHAT_){UUID}|CONV-[0-9]{
 KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")
 
 _OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}")
+# An id is stored and shown, and a number must be neither. No id seen so far is digits alone.
+_PHONE_NUMBER = re.compile(r"\+?[0-9]{7,15}")
 _PLACEHOLDER_WORDS = frozenset(
     {"callid", "conversation", "conversationid", "theconversationid", "yourconversationid"}
 )
@@ -46,6 +48,11 @@ def check_conversation_id(text: str) -> str:
         raise InvalidConversationId(
             what="That is the placeholder from the instructions, not a conversation id.",
             likely_cause="The example was copied without putting a real id in its place.",
+        )
+    if _PHONE_NUMBER.fullmatch(text):
+        raise InvalidConversationId(
+            what="That looks like a phone number, not a conversation id.",
+            likely_cause="The caller's number was typed in place of the call's id.",
         )
     if not is_safe_identifier(text):
         raise InvalidConversationId

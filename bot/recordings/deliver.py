@@ -61,16 +61,22 @@ class DeliverySteps:
         return await self._destinations.resolve(delivery)
 
     async def decide(self, delivery_id: str) -> str:
-        """Step 2: decide and store the decision; gives the outcome."""
+        """Step 2: decide and store the decision; gives the outcome.
+
+        Stored once: a late twin of this step must not put another variant's name on an upload.
+        From here on only the share's own decision changes it, and drops the upload with it.
+        """
         delivery = await self._deliveries.read(delivery_id)
-        decision = (await self._decider.rule(self._question(delivery))).decision
-        await self._deliveries.change(
-            delivery,
-            decided(decision),
-            tag=AuditTag.DELIVERY_DECIDED,
-            payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
-        )
-        return decision.outcome.value
+        if delivery.outcome is None:
+            decision = (await self._decider.rule(self._question(delivery))).decision
+            await self._deliveries.change(
+                delivery,
+                decided(decision),
+                tag=AuditTag.DELIVERY_DECIDED,
+                payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
+                when=DeliveryRow.outcome.is_(None),
+            )
+        return await self.outcome(delivery_id)
 
     async def open(self, delivery_id: str) -> int:
         """Step 3: check that the recording is there and is one; gives its exact size in bytes."""

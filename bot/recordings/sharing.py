@@ -165,6 +165,9 @@ class Sharing:
                 "reason": decision.reason.value,
                 "dropped_file_id": delivery.file_id,
             },
+            # Never over what another worker has stored since; that is then judged by the next try.
+            when=(DeliveryRow.file_id == delivery.file_id)
+            & (DeliveryRow.outcome == delivery.outcome),
         )
         return True
 

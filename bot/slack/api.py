@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -12,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.retry import parse_retry_after, retrying
-from bot.slack.errors import SlackError, SlackUnclear, SlackUnreachable, error_of
+from bot.slack.errors import SlackUnclear, SlackUnreachable, error_of
 
 TIMEOUT_SECONDS: Final = 30
 
@@ -68,7 +69,8 @@ class SlackApi:
             raise _translated(error) from None
         except aiohttp.ClientConnectorError:
             raise SlackUnreachable from None
-        except (aiohttp.ClientError, TimeoutError, SlackRequestError):
+        except (aiohttp.ClientError, TimeoutError, SlackRequestError, AttributeError, ValueError):
+            # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
             raise SlackUnclear from None
 
 
@@ -86,18 +88,26 @@ def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _translated(error: SlackApiError) -> Exception:
-    response = error.response
-    if isinstance(response, str) or response is None:
-        return SlackError()
-    data = response.data if isinstance(response.data, dict) else {}
-    headers = {str(name).lower(): value for name, value in (response.headers or {}).items()}
+    # The SDK's own response, aiohttp's where the body is no JSON, or nothing but text.
+    response: Any = error.response
+    data = getattr(response, "data", None)
+    slack_code = data.get("error") if isinstance(data, dict) else None
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
+    if slack_code is None and status < HTTPStatus.BAD_REQUEST:
+        # Not Slack's words, so somebody in between answered: it may have been done.
+        return SlackUnclear()
+    headers = getattr(response, "headers", None) or {}
+    named = {str(name).lower(): str(value) for name, value in headers.items()}
     return error_of(
-        str(data.get("error", "")),
-        status=int(response.status_code or 0),
-        retry_after_seconds=parse_retry_after(
-            str(headers.get("retry-after", "")), datetime.now(UTC)
-        ),
+        str(slack_code or ""),
+        status=status,
+        retry_after_seconds=parse_retry_after(named.get("retry-after"), datetime.now(UTC)),
     )
+
+
+def build_session(timeout_seconds: float = TIMEOUT_SECONDS) -> aiohttp.ClientSession:
+    """Build the session below the client; the SDK's own time-out binds only those it opens."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_seconds))
 
 
 def build_client(

@@ -75,11 +75,11 @@ def _failed(note: PrivateNote) -> list[str]:
     problem = note.problem
     lines = [f"I could not deliver the recording of {wording.code(note.conversation_id)}."]
     if problem:
-        lines.append(problem.what)
+        lines.append(wording.escape(problem.what))
         if problem.likely_cause:
-            lines.append(f"*Likely cause:* {problem.likely_cause}")
+            lines.append(f"*Likely cause:* {wording.escape(problem.likely_cause)}")
         if problem.fix:
-            lines.append(f"*What to do:* {problem.fix}")
+            lines.append(f"*What to do:* {wording.escape(problem.fix)}")
     return lines
 
 

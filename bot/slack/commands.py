@@ -40,7 +40,7 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
     if not words or (len(words) == 1 and words[0].lower() == "help"):
         return AskForHelp()
     # A link with a label may hold spaces: put what stands between < and > together again.
-    words = re.findall(r"<[^>]*>|[^\s<]+", " ".join(words))
+    words = re.findall(r"<[^>]*>|[^\s<]+|<", " ".join(words))
     reference = parse_reference(words[0])
     channel_id: str | None = None
     direction: Direction | None = None

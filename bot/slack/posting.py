@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.destination import ConversationUnseen
 from bot.recordings.posting import (
     Announcement,
     Delivered,
@@ -46,8 +47,17 @@ class SlackPosting:
         return str(answer["channel"]["id"])
 
     async def join(self, channel_id: str) -> None:
-        """Join a public conversation."""
-        await self._api.read("conversations.join", channel=channel_id)
+        """Join a public conversation.
+
+        Raises:
+            ConversationUnseen: the app may not join by itself and has to be invited.
+        """
+        try:
+            await self._api.read("conversations.join", channel=channel_id)
+        except ScopeMissing:
+            raise ConversationUnseen(
+                likely_cause="In this workspace I may not join channels by myself."
+            ) from None
 
     async def announce(self, announcement: Announcement) -> str:
         """Post the parent message, marked with the delivery's id; gives its ts."""

@@ -12,8 +12,8 @@ Words that may follow, in any order:
 • `redacted`, to get it redacted although you could hear it raw
 `/callaudio sales:CA…` asks another agent, here one set up as `sales`.
 
-You get the raw recording only where everyone who can hear it is cleared; otherwise what is \
-personal is muted. What I decide, and why, stands on the message."""
+You get the raw recording only where it may be heard; otherwise what is personal is muted. What \
+I decide, and why, stands on the message."""
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:

@@ -144,3 +144,11 @@ def test_unsafe_ids_are_refused_without_repeating_them(text):
         check_conversation_id(text)
     assert caught.value.what == "That is not a conversation id."
     assert "Agent Studio" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["441234567890", "+441234567890", "5551234", "1" * 15])
+def test_a_phone_number_is_no_conversation_id_and_is_not_repeated(text):
+    with pytest.raises(InvalidConversationId) as raised:
+        check_conversation_id(text)
+    assert "phone number" in raised.value.what
+    assert text not in str(vars(raised.value))

@@ -8,7 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from dbos._sys_db import SystemDatabase
+from tenacity.wait import wait_exponential_jitter
 
+from bot import retry
 from bot.cli.stage import open_stage
 from bot.jobs.engine import Engine
 from bot.jobs.workflow import RetryRule
@@ -17,7 +20,10 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.wiring import MAX_DELIVERIES, SOLE_EXECUTOR, Pace
-from tests.scenarios.scene import Scene
+
+# Its assertions are to say what they saw, so it must not be imported before this line.
+pytest.register_assert_rewrite("tests.scenarios.scene")
+from tests.scenarios.scene import Scene  # noqa: E402
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
 QUICK = Pace(
@@ -28,6 +34,24 @@ QUICK = Pace(
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
+
+
+@pytest.fixture(autouse=True)
+def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tries follow one another at once; a `Retry-After` is still waited for in full."""
+
+    def brisk(**usual: float) -> wait_exponential_jitter:
+        return wait_exponential_jitter(**{**usual, "multiplier": 0.01, "jitter": 0.01})
+
+    monkeypatch.setattr(retry, "wait_exponential_jitter", brisk)
+
+
+@pytest.fixture(autouse=True)
+def _brisk_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine's idle threads look up often: by default each makes a stop wait for 1 s."""
+    often = property(lambda _: 0.04, lambda _, _given: None)
+    name = "_notification_listener_polling_interval_sec"
+    monkeypatch.setattr(SystemDatabase, name, often, raising=False)
 
 
 async def _nothing(delivery_id: str) -> str:

@@ -1,17 +1,20 @@
 """Arranges what a scenario needs on a running stage, and waits for what comes of it."""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage
 from bot.recordings.states import ENDED
+from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
-from bot.sandbox.objects import Ephemeral, File
+from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.tables import AuditEventRow, DeliveryRow
 from bot.wiring import utc_now
@@ -24,6 +27,8 @@ BOB = "U0BOB0000"
 BOSS = "U0BOSS000"
 CHANNEL = "C0QUALITY0"
 PATIENCE_SECONDS = 20.0
+RAW_SPAN = recordings.raw_span("combined")
+"""Bytes that are in the raw recording alone."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,29 @@ class Seen:
     audit: Sequence[AuditEventRow]
     requests: Sequence[Request]
     """What PolyAI was asked for, facts of the call included."""
+    posted: Sequence[Message] = ()
+    """The messages that are there for others to see now and were not before, in any channel."""
+    overheard: Sequence[Ephemeral] = ()
+    """What anybody else was shown privately."""
+
+    @property
+    def file(self) -> File:
+        (file,) = self.files
+        return file
+
+    @property
+    def note(self) -> Ephemeral:
+        """The last private message."""
+        return self.private[-1]
+
+    @property
+    def buttons(self) -> list[Mapping[str, Any]]:
+        return [
+            element
+            for block in self.note.blocks
+            if block["type"] == "actions"
+            for element in block["elements"]
+        ]
 
     @property
     def audio_requests(self) -> list[Request]:
@@ -61,6 +89,7 @@ class Scene:
         self.polyai = stage.polyai
         self.slack = stage.slack
         self.people = stage.people
+        self._numbers = itertools.count(1)
         for user_id in (ALICE, BOB, BOSS):
             self.workspace.add_user(user_id)
         self.workspace.add_channel(CHANNEL, members=[ALICE])
@@ -70,6 +99,17 @@ class Scene:
         self.polyai.add_call(
             conversation_id, agent_id=AGENT_ID, recording=Recording.speech(), shape=shape
         )
+
+    def another_call(self, **changes: Any) -> str:
+        """Add one more call, so that asking again is not taken for a double submit; gives its id.
+
+        Its recording is the usual one unless ``changes`` says otherwise.
+        """
+        conversation_id = f"CA{next(self._numbers):032x}"
+        self.polyai.add_call(
+            conversation_id, **{"agent_id": AGENT_ID, "recording": Recording.speech(), **changes}
+        )
+        return conversation_id
 
     async def grant(
         self,
@@ -94,17 +134,55 @@ class Scene:
 
     async def ask(self, text: str = CALL, *, user: str = ALICE, channel: str = CHANNEL) -> Seen:
         """Type `/callaudio text`, and wait until the delivery has ended."""
-        private, requests = len(self.workspace.ephemerals), len(self.polyai.requests)
+        before = self._look()
         ack = await self.people.command(user, channel, text)
-        delivery = await self.ended(await self.latest())
-        audit = await self.audit(delivery.id)
+        return await self._seen(ack, await self.latest(), user, before)
+
+    async def press(self, button: Mapping[str, Any], note: Ephemeral, *, user: str = ALICE) -> Seen:
+        """Press a button that starts a delivery, and wait until it has ended."""
+        before = self._look()
+        ack = await self.people.block_action(
+            user, note.channel, note.ts, button["action_id"], button["value"]
+        )
+        return await self._seen(ack, await self.latest(), user, before)
+
+    def everything_posted(self) -> list[Message]:
+        """Every message that anybody can see now, private notes aside."""
+        return [m for channel in self.workspace.channels for m in self.workspace.messages(channel)]
+
+    def every_visible_file(self) -> list[File]:
+        return [f for channel in self.workspace.channels for f in self._visible(channel)]
+
+    def _visible(self, channel: str) -> list[File]:
+        return self.workspace.visible_files(channel)
+
+    def _look(self) -> tuple[int, int, set[str], set[str]]:
+        return (
+            len(self.workspace.ephemerals),
+            len(self.polyai.requests),
+            {message.ts for message in self.everything_posted()},
+            {file.id for file in self.every_visible_file()},
+        )
+
+    async def _seen(
+        self,
+        ack: Ack,
+        delivery_id: str,
+        user: str,
+        before: tuple[int, int, set[str], set[str]],
+    ) -> Seen:
+        private, requests, messages, files = before
+        delivery = await self.ended(delivery_id)
+        shown = self.workspace.ephemerals[private:]
         return Seen(
             ack=ack,
             delivery=delivery,
-            files=self.workspace.visible_files(delivery.destination_channel_id or channel),
-            private=[e for e in self.workspace.ephemerals[private:] if e.user == user],
-            audit=audit,
+            files=[f for f in self.every_visible_file() if f.id not in files],
+            private=[e for e in shown if e.user == user],
+            audit=await self.audit(delivery.id),
             requests=self.polyai.requests[requests:],
+            posted=[m for m in self.everything_posted() if m.ts not in messages],
+            overheard=[e for e in shown if e.user != user],
         )
 
     async def latest(self) -> str:
@@ -126,9 +204,118 @@ class Scene:
                 # The way to answer is forgotten last of all.
                 if row and row.state in ENDED and row.response_url is None:
                     return row
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.04)  # each look costs the same processor a few ms
 
     async def audit(self, delivery_id: str) -> list[AuditEventRow]:
         async with self.stage.application.database.read() as session:
             query = select(AuditEventRow).where(AuditEventRow.delivery_id == delivery_id)
             return list(await session.scalars(query.order_by(AuditEventRow.id)))
+
+
+def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
+    """One raw file, in the thread of one message that says so, fetched with the raw key."""
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "cleared")
+    assert seen.file.content == recordings.load("combined", redacted=False)
+    assert RAW_SPAN in seen.file.content
+    assert seen.file.name == f"{conversation_id}-raw.wav"
+    assert seen.file.title == f"{conversation_id} (raw)"
+    assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("raw", "false")}
+    assert "*raw*" in str(_parent(seen).blocks)
+    assert [e.via for e in seen.private] == ["ack"]  # nothing to explain
+    _assert_in_good_order(seen)
+
+
+def assert_redacted(seen: Seen, reason: str, conversation_id: str = CALL) -> None:
+    """One redacted file in a thread, fetched with the plain key *and* `redacted=true`."""
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert RAW_SPAN not in seen.file.content
+    assert seen.file.name == f"{conversation_id}-redacted.wav"
+    assert seen.file.title == f"{conversation_id} (redacted)"
+    assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("plain", "true")}
+    assert "*redacted*" in str(_parent(seen).blocks)
+    assert "*raw*" not in str(_parent(seen).blocks)
+    if reason == "asked":
+        assert [e.via for e in seen.private] == ["ack"]
+    else:
+        assert WHY[reason] in seen.note.text
+        assert seen.delivery.id in str(seen.note.blocks)
+    _assert_in_good_order(seen)
+
+
+def assert_refused(seen: Seen, reason: str) -> None:
+    """Nothing was fetched and nothing posted; the asker alone is told why."""
+    assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
+    assert seen.audio_requests == []
+    assert seen.posted == []
+    assert seen.files == []
+    assert WHY[reason] in seen.note.text
+    assert seen.delivery.id in str(seen.note.blocks)
+    assert seen.overheard == []
+    assert seen.tags == [
+        "slack:delivery:requested",
+        "policy:delivery:decided",
+        "policy:delivery:refused",
+    ]
+    assert seen.audit[-1].payload["reason"] == reason
+
+
+def assert_failed(seen: Seen, code: str, *words: str) -> None:
+    """Nothing half-done stays; the asker alone is told what happened, why, and what to do."""
+    assert (seen.delivery.state, seen.delivery.error_code) == ("failed", code)
+    assert seen.posted == []
+    assert seen.files == []
+    for each in words:
+        assert each in seen.note.text
+    assert "*What to do:*" in seen.note.text
+    assert seen.delivery.id in str(seen.note.blocks)
+    assert seen.overheard == []
+    assert seen.tags[-1] == "worker:delivery:failed"
+    assert seen.audit[-1].payload["code"] == code
+
+
+# What the private note must say, in words a person knows what to do with.
+WHY = {
+    "requester_not_allowed": "Only members of this workspace",
+    "requester_not_in_destination": "You are not in that conversation",
+    "external_destination": "another organisation",
+    "not_cleared": "you are not cleared",
+    "no_raw_key": "no raw key is set up",
+    "audience": "not everyone here is cleared",
+}
+DELIVERED_TAGS = [
+    "slack:delivery:requested",
+    "policy:delivery:decided",
+    "worker:delivery:announced",
+    "worker:delivery:uploaded",
+    "worker:delivery:shared",
+    "worker:delivery:delivered",
+]
+
+
+def _parent(seen: Seen) -> Message:
+    (parent,) = [message for message in seen.posted if message.thread_ts is None]
+    return parent
+
+
+def _assert_in_good_order(seen: Seen) -> None:
+    parent = _parent(seen)
+    assert (seen.file.channel, seen.file.thread_ts) == (parent.channel, parent.ts)
+    assert f"<@{seen.delivery.user_id}>" in parent.text
+    assert [m.thread_ts for m in seen.posted if m is not parent] == [parent.ts]
+    assert seen.overheard == []
+    assert seen.tags == DELIVERED_TAGS
+    assert seen.audit[-1].payload["outcome"] == seen.delivery.outcome
+    assert seen.audit[-1].payload["reason"] == seen.delivery.reason
+    for request in seen.requests:
+        headers = request.headers_without_key
+        assert headers["accept-encoding"] == "identity"
+        assert "content-type" not in headers
+        if request not in seen.audio_requests:  # facts never need the raw key
+            assert request.key_kind == "plain"
+            continue
+        assert headers["accept"] == "audio/wav"
+        assert request.query == {
+            "redacted": "false" if seen.delivery.outcome == "raw" else "true",
+            "direction": seen.delivery.direction,
+        }

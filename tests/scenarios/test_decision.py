@@ -1,46 +1,544 @@
 """The decision's rows, each through a signed command, down to the bytes that arrived."""
 
+import asyncio
+from datetime import timedelta
 
-from bot.sandbox import recordings
-from tests.scenarios.scene import CALL, CHANNEL, Scene, Seen
+import pytest
 
-RAW_SPAN = recordings.raw_span("combined")
+from bot.access.grants import (
+    Effect,
+    NewGrant,
+    Right,
+    Subject,
+    SubjectKind,
+    add_grant,
+    revoke,
+)
+from bot.sandbox.faults import Fault
+from bot.wiring import utc_now
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import (
+    ALICE,
+    BOB,
+    BOSS,
+    CALL,
+    CHANNEL,
+    DELIVERED_TAGS,
+    RAW_SPAN,
+    Scene,
+    assert_raw,
+    assert_redacted,
+    assert_refused,
+)
+
+CAROL = "U0CAROL00"
+GUEST = "U0GUEST00"
+ELSEWHERE = "C0ELSEWHERE"
+OWN_DM = f"D{ALICE[1:]}"
 
 
-def assert_raw(seen: Seen) -> None:
-    (file,) = seen.files
-    assert RAW_SPAN in file.content
-    assert file.content == recordings.load("combined", redacted=False)
-    assert file.name == f"{CALL}-raw.wav"
-    assert seen.delivery.state == "delivered"
-    assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("raw", "false")}
+async def write_grant(
+    scene: Scene,
+    user_id: str,
+    *,
+    team_id: str | None = None,
+    starts_in: timedelta = timedelta(),
+) -> None:
+    new = NewGrant(
+        subject=Subject(team_id or scene.workspace.team_id, SubjectKind.USER, user_id),
+        right=Right.PII,
+        effect=Effect.GRANT,
+        given_by=BOSS,
+        reason="call quality",
+        now=utc_now() + starts_in,
+    )
+    async with scene.stage.application.database.write() as session:
+        await add_grant(session, new)
 
 
-def assert_redacted(seen: Seen, reason: str) -> None:
-    (file,) = seen.files
-    assert RAW_SPAN not in file.content
-    assert file.content == recordings.load("combined", redacted=True)
-    assert file.name == f"{CALL}-redacted.wav"
-    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
-    assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("plain", "true")}
+# ---- row 1: who may ask at all
 
 
-def assert_refused(seen: Seen, reason: str, scene: Scene) -> None:
-    assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
-    assert seen.audio_requests == []
+async def test_row_1_nobody_of_unfit_standing_gets_anything_whatever_they_were_granted(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    people: dict[str, dict[str, object] | None] = {
+        "U0STRANGER": {"is_stranger": True},
+        "U0OTHERTEAM": {"team_id": "T0OTHER00"},
+        "U0MACHINE": {"is_bot": True},
+        "U0LEFT000": {"deleted": True},
+        "U0FLAGLESS": {"omit": {"is_bot"}},
+        "U0FLAGLESS2": {"omit": {"is_restricted"}},
+        "U0FLAGLESS3": {"omit": {"deleted"}},
+        "U0FLAGLESS4": {"omit": {"team_id"}},
+        "U0NOWHERE": None,
+    }
+    for user_id, standing in people.items():
+        if standing is not None:
+            scene.workspace.add_user(user_id, **standing)
+        scene.workspace.join(CHANNEL, user_id)
+        await scene.grant(user_id)
+
+    for user_id, standing in people.items():
+        with subtests.test(standing):
+            assert_refused(await scene.ask(user=user_id), "requester_not_allowed")
+
     assert scene.workspace.files == []
-    assert all(not scene.workspace.messages(channel) for channel in scene.workspace.channels)
-    assert "policy:delivery:refused" in seen.tags
-    assert seen.delivery.id in str(seen.private[-1].blocks)
+    assert scene.workspace.violations == []
+
+
+async def test_row_1_a_guest_needs_a_grant_of_their_own(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    for kind in ("is_restricted", "is_ultra_restricted"):
+        with subtests.test(kind):
+            guest = f"U0GUEST{len(kind)}"
+            scene.workspace.add_user(guest, **{kind: True})
+            scene.workspace.join(CHANNEL, guest)
+            assert_refused(await scene.ask(user=guest), "requester_not_allowed")
+
+            await scene.grant(guest)
+            again = scene.another_call()
+            assert_raw(await scene.ask(again, user=guest), again)
+
+
+# ---- row 2: in the destination
+
+
+async def test_row_2_only_members_of_the_destination_get_anything_posted_there(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    scene.workspace.add_channel(ELSEWHERE, members=[BOB])
+    scene.workspace.add_channel("D0BOB0000", members=[BOB], is_im=True)
+
+    assert_refused(await scene.ask(f"{CALL} {ELSEWHERE}"), "requester_not_in_destination")
+    # Somebody else's direct messages with the bot are a destination like any other.
+    assert_refused(await scene.ask(f"{CALL} D0BOB0000"), "requester_not_in_destination")
+
+
+async def test_rows_1_to_3_what_slack_does_not_tell_counts_against_the_requester(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    to_find_the_destination = Fault("conversations.info")  # answered as usual
+    untold = {
+        "requester_not_allowed": [Fault("users.info", error="user_not_visible")],
+        "requester_not_in_destination": [
+            Fault("conversations.members", error="fetch_members_failed")
+        ],
+        "external_destination": [
+            to_find_the_destination,
+            Fault("conversations.info", error="team_access_not_granted"),
+        ],
+    }
+    for reason, faults in untold.items():
+        with subtests.test(reason):
+            for fault in faults:
+                scene.slack.faults.add(fault)
+            assert_refused(await scene.ask(scene.another_call()), reason)
+
+
+# ---- row 3: shared, or not known not to be
+
+
+async def test_row_3_nothing_goes_where_outsiders_are_or_may_be(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    channels: tuple[dict[str, object], ...] = (
+        {"is_ext_shared": True},
+        {"is_pending_ext_shared": True},
+        {"omit": {"is_ext_shared"}},
+        {"omit": {"is_pending_ext_shared"}},
+    )
+    for channel in channels:
+        with subtests.test(channel):
+            scene.workspace.add_channel(CHANNEL, members=[ALICE], **channel)
+            call = scene.another_call()
+            assert_refused(await scene.ask(call), "external_destination")
+            # Redacted is too much as well.
+            assert_refused(await scene.ask(f"{call} redacted"), "external_destination")
+
+
+async def test_row_3_a_channel_shared_while_the_upload_runs_gets_nothing(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+
+    scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
+    scene.slack.faults.release("upload")
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("refused", "external_destination")
+    assert (seen.posted, seen.files) == ([], [])  # the announcement was taken back
+    assert scene.workspace.called("files.completeUploadExternal") == []
+    assert "policy:delivery:tightened" in seen.tags
+    assert "another organisation" in seen.note.text
+
+
+# ---- row 4: shared, and on the allow-list
+
+
+async def test_row_4_an_allow_listed_shared_channel_gets_redacted_audio_even_for_the_cleared(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
+        await scene.grant()
+        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+        assert_redacted(await scene.ask(), "external_destination")
+
+        call = scene.another_call()
+        scene.workspace.add_channel(CHANNEL, members=[ALICE], omit={"is_ext_shared"})
+        assert_redacted(await scene.ask(call), "external_destination", call)
+
+        # The list allows a channel more than others get, and never takes away what it may have.
+        call = scene.another_call()
+        scene.workspace.add_channel(CHANNEL, members=[ALICE])
+        assert_raw(await scene.ask(call), call)
+
+        # It is about one channel.
+        scene.workspace.add_channel(ELSEWHERE, members=[ALICE], is_ext_shared=True)
+        assert_refused(await scene.ask(f"{CALL} {ELSEWHERE}"), "external_destination")
+
+
+# ---- row 5: asked for
+
+
+async def test_row_5_whoever_asks_for_redacted_gets_it_and_no_explanation(scene: Scene) -> None:
+    await scene.grant()
+
+    assert_redacted(await scene.ask(f"{CALL} redacted"), "asked")
+
+
+# ---- row 6: the requester's own right
+
+
+async def test_row_6_whoever_is_not_cleared_now_gets_redacted(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    async def nothing(user_id: str) -> None:
+        del user_id
+
+    async def an_admins_right(user_id: str) -> None:
+        await scene.grant(user_id, right=Right.ADMIN)
+
+    async def one_that_expired(user_id: str) -> None:
+        await scene.grant(user_id, lasting=timedelta(microseconds=1))
+
+    async def one_that_has_not_begun(user_id: str) -> None:
+        await write_grant(scene, user_id, starts_in=timedelta(hours=1))
+
+    async def one_that_was_revoked(user_id: str) -> None:
+        await scene.grant(user_id)
+        subject = Subject(scene.workspace.team_id, SubjectKind.USER, user_id)
+        async with scene.stage.application.database.write() as session:
+            await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
+
+    async def one_that_was_denied(user_id: str) -> None:
+        await scene.grant(user_id)
+        await scene.grant(user_id, effect=Effect.DENY)
+
+    async def one_given_after_a_denial(user_id: str) -> None:
+        await scene.grant(user_id, effect=Effect.DENY)
+        await scene.grant(user_id)
+
+    async def one_of_another_workspace(user_id: str) -> None:
+        await write_grant(scene, user_id, team_id="T0OTHER00")
+
+    holdings = (
+        nothing,
+        an_admins_right,
+        one_that_expired,
+        one_that_has_not_begun,
+        one_that_was_revoked,
+        one_that_was_denied,
+        one_given_after_a_denial,
+        one_of_another_workspace,
+    )
+    for number, holding in enumerate(holdings):
+        with subtests.test(holding.__name__):
+            user_id = f"U0PERSON{number}"
+            scene.workspace.add_user(user_id)
+            scene.workspace.join(CHANNEL, user_id)
+            await holding(user_id)
+
+            seen = await scene.ask(user=user_id)
+
+            assert_redacted(seen, "not_cleared")
+            assert seen.buttons == []  # direct messages would not change it
+    assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
+
+
+async def test_row_6_a_right_revoked_while_the_upload_runs_is_gone_at_once(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+
+    await scene.grant(effect=Effect.DENY)
+    scene.slack.faults.release("upload")
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
+    assert RAW_SPAN not in seen.file.content
+    assert seen.file.name == f"{CALL}-redacted.wav"
+    (completed,) = scene.workspace.called("files.completeUploadExternal")
+    assert seen.file.id in completed.arguments["files"]
+    assert "policy:delivery:tightened" in seen.tags
+    assert "you are not cleared" in seen.note.text
+
+
+# ---- row 7: the raw key
+
+
+async def test_row_7_without_a_raw_key_nobody_gets_raw_whatever_the_audience(
+    new_scene: OpenScene,
+) -> None:
+    environment = {"POLYAI_PII_API_KEY": "", "CALLAUDIO_AUDIENCE": "requester"}
+    async with new_scene(environment=environment) as scene:
+        await scene.grant()
+
+        assert_redacted(await scene.ask(), "no_raw_key")
+
+
+# ---- row 8: the audience
+
+
+async def test_row_8_one_uncleared_human_listener_makes_it_redacted(scene: Scene) -> None:
+    await scene.grant()
+    await scene.grant(CAROL)
+    scene.workspace.add_user(CAROL)
+    scene.workspace.add_user(GUEST, is_restricted=True)
+    scene.workspace.join(CHANNEL, CAROL)
+    uncleared = {
+        BOB: {},
+        GUEST: {"is_restricted": True},
+        "U0OTHERTEAM": {"team_id": "T0OTHER00"},
+        "U0LEFT000": {"deleted": True},
+        "U0FLAGLESS": {"omit": {"is_bot"}},
+        "U0NOWHERE": None,
+    }
+    for user_id, standing in uncleared.items():
+        if standing is not None:
+            scene.workspace.add_user(user_id, **standing)
+        scene.workspace.join(CHANNEL, user_id)
+        call = scene.another_call()
+
+        seen = await scene.ask(call)
+
+        assert_redacted(seen, "audience", call)
+        assert [b["text"]["text"] for b in seen.buttons] == [
+            "Send the raw recording to my direct messages"
+        ]
+        scene.workspace.leave(CHANNEL, user_id)
+
+    call = scene.another_call()
+    assert_raw(await scene.ask(call), call)
+
+
+async def test_row_8_listeners_slack_does_not_tell_of_count_as_uncleared(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    for number, error in enumerate(("user_not_visible", "missing_scope")):
+        with subtests.test(error):
+            machine = f"U0MACHINE{number}"  # nobody to mind, if only Slack told
+            scene.workspace.add_user(machine, is_bot=True)
+            scene.workspace.join(CHANNEL, machine)
+            scene.slack.faults.add(Fault("users.info"))  # the requester
+            scene.slack.faults.add(Fault("users.info", error=error))
+            call = scene.another_call()
+            assert_redacted(await scene.ask(call), "audience", call)
+
+
+async def test_row_8_a_larger_audience_than_allowed_makes_it_redacted(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_MAX_AUDIENCE": "2"}) as scene:
+        await scene.grant()
+        await scene.grant(CAROL)
+        scene.workspace.add_user(CAROL)
+        assert_raw(await scene.ask())  # Alice and the bot: two
+
+        scene.workspace.join(CHANNEL, CAROL)
+        call = scene.another_call()
+        assert_redacted(await scene.ask(call), "audience", call)
+
+        # Where Slack does not tell the size, the list does.
+        scene.workspace.change_channel(CHANNEL, omit=frozenset({"num_members"}))
+        call = scene.another_call()
+        assert_redacted(await scene.ask(call), "audience", call)
+
+
+async def test_row_8_bots_are_no_listeners_and_are_asked_after_once(scene: Scene) -> None:
+    await scene.grant()
+    for user_id in ("U0MACHINE", "U0MACHINE2"):
+        scene.workspace.add_user(user_id, is_bot=True)
+        scene.workspace.join(CHANNEL, user_id)
+
+    assert_raw(await scene.ask())
+
+    asked_after = [call.arguments["user"] for call in scene.workspace.called("users.info")]
+    assert asked_after.count("U0MACHINE") == 1
+
+
+async def test_row_8_a_listener_who_comes_while_the_upload_runs_is_counted(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+
+    scene.workspace.join(CHANNEL, BOB)
+    scene.slack.faults.release("upload")
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")
+    assert RAW_SPAN not in seen.file.content
+    assert seen.buttons
+
+
+async def test_row_8_own_direct_messages_have_an_audience_of_one(scene: Scene) -> None:
+    await scene.grant()
+    scene.workspace.add_channel(OWN_DM, members=[ALICE], is_im=True)
+
+    assert_raw(await scene.ask(channel=OWN_DM))
+
+    call = scene.another_call()
+    scene.workspace.add_channel("D0BOB0000", members=[BOB], is_im=True)
+    seen = await scene.ask(call, user=BOB, channel="D0BOB0000")
+    assert_redacted(seen, "not_cleared", call)
+
+
+# ---- row 8's way out: the private button
+
+
+async def test_the_button_sends_the_raw_recording_to_the_requesters_own_messages(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    scene.workspace.join(CHANNEL, BOB)
+    first = await scene.ask()
+    (button,) = first.buttons
+
+    seen = await scene.press(button, first.note)
+
+    assert seen.delivery.source == "button"
+    assert seen.file.channel == OWN_DM
+    assert scene.workspace.channels[OWN_DM].members == (ALICE,)
+    assert seen.file.content != first.file.content
+    assert RAW_SPAN in seen.file.content
+    assert seen.file.name == f"{CALL}-raw.wav"
+    assert [r.key_kind for r in seen.audio_requests] == ["raw"] * len(seen.audio_requests)
+    assert {m.channel for m in seen.posted} == {OWN_DM}
+    assert all(RAW_SPAN not in f.content for f in scene.workspace.visible_files(CHANNEL))
+    assert seen.delivery.id != first.delivery.id
+    assert seen.tags == DELIVERED_TAGS
+
+    # Pressed twice within ten seconds, it is sent once.
+    twin = await scene.press(button, first.note)
+    assert twin.delivery.id == seen.delivery.id
+    assert (twin.posted, twin.files, twin.requests) == ([], [], [])
+    assert len(await scene.deliveries()) == 2
+
+
+async def test_the_button_is_nobody_elses(scene: Scene) -> None:
+    await scene.grant()
+    await scene.grant(CAROL)  # cleared, and yet not the one it was drawn for
+    scene.workspace.add_user(CAROL)
+    scene.workspace.join(CHANNEL, CAROL)
+    scene.workspace.join(CHANNEL, BOB)
+    first = await scene.ask()
+    (button,) = first.buttons
+    before = len(scene.polyai.requests)
+
+    for user, value in ((CAROL, button["value"]), (BOB, button["value"]), (ALICE, "dnothing")):
+        ack = await scene.people.block_action(
+            user, CHANNEL, first.note.ts, button["action_id"], value
+        )
+        assert "belongs to somebody else" in ack.text
+        assert ack.body["response_type"] == "ephemeral"
+
+    assert len(await scene.deliveries()) == 1
+    assert len(scene.polyai.requests) == before
+    assert [f.id for f in scene.every_visible_file()] == [first.file.id]
+
+
+async def test_the_button_gives_no_right_that_is_gone(scene: Scene) -> None:
+    await scene.grant()
+    scene.workspace.join(CHANNEL, BOB)
+    first = await scene.ask()
+    (button,) = first.buttons
+    await scene.grant(effect=Effect.DENY)
+
+    seen = await scene.press(button, first.note)
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
+    assert seen.file.channel == OWN_DM
+    assert RAW_SPAN not in seen.file.content
+    assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
+    assert "you are not cleared" in seen.note.text
+
+
+# ---- row 9: everyone is cleared
 
 
 async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: Scene) -> None:
     await scene.grant()
+    for user_id in (CAROL, GUEST):
+        scene.workspace.add_user(user_id, is_restricted=user_id == GUEST)
+        scene.workspace.join(CHANNEL, user_id)
+        await scene.grant(user_id, lasting=timedelta(hours=8))
+    # Other workspaces of the same organisation are no outsiders.
+    scene.workspace.change_channel(CHANNEL, is_org_shared=True)
 
     seen = await scene.ask()
 
     assert_raw(seen)
-    (file,) = seen.files
-    (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == m.thread_ts or not m.thread_ts]
-    assert file.thread_ts == parent.ts
+    assert len(scene.workspace.files) == 1
     assert scene.workspace.violations == []
+    requested, decided, *_, delivered = seen.audit
+    assert (requested.actor_id, requested.payload["conversation_id"]) == (ALICE, CALL)
+    assert decided.payload == {"outcome": "raw", "reason": "cleared"}
+    assert delivered.payload == {
+        "outcome": "raw",
+        "reason": "cleared",
+        "conversation_id": CALL,
+        "channel_id": CHANNEL,
+        "thread_ts": seen.posted[0].ts,
+        "file_id": seen.file.id,
+        "size_bytes": len(seen.file.content),
+    }
+    assert {event.team_id for event in seen.audit} == {scene.workspace.team_id}
+
+
+# ---- CALLAUDIO_AUDIENCE=requester: row 8 off, and nothing else
+
+
+async def test_the_requester_rule_switches_the_audience_off_and_nothing_else(
+    new_scene: OpenScene,
+) -> None:
+    environment = {"CALLAUDIO_AUDIENCE": "requester", "CALLAUDIO_MAX_AUDIENCE": "1"}
+    async with new_scene(environment=environment) as scene:
+        scene.workspace.join(CHANNEL, BOB)
+        scene.workspace.add_user("U0STRANGER", is_stranger=True)
+        scene.workspace.join(CHANNEL, "U0STRANGER")
+        scene.workspace.add_channel(ELSEWHERE, members=[BOB])
+        scene.workspace.add_channel("C0SHARED00", members=[ALICE, BOB], is_ext_shared=True)
+
+        assert_redacted(await scene.ask(), "not_cleared")
+        await scene.grant()
+        await scene.grant("U0STRANGER")
+
+        call = scene.another_call()
+        assert_raw(await scene.ask(call), call)
+        assert_refused(await scene.ask(user="U0STRANGER"), "requester_not_allowed")
+        assert_refused(await scene.ask(f"{CALL} {ELSEWHERE}"), "requester_not_in_destination")
+        assert_refused(await scene.ask(f"{CALL} C0SHARED00"), "external_destination")
+        call = scene.another_call()
+        assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
+        await scene.grant(effect=Effect.DENY)
+        call = scene.another_call()
+        assert_redacted(await scene.ask(call), "not_cleared", call)

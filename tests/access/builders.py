@@ -1,0 +1,138 @@
+"""What the tests of rights and decisions arrange: grants, and a workspace in memory."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from bot.access.directory import Conversation, MemberPage
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, holders
+from bot.access.policy import Standing
+from bot.audit.log import AuditFilter, read_events
+from bot.errors import CallAudioError
+from bot.store.database import Database
+from bot.store.tables import GrantRow
+from tests.conftest import NOON
+
+TEAM, OTHER_TEAM = "T0CALLAUDIO", "T0OTHERTEAM"
+ALICE, BOB, CAROL = "U0ALICE00", "U0BOB0000", "U0CAROL00"
+BOSS, GROUP = "U0BOSS000", "S0QUALITY"
+ROBOT, OTHER_ROBOT = "U0ROBOT00", "U0ROBOT01"
+CHANNEL, DM = "C0QUALITY0", "D0ALICE00"
+
+
+def subject(user_id: str = ALICE, *, team: str = TEAM) -> Subject:
+    kind = SubjectKind.GROUP if user_id.startswith("S") else SubjectKind.USER
+    return Subject(team, kind, user_id)
+
+
+def new_grant(
+    user_id: str = ALICE,
+    *,
+    team: str = TEAM,
+    effect: Effect = Effect.GRANT,
+    right: Right = Right.PII,
+    by: str = BOSS,
+    now: datetime = NOON,
+    lasting: timedelta | None = None,
+) -> NewGrant:
+    return NewGrant(
+        subject=subject(user_id, team=team),
+        right=right,
+        effect=effect,
+        given_by=by,
+        reason="call quality",
+        now=now,
+        expires_at=now + lasting if lasting else None,
+    )
+
+
+async def give(database: Database, user_id: str = ALICE, **how) -> GrantRow:
+    async with database.write() as session:
+        return await add_grant(session, new_grant(user_id, **how))
+
+
+async def deny(database: Database, user_id: str = ALICE, **how) -> GrantRow:
+    return await give(database, user_id, effect=Effect.DENY, **how)
+
+
+async def who_holds(
+    database: Database,
+    *user_ids: str,
+    right: Right = Right.PII,
+    at: datetime = NOON,
+    team: str = TEAM,
+) -> set[str]:
+    async with database.read() as session:
+        return set(await holders(session, team, right, user_ids or (ALICE, BOB), at))
+
+
+async def written(database: Database) -> tuple[list[GrantRow], list[str]]:
+    """Every grant ever, and every audit tag."""
+    async with database.read() as session:
+        grants = list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
+        return grants, [event.tag for event in await read_events(session, AuditFilter())]
+
+
+class Silent(CallAudioError):
+    """Slack does not answer."""
+
+    code = "silent"
+
+
+def conversation(
+    channel_id: str = CHANNEL,
+    *,
+    is_external: bool | None = False,
+    im_user_id: str | None = None,
+    member_count: int | None = None,
+) -> Conversation:
+    return Conversation(
+        channel_id=channel_id,
+        is_external=is_external,
+        is_im=im_user_id is not None,
+        im_user_id=im_user_id,
+        is_private=False,
+        is_archived=False,
+        bot_is_member=True,
+        member_count=member_count,
+    )
+
+
+@dataclass
+class Workspace:
+    """A `Directory` in memory: everyone not named is a member; what fails is named by its call."""
+
+    members_in: Sequence[str] = (ALICE,)
+    page_size: int = 2
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    place: Conversation = field(default_factory=conversation)
+    failing: Collection[str] = ()
+    calls: list[str] = field(default_factory=list)
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        assert channel_id == self.place.channel_id
+        self._called("conversation")
+        return self.place
+
+    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
+        assert channel_id == self.place.channel_id
+        start = int(cursor or 0)
+        self._called(f"members from {start}")
+        end = start + self.page_size
+        following = str(end) if end < len(self.members_in) else None
+        return MemberPage(tuple(self.members_in[start:end]), following)
+
+    async def standing(self, user_id: str) -> Standing:
+        self._called(f"standing of {user_id}")
+        return self.standings.get(user_id, Standing.MEMBER)
+
+    @property
+    def failed(self) -> list[str]:
+        return [call for call in self.calls if call in self.failing]
+
+    def _called(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.failing:
+            raise Silent

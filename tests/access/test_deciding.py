@@ -1,0 +1,305 @@
+"""A decision from its facts: no fact read in vain, none kept, none guessed in favour of raw."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from bot.access.audience import AudienceReader
+from bot.access.deciding import Decider, Question, Ruling
+from bot.access.grants import Right, revoke
+from bot.access.policy import Audience, Outcome, Reason, Standing
+from bot.store.tables import BotUserRow
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    BOSS,
+    CHANNEL,
+    DM,
+    ROBOT,
+    TEAM,
+    Workspace,
+    conversation,
+    deny,
+    give,
+    subject,
+)
+from tests.conftest import NOON
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def decider(database, workspace, *, clock=None, audience_rule=True, allowed=frozenset(), most=10):
+    clock = clock or Clock()
+    return Decider(
+        database=database,
+        directory=workspace,
+        audience=AudienceReader(
+            database=database, directory=workspace, clock=clock, max_audience=most
+        ),
+        clock=clock,
+        audience_must_be_cleared=audience_rule,
+        external_channels=allowed,
+    )
+
+
+def question(channel=CHANNEL, *, user=ALICE, redacted=False, raw_key=True) -> Question:
+    return Question(TEAM, user, channel, asked_redacted=redacted, has_raw_key=raw_key)
+
+
+async def rule(database, workspace, *, ask=None, **how) -> Ruling:
+    return await decider(database, workspace, **how).rule(ask or question())
+
+
+def said(ruling: Ruling) -> tuple[Outcome, Reason]:
+    return ruling.decision.outcome, ruling.decision.reason
+
+
+async def test_a_cleared_person_among_cleared_people_gets_raw(database):
+    await give(database, ALICE)
+    await give(database, BOB)
+    workspace = Workspace(members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT})
+    ruling = await rule(database, workspace)
+    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+    assert ruling.facts.audience is Audience.CLEARED
+    # The page that showed the requester is not fetched again for the audience.
+    assert workspace.calls == [
+        f"standing of {ALICE}",
+        "conversation",
+        "members from 0",
+        "members from 2",
+        f"standing of {ROBOT}",
+    ]
+
+
+async def test_somebody_not_cleared_makes_it_redacted_on_account_of_the_audience(sqlite_store):
+    await give(sqlite_store, ALICE)
+    ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)))
+    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert ruling.facts.audience is Audience.NOT_CLEARED
+
+
+CHEAP = [f"standing of {ALICE}", "conversation", "members from 0"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "arranged", "expected"),
+    [
+        pytest.param(
+            question(redacted=True),
+            {},
+            (Outcome.REDACTED, Reason.ASKED),
+            id="asked for redacted",
+        ),
+        pytest.param(
+            question(raw_key=False),
+            {},
+            (Outcome.REDACTED, Reason.NO_RAW_KEY),
+            id="no raw key",
+        ),
+        pytest.param(
+            question(),
+            {"place": conversation(is_external=True)},
+            (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
+            id="shared with others",
+        ),
+        pytest.param(
+            question(),
+            {"place": conversation(is_external=None)},
+            (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
+            id="sharing not told",
+        ),
+        pytest.param(
+            question(),
+            {"members_in": (BOB,)},
+            (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION),
+            id="not in the destination",
+        ),
+        pytest.param(
+            question(),
+            {"standings": {ALICE: Standing.EXTERNAL}},
+            (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED),
+            id="external requester",
+        ),
+    ],
+)
+async def test_nobody_asks_about_the_audience_where_an_earlier_rule_decides(
+    sqlite_store, ask, arranged, expected
+):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
+    assert said(await rule(sqlite_store, workspace, ask=ask)) == expected
+    assert workspace.calls == CHEAP
+
+
+async def test_whoever_is_not_cleared_gets_redacted_without_a_look_at_the_others(sqlite_store):
+    workspace = Workspace(members_in=(ALICE, BOB))
+    assert said(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert workspace.calls == CHEAP
+
+
+async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
+    workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
+    refused = await rule(sqlite_store, workspace)
+    assert said(refused) == (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
+    await give(sqlite_store, ALICE)
+    assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
+
+
+async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(members_in=(ALICE, BOB))
+    ruling = await rule(sqlite_store, workspace, audience_rule=False)
+    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+    assert workspace.calls == CHEAP
+
+
+async def test_the_allow_list_lets_redacted_into_a_shared_channel_and_nothing_more(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(place=conversation(is_external=True))
+    ruling = await rule(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
+    assert said(ruling) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
+
+
+async def test_ones_own_direct_messages_have_no_other_listener_and_no_sharing_flags(sqlite_store):
+    await give(sqlite_store, ALICE)
+    own = conversation(DM, im_user_id=ALICE, is_external=None)
+    workspace = Workspace(place=own)
+    assert said(await rule(sqlite_store, workspace, ask=question(DM))) == (
+        Outcome.RAW,
+        Reason.CLEARED,
+    )
+    assert workspace.calls == [f"standing of {ALICE}", "conversation"]
+
+
+async def test_somebody_elses_direct_messages_are_not_ones_own(sqlite_store):
+    await give(sqlite_store, ALICE)
+    theirs = conversation(DM, im_user_id=BOB, is_external=None)
+    for members in ((BOB,), (ALICE, BOB)):
+        ruling = await rule(
+            sqlite_store, Workspace(members_in=members, place=theirs), ask=question(DM)
+        )
+        assert ruling.decision.outcome is Outcome.REFUSED
+
+
+async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_store):
+    await give(sqlite_store, ALICE)
+    own = conversation(DM, im_user_id=ALICE, is_external=None)
+    workspace = Workspace(place=own, standings={ALICE: Standing.EXTERNAL})
+    assert said(await rule(sqlite_store, workspace, ask=question(DM))) == (
+        Outcome.REFUSED,
+        Reason.REQUESTER_NOT_ALLOWED,
+    )
+
+
+async def test_rights_are_read_afresh_at_each_ruling(database):
+    clock = Clock()
+    workspace = Workspace()
+    ruling = decider(database, workspace, clock=clock)
+
+    async def outcome():
+        return (await ruling.rule(question())).decision.outcome
+
+    assert await outcome() is Outcome.REDACTED
+    await give(database, ALICE, lasting=timedelta(hours=1))
+    assert await outcome() is Outcome.RAW
+    async with database.write() as session:
+        await revoke(session, subject(), Right.PII, by=BOSS, now=NOON)
+    assert await outcome() is Outcome.REDACTED
+    await give(database, ALICE, lasting=timedelta(hours=1))
+    assert await outcome() is Outcome.RAW
+    clock.now = NOON + timedelta(hours=1)
+    assert await outcome() is Outcome.REDACTED
+    await give(database, ALICE, now=clock.now)
+    assert await outcome() is Outcome.RAW
+    await deny(database, ALICE, now=clock.now)
+    assert await outcome() is Outcome.REDACTED
+
+
+async def test_members_and_flags_are_read_afresh_at_each_ruling(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace()
+    ruling = decider(sqlite_store, workspace)
+    assert said(await ruling.rule(question())) == (Outcome.RAW, Reason.CLEARED)
+    workspace.members_in = (ALICE, BOB)
+    assert said(await ruling.rule(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
+    workspace.place = conversation(is_external=True)
+    assert said(await ruling.rule(question())) == (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        (f"standing of {ALICE}", (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
+        ("conversation", (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)),
+        ("members from 0", (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)),
+        ("members from 2", (Outcome.REDACTED, Reason.AUDIENCE)),
+        (f"standing of {ROBOT}", (Outcome.REDACTED, Reason.AUDIENCE)),
+    ],
+)
+async def test_each_fact_that_slack_does_not_tell_falls_to_the_safe_side(
+    sqlite_store, lost, expected
+):
+    await give(sqlite_store, ALICE)
+    await give(sqlite_store, BOB)
+    workspace = Workspace(
+        members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
+    )
+    assert said(await rule(sqlite_store, workspace)) == expected
+
+
+LOOKUPS = (
+    "conversation",
+    "members from 0",
+    "members from 1",
+    "members from 2",
+    f"standing of {ALICE}",
+    f"standing of {ROBOT}",
+)
+
+
+@given(
+    failing=st.sets(st.sampled_from(LOOKUPS)),
+    page_size=st.integers(1, 3),
+    members=st.permutations([ALICE, BOB, ROBOT]),
+    audience_rule=st.booleans(),
+    in_own_dm=st.booleans(),
+    allowed=st.booleans(),
+)
+@settings(
+    deadline=None,
+    max_examples=120,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer(
+    sqlite_store, failing, page_size, members, audience_rule, in_own_dm, allowed
+):
+    async with sqlite_store.write() as session:
+        await session.execute(delete(BotUserRow))
+    await give(sqlite_store, ALICE)
+    await give(sqlite_store, BOB)
+    place = conversation(DM, im_user_id=ALICE, is_external=None) if in_own_dm else conversation()
+    workspace = Workspace(
+        members_in=members,
+        page_size=page_size,
+        standings={ROBOT: Standing.BOT},
+        place=place,
+        failing=failing,
+    )
+    ruling = await rule(
+        sqlite_store,
+        workspace,
+        ask=question(place.channel_id),
+        audience_rule=audience_rule,
+        allowed=frozenset({place.channel_id} if allowed else ()),
+    )
+    # Everything speaks for raw here, so only a lost fact can take it away, and each one does.
+    assert (ruling.decision.outcome is Outcome.RAW) == (not workspace.failed)

@@ -1,0 +1,282 @@
+"""The decision's table, a sentence a row, and what holds for every combination of facts."""
+
+from dataclasses import replace
+from itertools import pairwise, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.policy import (
+    Audience,
+    Decision,
+    Facts,
+    Outcome,
+    Reason,
+    Standing,
+    decide,
+    is_stricter,
+)
+
+RAW, REDACTED, REFUSED = Outcome.RAW, Outcome.REDACTED, Outcome.REFUSED
+
+EVERYTHING_SPEAKS_FOR_RAW = Facts(
+    standing=Standing.MEMBER,
+    requester_granted_by_name=True,
+    requester_in_destination=True,
+    destination_is_external=False,
+    destination_is_allow_listed=False,
+    asked_redacted=False,
+    requester_is_cleared=True,
+    has_raw_key=True,
+    audience_must_be_cleared=True,
+    audience=Audience.CLEARED,
+)
+
+
+def facts(**changes) -> Facts:
+    return replace(EVERYTHING_SPEAKS_FOR_RAW, **changes)
+
+
+def row(sentence, outcome, reason, **changes):
+    return pytest.param(facts(**changes), Decision(outcome, reason), id=sentence)
+
+
+NOT_ALLOWED = Reason.REQUESTER_NOT_ALLOWED
+NOT_IN = Reason.REQUESTER_NOT_IN_DESTINATION
+EXTERNAL = Reason.EXTERNAL_DESTINATION
+
+TABLE = [
+    row("row 1: an external person is refused", REFUSED, NOT_ALLOWED, standing=Standing.EXTERNAL),
+    row("row 1: a bot is refused", REFUSED, NOT_ALLOWED, standing=Standing.BOT),
+    row("row 1: a leaver is refused", REFUSED, NOT_ALLOWED, standing=Standing.DEACTIVATED),
+    row("row 1: unknown standing is refused", REFUSED, NOT_ALLOWED, standing=Standing.UNKNOWN),
+    row(
+        "row 1: a guest without a grant is refused",
+        REFUSED,
+        NOT_ALLOWED,
+        standing=Standing.GUEST,
+        requester_granted_by_name=False,
+    ),
+    row("row 1: a guest with a grant goes on", RAW, Reason.CLEARED, standing=Standing.GUEST),
+    row(
+        "row 2: one who is not in the destination is refused",
+        REFUSED,
+        NOT_IN,
+        requester_in_destination=False,
+    ),
+    row(
+        "row 2: one who may not be in the destination is refused",
+        REFUSED,
+        NOT_IN,
+        requester_in_destination=None,
+    ),
+    row(
+        "row 3: a shared destination is refused",
+        REFUSED,
+        EXTERNAL,
+        destination_is_external=True,
+    ),
+    row(
+        "row 3: a destination that may be shared is refused",
+        REFUSED,
+        EXTERNAL,
+        destination_is_external=None,
+    ),
+    row(
+        "row 4: a shared destination on the allow-list gets redacted",
+        REDACTED,
+        EXTERNAL,
+        destination_is_external=True,
+        destination_is_allow_listed=True,
+    ),
+    row(
+        "row 4: one on the allow-list that may be shared gets redacted",
+        REDACTED,
+        EXTERNAL,
+        destination_is_external=None,
+        destination_is_allow_listed=True,
+    ),
+    row(
+        "row 4: the allow-list takes nothing from a destination of our own",
+        RAW,
+        Reason.CLEARED,
+        destination_is_allow_listed=True,
+    ),
+    row("row 5: who asks for redacted gets it", REDACTED, Reason.ASKED, asked_redacted=True),
+    row(
+        "row 6: who is not cleared gets redacted",
+        REDACTED,
+        Reason.NOT_CLEARED,
+        requester_is_cleared=False,
+    ),
+    row("row 7: no raw key, nothing raw", REDACTED, Reason.NO_RAW_KEY, has_raw_key=False),
+    row(
+        "row 8: one listener who is not cleared makes it redacted",
+        REDACTED,
+        Reason.AUDIENCE,
+        audience=Audience.NOT_CLEARED,
+    ),
+    row(
+        "row 8: more listeners than can be checked make it redacted",
+        REDACTED,
+        Reason.AUDIENCE,
+        audience=Audience.TOO_LARGE,
+    ),
+    row(
+        "row 8: an unknown audience makes it redacted",
+        REDACTED,
+        Reason.AUDIENCE,
+        audience=Audience.UNKNOWN,
+    ),
+    row("row 9: everything speaks for raw", RAW, Reason.CLEARED),
+    *(
+        row(
+            f"row 9: with the rule `requester` the audience does not count ({audience})",
+            RAW,
+            Reason.CLEARED,
+            audience_must_be_cleared=False,
+            audience=audience,
+        )
+        for audience in Audience
+    ),
+]
+
+
+@pytest.mark.parametrize(("given_facts", "decision"), TABLE)
+def test_the_table(given_facts, decision):
+    assert decide(given_facts) == decision
+
+
+# Each row's own cause, in the order of the rows; 4 needs what 3 lacks, so it stands aside.
+CAUSES = (
+    ({"standing": Standing.UNKNOWN}, NOT_ALLOWED),
+    ({"requester_in_destination": None}, NOT_IN),
+    ({"destination_is_external": None}, EXTERNAL),
+    ({"asked_redacted": True}, Reason.ASKED),
+    ({"requester_is_cleared": False}, Reason.NOT_CLEARED),
+    ({"has_raw_key": False}, Reason.NO_RAW_KEY),
+    ({"audience": Audience.UNKNOWN}, Reason.AUDIENCE),
+)
+
+
+@pytest.mark.parametrize("first", range(len(CAUSES)))
+def test_the_first_row_that_applies_decides_whatever_follows(first):
+    everything_after = {name: value for cause, _ in CAUSES[first:] for name, value in cause.items()}
+    assert decide(facts(**everything_after)).reason is CAUSES[first][1]
+
+
+@pytest.mark.parametrize("asked_redacted", [True, False])
+@pytest.mark.parametrize("is_cleared", [True, False])
+def test_rows_5_6_and_9_are_the_apis_own_table(asked_redacted, is_cleared):
+    decision = decide(facts(asked_redacted=asked_redacted, requester_is_cleared=is_cleared))
+    assert decision.outcome is (RAW if is_cleared and not asked_redacted else REDACTED)
+
+
+ALL_FACTS = st.builds(
+    Facts,
+    standing=st.sampled_from(Standing),
+    requester_granted_by_name=st.booleans(),
+    requester_in_destination=st.sampled_from([True, False, None]),
+    destination_is_external=st.sampled_from([True, False, None]),
+    destination_is_allow_listed=st.booleans(),
+    asked_redacted=st.booleans(),
+    requester_is_cleared=st.booleans(),
+    has_raw_key=st.booleans(),
+    audience_must_be_cleared=st.booleans(),
+    audience=st.sampled_from(Audience),
+)
+
+
+def all_that_raw_needs(known: Facts) -> bool:
+    return all(
+        (
+            known.standing in {Standing.MEMBER, Standing.GUEST},
+            known.standing != Standing.GUEST or known.requester_granted_by_name,
+            known.requester_in_destination is True,
+            known.destination_is_external is False,
+            known.asked_redacted is False,
+            known.requester_is_cleared is True,
+            known.has_raw_key is True,
+            known.audience == Audience.CLEARED or known.audience_must_be_cleared is False,
+        )
+    )
+
+
+def test_over_every_combination_raw_comes_of_exactly_what_it_needs():
+    flags = (True, False)
+    everything = product(
+        Standing,
+        flags,
+        (*flags, None),
+        (*flags, None),
+        flags,
+        flags,
+        flags,
+        flags,
+        flags,
+        Audience,
+    )
+    for each in everything:
+        known = Facts(*each)
+        assert (decide(known).outcome is RAW) == all_that_raw_needs(known), known
+
+
+OUTCOMES_OF = {
+    NOT_ALLOWED: {REFUSED},
+    NOT_IN: {REFUSED},
+    EXTERNAL: {REFUSED, REDACTED},
+    Reason.ASKED: {REDACTED},
+    Reason.NOT_CLEARED: {REDACTED},
+    Reason.NO_RAW_KEY: {REDACTED},
+    Reason.AUDIENCE: {REDACTED},
+    Reason.CLEARED: {RAW},
+}
+
+
+@given(ALL_FACTS)
+def test_every_question_gets_an_answer_and_a_reason_that_fits_it(known):
+    decision = decide(known)
+    assert decision.outcome in OUTCOMES_OF[decision.reason]
+    assert decide(known) == decision
+
+
+SAFE_SIDE = {
+    "standing": Standing.UNKNOWN,
+    "requester_granted_by_name": False,
+    "requester_in_destination": None,
+    "destination_is_external": None,
+    "destination_is_allow_listed": False,
+    "requester_is_cleared": False,
+    "has_raw_key": False,
+    "audience": Audience.UNKNOWN,
+    # No fact is lost with these two, but the stricter answer is the safe one here as well.
+    "asked_redacted": True,
+    "audience_must_be_cleared": True,
+}
+
+
+@pytest.mark.parametrize("name", SAFE_SIDE)
+@given(known=ALL_FACTS)
+def test_a_fact_that_is_lost_never_loosens_the_outcome(name, known):
+    lost = decide(replace(known, **{name: SAFE_SIDE[name]}))
+    assert lost.outcome == decide(known).outcome or is_stricter(lost, decide(known).outcome)
+
+
+def test_stricter_goes_from_raw_over_redacted_to_refused():
+    for looser, stricter in pairwise((RAW, REDACTED, REFUSED)):
+        assert is_stricter(Decision(stricter, EXTERNAL), looser)
+
+
+ANY_OUTCOME = st.sampled_from(Outcome)
+
+
+@given(ANY_OUTCOME, ANY_OUTCOME, ANY_OUTCOME)
+def test_stricter_is_a_strict_order(one, two, three):
+    def stricter(outcome, than):
+        return is_stricter(Decision(outcome, Reason.CLEARED), than)
+
+    assert not stricter(one, one)
+    assert one == two or stricter(one, two) != stricter(two, one)
+    if stricter(one, two) and stricter(two, three):
+        assert stricter(one, three)

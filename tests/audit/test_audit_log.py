@@ -1,0 +1,80 @@
+"""Audit events: written with the change they tell of, read back newest last."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
+from bot.audit.log import AuditFilter, read_events, record
+from bot.store.database import Database
+from tests.conftest import NOON
+
+MINUTE = timedelta(minutes=1)
+EVENT = AuditEvent(
+    tag=AuditTag.DELIVERY_DECIDED,
+    team_id="T0CALLAUDIO",
+    actor_id="U0ALICE00",
+    occurred_at=NOON,
+    delivery_id="d1",
+    payload={"outcome": "raw", "size_bytes": 7, "length_seconds": 1.5, "forced": False, "to": None},
+)
+
+
+async def write(database: Database, *events: AuditEvent) -> None:
+    async with database.write() as session:
+        for event in events:
+            record(session, event)
+
+
+async def read(database: Database, **wanted):
+    async with database.read() as session:
+        return await read_events(session, AuditFilter(**wanted))
+
+
+async def test_an_event_comes_back_as_it_was_written(database):
+    await write(database, EVENT)
+    (row,) = await read(database)
+    assert (row.tag, row.team_id, row.actor_id, row.occurred_at, row.delivery_id) == (
+        "policy:delivery:decided",
+        "T0CALLAUDIO",
+        "U0ALICE00",
+        NOON,
+        "d1",
+    )
+    assert row.payload == EVENT.payload
+    assert row.version == PAYLOAD_VERSION
+
+
+async def test_an_event_without_a_delivery_and_details_is_one_too(database):
+    await write(database, replace(EVENT, delivery_id=None, payload={}))
+    (row,) = await read(database)
+    assert (row.delivery_id, row.payload) == (None, {})
+
+
+FOUR = [
+    replace(EVENT, occurred_at=NOON + n * MINUTE, delivery_id=f"d{n}", actor_id=f"U0PERSON{n % 2}")
+    for n in range(4)
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param({}, [0, 1, 2, 3], id="all, oldest first"),
+        pytest.param({"limit": 2}, [2, 3], id="the newest two, the older of them first"),
+        pytest.param({"since": NOON + MINUTE}, [1, 2, 3], id="since counts the instant itself"),
+        pytest.param({"until": NOON + MINUTE}, [0], id="until does not"),
+        pytest.param({"actor_id": "U0PERSON1"}, [1, 3], id="one actor"),
+        pytest.param({"delivery_id": "d2"}, [2], id="one delivery"),
+        pytest.param(
+            {"actor_id": "U0PERSON0", "since": NOON + MINUTE, "limit": 1}, [2], id="all at once"
+        ),
+        pytest.param({"delivery_id": "d9"}, [], id="nothing that never was"),
+    ],
+)
+async def test_what_a_filter_lets_through(sqlite_url, wanted, found):
+    database = Database(sqlite_url)
+    await write(database, *FOUR)
+    assert [row.delivery_id for row in await read(database, **wanted)] == [f"d{n}" for n in found]
+    await database.close()

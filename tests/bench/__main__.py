@@ -1,0 +1,24 @@
+"""`make bench`: ratios, measured side by side in one run; nothing here passes or fails a build."""
+
+import asyncio
+import sys
+
+from tests.bench import commands, decision, relay
+
+
+def main() -> None:
+    """Run every benchmark and print what came of it."""
+    print(
+        f"Python {sys.version.split()[0]}; everything on loopback, stand-ins in their own process"
+    )
+    for name, bench in (
+        ("One large recording through the relay", relay.run),
+        ("Two hundred commands at once", commands.run),
+        ("The decision's own work", decision.run),
+    ):
+        print(f"\n{name}", flush=True)
+        asyncio.run(bench())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""`callaudio grants` and `callaudio audit`: rights from the machine the bot runs on."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+TEAM, ALICE, GROUP = "T0CALLAUDIO", "U0ALICE00", "S0QUALITY"
+WHO = ("--team", TEAM, "--user", ALICE)
+WHY = ("--reason", "call quality")
+
+
+def listed(run, *arguments):
+    result = run("grants", "list", "--json", *arguments)
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_a_grant_is_given_listed_and_audited(run):
+    given = run("grants", "add", *WHO, *WHY)
+    assert (given.exit_code, given.stdout) == (0, f"grant 1: pii for {ALICE}, no end.\n")
+    (grant,) = listed(run)
+    assert grant.pop("starts_at").endswith("+00:00")
+    assert grant == {
+        "id": 1,
+        "team": TEAM,
+        "subject": ALICE,
+        "right": "pii",
+        "effect": "grant",
+        "given_by": "cli:operator",
+        "reason": "call quality",
+        "expires_at": None,
+        "revoked_by": None,
+        "revoked_at": None,
+    }
+    (event,) = json.loads(run("audit", "list", "--json").stdout)
+    assert (event["tag"], event["actor"]) == ("admin:grant:added", "cli:operator")
+    assert event["payload"]["subject_id"] == ALICE
+
+
+@pytest.mark.parametrize(
+    ("typed", "length"),
+    [("30m", timedelta(minutes=30)), ("8h", timedelta(hours=8)), ("3d", timedelta(days=3))],
+)
+def test_a_grant_may_end_by_itself(run, typed, length):
+    before = datetime.now(UTC)
+    assert run("grants", "add", *WHO, *WHY, "--for", typed).exit_code == 0
+    (grant,) = listed(run)
+    end = datetime.fromisoformat(grant["expires_at"])
+    assert timedelta(seconds=-1) <= end - before - length <= timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("typed", ["8", "h", "0h", "-1h", "8 hours", "1.5h", "3651d", "9999999d"])
+def test_what_is_no_duration_is_told_with_an_example_and_gives_nothing(run, typed):
+    result = run("grants", "add", *WHO, *WHY, f"--for={typed}")
+    assert result.exit_code in {1, 2}
+    assert "30m, 8h or 3d" in result.stderr
+    assert listed(run, "--ended") == []
+
+
+def test_deny_and_revoke(run):
+    assert run("grants", "deny", *WHO, *WHY).exit_code == 0
+    assert [grant["effect"] for grant in listed(run)] == ["deny"]
+    run("grants", "add", *WHO, *WHY)
+    revoked = run("grants", "revoke", *WHO)
+    assert (revoked.exit_code, revoked.stdout) == (0, "Revoked: 2.\n")
+    assert listed(run) == []
+    assert [grant["revoked_by"] for grant in listed(run, "--ended")] == ["cli:operator"] * 2
+
+
+def test_with_nothing_to_revoke_the_answer_is_no(run):
+    run("grants", "add", *WHO, *WHY, "--right", "admin")
+    result = run("grants", "revoke", *WHO)
+    assert result.exit_code == 1
+    assert "nothing to revoke" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_group_may_be_named_instead_of_a_user(run):
+    assert run("grants", "deny", "--team", TEAM, "--group", GROUP, *WHY).exit_code == 0
+    assert [grant["subject"] for grant in listed(run, "--team", TEAM)] == [GROUP]
+    assert listed(run, "--team", "T0OTHERTEAM") == []
+
+
+@pytest.mark.parametrize("command", ["add", "deny", "revoke"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param(("--team", TEAM), id="nobody named"),
+        pytest.param(("--team", TEAM, "--user", ALICE, "--group", GROUP), id="both named"),
+        pytest.param(("--team", TEAM, "--user", GROUP), id="a group as a user"),
+        pytest.param(("--team", TEAM, "--group", ALICE), id="a user as a group"),
+        pytest.param(("--team", TEAM, "--user", "alice"), id="a name"),
+        pytest.param(("--team", TEAM, "--user", "@U0ALICE00"), id="a mention"),
+        pytest.param(("--team", TEAM, "--user", ""), id="empty"),
+        pytest.param(("--team", ALICE, "--user", ALICE), id="a user as a team"),
+        pytest.param(("--user", ALICE), id="no team"),
+        pytest.param((*WHO, "--right", "everything"), id="an unknown right"),
+    ],
+)
+def test_bad_usage_changes_nothing_and_says_how_ids_look(run, command, who):
+    result = run("grants", command, *who, *(() if command == "revoke" else WHY))
+    assert result.exit_code == 2
+    assert result.stderr
+    assert "Traceback" not in result.output
+    assert listed(run, "--ended") == []
+
+
+def test_a_reason_must_be_given(run):
+    assert run("grants", "add", *WHO).exit_code == 2
+
+
+def test_lists_are_tables_for_people(run):
+    run("grants", "add", *WHO, "--reason", "[red]quality[/red]")
+    table = run("grants", "list").stdout
+    for shown in ("subject", ALICE, "cli:operator", "[red]quality[/red]"):
+        assert shown in table
+    events = run("audit", "list").stdout
+    assert "admin:grant:added" in events
+    assert '"subject_id": "U0ALICE00"' in events
+
+
+def test_audit_events_are_filtered_by_actor_delivery_time_and_number(run):
+    for _ in range(3):
+        run("grants", "add", *WHO, *WHY)
+
+    def ids(*arguments):
+        return [
+            event["id"] for event in json.loads(run("audit", "list", "--json", *arguments).stdout)
+        ]
+
+    assert ids() == [1, 2, 3]
+    assert ids("--limit", "2") == [2, 3]
+    assert ids("--user", "cli:operator") == [1, 2, 3]
+    assert ids("--user", ALICE) == []
+    assert ids("--delivery", "d1") == []
+    assert ids("--since", "2020-01-01", "--until", "2099-01-01T00:00:00") == [1, 2, 3]
+    assert ids("--until", "2020-01-01") == []
+    assert run("audit", "list", "--limit", "0").exit_code == 2
+    assert run("audit", "list", "--since", "yesterday").exit_code == 2
+
+
+@pytest.mark.parametrize("group", ["grants", "audit"])
+def test_a_group_alone_shows_its_help(run, group):
+    result = run(group)
+    assert "list" in result.output
+    assert result.exit_code in {0, 2}
+
+
+def test_an_account_without_a_name_is_told_what_to_set(run, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    result = run("grants", "add", *WHO, *WHY)
+    assert result.exit_code == 1
+    assert "LOGNAME" in result.stderr

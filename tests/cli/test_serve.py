@@ -1,0 +1,235 @@
+"""`migrate`, `run`, `web`, `worker`: what they need, what they refuse, and a whole life of one."""
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from contextlib import closing, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import delete
+from typer.testing import CliRunner
+
+from bot.cli.app import build_cli
+from bot.cli.serve import LOOPBACK, serve
+from bot.cli.stage import environment_of
+from bot.environment import load_settings
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.store.database import Database, async_url
+from bot.store.schema import current_revision, newest_revision, upgrade
+from bot.store.tables import WorkerLeaseRow
+from bot.wiring import Pace, Roles
+
+ROOT = Path(__file__).parents[2]
+COMPLETE = {
+    "SLACK_BOT_TOKEN": "xoxb-Zq7vB2nL9xK4",
+    "SLACK_SIGNING_SECRET": "Zq7vB2nL9xK4signing",
+    "POLYAI_REGION": "us",
+    "POLYAI_AGENT_ID": "PROJECT-1",
+    "POLYAI_API_KEY": "Zq7vB2nL9xK4plain",
+}
+
+
+@pytest.fixture
+def set_up(empty_environment, tmp_path):
+    """A complete environment with a database that does not exist yet."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    for name, value in {**COMPLETE, "DATABASE_URL": url}.items():
+        empty_environment.setenv(name, value)
+    return url
+
+
+def run(*arguments):
+    return CliRunner().invoke(build_cli(), list(arguments))
+
+
+def holds_nothing(url: str) -> bool:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+def test_migrate_needs_nothing_but_the_database_and_may_be_run_twice(empty_environment, tmp_path):
+    url = f"sqlite:///{tmp_path}/new.db"
+    empty_environment.setenv("DATABASE_URL", url)
+    for _ in range(2):
+        result = run("migrate")
+        assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+    assert current_revision(async_url(url)) == newest_revision()
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_an_unmigrated_database_is_refused_with_the_command_to_run(set_up, command):
+    result = run(command)
+    assert result.exit_code == 1
+    assert "callaudio migrate" in result.stderr
+    assert "Traceback" not in result.output
+    assert holds_nothing(set_up)
+
+
+@pytest.mark.parametrize("command", [["grants", "list"], ["audit", "list"]])
+def test_operators_commands_refuse_an_unmigrated_database_too(set_up, command):
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "callaudio migrate" in result.stderr
+    assert holds_nothing(set_up)
+
+
+@pytest.mark.parametrize("command", ["run", "web", "worker"])
+@pytest.mark.usefixtures("set_up")
+def test_every_problem_with_the_settings_is_told_at_once_and_no_secret(empty_environment, command):
+    empty_environment.delenv("POLYAI_AGENT_ID")
+    empty_environment.setenv("SLACK_BOT_TOKEN", "Zq7vB2nL9xK4-no-bot-token")
+    empty_environment.setenv("POLYAI_REGION", "mars")
+    empty_environment.setenv("CALLAUDIO_AUDIENC", "requester")
+    result = run(command)
+    assert result.exit_code == 2
+    for name in ("POLYAI_AGENT_ID", "SLACK_BOT_TOKEN", "POLYAI_REGION", "CALLAUDIO_AUDIENC"):
+        assert name in result.stderr
+    assert "Zq7vB2nL9xK4" not in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["grants", "list"]])
+def test_an_unusable_database_url_is_bad_usage_and_not_shown(empty_environment, command):
+    empty_environment.setenv("DATABASE_URL", "mysql://callaudio:Zq7vB2nL9xK4@host/name")
+    result = run(*command)
+    assert result.exit_code == 2
+    assert "DATABASE_URL" in result.stderr
+    assert "Zq7vB2nL9xK4" not in result.output
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.parametrize("command", [["migrate"], ["grants", "list"], ["worker"], ["web"]])
+@pytest.mark.usefixtures("set_up")
+def test_a_database_that_does_not_answer_is_told_in_two_lines_and_without_its_password(
+    empty_environment, command
+):
+    empty_environment.setenv("DATABASE_URL", "postgresql://u:Zq7vB2nL9xK4@127.0.0.1:1/name")
+    result = run(*command)
+    assert result.exit_code == 1
+    check, said = result.stderr.splitlines()
+    assert check == "Check DATABASE_URL: the database fails."
+    assert "Connection refused" in said
+    assert "Zq7vB2nL9xK4" not in result.output
+
+
+@pytest.mark.usefixtures("set_up")
+def test_run_too_tells_of_a_file_that_cannot_be_opened(empty_environment, tmp_path):
+    empty_environment.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/no/such/folder/new.db")
+    result = run("run")
+    assert result.exit_code == 1
+    assert "unable to open database file" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_no_command_shows_the_commands():
+    assert "migrate" in run().output
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def start(*arguments: str, **environ: str) -> asyncio.subprocess.Process:
+    """`python -m bot …` as an operator starts it."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ready(port: int) -> dict[str, bool]:
+    """Wait until the process on that port says that it is ready; gives what it says."""
+    async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            with suppress(httpx.TransportError):
+                response = await http.get(f"http://{LOOPBACK}:{port}/readyz")
+                if response.status_code == 200:
+                    return response.json()
+            await asyncio.sleep(0.02)
+
+
+async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_path):
+    workspace, port = Workspace(), free_port()
+    url = f"sqlite:///{tmp_path}/new.db"
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        environ = {
+            **environment_of(workspace, slack, polyai),
+            "DATABASE_URL": url,
+            "PORT": str(port),
+        }
+        process = await start("run", **environ)
+        try:
+            assert await ready(port) == {
+                "database": True,
+                "migrations": True,
+                "engine": True,
+            }
+            second = await start("worker", **{**environ, "PORT": str(free_port())})
+            _, told = await asyncio.wait_for(second.communicate(), 30)
+            process.send_signal(signal.SIGTERM)
+            out, err = await asyncio.wait_for(process.communicate(), 30)
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert process.returncode == 0, err.decode()
+    # Everything was closed before the process went, the lock and the engine included.
+    assert b'"event": "stopping"' in err
+    assert current_revision(async_url(url)) == newest_revision()
+    assert b"Traceback" not in out + err
+    for secret in (workspace.bot_token, workspace.signing_secret, environ["POLYAI_API_KEY"]):
+        assert secret.encode() not in out + err
+    assert second.returncode == 1
+    assert b"Another worker already serves this SQLite file" in told
+    assert b"Traceback" not in told
+
+
+@pytest.fixture
+async def standins():
+    async with SlackSandbox(Workspace()) as slack, PolyAISandbox() as polyai:
+        yield lambda url: environment_of(slack.workspace, slack, polyai) | {"DATABASE_URL": url}
+
+
+async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqlite_url):
+    port, roles = free_port(), Roles(listens=True, works=False)
+    settings = load_settings(standins(sqlite_url))
+    serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
+    await ready(port)
+    signal.raise_signal(signal.SIGTERM)
+    await asyncio.wait_for(serving, 10)
+
+
+async def test_a_worker_that_was_taken_for_dead_stops_by_itself(standins, postgresql):
+    url = postgresql()
+    upgrade(async_url(url))
+    settings, roles = load_settings(standins(url)), Roles(listens=False, works=True)
+    port, pace = free_port(), Pace(lapse=timedelta(seconds=0.5), drain_seconds=1)
+    serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port, pace=pace))
+    await ready(port)
+    database = Database(url)
+    async with database.write() as session:
+        await session.execute(delete(WorkerLeaseRow))
+    await database.close()
+    await asyncio.wait_for(serving, 10)
+
+
+async def test_python_m_bot_is_the_same_command_line(tmp_path):
+    process = await start("grants", "list", DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
+    _, told = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert b"callaudio migrate" in told

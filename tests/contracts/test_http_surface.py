@@ -1,0 +1,71 @@
+"""The addresses, commands and exit codes that programs outside rely on."""
+
+import httpx
+import pytest
+import typer
+from starlette.routing import Route
+
+from bot.cli import console
+from bot.cli.app import build_cli
+from bot.metrics import Metrics
+from bot.slack.api import build_session
+from bot.slack.web import MAX_BODY_BYTES, build_web
+from bot.store.database import Database
+from tests.slack.test_web import FORM, open_door
+
+
+@pytest.fixture
+async def door(sqlite_url):
+    database = Database(sqlite_url)
+    async with build_session() as session:
+        yield await open_door(database, session)
+    await database.close()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_what_operators_ask_is_asked_with_get(door, path):
+    assert (await door.client.get(path)).status_code == 200
+    assert (await door.client.head(path)).status_code == 200
+    assert (await door.client.post(path)).status_code == 405
+
+
+async def test_slack_posts_to_one_address(door):
+    assert (await door.client.get("/slack/events")).status_code == 405
+    assert (await door.post("", {}, kind=FORM)).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/slack", "/slack/events/", "/docs", "/openapi.json"])
+async def test_nothing_else_is_there(door, path):
+    response = await door.client.get(path)
+    assert response.status_code in {307, 404}
+    if response.status_code == 307:
+        assert response.headers["location"] == "http://bot/slack/events"
+
+
+def test_without_slack_three_addresses_are_left():
+    web = build_web(app=None, metrics=Metrics(), probes={})
+    assert {route.path for route in web.routes if isinstance(route, Route)} == {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+
+
+def test_slacks_largest_bodies_fit():
+    assert MAX_BODY_BYTES >= 250_000  # a modal's view, facts/slack.md section 5
+
+
+def test_the_commands_of_the_contract_are_there():
+    command = typer.main.get_command(build_cli())
+    assert set(command.commands) >= {"run", "web", "worker", "migrate", "doctor", "demo"}
+    assert set(command.commands["grants"].commands) == {"add", "deny", "revoke", "list"}
+    assert "list" in command.commands["audit"].commands
+
+
+def test_exit_codes():
+    assert (console.FAILED, console.BAD_USAGE) == (1, 2)
+
+
+def test_the_transport_of_these_tests_hides_no_exception(door):
+    assert isinstance(door.client._transport, httpx.ASGITransport)
+    assert door.client._transport.raise_app_exceptions

@@ -1,0 +1,99 @@
+"""Importing any module of ours does nothing: what it builds, it builds when it is called."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# Libraries are imported first: what they do for themselves is theirs. What happens after that
+# with one of our files on the stack is our doing.
+SCRIPT = """
+import importlib, json, os, pkgutil, sys, threading
+
+ours = os.path.join(os.getcwd(), "bot") + os.sep
+names = ["bot", *(each.name for each in pkgutil.walk_packages(["bot"], "bot."))]
+names = [name for name in names if name != "bot.__main__"] + ["bot.__main__"]
+for name in names:
+    importlib.import_module(name)
+for name in names:
+    del sys.modules[name]
+
+done = []
+
+def ours_on_stack():
+    frame = sys._getframe(2)
+    while frame:
+        if frame.f_code.co_filename.startswith(ours):
+            return os.path.relpath(frame.f_code.co_filename)
+        frame = frame.f_back
+
+LOUD = ("socket.", "subprocess.", "sqlite3.connect", "os.system", "os.exec", "os.fork", "os.mkdir",
+        "os.remove", "os.rename", "os.rmdir", "signal.", "shutil.", "tempfile.")
+
+def hook(event, args):
+    wrote = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if (wrote or event.startswith(LOUD)) and (place := ours_on_stack()):
+        done.append([event, place, repr(args)[:200]])
+
+def note(method):
+    def noting(self, *args, **named):
+        frame = sys._getframe(1)
+        while frame and frame.f_code.co_filename.endswith(("os.py", "os>", "abc.py", "abc>")):
+            frame = frame.f_back
+        if frame and frame.f_code.co_filename.startswith(ours):
+            done.append(["os.environ", os.path.relpath(frame.f_code.co_filename), repr(args)])
+        return method(self, *args, **named)
+    return noting
+
+for name in ("__getitem__", "__iter__"):
+    setattr(type(os.environ), name, note(getattr(type(os.environ), name)))
+
+def start(thread):
+    done.append(["thread", ours_on_stack(), repr(thread)])
+    begin(thread)
+
+begin, threading.Thread.start = threading.Thread.start, start
+sys.addaudithook(hook)
+if sys.argv[1:]:
+    exec(compile(sys.argv[1], ours + "made_up.py", "exec"), {})
+for name in names:
+    importlib.import_module(name)
+print(json.dumps({"modules": len(names), "done": done}))
+"""
+
+
+def importing(*made_up: str) -> dict:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, *made_up],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_importing_every_module_does_nothing():
+    seen = importing()
+    assert seen["modules"] > 60
+    assert seen["done"] == []
+
+
+MADE_UP = """
+import os, socket, sqlite3, threading
+socket.socket().close()
+os.environ.get("HOME")
+dict(os.environ)
+threading.Thread(target=id, args=(1,)).start()
+open("/dev/null", "w").close()
+sqlite3.connect(":memory:").close()
+"""
+
+
+def test_the_watch_would_see_what_a_module_did():
+    seen = {event for event, place, _ in importing(MADE_UP)["done"] if place == "bot/made_up.py"}
+    assert seen >= {"socket.__new__", "os.environ", "thread", "open", "sqlite3.connect"}

@@ -1,0 +1,125 @@
+"""What people ask for on each surface, turned into a stored request of theirs."""
+
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from bot.metrics import Metrics
+from bot.polyai.payloads import Direction
+from bot.recordings.agents import AgentNotConfigured
+from bot.recordings.asking import Asker, Asking, NotYours
+from bot.recordings.record import DeliveryLog
+from bot.recordings.reference import Reference
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+from tests.conftest import NOON
+from tests.recordings.test_agents import AGENTS, CALL
+from tests.recordings.test_requests import ALICE, CHANNEL, Desk
+
+ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
+ASKER = Asker("T0CALLAUDIO", "E0ORG", ALICE, CHANNEL, "111.222.first", ANSWER_URL)
+
+
+class Office:
+    """The use cases on a store of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.metrics = database, Metrics()
+        self.asking = Asking(
+            book=Desk(database).book,
+            deliveries=DeliveryLog(database=database, clock=lambda: NOON),
+            agents=AGENTS,
+            metrics=self.metrics,
+        )
+
+    async def ask(self, asker=ASKER, reference=None, **how):
+        how = {"channel_id": None, "direction": Direction.COMBINED, "redacted": False, **how}
+        return await self.asking.recording(asker, reference or Reference(CALL), **how)
+
+    async def row(self, delivery_id: str) -> DeliveryRow:
+        async with self.database.read() as session:
+            return await session.get_one(DeliveryRow, delivery_id)
+
+    async def how_many(self) -> int:
+        async with self.database.read() as session:
+            return len(list(await session.scalars(select(DeliveryRow.id))))
+
+    def counted(self, source: str) -> float:
+        return self.metrics.registry.get_sample_value(
+            "callaudio_requests_total", {"source": source}
+        )
+
+
+@pytest.fixture
+async def office(sqlite_url):
+    database = Database(sqlite_url)
+    yield Office(database)
+    await database.close()
+
+
+async def test_a_command_asks_for_it_where_it_was_typed(office):
+    stored = await office.ask(direction=Direction.USER, redacted=True)
+    row = await office.row(stored.delivery_id)
+    assert (row.team_id, row.enterprise_id, row.user_id) == ("T0CALLAUDIO", "E0ORG", ALICE)
+    assert (row.asked_channel_id, row.origin_channel_id) == (CHANNEL, CHANNEL)
+    assert (row.direction, row.asked_redacted, row.source) == ("user", True, "command")
+    assert row.response_url == ANSWER_URL.get_secret_value()
+    assert office.counted("command") == 1
+
+
+async def test_a_command_may_name_another_channel_and_another_agent(office):
+    stored = await office.ask(reference=Reference(CALL, agent_name="sales"), channel_id="C0OTHER00")
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.origin_channel_id) == ("C0OTHER00", CHANNEL)
+    assert row.agent_name == "sales"
+
+
+async def test_an_agent_that_is_not_set_up_is_refused_before_anything_is_stored(office):
+    with pytest.raises(AgentNotConfigured):
+        await office.ask(reference=Reference(CALL, agent_name="support"))
+    assert await office.how_many() == 0
+    assert office.counted("command") is None
+
+
+async def test_asking_twice_is_counted_once(office):
+    first = await office.ask()
+    again = await office.ask(replace(ASKER, trigger_id="111.222.second"))
+    assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
+    assert office.counted("command") == 1
+
+
+async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_messages(office):
+    first = await office.ask(
+        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
+    )
+    press = replace(ASKER, trigger_id="press")
+    stored = await office.asking.raw_to_dm(press, first.delivery_id)
+    assert not stored.is_repeat
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.origin_channel_id) == (ALICE, CHANNEL)
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+    assert (row.asked_redacted, row.source) == (False, "button")
+    assert office.counted("button") == 1
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"user_id": "U0BOB0000"}, id="another person"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
+    ],
+)
+async def test_the_button_works_for_nobody_else(office, stranger):
+    first = await office.ask()
+    with pytest.raises(NotYours) as refused:
+        await office.asking.raw_to_dm(replace(ASKER, **stranger), first.delivery_id)
+    assert CALL not in refused.value.what + refused.value.fix
+    assert await office.how_many() == 1
+    assert office.counted("button") is None
+
+
+async def test_a_button_for_no_delivery_is_nobodys(office):
+    with pytest.raises(NotYours):
+        await office.asking.raw_to_dm(ASKER, "dmadeup")

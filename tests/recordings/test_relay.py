@@ -1,0 +1,336 @@
+"""From PolyAI to Slack: exactly the measured bytes, or nothing that could pass for them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from bot.errors import CallAudioError
+from bot.metrics import Metrics
+from bot.polyai.agents import Agent
+from bot.polyai.client import PolyAIClient
+from bot.polyai.errors import PolyAIError
+from bot.polyai.payloads import Direction
+from bot.polyai.transport import build_http_client
+from bot.recordings.posting import NewFile, UploadTicket
+from bot.recordings.relay import Measured, RecordingChanged, Relay, Source, exactly
+from bot.recordings.wav import BodyTooLong, BodyTruncated, EmptyBody, TooLarge, WavError
+from bot.sandbox import recordings
+from bot.sandbox.polyai_calls import Recording, Shape, wav_header
+from bot.sandbox.polyai_server import PolyAISandbox
+from tests.conftest import NOON
+from tests.recordings.test_agents import AGENTS, CALL
+
+HEADER_BYTES = 44
+MEGABYTE = 2**20
+SOURCE = Source(AGENTS["default"], CALL, Direction.COMBINED, raw=False)
+
+
+def wav(data_bytes: int = 160, *, declared: int | None = None) -> bytes:
+    """A recording; ``declared`` is what its header says of the audio's bytes."""
+    return wav_header(data_bytes if declared is None else declared) + bytes(
+        n % 251 for n in range(data_bytes)
+    )
+
+
+def pieces(body: bytes, size: int) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+@dataclass
+class Tape:
+    """A PolyAI in memory that plays given pieces, and can be held on the way."""
+
+    chunks_of_body: Sequence[bytes]
+    content_length: int | None = None
+    opened: int = 0
+    playing: int = 0
+    hold: asyncio.Event | None = None
+
+    @asynccontextmanager
+    async def open_audio(self, *_args, **_options):
+        self.opened += 1
+        self.playing += 1
+        try:
+            yield self
+        finally:
+            self.playing -= 1
+
+    async def chunks(self):
+        for chunk in self.chunks_of_body:
+            if self.hold:
+                await self.hold.wait()
+            yield chunk
+
+
+@dataclass
+class Box:
+    """A Slack in memory that keeps what is uploaded; ``whole`` only when the source ended well."""
+
+    sent: bytes = b""
+    whole: bool = False
+    started: list[NewFile] = field(default_factory=list)
+    refusal: CallAudioError | None = None
+
+    async def start_upload(self, file: NewFile) -> UploadTicket:
+        self.started.append(file)
+        return UploadTicket("F0FILE", SecretStr("https://files.slack.com/upload/v1/secret"))
+
+    async def send(self, _ticket, _file, chunks: AsyncIterator[bytes]) -> None:
+        async for chunk in chunks:
+            if self.refusal:
+                raise self.refusal
+            self.sent += chunk
+        self.whole = True
+
+
+def relay(tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None) -> Relay:
+    return Relay(
+        polyai=tape,
+        posting=box or Box(),
+        metrics=metrics or Metrics(),
+        max_bytes=max_bytes,
+        max_concurrent=max_concurrent,
+    )
+
+
+async def collect(body: Sequence[bytes], size: int, into: list[bytes]) -> None:
+    async def source():
+        for chunk in body[1:]:
+            yield chunk
+
+    async for piece in exactly(body[0], source(), size):
+        into.append(piece)  # noqa: PERF401 - what came before a failure counts too
+
+
+BODIES = st.tuples(st.binary(min_size=1), st.lists(st.binary(max_size=20), max_size=8)).map(
+    lambda body: [body[0], *body[1]]
+)
+
+
+@given(body=BODIES)
+async def test_a_body_of_the_exact_size_comes_out_whole_and_unchanged(body):
+    sent: list[bytes] = []
+    await collect(body, len(b"".join(body)), sent)
+    assert b"".join(sent) == b"".join(body)
+
+
+@given(body=BODIES, size=st.integers(0, 200))
+async def test_a_body_of_another_size_is_told_before_the_upload_could_be_whole(body, size):
+    real_size = len(b"".join(body))
+    sent: list[bytes] = []
+    if size == real_size:
+        await collect(body, size, sent)
+        return
+    with pytest.raises(BodyTooLong if real_size > size else BodyTruncated):
+        await collect(body, size, sent)
+    shown = b"".join(sent)
+    assert b"".join(body).startswith(shown)
+    # Slack counts: an upload that lacks a byte is refused as a whole.
+    assert len(shown) < max(size, 1)
+
+
+LENGTH = len(wav())
+AGREEMENT = [
+    pytest.param(None, LENGTH, LENGTH, id="no length: the header is believed"),
+    pytest.param(None, None, LENGTH, id="no length and no size: every byte is counted"),
+    pytest.param(LENGTH, None, LENGTH, id="a length and no size: the length is believed"),
+    pytest.param(LENGTH, LENGTH, LENGTH, id="both agree"),
+    pytest.param(LENGTH, LENGTH - 1, LENGTH, id="one byte more is padding"),
+    pytest.param(LENGTH, LENGTH - 2, BodyTooLong, id="two bytes more are none"),
+    pytest.param(LENGTH, LENGTH + 1, BodyTruncated, id="the header promises more than comes"),
+]
+
+
+@pytest.mark.parametrize(("announced", "declared", "expected"), AGREEMENT)
+@pytest.mark.parametrize("piece", [7, HEADER_BYTES, 10_000])
+async def test_the_connection_and_the_header_must_agree_on_the_size(
+    announced, declared, expected, piece
+):
+    says = 0xFFFF_FFFF if declared is None else declared - HEADER_BYTES
+    body = wav(LENGTH - HEADER_BYTES, declared=0)
+    body = body[:4] + (0xFFFF_FFFF if declared is None else declared - 8).to_bytes(4, "little") + (
+        body[8:40] + says.to_bytes(4, "little") + body[44:]
+    )  # fmt: skip
+    tape = Tape(pieces(body, piece), announced)
+    if isinstance(expected, int):
+        measured = await relay(tape).measure(SOURCE)
+        assert measured == Measured(expected, pytest.approx(0.01, abs=0.001))
+    else:
+        with pytest.raises(expected):
+            await relay(tape).measure(SOURCE)
+    assert tape.playing == 0
+
+
+@pytest.mark.parametrize("announced", [LENGTH, None])
+async def test_more_than_may_be_carried_is_refused_in_megabytes(announced):
+    tape = Tape(pieces(wav(), 50), announced)
+    assert (await relay(tape, max_bytes=LENGTH).measure(SOURCE)).size_bytes == LENGTH
+    with pytest.raises(TooLarge, match="larger than 0 MB"):
+        await relay(tape, max_bytes=LENGTH - 1).measure(SOURCE)
+
+
+async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
+    read = 0
+
+    class Endless(Tape):
+        async def chunks(self):
+            nonlocal read
+            yield wav_header(0xFFFF_FFFF - 36)[:4] + b"\xff" * 4 + wav(1)[8:40] + b"\xff" * 4
+            while True:
+                read += 1000
+                yield bytes(1000)
+
+    with pytest.raises(TooLarge):
+        await relay(Endless([]), max_bytes=10_000).measure(SOURCE)
+    assert read <= 11_000
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ([], EmptyBody),
+        ([b""], EmptyBody),
+        ([b"RIFF", b"\0\0"], BodyTruncated),
+        ([wav()[:40]], BodyTruncated),
+        ([b"<html>not yet</html>"], WavError),
+    ],
+)
+async def test_what_is_no_recording_is_told_before_an_upload_is_begun(body, expected):
+    box = Box()
+    for work in (
+        relay(Tape(body), box).measure(SOURCE),
+        relay(Tape(body), box).transfer(SOURCE, NewFile("a.wav", LENGTH)),
+    ):
+        with pytest.raises(expected):
+            await work
+    assert box.started == []
+
+
+@pytest.mark.parametrize("piece", [1, 43, 44, 45, 10_000])
+@pytest.mark.parametrize(("raw", "variant"), [(True, "raw"), (False, "redacted")])
+async def test_a_recording_is_uploaded_as_it_came_and_counted_by_variant(piece, raw, variant):
+    metrics, box = Metrics(), Box()
+    tape = Tape(pieces(wav(), piece), LENGTH)
+    source = Source(AGENTS["default"], CALL, Direction.COMBINED, raw=raw)
+    file_id = await relay(tape, box, metrics=metrics).transfer(source, NewFile("a.wav", LENGTH))
+    assert (file_id, box.sent, box.whole) == ("F0FILE", wav(), True)
+    assert box.started == [NewFile("a.wav", LENGTH)]
+    value = metrics.registry.get_sample_value
+    assert value("callaudio_relay_bytes_total", {"variant": variant}) == LENGTH
+    assert value("callaudio_relays_in_progress") == 0
+
+
+async def test_another_length_than_was_measured_begins_no_upload():
+    box = Box()
+    tape = Tape([wav()], LENGTH)
+    with pytest.raises(RecordingChanged) as changed:
+        await relay(tape, box).transfer(SOURCE, NewFile("a.wav", LENGTH + 1))
+    assert changed.value.retryable
+    assert box.started == []
+
+
+@pytest.mark.parametrize(("measured", "expected"), [(1, BodyTruncated), (-1, BodyTooLong)])
+async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(
+    measured, expected
+):
+    metrics, box = Metrics(), Box()
+    work = relay(Tape(pieces(wav(), 20)), box, metrics=metrics)
+    with pytest.raises(expected):
+        await work.transfer(SOURCE, NewFile("a.wav", LENGTH + measured))
+    assert not box.whole
+    assert len(box.sent) < LENGTH + measured
+    value = metrics.registry.get_sample_value
+    assert value("callaudio_relay_bytes_total", {"variant": "redacted"}) is None
+    assert value("callaudio_relays_in_progress") == 0
+
+
+async def test_a_refusal_by_slack_lets_go_of_the_source():
+    box = Box(refusal=CallAudioError(what="no"))
+    tape = Tape(pieces(wav(), 20), LENGTH)
+    with pytest.raises(CallAudioError, match="no"):
+        await relay(tape, box).transfer(SOURCE, NewFile("a.wav", LENGTH))
+    assert tape.playing == 0
+
+
+async def test_more_relays_than_allowed_wait_for_their_turn():
+    tape = Tape(pieces(wav(), 50), LENGTH, hold=asyncio.Event())
+    work = relay(tape, max_concurrent=2)
+    waiting = [asyncio.create_task(work.measure(SOURCE)) for _ in range(5)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (tape.playing, tape.opened) == (2, 2)
+    tape.hold.set()
+    assert [each.size_bytes for each in await asyncio.gather(*waiting)] == [LENGTH] * 5
+    assert tape.playing == 0
+
+
+@pytest.fixture
+async def polyai():
+    async with PolyAISandbox() as polyai:
+        yield polyai
+
+
+@pytest.fixture
+async def client():
+    async def at_once(_seconds):
+        pass
+
+    async with build_http_client(4) as http:
+        yield PolyAIClient(http, clock=lambda: NOON, sleep=at_once)
+
+
+def source_at(polyai) -> Source:
+    polyai.add_key("plainKeyPlainKeyPlainKey00000001")
+    agent = Agent(
+        name="default",
+        agent_id="PROJECT-SANDBOX",
+        region="us",
+        base_url=polyai.url,
+        api_key=SecretStr("plainKeyPlainKeyPlainKey00000001"),
+        pii_api_key=None,
+    )
+    return Source(agent, CALL, Direction.COMBINED, raw=False)
+
+
+WHOLE = recordings.load("combined", redacted=True)
+KNOWN_SIZE = (
+    Shape.CONTENT_LENGTH,
+    Shape.CHUNKED,
+    Shape.CHUNKED_SIZES_UNKNOWN,
+    Shape.CHUNKED_SIZES_ZERO,
+)
+
+
+@pytest.mark.parametrize("shape", KNOWN_SIZE)
+async def test_over_the_wire_a_recording_arrives_whole_in_every_shape_it_may_have(
+    polyai, client, shape
+):
+    polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
+    box, source = Box(), source_at(polyai)
+    work = relay(client, box)
+    measured = await work.measure(source)
+    assert measured == Measured(len(WHOLE), pytest.approx(12, abs=3))
+    await work.transfer(source, NewFile("a.wav", measured.size_bytes))
+    assert box.whole
+    assert box.sent[HEADER_BYTES:] == WHOLE[HEADER_BYTES:]
+
+
+@pytest.mark.parametrize("shape", sorted(set(Shape) - {*KNOWN_SIZE, Shape.SLOW}))
+async def test_over_the_wire_nothing_else_ever_becomes_a_whole_upload(polyai, client, shape):
+    polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
+    box, source = Box(), source_at(polyai)
+    work = relay(client, box)
+
+    async def deliver() -> None:
+        measured = await work.measure(source)
+        await work.transfer(source, NewFile("a.wav", measured.size_bytes))
+
+    with pytest.raises((WavError, PolyAIError, RecordingChanged)):
+        await deliver()
+    assert not box.whole

@@ -1,0 +1,222 @@
+"""The ordinary bot in a process of its own, to be killed, stopped and started anew.
+
+`python -m tests.scenarios.killed_bot` loads the product once and then forks a bot for each line on
+its standard input, so that a start costs a few hundredths of a second. A line is JSON: the
+environment, the roles and a file for the log. The answer is the pid.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from starlette.applications import Starlette
+
+from bot.cli.serve import serve, uvloop_run
+from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of
+from bot.environment import load_settings
+from bot.jobs.workflow import RetryRule
+from bot.logs import configure_logging
+from bot.metrics import Metrics
+from bot.recordings.sharing import Patience
+from bot.sandbox.person import SlackClientSide
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.store.database import Database
+from bot.wiring import Application, Pace, Roles
+from tests.scenarios.scene import Scene
+
+QUICK = Pace(
+    patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
+    retry=RetryRule(attempts=3, max_wait_seconds=0.5),
+    lapse=timedelta(seconds=2),  # a start on a new database holds its event loop for a second
+    drain_seconds=5,
+)
+START_SECONDS = 30.0
+ONE_PROCESS = Roles(listens=True, works=True)
+
+
+def main() -> None:
+    """Fork bots until standard input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
+    for line in iter(sys.stdin.readline, ""):
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _be_a_bot(order)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+def _be_a_bot(order: dict[str, Any]) -> None:
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (0, 1, 2):
+        os.dup2(log, stream)
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        settings = load_settings(order["environment"])
+        configure_logging(settings.callaudio_log_format, settings.secret_values)
+        roles = Roles(**order["roles"])
+        uvloop_run(serve(settings, roles, host=LOOPBACK, port=settings.port, pace=QUICK))
+        status = 0
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+class Nursery:
+    """Starts bots; `with Nursery() as nursery`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.scenarios.killed_bot"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate(timeout=START_SECONDS)
+
+    def start(self, environment: dict[str, str], roles: Roles, log: Path) -> int:
+        """Fork a bot; gives its pid."""
+        order = {
+            "environment": environment,
+            "roles": {"listens": roles.listens, "works": roles.works},
+            "log": str(log),
+        }
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+@dataclass
+class Bot:
+    """One process of the product."""
+
+    pid: int
+    port: int
+    log: Path
+
+    async def is_up(self) -> None:
+        """Wait until it listens, which is the last thing it does as it starts."""
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                assert self.is_alive, f"it ended as it started: {self.log.read_text()[-3000:]}"
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection(LOOPBACK, self.port)
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+                await asyncio.sleep(0.02)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    async def kill(self) -> None:
+        """End it as a power cut would, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        await self.is_gone()
+
+    async def is_gone(self) -> None:
+        async with asyncio.timeout(START_SECONDS):
+            while self.is_alive:  # noqa: ASYNC110 - it changes in another process
+                await asyncio.sleep(0.01)
+
+    @property
+    def is_alive(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+@dataclass
+class Street:
+    """The stand-ins in this process, and bots of the same settings in theirs."""
+
+    scene: Scene
+    environment: dict[str, str]
+    folder: Path
+    nursery: Nursery
+    bots: list[Bot] = field(default_factory=list)
+
+    async def start(self, roles: Roles = ONE_PROCESS, *, port: int | None = None) -> Bot:
+        """Start a bot; without ``port``, where people's commands arrive."""
+        port = port or int(self.environment["PORT"])
+        environment = {**self.environment, "PORT": str(port)}
+        log = self.folder / f"bot-{len(self.bots)}.log"
+        bot = Bot(self.nursery.start(environment, roles, log), port, log)
+        self.bots.append(bot)
+        await bot.is_up()
+        return bot
+
+    @property
+    def logs(self) -> str:
+        return "".join(bot.log.read_text() for bot in self.bots)
+
+
+@asynccontextmanager
+async def open_street(
+    nursery: Nursery, folder: Path, *, database_url: str | None = None, template: Path | None = None
+) -> AsyncIterator[Street]:
+    """Open the stand-ins, and a migrated database copied from ``template`` unless one is given."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet
+    if template:
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+    url = database_url or f"sqlite:///{folder}/callaudio.db"
+    workspace, port = Workspace(), free_port()
+    database = Database(url)
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        polyai.add_key(PLAIN_KEY)
+        polyai.add_key(RAW_KEY, pii=True)
+        environment = environment_of(workspace, slack, polyai)
+        environment |= {"DATABASE_URL": url, "PORT": str(port)}
+        origin = f"http://{LOOPBACK}:{port}"
+        stage = Stage(
+            workspace=workspace,
+            slack=slack,
+            polyai=polyai,
+            application=Application(
+                web=Starlette(), database=database, metrics=Metrics(), stopping=asyncio.Event()
+            ),
+            origin=origin,
+            people=SlackClientSide(workspace, f"{origin}/slack/events"),
+        )
+        street = Street(Scene(stage), environment, folder, nursery)
+        try:
+            yield street
+        finally:
+            for bot in street.bots:
+                with suppress(ProcessLookupError):
+                    bot.signal(signal.SIGKILL)
+            for bot in street.bots:
+                await bot.is_gone()
+            await database.close()
+
+
+def free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

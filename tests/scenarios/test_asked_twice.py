@@ -1,0 +1,252 @@
+"""Slack delivers twice, people press Enter twice: one recording arrives, and they are told so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from bot.polyai.payloads import Direction
+from bot.recordings.requests import (
+    DOUBLE_SUBMIT_WINDOW,
+    NewRequest,
+    RequestBook,
+    StoredRequest,
+)
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.conftest import NOON
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+
+ALREADY = f"The recording of `{CALL}` is already on its way."
+OTHER_CHANNEL = "C0COACHING"
+
+
+async def everything_ended(scene: Scene) -> int:
+    """Wait until nothing is under way; gives how many recordings people can see."""
+    for delivery in await scene.deliveries():
+        await scene.ended(delivery.id)
+    return len(scene.every_visible_file())
+
+
+async def test_a_command_slack_delivers_twice_is_one_recording(scene: Scene) -> None:
+    first = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
+    again = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
+
+    assert "Fetching" in first.text
+    assert again.text == ALREADY
+    assert await everything_ended(scene) == 1
+    late = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
+    assert late.text == ALREADY
+    assert await everything_ended(scene) == 1
+    assert len(await scene.deliveries()) == 1
+
+
+async def test_a_command_slack_delivers_twenty_times_at_once_is_one_recording(
+    scene: Scene,
+) -> None:
+    acks = await asyncio.gather(
+        *(scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3") for _ in range(20))
+    )
+
+    assert all(ack.arrived for ack in acks)
+    assert sorted(ack.text for ack in acks)[1:] == [ALREADY] * 19
+    assert await everything_ended(scene) == 1
+
+
+async def test_the_same_words_typed_twice_are_one_recording_and_the_person_is_told(
+    scene: Scene,
+) -> None:
+    first, second = await asyncio.gather(
+        scene.people.command(ALICE, CHANNEL, CALL),
+        scene.people.command(ALICE, CHANNEL, f"  {CALL}  combined "),
+    )
+
+    assert {ALREADY} < {first.text, second.text}
+    assert await everything_ended(scene) == 1
+    third = await scene.people.command(ALICE, CHANNEL, CALL)
+    assert third.text == ALREADY
+    assert await everything_ended(scene) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "text"),
+    [
+        (ALICE, CHANNEL, f"{CALL} user"),
+        (ALICE, CHANNEL, f"{CALL} redacted"),
+        (ALICE, CHANNEL, f"{CALL} {OTHER_CHANNEL}"),
+        (ALICE, OTHER_CHANNEL, CALL),
+        (BOB, CHANNEL, CALL),
+    ],
+    ids=[
+        "another side",
+        "redacted",
+        "to another channel",
+        "from another channel",
+        "another person",
+    ],
+)
+async def test_anything_that_differs_is_a_request_of_its_own(
+    scene: Scene, user: str, channel: str, text: str
+) -> None:
+    scene.workspace.add_channel(CHANNEL, members=[ALICE, BOB])
+    scene.workspace.add_channel(OTHER_CHANNEL, members=[ALICE, BOB])
+    await scene.people.command(ALICE, CHANNEL, CALL)
+
+    ack = await scene.people.command(user, channel, text)
+
+    assert "Fetching" in ack.text
+    assert await everything_ended(scene) == 2
+
+
+async def test_a_button_pressed_twice_is_one_recording(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    await scene.grant()
+    seen = await scene.ask()
+    (button,) = seen.buttons
+
+    for _ in range(2):
+        ack = await scene.people.block_action(
+            ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+        )
+        assert ack.status == 200
+
+    assert await everything_ended(scene) == 2  # the redacted one before, and one raw
+    assert len(await scene.deliveries()) == 2
+
+
+# The store's own part, where time and instants can be chosen.
+
+
+def request(trigger_id: str = "1.2.3", **changes: object) -> NewRequest:
+    fields: dict[str, object] = {
+        "team_id": "T0CALLAUDIO",
+        "enterprise_id": None,
+        "user_id": ALICE,
+        "source": "command",
+        "trigger_id": trigger_id,
+        "agent_name": "default",
+        "conversation_id": CALL,
+        "direction": Direction.COMBINED,
+        "asked_redacted": False,
+        "origin_channel_id": CHANNEL,
+        "channel_id": CHANNEL,
+        "response_url": SecretStr("https://hooks.slack.com/commands/1"),
+    }
+    return NewRequest(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+class Books:
+    """Request books of several processes on one store, under one clock."""
+
+    def __init__(self, databases: list[Database]) -> None:
+        self.now = NOON
+        self.stored = 0
+        self.databases = databases
+        self.books = [
+            RequestBook(database=each, clock=lambda: self.now, on_stored=self._count)
+            for each in databases
+        ]
+
+    def _count(self) -> None:
+        self.stored += 1
+
+    async def at_once(self, *requests: NewRequest) -> list[StoredRequest]:
+        return await asyncio.gather(
+            *(
+                self.books[number % len(self.books)].store(each)
+                for number, each in enumerate(requests)
+            )
+        )
+
+    async def counts(self) -> tuple[int, int]:
+        async with self.databases[0].read() as session:
+            deliveries = await session.scalar(select(func.count()).select_from(DeliveryRow))
+            events = await session.scalar(select(func.count()).select_from(AuditEventRow))
+        return deliveries or 0, events or 0
+
+
+@pytest.fixture
+async def books(database_url: str) -> AsyncIterator[Books]:
+    """Two processes on one store, once on SQLite and once on PostgreSQL."""
+    databases = [Database(database_url), Database(database_url)]
+    yield Books(databases)
+    for database in databases:
+        await database.close()
+
+
+async def test_two_deliveries_of_one_trigger_at_one_instant_are_one_request(books: Books) -> None:
+    for number in range(20):
+        trigger = f"{number}.1.1"
+        call = f"CA{number:032x}"
+        stored = await books.at_once(
+            *(request(trigger, conversation_id=call) for _ in range(4)),
+        )
+        assert len({each.delivery_id for each in stored}) == 1
+        assert sorted(each.is_repeat for each in stored) == [False, True, True, True]
+    assert await books.counts() == (20, 20)
+    assert books.stored == 20
+
+
+async def test_two_submits_of_the_same_words_at_one_instant_are_one_request(books: Books) -> None:
+    for number in range(20):
+        call = f"CA{number:032x}"
+        stored = await books.at_once(
+            *(request(f"{number}.{twin}.1", conversation_id=call) for twin in range(4)),
+        )
+        assert len({each.delivery_id for each in stored}) == 1
+        assert sorted(each.is_repeat for each in stored) == [False, True, True, True]
+    assert await books.counts() == (20, 20)
+    assert books.stored == 20
+
+
+async def test_the_window_ends_after_ten_seconds_and_a_trigger_never_does(books: Books) -> None:
+    (first,) = await books.at_once(request("1.1.1"))
+    books.now += DOUBLE_SUBMIT_WINDOW
+    (within,) = await books.at_once(request("2.2.2"))
+    books.now += timedelta(milliseconds=1)
+    (after,) = await books.at_once(request("3.3.3"))
+    books.now += timedelta(days=30)
+    (redelivered,) = await books.at_once(request("1.1.1"))
+
+    assert (within.delivery_id, within.is_repeat) == (first.delivery_id, True)
+    assert after.delivery_id != first.delivery_id
+    assert not after.is_repeat
+    assert (redelivered.delivery_id, redelivered.is_repeat) == (first.delivery_id, True)
+    assert await books.counts() == (2, 2)
+
+
+async def test_many_submits_as_the_window_ends_are_one_new_request(books: Books) -> None:
+    await books.at_once(request("0.0.0"))
+    for number in range(1, 21):
+        books.now += DOUBLE_SUBMIT_WINDOW + timedelta(seconds=1)
+        stored = await books.at_once(*(request(f"{number}.{twin}") for twin in range(4)))
+        assert len({each.delivery_id for each in stored}) == 1
+    assert await books.counts() == (21, 21)
+
+
+async def test_a_request_the_store_does_not_take_is_never_called_a_repeat(books: Books) -> None:
+    with pytest.raises(IntegrityError):
+        await books.at_once(request(source=None))
+
+    assert await books.counts() == (0, 0)
+    assert books.stored == 0
+
+
+async def test_on_postgresql_a_command_delivered_twenty_times_at_once_is_one_recording(
+    new_scene: OpenScene, postgresql: Callable[[], str]
+) -> None:
+    url = postgresql()
+    upgrade(async_url(url))
+    async with new_scene(database_url=url) as scene:
+        acks = await asyncio.gather(
+            *(scene.people.command(ALICE, CHANNEL, CALL, trigger_id="9.9.9") for _ in range(20))
+        )
+
+        assert sorted(ack.text for ack in acks)[1:] == [ALREADY] * 19
+        assert await everything_ended(scene) == 1

@@ -1,0 +1,186 @@
+"""Rights and rooms change while the bytes are on their way: the stricter of two decisions holds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.access.grants import Effect, Right, Subject, SubjectKind, revoke
+from bot.audit.events import SYSTEM_ACTOR
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.wiring import utc_now
+from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen
+
+
+@asynccontextmanager
+async def between_upload_and_share(scene: Scene) -> AsyncIterator[asyncio.Task[Seen]]:
+    """Ask, and hold the upload's answer back while the block runs; the task gives what came."""
+    scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+    yield asking
+    scene.slack.faults.release("upload")
+    await asking
+
+
+async def end_right(scene: Scene) -> None:
+    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
+    async with scene.stage.application.database.write() as session:
+        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
+
+
+async def deny(scene: Scene) -> None:
+    await scene.grant(effect=Effect.DENY)
+
+
+async def let_in_somebody_not_cleared(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+
+
+async def share_with_others(scene: Scene) -> None:
+    scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+
+
+async def invite_others(scene: Scene) -> None:
+    scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
+
+
+async def leave(scene: Scene) -> None:
+    scene.workspace.leave(CHANNEL, ALICE)
+
+
+async def leave_the_company(scene: Scene) -> None:
+    scene.workspace.change_user(ALICE, deleted=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (end_right, "not_cleared"),
+        (deny, "not_cleared"),
+        (let_in_somebody_not_cleared, "audience"),
+    ],
+)
+async def test_raw_that_may_no_longer_be_heard_is_dropped_and_redacted_arrives(
+    scene: Scene, change, reason: str
+) -> None:
+    await scene.grant()
+
+    async with between_upload_and_share(scene) as asking:
+        await change(scene)
+    seen = await asking
+
+    raw, redacted = scene.workspace.files
+    assert RAW_SPAN in raw.content
+    assert raw.completed_times == 0
+    assert (redacted.completed_times, seen.file) == (1, redacted)
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert seen.file.name.endswith("-redacted.wav")
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
+    assert WHY[reason] in seen.note.text
+    assert_tightened(seen, to="redacted", reason=reason, dropped=raw.id)
+    # One announcement, under which the redacted recording came.
+    (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+    assert seen.file.thread_ts == parent.ts
+    assert "*raw*" not in str(parent.blocks)
+    # The second fetch used the key that cannot fetch raw.
+    assert [r.key_kind for r in seen.audio_requests] == ["raw", "raw", "plain", "plain"]
+
+
+@pytest.mark.parametrize("was_raw", [True, False], ids=["raw", "redacted"])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (share_with_others, "external_destination"),
+        (invite_others, "external_destination"),
+        (leave, "requester_not_in_destination"),
+        (leave_the_company, "requester_not_allowed"),
+    ],
+)
+async def test_what_may_no_longer_be_posted_at_all_is_refused_and_the_announcement_withdrawn(
+    scene: Scene, change, reason: str, was_raw: bool
+) -> None:
+    if was_raw:
+        await scene.grant()
+
+    async with between_upload_and_share(scene) as asking:
+        assert len(scene.workspace.messages(CHANNEL)) == 1
+        await change(scene)
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
+    assert scene.workspace.messages(CHANNEL) == []
+    assert [file.completed_times for file in scene.workspace.files] == [0]
+    assert seen.files == []
+    assert WHY[reason] in seen.note.text
+    (dropped,) = scene.workspace.files
+    assert_tightened(seen, to="refused", reason=reason, dropped=dropped.id)
+    assert seen.tags[-1] == "policy:delivery:refused"
+
+
+async def test_a_right_given_meanwhile_loosens_nothing(scene: Scene) -> None:
+    async with between_upload_and_share(scene) as asking:
+        await scene.grant()
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert "policy:delivery:tightened" not in seen.tags
+    assert {r.key_kind for r in seen.audio_requests} == {"plain"}
+
+
+async def test_somebody_who_leaves_meanwhile_loosens_nothing(scene: Scene) -> None:
+    await scene.grant()
+    scene.workspace.join(CHANNEL, BOB)
+
+    async with between_upload_and_share(scene) as asking:
+        scene.workspace.leave(CHANNEL, BOB)
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")
+    assert seen.file.content == recordings.load("combined", redacted=True)
+
+
+@pytest.mark.parametrize("method", ["users.info", "conversations.info", "conversations.members"])
+async def test_a_second_decision_that_cannot_learn_its_facts_never_lets_raw_through(
+    scene: Scene, method: str
+) -> None:
+    await scene.grant()
+
+    async with between_upload_and_share(scene) as asking:
+        scene.slack.faults.add(Fault(method, error="internal_error", times=4))
+    seen = await asking
+
+    raw = scene.workspace.files[0]
+    assert raw.completed_times == 0
+    assert seen.delivery.outcome != "raw"
+    assert "policy:delivery:tightened" in seen.tags
+
+
+async def test_rights_that_shrink_twice_end_at_the_strictest(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload", when="after", hang=True, times=2))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+    await end_right(scene)
+    scene.slack.faults.release("upload")
+    await scene.slack.faults.reached("upload", times=2)
+    await share_with_others(scene)
+    scene.slack.faults.release("upload")
+
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("refused", "external_destination")
+    assert [file.completed_times for file in scene.workspace.files] == [0, 0]
+    assert scene.workspace.messages(CHANNEL) == []
+    assert seen.tags.count("policy:delivery:tightened") == 2
+
+
+def assert_tightened(seen: Seen, *, to: str, reason: str, dropped: str) -> None:
+    (event,) = [e for e in seen.audit if e.tag == "policy:delivery:tightened"]
+    assert event.actor_id == SYSTEM_ACTOR
+    assert event.payload["to"] == to
+    assert event.payload["reason"] == reason
+    assert event.payload["dropped_file_id"] == dropped

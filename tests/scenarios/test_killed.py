@@ -1,0 +1,188 @@
+"""A bot killed at any moment finishes, after its next start, what it had accepted: once."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault, Faults
+from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, CALL, CHANNEL
+
+When = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An outside call: the ``nth`` of its route, counted from 1."""
+
+    route: str
+    nth: int = 1
+    polyai: bool = False
+
+
+MOMENTS = {
+    "looking at the destination": Moment("conversations.info"),
+    "looking at the asker": Moment("users.info"),
+    "deciding what the destination is": Moment("conversations.info", 2),
+    "deciding who listens": Moment("conversations.members"),
+    "reading the call's facts": Moment("conversation", polyai=True),
+    "opening the recording": Moment("audio", polyai=True),
+    "announcing": Moment("chat.postMessage"),
+    "fetching the recording": Moment("audio", 2, polyai=True),
+    "asking where to upload": Moment("files.getUploadURLExternal"),
+    "uploading": Moment("upload"),
+    "deciding again": Moment("users.info", 2),
+    "sharing": Moment("files.completeUploadExternal"),
+    "looking whether it is visible": Moment("files.info"),
+    "putting the facts on the announcement": Moment("chat.update"),
+}
+ONE_ANNOUNCEMENT_NEEDS = "channels:history"
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_once(
+    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async def through(when: When, *, raw: bool) -> None:
+        folder = tmp_path / when
+        async with open_street(nursery, folder, template=template_databases) as street:
+            street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
+            if raw:
+                await street.scene.grant()
+            await kill_at(street, moment, when)
+
+            await assert_delivered_exactly_once(street, raw=raw)
+
+    # At most two bots at once: each has its own database and its own stand-ins.
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before", raw=True))
+        both.create_task(through("after", raw=moment.nth == 1))
+
+
+async def test_killed_right_after_its_ack_it_delivers_what_it_accepted(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        bot = await street.start()
+        ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
+        await bot.kill()
+        assert ack.arrived
+        assert "Fetching" in ack.text
+
+        await street.start()
+
+        await assert_delivered_exactly_once(street, raw=False)
+
+
+async def test_killed_again_and_again_at_every_step_it_still_delivers_exactly_once(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
+        await street.scene.grant()
+        await kill_at(street, MOMENTS["announcing"], "after", restart=False)
+        for name in ("uploading", "sharing", "looking whether it is visible"):
+            moment = MOMENTS[name]
+            arm(street, moment, "after")
+            bot = await street.start()
+            await faults_of(street, moment).reached(moment.route, times=moment.nth)
+            await bot.kill()
+            faults_of(street, moment).release(moment.route)
+
+        await street.start()
+
+        await assert_delivered_exactly_once(street, raw=True)
+
+
+async def test_without_the_history_scope_a_lost_announcement_may_stay_but_one_thread_has_the_file(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        await kill_at(street, MOMENTS["announcing"], "after")
+
+        delivery = await street.scene.ended(await street.scene.latest())
+
+        (file,) = street.scene.workspace.visible_files(CHANNEL)
+        parents = parents_in(street)
+        assert len(parents) <= 2
+        assert delivery.parent_ts in parents
+        assert file.thread_ts == delivery.parent_ts
+        assert await delivered_events(street, delivery.id) == [delivery.parent_ts]
+
+
+async def test_killed_while_idle_it_starts_again_and_has_nothing_to_do(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        bot = await street.start()
+        await street.scene.ask()
+        calls = len(street.scene.workspace.calls)
+        await bot.kill()
+
+        await street.start()
+        seen = await street.scene.ask(street.scene.another_call())
+
+        assert len(seen.files) == 1
+        new = street.scene.workspace.calls[calls:]
+        assert [call.method for call in new].count("files.completeUploadExternal") == 1
+
+
+def faults_of(street: Street, moment: Moment) -> Faults:
+    return street.scene.polyai.faults if moment.polyai else street.scene.slack.faults
+
+
+def arm(street: Street, moment: Moment, when: When) -> None:
+    faults = faults_of(street, moment)
+    for _ in range(moment.nth - 1):
+        faults.add(Fault(moment.route))  # a fault that does nothing lets its request pass
+    faults.add(Fault(moment.route, when=when, hang=True))
+
+
+async def kill_at(street: Street, moment: Moment, when: When, *, restart: bool = True) -> None:
+    """Ask for a recording, kill the bot at the moment, and start it anew."""
+    arm(street, moment, when)
+    bot = await street.start()
+    ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
+    assert ack.arrived
+    await faults_of(street, moment).reached(moment.route, times=moment.nth)
+    await bot.kill()
+    faults_of(street, moment).release(moment.route)
+    if restart:
+        await street.start()
+
+
+async def assert_delivered_exactly_once(street: Street, *, raw: bool) -> None:
+    scene = street.scene
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.outcome) == ("delivered", "raw" if raw else "redacted")
+    (file,) = scene.workspace.visible_files(CHANNEL)
+    assert file.content == recordings.load("combined", redacted=not raw)
+    assert (file.id, file.completed_times) == (delivery.file_id, 1)
+    assert [each for each in scene.workspace.files if each.completed_times] == [file]
+    assert parents_in(street) == [file.thread_ts]
+    assert await delivered_events(street, delivery.id) == [file.thread_ts]
+    assert len(await scene.deliveries()) == 1
+    assert scene.workspace.violations in ([], ["upload: the body ended early"])
+
+
+def parents_in(street: Street) -> list[str]:
+    return [m.ts for m in street.scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+
+
+async def delivered_events(street: Street, delivery_id: str) -> list[str]:
+    return [
+        event.payload["thread_ts"]
+        for event in await street.scene.audit(delivery_id)
+        if event.tag == "worker:delivery:delivered"
+    ]

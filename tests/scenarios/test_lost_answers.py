@@ -1,0 +1,314 @@
+"""Slack's answer is lost: what may have happened is asked after, and never done twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+import pytest
+
+from bot.access.grants import Right, Subject, SubjectKind, revoke
+from bot.recordings.sharing import Patience
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import File
+from bot.wiring import utc_now
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, Scene
+
+SHARE = "files.completeUploadExternal"
+ANNOUNCE = "chat.postMessage"
+LOST: Mapping[str, Fault] = {
+    "the connection breaks": Fault(SHARE, when="after", drop_connection=True),
+    "a server error": Fault(SHARE, when="after", status=500, body=b"oops"),
+    "a gateway's error page": Fault(SHARE, when="after", status=504, body=b"<html>504</html>"),
+    "internal_error": Fault(SHARE, when="after", error="internal_error"),
+    "fatal_error": Fault(SHARE, when="after", error="fatal_error"),
+    "an answer that is no JSON": Fault(SHARE, when="after", status=200, body=b"<html></html>"),
+}
+NEVER_DONE: Mapping[str, Fault] = {
+    "the connection breaks": Fault(SHARE, drop_connection=True),
+    "a server error": Fault(SHARE, status=503, body=b"oops"),
+    "internal_error": Fault(SHARE, error="internal_error"),
+}
+NOT_VISIBLE_BY_ITSELF = 3600.0
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """A bot that looks five times in quick succession whether a share is visible."""
+    patience = Patience(visible_seconds=(0.01, 0.02, 0.03, 0.04))
+    async with new_scene(pace=replace(QUICK, patience=patience)) as scene:
+        yield scene
+
+
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+async def test_a_share_that_was_done_but_not_answered_is_found_and_not_repeated(
+    scene: Scene, fault: Fault
+) -> None:
+    await scene.grant()
+    scene.slack.faults.add(fault)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert len(scene.workspace.called(SHARE)) == 1
+    assert shared_files(scene) == [seen.file]
+    assert seen.file.completed_times == 1
+    assert seen.tags.count("worker:delivery:delivered") == 1
+
+
+@pytest.mark.parametrize("fault", NEVER_DONE.values(), ids=NEVER_DONE)
+async def test_a_share_that_was_lost_on_the_way_is_done_once_more_with_the_same_file(
+    scene: Scene, fault: Fault
+) -> None:
+    await scene.grant()
+    scene.slack.faults.add(fault)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    first, second = scene.workspace.called(SHARE)
+    assert first.arguments["files"] == second.arguments["files"]
+    assert shared_files(scene) == [seen.file]
+    assert len(scene.workspace.called("files.getUploadURLExternal")) == 1
+    # Decided at first, before the first try, and afresh before the second.
+    assert len(scene.workspace.called("conversations.members")) == 3
+
+
+async def test_a_share_answered_in_doubt_and_visible_late_is_waited_for(scene: Scene) -> None:
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+    scene.slack.faults.add(LOST["the connection breaks"])
+    scene.slack.faults.add(Fault("files.info"))
+    scene.slack.faults.add(Fault("files.info", hang=True, status=503))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("files.info", times=2)
+    reveal(scene)
+    scene.slack.faults.release("files.info")
+
+    seen = await asking
+
+    assert seen.delivery.state == "delivered"
+    assert len(scene.workspace.called(SHARE)) == 1
+    assert seen.file.completed_times == 1
+
+
+@pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
+async def test_a_share_visible_only_after_a_second_try_was_refused_counts_as_delivered(
+    scene: Scene, second_answer: str
+) -> None:
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+    scene.workspace.second_completion_error = second_answer
+    scene.slack.faults.add(LOST["the connection breaks"])
+    scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached(SHARE, times=2)
+    reveal(scene)
+    scene.slack.faults.release(SHARE)
+
+    seen = await asking
+
+    assert seen.delivery.state == "delivered"
+    assert len(scene.workspace.called(SHARE)) == 2
+    assert seen.file.completed_times == 1
+    assert shared_files(scene) == [seen.file]
+
+
+@pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
+async def test_a_share_that_never_shows_is_told_as_unconfirmed_and_nothing_is_repeated(
+    scene: Scene, second_answer: str
+) -> None:
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+    scene.workspace.second_completion_error = second_answer
+    scene.slack.faults.add(LOST["the connection breaks"])
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "unconfirmed"
+    assert [file.completed_times for file in scene.workspace.files] == [1]
+    assert len(scene.workspace.called(SHARE)) == 2
+    assert "worker:delivery:unconfirmed" in seen.tags
+    assert "worker:delivery:delivered" not in seen.tags
+    assert CALL in seen.note.text
+    assert seen.delivery.id in str(seen.note.blocks)
+
+
+async def test_a_share_accepted_but_never_shown_is_told_as_unconfirmed(scene: Scene) -> None:
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "unconfirmed"
+    assert len(scene.workspace.called(SHARE)) == 1
+    assert seen.delivery.id in str(seen.note.blocks)
+
+
+@pytest.mark.parametrize("was_done", [True, False], ids=["done unseen", "not done"])
+async def test_when_the_right_ends_after_a_share_in_doubt_raw_is_never_seen_and_redacted_arrives(
+    scene: Scene, was_done: bool
+) -> None:
+    await scene.grant()
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+    when = "after" if was_done else "before"
+    scene.slack.faults.add(Fault(SHARE, when=when, hang=True, drop_connection=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached(SHARE)
+    await end_right(scene)
+    scene.workspace.visibility_delay_seconds = 0
+    scene.slack.faults.release(SHARE)
+
+    seen = await asking
+    reveal(scene)
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
+    (visible,) = scene.workspace.visible_files(CHANNEL)
+    assert visible.content == recordings.load("combined", redacted=True)
+    raw, redacted = scene.workspace.files
+    assert RAW_SPAN in raw.content
+    assert raw.completed_times == (1 if was_done else 0)
+    assert raw.deleted == was_done
+    assert redacted == visible
+    (tightened,) = [e for e in seen.audit if e.tag == "policy:delivery:tightened"]
+    assert tightened.payload["dropped_file_id"] == raw.id
+
+
+async def test_an_upload_slack_discarded_is_sent_anew(scene: Scene) -> None:
+    scene.slack.faults.add(Fault(SHARE, error="file_not_found"))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert len(scene.workspace.called("files.getUploadURLExternal")) == 2
+    assert shared_files(scene) == [seen.file]
+
+
+async def test_uploads_slack_discards_for_ever_end_in_words(scene: Scene) -> None:
+    scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=20))
+
+    seen = await scene.ask()
+
+    assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "not_postable")
+    assert seen.files == []
+    assert seen.posted == []
+    assert "Try again" in seen.note.text
+
+
+async def test_a_share_slack_slows_down_is_done_later_under_a_new_decision(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault(SHARE, status=429, headers={"Retry-After": "0"}))
+
+    seen = await scene.ask()
+
+    assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
+    assert seen.file.completed_times == 1
+    assert len(scene.workspace.called("conversations.members")) == 3
+
+
+async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(
+    scene: Scene,
+) -> None:
+    scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
+    scene.slack.faults.add(LOST["the connection breaks"])
+    scene.slack.faults.add(Fault(SHARE, error="posting_to_channel_denied"))
+
+    seen = await scene.ask()
+    reveal(scene)
+
+    assert seen.delivery.state == "failed"
+    assert scene.workspace.visible_files(CHANNEL) == []
+    assert [file.deleted for file in scene.workspace.files] == [True]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(ANNOUNCE, when="after", drop_connection=True),
+        Fault(ANNOUNCE, when="after", status=500, body=b"oops"),
+        Fault(ANNOUNCE, when="after", error="internal_error"),
+    ],
+    ids=["the connection breaks", "a server error", "internal_error"],
+)
+async def test_an_announcement_not_answered_is_found_where_history_may_be_read(
+    scene: Scene, fault: Fault
+) -> None:
+    scene.workspace.scopes.add("channels:history")
+    scene.slack.faults.add(fault)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    (parent,) = parents(scene)
+    assert (seen.file.thread_ts, seen.delivery.parent_ts) == (parent, parent)
+    assert len(scene.workspace.called(ANNOUNCE)) == 1
+
+
+async def test_an_announcement_not_answered_is_repeated_where_history_may_not_be_read(
+    scene: Scene,
+) -> None:
+    scene.slack.faults.add(Fault(ANNOUNCE, when="after", drop_connection=True))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    lost, kept = parents(scene)
+    assert lost != kept
+    assert (seen.file.thread_ts, seen.delivery.parent_ts) == (kept, kept)
+    assert seen.audit[-1].payload["thread_ts"] == kept
+
+
+@pytest.mark.parametrize("scope", [None, "channels:history"])
+async def test_an_announcement_lost_on_the_way_is_posted_once(
+    scene: Scene, scope: str | None
+) -> None:
+    scene.workspace.scopes |= {scope} if scope else set()
+    scene.slack.faults.add(Fault(ANNOUNCE, drop_connection=True))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert parents(scene) == [seen.file.thread_ts]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_upload_not_answered_is_sent_anew_and_the_first_is_never_seen(
+    scene: Scene, when: str
+) -> None:
+    scene.slack.faults.add(Fault("upload", when=when, drop_connection=True))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    first, second = scene.workspace.files
+    assert (first.completed_times, second.completed_times) == (0, 1)
+    assert seen.file == second
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_facts_that_do_not_reach_the_announcement_take_nothing_from_the_delivery(
+    scene: Scene, when: str
+) -> None:
+    scene.slack.faults.add(Fault("chat.update", when=when, drop_connection=True, times=20))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert seen.file.completed_times == 1
+
+
+def shared_files(scene: Scene) -> list[File]:
+    return [file for file in scene.workspace.files if file.completed_times]
+
+
+def reveal(scene: Scene) -> None:
+    """Let people see, if it was not deleted, what Slack took its time to show."""
+    for file in shared_files(scene):
+        scene.workspace.file_table[file.id] = replace(file, visible_at=0.0)
+
+
+def parents(scene: Scene) -> list[str]:
+    return [m.ts for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+
+
+async def end_right(scene: Scene) -> None:
+    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
+    async with scene.stage.application.database.write() as session:
+        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())

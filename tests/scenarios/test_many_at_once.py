@@ -1,0 +1,184 @@
+"""Two hundred commands in one second, and one recording larger than anybody wants in memory."""
+
+import asyncio
+import gc
+import hashlib
+import tempfile
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+from aiohttp import web
+from sqlalchemy import func, select
+
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording, Shape
+from bot.sandbox.uploads import Uploads
+from bot.store.tables import DeliveryRow
+from bot.wiring import MAX_RELAYS
+from tests.scenarios.killed_bot import Nursery, open_street
+from tests.scenarios.scene import ALICE, CHANNEL, Scene
+
+PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
+CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
+COMMANDS = 200
+MIB = 2**20
+
+
+class Traffic:
+    """Counts the uploads a stand-in is receiving at the same time."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.most = 0
+
+    def __enter__(self) -> Self:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.now -= 1
+
+
+@pytest.fixture
+def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
+    """Looks on while the stand-in receives uploads."""
+    traffic, handle = Traffic(), Uploads.handle
+
+    async def counted(uploads: Uploads, request: web.Request) -> web.StreamResponse:
+        with traffic:
+            return await handle(uploads, request)
+
+    monkeypatch.setattr(Uploads, "handle", counted)
+    return traffic
+
+
+async def test_two_hundred_commands_at_once_are_all_acked_and_each_delivered_once(
+    traffic: Traffic, template_databases: Path, tmp_path: Path
+) -> None:
+    with Nursery() as nursery:
+        async with open_street(nursery, tmp_path, template=template_databases) as street:
+            await street.start()
+            await ask_for_two_hundred(street.scene, traffic)
+
+
+async def ask_for_two_hundred(scene: Scene, traffic: Traffic) -> None:
+    for user_id in PEOPLE:
+        scene.workspace.add_user(user_id)
+    for channel_id in CHANNELS:
+        scene.workspace.add_channel(channel_id, members=PEOPLE)
+    recording = Recording.synthetic(20_000)
+    calls = [scene.another_call(recording=recording) for _ in range(COMMANDS)]
+    scene.slack.faults.add(Fault("upload", delay_seconds=0.05, times=COMMANDS))
+
+    acks = await asyncio.gather(
+        *(
+            scene.people.command(
+                PEOPLE[number % len(PEOPLE)], CHANNELS[number % len(CHANNELS)], call
+            )
+            for number, call in enumerate(calls)
+        )
+    )
+
+    assert [ack.status for ack in acks] == [200] * COMMANDS
+    for call, ack in zip(calls, acks, strict=True):
+        assert ack.text == f"Fetching the recording of `{call}` …"
+        assert ack.body["response_type"] == "ephemeral"
+    await everything_ended(scene, COMMANDS)
+    redacted = b"".join(recording.pieces("combined", redacted=True))
+    files = scene.every_visible_file()
+    assert Counter(file.name for file in files) == {f"{call}-redacted.wav": 1 for call in calls}
+    assert all(file.content == redacted for file in files)
+    assert len({file.thread_ts for file in files}) == COMMANDS
+    parents = [m.ts for m in scene.everything_posted() if m.thread_ts is None]
+    assert sorted(parents) == sorted(file.thread_ts for file in files)
+    assert {d.state for d in await scene.deliveries()} == {"delivered"}
+    assert 1 < traffic.most <= MAX_RELAYS, traffic.most
+    assert scene.workspace.violations == []
+
+
+async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
+    scene: Scene,
+) -> None:
+    for channel_id in CHANNELS:
+        scene.workspace.add_channel(channel_id, members=[ALICE])
+    call = scene.another_call()
+
+    await asyncio.gather(
+        *(scene.people.command(ALICE, CHANNEL, f"{call} {channel}") for channel in CHANNELS)
+    )
+    await everything_ended(scene, len(CHANNELS))
+
+    assert [len(scene.workspace.visible_files(channel)) for channel in CHANNELS] == [1] * 5
+
+
+@pytest.mark.parametrize("shape", [Shape.CONTENT_LENGTH, Shape.CHUNKED_SIZES_UNKNOWN])
+async def test_a_large_recording_passes_through_in_small_memory_and_touches_no_disk(
+    scene: Scene, shape: Shape, own_folder: Path
+) -> None:
+    size = 64 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB
+    recording = Recording.synthetic(size)
+    scene.workspace.keep_bytes = 0  # the stand-in only counts and digests what it gets
+    call = scene.another_call(recording=recording, shape=shape)
+    await scene.ask(scene.another_call())
+    gc.collect()
+    tracemalloc.start()
+
+    seen = await scene.ask(call)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen.delivery.state == "delivered"
+    assert seen.delivery.size_bytes == size
+    assert seen.file.sha256 == digest_of(recording, shape)
+    # Both stand-ins live in this process too, and their buffers are counted as well.
+    assert peak < 16 * MIB
+    assert files_below(own_folder) == {f"callaudio{end}" for end in STORE}
+
+
+STORE = (".db", ".db-shm", ".db-wal", ".db.worker", "-jobs.db", "-jobs.db-shm", "-jobs.db-wal")
+
+
+@pytest.fixture
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where relative paths and temporary files would end up."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def digest_of(recording: Recording, shape: Shape) -> str:
+    digest = hashlib.sha256()
+    for number, piece in enumerate(recording.pieces("combined", redacted=True)):
+        if number == 0 and shape is Shape.CHUNKED_SIZES_UNKNOWN:
+            unknown = b"\xff" * 4
+            digest.update(piece[:4] + unknown + piece[8:40] + unknown + piece[44:])
+        else:
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+async def everything_ended(scene: Scene, count: int) -> None:
+    finished = select(func.count()).where(
+        DeliveryRow.ended_at.is_not(None), DeliveryRow.response_url.is_(None)
+    )
+    async with asyncio.timeout(90):
+        while True:
+            async with scene.stage.application.database.read() as session:
+                if await session.scalar(finished) == count:
+                    return
+            await asyncio.sleep(0.1)

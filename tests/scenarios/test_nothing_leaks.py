@@ -1,0 +1,213 @@
+"""After all that can happen to a recording: no secret, number or sound where it must not be.
+
+Looked through are the logs (as written, and as they were before the mask), every table of both
+databases and their files, every call to Slack, everything anybody saw, and the metrics.
+"""
+
+import base64
+import io
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bot.access.grants import Effect
+from bot.cli.stage import PLAIN_KEY, RAW_KEY
+from bot.logs import QUIET_LOGGERS, configure_logging
+from bot.sandbox.faults import Fault
+from bot.sandbox.person import SlackClientSide
+from bot.sandbox.polyai_calls import Shape
+from bot.sandbox.workspace import Workspace
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
+
+CALLER, CALLED = "1234567890", "2079460000"  # of the stand-in's +44… numbers
+SOUND = RAW_SPAN[1024 : 1024 + 48]
+Haystacks = Mapping[str, bytes]
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, io.StringIO]]:
+    """Every line of this process from INFO on: as written, and as it was before the mask."""
+    root = logging.root
+    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
+    before = root.handlers[:], root.level, {n: logging.getLogger(n).level for n in names}
+    written, unmasked = io.StringIO(), io.StringIO()
+    workspace = Workspace()
+    secrets = (workspace.bot_token, workspace.signing_secret, PLAIN_KEY, RAW_KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", written)
+        configure_logging("json", secrets)
+    root.addHandler(logging.StreamHandler(unmasked))
+    yield {"logs": written, "logs before the mask": unmasked}
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    for name, level in before[2].items():
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).handlers.clear()
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def found(needles: Mapping[str, bytes], haystacks: Haystacks) -> set[tuple[str, str]]:
+    """Tell what is where."""
+    return {
+        (what, where)
+        for what, needle in needles.items()
+        for where, haystack in haystacks.items()
+        if needle in haystack
+    }
+
+
+def needles_of(scene: Scene) -> dict[str, bytes]:
+    workspace = scene.workspace
+    issued = [key for key in workspace.passes._issued if key[0] in ("upload", "response_url")]
+    assert {kind for kind, _ in issued} == {"upload", "response_url"}
+    return {
+        "the bot's token": workspace.bot_token.encode(),
+        "the signing secret": workspace.signing_secret.encode(),
+        "the plain key": PLAIN_KEY.encode(),
+        "the raw key": RAW_KEY.encode(),
+        "the caller's number": CALLER.encode(),
+        "the called number": CALLED.encode(),
+        "sound": SOUND,
+        "sound in hex": SOUND.hex().encode(),
+        "sound in base64": base64.b64encode(SOUND),
+        **{f"the secret of {kind} {n}": s.encode() for n, (kind, s) in enumerate(issued)},
+    }
+
+
+def tables_of(*files: Path) -> dict[str, bytes]:
+    """Every row of every table."""
+    dumped = {}
+    for file in files:
+        with sqlite3.connect(file) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in names.fetchall():
+                rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - its own name
+                cells = (cell for row in rows for cell in row)
+                dumped[f"table {name} of {file.name}"] = b"\n".join(
+                    cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells
+                )
+        connection.close()
+    return dumped
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def seen_by_people(scene: Scene) -> dict[str, bytes]:
+    workspace = scene.workspace
+    # File contents aside: a raw recording is where it may be, or not, in the other tests.
+    files = [replace(file, content=b"") for file in workspace.files]
+    return {
+        "messages": repr(workspace.timeline).encode(),
+        "private messages": repr(workspace.ephemerals).encode(),
+        "names and titles of files": repr(files).encode(),
+        "calls to Slack": repr(workspace.calls).encode(),
+        "requests to PolyAI": repr(scene.polyai.requests).encode(),
+        "metrics": scene.stage.application.metrics.render()[0],
+    }
+
+
+async def go_through_everything(scene: Scene) -> set[str]:
+    """Have every kind of thing happen; gives the states it led to."""
+    states = []
+
+    async def ask(words: str = "", *, user: str = ALICE, **call: object) -> None:
+        seen = await scene.ask(f"{scene.another_call(**call)} {words}", user=user)
+        states.append(seen.delivery.state)
+
+    slack, polyai = scene.slack.faults, scene.polyai.faults
+    await scene.grant()
+    await ask(handoff=True)  # raw
+    await ask("redacted")
+    await ask("user redacted", shape=Shape.CHUNKED_SIZES_UNKNOWN)
+    scene.workspace.join(CHANNEL, BOB)
+    first = await scene.ask()
+    await scene.press(first.buttons[0], first.note)  # raw, in direct messages
+    scene.workspace.leave(CHANNEL, BOB)
+    await ask(user=BOB)  # refused
+
+    # What may be said back holds what must not be repeated.
+    echo = f"{PLAIN_KEY} {RAW_KEY} {scene.workspace.bot_token} +44{CALLER}"
+    body = json.dumps({"error_code": echo, "error_message": echo, "error_id": echo}).encode()
+    for status in (400, 401, 404, 500, 302):
+        polyai.add(Fault("audio", status=status, body=body, headers={"Location": f"http://{echo}"}))
+        await ask()
+    slack.add(Fault("files.getUploadURLExternal", error=scene.workspace.bot_token))
+    await ask()
+    polyai.add(Fault("audio"))
+    polyai.add(Fault("audio", when="after", drop_connection=True, times=2))
+    await ask()  # half a body, twice
+    await ask(shape=Shape.TRUNCATED)
+    await ask(shape=Shape.HTML)
+    slack.add(Fault("upload", status=500, body=echo.encode()))
+    slack.add(Fault("upload", drop_connection=True, when="after"))
+    await ask()
+    slack.add(Fault("files.completeUploadExternal", drop_connection=True, when="after"))
+    await ask()
+    slack.add(Fault("files.completeUploadExternal", status=429, headers={"Retry-After": "0"}))
+    await ask()
+    as_json = {"Content-Type": "application/json"}
+    body = json.dumps({"ok": True, "said": echo}).encode()
+    slack.add(Fault("chat.postMessage", status=200, body=body, headers=as_json))  # no ts: a bug
+    await ask()
+    slack.add(Fault("response_url", status=500, body=echo.encode()))
+    polyai.add(Fault("audio", status=410))
+    await ask()
+    await scene.grant(effect=Effect.DENY)
+    await ask()  # redacted again
+
+    await scene.people.command(ALICE, CHANNEL, f"+44{CALLER}")
+    await scene.people.command(ALICE, CHANNEL, f"{CALL} +44{CALLER[:3]}")
+    forged = SlackClientSide(scene.workspace, f"{scene.stage.origin}/slack/events", "wrong")
+    ack = await forged.command(ALICE, CHANNEL, f"{CALL} +44{CALLER}")
+    assert ack.status == 401
+    return set(states)
+
+
+async def test_nothing_secret_or_personal_is_left_anywhere(
+    new_scene: OpenScene, tmp_path: Path, logs: dict[str, io.StringIO]
+) -> None:
+    async with new_scene() as scene:
+        states = await go_through_everything(scene)
+        assert states == {"delivered", "refused", "failed"}
+        needles = needles_of(scene)
+        haystacks = seen_by_people(scene)
+    databases = [tmp_path / name for name in ("callaudio.db", "callaudio-jobs.db")]
+    haystacks |= tables_of(*databases)
+    haystacks |= {name: stream.getvalue().encode() for name, stream in logs.items()}
+    files = files_in(tmp_path)
+
+    assert any("deliveries" in name for name in haystacks)
+    assert any("workflow_status" in name for name in haystacks)
+    assert "step_failed" in logs["logs"].getvalue()
+    assert "step_broke" in logs["logs"].getvalue()
+    assert found(needles, haystacks) == set()
+    # A way to answer may linger in a page that the database has not reused yet; nothing else may.
+    lasting = {what: needle for what, needle in needles.items() if "response_url" not in what}
+    assert found(lasting, files) == set()
+
+    # And it would have been found.
+    with sqlite3.connect(databases[0]) as connection:
+        connection.execute("UPDATE deliveries SET response_url = ?", (needles["the raw key"],))
+        connection.execute("UPDATE audit_events SET actor_id = ?", (needles["sound"],))
+    connection.close()
+    logging.getLogger("bot").warning("calling +44%s with %s", CALLER, PLAIN_KEY)
+    haystacks |= tables_of(*databases)
+    haystacks |= {name: stream.getvalue().encode() for name, stream in logs.items()}
+    haystacks["messages"] += needles["the signing secret"]
+    assert found(needles, haystacks) == {
+        ("the raw key", "table deliveries of callaudio.db"),
+        ("sound", "table audit_events of callaudio.db"),
+        ("the caller's number", "logs before the mask"),
+        ("the plain key", "logs before the mask"),
+        ("the signing secret", "messages"),
+    }

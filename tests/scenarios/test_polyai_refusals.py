@@ -1,0 +1,330 @@
+"""Everything PolyAI may answer instead of a recording, as the person who asked comes to see it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_server import PolyAISandbox
+from tests.scenarios.scene import (
+    ALICE,
+    CALL,
+    CHANNEL,
+    Scene,
+    Seen,
+    assert_failed,
+    assert_raw,
+    assert_redacted,
+)
+
+NOW = datetime.now(UTC)
+PLACEHOLDERS = (
+    "{conversationId}",
+    "${CONVERSATION_ID}",
+    "&lt;conversation-id&gt;",
+    "[call_id]",
+    ":conversationId",
+    "CONVERSATION_ID",
+    "your-conversation-id",
+)
+
+
+def assert_correlated(seen: Seen) -> None:
+    """The note carries PolyAI's own id of the failed request, for its support and our logs."""
+    correlation_id = seen.audio_requests[-1].correlation_id
+    assert correlation_id in str(seen.note.blocks)
+    assert seen.audit[-1].payload["correlation_id"] == correlation_id
+
+
+def assert_nothing_was_announced(scene: Scene) -> None:
+    assert scene.workspace.called("chat.postMessage") == []
+    assert scene.workspace.files == []
+
+
+async def test_refusals_for_good_are_told_at_once_and_never_tried_again(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    operator = "Ask whoever runs callaudio to"
+    answers = (
+        (Fault("audio", status=401), "polyai_key_rejected", "API key", operator),
+        (
+            Fault("audio", status=401, error="AUTH_USER_NOT_FOUND"),
+            "polyai_key_rejected",
+            "another region",
+            "`POLYAI_REGION`",
+        ),
+        (
+            Fault("audio", status=403, error="AUTH_USER_NOT_FOUND"),
+            "polyai_key_rejected",
+            "wrong, expired or empty",
+        ),
+        (
+            Fault("audio", status=403),
+            "polyai_forbidden",
+            "does not let this API key",
+            "was revoked",
+            "covers this agent and conversations data",
+        ),
+        (
+            Fault("audio", status=404, error="CONVERSATIONS_NOT_FOUND"),
+            "conversation_not_found",
+            "knows no conversation with this id",
+            "another agent or region",
+            "Copy the link from Agent Studio again",
+        ),
+        (
+            Fault("audio", status=404, error="PROJECT_NOT_FOUND"),
+            "agent_not_found",
+            "knows no agent with the configured id",
+            "`POLYAI_AGENT_ID`",
+            operator,
+        ),
+        (
+            Fault("audio", status=404, body=b'{"message": "Not Found"}'),
+            "wrong_host",
+            "did not come from PolyAI's API",
+            "wrong host",
+            "`POLYAI_API_URL`",
+        ),
+        (Fault("audio", status=404, body=b"<html>gone</html>"), "wrong_host", operator),
+        (
+            Fault("audio", status=410),
+            "recording_gone",
+            "was deleted at PolyAI",
+            "retention period",
+            "Nothing brings it back",
+        ),
+        (
+            Fault("audio", status=400),
+            "polyai_request_invalid",
+            "could not make sense of the request",
+            "report the reference id",
+        ),
+        (Fault("audio", status=418), "polyai_request_invalid", "its API has changed"),
+        (
+            Fault("audio", status=500, error="INTERNAL"),
+            "polyai_server_error",
+            "failed while handling the request",
+            "PolyAI's support the correlation id",
+        ),
+    )
+    for fault, code, *words in answers:
+        with subtests.test(f"{fault.status} {fault.error or fault.body or ''}"):
+            scene.polyai.faults.add(fault)
+
+            seen = await scene.ask(scene.another_call())
+
+            assert_failed(seen, code, *words)
+            assert_correlated(seen)
+            assert [r.status for r in seen.audio_requests] == [fault.status]
+    assert_nothing_was_announced(scene)
+
+
+async def test_the_stand_ins_own_refusals_read_the_same(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    """Keys, agents and ids that really are wrong, rather than answers put in their place."""
+    with subtests.test("an id nobody knows"):
+        seen = await scene.ask("CA" + "f" * 32)
+        assert_failed(seen, "conversation_not_found", "name the agent as in `sales:CA…`")
+    with subtests.test("a key made for other agents"):
+        scene.polyai.add_key(PLAIN_KEY, agents=["PROJECT-OTHER"])
+        assert_failed(await scene.ask(scene.another_call()), "polyai_forbidden", "other agents")
+        scene.polyai.add_key(PLAIN_KEY)
+    with subtests.test("only the raw key is wrong"):
+        await scene.grant()
+        del scene.polyai.keys[RAW_KEY]
+        seen = await scene.ask(scene.another_call())
+        assert_failed(seen, "polyai_key_rejected")
+        # It does not fall back by itself: whoever wants redacted asks for it.
+        assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {
+            ("unknown", "false")
+        }
+        call = scene.another_call()
+        assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
+    with subtests.test("an agent nobody knows"):
+        call = scene.another_call()
+        scene.polyai.agents.discard(AGENT_ID)
+        assert_failed(await scene.ask(f"{call} redacted"), "agent_not_found")
+
+
+async def test_why_there_is_no_recording_is_told_apart(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    long_ago, just_now = NOW - timedelta(days=30), NOW - timedelta(minutes=1)
+    calls = {
+        "a chat": (
+            {"channel": "WEBCHAT", "started_at": long_ago},
+            "recording_missing",
+            "It was a chat: only phone calls are recorded",
+        ),
+        "a call of last month": (
+            {"started_at": long_ago},
+            "recording_missing",
+            "This conversation has no recording",
+            "past the retention period",
+            "Check in Agent Studio",
+        ),
+        "a call that ended a minute ago": (
+            {"started_at": just_now, "finished_at": just_now},
+            "recording_not_ready",
+            "not ready yet",
+            "Ask once more in ten minutes",
+        ),
+        "a call that goes on": (
+            {"started_at": just_now, "in_progress": True},
+            "recording_not_ready",
+            "still going on",
+        ),
+    }
+    for kind, (changes, code, *words) in calls.items():
+        with subtests.test(kind):
+            seen = await scene.ask(scene.another_call(recording=None, **changes))
+            assert_failed(seen, code, *words)
+            assert_correlated(seen)
+            assert "it is tried again" not in seen.note.text  # it no longer is
+    with subtests.test("nothing is known of the call"):
+        scene.polyai.faults.add(Fault("conversation", status=500))
+        seen = await scene.ask(scene.another_call(recording=None, started_at=long_ago))
+        assert_failed(seen, "recording_missing", "a chat", "only just ended", "retention")
+    assert_nothing_was_announced(scene)
+
+    with subtests.test("it gets ready meanwhile"):
+        call = scene.another_call(started_at=NOW, finished_at=NOW)
+        not_yet = {"status": 404, "error": "CONVERSATIONS_RECORDING_NOT_FOUND"}
+        again = {"Retry-After": "0.1"}
+        scene.polyai.faults.add(Fault("audio", **not_yet, headers=again, times=2))
+        seen = await scene.ask(call)
+        assert_redacted(seen, "not_cleared", call)
+        assert [r.status for r in seen.audio_requests] == [404, 404, 200, 200]
+
+
+async def test_a_slower_pace_is_kept_when_asked_for(scene: Scene) -> None:
+    await scene.grant()
+    scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "0.3"}))
+    began = time.monotonic()
+
+    seen = await scene.ask()
+
+    assert_raw(seen)
+    assert time.monotonic() - began >= 0.3
+    assert [r.status for r in seen.audio_requests] == [429, 200, 200]
+
+    scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "3600"}))
+    seen = await scene.ask(scene.another_call())
+    assert_failed(seen, "polyai_rate_limited", "a slower pace", "Try again in a minute")
+    assert [r.status for r in seen.audio_requests] == [429]  # an hour is nobody's to wait for
+
+
+async def test_passing_trouble_is_sat_out_and_lasting_trouble_is_told(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    page = b"<html>502 Bad Gateway</html>"
+    troubles: dict[str, tuple[dict[str, Any], ...]] = {
+        "answers": ({"status": 502, "body": page}, *({"status": s} for s in (503, 504, 408))),
+        "no answers": ({"drop_connection": True},),
+    }
+    for number, (trouble, faults) in enumerate(troubles.items(), start=1):
+        with subtests.test(trouble):
+            call = scene.another_call()
+            for fault in faults:
+                scene.polyai.faults.add(Fault("audio", **fault))
+            assert_redacted(await scene.ask(call), "not_cleared", call)
+
+            for fault in faults * 25:
+                scene.polyai.faults.add(Fault("audio", **fault))
+            seen = await scene.ask(scene.another_call())
+            scene.polyai.faults.clear()
+            words = ("cannot be reached", "Try again in a few minutes")
+            assert_failed(seen, "polyai_unavailable", *words)
+            assert_correlated(seen)
+            assert 1 < len(seen.audio_requests) <= 24  # again, but not for ever
+            # Only what was delivered was ever announced.
+            assert len(scene.workspace.called("chat.postMessage")) == number
+
+
+async def test_no_redirect_is_followed_and_no_key_reaches_its_target(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    async with PolyAISandbox() as elsewhere:
+        target = {"Location": f"{elsewhere.url}/v1/agents/{AGENT_ID}/conversations/{CALL}/audio"}
+        for status in (301, 302, 303, 307, 308):
+            with subtests.test(status):
+                for route in ("audio", "conversation"):
+                    scene.polyai.faults.add(Fault(route, status=status, headers=target))
+
+                seen = await scene.ask(scene.another_call())
+
+                assert_failed(
+                    seen,
+                    "unexpected_redirect",
+                    "sent the request elsewhere",
+                    "a gateway that asks for a login",
+                    "`POLYAI_API_URL`",
+                )
+                assert elsewhere.url not in str(seen.note)
+        assert elsewhere.requests == []
+    assert_nothing_was_announced(scene)
+
+
+async def test_what_fails_after_the_announcement_takes_it_back(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    late = {
+        "recording_gone": Fault("audio", status=410),
+        "polyai_key_rejected": Fault("audio", status=401),
+        "polyai_unavailable": Fault("audio", status=503, times=100),
+        "recording_cut_short": Fault("audio", when="after", drop_connection=True, times=3),
+    }
+    for number, (code, fault) in enumerate(late.items(), start=1):
+        with subtests.test(code):
+            scene.polyai.faults.clear()
+            scene.polyai.faults.add(Fault("audio"))  # all is well when it is looked at first
+            scene.polyai.faults.add(fault)
+
+            seen = await scene.ask(scene.another_call())
+
+            assert_failed(seen, code)
+            assert "worker:delivery:announced" in seen.tags
+            assert len(scene.workspace.called("chat.delete")) == number
+            assert scene.workspace.called("files.completeUploadExternal") == []
+
+    # Once is not for good: the body is fetched anew, from its start.
+    scene.polyai.faults.clear()
+    scene.polyai.faults.add(Fault("audio"))
+    scene.polyai.faults.add(Fault("audio", when="after", drop_connection=True))
+    call = scene.another_call()
+    assert_redacted(await scene.ask(call), "not_cleared", call)
+    assert len(scene.workspace.called("files.completeUploadExternal")) == 1
+
+
+async def test_facts_are_shown_without_the_number_and_stand_in_nobodys_way(scene: Scene) -> None:
+    call = scene.another_call(handoff=True)
+    seen = await scene.ask(call)
+    shown = str(seen.posted[0].blocks)
+    for fact in ("inbound", "call of 0:12", "handed over to a person", "+44"):
+        assert fact in shown
+    assert "1234567890" not in shown
+
+    scene.polyai.faults.add(Fault("conversation", status=500, times=100))
+    call = scene.another_call()
+    assert_redacted(await scene.ask(call), "not_cleared", call)
+
+
+async def test_placeholders_are_refused_before_any_request(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for placeholder in PLACEHOLDERS:
+        with subtests.test(placeholder):
+            ack = await scene.people.command(ALICE, CHANNEL, placeholder)
+            assert "placeholder" in ack.text
+            assert "Copy the id or the link" in ack.text
+            assert ack.body["response_type"] == "ephemeral"
+            assert placeholder.strip("{}$[]:") not in ack.text
+    assert scene.polyai.requests == []
+    assert await scene.deliveries() == []
+    assert scene.everything_posted() == []

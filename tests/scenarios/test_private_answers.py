@@ -1,0 +1,86 @@
+"""What only the asker is to see reaches the asker, and nobody else, whatever gets in the way."""
+
+import pytest
+
+from bot.sandbox.faults import Fault
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene, Seen
+
+OTHER = "C0OTHER000"
+OWN_DM = f"D{ALICE[1:]}"
+GONE = Fault("audio", status=410)
+WAYS = {
+    "the command's own way is worn out": {"status": 404, "error": "used_url"},
+    "the command's own way fails": {"status": 500},
+    "the command's own way breaks off": {"drop_connection": True},
+}
+
+
+def assert_told(seen: Seen, *, via: str, channel: str = CHANNEL) -> None:
+    assert seen.delivery.state == "failed"
+    (note,) = [e for e in seen.private if e.via != "ack"]
+    assert (note.via, note.channel, note.user) == (via, channel, ALICE)
+    assert "was deleted at PolyAI" in note.text
+    assert seen.delivery.id in str(note.blocks)
+    assert seen.overheard == []
+    assert seen.posted == []
+
+
+async def test_notes_come_where_the_asker_asked_and_not_where_the_recording_went(
+    scene: Scene,
+) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    scene.workspace.add_channel(OTHER, members=[ALICE, BOB])
+
+    seen = await scene.ask(f"{CALL} {OTHER}")
+
+    assert [e.channel for e in seen.private] == [CHANNEL, CHANNEL]
+    assert [e.via for e in seen.private] == ["ack", "response_url"]
+    assert seen.overheard == []
+    # What all may read says nothing about the asker that a note says to them alone.
+    assert "you are not cleared" not in str(seen.posted)
+    assert "the requester is not cleared" in str(seen.posted)
+    # The way to answer was used as Slack wants it, above all without a token, and forgotten.
+    assert seen.delivery.response_url is None
+    assert scene.workspace.violations == []
+
+
+async def test_another_way_is_taken_when_one_fails(scene: Scene, subtests: pytest.Subtests) -> None:
+    for trouble, fault in WAYS.items():
+        with subtests.test(trouble):
+            scene.slack.faults.add(Fault("response_url", **fault))
+            scene.polyai.faults.add(GONE)
+            seen = await scene.ask(scene.another_call())
+            assert_told(seen, via="chat.postEphemeral")
+
+
+async def test_where_the_bot_is_no_member_the_asker_is_told_all_the_same(scene: Scene) -> None:
+    scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True, bot_is_member=False)
+
+    seen = await scene.ask(channel=OTHER)
+    assert seen.delivery.error_code == "conversation_unseen"
+    assert [(e.via, e.channel) for e in seen.private] == [("ack", OTHER), ("response_url", OTHER)]
+    assert "`/invite @callaudio`" in seen.note.text
+
+    # The last way is the asker's own messages with the bot.
+    scene.slack.faults.add(Fault("response_url", status=404))
+    seen = await scene.ask(scene.another_call(), channel=OTHER)
+    assert [e.via for e in seen.private] == ["ack"]
+    (note,) = seen.posted
+    assert note.channel == OWN_DM
+    assert scene.workspace.channels[OWN_DM].members == (ALICE,)
+    assert "`/invite @callaudio`" in note.text
+    assert seen.delivery.id in str(note.blocks)
+
+
+async def test_with_no_way_left_the_delivery_still_ends_and_is_audited(scene: Scene) -> None:
+    scene.polyai.faults.add(GONE)
+    scene.slack.faults.add(Fault("response_url", status=500))
+    scene.slack.faults.add(Fault("chat.postEphemeral", error="user_not_in_channel"))
+    scene.slack.faults.add(Fault("conversations.open", error="user_disabled"))
+
+    seen = await scene.ask()
+
+    assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "recording_gone")
+    assert [e.via for e in seen.private] == ["ack"]
+    assert (seen.posted, seen.overheard) == ([], [])
+    assert seen.tags[-1] == "worker:delivery:failed"

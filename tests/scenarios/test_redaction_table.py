@@ -1,0 +1,70 @@
+"""PolyAI's own table, key by parameter, as far as a request of ours can reach it.
+
+| key has PII access | `redacted` sent | what comes |
+|---|---|---|
+| yes | `false` | raw |
+| yes | `true` | redacted |
+| no | `true` | redacted |
+| no | `false` | redacted, silently |
+
+The first and the third row are how the bot is set up; the other two are what a mix-up of keys makes
+of it. Leaving the parameter out, which with a PII key would mean raw, is never done.
+"""
+
+import pytest
+
+from bot.cli.stage import PLAIN_KEY, RAW_KEY
+from bot.sandbox import recordings
+from tests.scenarios.scene import RAW_SPAN, Scene
+
+REDACTED = recordings.load("combined", redacted=True)
+
+
+async def test_each_outcome_is_made_sure_of_by_key_and_parameter_together(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    region = scene.polyai.region
+    rows = (
+        # set up, outcome, key sent, parameter sent, raw arrives
+        ("as documented", "raw", "raw", "false", True),
+        ("as documented", "redacted", "plain", "true", False),
+        ("the plain key has PII access", "redacted", "raw", "true", False),
+        ("the raw key has no PII access", "raw", "plain", "false", False),
+    )
+    for set_up, outcome, key_kind, parameter, arrives_raw in rows:
+        with subtests.test(f"{set_up}: {outcome}"):
+            scene.polyai.add_key(PLAIN_KEY, pii="plain key has" in set_up, region=region)
+            scene.polyai.add_key(RAW_KEY, pii="raw key has no" not in set_up, region=region)
+            call = scene.another_call()
+
+            seen = await scene.ask(f"{call} redacted" if outcome == "redacted" else call)
+
+            assert seen.delivery.outcome == outcome
+            assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {
+                (key_kind, parameter)
+            }
+            assert (RAW_SPAN in seen.file.content) is arrives_raw
+            assert (seen.file.content == REDACTED) is not arrives_raw
+            # The name says what was decided, so nobody takes a redacted decision for a raw one.
+            assert seen.file.name == f"{call}-{outcome}.wav"
+
+
+async def test_no_request_for_audio_ever_leaves_the_parameter_out(scene: Scene) -> None:
+    await scene.grant()
+    for words in ("", "redacted", "user", "agent redacted"):
+        await scene.ask(f"{scene.another_call()} {words}")
+
+    audio = [r for r in scene.polyai.requests if r.path.endswith("/audio")]
+    assert len(audio) == 2 * 4  # looked at before anything is posted, then relayed
+    assert {r.query.get("redacted") for r in audio} == {"true", "false"}
+    assert {(r.key_kind, r.query["redacted"]) for r in audio} == {
+        ("raw", "false"),
+        ("plain", "true"),
+    }
+
+
+async def test_mixed_up_keys_are_refused_at_the_start(new_scene) -> None:
+    with pytest.raises(Exception, match="the plain key must be one without PII access"):
+        async with new_scene(environment={"POLYAI_PII_API_KEY": PLAIN_KEY}):
+            pass

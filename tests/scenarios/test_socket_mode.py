@@ -1,0 +1,183 @@
+"""The main job over Socket Mode: the same listeners, another way in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from bot.sandbox.faults import Fault
+from bot.sandbox.person import SlackSocketSide
+from bot.sandbox.workspace import Workspace
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+
+ALREADY = f"The recording of `{CALL}` is already on its way."
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """The bot connected over Socket Mode, and people whose actions arrive there."""
+    workspace = Workspace()
+    async with new_scene(
+        workspace=workspace, environment={"SLACK_APP_TOKEN": workspace.app_token}
+    ) as scene:
+        people = SlackSocketSide(scene.slack)
+        connected = Scene(replace(scene.stage, people=people))
+        await scene.slack.socket_mode.connected()
+        yield connected
+
+
+async def get(scene: Scene, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
+        return await client.get(f"{scene.stage.origin}{path}")
+
+
+async def test_a_command_over_the_socket_brings_the_recording_into_a_thread(scene: Scene) -> None:
+    await scene.grant()
+
+    seen = await scene.ask()
+
+    assert seen.ack.arrived
+    assert "Fetching" in seen.ack.text
+    assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
+    (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+    assert seen.file.thread_ts == parent.ts
+    assert scene.workspace.violations == []
+
+
+async def test_the_button_works_over_the_socket(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    await scene.grant()
+    seen = await scene.ask()
+    assert seen.delivery.reason == "audience"
+    (button,) = seen.buttons
+
+    ack = await scene.people.block_action(
+        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+
+    assert ack.arrived
+    private = await scene.ended(await scene.latest())
+    assert (private.state, private.outcome) == ("delivered", "raw")
+    assert str(private.destination_channel_id).startswith("D")
+
+
+async def test_help_and_mistakes_are_answered_over_the_socket(scene: Scene) -> None:
+    help_ack = await scene.people.command(ALICE, CHANNEL, "help")
+    mistake = await scene.people.command(ALICE, CHANNEL, f"{CALL} sideways")
+
+    assert "/callaudio" in help_ack.text
+    assert "sideways" in mistake.text
+    assert "Reference" in mistake.text
+    assert await scene.deliveries() == []
+
+
+async def test_there_is_no_http_way_in_beside_the_socket(scene: Scene) -> None:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
+        response = await client.post(f"{scene.stage.origin}/slack/events", content=b"{}")
+
+    assert response.status_code == 404
+
+
+async def test_an_envelope_delivered_again_is_done_once(scene: Scene) -> None:
+    await scene.people.command(ALICE, CHANNEL, CALL)
+    (envelope_id,) = scene.slack.socket_mode.envelope_ids
+
+    again = await scene.slack.redeliver(envelope_id)
+
+    assert again
+    assert again.payload["text"] == ALREADY
+    delivery = await scene.ended(await scene.latest())
+    assert delivery.state == "delivered"
+    assert len(await scene.deliveries()) == 1
+    assert len(scene.every_visible_file()) == 1
+
+
+async def test_ready_and_the_age_of_the_last_envelope_tell_of_the_socket(scene: Scene) -> None:
+    assert (await get(scene, "/readyz")).json()["socket"] is True
+
+    await scene.people.command(ALICE, CHANNEL, "help")
+
+    metrics = (await get(scene, "/metrics")).text
+    (line,) = [
+        each
+        for each in metrics.splitlines()
+        if each.startswith("callaudio_socket_last_envelope_age_seconds")
+    ]
+    assert 0 <= float(line.split()[1]) < 60
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["asked to come anew", "cut off"])
+async def test_a_connection_the_server_ends_is_made_anew_and_works(
+    scene: Scene, announced: bool
+) -> None:
+    opened = len(scene.workspace.called("apps.connections.open"))
+    if announced:
+        await scene.slack.socket_mode.disconnect()
+    else:
+        await scene.slack.socket_mode.close()
+    await until_connected_anew(scene, opened)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert (await get(scene, "/readyz")).json() == READY
+
+
+async def test_while_there_is_no_connection_it_is_not_ready(scene: Scene) -> None:
+    opened = len(scene.workspace.called("apps.connections.open"))
+    scene.slack.faults.add(Fault("apps.connections.open", when="after", hang=True))
+    await scene.slack.socket_mode.close()
+    await scene.slack.faults.reached("apps.connections.open")
+
+    ready = await get(scene, "/readyz")
+    scene.slack.faults.release("apps.connections.open")
+
+    assert (ready.status_code, ready.json()) == (503, {**READY, "socket": False})
+    await until_connected_anew(scene, opened)
+    assert (await get(scene, "/readyz")).status_code == 200
+
+
+async def test_a_server_that_refuses_for_a_while_is_asked_again(scene: Scene) -> None:
+    opened = len(scene.workspace.called("apps.connections.open"))
+    scene.slack.faults.add(Fault("apps.connections.open", error="internal_error"))
+    await scene.slack.socket_mode.disconnect()
+    await scene.slack.faults.reached("apps.connections.open")
+    await until_connected_anew(scene, opened + 1)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+
+
+async def test_what_arrived_before_the_end_is_still_stored_and_acked(new_scene: OpenScene) -> None:
+    workspace = Workspace()
+    workspace.add_user(ALICE)
+    async with new_scene(
+        workspace=workspace, environment={"SLACK_APP_TOKEN": workspace.app_token}
+    ) as scene:
+        await scene.slack.socket_mode.connected()
+        # Bolt asks who the bot is before the first listener: hold that answer back.
+        scene.slack.faults.add(Fault("auth.test", delay_seconds=0.5))
+        people = SlackSocketSide(scene.slack)
+        asking = asyncio.create_task(people.command(ALICE, CHANNEL, CALL))
+        await scene.slack.faults.reached("auth.test")
+    ack = await asking
+
+    assert ack.arrived
+    assert "Fetching" in ack.text
+
+
+READY: Mapping[str, bool] = {"database": True, "migrations": True, "engine": True, "socket": True}
+
+
+async def until_connected_anew(scene: Scene, opened: int) -> None:
+    async with asyncio.timeout(30):
+        while len(scene.workspace.called("apps.connections.open")) <= opened:  # noqa: ASYNC110 - a list
+            await asyncio.sleep(0.02)
+    await scene.slack.socket_mode.connected()
+    async with asyncio.timeout(30):
+        while not (await get(scene, "/readyz")).json()["socket"]:  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.05)

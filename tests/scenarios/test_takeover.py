@@ -1,0 +1,188 @@
+"""Several workers on one PostgreSQL: what one leaves behind another finishes, once."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from bot.cli.stage import open_stage
+from bot.jobs.leases import SecondWorkerRefused
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.store.database import async_url
+from bot.store.schema import upgrade
+from bot.store.tables import WorkerLeaseRow
+from bot.wiring import Roles
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.killed_bot import Nursery, Street, free_port, open_street
+from tests.scenarios.scene import ALICE, CALL, CHANNEL, PATIENCE_SECONDS
+
+LISTENER = Roles(listens=True, works=False)
+WORKER = Roles(listens=False, works=True)
+CUT_OFF_EVERYBODY_ELSE = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Callable[[], str]) -> str:
+    url = postgresql()
+    upgrade(async_url(url))
+    return url
+
+
+@pytest.mark.parametrize(
+    ("route", "when"),
+    [
+        ("users.info", "before"),
+        ("upload", "before"),
+        ("files.completeUploadExternal", "after"),
+    ],
+)
+async def test_the_work_of_a_killed_worker_is_finished_by_another_exactly_once(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str, when: str
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        street.scene.workspace.scopes.add("channels:history")
+        await street.scene.grant()
+        street.scene.slack.faults.add(Fault(route, when=when, hang=True))
+        await street.start(LISTENER)
+        first = await street.start(WORKER, port=free_port())
+        await ask(street)
+        await street.scene.slack.faults.reached(route)
+        await first.kill()
+        street.scene.slack.faults.release(route)
+
+        second = await street.start(WORKER, port=free_port())
+
+        await assert_delivered_exactly_once(street)
+        assert "worker_taken_over" in second.log.read_text()
+        assert await leases(street) == 1
+
+
+@pytest.mark.parametrize("route", ["upload", "files.completeUploadExternal"])
+async def test_a_worker_that_stood_still_and_was_taken_over_finds_its_lease_lost_and_stops(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        await street.scene.grant()
+        street.scene.slack.faults.add(Fault(route, when="after", hang=True))
+        await street.start(LISTENER)
+        still = await street.start(WORKER, port=free_port())
+        await ask(street)
+        await street.scene.slack.faults.reached(route)
+        still.signal(signal.SIGSTOP)
+        await street.start(WORKER, port=free_port())
+        await assert_delivered_exactly_once(street)
+
+        street.scene.slack.faults.release(route)
+        still.signal(signal.SIGCONT)
+        await still.is_gone()
+
+        await assert_delivered_exactly_once(street)
+        assert "lease_lost" in still.log.read_text()
+        await until_leases(street, 1)
+
+
+async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at_once(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        await street.scene.grant()
+        await street.start(LISTENER)
+        first = await street.start(WORKER, port=free_port())
+        street.scene.slack.faults.add(Fault("upload", delay_seconds=2.5))
+        await ask(street)
+        await street.scene.slack.faults.reached("upload")
+
+        first.signal(signal.SIGTERM)
+        await first.is_gone()
+
+        # It drained what it had begun, for longer than it takes to pass for dead.
+        await assert_delivered_exactly_once(street)
+        assert "Traceback" not in first.log.read_text()
+        await street.start(WORKER, port=free_port())
+        await until_leases(street, 1)
+
+
+async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        await street.start(LISTENER)
+        for _ in range(2):
+            await street.start(WORKER, port=free_port())
+        calls = [street.scene.another_call() for _ in range(12)]
+
+        await asyncio.gather(*(street.scene.people.command(ALICE, CHANNEL, call) for call in calls))
+        for delivery in await street.scene.deliveries():
+            await street.scene.ended(delivery.id)
+
+        names = [file.name for file in street.scene.every_visible_file()]
+        assert sorted(names) == [f"{call}-redacted.wav" for call in calls]
+        assert [f.completed_times for f in street.scene.workspace.files] == [1] * len(calls)
+
+
+async def test_a_database_that_cuts_every_connection_in_mid_delivery_costs_nothing_but_time(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        await street.scene.grant()
+        bot = await street.start()
+        street.scene.slack.faults.add(Fault("upload", when="after", hang=True))
+        await ask(street)
+        await street.scene.slack.faults.reached("upload")
+        async with street.scene.stage.application.database.read() as session:
+            await session.execute(CUT_OFF_EVERYBODY_ELSE)
+        street.scene.slack.faults.release("upload")
+
+        await assert_delivered_exactly_once(street)
+        assert bot.is_alive
+
+
+async def test_a_second_worker_on_one_sqlite_file_is_refused(
+    new_scene: OpenScene, tmp_path: Path
+) -> None:
+    async with new_scene():
+        with pytest.raises(SecondWorkerRefused):
+            async with open_stage(f"sqlite:///{tmp_path}/callaudio.db"):
+                raise AssertionError
+
+
+async def ask(street: Street) -> None:
+    ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
+    assert "Fetching" in ack.text
+
+
+async def leases(street: Street) -> int:
+    async with street.scene.stage.application.database.read() as session:
+        return len(list(await session.scalars(select(WorkerLeaseRow.executor_id))))
+
+
+async def until_leases(street: Street, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await leases(street) != count:  # noqa: ASYNC110 - it changes in another process
+            await asyncio.sleep(0.05)
+
+
+async def assert_delivered_exactly_once(street: Street) -> None:
+    scene = street.scene
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.outcome) == ("delivered", "raw")
+    (file,) = scene.every_visible_file()
+    assert file.content == recordings.load("combined", redacted=False)
+    assert (file.id, file.completed_times) == (delivery.file_id, 1)
+    (parent,) = [m.ts for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+    assert file.thread_ts == parent
+    tags = [event.tag for event in await scene.audit(delivery.id)]
+    assert tags.count("worker:delivery:delivered") == 1

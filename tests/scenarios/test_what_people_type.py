@@ -1,0 +1,148 @@
+"""What may follow `/callaudio`, and what is answered; the answer is for the asker's eyes alone."""
+
+import pytest
+
+from bot.cli.stage import AGENT_ID
+from bot.sandbox.delivery import Ack
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene, assert_redacted
+
+OTHER = "C0OTHER000"
+LINK = f"https://studio.us.poly.ai/acme/{AGENT_ID}/conversations"
+
+
+def assert_private(ack: Ack, scene: Scene) -> None:
+    """Slack publishes what was typed when an ack says `in_channel`."""
+    assert ack.status == 200
+    assert ack.arrived
+    assert ack.body["response_type"] == "ephemeral"
+    assert set(ack.body) <= {"response_type", "text"}
+    assert scene.workspace.messages(CHANNEL) == []
+
+
+async def test_help_is_given_to_whoever_types_nothing_or_asks_for_it(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for typed in ("", "   ", "help", "HELP", " Help "):
+        with subtests.test(repr(typed)):
+            ack = await scene.people.command(BOB, CHANNEL, typed)
+            assert_private(ack, scene)
+            for word in ("/callaudio <conversation>", "`user`", "`redacted`", "sales:CA…"):
+                assert word in ack.text
+    assert await scene.deliveries() == []
+
+
+async def test_what_cannot_be_understood_is_said_with_what_to_do(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    scene.workspace.add_channel(OTHER, members=[ALICE])
+    typed = {
+        # a word too many, or one that nothing is known of
+        f"{CALL} loud": ("I do not know the word `loud`", "`/callaudio help`"),
+        f"{CALL} raw": ("I do not know the word `raw`",),
+        f"{CALL} {OTHER} {CHANNEL}": (f"`{CHANNEL}` is one too many of its kind",),
+        f"{CALL} <#{OTHER}|x> <#{OTHER}|x>": ("is one too many of its kind",),
+        f"{CALL} user agent": ("`agent` is one too many of its kind",),
+        f"{CALL} combined COMBINED": ("`COMBINED` is one too many of its kind",),
+        f"{CALL} <@{BOB}>": (f"`&lt;@{BOB}&gt;`",),
+        f"{CALL} <!channel>": ("`&lt;!channel&gt;`",),  # shown, and never a mention
+        f"{CALL} `*x*`": ("I do not know the word `*x*`",),
+        f"{CALL} {'x' * 500}": (f"`{'x' * 60}`",),
+        # a channel that Slack did not turn into an id
+        f"{CALL} #general": ("which channel `#general` is", "Choose the channel from the list"),
+        # no conversation in the first place
+        f"<#{OTHER}|other> {CALL}": ("names no conversation", "a channel"),
+        f"<@{BOB}|bob>": ("names no conversation", "a person"),
+        "<tel:+441234567890|+44 1234 567890>": ("names no conversation", "a number"),
+        "''": ("No conversation was given", "missing"),
+        "a/b": ("does not lead to PolyAI",),
+        "..": ("No conversation was given",),
+        "CA..1": ("not a conversation id",),
+        "x" * 200: ("not a conversation id", "at most 128"),
+        "x" * 3000: ("names no conversation",),
+        "<https://example.com/CA1>": ("does not lead to PolyAI", "Agent Studio"),
+        f"<{LINK}>": ("not to one conversation", "Open the conversation itself"),
+        f"<{LINK}/voice|calls>": ("not to one conversation",),
+        f"<{LINK}/%7BconversationId%7D>": ("placeholder",),
+    }
+    for text, words in typed.items():
+        with subtests.test(text[:60]):
+            ack = await scene.people.command(ALICE, CHANNEL, text)
+            assert_private(ack, scene)
+            for word in words:
+                assert word in ack.text
+            assert "*What to do:*" in ack.text
+            assert "Reference `" in ack.text
+            assert "+441234567890" not in ack.text.replace(" ", "")
+    assert await scene.deliveries() == []
+    assert scene.polyai.requests == []
+    assert scene.everything_posted() == []
+
+
+async def test_words_may_stand_in_any_order_and_case(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    scene.workspace.add_channel(OTHER, members=[ALICE])
+    typed = {
+        "{call}": (CHANNEL, "combined", False),
+        "  {call}   USER ": (CHANNEL, "user", False),
+        "{call} Redacted Agent": (CHANNEL, "agent", True),
+        f"{{call}} redacted user {OTHER}": (OTHER, "user", True),
+        f"{{call}} user <#{OTHER}|other channel>": (OTHER, "user", False),
+    }
+    for text, meant in typed.items():
+        with subtests.test(text):
+            call = scene.another_call()
+            seen = await scene.ask(text.format(call=call))
+            got = seen.delivery
+            assert (got.asked_channel_id, got.direction, got.asked_redacted) == meant
+            assert seen.ack.text == f"Fetching the recording of `{call}` …"
+            assert seen.ack.body["response_type"] == "ephemeral"
+            assert got.state == "delivered"
+
+
+async def test_a_conversation_may_be_given_as_id_or_as_any_link_people_copy(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    forms = (
+        "`{call}`",
+        "“{call}”,",
+        "&lt;{call}&gt;",
+        f"{LINK}/{{call}}",
+        f"<{LINK}/{{call}}|{LINK}/{{call}}>",
+        f"<{LINK}/voice/{{call}}?from=1&amp;to=2#top|the call of this morning>",
+        f"<{LINK}?conversationId={{call}}&amp;tab=audio>",
+    )
+    for form in forms:
+        with subtests.test(form):
+            call = scene.another_call()
+            seen = await scene.ask(f"{form.format(call=call)} redacted")
+            assert_redacted(seen, "asked", call)
+    with subtests.test("ids are opaque, and keep their case"):
+        call = "AS_CHAT_0b5e1a3c-0000-4000-8000-00000000ABCD"
+        scene.call(call)
+        assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
+
+
+async def test_asking_twice_in_a_breath_is_asking_once(scene: Scene) -> None:
+    first = await scene.ask()
+    again = await scene.people.command(ALICE, CHANNEL, f" {CALL}  combined ")
+
+    assert again.body["response_type"] == "ephemeral"
+    assert again.text == f"The recording of `{CALL}` is already on its way."
+    assert [row.id for row in await scene.deliveries()] == [first.delivery.id]
+
+    # Another person, another place or another variant is another request.
+    scene.workspace.join(CHANNEL, BOB)
+    await scene.ask(user=BOB)
+    await scene.ask(f"{CALL} redacted")
+    await scene.ask(f"{CALL} user")
+    assert len(await scene.deliveries()) == 4
+
+    # So is the same command when Slack delivers it twice, however long ago.
+    call = scene.another_call()
+    trigger_id = scene.workspace.issue_trigger(ALICE)
+    for _ in range(2):
+        await scene.people.command(ALICE, CHANNEL, call, trigger_id=trigger_id)
+    (row,) = [row for row in await scene.deliveries() if row.conversation_id == call]
+    await scene.ended(row.id)
+    assert [file.name for file in scene.every_visible_file()].count(f"{call}-redacted.wav") == 1

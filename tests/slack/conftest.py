@@ -1,0 +1,84 @@
+"""A Slack workspace on loopback, and the bot's ways to speak to it."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import structlog
+
+from bot.logs import QUIET_LOGGERS
+from bot.polyai.transport import build_http_client
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.slack.api import SlackApi, build_client, build_session
+from bot.slack.identity import Identity
+from bot.slack.posting import SlackPosting
+from tests.conftest import NOON
+
+ALICE, BOB, CHANNEL = "U0ALICE00", "U0BOB0000", "C0QUALITY0"
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    workspace = Workspace()
+    for user_id in (ALICE, BOB):
+        workspace.add_user(user_id)
+    workspace.add_channel(CHANNEL, members=[ALICE])
+    return workspace
+
+
+@pytest.fixture
+async def slack(workspace: Workspace) -> AsyncIterator[SlackSandbox]:
+    async with SlackSandbox(workspace) as slack:
+        yield slack
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """How long was waited before each further try; nobody really waits."""
+    return []
+
+
+@pytest.fixture
+async def api(
+    slack: SlackSandbox, workspace: Workspace, waits: list[float]
+) -> AsyncIterator[SlackApi]:
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with build_session() as session:
+        yield SlackApi(build_client(workspace.bot_token, slack.url, session), sleep=note)
+
+
+@pytest.fixture
+def identity(api: SlackApi, workspace: Workspace) -> Identity:
+    return Identity(api, token=workspace.bot_token, clock=lambda: NOON)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with build_http_client(4) as http:
+        yield http
+
+
+@pytest.fixture
+def posting(api: SlackApi, http: httpx.AsyncClient) -> SlackPosting:
+    return SlackPosting(api, http)
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a test that configures logging did to the process."""
+    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
+    root = logging.root
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in names}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in names:
+        logging.getLogger(name).setLevel(levels[name])
+        logging.getLogger(name).handlers.clear()
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()

@@ -1,0 +1,352 @@
+"""The HTTP surface: what is let in, what is answered, and what never shows."""
+
+import io
+import json
+import time
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.logs import configure_logging
+from bot.metrics import Metrics
+from bot.recordings.asking import Asking
+from bot.recordings.record import DeliveryLog
+from bot.recordings.requests import RequestBook
+from bot.sandbox.delivery import signature_headers
+from bot.slack.api import build_client, build_session
+from bot.slack.app import build_app
+from bot.slack.listeners import Listeners
+from bot.slack.web import MAX_BODY_BYTES, build_web
+from bot.store.database import Database
+from tests.conftest import NOON
+from tests.recordings.test_agents import AGENTS
+
+SECRET = "Zq7vB2nL9xK4signing"
+CALL = "CA" + "0123456789abcdef" * 2
+FORM = "application/x-www-form-urlencoded"
+COMMAND = {
+    "team_id": "T0CALLAUDIO",
+    "channel_id": "C0QUALITY0",
+    "user_id": "U0ALICE00",
+    "command": "/callaudio",
+    "text": CALL,
+    "api_app_id": "A0CALLAUDIO",
+    "response_url": "https://hooks.slack.com/commands/T1/secret",
+    "trigger_id": "111.222.first",
+}
+
+
+class Door:
+    """The bot's HTTP surface in memory; an exception inside fails the test."""
+
+    def __init__(self, web, metrics: Metrics, database: Database) -> None:
+        self.metrics, self.database = metrics, database
+        transport = httpx.ASGITransport(web)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://bot")
+
+    async def post(self, body: str | bytes, headers=None, *, kind=FORM) -> httpx.Response:
+        if headers is None:
+            headers = signature_headers(SECRET, body)
+        return await self.client.post(
+            "/slack/events", content=body, headers={"Content-Type": kind, **headers}
+        )
+
+    async def command(self, **changes) -> httpx.Response:
+        return await self.post(urlencode({**COMMAND, **changes}))
+
+    async def press(self, action_id="raw_to_dm", value="d1", **changes) -> httpx.Response:
+        payload = {
+            "type": "block_actions",
+            "team": {"id": "T0CALLAUDIO"},
+            "user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"},
+            "channel": {"id": "C0QUALITY0"},
+            "api_app_id": "A0CALLAUDIO",
+            "trigger_id": "111.222.press",
+            "actions": [{"type": "button", "action_id": action_id, "value": value}],
+            **changes,
+        }
+        return await self.post(urlencode({"payload": json.dumps(payload)}))
+
+    def counted(self, code: str) -> float | None:
+        return self.metrics.registry.get_sample_value("callaudio_errors_total", {"code": code})
+
+
+async def open_door(database: Database, session, probes=None, *, listens=True) -> Door:
+    metrics = Metrics()
+
+    async def authorize() -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id="T0CALLAUDIO",
+            bot_token="xoxb-1",
+            bot_id="B1",
+            bot_user_id="U0CALLAUDIO",
+        )
+
+    def now():
+        return NOON
+
+    asking = Asking(
+        book=RequestBook(database=database, clock=now, on_stored=lambda: None),
+        deliveries=DeliveryLog(database=database, clock=now),
+        agents=AGENTS,
+        metrics=metrics,
+    )
+    app = build_app(
+        client=build_client("xoxb-1", None, session),
+        signing_secret=SECRET,
+        authorize=authorize,
+        listeners=Listeners(asking),
+        metrics=metrics,
+    )
+    web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})
+    return Door(web, metrics, database)
+
+
+@pytest.fixture
+async def door(sqlite_url):
+    database = Database(sqlite_url)
+    async with build_session() as session:
+        yield await open_door(database, session)
+    await database.close()
+
+
+@pytest.fixture
+def log_lines(logging_as_it_was, monkeypatch):  # noqa: ARG001 - undone after the test
+    """The log as operators get it, from before the app is built."""
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging("json", [SECRET])
+    return lambda: written.getvalue().splitlines()
+
+
+async def test_a_signed_command_is_stored_and_answered_privately(door):
+    response = await door.command()
+    assert response.status_code == 200
+    assert response.json() == {
+        "text": f"Fetching the recording of `{CALL}` …",
+        "response_type": "ephemeral",
+    }
+    assert len(await DeliveryLog(database=door.database, clock=lambda: NOON).undispatched(9)) == 1
+
+
+async def test_the_same_again_says_so(door):
+    await door.command()
+    response = await door.command(trigger_id="111.222.second")
+    assert "already on its way" in response.json()["text"]
+
+
+@pytest.mark.parametrize("text", ["", "help"])
+async def test_help_is_private_too(door, text):
+    answer = (await door.command(text=text)).json()
+    assert "/callaudio <conversation>" in answer["text"]
+    assert answer["response_type"] == "ephemeral"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("<@U0BOB0000>", "That names no conversation"), (f"nobody:{CALL}", "No agent is set up")],
+)
+async def test_what_cannot_be_done_is_said_with_cause_fix_and_reference(door, text, said):
+    response = await door.command(text=text)
+    assert response.status_code == 200
+    answer = response.json()
+    assert answer["response_type"] == "ephemeral"
+    assert said in answer["text"]
+    assert "*What to do:*" in answer["text"]
+    assert "Reference `" in answer["text"]
+
+
+async def test_the_button_is_heard_and_belongs_to_one_person(door):
+    await door.command()
+    (delivery_id,) = await DeliveryLog(database=door.database, clock=lambda: NOON).undispatched(9)
+    pressed = await door.press(value=delivery_id)
+    assert (pressed.status_code, pressed.text) == (200, "")
+    stranger = await door.press(
+        value=delivery_id, user={"id": "U0BOB0000", "team_id": "T0CALLAUDIO"}
+    )
+    assert "somebody else" in stranger.text
+    foreign = await door.press(value=delivery_id, user={"id": "U0ALICE00", "team_id": "T0OTHER"})
+    assert "somebody else" in foreign.text
+    assert door.counted("not_yours") == 2
+
+
+async def test_a_press_without_channel_and_team_of_its_own_is_read_from_what_is_there(door):
+    await door.command()
+    (delivery_id,) = await DeliveryLog(database=door.database, clock=lambda: NOON).undispatched(9)
+    pressed = await door.press(
+        value=delivery_id, user={"id": "U0ALICE00"}, channel=None, enterprise=None
+    )
+    assert (pressed.status_code, pressed.text) == (200, "")
+
+
+SIGNED = signature_headers(SECRET, urlencode(COMMAND))
+OLD = signature_headers(SECRET, urlencode(COMMAND), timestamp=int(time.time()) - 400)
+STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="unsigned"),
+        pytest.param({STAMP: SIGNED[STAMP]}, id="no signature"),
+        pytest.param({SIGNATURE: SIGNED[SIGNATURE]}, id="no timestamp"),
+        pytest.param({**SIGNED, SIGNATURE: "v0=" + "0" * 64}, id="another signature"),
+        pytest.param(signature_headers("another-secret", urlencode(COMMAND)), id="another secret"),
+        pytest.param({**SIGNED, SIGNATURE: ""}, id="empty signature"),
+        pytest.param({**SIGNED, SIGNATURE: "v0=ü".encode()}, id="signature beyond ASCII"),
+        pytest.param({**SIGNED, STAMP: "yesterday"}, id="timestamp in words"),
+        pytest.param({**SIGNED, STAMP: ""}, id="empty timestamp"),
+        pytest.param({**SIGNED, STAMP: "-5"}, id="negative timestamp"),
+        pytest.param({**SIGNED, STAMP: "1e9"}, id="timestamp as a float"),
+        pytest.param({**SIGNED, STAMP: "²".encode()}, id="timestamp beyond ASCII"),
+        pytest.param({**SIGNED, STAMP: "9" * 5000}, id="endless timestamp"),
+        pytest.param(OLD, id="old timestamp"),
+    ],
+)
+async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, headers):
+    response = await door.post(urlencode(COMMAND), headers)
+    assert response.status_code == 401
+    assert CALL not in response.text
+    assert await DeliveryLog(database=door.database, clock=lambda: NOON).undispatched(9) == []
+
+
+async def test_a_body_changed_on_its_way_is_turned_away(door):
+    assert (await door.post(urlencode({**COMMAND, "text": "CB"}), SIGNED)).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"text=\xff"])
+async def test_a_body_that_is_no_text_is_turned_away(door, body):
+    headers = signature_headers(SECRET, "")
+    response = await door.post(body, {**headers, SIGNATURE: "v0=" + "0" * 64})
+    assert response.status_code == 401
+
+
+async def test_a_body_larger_than_slack_sends_is_not_read_to_its_end(door):
+    read = 0
+
+    async def endless():
+        nonlocal read
+        while True:
+            read += 100_000
+            yield bytes(100_000)
+
+    response = await door.post(endless(), SIGNED)
+    assert response.status_code == 413
+    assert read <= MAX_BODY_BYTES + 200_000
+
+
+async def test_a_turned_away_body_is_not_logged(sqlite_url, log_lines):
+    async with build_session() as session:
+        door = await open_door(Database(sqlite_url), session)
+        body = urlencode({**COMMAND, "text": "private-words"})
+        assert (await door.post(body, SIGNED)).status_code == 401
+        await door.database.close()
+    assert "private-words" not in "".join(log_lines())
+
+
+@pytest.mark.parametrize("what", [{"command": "/something"}, {"command": "/callaudio-nothing"}])
+async def test_what_nothing_listens_to_is_404_and_its_body_stays_out_of_the_log(
+    sqlite_url, log_lines, what
+):
+    async with build_session() as session:
+        door = await open_door(Database(sqlite_url), session)
+        response = await door.command(**what, text="private-words")
+        pressed = await door.press(action_id="no_such_button", value="private-words")
+        await door.database.close()
+    assert (response.status_code, response.text) == (404, "")
+    assert pressed.status_code == 404
+    events = [json.loads(line) for line in log_lines()]
+    ours = [event["event"] for event in events if event["logger"].startswith("bot.")]
+    assert ours == ["request_unhandled"] * 2
+    assert "private-words" not in "".join(log_lines())
+    assert "secret" not in "".join(log_lines())
+
+
+@pytest.mark.parametrize("act", [Door.command, Door.press])
+async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_the_log(
+    tmp_path, log_lines, act
+):
+    # A database without tables breaks every use case.
+    async with build_session() as session:
+        door = await open_door(Database(f"sqlite:///{tmp_path}/empty.db"), session)
+        response = await act(door)
+        await door.database.close()
+    assert response.status_code == 200
+    answer = response.json()
+    assert answer["response_type"] == "ephemeral"
+    first, last = answer["text"].splitlines()
+    assert first == "Something went wrong on the way to the recording."
+    reference = last.removeprefix("Reference `").removesuffix("`")
+    for word in ("Traceback", "sqlite", "no such table", "Error", ".py"):
+        assert word not in answer["text"]
+    (line,) = [line for line in log_lines() if "request_broke" in line]
+    logged = json.loads(line)
+    assert logged["reference"] == reference
+    assert "no such table" in logged["exception"]
+    assert COMMAND["response_url"] not in line
+    assert door.counted("failed") == 1
+
+
+async def test_slacks_certificate_check_needs_no_signature_and_reaches_nothing(door):
+    body = urlencode({"ssl_check": "1", "token": "dead"})
+    signed = await door.post(body)
+    assert signed.status_code == 200
+    unsigned = await door.post(body, {})
+    assert unsigned.status_code in {200, 401}
+    assert await DeliveryLog(database=door.database, clock=lambda: NOON).undispatched(9) == []
+
+
+async def test_health_is_one_word(door):
+    response = await door.client.get("/healthz")
+    assert (response.status_code, response.text) == (200, "ok\n")
+
+
+async def test_metrics_are_in_prometheus_own_format(door):
+    await door.command()
+    response = await door.client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    assert 'callaudio_requests_total{source="command"} 1.0' in response.text
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
+
+
+async def breaks() -> bool:
+    raise OSError("the database is at db.internal, password Zq7vB2nL9xK4")
+
+
+@pytest.mark.parametrize(
+    ("probes", "status", "found"),
+    [
+        ({"database": yes, "engine": yes}, 200, {"database": True, "engine": True}),
+        ({"database": yes, "engine": no}, 503, {"database": True, "engine": False}),
+        ({"database": breaks, "engine": yes}, 503, {"database": False, "engine": True}),
+        ({}, 200, {}),
+    ],
+)
+async def test_readiness_names_each_part_and_tells_nothing_of_its_failure(
+    sqlite_url, probes, status, found
+):
+    database = Database(sqlite_url)
+    async with build_session() as session:
+        door = await open_door(database, session, probes)
+        response = await door.client.get("/readyz")
+    await database.close()
+    assert (response.status_code, response.json()) == (status, found)
+
+
+async def test_without_listeners_slacks_route_is_not_there(sqlite_url):
+    database = Database(sqlite_url)
+    async with build_session() as session:
+        door = await open_door(database, session, listens=False)
+        assert (await door.command()).status_code == 404
+        assert (await door.client.get("/healthz")).status_code == 200
+    await database.close()

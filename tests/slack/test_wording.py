@@ -1,0 +1,125 @@
+"""Sizes, times, reasons and strangers' words, as they stand in messages."""
+
+import html
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.policy import Outcome, Reason
+from bot.polyai.payloads import CallFacts, Direction
+from bot.slack import wording
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [
+        (1, "1 KB"),
+        (0, "1 KB"),
+        (1499, "1 KB"),
+        (1500, "2 KB"),
+        (999_499, "999 KB"),
+        (1_000_000, "1.0 MB"),
+        (12_345_678, "12.3 MB"),
+        (1_073_741_824, "1073.7 MB"),
+    ],
+)
+def test_sizes(size_bytes, shown):
+    assert wording.size(size_bytes) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, None),
+        (0, "0:00"),
+        (0.4, "0:00"),
+        (9.5, "0:10"),
+        (59.6, "1:00"),
+        (61, "1:01"),
+        (3599.4, "59:59"),
+        (3600, "1:00:00"),
+        (36_061, "10:01:01"),
+    ],
+)
+def test_lengths(seconds, shown):
+    assert wording.length(seconds) == shown
+
+
+@given(st.text())
+def test_escaped_text_holds_no_markup_and_loses_nothing(text):
+    escaped = wording.escape(text)
+    assert not set("<>") & set(escaped)
+    assert escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
+    assert html.unescape(escaped).count("<") >= text.count("<")
+
+
+@given(st.text())
+def test_code_is_one_span_that_its_text_cannot_leave(text):
+    shown = wording.code(text)
+    assert shown[0] == shown[-1] == "`"
+    assert not set("<>`") & set(shown[1:-1])
+
+
+def test_a_moment_is_shown_in_each_readers_own_zone_and_in_utc_where_that_fails():
+    noon = datetime(2026, 6, 3, 12, 0, 30, tzinfo=UTC)
+    assert wording.moment(noon) == (
+        "<!date^1780488030^{date_short_pretty} {time}|2026-06-03 12:00 UTC>"
+    )
+
+
+@pytest.mark.parametrize("reason", wording.WHY_REDACTED)
+def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason):
+    public = wording.variant(Outcome.REDACTED, reason)
+    assert public.startswith("*redacted* — ")
+    assert "you " not in public
+
+
+def test_raw_is_said_to_be_raw():
+    assert wording.variant(Outcome.RAW, Reason.CLEARED).startswith("*raw* — ")
+
+
+def test_every_reason_has_words_where_it_may_be_told():
+    refused = set(wording.WHY_REFUSED)
+    redacted = set(wording.WHY_REDACTED)
+    assert refused | redacted == set(Reason) - {Reason.CLEARED}
+    assert refused & redacted == {Reason.EXTERNAL_DESTINATION}
+    assert set(wording.SIDES) == set(Direction)
+
+
+def facts(**known):
+    return CallFacts("CALL-1", **known)
+
+
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        (None, None),
+        (facts(), None),
+        (facts(direction="inbound"), "inbound"),
+        (facts(length_seconds=0), None),
+        (facts(length_seconds=75), "call of 1:15"),
+        (facts(masked_caller="+44•••••••90"), "+44•••••••90"),
+        (facts(masked_caller="<!here>"), "&lt;!here&gt;"),
+        (facts(handoff=True), "handed over to a person"),
+        (facts(handoff=False), None),
+        (facts(direction="outbound", handoff=True), "outbound · handed over to a person"),
+    ],
+)
+def test_facts_of_a_call_in_one_line_or_none(call, shown):
+    assert wording.call_facts(call) == shown
+
+
+def test_all_facts_in_the_order_people_read_them():
+    call = facts(
+        direction="inbound",
+        started_at=datetime(2026, 6, 3, 14, 0, tzinfo=timezone(timedelta(hours=2))).astimezone(UTC),
+        length_seconds=75,
+        masked_caller="+44•••••••90",
+        handoff=True,
+    )
+    line = wording.call_facts(call)
+    assert line.split(" · ")[0] == "inbound"
+    assert line.endswith("call of 1:15 · +44•••••••90 · handed over to a person")
+    assert "2026-06-03 12:00 UTC" in line

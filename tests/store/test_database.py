@@ -1,0 +1,123 @@
+"""Transactions: whole or not at all, and writers that wait for one another instead of failing."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from bot.store.database import BUSY_TIMEOUT_MS, Database, async_url, sqlite_path
+from bot.store.tables import BotUserRow, RecentRequestRow
+from tests.conftest import NOON
+
+
+async def count(database: Database, table=BotUserRow) -> int:
+    async with database.read() as session:
+        return int(await session.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def bot(user_id: str):
+    return insert(BotUserRow).values(team_id="T1", user_id=user_id)
+
+
+async def test_what_is_written_together_is_kept_together_or_not_at_all(database):
+    async def write(*user_ids: str) -> None:
+        async with database.write() as session:
+            for user_id in user_ids:
+                await session.execute(bot(user_id))
+
+    with pytest.raises(IntegrityError):
+        await write("U1", "U2", "U1")
+    assert await count(database) == 0
+    await write("U1", "U2")
+    assert await count(database) == 2
+
+
+async def test_a_session_for_reading_sees_what_was_committed_before_it(database):
+    async with database.write() as session:
+        await session.execute(bot("U1"))
+        assert await count(database) == 0
+    assert await count(database) == 1
+
+
+async def test_what_a_row_holds_can_be_read_after_its_transaction(database):
+    async with database.write() as session:
+        row = RecentRequestRow(fingerprint="f", delivery_id="d", requested_at=NOON)
+        session.add(row)
+    assert (row.fingerprint, row.requested_at) == ("f", NOON)
+
+
+async def test_two_who_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
+    database = Database(sqlite_url)
+    started = asyncio.Barrier(2)
+
+    async def read_then_write(user_id: str) -> None:
+        await started.wait()
+        async with database.write() as session:
+            seen = await session.scalar(select(func.count()).select_from(BotUserRow))
+            await asyncio.sleep(0.05)  # the other one comes while this one has only read
+            await session.execute(bot(f"{user_id}-after-{seen}"))
+
+    await asyncio.gather(read_then_write("U1"), read_then_write("U2"))
+    async with database.read() as session:
+        names = set(await session.scalars(select(BotUserRow.user_id)))
+    # Neither read what the other was about to change.
+    assert names in ({"U1-after-0", "U2-after-1"}, {"U2-after-0", "U1-after-1"})
+    await database.close()
+
+
+async def test_a_write_on_sqlite_holds_the_lock_from_its_first_look_on(sqlite_url):
+    database, other = Database(sqlite_url), Database(sqlite_url)
+    async with database.write() as session, other.engine.connect() as connection:
+        await session.execute(select(BotUserRow))
+        await connection.execute(text("PRAGMA busy_timeout=1"))
+        with pytest.raises(OperationalError, match="locked"):
+            await connection.execute(bot("U1"))
+    await database.close()
+    await other.close()
+
+
+async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_url):
+    database = Database(sqlite_url)
+    async with asyncio.timeout(5), database.write() as session:
+        await session.execute(bot("U1"))
+        assert await count(database) == 0
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("foreign_keys", 1),
+        ("busy_timeout", BUSY_TIMEOUT_MS),
+        ("synchronous", 2),  # FULL: what was stored before the ack survives a power cut
+    ],
+)
+async def test_every_connection_to_sqlite_is_set_up(sqlite_url, pragma, value):
+    database = Database(sqlite_url)
+    async with database.read() as one, database.read() as other:
+        for session in (one, other):
+            assert await session.scalar(text(f"PRAGMA {pragma}")) == value
+    await database.close()
+
+
+async def test_ping_tells_whether_the_database_answers(database):
+    await database.ping()
+    gone = Database("postgresql://callaudio@127.0.0.1:1/nobody-listens-there")
+    with pytest.raises(OperationalError):
+        await gone.ping()
+    await gone.close()
+
+
+def test_only_sqlite_is_one_file():
+    assert sqlite_path(async_url("sqlite:///data/callaudio.db")) == Path("data/callaudio.db")
+    assert sqlite_path(async_url("postgresql://host/name")) is None
+
+
+async def test_the_password_of_the_database_does_not_show():
+    database = Database("postgresql://callaudio:Zq7vB2nL9xK4@host/name")
+    assert "Zq7vB2nL9xK4" not in f"{database.url} {database.url!r} {database.engine!r}"
+    assert not database.is_sqlite
+    await database.close()

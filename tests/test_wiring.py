@@ -1,0 +1,145 @@
+"""What is built for which role, and that all of it is closed again."""
+
+import asyncio
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from bot.cli.stage import environment_of, serving
+from bot.environment import load_settings
+from bot.polyai.agents import BUILD_HOSTS
+from bot.sandbox.person import SlackSocketSide
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.wiring import DatabaseNotMigrated, Roles, build_agents, open_application
+from tests.slack.conftest import ALICE, CHANNEL
+
+PLAIN, RAW = "plainKeyPlainKeyPlainKey00000001", "rawKeyRawKeyRawKeyRawKey00000002"
+SALES = (
+    '{"sales": {"agent_id": "PROJECT-SALES", "region": "eu", '
+    '"api_key": "salesKey1", "pii_api_key": "salesKey2"}}'
+)
+ENVIRONMENT = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_SIGNING_SECRET": "signing",
+    "POLYAI_REGION": "uk",
+    "POLYAI_AGENT_ID": "PROJECT-MAIN",
+    "POLYAI_API_KEY": PLAIN,
+}
+CALL = "CA" + "0123456789abcdef" * 2
+LISTENS, WORKS = Roles(listens=True, works=False), Roles(listens=False, works=True)
+
+
+def agents(**environ):
+    return build_agents(load_settings({**ENVIRONMENT, **environ}))
+
+
+def test_the_default_agent_lives_in_its_region_and_has_no_raw_key_unless_given():
+    (default,) = agents().values()
+    assert (default.name, default.agent_id, default.region) == ("default", "PROJECT-MAIN", "uk")
+    assert default.base_url == BUILD_HOSTS["uk"]
+    assert default.api_key.get_secret_value() == PLAIN
+    assert default.pii_api_key is None
+    assert agents(POLYAI_PII_API_KEY=RAW)["default"].pii_api_key.get_secret_value() == RAW
+
+
+def test_each_named_agent_has_a_region_and_keys_of_its_own():
+    sales = agents(POLYAI_AGENTS=SALES, POLYAI_PII_API_KEY=RAW)["sales"]
+    assert (sales.name, sales.agent_id, sales.region) == ("sales", "PROJECT-SALES", "eu")
+    assert sales.base_url == BUILD_HOSTS["eu"]
+    assert sales.api_key.get_secret_value() == "salesKey1"
+    assert sales.pii_api_key.get_secret_value() == "salesKey2"
+
+
+def test_one_base_url_stands_for_every_region():
+    found = agents(POLYAI_AGENTS=SALES, POLYAI_API_URL="https://gateway.example")
+    assert {agent.base_url for agent in found.values()} == {"https://gateway.example"}
+
+
+@pytest.fixture
+async def standing():
+    """The stand-ins, and an environment that leads to them."""
+    workspace = Workspace()
+    workspace.add_user(ALICE)
+    workspace.add_channel(CHANNEL, members=[ALICE])
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        yield slack, environment_of(workspace, slack, polyai)
+
+
+async def open_and_close(settings, roles):
+    async with open_application(settings, roles=roles):
+        pass
+
+
+@pytest.mark.parametrize("roles", [LISTENS, WORKS, Roles(listens=True, works=True)])
+async def test_an_unmigrated_database_is_refused_before_anything_is_started(
+    standing, tmp_path, roles
+):
+    slack, environ = standing
+    url = f"sqlite:///{tmp_path}/empty.db"
+    with pytest.raises(DatabaseNotMigrated):
+        await open_and_close(load_settings({**environ, "DATABASE_URL": url}), roles)
+    assert slack.workspace.calls == []
+    assert not list(tmp_path.glob("*.worker"))
+    assert not list(tmp_path.glob("*-jobs.db"))
+
+
+@pytest.fixture
+async def http():
+    async with httpx.AsyncClient(trust_env=False) as http:
+        yield http
+
+
+async def test_one_who_only_listens_stores_requests_and_runs_no_engine(standing, sqlite_url, http):
+    slack, environ = standing
+    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
+    async with (
+        open_application(settings, roles=LISTENS) as application,
+        serving(application.web) as origin,
+    ):
+        readiness = (await http.get(f"{origin}/readyz")).json()
+        assert readiness == {"database": True, "migrations": True}
+        assert (await http.post(f"{origin}/slack/events")).status_code == 401
+    assert slack.workspace.violations == []
+
+
+async def test_one_who_only_works_takes_no_requests(standing, sqlite_url, http):
+    _, environ = standing
+    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
+    async with (
+        open_application(settings, roles=WORKS) as application,
+        serving(application.web) as origin,
+    ):
+        readiness = (await http.get(f"{origin}/readyz")).json()
+        assert readiness == {"database": True, "migrations": True, "engine": True}
+        assert (await http.post(f"{origin}/slack/events")).status_code == 404
+        assert (await http.get(f"{origin}/healthz")).status_code == 200
+
+
+async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
+    standing, sqlite_url, http
+):
+    slack, environ = standing
+    app_token = slack.workspace.app_token
+    settings = load_settings({**environ, "DATABASE_URL": sqlite_url, "SLACK_APP_TOKEN": app_token})
+    async with (
+        open_application(settings, roles=LISTENS) as application,
+        serving(application.web) as origin,
+    ):
+        assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
+        ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
+        assert "Fetching the recording" in ack.text
+        assert (await http.post(f"{origin}/slack/events")).status_code == 404
+        async with application.database.read() as session:
+            assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1
+
+
+async def test_nothing_goes_on_after_it_was_closed(standing, sqlite_url):
+    _, environ = standing
+    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
+    before = asyncio.all_tasks()
+    await open_and_close(settings, Roles(listens=True, works=True))
+    assert asyncio.all_tasks() == before
+    await open_and_close(settings, Roles(listens=True, works=True))
