@@ -201,6 +201,14 @@ class Settings(BaseSettings):
     callaudio_admins: Annotated[frozenset[str], _ids(r"[UW][A-Z0-9]{6,}")] = Field(
         frozenset(), description="user ids such as U012ABCDEF, separated by commas"
     )
+    callaudio_approvals_channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{8,19}$")] | None = (
+        Field(
+            None, description="a channel id such as C012ABCDEF; unset: the admins' direct messages"
+        )
+    )
+    callaudio_max_grant_hours: int = Field(
+        8, ge=1, le=87_600, description="hours a person may ask to hear raw for, 1 to 87600"
+    )
     callaudio_external_channels: Annotated[frozenset[str], _ids(r"[CG][A-Z0-9]{8,}")] = Field(
         frozenset(), description="channel ids such as C012ABCDEF, separated by commas"
     )
@@ -209,14 +217,14 @@ class Settings(BaseSettings):
         description="cleared (raw only where every human listener is cleared) or requester "
         "(only the requester's right counts)",
     )
-    callaudio_max_audience: Count = Field(
-        500, description="a whole number of people, 0 or more; with more listeners: redacted"
+    callaudio_max_audience: Annotated[Count, Field(le=100_000)] = Field(
+        500, description="a whole number of people, 0 to 100000; with more listeners: redacted"
     )
     callaudio_raw_ttl_hours: Annotated[Count, Field(le=87_600)] = Field(
         24, description="hours until raw files are deleted from Slack, 0 (never) to 87600"
     )
     callaudio_max_recording_mb: int = Field(
-        1024, ge=1, description="megabytes, 1 or more; larger recordings are refused"
+        1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
     )
     callaudio_log_format: Literal["json", "console"] = Field("json", description="json or console")
 

@@ -40,6 +40,8 @@ def test_the_required_ones_are_enough():
     assert settings.port == 3000
     assert settings.callaudio_audience is AudienceRule.CLEARED
     assert settings.callaudio_max_audience == 500
+    assert settings.callaudio_max_grant_hours == 8
+    assert settings.callaudio_approvals_channel is None
     assert settings.callaudio_raw_ttl_hours == 24
     assert settings.callaudio_max_recording_mb == 1024
     assert settings.callaudio_log_format == "json"
@@ -122,9 +124,14 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
         ("CALLAUDIO_EXTERNAL_CHANNELS", "U12345678"),
         ("CALLAUDIO_AUDIENCE", "all"),
         ("CALLAUDIO_MAX_AUDIENCE", "-1"),
+        ("CALLAUDIO_MAX_AUDIENCE", "100001"),
         ("CALLAUDIO_RAW_TTL_HOURS", "-1"),
         ("CALLAUDIO_RAW_TTL_HOURS", "87601"),
         ("CALLAUDIO_MAX_RECORDING_MB", "0"),
+        ("CALLAUDIO_MAX_RECORDING_MB", "1000001"),
+        ("CALLAUDIO_MAX_GRANT_HOURS", "0"),
+        ("CALLAUDIO_MAX_GRANT_HOURS", "87601"),
+        ("CALLAUDIO_APPROVALS_CHANNEL", "#approvals"),
         ("CALLAUDIO_LOG_FORMAT", "xml"),
     ],
 )

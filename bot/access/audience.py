@@ -1,15 +1,13 @@
 """Whether every human who would hear a recording is cleared for raw."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.access.directory import Conversation, Directory
-from bot.access.grants import Right, holders
+from bot.access.grants import Right
 from bot.access.members import Members
 from bot.access.policy import Audience, Standing
+from bot.access.rights import Rights
 from bot.store.database import Database
 from bot.store.tables import BotUserRow
 
@@ -26,12 +24,12 @@ class AudienceReader:
         *,
         database: Database,
         directory: Directory,
-        clock: Callable[[], datetime],
+        rights: Rights,
         max_audience: int,
     ) -> None:
         self._database = database
         self._directory = directory
-        self._clock = clock
+        self._rights = rights
         self._max_audience = max_audience
 
     async def read(self, team_id: str, conversation: Conversation, members: Members) -> Audience:
@@ -55,8 +53,8 @@ class AudienceReader:
         return Audience.CLEARED if seen else Audience.UNKNOWN
 
     async def _all_cleared(self, team_id: str, user_ids: tuple[str, ...]) -> bool:
+        cleared = (await self._rights.holders(team_id, Right.PII, user_ids)).everyone
         async with self._database.read() as session:
-            cleared = await holders(session, team_id, Right.PII, user_ids, self._clock())
             known = await session.scalars(
                 select(BotUserRow.user_id).where(
                     BotUserRow.team_id == team_id, BotUserRow.user_id.in_(user_ids)

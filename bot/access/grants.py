@@ -1,6 +1,6 @@
 """Rights: given, denied, revoked and read. Each change and its audit event share a transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,14 @@ class SelfGrantRefused(UsageError):
     fix = "Ask another admin."
 
 
+class LastAdminKept(UsageError):
+    """The change would leave nobody who can manage rights."""
+
+    code = "last_admin"
+    what = "That would leave no admin."
+    fix = "Make somebody else admin first."
+
+
 class NothingToRevoke(UsageError):
     """No grant or deny of that subject is in force."""
 
@@ -74,7 +82,23 @@ class NewGrant:
     enterprise_id: str | None = None
 
 
-async def add_grant(session: AsyncSession, new: NewGrant) -> GrantRow:
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant or a deny as it stands in the store."""
+
+    id: int
+    subject: Subject
+    right: Right
+    effect: Effect
+    given_by: str
+    reason: str
+    starts_at: datetime
+    expires_at: datetime | None
+    revoked_by: str | None
+    revoked_at: datetime | None
+
+
+async def add_grant(session: AsyncSession, new: NewGrant) -> Grant:
     """Write a grant or a deny and its audit event.
 
     Raises:
@@ -98,14 +122,15 @@ async def add_grant(session: AsyncSession, new: NewGrant) -> GrantRow:
     session.add(row)
     await session.flush()
     tag = AuditTag.GRANT_ADDED if gives else AuditTag.GRANT_DENIED
-    record(session, _event(tag, row, new.given_by, new.now))
-    return row
+    grant = _grant(row)
+    await record(session, _event(tag, grant, new.given_by, new.now))
+    return grant
 
 
 async def revoke(
     session: AsyncSession, subject: Subject, right: Right, *, by: str, now: datetime
-) -> Sequence[GrantRow]:
-    """End every grant and deny of that right in force for the subject.
+) -> int:
+    """End every grant and deny of that right in force for the subject; gives how many there were.
 
     Raises:
         NothingToRevoke: none is in force.
@@ -126,52 +151,90 @@ async def revoke(
     for row in rows:
         row.revoked_by = by
         row.revoked_at = now
-        record(session, _event(AuditTag.GRANT_REVOKED, row, by, now))
-    return rows
+        await record(session, _event(AuditTag.GRANT_REVOKED, _grant(row), by, now))
+    return len(rows)
 
 
-async def holders(
+@dataclass(frozen=True, slots=True)
+class NamedGrants:
+    """What the store says of some people, by name, and of all groups of the workspace."""
+
+    granted: frozenset[str]
+    denied: frozenset[str]
+    granted_groups: frozenset[str]
+    denied_groups: frozenset[str]
+
+
+async def read_named(
     session: AsyncSession, team_id: str, right: Right, user_ids: Collection[str], now: datetime
-) -> frozenset[str]:
-    """Tell which of ``user_ids`` hold the right at ``now``, each by name and not denied.
-
-    Who is in a user group is not known to the store. So a grant that names a group gives nothing
-    here, and while a deny that names a group is in force nobody holds the right: anyone may be
-    in it.
-    """
-    if not user_ids:
-        return frozenset()
-    denied_group = and_(
-        GrantRow.subject_kind == SubjectKind.GROUP.value, GrantRow.effect == Effect.DENY.value
-    )
+) -> NamedGrants:
+    """Read every grant and deny in force at ``now`` that could concern ``user_ids``."""
     named = and_(GrantRow.subject_kind == SubjectKind.USER.value, GrantRow.subject_id.in_(user_ids))
-    found = await session.execute(
-        select(GrantRow.subject_kind, GrantRow.subject_id, GrantRow.effect).where(
+    groups = GrantRow.subject_kind == SubjectKind.GROUP.value
+    found: dict[tuple[str, str], set[str]] = {}
+    for concerned in (named, groups):  # two queries, so that each runs along the index
+        rows = await session.execute(
+            select(GrantRow.subject_kind, GrantRow.effect, GrantRow.subject_id).where(
+                GrantRow.team_id == team_id,
+                GrantRow.right == right.value,
+                concerned,
+                _in_force(now),
+            )
+        )
+        for kind, effect, subject_id in rows:
+            found.setdefault((kind, effect), set()).add(subject_id)
+
+    def those(kind: SubjectKind, effect: Effect) -> frozenset[str]:
+        return frozenset(found.get((kind.value, effect.value), ()))
+
+    return NamedGrants(
+        granted=those(SubjectKind.USER, Effect.GRANT),
+        denied=those(SubjectKind.USER, Effect.DENY),
+        granted_groups=those(SubjectKind.GROUP, Effect.GRANT),
+        denied_groups=those(SubjectKind.GROUP, Effect.DENY),
+    )
+
+
+async def named_admins(
+    session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
+) -> frozenset[str]:
+    """List the people, not the groups, who hold `admin`."""
+    granted = await session.scalars(
+        select(GrantRow.subject_id).where(
             GrantRow.team_id == team_id,
-            GrantRow.right == right.value,
-            or_(named, denied_group),
+            GrantRow.right == Right.ADMIN.value,
+            GrantRow.subject_kind == SubjectKind.USER.value,
             _in_force(now),
         )
     )
-    granted: set[str] = set()
-    denied: set[str] = set()
-    for kind, subject_id, effect in found:
-        if kind == SubjectKind.GROUP.value:
-            return frozenset()
-        (granted if effect == Effect.GRANT.value else denied).add(subject_id)
-    return frozenset(granted - denied)
+    named = await read_named(session, team_id, Right.ADMIN, first_admins | set(granted.all()), now)
+    return (named.granted | first_admins) - named.denied
+
+
+async def keep_an_admin(
+    session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
+) -> None:
+    """Refuse a state without admins; asked after a change, in its transaction.
+
+    Only people count, not groups: Slack may empty a group at any time.
+
+    Raises:
+        LastAdminKept: nobody would be left.
+    """
+    if not await named_admins(session, team_id, first_admins, now):
+        raise LastAdminKept
 
 
 async def list_grants(
     session: AsyncSession, *, team_id: str | None, now: datetime, ended: bool
-) -> Sequence[GrantRow]:
+) -> tuple[Grant, ...]:
     """List the grants and denies in force, or with ``ended`` all that ever were, oldest first."""
     query = select(GrantRow).order_by(GrantRow.id)
     if team_id:
         query = query.where(GrantRow.team_id == team_id)
     if not ended:
         query = query.where(_in_force(now))
-    return (await session.scalars(query)).all()
+    return tuple(_grant(row) for row in await session.scalars(query))
 
 
 def _in_force(now: datetime) -> ColumnElement[bool]:
@@ -182,18 +245,33 @@ def _in_force(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _event(tag: AuditTag, row: GrantRow, actor_id: str, now: datetime) -> AuditEvent:
+def _grant(row: GrantRow) -> Grant:
+    return Grant(
+        id=row.id,
+        subject=Subject(row.team_id, SubjectKind(row.subject_kind), row.subject_id),
+        right=Right(row.right),
+        effect=Effect(row.effect),
+        given_by=row.given_by,
+        reason=row.reason,
+        starts_at=row.starts_at,
+        expires_at=row.expires_at,
+        revoked_by=row.revoked_by,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _event(tag: AuditTag, grant: Grant, actor_id: str, now: datetime) -> AuditEvent:
     return AuditEvent(
         tag=tag,
-        team_id=row.team_id,
+        team_id=grant.subject.team_id,
         actor_id=actor_id,
         occurred_at=now,
         payload={
-            "grant_id": row.id,
-            "subject_kind": row.subject_kind,
-            "subject_id": row.subject_id,
-            "right": row.right,
-            "effect": row.effect,
-            "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+            "grant_id": grant.id,
+            "subject_kind": grant.subject.kind.value,
+            "subject_id": grant.subject.id,
+            "right": grant.right.value,
+            "effect": grant.effect.value,
+            "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
         },
     )

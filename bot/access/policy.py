@@ -77,6 +77,32 @@ def decide(facts: Facts) -> Decision:
     return Decision(Outcome.RAW, Reason.CLEARED)
 
 
+class Exposure(StrEnum):
+    """Whether a raw file that is visible may stay so, and if not, why."""
+
+    FINE = "fine"
+    RIGHT_ENDED = "right_ended"
+    EXTERNAL = "external"
+    AUDIENCE = "audience"
+    DOUBTFUL = "doubtful"
+
+
+def exposure(facts: Facts) -> Exposure:
+    """Judge a visible raw file by the facts of now: every listener still has to be cleared.
+
+    That the requester has left the conversation changes nothing for those who are in it.
+    """
+    if not facts.requester_is_cleared:
+        return Exposure.RIGHT_ENDED
+    if facts.destination_is_external:
+        return Exposure.EXTERNAL
+    if facts.destination_is_external is None:
+        return Exposure.DOUBTFUL
+    if facts.audience_must_be_cleared and facts.audience is not Audience.CLEARED:
+        return Exposure.DOUBTFUL if facts.audience is Audience.UNKNOWN else Exposure.AUDIENCE
+    return Exposure.FINE
+
+
 def is_stricter(decision: Decision, than: Outcome) -> bool:
     """Tell whether ``decision`` allows less than ``than`` did."""
     order = list(Outcome)

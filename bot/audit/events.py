@@ -21,15 +21,22 @@ class AuditTag(StrEnum):
     DELIVERY_TIGHTENED = "policy:delivery:tightened"
     DELIVERY_ANNOUNCED = "worker:delivery:announced"
     DELIVERY_UPLOADED = "worker:delivery:uploaded"
-    DELIVERY_DROPPED = "worker:delivery:dropped"
     DELIVERY_SHARED = "worker:delivery:shared"
     DELIVERY_DELIVERED = "worker:delivery:delivered"
     DELIVERY_REFUSED = "policy:delivery:refused"
     DELIVERY_FAILED = "worker:delivery:failed"
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
+    FILE_TAKEN_BACK = "retention:file:taken_back"
+    CHANNEL_MOVED = "slack:channel:moved"
     GRANT_ADDED = "admin:grant:added"
     GRANT_DENIED = "admin:grant:denied"
     GRANT_REVOKED = "admin:grant:revoked"
+    ADMIN_REFUSED = "slack:admin:refused"
+    ACCESS_REQUESTED = "slack:access:requested"
+    ACCESS_APPROVED = "admin:access:approved"
+    ACCESS_DENIED = "admin:access:denied"
+    ACCESS_EXPIRED = "worker:access:expired"
+    AUDIT_SEALED = "admin:audit:sealed"
 
 
 @dataclass(frozen=True, slots=True)

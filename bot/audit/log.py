@@ -1,14 +1,19 @@
 """Writing audit events inside the caller's transaction, and reading them back."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
-from bot.store.tables import AuditEventRow
+from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
+
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +24,103 @@ class AuditFilter:
     until: datetime | None = None
     actor_id: str | None = None
     delivery_id: str | None = None
-    limit: int = 100
+    conversation_id: str | None = None
 
 
-def record(session: AsyncSession, event: AuditEvent) -> None:
-    """Add the event to the caller's transaction: it stands or falls with the change it tells of."""
+async def record(session: AsyncSession, event: AuditEvent) -> None:
+    """Append the event in the caller's transaction: it stands or falls with the change it tells of.
+
+    The head's row lock is taken last in every transaction and held to its end, so concurrent
+    writers of one workspace make one chain.
+    """
+    head = await _head_in(session, event.team_id)
+    link = Link(
+        seq=head.seq + 1,
+        occurred_at=event.occurred_at,
+        team_id=event.team_id,
+        tag=event.tag.value,
+        actor_id=event.actor_id,
+        delivery_id=event.delivery_id,
+        version=PAYLOAD_VERSION,
+        payload=dict(event.payload),
+        previous_hash=head.hash,
+    )
+    head.seq, head.hash = link.seq, link.hash()
     session.add(
         AuditEventRow(
-            occurred_at=event.occurred_at,
-            team_id=event.team_id,
-            tag=event.tag.value,
-            actor_id=event.actor_id,
-            delivery_id=event.delivery_id,
-            version=PAYLOAD_VERSION,
-            payload=dict(event.payload),
+            seq=link.seq,
+            occurred_at=link.occurred_at,
+            team_id=link.team_id,
+            tag=link.tag,
+            actor_id=link.actor_id,
+            delivery_id=link.delivery_id,
+            version=link.version,
+            payload=dict(link.payload),
+            previous_hash=link.previous_hash,
+            hash=head.hash,
         )
     )
 
 
-async def read_events(session: AsyncSession, wanted: AuditFilter) -> Sequence[AuditEventRow]:
+async def newest_events(
+    session: AsyncSession, wanted: AuditFilter, limit: int
+) -> Sequence[AuditEventRow]:
     """Read the newest matching events, oldest of them first."""
-    query = select(AuditEventRow).order_by(AuditEventRow.id.desc()).limit(wanted.limit)
+    query = select(AuditEventRow).where(*_conditions(wanted))
+    newest = await session.scalars(query.order_by(AuditEventRow.id.desc()).limit(limit))
+    return list(reversed(newest.all()))
+
+
+async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[AuditEventRow]:
+    """Give every matching event, oldest first, in bounded memory."""
+    last_id = 0
+    while True:
+        query = select(AuditEventRow).where(AuditEventRow.id > last_id, *_conditions(wanted))
+        rows = (await session.scalars(query.order_by(AuditEventRow.id).limit(BATCH))).all()
+        for row in rows:
+            yield row
+        session.expunge_all()
+        if len(rows) < BATCH:
+            return
+        last_id = rows[-1].id
+
+
+async def _head_in(session: AsyncSession, team_id: str) -> AuditHeadRow:
+    """Give the head this transaction has locked, locking it the first time."""
+    held: dict[str, AuditHeadRow] = session.info.setdefault("audit_heads", {})
+    if team_id not in held:
+        held[team_id] = await _locked_head(session, team_id)
+    return held[team_id]
+
+
+async def _locked_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
+    query = select(AuditHeadRow).where(AuditHeadRow.team_id == team_id).with_for_update()
+    head = await session.scalar(query.execution_options(populate_existing=True))
+    if head:
+        return head
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite_insert if is_sqlite else postgresql_insert
+    first = insert(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
+    await session.execute(first.on_conflict_do_nothing())
+    head = await session.scalar(query.execution_options(populate_existing=True))
+    assert head is not None  # noqa: S101 - inserted just now, or by a writer that has committed
+    return head
+
+
+def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     if wanted.since:
-        query = query.where(AuditEventRow.occurred_at >= wanted.since)
+        found.append(AuditEventRow.occurred_at >= wanted.since)
     if wanted.until:
-        query = query.where(AuditEventRow.occurred_at < wanted.until)
+        found.append(AuditEventRow.occurred_at < wanted.until)
     if wanted.actor_id:
-        query = query.where(AuditEventRow.actor_id == wanted.actor_id)
+        about = AuditEventRow.payload["subject_id"].as_string() == wanted.actor_id
+        found.append(or_(AuditEventRow.actor_id == wanted.actor_id, about))
     if wanted.delivery_id:
-        query = query.where(AuditEventRow.delivery_id == wanted.delivery_id)
-    return list(reversed((await session.scalars(query)).all()))
+        found.append(AuditEventRow.delivery_id == wanted.delivery_id)
+    if wanted.conversation_id:
+        of_conversation = select(DeliveryRow.id).where(
+            DeliveryRow.conversation_id == wanted.conversation_id
+        )
+        found.append(AuditEventRow.delivery_id.in_(of_conversation))
+    return found

@@ -13,12 +13,13 @@ from bot.logs import configure_logging
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.transport import build_http_client
+from bot.recordings.agents import build_agents
 from bot.settings import Settings
 from bot.slack.api import SlackApi, build_client, build_session
 from bot.slack.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.store.schema import is_migrated
-from bot.wiring import build_agents, utc_now
+from bot.wiring import utc_now
 
 
 class State(StrEnum):

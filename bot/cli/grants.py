@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.access.durations import parse_duration
 from bot.access.grants import (
     Effect,
+    Grant,
     NewGrant,
     Right,
     Subject,
@@ -17,9 +19,9 @@ from bot.access.grants import (
     revoke,
 )
 from bot.cli import console
-from bot.cli.durations import parse_duration
 from bot.errors import UsageError
-from bot.store.tables import GrantRow
+from bot.recordings.raw_files import RawFiles
+from bot.store.database import Database
 from bot.wiring import utc_now
 
 Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
@@ -77,8 +79,11 @@ def revoke_(
     subject = _subject(team, user, group)
 
     async def work() -> int:
-        async with console.store() as database, database.write() as session:
-            return len(await revoke(session, subject, right, by=_operator(), now=utc_now()))
+        async with console.store() as database:
+            async with database.write() as session:
+                ended = await revoke(session, subject, right, by=_operator(), now=utc_now())
+            await _look_at_raw_files(database, subject.team_id)
+        return ended
 
     typer.echo(f"Revoked: {console.run_async(work())}.")
 
@@ -93,8 +98,8 @@ def list_(
 
     async def work() -> list[dict[str, Any]]:
         async with console.store() as database, database.read() as session:
-            rows = await list_grants(session, team_id=team, now=utc_now(), ended=ended)
-            return [_shown(row) for row in rows]
+            grants = await list_grants(session, team_id=team, now=utc_now(), ended=ended)
+            return [_shown(grant) for grant in grants]
 
     console.print_rows(console.run_async(work()), COLUMNS, as_json=as_json)
 
@@ -112,10 +117,17 @@ async def _write(
         now=now,
         expires_at=now + parse_duration(lasting) if lasting else None,
     )
-    async with console.store() as database, database.write() as session:
-        row = await add_grant(session, new)
-        end = row.expires_at.isoformat() if row.expires_at else "no end"
-    typer.echo(f"{effect.value} {row.id}: {right.value} for {subject.id}, {end}.")
+    async with console.store() as database:
+        async with database.write() as session:
+            grant = await add_grant(session, new)
+        await _look_at_raw_files(database, subject.team_id)
+    end = grant.expires_at.isoformat() if grant.expires_at else "no end"
+    typer.echo(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
+
+
+async def _look_at_raw_files(database: Database, team_id: str) -> None:
+    """Have a running worker look at once whether what is visible may stay so."""
+    await RawFiles(database=database, clock=utc_now).look_now(team_id)
 
 
 def _subject(team: str, user: str | None, group: str | None) -> Subject:
@@ -143,20 +155,20 @@ def _operator() -> str:
         raise UsageError(what="This account has no name; set LOGNAME.") from error
 
 
-def _shown(row: GrantRow) -> dict[str, Any]:
+def _shown(grant: Grant) -> dict[str, Any]:
     def spelt(when: datetime | None) -> str | None:
         return when.isoformat(timespec="seconds") if when else None
 
     return {
-        "id": row.id,
-        "team": row.team_id,
-        "subject": row.subject_id,
-        "right": row.right,
-        "effect": row.effect,
-        "given_by": row.given_by,
-        "reason": row.reason,
-        "starts_at": spelt(row.starts_at),
-        "expires_at": spelt(row.expires_at),
-        "revoked_by": row.revoked_by,
-        "revoked_at": spelt(row.revoked_at),
+        "id": grant.id,
+        "team": grant.subject.team_id,
+        "subject": grant.subject.id,
+        "right": grant.right.value,
+        "effect": grant.effect.value,
+        "given_by": grant.given_by,
+        "reason": grant.reason,
+        "starts_at": spelt(grant.starts_at),
+        "expires_at": spelt(grant.expires_at),
+        "revoked_by": grant.revoked_by,
+        "revoked_at": spelt(grant.revoked_at),
     }

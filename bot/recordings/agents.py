@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.errors import UsageError
-from bot.polyai.agents import Agent
+from bot.polyai.agents import Agent, build_host
 from bot.recordings.reference import Reference
+from bot.settings import Settings
 
 DEFAULT_AGENT: Final = "default"
 
@@ -14,6 +15,34 @@ class AgentNotConfigured(UsageError):
     """The reference names an agent that the settings do not."""
 
     code = "agent_not_configured"
+
+
+def build_agents(settings: Settings) -> Mapping[str, Agent]:
+    """List the default agent and the named ones, by name."""
+
+    def url(region: str) -> str:
+        return settings.polyai_api_url or build_host(region)
+
+    default = Agent(
+        name=DEFAULT_AGENT,
+        agent_id=settings.polyai_agent_id,
+        region=settings.polyai_region.value,
+        base_url=url(settings.polyai_region.value),
+        api_key=settings.polyai_api_key,
+        pii_api_key=settings.polyai_pii_api_key,
+    )
+    named = {
+        name: Agent(
+            name=name,
+            agent_id=each.agent_id,
+            region=each.region.value,
+            base_url=url(each.region.value),
+            api_key=each.api_key,
+            pii_api_key=each.pii_api_key,
+        )
+        for name, each in settings.polyai_agents.items()
+    }
+    return {DEFAULT_AGENT: default, **named}
 
 
 def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:

@@ -1,7 +1,7 @@
 """The use cases behind the surfaces: somebody asks for a recording, or for a raw one again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -11,7 +11,7 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
-from bot.recordings.record import DeliveryLog
+from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.reference import Reference
 from bot.recordings.requests import NewRequest, RequestBook, StoredRequest
 
@@ -97,31 +97,64 @@ class Asking:
         Raises:
             NotYours: the delivery was not theirs.
         """
-        try:
-            first = await self._deliveries.read(delivery_id)
-        except LookupError:
-            raise NotYours from None
+        first = await self._first(delivery_id)
         if (first.user_id, first.team_id) != (asker.user_id, asker.team_id):
             raise NotYours
+        return await self._store(replace(_again(asker, first), channel_id=asker.user_id))
+
+    async def once_more(self, asker: Asker, delivery_id: str) -> StoredRequest:
+        """Store a request for the same recording in the place where it was asked for first.
+
+        Raises:
+            NotYours: the delivery was not theirs.
+        """
+        first = await self._first(delivery_id)
+        if (first.user_id, first.team_id) != (asker.user_id, asker.team_id):
+            raise NotYours
+        place = first.channel_id or first.asked_channel_id  # the first one as it is named now
         return await self._store(
-            NewRequest(
-                team_id=asker.team_id,
-                enterprise_id=asker.enterprise_id,
-                user_id=asker.user_id,
-                source=Surface.BUTTON.value,
-                trigger_id=asker.trigger_id,
-                agent_name=first.agent_name,
-                conversation_id=first.conversation_id,
-                direction=first.direction,
-                asked_redacted=False,
-                origin_channel_id=asker.channel_id,
-                channel_id=asker.user_id,
-                response_url=asker.response_url,
-            )
+            replace(_again(asker, first), channel_id=place, thread_ts=first.asked_thread_ts)
         )
+
+    async def redacted_instead(self, asker: Asker, delivery_id: str) -> StoredRequest:
+        """Store a request for the redacted variant in the thread a raw one was taken out of.
+
+        Raises:
+            NotYours: the button was not drawn in that conversation.
+        """
+        first = await self._first(delivery_id)
+        if (first.channel_id, first.team_id) != (asker.channel_id, asker.team_id):
+            raise NotYours
+        return await self._store(
+            replace(_again(asker, first), asked_redacted=True, thread_ts=first.parent_ts)
+        )
+
+    async def _first(self, delivery_id: str) -> Delivery:
+        try:
+            return await self._deliveries.read(delivery_id)
+        except LookupError:
+            raise NotYours from None
 
     async def _store(self, request: NewRequest) -> StoredRequest:
         stored = await self._book.store(request)
         if not stored.is_repeat:
             self._metrics.requests.labels(source=request.source).inc()
         return stored
+
+
+def _again(asker: Asker, first: Delivery) -> NewRequest:
+    """Ask for the recording of an earlier delivery once more, where the button was pressed."""
+    return NewRequest(
+        team_id=asker.team_id,
+        enterprise_id=asker.enterprise_id,
+        user_id=asker.user_id,
+        source=Surface.BUTTON.value,
+        trigger_id=asker.trigger_id,
+        agent_name=first.agent_name,
+        conversation_id=first.conversation_id,
+        direction=first.direction,
+        asked_redacted=False,
+        origin_channel_id=asker.channel_id,
+        channel_id=asker.channel_id,
+        response_url=asker.response_url,
+    )

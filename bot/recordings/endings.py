@@ -1,6 +1,7 @@
 """Step 8 and the other ends of a delivery: seen, refused, or failed, each stored once and told."""
 
 from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
 
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditTag
@@ -33,6 +34,7 @@ class Endings:
         calls: CallReader,
         agents: Mapping[str, Agent],
         metrics: Metrics,
+        keep_raw: timedelta | None,
     ) -> None:
         self._deliveries = deliveries
         self._sharing = sharing
@@ -40,6 +42,7 @@ class Endings:
         self._calls = calls
         self._agents = agents
         self._metrics = metrics
+        self._keep_raw = keep_raw
 
     async def confirm(self, delivery_id: str) -> str:
         """Step 8: see that the file is visible, store the end, put the facts on the parent."""
@@ -62,7 +65,10 @@ class Endings:
                 "file_id": delivery.file_id,
                 "size_bytes": delivery.size_bytes,
             },
-            changes={"share_ts": share_ts},
+            changes={
+                "share_ts": share_ts,
+                "recheck_at": self._deliveries.clock() if delivery.is_raw else None,
+            },
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
         return state.value
@@ -114,7 +120,9 @@ class Endings:
         elif delivery.state is not State.FAILED:
             return delivery.state.value
         if delivery.share_tried_at and delivery.file_id:
-            await _quietly(self._posting.delete_file(delivery.file_id), "delete_file")
+            deleting = self._posting.delete_file(delivery.file_id)
+            if not await _quietly(deleting, "delete_file"):
+                await self._deliveries.leave_to_retention(delivery_id)
         await self._withdraw(delivery)
         await self._note(delivery, NoteKind.FAILED, problem)
         await self._deliveries.forget_response_url(delivery_id)
@@ -132,10 +140,16 @@ class Endings:
             size_bytes=delivery.size_bytes or 0,
             length_seconds=delivery.length_seconds,
             call=await self._calls.read(agent, delivery.conversation_id) if agent else None,
+            deleted_at=self._deletion_of(delivery),
         )
         await _quietly(
             self._posting.show_delivered(delivery.parent_ts, delivered), "show_delivered"
         )
+
+    def _deletion_of(self, delivery: Delivery) -> datetime | None:
+        if not delivery.is_raw or self._keep_raw is None or delivery.ended_at is None:
+            return None
+        return delivery.ended_at + self._keep_raw
 
     async def _withdraw(self, delivery: Delivery) -> None:
         if delivery.parent_ts and delivery.channel_id and not delivery.asked_thread_ts:
@@ -163,9 +177,11 @@ class Endings:
         self._metrics.delivery_seconds.observe(taken.total_seconds())
 
 
-async def _quietly(call: Awaitable[None], action: str) -> None:
-    """Do what is not worth failing an ended delivery for; its failure is logged."""
+async def _quietly(call: Awaitable[None], action: str) -> bool:
+    """Do what is not worth failing an ended delivery for; its failure is logged, and told."""
     try:
         await call
     except CallAudioError as error:
         log.warning("after_end_failed", action=action, code=error.code)
+        return False
+    return True

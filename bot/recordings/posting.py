@@ -33,6 +33,18 @@ class Delivered:
     size_bytes: int
     length_seconds: float | None
     call: CallFacts | None
+    deleted_at: datetime | None = None
+    """When a raw recording is going to be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What the thread says once its raw recording is gone."""
+
+    announcement: Announcement
+    cause: str
+    is_ours: bool
+    """Whether the parent message is the bot's own and can be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,10 @@ class Posting(Protocol):
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         """Put the facts on the parent message."""
+        ...
+
+    async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
+        """Say in the thread that the raw recording is gone, and offer the redacted one."""
         ...
 
     async def withdraw(self, channel_id: str, ts: str) -> None:

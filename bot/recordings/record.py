@@ -45,6 +45,13 @@ class Delivery:
     share_ts: str | None
     size_bytes: int | None
     length_seconds: float | None
+    ended_at: datetime | None
+    doubted_since: datetime | None
+
+    @property
+    def owns_parent(self) -> bool:
+        """Whether the message the thread hangs on is the bot's own."""
+        return self.asked_thread_ts is None
 
     @property
     def is_raw(self) -> bool:
@@ -75,7 +82,7 @@ class DeliveryLog:
         if row is None:
             msg = f"no delivery {delivery_id}"
             raise LookupError(msg)
-        return _delivery(row)
+        return delivery_of(row)
 
     async def change(
         self,
@@ -98,7 +105,7 @@ class DeliveryLog:
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**changes).returning(DeliveryRow.id))
             if changed and tag:
-                record(
+                await record(
                     session,
                     AuditEvent(
                         tag=tag,
@@ -131,6 +138,15 @@ class DeliveryLog:
                 update(DeliveryRow).where(DeliveryRow.id == delivery_id).values(response_url=None)
             )
 
+    async def leave_to_retention(self, delivery_id: str) -> None:
+        """The file of a failed delivery may be visible: have it looked at until it is deleted."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.id == delivery_id)
+                .values(recheck_at=self.clock())
+            )
+
     async def undispatched(self, limit: int) -> list[str]:
         """List requests no worker has taken up yet, oldest first."""
         async with self._database.read() as session:
@@ -149,7 +165,8 @@ class DeliveryLog:
             )
 
 
-def _delivery(row: DeliveryRow) -> Delivery:
+def delivery_of(row: DeliveryRow) -> Delivery:
+    """Read a row as a frozen value."""
     return Delivery(
         id=row.id,
         team_id=row.team_id,
@@ -174,4 +191,6 @@ def _delivery(row: DeliveryRow) -> Delivery:
         share_ts=row.share_ts,
         size_bytes=row.size_bytes,
         length_seconds=row.length_seconds,
+        ended_at=row.ended_at,
+        doubted_since=row.doubted_since,
     )

@@ -1,5 +1,6 @@
 """Stores what people ask for, durably and once, before Slack is answered."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bot.store.tables import DeliveryRow, RecentRequestRow
 
 # People press Enter twice; Slack leaves the text in the box.
 DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
+MAX_TOGETHER: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,24 @@ class StoredRequest:
     is_repeat: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """One request on its way into the store, and the place of its outcome."""
+
+    request: NewRequest
+    stored: "asyncio.Future[StoredRequest]"
+
+    def succeed(self, stored: StoredRequest) -> None:
+        """Hand the outcome over, unless nobody waits for it any more."""
+        if not self.stored.done():
+            self.stored.set_result(stored)
+
+    def fail(self, error: Exception) -> None:
+        """Raise the error where the request is awaited."""
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+
 class RequestBook:
     """Takes requests into the store; a worker finds them there."""
 
@@ -60,6 +80,8 @@ class RequestBook:
         self._database = database
         self._clock = clock
         self._on_stored = on_stored
+        self._turn = asyncio.Lock()
+        self._waiting: list[_Waiting] = []
 
     async def store(self, request: NewRequest) -> StoredRequest:
         """Store the request and its audit event; the same one again joins the first.
@@ -67,26 +89,52 @@ class RequestBook:
         The same Slack trigger is the same request for ever (Slack may deliver it twice); the same
         words by the same person in the same place are for ``DOUBLE_SUBMIT_WINDOW``.
         """
-        delivery_id = delivery_id_of(request)
+        waiting = _Waiting(request, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        # While one transaction is being written, all who come meanwhile gather for the next: in a
+        # burst that is what keeps everybody's answer within Slack's three seconds.
+        async with self._turn:
+            if not waiting.stored.done():
+                await asyncio.shield(asyncio.ensure_future(self._store_waiting()))
+        return await waiting.stored
+
+    async def _store_waiting(self) -> None:
+        batch, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
         try:
             async with self._database.write() as session:
-                stored = await self._store(session, request, delivery_id)
+                found = [await self._store(session, each.request) for each in batch]
+        except Exception:  # noqa: BLE001 - each is tried alone next, and raised there
+            # One of them spoils the transaction for all: each gets one of its own.
+            found = None
+        for index, each in enumerate(batch):
+            try:
+                stored = (
+                    found[index] if found is not None else await self._store_alone(each.request)
+                )
+            except Exception as error:  # noqa: BLE001 - raised where that request is awaited
+                each.fail(error)
+            else:
+                each.succeed(stored)
+                if not stored.is_repeat:
+                    self._on_stored()
+
+    async def _store_alone(self, request: NewRequest) -> StoredRequest:
+        try:
+            async with self._database.write() as session:
+                return await self._store(session, request)
         except IntegrityError:
             # The twin of this very trigger was stored a moment ago by another process.
+            delivery_id = delivery_id_of(request)
             if not await self._holds(delivery_id):
                 raise
             return StoredRequest(delivery_id, is_repeat=True)
-        if not stored.is_repeat:
-            self._on_stored()
-        return stored
 
     async def _holds(self, delivery_id: str) -> bool:
         async with self._database.read() as session:
             return await session.get(DeliveryRow, delivery_id) is not None
 
-    async def _store(
-        self, session: AsyncSession, request: NewRequest, delivery_id: str
-    ) -> StoredRequest:
+    async def _store(self, session: AsyncSession, request: NewRequest) -> StoredRequest:
+        delivery_id = delivery_id_of(request)
         if await session.get(DeliveryRow, delivery_id):
             return StoredRequest(delivery_id, is_repeat=True)
         now = self._clock()
@@ -112,7 +160,7 @@ class RequestBook:
                 state=State.REQUESTED.value,
             )
         )
-        record(
+        await record(
             session,
             AuditEvent(
                 tag=AuditTag.DELIVERY_REQUESTED,

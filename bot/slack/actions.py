@@ -4,9 +4,32 @@ from enum import StrEnum
 from typing import Final
 
 COMMAND: Final = "/callaudio"
+ADMIN_COMMAND: Final = "/callaudio-admin"
+GROUP_CHANGED: Final = "subteam_members_changed"
+MEMBER_JOINED: Final = "member_joined_channel"
+CHANNEL_SHARED: Final = "channel_shared"
+CHANNEL_ID_CHANGED: Final = "channel_id_changed"
 
 
 class Action(StrEnum):
     """Every ``action_id`` drawn; each has one listener."""
 
     RAW_TO_DM = "raw_to_dm"
+    REDACTED_INSTEAD = "redacted_instead"
+    REQUEST_ACCESS = "request_access"
+    APPROVE_ACCESS = "approve_access"
+    DENY_ACCESS = "deny_access"
+    SEND_AGAIN = "send_again"
+
+
+class ModalCallback(StrEnum):
+    """Every ``callback_id`` of a modal; each has one listener."""
+
+    REQUEST_ACCESS = "request_access"
+
+
+class Input(StrEnum):
+    """What is filled in in a modal: the name of the block and of the element in it."""
+
+    REASON = "reason"
+    HOURS = "hours"

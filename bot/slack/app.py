@@ -1,22 +1,23 @@
-"""Builds the Bolt app: listeners, and the one handler that turns errors into words."""
+"""Builds the Bolt app: its listeners, and the one handler of their errors."""
 
-import json
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.error import BoltUnhandledRequestError
-from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import CallAudioError
-from bot.logs import get_logger, quiet_request_verification
+from bot.logs import quiet_request_verification
 from bot.metrics import Metrics
-from bot.slack import replies
-from bot.slack.listeners import Listeners
+from bot.slack.error_answers import ErrorAnswers
 
-log = get_logger(__name__)
+
+class Registers(Protocol):
+    """Some listeners of one kind."""
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand them to Bolt."""
+        ...
 
 
 def build_app(
@@ -24,7 +25,7 @@ def build_app(
     client: AsyncWebClient,
     signing_secret: str,
     authorize: Callable[[], Awaitable[AuthorizeResult]],
-    listeners: Listeners,
+    listeners: Sequence[Registers],
     metrics: Metrics,
 ) -> AsyncApp:
     """Build the app with its listeners.
@@ -41,8 +42,9 @@ def build_app(
     )
     # Bolt logs the body of each request with a bad signature, and sets the level as it is built.
     quiet_request_verification()
-    listeners.register(app)
-    app.error(_error_handler(metrics))
+    for each in listeners:
+        each.register(app)
+    app.error(ErrorAnswers(metrics).answer)
     return app
 
 
@@ -55,31 +57,3 @@ def _without_arguments(
         return await authorize()
 
     return call
-
-
-def _error_handler(metrics: Metrics) -> Callable[..., Awaitable[BoltResponse]]:
-    """Build the one place that speaks to people about errors.
-
-    Known errors speak for themselves, others by reference; what nothing listens to is a 404.
-    """
-
-    async def answer(error: Exception) -> BoltResponse:
-        if isinstance(error, BoltUnhandledRequestError):
-            log.info("request_unhandled")
-            return BoltResponse(status=404, body="")
-        reference = uuid.uuid4().hex[:12]
-        if isinstance(error, CallAudioError):
-            log.info("request_refused", reference=reference, code=error.code)
-            known = error
-        else:
-            log.error("request_broke", reference=reference, exc_info=error)
-            known = CallAudioError()
-        metrics.errors.labels(code=known.code).inc()
-        body = {"response_type": "ephemeral", "text": replies.problem(known, reference)}
-        return BoltResponse(
-            status=200,
-            body=json.dumps(body),
-            headers={"content-type": ["application/json"]},
-        )
-
-    return answer

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bot.access.policy import Reason
-from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote
+from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote, TakenBack
 from bot.slack import wording
 from bot.slack.actions import Action
 
@@ -27,7 +27,7 @@ def delivered(result: Delivered) -> Message:
         wording.SIDES[result.direction],
     ]
     lines = [
-        wording.variant(result.outcome, result.reason),
+        wording.variant(result.outcome, result.reason, result.deleted_at),
         " · ".join(part for part in audio if part),
         wording.call_facts(result.call),
     ]
@@ -35,12 +35,26 @@ def delivered(result: Delivered) -> Message:
     return {"text": text, "blocks": [_section(text), *contexts]}
 
 
+def taken_back(taken: TakenBack) -> Message:
+    """The parent message, or a reply, once the raw recording is gone."""
+    why = wording.WHY_TAKEN_BACK[taken.cause]
+    gone = f"The raw recording was deleted: {why}."
+    heading = [_section(_heading(taken.announcement))] if taken.is_ours else []
+    button = _button(
+        Action.REDACTED_INSTEAD, "Fetch redacted instead", taken.announcement.delivery_id
+    )
+    return {"text": gone, "blocks": [*heading, _context(gone), button]}
+
+
 def private_note(note: PrivateNote) -> Message:
     """A note for the requester alone; it ends with the reference id that the logs know."""
     lines = NOTES[note.kind](note)
     blocks = [_section("\n".join(lines))]
     if note.kind is NoteKind.REDACTED and note.reason == Reason.AUDIENCE:
-        blocks.append(_button("Send the raw recording to my direct messages", note.delivery_id))
+        text = "Send the raw recording to my direct messages"
+        blocks.append(_button(Action.RAW_TO_DM, text, note.delivery_id))
+    if note.kind is NoteKind.REDACTED and note.reason == Reason.NOT_CLEARED:
+        blocks.append(_button(Action.REQUEST_ACCESS, "Request access", note.delivery_id))
     blocks.append(_context(_reference(note)))
     return {"text": " ".join(lines), "blocks": blocks}
 
@@ -113,10 +127,10 @@ def _context(text: str) -> dict[str, Any]:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
-def _button(text: str, delivery_id: str) -> dict[str, Any]:
+def _button(action: Action, text: str, delivery_id: str) -> dict[str, Any]:
     button = {
         "type": "button",
-        "action_id": Action.RAW_TO_DM.value,
+        "action_id": action.value,
         "text": {"type": "plain_text", "text": text},
         "value": delivery_id,
     }

@@ -36,17 +36,15 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
     Raises:
         UsageError: a word cannot be understood, or says the same kind of thing twice.
     """
-    words = text.split()
+    words = words_of(text)
     if not words or (len(words) == 1 and words[0].lower() == "help"):
         return AskForHelp()
-    # A link with a label may hold spaces: put what stands between < and > together again.
-    words = re.findall(r"<[^>]*>|[^\s<]+|<", " ".join(words))
     reference = parse_reference(words[0])
     channel_id: str | None = None
     direction: Direction | None = None
     redacted = False
     for word in words[1:]:
-        found = _channel(word)
+        found = channel_of(word)
         if found and channel_id is None:
             channel_id = found
         elif word.lower() in list(Direction) and direction is None:
@@ -58,7 +56,13 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
     return AskForRecording(reference, channel_id, direction or Direction.COMBINED, redacted)
 
 
-def _channel(word: str) -> str | None:
+def words_of(text: str) -> list[str]:
+    """Split at white space, but not inside `<…>`: a link's label may hold spaces."""
+    return re.findall(r"<[^>]*>|[^\s<]+|<", text)
+
+
+def channel_of(word: str) -> str | None:
+    """Read a channel's id from an escaped mention or a bare id; None if it is neither."""
     mention = CHANNEL_MENTION.fullmatch(word)
     if mention:
         return mention[1]

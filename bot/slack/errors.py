@@ -91,6 +91,15 @@ class PostingRestricted(SlackError):
     fix = "Choose another channel, or ask its manager to let me post."
 
 
+class TriggerLapsed(SlackError):
+    """Slack gives three seconds, and one try, to open a form after a press."""
+
+    code = "slack_trigger_lapsed"
+    what = "The form could not be opened in time."
+    likely_cause = "Slack, the network or the database was slow for a moment."
+    fix = "Press the button again."
+
+
 class PersonUnknown(SlackError):
     """Slack does not know the person, or does not let a bot write to them."""
 
@@ -132,6 +141,8 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "restricted_action_read_only_channel": PostingRestricted,
     "restricted_action_thread_only_channel": PostingRestricted,
     "restricted_action_non_threadable_channel": PostingRestricted,
+    "expired_trigger_id": TriggerLapsed,
+    "exchanged_trigger_id": TriggerLapsed,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
     "user_disabled": PersonUnknown,

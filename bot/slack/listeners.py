@@ -22,6 +22,8 @@ class Listeners:
         """Hand every listener to Bolt."""
         app.command(COMMAND)(self.command)
         app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
+        app.action(Action.REDACTED_INSTEAD.value)(self.redacted_instead)
+        app.action(Action.SEND_AGAIN.value)(self.send_again)
 
     async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
         """`/callaudio …`: the request is stored before Slack is answered."""
@@ -44,6 +46,20 @@ class Listeners:
     ) -> None:
         """*Send the raw recording to my direct messages*: decided afresh, for that place."""
         await self._asking.raw_to_dm(_asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+    async def redacted_instead(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Fetch redacted instead*: for anybody in the conversation, under their own standing."""
+        await self._asking.redacted_instead(_asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+    async def send_again(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Send it now*: the same recording in the same place, decided afresh."""
+        await self._asking.once_more(_asker_of_action(body, action), str(action["value"]))
         await ack()
 
 

@@ -18,6 +18,7 @@ from bot.recordings.posting import (
     PrivateNote,
     Share,
     ShareUnclear,
+    TakenBack,
     UploadTicket,
 )
 from bot.recordings.sharing import UploadGone
@@ -107,6 +108,15 @@ class SlackPosting:
             ts=ts,
             **cards.delivered(delivered),
         )
+
+    async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
+        """Say it on the parent message, or below it where it is somebody else's."""
+        channel_id = taken_back.announcement.channel_id
+        message = cards.taken_back(taken_back)
+        if taken_back.is_ours:
+            await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
+        else:
+            await self._api.write("chat.postMessage", channel=channel_id, thread_ts=ts, **message)
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
         """Delete a parent message of ours."""

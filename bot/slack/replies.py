@@ -24,6 +24,12 @@ def accepted(stored: StoredRequest, conversation_id: str) -> str:
     return f"Fetching the recording of {conversation} …"
 
 
+def problem_in_form(error: CallAudioError, reference: str) -> str:
+    """Say the same below a field of a form, where Slack shows plain text."""
+    told = " ".join(each for each in (error.what, error.likely_cause, error.fix) if each)
+    return f"{told} Reference {reference}".replace("`", "").replace("*", "")
+
+
 def problem(error: CallAudioError, reference: str) -> str:
     """Say what happened, why, what to do, and under which reference it is logged."""
     lines = [

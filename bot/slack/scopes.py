@@ -15,6 +15,7 @@ REQUIRED: Final = frozenset(
         "mpim:read",
         "im:write",
         "users:read",
+        "usergroups:read",
     }
 )
 

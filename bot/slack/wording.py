@@ -40,6 +40,16 @@ WHY_REFUSED: Final = MappingProxyType(
     }
 )
 
+WHY_TAKEN_BACK: Final = MappingProxyType(
+    {
+        "time_over": "its time was over",
+        "right_ended": "the right of the person who asked for it ended",
+        "external": "this channel is, or is about to be, shared with another organisation",
+        "audience": "somebody here is not cleared to hear raw recordings",
+        "doubt": "Slack no longer told who can hear it",
+    }
+)
+
 SIDES: Final = MappingProxyType(
     {Direction.COMBINED: "both sides", Direction.USER: "caller", Direction.AGENT: "agent"}
 )
@@ -71,16 +81,22 @@ def length(length_seconds: float | None) -> str | None:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def hours(count: int) -> str:
+    """Spell a number of hours."""
+    return "1 hour" if count == 1 else f"{count} hours"
+
+
 def moment(when: datetime) -> str:
     """Spell a time in each reader's own zone, with UTC for those who see plain text."""
     fallback = f"{when:%Y-%m-%d %H:%M} UTC"
     return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
-def variant(outcome: str, reason: str) -> str:
-    """Say which variant the thread holds, and why."""
+def variant(outcome: str, reason: str, deleted_at: datetime | None) -> str:
+    """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
-        return "*raw* — everyone here is cleared"
+        until = f" · until {moment(deleted_at)}, then deleted" if deleted_at else ""
+        return f"*raw* — cleared to be heard here{until}"
     return f"*redacted* — {WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)}"
 
 

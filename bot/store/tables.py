@@ -7,7 +7,19 @@ transcript, a phone number, a token or an upload URL.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -64,7 +76,7 @@ class GrantRow(Base):
     """A right given to, or denied to, one user or one Slack user group of a workspace."""
 
     __tablename__ = "grants"
-    __table_args__ = (Index(None, "team_id", "right", "subject_id"),)
+    __table_args__ = (Index(None, "team_id", "right", "subject_kind", "subject_id"),)
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     team_id: Mapped[str]
@@ -81,6 +93,16 @@ class GrantRow(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class GroupChangeRow(Base):
+    """When a Slack user group last changed, as an event told."""
+
+    __tablename__ = "group_changes"
+
+    team_id: Mapped[str] = mapped_column(primary_key=True)
+    group_id: Mapped[str] = mapped_column(primary_key=True)
+    changed_at: Mapped[datetime]
+
+
 class DeliveryRow(Base):
     """One asked-for recording on its way, from the stored request to its end."""
 
@@ -88,6 +110,7 @@ class DeliveryRow(Base):
     __table_args__ = (
         Index(None, "dispatched_at", "requested_at"),
         Index(None, "team_id", "user_id", "requested_at"),
+        Index(None, "recheck_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -121,6 +144,12 @@ class DeliveryRow(Base):
     length_seconds: Mapped[float | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None]
+    # A raw file that is visible: when to look again whether it still may be.
+    recheck_at: Mapped[datetime | None]
+    # Since when Slack has not told whether it still may be visible.
+    doubted_since: Mapped[datetime | None]
+    taken_back_at: Mapped[datetime | None]
+    taken_back_cause: Mapped[str | None] = mapped_column(String(32))
 
 
 class RecentRequestRow(Base):
@@ -133,6 +162,48 @@ class RecentRequestRow(Base):
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
 
 
+class AccessRequestRow(Base):
+    """Somebody's wish to hear raw recordings for some hours, and what became of it."""
+
+    __tablename__ = "access_requests"
+    __table_args__ = (
+        # One pending request a person: a second one finds the first.
+        Index(
+            "uq_access_requests_pending",
+            "team_id",
+            "user_id",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(None, "look_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    team_id: Mapped[str]
+    enterprise_id: Mapped[str | None]
+    user_id: Mapped[str]
+    delivery_id: Mapped[str] = mapped_column(String(64))
+    conversation_id: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
+    hours: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    requested_at: Mapped[datetime]
+    announced_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    grant_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Since when the admins' messages say what became of it.
+    shown_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
+    # Where the admins were asked: pairs of a channel and a ts.
+    messages: Mapped[list[list[str]]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
+    # From when on a worker may look after it; none: nothing more can come.
+    look_at: Mapped[datetime | None]
+
+
 class BotUserRow(Base):
     """A Slack user known to be a bot: not a listener, and not worth asking after twice."""
 
@@ -143,12 +214,21 @@ class BotUserRow(Base):
 
 
 class AuditEventRow(Base):
-    """One thing that happened, in ids only; rows are inserted and never changed."""
+    """One thing that happened, in ids only; a link in its workspace's chain.
+
+    Rows are inserted and never changed: triggers refuse it, and refuse removal but for what a
+    checkpoint has sealed.
+    """
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index(None, "team_id", "occurred_at"), Index(None, "delivery_id"))
+    __table_args__ = (
+        Index(None, "team_id", "occurred_at"),
+        Index(None, "delivery_id"),
+        UniqueConstraint("team_id", "seq"),
+    )
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
     occurred_at: Mapped[datetime]
     team_id: Mapped[str]
     tag: Mapped[str] = mapped_column(String(64))
@@ -156,6 +236,30 @@ class AuditEventRow(Base):
     delivery_id: Mapped[str | None] = mapped_column(String(64))
     version: Mapped[int]
     payload: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHeadRow(Base):
+    """The newest link of a workspace's chain; its row lock puts concurrent writers in line."""
+
+    __tablename__ = "audit_heads"
+
+    team_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditCheckpointRow(Base):
+    """A sealed link: what came up to it may be removed, and the chain is verified from it on."""
+
+    __tablename__ = "audit_checkpoints"
+
+    team_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64))
+    sealed_at: Mapped[datetime]
+    sealed_by: Mapped[str]
 
 
 class WorkerLeaseRow(Base):

@@ -1,18 +1,20 @@
 """What the tests of rights and decisions arrange: grants, and a workspace in memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from bot.access.directory import Conversation, MemberPage
-from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, holders
+from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
-from bot.audit.log import AuditFilter, read_events
+from bot.access.rights import Rights
+from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.store.database import Database
 from bot.store.tables import GrantRow
+from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
 TEAM, OTHER_TEAM = "T0CALLAUDIO", "T0OTHERTEAM"
@@ -48,13 +50,26 @@ def new_grant(
     )
 
 
-async def give(database: Database, user_id: str = ALICE, **how) -> GrantRow:
+async def give(database: Database, user_id: str = ALICE, **how) -> Grant:
     async with database.write() as session:
         return await add_grant(session, new_grant(user_id, **how))
 
 
-async def deny(database: Database, user_id: str = ALICE, **how) -> GrantRow:
+async def deny(database: Database, user_id: str = ALICE, **how) -> Grant:
     return await give(database, user_id, effect=Effect.DENY, **how)
+
+
+def rights_on(
+    database: Database,
+    *,
+    clock: Callable[[], datetime] = lambda: NOON,
+    groups: Mapping[str, set[str]] | None = None,
+) -> Rights:
+    """The rights of a store where nobody is admin from the start; no group but those named."""
+    world = World(standing={}, channels={}, groups=dict(groups or {}))
+    return Rights(
+        database=database, groups=WorldGroups(world), clock=clock, first_admins=frozenset()
+    )
 
 
 async def who_holds(
@@ -63,16 +78,17 @@ async def who_holds(
     right: Right = Right.PII,
     at: datetime = NOON,
     team: str = TEAM,
+    groups: Mapping[str, set[str]] | None = None,
 ) -> set[str]:
-    async with database.read() as session:
-        return set(await holders(session, team, right, user_ids or (ALICE, BOB), at))
+    rights = rights_on(database, clock=lambda: at, groups=groups)
+    return set((await rights.holders(team, right, user_ids or (ALICE, BOB))).everyone)
 
 
 async def written(database: Database) -> tuple[list[GrantRow], list[str]]:
     """Every grant ever, and every audit tag."""
     async with database.read() as session:
         grants = list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
-        return grants, [event.tag for event in await read_events(session, AuditFilter())]
+        return grants, [event.tag async for event in all_events(session, AuditFilter())]
 
 
 class Silent(CallAudioError):

@@ -23,14 +23,16 @@ from tests.access.builders import (
     conversation,
     deny,
     give,
+    rights_on,
 )
-from tests.conftest import NOON
 
 BOTS = {ROBOT: Standing.BOT, OTHER_ROBOT: Standing.BOT}
 
 
-async def read(database, workspace, *, most=10, team=TEAM, clock=lambda: NOON):
-    reader = AudienceReader(database=database, directory=workspace, clock=clock, max_audience=most)
+async def read(database, workspace, *, most=10, team=TEAM):
+    reader = AudienceReader(
+        database=database, directory=workspace, rights=rights_on(database), max_audience=most
+    )
     return await reader.read(team, workspace.place, Members(workspace, CHANNEL))
 
 

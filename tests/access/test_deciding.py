@@ -18,12 +18,14 @@ from tests.access.builders import (
     BOSS,
     CHANNEL,
     DM,
+    GROUP,
     ROBOT,
     TEAM,
     Workspace,
     conversation,
     deny,
     give,
+    rights_on,
     subject,
 )
 from tests.conftest import NOON
@@ -37,15 +39,23 @@ class Clock:
         return self.now
 
 
-def decider(database, workspace, *, clock=None, audience_rule=True, allowed=frozenset(), most=10):
-    clock = clock or Clock()
+def decider(
+    database,
+    workspace,
+    *,
+    clock=None,
+    audience_rule=True,
+    allowed=frozenset(),
+    most=10,
+    groups=None,
+):
+    rights = rights_on(database, clock=clock or Clock(), groups=groups)
     return Decider(
-        database=database,
         directory=workspace,
+        rights=rights,
         audience=AudienceReader(
-            database=database, directory=workspace, clock=clock, max_audience=most
+            database=database, directory=workspace, rights=rights, max_audience=most
         ),
-        clock=clock,
         audience_must_be_cleared=audience_rule,
         external_channels=allowed,
     )
@@ -72,8 +82,8 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     assert ruling.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience.
     assert workspace.calls == [
-        f"standing of {ALICE}",
         "conversation",
+        f"standing of {ALICE}",
         "members from 0",
         "members from 2",
         f"standing of {ROBOT}",
@@ -87,7 +97,7 @@ async def test_somebody_not_cleared_makes_it_redacted_on_account_of_the_audience
     assert ruling.facts.audience is Audience.NOT_CLEARED
 
 
-CHEAP = [f"standing of {ALICE}", "conversation", "members from 0"]
+CHEAP = ["conversation", f"standing of {ALICE}", "members from 0"]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +158,12 @@ async def test_whoever_is_not_cleared_gets_redacted_without_a_look_at_the_others
 
 async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
-    refused = await rule(sqlite_store, workspace)
-    assert said(refused) == (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
+    refused = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
+    assert said(await rule(sqlite_store, workspace)) == refused
+    await give(sqlite_store, GROUP)
+    through_group = await rule(sqlite_store, workspace, groups={GROUP: {ALICE}})
+    assert through_group.facts.requester_is_cleared
+    assert said(through_group) == refused
     await give(sqlite_store, ALICE)
     assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
@@ -177,7 +191,7 @@ async def test_ones_own_direct_messages_have_no_other_listener_and_no_sharing_fl
         Outcome.RAW,
         Reason.CLEARED,
     )
-    assert workspace.calls == [f"standing of {ALICE}", "conversation"]
+    assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
 async def test_somebody_elses_direct_messages_are_not_ones_own(sqlite_store):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
-from bot.audit.log import AuditFilter, read_events, record
+from bot.audit.log import AuditFilter, all_events, newest_events, record
 from bot.store.database import Database
 from tests.conftest import NOON
 
@@ -24,12 +24,17 @@ EVENT = AuditEvent(
 async def write(database: Database, *events: AuditEvent) -> None:
     async with database.write() as session:
         for event in events:
-            record(session, event)
+            await record(session, event)
 
 
 async def read(database: Database, **wanted):
     async with database.read() as session:
-        return await read_events(session, AuditFilter(**wanted))
+        return [event async for event in all_events(session, AuditFilter(**wanted))]
+
+
+async def read_newest(database: Database, limit: int, **wanted):
+    async with database.read() as session:
+        return list(await newest_events(session, AuditFilter(**wanted), limit))
 
 
 async def test_an_event_comes_back_as_it_was_written(database):
@@ -53,28 +58,51 @@ async def test_an_event_without_a_delivery_and_details_is_one_too(database):
 
 
 FOUR = [
-    replace(EVENT, occurred_at=NOON + n * MINUTE, delivery_id=f"d{n}", actor_id=f"U0PERSON{n % 2}")
+    replace(
+        EVENT,
+        occurred_at=NOON + n * MINUTE,
+        delivery_id=f"d{n}",
+        actor_id=f"U0PERSON{n % 2}",
+        payload={"subject_id": "U0PERSON0"} if n == 3 else {},
+    )
     for n in range(4)
 ]
+
+
+def numbers(rows) -> list[int]:
+    return [int(row.delivery_id[1:]) for row in rows]
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
         pytest.param({}, [0, 1, 2, 3], id="all, oldest first"),
-        pytest.param({"limit": 2}, [2, 3], id="the newest two, the older of them first"),
         pytest.param({"since": NOON + MINUTE}, [1, 2, 3], id="since counts the instant itself"),
         pytest.param({"until": NOON + MINUTE}, [0], id="until does not"),
         pytest.param({"actor_id": "U0PERSON1"}, [1, 3], id="one actor"),
+        pytest.param({"actor_id": "U0PERSON0"}, [0, 2, 3], id="one actor, and who acted on them"),
         pytest.param({"delivery_id": "d2"}, [2], id="one delivery"),
         pytest.param(
-            {"actor_id": "U0PERSON0", "since": NOON + MINUTE, "limit": 1}, [2], id="all at once"
+            {"actor_id": "U0PERSON0", "since": NOON + MINUTE, "until": NOON + 3 * MINUTE},
+            [2],
+            id="all at once",
         ),
         pytest.param({"delivery_id": "d9"}, [], id="nothing that never was"),
     ],
 )
-async def test_what_a_filter_lets_through(sqlite_url, wanted, found):
+async def test_what_a_filter_lets_through(sqlite_url, monkeypatch, wanted, found):
+    monkeypatch.setattr("bot.audit.log.BATCH", 2)
     database = Database(sqlite_url)
     await write(database, *FOUR)
-    assert [row.delivery_id for row in await read(database, **wanted)] == [f"d{n}" for n in found]
+    assert numbers(await read(database, **wanted)) == found
+    assert numbers(await read_newest(database, 9, **wanted)) == found
+    await database.close()
+
+
+async def test_a_limit_gives_the_newest_that_match_the_older_of_them_first(sqlite_url):
+    database = Database(sqlite_url)
+    await write(database, *FOUR)
+    assert numbers(await read_newest(database, 2)) == [2, 3]
+    newest = await read_newest(database, 1, actor_id="U0PERSON0", until=NOON + 3 * MINUTE)
+    assert numbers(newest) == [2]
     await database.close()

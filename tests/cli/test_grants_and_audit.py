@@ -120,22 +120,23 @@ def test_lists_are_tables_for_people(run):
     assert '"subject_id": "U0ALICE00"' in events
 
 
-def test_audit_events_are_filtered_by_actor_delivery_time_and_number(run):
+def test_audit_events_are_filtered_by_person_delivery_time_and_number(run):
     for _ in range(3):
         run("grants", "add", *WHO, *WHY)
 
-    def ids(*arguments):
+    def numbers(*arguments):
         return [
-            event["id"] for event in json.loads(run("audit", "list", "--json", *arguments).stdout)
+            event["seq"] for event in json.loads(run("audit", "list", "--json", *arguments).stdout)
         ]
 
-    assert ids() == [1, 2, 3]
-    assert ids("--limit", "2") == [2, 3]
-    assert ids("--user", "cli:operator") == [1, 2, 3]
-    assert ids("--user", ALICE) == []
-    assert ids("--delivery", "d1") == []
-    assert ids("--since", "2020-01-01", "--until", "2099-01-01T00:00:00") == [1, 2, 3]
-    assert ids("--until", "2020-01-01") == []
+    assert numbers() == [1, 2, 3]
+    assert numbers("--limit", "2") == [2, 3]
+    assert numbers("--user", "cli:operator") == [1, 2, 3]
+    assert numbers("--user", ALICE) == [1, 2, 3]
+    assert numbers("--user", GROUP) == []
+    assert numbers("--delivery", "d1") == []
+    assert numbers("--since", "2020-01-01", "--until", "2099-01-01T00:00:00") == [1, 2, 3]
+    assert numbers("--until", "2020-01-01") == []
     assert run("audit", "list", "--limit", "0").exit_code == 2
     assert run("audit", "list", "--since", "yesterday").exit_code == 2
 

@@ -5,12 +5,18 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from bot.recordings.posting import NoteKind
-from bot.slack import cards
-from bot.slack.actions import COMMAND, Action
+from bot.access.asking_for_access import Offer
+from bot.access.requests import AccessRequest, AccessState
+from bot.recordings.posting import NoteKind, TakenBack
+from bot.slack import access_cards, access_form, cards, wording
+from bot.slack.access_listeners import AccessListeners
+from bot.slack.actions import ADMIN_COMMAND, COMMAND, Action, ModalCallback
+from bot.slack.admin_listeners import AdminListeners
+from bot.slack.event_listeners import EventListeners
 from bot.slack.listeners import Listeners
+from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
-from tests.slack.test_cards import REASONS, buttons, note
+from tests.slack.test_cards import DELIVERY, REASONS, announcement, buttons, note
 
 
 class Registrations:
@@ -30,15 +36,58 @@ class Registrations:
 @pytest.fixture
 def heard() -> dict[str, list[str]]:
     app = Registrations()
-    Listeners(asking=None).register(app)
+    for listeners in (
+        Listeners(asking=None),
+        AdminListeners(administration=None, explaining=None),
+        AccessListeners(asking=None, approving=None, api=None),
+        EventListeners(changes=None, raw_files=None, clock=None),
+    ):
+        listeners.register(app)
     return app.heard
 
 
+def request(state: AccessState) -> AccessRequest:
+    is_decided = state is not AccessState.PENDING
+    return AccessRequest(
+        id="a0",
+        team_id="T0CALLAUDIO",
+        enterprise_id=None,
+        user_id="U0ALICE00",
+        delivery_id=DELIVERY,
+        conversation_id="CA0",
+        reason="call quality",
+        hours=4,
+        state=state,
+        requested_at=NOON,
+        announced_at=NOON,
+        reminded_at=None,
+        decided_by="U0BOSS000" if is_decided else None,
+        decided_at=NOON if is_decided else None,
+        grant_id=None,
+        shown_at=None,
+        told_at=None,
+        warned_at=None,
+        messages=(),
+    )
+
+
 def drawn() -> set[str]:
+    decided = [request(state) for state in AccessState if state is not AccessState.PENDING]
     messages = [
-        cards.private_note(note(kind, reason))
-        for kind in NoteKind
-        for reason in REASONS.get(kind, [None])
+        *(
+            cards.private_note(note(kind, reason))
+            for kind in NoteKind
+            for reason in REASONS.get(kind, [None])
+        ),
+        *(
+            cards.taken_back(TakenBack(announcement(), cause, is_ours=is_ours))
+            for cause in wording.WHY_TAKEN_BACK
+            for is_ours in (True, False)
+        ),
+        access_cards.question(request(AccessState.PENDING), is_reminder=False),
+        *(access_cards.outcome(each) for each in decided),
+        *(access_cards.answer(each) for each in decided),
+        access_cards.warning(request(AccessState.APPROVED), NOON),
     ]
     return {button["action_id"] for message in messages for button in buttons(message)}
 
@@ -55,7 +104,19 @@ def test_the_commands_listened_to_are_those_of_the_manifest(heard):
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     declared = [each["command"] for each in manifest["features"]["slash_commands"]]
     assert sorted(heard["command"]) == sorted(declared)
-    assert COMMAND in declared
+    assert set(declared) == {COMMAND, ADMIN_COMMAND}
+
+
+def test_the_events_listened_to_are_those_of_the_manifest(heard):
+    manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
+    declared = manifest["settings"]["event_subscriptions"]["bot_events"]
+    assert sorted(heard["event"]) == sorted(declared)
+
+
+def test_every_form_has_exactly_one_listener(heard):
+    form = access_form.form(Offer(DELIVERY, "CA0", (1, 4)))
+    assert [form["callback_id"]] == [callback.value for callback in ModalCallback]
+    assert sorted(heard["view"]) == sorted(callback.value for callback in ModalCallback)
 
 
 def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):

@@ -85,14 +85,20 @@ def test_without_socket_mode_every_url_is_set_and_is_the_one_endpoint(manifest):
     assert manifest["settings"]["socket_mode_enabled"] is False
     urls = [command["url"] for command in manifest["features"]["slash_commands"]]
     urls.append(manifest["settings"]["interactivity"]["request_url"])
+    urls.append(manifest["settings"]["event_subscriptions"]["request_url"])
     assert set(urls) == {"https://YOUR-HOST/slack/events"}
 
 
-def test_the_command_is_the_contracts(manifest):
-    (command,) = manifest["features"]["slash_commands"]
+def test_the_commands_are_the_contracts(manifest):
+    command, admin_command = manifest["features"]["slash_commands"]
     assert command["command"] == "/callaudio"
     assert command["usage_hint"] == "<conversation> [#channel] [combined|user|agent] [redacted]"
     assert command["should_escape"] is True
+    assert admin_command["command"] == "/callaudio-admin"
+    assert admin_command["usage_hint"] == (
+        "grant|deny|revoke @user pii … | list | who @user | explain … | help"
+    )
+    assert admin_command["should_escape"] is True
 
 
 def test_direct_messages_can_be_received(manifest):

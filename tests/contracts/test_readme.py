@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from bot.access.policy import Reason
+from bot.audit.events import AuditTag
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.posting import Announcement, Delivered
 from bot.settings import Settings
@@ -64,6 +65,7 @@ def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
             direction="inbound",
             masked_caller="+44••••••••90",
         ),
+        deleted_at=datetime(2026, 6, 4, 13, 18, tzinfo=UTC),
     )
     message = cards.delivered(delivered)
     written = [message["text"]] + [
@@ -71,10 +73,16 @@ def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
     ]
     picture = README.partition("```")[2].partition("```")[0]
     for line in written:
-        seen = re.sub(r"<!date[^>]*>", "3 Jun 13:18", line.replace("`", "").replace("*", ""))
+        plain = line.replace("`", "").replace("*", "")
+        seen = re.sub(r"<!date[^>]*2026-06-0(\d) 13:18[^>]*>", r"\1 Jun 13:18", plain)
         assert seen.replace("<@U0YOU0000>", "@you") in picture
 
 
 def test_every_path_of_the_http_surface_is_told() -> None:
     told = {cells[0].strip("`").split()[-1] for cells in rows("| path |")}
     assert told == {"/slack/events", "/healthz", "/readyz", "/metrics"}
+
+
+def test_the_audit_grammar_is_told_tag_by_tag() -> None:
+    told = re.findall(r"`([a-z_]+:[a-z_]+:[a-z_]+)`", "".join(c[0] for c in rows("| tag | when |")))
+    assert sorted(told) == sorted(tag.value for tag in AuditTag)

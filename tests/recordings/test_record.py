@@ -6,11 +6,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy.exc import StatementError
 
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
-from bot.audit.log import AuditFilter, read_events
+from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.recordings.record import DeliveryLog
 from bot.recordings.states import ENDED, State
 from bot.store.tables import DeliveryRow
@@ -34,7 +33,7 @@ async def delivery(database, log):
 async def tags(database) -> list[str]:
     """What was recorded after the request."""
     async with database.read() as session:
-        return [event.tag for event in await read_events(session, AuditFilter())][1:]
+        return [event.tag async for event in all_events(session, AuditFilter())][1:]
 
 
 def end(log, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
@@ -65,14 +64,14 @@ async def test_a_change_and_its_event_are_written_together(log, delivery, databa
     after = await log.read(delivery.id)
     assert (after.state, after.outcome, after.is_raw) == (State.DECIDED, Outcome.RAW, True)
     async with database.read() as session:
-        event = (await read_events(session, AuditFilter()))[-1]
+        (event,) = await newest_events(session, AuditFilter(), 1)
     assert (event.tag, event.actor_id) == ("policy:delivery:decided", "system")
     assert (event.delivery_id, event.occurred_at) == (delivery.id, LATER)
     assert event.payload == {"outcome": "raw"}
 
 
 async def test_a_change_whose_event_cannot_be_written_does_not_happen(log, delivery, database):
-    with pytest.raises((StatementError, TypeError)):
+    with pytest.raises(TypeError):
         await log.change(
             delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"bad": object()}
         )

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from bot.audit.log import AuditFilter, read_events
+from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.requests import (
     DOUBLE_SUBMIT_WINDOW,
@@ -71,8 +71,8 @@ class Desk:
 
     async def tags(self) -> list[tuple[str, str | None]]:
         async with self.database.read() as session:
-            events = await read_events(session, AuditFilter())
-            return [(event.tag, event.delivery_id) for event in events]
+            events = all_events(session, AuditFilter())
+            return [(event.tag, event.delivery_id) async for event in events]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     assert row.response_url == "https://hooks.slack.com/commands/T1/secret"
     assert (row.state, row.requested_at, row.dispatched_at) == ("requested", NOON, None)
     async with desk.database.read() as session:
-        (event,) = await read_events(session, AuditFilter())
+        (event,) = [event async for event in all_events(session, AuditFilter())]
     assert (event.tag, event.actor_id) == ("slack:delivery:requested", ALICE)
     assert (event.delivery_id, event.occurred_at) == (stored.delivery_id, NOON)
     assert event.payload == {

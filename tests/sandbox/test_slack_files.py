@@ -125,7 +125,7 @@ async def test_a_body_that_ends_early_leaves_the_file_empty(api, workspace):
     writer.close()
     await writer.wait_closed()
     async with asyncio.timeout(5):
-        while not workspace.violations:  # noqa: ASYNC110 - the server tells no one of this
+        while not workspace.violations:
             await asyncio.sleep(0.01)
     assert not workspace.files[0].uploaded
 

@@ -14,12 +14,13 @@ from tenacity.wait import wait_exponential_jitter
 from bot import retry
 from bot.cli.stage import open_stage
 from bot.jobs.engine import Engine
+from bot.jobs.running import MAX_DELIVERIES, SOLE_EXECUTOR
 from bot.jobs.workflow import RetryRule
 from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import upgrade
-from bot.wiring import MAX_DELIVERIES, SOLE_EXECUTOR, Pace
+from bot.wiring import Pace
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
@@ -31,6 +32,8 @@ QUICK = Pace(
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
     lapse=timedelta(seconds=1),
     drain_seconds=5,
+    access_pause_seconds=0.05,
+    access_again_after=timedelta(seconds=0.5),
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -49,7 +52,7 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _brisk_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the engine's idle threads look up often: by default each makes a stop wait for 1 s."""
-    often = property(lambda _: 0.04, lambda _, _given: None)
+    often = property(lambda _: 0.02, lambda _, _given: None)
     name = "_notification_listener_polling_interval_sec"
     monkeypatch.setattr(SystemDatabase, name, often, raising=False)
 

@@ -137,7 +137,7 @@ class Bot:
 
     async def is_gone(self) -> None:
         async with asyncio.timeout(START_SECONDS):
-            while self.is_alive:  # noqa: ASYNC110 - it changes in another process
+            while self.is_alive:
                 await asyncio.sleep(0.01)
 
     @property

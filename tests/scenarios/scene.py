@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage
@@ -16,7 +16,7 @@ from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
-from bot.store.tables import AuditEventRow, DeliveryRow
+from bot.store.tables import AuditEventRow, DeliveryRow, GrantRow
 from bot.wiring import utc_now
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -205,6 +205,29 @@ class Scene:
                 if row and row.state in ENDED and row.response_url is None:
                     return row
                 await asyncio.sleep(0.04)  # each look costs the same processor a few ms
+
+    async def row(self, delivery_id: str) -> DeliveryRow:
+        async with self.stage.application.database.read() as session:
+            row = await session.get(DeliveryRow, delivery_id)
+        assert row is not None
+        return row
+
+    async def move_back(self, delivery_id: str, by: timedelta) -> None:
+        """Let a delivery have ended long ago."""
+        async with self.stage.application.database.write() as session:
+            row = await session.get(DeliveryRow, delivery_id)
+            assert row is not None
+            assert row.ended_at is not None
+            row.ended_at -= by
+
+    async def let_grants_expire(self) -> None:
+        """Let every grant have ended a moment ago."""
+        async with self.stage.application.database.write() as session:
+            await session.execute(update(GrantRow).values(expires_at=utc_now()))
+
+    async def all_audit(self) -> list[AuditEventRow]:
+        async with self.stage.application.database.read() as session:
+            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
 
     async def audit(self, delivery_id: str) -> list[AuditEventRow]:
         async with self.stage.application.database.read() as session:

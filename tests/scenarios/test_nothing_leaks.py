@@ -89,7 +89,7 @@ def tables_of(*files: Path) -> dict[str, bytes]:
         with sqlite3.connect(file) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             for (name,) in names.fetchall():
-                rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - its own name
+                rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()
                 cells = (cell for row in rows for cell in row)
                 dumped[f"table {name} of {file.name}"] = b"\n".join(
                     cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells
@@ -198,6 +198,7 @@ async def test_nothing_secret_or_personal_is_left_anywhere(
     # And it would have been found.
     with sqlite3.connect(databases[0]) as connection:
         connection.execute("UPDATE deliveries SET response_url = ?", (needles["the raw key"],))
+        connection.execute("DROP TRIGGER audit_events_no_update")
         connection.execute("UPDATE audit_events SET actor_id = ?", (needles["sound"],))
     connection.close()
     logging.getLogger("bot").warning("calling +44%s with %s", CALLER, PLAIN_KEY)

@@ -175,9 +175,9 @@ READY: Mapping[str, bool] = {"database": True, "migrations": True, "engine": Tru
 
 async def until_connected_anew(scene: Scene, opened: int) -> None:
     async with asyncio.timeout(30):
-        while len(scene.workspace.called("apps.connections.open")) <= opened:  # noqa: ASYNC110 - a list
+        while len(scene.workspace.called("apps.connections.open")) <= opened:
             await asyncio.sleep(0.02)
     await scene.slack.socket_mode.connected()
     async with asyncio.timeout(30):
-        while not (await get(scene, "/readyz")).json()["socket"]:  # noqa: ASYNC110 - over HTTP
+        while not (await get(scene, "/readyz")).json()["socket"]:
             await asyncio.sleep(0.05)

@@ -171,7 +171,7 @@ async def leases(street: Street) -> int:
 
 async def until_leases(street: Street, count: int) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await leases(street) != count:  # noqa: ASYNC110 - it changes in another process
+        while await leases(street) != count:
             await asyncio.sleep(0.05)
 
 

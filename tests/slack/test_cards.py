@@ -99,14 +99,18 @@ def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, re
 
 
 @pytest.mark.parametrize(("kind", "reason", "problem"), NOTES)
-def test_only_an_audience_that_is_not_cleared_is_offered_the_button(kind, reason, problem):
+def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, reason, problem):
     message = cards.private_note(note(kind, reason, problem))
-    if (kind, reason) == (NoteKind.REDACTED, Reason.AUDIENCE):
-        (button,) = buttons(message)
-        assert (button["action_id"], button["value"]) == (Action.RAW_TO_DM, DELIVERY)
-        assert button["text"]["text"] == "Send the raw recording to my direct messages"
-    else:
-        assert buttons(message) == []
+    drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
+    offered = {
+        (NoteKind.REDACTED, Reason.AUDIENCE): [
+            (Action.RAW_TO_DM, DELIVERY, "Send the raw recording to my direct messages")
+        ],
+        (NoteKind.REDACTED, Reason.NOT_CLEARED): [
+            (Action.REQUEST_ACCESS, DELIVERY, "Request access")
+        ],
+    }
+    assert drawn == offered.get((kind, reason), [])
 
 
 @given(st.text(max_size=128))
@@ -150,6 +154,7 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
     "result",
     [
         pytest.param(delivered(), id="raw"),
+        pytest.param(delivered(deleted_at=NOON), id="raw, for a time"),
         *(
             pytest.param(delivered(Outcome.REDACTED, reason), id=f"redacted: {reason}")
             for reason in wording.WHY_REDACTED

@@ -98,7 +98,7 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
         client=build_client("xoxb-1", None, session),
         signing_secret=SECRET,
         authorize=authorize,
-        listeners=Listeners(asking),
+        listeners=[Listeners(asking)],
         metrics=metrics,
     )
     web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})

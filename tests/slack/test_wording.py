@@ -69,15 +69,22 @@ def test_a_moment_is_shown_in_each_readers_own_zone_and_in_utc_where_that_fails(
     )
 
 
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("deleted_at", [None, NOON])
 @pytest.mark.parametrize("reason", wording.WHY_REDACTED)
-def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason):
-    public = wording.variant(Outcome.REDACTED, reason)
-    assert public.startswith("*redacted* — ")
+def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
+    public = wording.variant(Outcome.REDACTED, reason, deleted_at)
+    assert public == f"*redacted* — {wording.WHY_REDACTED_IN_PUBLIC[reason]}"
     assert "you " not in public
 
 
-def test_raw_is_said_to_be_raw():
-    assert wording.variant(Outcome.RAW, Reason.CLEARED).startswith("*raw* — ")
+def test_raw_is_said_to_be_raw_and_until_when():
+    stays = wording.variant(Outcome.RAW, Reason.CLEARED, None)
+    assert stays == "*raw* — cleared to be heard here"
+    goes = wording.variant(Outcome.RAW, Reason.CLEARED, NOON)
+    assert goes == f"{stays} · until {wording.moment(NOON)}, then deleted"
 
 
 def test_every_reason_has_words_where_it_may_be_told():

@@ -53,7 +53,7 @@ def test_no_time_stays_no_time():
 
 def test_every_time_in_the_store_is_of_that_type():
     columns = [column for table in Base.metadata.tables.values() for column in table.columns]
-    times = [str(column) for column in columns if column.name.endswith("_at")]
+    times = [str(column) for column in columns if column.name.endswith(("_at", "_since"))]
     ours = [str(column) for column in columns if isinstance(column.type, UtcDateTime)]
     assert ours == times
     assert times

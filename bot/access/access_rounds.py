@@ -1,0 +1,185 @@
+"""Carries requests for access along: to the admins, and back to those who asked.
+
+The store says what is due; what fails is repeated after a while. So a killed worker, or Slack being
+away, only delays, and at worst something is said twice.
+"""
+
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from bot.access.approvers import Approvers
+from bot.access.directory import Directory
+from bot.access.due_requests import (
+    LEAST_WARNED_HOURS,
+    REMIND_AFTER,
+    WARN_BEFORE,
+    DueRequests,
+)
+from bot.access.request_store import LIFETIME, AccessRequests
+from bot.access.requests import AccessRequest, AccessState
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+class NobodyReached(CallAudioError):
+    """Slack let no admin be asked; another try follows."""
+
+    code = "nobody_reached"
+    what = "No admin could be reached."
+    retryable = True
+
+
+class AccessPosting(Protocol):
+    """What a request says in Slack; each raises ``CallAudioError`` if Slack refuses."""
+
+    async def open_dm(self, user_id: str) -> str:
+        """Open the bot's direct messages with a person; gives the channel id."""
+        ...
+
+    async def ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> str:
+        """Put the request to admins; gives the message's ts."""
+        ...
+
+    async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
+        """Put the outcome in the place of the question."""
+        ...
+
+    async def tell(self, request: AccessRequest) -> None:
+        """Tell the asker privately what became of the request."""
+        ...
+
+    async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
+        """Tell the asker privately that the grant is about to end."""
+        ...
+
+
+class AccessRounds:
+    """Looks after requests, a few at a time; every step may run twice."""
+
+    def __init__(
+        self,
+        *,
+        requests: AccessRequests,
+        due: DueRequests,
+        approvers: Approvers,
+        directory: Directory,
+        posting: AccessPosting,
+        again_after: timedelta,
+    ) -> None:
+        self._requests = requests
+        self._due = due
+        self._approvers = approvers
+        self._directory = directory
+        self._posting = posting
+        self._again_after = again_after
+
+    async def look(self, limit: int) -> int:
+        """Do what is due; gives for how many requests something was."""
+        claimed = await self._due.claim(limit, self._again_after)
+        for request in claimed:
+            try:
+                is_finished = await self._attend(request)
+            except CallAudioError as error:
+                log.warning("access_delayed", request_id=request.id, code=error.code)
+                continue
+            await self._due.release(request, is_finished=is_finished)
+        return len(claimed)
+
+    async def _attend(self, request: AccessRequest) -> bool:
+        """Do what is due for one request; gives whether nothing more can come."""
+        now = self._requests.clock()
+        if request.is_pending and now >= request.requested_at + LIFETIME:
+            request = await self._requests.expire(request)
+        if request.is_pending:
+            await self._put_to_admins(request, now)
+            return False
+        if not request.told_at:
+            await self._unless_refused(self._posting.tell(request), request)
+            await self._requests.mark(request, told_at=now)
+        if not request.shown_at:
+            for channel_id, ts in request.messages:
+                shown = self._posting.show_outcome(channel_id, ts, request)
+                await self._unless_refused(shown, request)
+            await self._requests.mark_shown(request, now)
+        return await self._warn(request, now)
+
+    async def _put_to_admins(self, request: AccessRequest, now: datetime) -> None:
+        if request.announced_at is None:
+            await self._ask_admins(request, is_reminder=False)
+            await self._requests.mark(request, announced_at=now)
+        elif request.reminded_at is None and now >= request.requested_at + REMIND_AFTER:
+            await self._ask_admins(request, is_reminder=True)
+            await self._requests.mark(request, reminded_at=now)
+
+    async def _ask_admins(self, request: AccessRequest, *, is_reminder: bool) -> None:
+        """Ask in the approvals channel; without a usable one, each admin by themselves.
+
+        Raises:
+            CallAudioError: somebody is still to be asked, or nobody could be.
+        """
+        channel_id = await self._usable_channel(request)
+        if channel_id and await self._ask(channel_id, request, is_reminder=is_reminder):
+            return
+        is_asked = False
+        for user_id in await self._approvers.people(request.team_id, request.user_id):
+            dm = self._posting.open_dm(user_id)
+            opened = await self._unless_refused(dm, request)
+            if opened and await self._ask(opened, request, is_reminder=is_reminder):
+                is_asked = True
+        if not is_asked:
+            raise NobodyReached
+
+    async def _usable_channel(self, request: AccessRequest) -> str | None:
+        """Name the approvals channel, unless outsiders could read there what people wrote."""
+        channel_id = self._approvers.channel_id
+        if channel_id is None:
+            return None
+        found = await self._unless_refused(self._directory.conversation(channel_id), request)
+        if found and found.is_external is False:
+            return channel_id
+        log.warning("approvals_channel_unusable", channel_id=channel_id, is_seen=found is not None)
+        return None
+
+    async def _ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> bool:
+        """Ask in one conversation, unless an earlier run has; gives whether it was asked there."""
+        there = sum(channel == channel_id for channel, _ in request.messages)
+        if there >= (2 if is_reminder else 1):
+            return True
+        posted = self._posting.ask(channel_id, request, is_reminder=is_reminder)
+        ts = await self._unless_refused(posted, request)
+        if ts is None:
+            return False
+        await self._requests.add_message(request, channel_id, ts)
+        return True
+
+    async def _warn(self, request: AccessRequest, now: datetime) -> bool:
+        """Warn of the end when it is near; gives whether nothing more can come."""
+        is_worth_it = request.hours >= LEAST_WARNED_HOURS and not request.warned_at
+        if request.state is not AccessState.APPROVED or not is_worth_it:
+            return True
+        ends_at = await self._due.ending(request)
+        if ends_at is None:
+            return True
+        if ends_at - now > WARN_BEFORE:
+            return False
+        await self._unless_refused(self._posting.warn(request, ends_at), request)
+        await self._requests.mark(request, warned_at=now)
+        return True
+
+    async def _unless_refused(self, call: Awaitable[T], request: AccessRequest) -> T | None:
+        """Do what Slack may refuse for good, which is logged; None then.
+
+        Raises:
+            CallAudioError: it may go well later.
+        """
+        try:
+            return await call
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("access_unsaid", request_id=request.id, code=error.code)
+            return None

@@ -1,0 +1,175 @@
+"""The use cases of an admin who decides on a request for access."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from bot.access.administration import Actor, NotAdmin
+from bot.access.directory import Directory
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.policy import Standing
+from bot.access.request_store import AccessRequests, close
+from bot.access.requests import AccessRequest, AccessState, event_of, request_of
+from bot.access.rights import Rights
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.errors import UsageError
+from bot.store.database import Database
+
+VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
+
+
+class RequestUnknown(UsageError):
+    """No such request is stored."""
+
+    code = "request_unknown"
+    what = "I do not know that request any more."
+    fix = "The person can ask again."
+
+
+class OwnRequest(UsageError):
+    """An admin tried to decide on what they asked for themselves."""
+
+    code = "own_request"
+    what = "Nobody decides on their own request."
+    fix = "Ask another admin."
+
+
+class AskerDenied(UsageError):
+    """An approval would give nothing."""
+
+    code = "asker_denied"
+    what = "A deny keeps that person from hearing raw recordings, and it beats every grant."
+    likely_cause = "An admin denied it, or a denied group cannot be read at the moment."
+    fix = "Revoke the deny with `/callaudio-admin revoke` first, or deny the request."
+
+
+class AlreadyDecided(UsageError):
+    """Somebody else was first, or the request's time was over."""
+
+    code = "already_decided"
+    fix = "Nothing is left to do; the person can ask again."
+
+
+class Approving:
+    """Lets admins approve and deny; a request is decided once, whoever presses at the same time."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        requests: AccessRequests,
+        rights: Rights,
+        directory: Directory,
+        clock: Callable[[], datetime],
+        on_rights_changed: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._requests = requests
+        self._rights = rights
+        self._directory = directory
+        self._clock = clock
+        self._on_rights_changed = on_rights_changed
+
+    async def approve(self, actor: Actor, request_id: str) -> AccessRequest:
+        """Give the asker what they asked for; the hours begin now.
+
+        Raises:
+            RequestUnknown: there is none of that id.
+            NotAdmin: the actor may not decide.
+            OwnRequest: the actor is the asker.
+            AskerDenied: it would give nothing.
+            AlreadyDecided: it is not pending any more.
+        """
+        request = await self._admitted(actor, request_id, "approve")
+        if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
+            await self._refuse(actor, request, "approve")
+            raise AskerDenied
+        now = self._clock()
+        async with self._database.write() as session:
+            row = await close(session, request.id, AccessState.APPROVED, by=actor.user_id, now=now)
+            if row:
+                grant = await add_grant(session, _grant_for(request, actor, now))
+                row.grant_id = grant.id
+                tag = AuditTag.ACCESS_APPROVED
+                await record(session, event_of(tag, row, actor.user_id, now))
+        if row is None:
+            raise await self._too_late(request)
+        await self._on_rights_changed(request.team_id)
+        return request_of(row)
+
+    async def deny(self, actor: Actor, request_id: str) -> AccessRequest:
+        """Turn the request down; the asker may ask again.
+
+        Raises:
+            RequestUnknown: there is none of that id.
+            NotAdmin: the actor may not decide.
+            OwnRequest: the actor is the asker.
+            AlreadyDecided: it is not pending any more.
+        """
+        request = await self._admitted(actor, request_id, "deny")
+        now = self._clock()
+        async with self._database.write() as session:
+            row = await close(session, request.id, AccessState.DENIED, by=actor.user_id, now=now)
+            if row:
+                await record(session, event_of(AuditTag.ACCESS_DENIED, row, actor.user_id, now))
+        if row is None:
+            raise await self._too_late(request)
+        return request_of(row)
+
+    async def _admitted(self, actor: Actor, request_id: str, action: str) -> AccessRequest:
+        try:
+            request = await self._requests.read(request_id)
+        except LookupError:
+            raise RequestUnknown from None
+        if not await self._is_admin_here(actor, request):
+            await self._refuse(actor, request, action)
+            raise NotAdmin
+        if actor.user_id == request.user_id:
+            await self._refuse(actor, request, action)
+            raise OwnRequest
+        return request
+
+    async def _is_admin_here(self, actor: Actor, request: AccessRequest) -> bool:
+        """Ask the right first, and then, as the button may hang in a shared channel, who it is."""
+        if actor.team_id != request.team_id:
+            return False
+        held = await self._rights.holders(request.team_id, Right.ADMIN, {actor.user_id})
+        if actor.user_id not in held.everyone:
+            return False
+        standing = await self._directory.standing(actor.user_id)
+        is_named_guest = standing is Standing.GUEST and actor.user_id in held.by_name
+        return standing is Standing.MEMBER or is_named_guest
+
+    async def _refuse(self, actor: Actor, request: AccessRequest, action: str) -> None:
+        async with self._database.write() as session:
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.ADMIN_REFUSED,
+                    team_id=request.team_id,  # whose right it is about, wherever the actor belongs
+                    actor_id=actor.user_id,
+                    occurred_at=self._clock(),
+                    delivery_id=request.delivery_id,
+                    payload={"action": f"{action}_access", "request_id": request.id},
+                ),
+            )
+
+    async def _too_late(self, request: AccessRequest) -> AlreadyDecided:
+        found = await self._requests.read(request.id)
+        verb = VERBS.get(found.state)
+        if verb is None:
+            return AlreadyDecided(what="That request has expired: nobody decided in time.")
+        return AlreadyDecided(what=f"<@{found.decided_by}> has already {verb} that request.")
+
+
+def _grant_for(request: AccessRequest, actor: Actor, now: datetime) -> NewGrant:
+    return NewGrant(
+        subject=Subject(request.team_id, SubjectKind.USER, request.user_id),
+        right=Right.PII,
+        effect=Effect.GRANT,
+        given_by=actor.user_id,
+        reason=request.reason,
+        now=now,
+        expires_at=now + timedelta(hours=request.hours),
+        enterprise_id=request.enterprise_id,
+    )

@@ -1,0 +1,157 @@
+"""The use cases of somebody who asks to hear raw recordings for a while."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from bot.access.administration import Actor
+from bot.access.approvers import Approvers
+from bot.access.policy import Outcome, Reason
+from bot.access.request_store import AccessRequests, StoredAccessRequest
+from bot.access.requests import NewAccessRequest
+from bot.errors import UsageError
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+
+LONGEST_REASON: Final = 300
+USUAL_HOURS: Final = (1, 4, 8, 24, 72, 168)
+
+
+class NothingToAskFor(UsageError):
+    """The recording is not one this person got redacted for want of a right."""
+
+    code = "nothing_to_ask_for"
+    what = "That button belongs to somebody else's request, or to one that needs no access."
+    fix = "Ask for the recording yourself with `/callaudio`."
+
+
+class NobodyToAsk(UsageError):
+    """No admin is left who could decide."""
+
+    code = "nobody_to_ask"
+    what = "There is no admin who could decide on your request."
+    fix = "Ask whoever runs callaudio to name one in `CALLAUDIO_ADMINS`."
+
+
+class ReasonUnusable(UsageError):
+    """The reason is empty or too long."""
+
+    code = "reason_unusable"
+    what = f"A reason has 1 to {LONGEST_REASON} characters."
+    fix = "Say in a sentence what you need the recordings for."
+
+
+class HoursUnusable(UsageError):
+    """The duration is none of those offered."""
+
+    code = "hours_unusable"
+    what = "That duration is not offered."
+    fix = "Open the form anew and choose one of those in it."
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What somebody may ask for."""
+
+    delivery_id: str
+    conversation_id: str
+    hours: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for; the same ``submission_id`` again is the same wish."""
+
+    delivery_id: str
+    reason: str
+    hours: int
+    submission_id: str
+
+
+class AskingForAccess:
+    """Offers what may be asked for, and stores what is."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        requests: AccessRequests,
+        approvers: Approvers,
+        max_hours: int,
+    ) -> None:
+        self._database = database
+        self._requests = requests
+        self._approvers = approvers
+        self._hours = choices(max_hours)
+
+    async def offer(self, actor: Actor, delivery_id: str) -> Offer:
+        """Tell what the person may ask for, before they fill anything in.
+
+        Raises:
+            NothingToAskFor: the recording is not theirs, or needs no access.
+            NobodyToAsk: nobody could decide.
+        """
+        conversation_id = await self._redacted_for(actor, delivery_id)
+        if not self._approvers.channel_id and not await self._approvers.people(
+            actor.team_id, actor.user_id
+        ):
+            raise NobodyToAsk
+        return Offer(delivery_id, conversation_id, self._hours)
+
+    async def ask(self, actor: Actor, wish: Wish) -> StoredAccessRequest:
+        """Store the request, or join the one that is pending; a worker puts it to the admins.
+
+        Raises:
+            ReasonUnusable: the reason is empty or too long.
+            HoursUnusable: the duration was not offered.
+            NothingToAskFor: the recording is not theirs, or needs no access.
+        """
+        reason = " ".join(wish.reason.split())  # one line, as the lists of grants show it
+        if not 1 <= len(reason) <= LONGEST_REASON:
+            raise ReasonUnusable
+        if wish.hours not in self._hours:
+            raise HoursUnusable
+        conversation_id = await self._redacted_for(actor, wish.delivery_id)
+        return await self._requests.store(
+            NewAccessRequest(
+                id=request_id_of(actor.team_id, wish.submission_id),
+                team_id=actor.team_id,
+                enterprise_id=actor.enterprise_id,
+                user_id=actor.user_id,
+                delivery_id=wish.delivery_id,
+                conversation_id=conversation_id,
+                reason=reason,
+                hours=wish.hours,
+            )
+        )
+
+    async def _redacted_for(self, actor: Actor, delivery_id: str) -> str:
+        """Find the conversation of a recording that this person got redacted for want of a right.
+
+        Raises:
+            NothingToAskFor: it is none.
+        """
+        query = select(DeliveryRow.conversation_id).where(
+            DeliveryRow.id == delivery_id,
+            DeliveryRow.team_id == actor.team_id,
+            DeliveryRow.user_id == actor.user_id,
+            DeliveryRow.outcome == Outcome.REDACTED.value,
+            DeliveryRow.reason == Reason.NOT_CLEARED.value,
+        )
+        async with self._database.read() as session:
+            conversation_id = await session.scalar(query)
+        if conversation_id is None:
+            raise NothingToAskFor
+        return conversation_id
+
+
+def choices(max_hours: int) -> tuple[int, ...]:
+    """Offer the usual durations up to the longest allowed, and that one."""
+    return (*(each for each in USUAL_HOURS if each < max_hours), max_hours)
+
+
+def request_id_of(team_id: str, submission_id: str) -> str:
+    """Name the request of a submission: always the same for the same one."""
+    return "a" + hashlib.sha256(f"{team_id}\x00{submission_id}".encode()).hexdigest()[:20]

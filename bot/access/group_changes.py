@@ -1,0 +1,28 @@
+"""When a user group last changed, as Slack's events tell: one process hears it, all must know."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from bot.store.database import Database
+from bot.store.tables import GroupChangeRow
+
+
+class GroupChanges:
+    """Keeps the time of each group's last change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(self, team_id: str, group_id: str, now: datetime) -> None:
+        """Store that the group changed."""
+        key = (GroupChangeRow.team_id == team_id) & (GroupChangeRow.group_id == group_id)
+        async with self._database.write() as session:
+            await session.execute(delete(GroupChangeRow).where(key))
+            session.add(GroupChangeRow(team_id=team_id, group_id=group_id, changed_at=now))
+
+    async def latest(self, team_id: str, group_id: str) -> datetime | None:
+        """Tell when the group last changed, or None."""
+        key = (GroupChangeRow.team_id == team_id) & (GroupChangeRow.group_id == group_id)
+        async with self._database.read() as session:
+            return await session.scalar(select(GroupChangeRow.changed_at).where(key))

@@ -1,0 +1,154 @@
+"""Requests for access in the store; each change shares a transaction with its audit event.
+
+``state`` and the times say what has been done, ``look_at`` from when on a worker may look again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.requests import (
+    AccessRequest,
+    AccessState,
+    NewAccessRequest,
+    event_of,
+    request_of,
+)
+from bot.audit.events import SYSTEM_ACTOR, AuditTag
+from bot.audit.log import record
+from bot.store.database import Database
+from bot.store.tables import AccessRequestRow
+
+LIFETIME: Final = timedelta(hours=24)
+"""How long people can decide; then the request expires."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccessRequest:
+    """A request that was stored, or the pending one it joined."""
+
+    request: AccessRequest
+    is_new: bool
+
+
+class AccessRequests:
+    """Reads and changes requests; people's decisions are made where they are checked."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def store(self, new: NewAccessRequest) -> StoredAccessRequest:
+        """Store a request and its audit event; while one of that person is pending, join it."""
+        now = self.clock()
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        statement = insert(AccessRequestRow).values(
+            id=new.id,
+            team_id=new.team_id,
+            enterprise_id=new.enterprise_id,
+            user_id=new.user_id,
+            delivery_id=new.delivery_id,
+            conversation_id=new.conversation_id,
+            reason=new.reason,
+            hours=new.hours,
+            state=AccessState.PENDING.value,
+            requested_at=now,
+            messages=[],
+            look_at=now,
+        )
+        nearest = (
+            select(AccessRequestRow)
+            .where(AccessRequestRow.team_id == new.team_id, AccessRequestRow.user_id == new.user_id)
+            .order_by(
+                (AccessRequestRow.state == AccessState.PENDING.value).desc(),
+                (AccessRequestRow.id == new.id).desc(),
+                AccessRequestRow.requested_at.desc(),
+            )
+        )
+        async with self._database.write() as session:
+            # One statement for both: the same submission twice, and a second pending request.
+            once = statement.on_conflict_do_nothing().returning(AccessRequestRow.id)
+            is_new = await session.scalar(once) is not None
+            row = (await session.scalars(nearest.limit(1))).one()
+            if is_new:
+                await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
+            return StoredAccessRequest(request_of(row), is_new)
+
+    async def read(self, request_id: str) -> AccessRequest:
+        """Read one request.
+
+        Raises:
+            LookupError: there is none of that id.
+        """
+        async with self._database.read() as session:
+            row = await session.get(AccessRequestRow, request_id)
+        if row is None:
+            msg = f"no access request {request_id}"
+            raise LookupError(msg)
+        return request_of(row)
+
+    async def expire(self, request: AccessRequest) -> AccessRequest:
+        """End a request nobody decided on in time, once; gives it as it stands then."""
+        now = self.clock()
+        async with self._database.write() as session:
+            row = await close(session, request.id, AccessState.EXPIRED, by=None, now=now)
+            if row:
+                await record(session, event_of(AuditTag.ACCESS_EXPIRED, row, SYSTEM_ACTOR, now))
+                return request_of(row)
+        return await self.read(request.id)
+
+    async def mark(self, request: AccessRequest, **values: Any) -> None:  # noqa: ANN401 - columns
+        """Note what has been done."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(AccessRequestRow).where(AccessRequestRow.id == request.id).values(**values)
+            )
+
+    async def mark_shown(self, request: AccessRequest, now: datetime) -> None:
+        """Note that every message says the outcome, unless one was posted meanwhile."""
+        async with self._database.write() as session:
+            row = await session.get_one(AccessRequestRow, request.id, with_for_update=True)
+            if len(row.messages) == len(request.messages):
+                row.shown_at = now
+
+    async def add_message(self, request: AccessRequest, channel_id: str, ts: str) -> None:
+        """Note where an admin was asked; if that came too late, let the outcome be shown again."""
+        async with self._database.write() as session:
+            row = await session.get_one(AccessRequestRow, request.id, with_for_update=True)
+            row.messages = [*row.messages, [channel_id, ts]]
+            if row.state != AccessState.PENDING.value:
+                row.shown_at = None
+                row.look_at = self.clock()
+
+
+async def close(
+    session: AsyncSession,
+    request_id: str,
+    state: AccessState,
+    *,
+    by: str | None,
+    now: datetime,
+) -> AccessRequestRow | None:
+    """End a pending request in the caller's transaction; None where another was first.
+
+    People can decide for as long as a request lives, and only after that does it expire, so a
+    press and the expiry never both hold.
+    """
+    born = AccessRequestRow.requested_at
+    alive = born <= now - LIFETIME if state is AccessState.EXPIRED else born > now - LIFETIME
+    statement = update(AccessRequestRow).where(
+        AccessRequestRow.id == request_id,
+        AccessRequestRow.state == AccessState.PENDING.value,
+        alive,
+    )
+    ending = {"state": state.value, "decided_by": by, "decided_at": now, "look_at": now}
+    found: AccessRequestRow | None = await session.scalar(
+        statement.values(**ending).returning(AccessRequestRow)
+    )
+    return found

@@ -1,0 +1,47 @@
+"""The hash chain: each event's hash covers the one before it and everything it says. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+FIRST_PREVIOUS: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One event as the chain sees it."""
+
+    seq: int
+    occurred_at: datetime
+    team_id: str
+    tag: str
+    actor_id: str
+    delivery_id: str | None
+    version: int
+    payload: Mapping[str, Any]
+    previous_hash: str
+
+    def hash(self) -> str:
+        """Digest the canonical form: sorted JSON, UTC to the microsecond. 64 hex digits."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def canonical(self) -> bytes:
+        """Spell the event so that equal events are equal bytes on every database."""
+        return json.dumps(
+            {
+                "actor": self.actor_id,
+                "at": self.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
+                "delivery": self.delivery_id,
+                "payload": self.payload,
+                "previous": self.previous_hash,
+                "seq": self.seq,
+                "tag": self.tag,
+                "team": self.team_id,
+                "version": self.version,
+            },
+            sort_keys=True,
+            separators=(",", ":"),
+        ).encode()

@@ -1,0 +1,122 @@
+"""Which raw recordings are visible, and when each is to be looked at again."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+
+from bot.access.policy import Outcome
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.recordings.record import Delivery, delivery_of
+from bot.recordings.states import State
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+
+# An unconfirmed one may come to light later.
+VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
+
+
+class RawFiles:
+    """Reads and changes what is known of visible raw recordings."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def claim_due(self, limit: int, look_every: timedelta) -> list[Delivery]:
+        """Take those to be looked at now, longest due first; each is due again after a while.
+
+        The claim is what makes a look that never ends harmless: another follows.
+        """
+        due = select(DeliveryRow.id).where(*_visible(), DeliveryRow.recheck_at <= self.clock())
+        first = due.order_by(DeliveryRow.recheck_at).limit(limit).with_for_update(skip_locked=True)
+        claimed = {"recheck_at": self.clock() + look_every}
+        statement = update(DeliveryRow).where(DeliveryRow.id.in_(first)).values(**claimed)
+        async with self._database.write() as session:
+            rows = await session.scalars(statement.returning(DeliveryRow))
+            return [delivery_of(row) for row in rows]
+
+    async def doubt(self, delivery: Delivery) -> datetime:
+        """Note that Slack does not tell; gives since when it has not."""
+        since = delivery.doubted_since or self.clock()
+        await self._set(delivery, doubted_since=since)
+        return since
+
+    async def trust(self, delivery: Delivery) -> None:
+        """Note that Slack tells again, and that all is well."""
+        if delivery.doubted_since:
+            await self._set(delivery, doubted_since=None)
+
+    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+        """Store that the file is gone, with its audit event; gives whether this call did."""
+        now = self.clock()
+        ending = {"taken_back_at": now, "taken_back_cause": cause, "recheck_at": None}
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *_visible())
+        async with self._database.write() as session:
+            changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
+            if changed:
+                await record(
+                    session,
+                    AuditEvent(
+                        tag=AuditTag.FILE_TAKEN_BACK,
+                        team_id=delivery.team_id,
+                        actor_id=SYSTEM_ACTOR,
+                        occurred_at=now,
+                        delivery_id=delivery.id,
+                        payload={
+                            "file_id": delivery.file_id,
+                            "channel_id": delivery.channel_id,
+                            "cause": cause,
+                        },
+                    ),
+                )
+        return changed is not None
+
+    async def look_now(self, team_id: str, channel_id: str | None = None) -> None:
+        """Something changed in the workspace, or in one conversation: look at all there is."""
+        statement = update(DeliveryRow).where(*_visible(), DeliveryRow.team_id == team_id)
+        if channel_id:
+            statement = statement.where(DeliveryRow.destination_channel_id == channel_id)
+        async with self._database.write() as session:
+            await session.execute(statement.values(recheck_at=self.clock()))
+
+    async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
+        """A conversation got another id, as it does when it is shared: keep hold of its files."""
+        statement = update(DeliveryRow).where(
+            *_visible(),
+            DeliveryRow.team_id == team_id,
+            DeliveryRow.destination_channel_id == old_channel_id,
+        )
+        moved = {"destination_channel_id": new_channel_id, "recheck_at": self.clock()}
+        async with self._database.write() as session:
+            await session.execute(statement.values(**moved))
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.CHANNEL_MOVED,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=self.clock(),
+                    payload={"from": old_channel_id, "to": new_channel_id},
+                ),
+            )
+
+    async def _set(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 - columns
+        async with self._database.write() as session:
+            await session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.id == delivery.id, *_visible())
+                .values(**values)
+            )
+
+
+def _visible() -> tuple[ColumnElement[bool], ...]:
+    # A failed delivery is looked at only where its file could not be deleted at its end.
+    left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
+    return (
+        or_(DeliveryRow.state.in_(VISIBLE), left),
+        DeliveryRow.outcome == Outcome.RAW.value,
+        DeliveryRow.taken_back_at.is_(None),
+    )

@@ -1,0 +1,131 @@
+"""Takes raw recordings back: when their time is over, or somebody may no longer hear them.
+
+The store says what is visible and when to look again; a look that fails is repeated. So an event
+that never came, a refused deletion and a killed worker only delay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from bot.access.deciding import Decider, Question
+from bot.access.policy import Exposure, exposure
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.polyai.agents import Agent
+from bot.recordings.deliver import announcement_of
+from bot.recordings.posting import Posting, TakenBack
+from bot.recordings.raw_files import RawFiles
+from bot.recordings.record import Delivery
+from bot.recordings.states import State
+
+log = get_logger(__name__)
+
+# Slack does not always answer; a file is not deleted for one missing answer, but for lasting doubt.
+LONGEST_DOUBT: Final = timedelta(minutes=15)
+LOOK_EVERY: Final = timedelta(seconds=60)
+
+
+class Cause(StrEnum):
+    """Why a raw recording was taken back."""
+
+    TIME_OVER = "time_over"
+    RIGHT_ENDED = "right_ended"
+    EXTERNAL = "external"
+    AUDIENCE = "audience"
+    DOUBT = "doubt"
+    UNFINISHED = "unfinished"
+
+
+CAUSES: Final = {
+    Exposure.RIGHT_ENDED: Cause.RIGHT_ENDED,
+    Exposure.EXTERNAL: Cause.EXTERNAL,
+    Exposure.AUDIENCE: Cause.AUDIENCE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """How long raw recordings stay, and how often each is looked at."""
+
+    keep: timedelta | None
+    """None: for ever, as far as time goes."""
+    look_every: timedelta = LOOK_EVERY
+
+
+class Retention:
+    """Looks at visible raw recordings and takes back what must not stay."""
+
+    def __init__(
+        self,
+        *,
+        files: RawFiles,
+        decider: Decider,
+        posting: Posting,
+        agents: Mapping[str, Agent],
+        rule: RetentionRule,
+    ) -> None:
+        self._files = files
+        self._decider = decider
+        self._posting = posting
+        self._agents = agents
+        self._rule = rule
+
+    async def look(self, limit: int) -> int:
+        """Look at the recordings that are due; gives how many those were."""
+        due = await self._files.claim_due(limit, self._rule.look_every)
+        for delivery in due:
+            try:
+                await self._look_at(delivery)
+            except CallAudioError as error:
+                log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
+        return len(due)
+
+    async def _look_at(self, delivery: Delivery) -> None:
+        cause = await self._cause(delivery)
+        if cause is None:
+            return
+        if delivery.file_id:
+            await self._posting.delete_file(delivery.file_id)
+        if not await self._files.taken_back(delivery, cause.value):
+            return
+        if delivery.parent_ts and delivery.channel_id and cause is not Cause.UNFINISHED:
+            taken = TakenBack(announcement_of(delivery), cause.value, is_ours=delivery.owns_parent)
+            try:
+                await self._posting.show_taken_back(delivery.parent_ts, taken)
+            except CallAudioError as error:  # the file is gone; its message may stay as it is
+                log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
+
+    async def _cause(self, delivery: Delivery) -> Cause | None:
+        if delivery.state is State.FAILED:
+            return Cause.UNFINISHED
+        if self._is_over(delivery, self._files.clock()):
+            return Cause.TIME_OVER
+        facts = await self._decider.survey(self._question(delivery))
+        found = exposure(facts)
+        if found in CAUSES:
+            return CAUSES[found]
+        if found is Exposure.FINE:
+            await self._files.trust(delivery)
+            return None
+        since = await self._files.doubt(delivery)
+        return Cause.DOUBT if self._files.clock() - since >= LONGEST_DOUBT else None
+
+    def _is_over(self, delivery: Delivery, now: datetime) -> bool:
+        ended_at = delivery.ended_at
+        return (
+            self._rule.keep is not None
+            and ended_at is not None
+            and now - ended_at >= self._rule.keep
+        )
+
+    def _question(self, delivery: Delivery) -> Question:
+        return Question(
+            team_id=delivery.team_id,
+            user_id=delivery.user_id,
+            channel_id=delivery.channel_id or "",
+            asked_redacted=False,
+            has_raw_key=delivery.agent_name in self._agents,
+        )

@@ -1,0 +1,101 @@
+"""The private answers to `/callaudio-admin`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from bot.access.administration import Person
+from bot.access.deciding import Ruling
+from bot.access.grants import Effect, Grant, Right, SubjectKind
+from bot.slack.wording import code, escape, moment
+
+MAX_LISTED: Final = 30
+
+HELP: Final = """*Rights of callaudio*
+`/callaudio-admin grant @user|@group pii|admin [for 8h|3d] reason…` gives a right
+`/callaudio-admin deny @user|@group pii|admin reason…` denies it; a deny beats every grant
+`/callaudio-admin revoke @user|@group pii|admin` ends both
+`/callaudio-admin list` shows all that is in force
+`/callaudio-admin who @user` shows what a person may do, and why
+`/callaudio-admin explain <conversation> @user #channel` shows what they would get there, and why
+`pii` lets somebody hear raw recordings, `admin` manage rights. Nobody gives themselves `pii`."""
+
+HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are none.
+`/callaudio help` shows what you can do."""
+
+
+def given(grant: Grant) -> str:
+    """Say what was just given or denied."""
+    verb = "may" if grant.effect is Effect.GRANT else "may not"
+    return f"{_subject(grant)} {verb} {_right(grant)}, {_end(grant.expires_at)}."
+
+
+def revoked(count: int) -> str:
+    """Say how much was ended."""
+    return "Revoked." if count == 1 else f"Revoked: {count} grants and denies."
+
+
+def listed(grants: Sequence[Grant]) -> str:
+    """List what is in force."""
+    if not grants:
+        return "No grant and no deny is in force."
+    lines = [_line(grant) for grant in grants[:MAX_LISTED]]
+    if len(grants) > MAX_LISTED:
+        rest = len(grants) - MAX_LISTED
+        lines.append(f"… and {rest} more: `callaudio grants list` shows them where the bot runs.")
+    return "\n".join(lines)
+
+
+def who(user_id: str, person: Person) -> str:
+    """Say what one person may do, and by which grants."""
+    held = ", ".join(code(right.value) for right in Right if right in person.held) or "no right"
+    lines = [f"<@{user_id}> holds {held}.", *(_line(grant) for grant in person.grants[:MAX_LISTED])]
+    return "\n".join(lines)
+
+
+def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
+    """Say what would be decided, and every fact behind it."""
+    facts = ruling.facts
+    lines = [
+        f"<@{user_id}> in <#{channel_id}> would get *{ruling.decision.outcome}*.",
+        f"• reason: {code(ruling.decision.reason)}",
+        f"• the person is: {facts.standing}",
+        f"• in the destination: {_yes_no(facts.requester_in_destination)}",
+        f"• shared with another organisation: {_yes_no(facts.destination_is_external)}",
+        f"• on the allow-list: {_yes_no(facts.destination_is_allow_listed)}",
+        f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",
+        f"• a raw key is set up: {_yes_no(facts.has_raw_key)}",
+        f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",
+        f"• the audience is: {facts.audience} (looked at only where it decides)",
+    ]
+    return "\n".join(lines)
+
+
+def _line(grant: Grant) -> str:
+    effect = "" if grant.effect is Effect.GRANT else "*denied* "
+    return (
+        f"• {effect}{code(grant.right)} {_subject(grant)}, {_end(grant.expires_at)}, "
+        f"by {_giver(grant.given_by)}: {escape(grant.reason)}"
+    )
+
+
+def _subject(grant: Grant) -> str:
+    subject = grant.subject
+    is_user = subject.kind is SubjectKind.USER
+    return f"<@{subject.id}>" if is_user else f"<!subteam^{subject.id}>"
+
+
+def _giver(given_by: str) -> str:
+    return f"<@{given_by}>" if given_by.startswith(("U", "W")) else code(given_by)
+
+
+def _right(grant: Grant) -> str:
+    return "hear raw recordings" if grant.right is Right.PII else "manage rights"
+
+
+def _end(expires_at: datetime | None) -> str:
+    return f"until {moment(expires_at)}" if expires_at else "without an end"
+
+
+def _yes_no(fact: bool | None) -> str:  # noqa: FBT001 - the fact is what it is about
+    return "not known" if fact is None else "yes" if fact else "no"

@@ -1,0 +1,45 @@
+"""What Slack tells by itself: changes that decisions, past ones too, must know of."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+
+from bot.access.group_changes import GroupChanges
+from bot.recordings.raw_files import RawFiles
+from bot.slack.actions import CHANNEL_ID_CHANGED, CHANNEL_SHARED, GROUP_CHANGED, MEMBER_JOINED
+
+
+class EventListeners:
+    """Stores what an event tells; a worker looks at the raw recordings it concerns."""
+
+    def __init__(
+        self, *, changes: GroupChanges, raw_files: RawFiles, clock: Callable[[], datetime]
+    ) -> None:
+        self._changes = changes
+        self._raw_files = raw_files
+        self._clock = clock
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand the events to Bolt."""
+        app.event(GROUP_CHANGED)(self.group_changed)
+        app.event(MEMBER_JOINED)(self.conversation_changed)
+        app.event(CHANNEL_SHARED)(self.conversation_changed)
+        app.event(CHANNEL_ID_CHANGED)(self.channel_id_changed)
+
+    async def group_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """`subteam_members_changed`: what is remembered of that group is old."""
+        team_id = str(event.get("team_id") or body["team_id"])
+        await self._changes.note(team_id, str(event["subteam_id"]), self._clock())
+        await self._raw_files.look_now(team_id)
+
+    async def conversation_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """`member_joined_channel`, `channel_shared`: others may hear what is there."""
+        await self._raw_files.look_now(str(body["team_id"]), str(event["channel"]))
+
+    async def channel_id_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
+        await self._raw_files.follow(
+            str(body["team_id"]), str(event["old_channel_id"]), str(event["new_channel_id"])
+        )

@@ -1,0 +1,206 @@
+"""The outside of the access rules, in memory: people, conversations, groups, files, recordings."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+from pydantic import SecretStr
+
+from bot.access.directory import Conversation, MemberPage
+from bot.access.policy import Standing
+from bot.errors import CallAudioError
+from bot.polyai.agents import Agent
+from bot.recordings.posting import (
+    Announcement,
+    Delivered,
+    NewFile,
+    PrivateNote,
+    Share,
+    ShareUnclear,
+    TakenBack,
+    UploadTicket,
+)
+from bot.sandbox import recordings
+
+RAW, REDACTED = (recordings.load("user", redacted=redacted) for redacted in (False, True))
+PLAIN_KEY, RAW_KEY = "PlainKeyOfTheModel0123456789abcd", "RawKeyOfTheModel0123456789abcdef"
+AGENT = Agent(
+    name="default",
+    agent_id="PROJECT-MODEL",
+    region="us",
+    base_url="https://polyai.invalid",
+    api_key=SecretStr(PLAIN_KEY),
+    pii_api_key=SecretStr(RAW_KEY),
+)
+
+
+@dataclass
+class Channel:
+    members: set[str]
+    is_external: bool | None = False
+
+
+@dataclass
+class World:
+    """What is true outside; ``away`` names the questions that get no answer now."""
+
+    standing: dict[str, Standing]
+    channels: dict[str, Channel]
+    groups: dict[str, set[str]]
+    away: frozenset[str] = frozenset()
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, question: str) -> None:
+        self.asked.append(question)
+        if question in self.away:
+            raise CallAudioError
+
+
+class WorldDirectory:
+    """Slack's people and conversations; two members to a page."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        self._world.ask("conversation")
+        channel = self._world.channels[channel_id]
+        return Conversation(
+            channel_id=channel_id,
+            is_external=channel.is_external,
+            is_im=False,
+            im_user_id=None,
+            is_private=False,
+            is_archived=False,
+            bot_is_member=True,
+            member_count=len(channel.members),
+        )
+
+    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
+        self._world.ask("members")
+        everyone = sorted(self._world.channels[channel_id].members)
+        start = int(cursor or 0)
+        following = str(start + 2) if start + 2 < len(everyone) else None
+        return MemberPage(tuple(everyone[start : start + 2]), following)
+
+    async def standing(self, user_id: str) -> Standing:
+        self._world.ask("standing")
+        return self._world.standing[user_id]
+
+
+class WorldGroups:
+    """Slack's user groups."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
+        del team_id
+        self._world.ask(f"group {group_id}")
+        self._world.ask("group")
+        return frozenset(self._world.groups[group_id])
+
+
+@dataclass
+class File:
+    channel_id: str
+    is_raw: bool
+    """By its bytes, not by what its title says."""
+
+
+async def nothing() -> None:
+    """What happens meanwhile, mostly."""
+
+
+@dataclass
+class WorldPosting:
+    """Slack's messages and files."""
+
+    world: World
+    visible: dict[str, File] = field(default_factory=dict)
+    on_share: Callable[[File], None] = lambda _: None
+    meanwhile: Callable[[], Awaitable[None]] = nothing
+    """Happens while an upload is on its way."""
+    taken_back: list[str] = field(default_factory=list)
+    _bytes: dict[str, bytes] = field(default_factory=dict)
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def open_dm(self, user_id: str) -> str:
+        return f"D{user_id[1:]}"
+
+    async def join(self, channel_id: str) -> None:
+        del channel_id
+
+    async def announce(self, announcement: Announcement) -> str:
+        del announcement
+        return f"{next(self._numbers)}.000000"
+
+    async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
+        del announcement, since
+        return None
+
+    async def show_delivered(self, ts: str, delivered: Delivered) -> None:
+        del ts, delivered
+
+    async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
+        del ts
+        self.taken_back.append(taken_back.cause)
+
+    async def withdraw(self, channel_id: str, ts: str) -> None:
+        del channel_id, ts
+
+    async def start_upload(self, file: NewFile) -> UploadTicket:
+        del file
+        return UploadTicket(f"F{next(self._numbers)}", SecretStr("https://upload.invalid"))
+
+    async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
+        del file
+        self._bytes[ticket.file_id] = b"".join([chunk async for chunk in chunks])
+        await self.meanwhile()
+
+    async def share(self, share: Share) -> None:
+        self.world.ask("share")
+        if "share is lost" in self.world.away:
+            raise ShareUnclear
+        file = File(share.channel_id, is_raw=self._bytes[share.file_id] == RAW)
+        if share.file_id not in self.visible:
+            self.on_share(file)
+        self.visible[share.file_id] = file
+        if "answer to share is lost" in self.world.away:
+            raise ShareUnclear
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        self.world.ask("find")
+        file = self.visible.get(file_id)
+        return "9.000000" if file and file.channel_id == channel_id else None
+
+    async def delete_file(self, file_id: str) -> None:
+        self.world.ask("delete")
+        self.visible.pop(file_id, None)
+
+    async def tell(self, note: PrivateNote) -> None:
+        del note
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+def polyai() -> httpx.AsyncClient:
+    """A PolyAI on which the plain key alone never opens what is raw; it knows no facts."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/audio"):
+            return httpx.Response(404, stream=_Body(b"{}"))
+        wants_raw = request.url.params["redacted"] == "false"
+        has_raw_key = RAW_KEY in str(list(request.headers.values()))
+        body = RAW if wants_raw and has_raw_key else REDACTED
+        return httpx.Response(200, stream=_Body(body), headers={"content-type": "audio/wav"})
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))

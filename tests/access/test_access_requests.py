@@ -1,0 +1,222 @@
+"""Requests for access in the store: decided once, and looked after by one worker at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from bot.access.administration import Actor
+from bot.access.approving import AlreadyDecided, Approving
+from bot.access.asking_for_access import choices
+from bot.access.directory import Conversation, MemberPage
+from bot.access.due_requests import DueRequests
+from bot.access.policy import Standing
+from bot.access.request_store import LIFETIME, AccessRequests
+from bot.access.requests import AccessRequest, AccessState, NewAccessRequest
+from bot.access.rights import Rights
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from bot.store.tables import AccessRequestRow, AuditEventRow, GrantRow
+from tests.conftest import NOON
+
+TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
+
+
+class EverybodyIsHere:
+    """A directory in which each person is a member."""
+
+    async def standing(self, user_id: str) -> Standing:
+        del user_id
+        return Standing.MEMBER
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        raise NotImplementedError(channel_id)
+
+    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
+        raise NotImplementedError(channel_id, cursor)
+
+
+class NoGroups:
+    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
+        raise NotImplementedError(team_id, group_id)
+
+
+class Desk:
+    """The use cases on one database, with a clock that stands."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.changed: list[str] = []
+        self.requests = AccessRequests(database=database, clock=self.clock)
+        self.due = DueRequests(database=database, clock=self.clock)
+        self.approving = Approving(
+            database=database,
+            requests=self.requests,
+            rights=Rights(
+                database=database,
+                groups=NoGroups(),
+                clock=self.clock,
+                first_admins=frozenset({BOSS, CHIEF}),
+            ),
+            directory=EverybodyIsHere(),
+            clock=self.clock,
+            on_rights_changed=self.note,
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def note(self, team_id: str) -> None:
+        self.changed.append(team_id)
+
+    async def ask(self, number: int = 0, user_id: str = ASKER) -> AccessRequest:
+        stored = await self.requests.store(
+            NewAccessRequest(
+                id=f"a{number}",
+                team_id=TEAM,
+                enterprise_id=None,
+                user_id=user_id,
+                delivery_id="d0",
+                conversation_id="CA0",
+                reason="call quality",
+                hours=4,
+            )
+        )
+        return stored.request
+
+    async def approve(self, request: AccessRequest, by: str) -> AccessRequest:
+        return await self.approving.approve(Actor(TEAM, None, by), request.id)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture
+async def postgresql_desk(postgresql: Callable[[], str]) -> AsyncIterator[Desk]:
+    url = postgresql()
+    await asyncio.to_thread(upgrade, async_url(url))
+    database = Database(url)
+    yield Desk(database)
+    await database.close()
+
+
+async def test_two_approvals_at_the_same_instant_are_one_grant(postgresql_desk: Desk) -> None:
+    desk = postgresql_desk
+    for number in range(100):
+        request = await desk.ask(number)
+
+        done = await asyncio.gather(
+            desk.approve(request, BOSS), desk.approve(request, CHIEF), return_exceptions=True
+        )
+
+        (won,) = [each for each in done if isinstance(each, AccessRequest)]
+        (lost,) = [each for each in done if isinstance(each, BaseException)]
+        assert isinstance(lost, AlreadyDecided)
+        assert f"<@{won.decided_by}> has already approved" in lost.what
+        async with desk.database.write() as session:
+            (grant,) = (await session.scalars(select(GrantRow))).all()
+            assert (grant.id, grant.given_by) == (won.grant_id, won.decided_by)
+            assert grant.expires_at == desk.now + timedelta(hours=4)
+            approvals = select(func.count()).where(AuditEventRow.tag == "admin:access:approved")
+            assert await session.scalar(approvals) == number + 1
+            await session.execute(delete(GrantRow))
+    assert desk.changed == [TEAM] * 100
+
+
+async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_desk: Desk) -> None:
+    desk = postgresql_desk
+    for number in range(20):
+        request = await desk.ask(number)
+        deny = desk.approving.deny(Actor(TEAM, None, CHIEF), request.id)
+
+        done = await asyncio.gather(desk.approve(request, BOSS), deny, return_exceptions=True)
+
+        (won,) = [each for each in done if isinstance(each, AccessRequest)]
+        async with desk.database.write() as session:
+            given = (await session.scalars(select(GrantRow.id))).all()
+            assert list(given) == ([won.grant_id] if won.grant_id else [])
+            await session.execute(delete(GrantRow))
+
+
+async def test_two_requests_at_once_are_one(postgresql_desk: Desk) -> None:
+    for number in range(20):
+        first, second = await asyncio.gather(
+            postgresql_desk.ask(2 * number), postgresql_desk.ask(2 * number + 1)
+        )
+        assert first.id == second.id
+        await postgresql_desk.approve(first, BOSS)
+
+
+async def test_the_same_submission_again_is_the_same_request(desk: Desk) -> None:
+    request = await desk.ask()
+    await desk.approve(request, BOSS)
+
+    again = await desk.ask()
+
+    assert (again.id, again.state) == (request.id, AccessState.APPROVED)
+
+
+async def test_one_person_s_request_is_not_another_s(desk: Desk) -> None:
+    first = await desk.ask(1)
+    second = await desk.ask(2, CHIEF)
+    assert first.id != second.id
+
+
+async def test_a_claimed_request_is_nobody_else_s_until_it_is_given_back(desk: Desk) -> None:
+    request = await desk.ask()
+    minute = timedelta(minutes=1)
+
+    assert [each.id for each in await desk.due.claim(5, minute)] == [request.id]
+    assert await desk.due.claim(5, minute) == []
+    desk.now += minute
+    assert len(await desk.due.claim(5, minute)) == 1
+    await desk.due.release(request, is_finished=False)
+    assert len(await desk.due.claim(5, minute)) == 1
+
+
+async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(desk: Desk) -> None:
+    request = await desk.ask()
+    await desk.requests.add_message(request, "D1", "1.0")
+    await desk.approve(request, BOSS)
+    seen = await desk.requests.read(request.id)
+
+    await desk.requests.add_message(request, "D2", "2.0")
+    await desk.requests.mark_shown(seen, desk.now)
+    await desk.requests.mark(seen, told_at=desk.now)
+    await desk.due.release(seen, is_finished=True)
+
+    (due,) = await desk.due.claim(5, timedelta(minutes=1))
+    assert due.messages == (("D1", "1.0"), ("D2", "2.0"))
+    await desk.requests.mark_shown(due, desk.now)
+    await desk.due.release(due, is_finished=True)
+    async with desk.database.read() as session:
+        assert (await session.get_one(AccessRequestRow, request.id)).look_at is None
+
+
+async def test_a_request_expires_once_and_is_then_past_approving(desk: Desk) -> None:
+    request = await desk.ask()
+    assert (await desk.requests.expire(request)).is_pending
+    desk.now += LIFETIME
+
+    with pytest.raises(AlreadyDecided, match="expired"):
+        await desk.approve(request, BOSS)
+    for _ in range(2):
+        assert (await desk.requests.expire(request)).state is AccessState.EXPIRED
+    async with desk.database.read() as session:
+        tags = list(await session.scalars(select(AuditEventRow.tag)))
+    assert tags == ["slack:access:requested", "worker:access:expired"]
+
+
+@pytest.mark.parametrize(
+    ("most", "offered"),
+    [(1, (1,)), (3, (1, 3)), (8, (1, 4, 8)), (9, (1, 4, 8, 9)), (200, (1, 4, 8, 24, 72, 168, 200))],
+)
+def test_the_usual_durations_are_offered_up_to_the_longest(
+    most: int, offered: tuple[int, ...]
+) -> None:
+    assert choices(most) == offered

@@ -1,0 +1,477 @@
+"""Whatever happens in whatever order: raw is never shared with, nor left to, who may not hear it.
+
+A machine drives the product's own decision, delivery and taking back on a real store; a model of a
+dozen lines says who is cleared. Slack's answers fail now and then: unknown never becomes raw.
+"""
+
+import asyncio
+import atexit
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bot.access.audience import AudienceReader
+from bot.access.deciding import Decider
+from bot.access.grants import (
+    Effect,
+    NewGrant,
+    NothingToRevoke,
+    Right,
+    Subject,
+    SubjectKind,
+    add_grant,
+    revoke,
+)
+from bot.access.policy import Standing
+from bot.access.rights import Rights
+from bot.audit.verify import verify
+from bot.jobs.workflow import DeliveryWorkflow, RetryRule
+from bot.metrics import Metrics
+from bot.polyai.calls import CallReader
+from bot.polyai.client import PolyAIClient
+from bot.polyai.payloads import Direction
+from bot.recordings.deliver import DeliverySteps
+from bot.recordings.destination import Destinations
+from bot.recordings.endings import Endings
+from bot.recordings.raw_files import RawFiles
+from bot.recordings.record import DeliveryLog
+from bot.recordings.relay import Relay
+from bot.recordings.requests import NewRequest, RequestBook
+from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
+from bot.recordings.sharing import Patience, Sharing
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from tests.access.outside import (
+    AGENT,
+    Channel,
+    File,
+    World,
+    WorldDirectory,
+    WorldGroups,
+    WorldPosting,
+    nothing,
+    polyai,
+)
+from tests.conftest import NOON
+
+TEAM = "T0MODEL000"
+ALICE, BOB, GUEST, PARTNER, ROBOT = "U0ALICE", "U0BOB", "U0GUEST", "U0PARTNER", "U0ROBOT"
+PEOPLE = (ALICE, BOB, GUEST, PARTNER)
+STANDING = {
+    ALICE: Standing.MEMBER,
+    BOB: Standing.MEMBER,
+    GUEST: Standing.GUEST,
+    PARTNER: Standing.EXTERNAL,
+    ROBOT: Standing.BOT,
+}
+CHANNELS, GROUPS = ("C0ONE", "C0TWO"), ("S0ONE", "S0TWO")
+LOOKUPS = ("conversation", "members", "standing", "group")
+POSTING = ("share", "share is lost", "answer to share is lost", "find", "delete")
+
+people = st.sampled_from(PEOPLE)
+channels = st.sampled_from(CHANNELS)
+groups = st.sampled_from(GROUPS)
+subjects = people | groups
+MEANWHILE = (*(None,) * 8, *PEOPLE, *CHANNELS, *((each, BOB) for each in CHANNELS))
+LOST = ("answer to share is lost", "find", "delete")  # it was shared, and nothing more is known
+away = st.sampled_from([()] * 6 + [(each,) for each in LOOKUPS + POSTING] + [LOST])
+
+
+@dataclass
+class Said:
+    """A grant or a deny, as the model keeps it."""
+
+    subject: str
+    effect: Effect
+    until: datetime | None
+    revoked: bool = False
+
+
+@cache
+def template() -> Path:
+    """A migrated store, made once."""
+    folder = tempfile.mkdtemp(prefix="callaudio-model-")
+    atexit.register(shutil.rmtree, folder)
+    path = Path(folder) / "callaudio.db"
+    upgrade(async_url(f"sqlite:///{path}"))
+    return path
+
+
+class Policy(RuleBasedStateMachine):
+    """People, groups and conversations change; recordings are asked for, and looked after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOON
+        self.said: list[Said] = []
+        self.world = World(
+            standing=STANDING,
+            channels={each: Channel({ALICE, ROBOT}) for each in CHANNELS},
+            groups={each: set() for each in GROUPS},
+        )
+        self.posting = WorldPosting(self.world, on_share=self._must_be_allowed)
+        self.exposed_since: dict[str, datetime] = {}
+        self.unanswered_at = self.undeleted_at = NOON - timedelta(days=1)
+        self.asker = ALICE
+        self.numbers = itertools.count(1)
+        self.folder = tempfile.TemporaryDirectory(prefix="callaudio-model-")
+        shutil.copy(template(), self.folder.name)
+        self.runner = asyncio.Runner()
+        self.runner.run(self._build())
+
+    async def _build(self) -> None:
+        clock = self._clock
+        self.database = Database(f"sqlite:///{self.folder.name}/callaudio.db")
+        self.http = polyai()
+        directory = WorldDirectory(self.world)
+        rights = Rights(
+            database=self.database,
+            groups=WorldGroups(self.world),
+            clock=clock,
+            first_admins=frozenset(),
+        )
+        audience = AudienceReader(
+            database=self.database, directory=directory, rights=rights, max_audience=5
+        )
+        decider = Decider(
+            directory=directory,
+            rights=rights,
+            audience=audience,
+            audience_must_be_cleared=True,
+            external_channels=frozenset({"C0TWO"}),
+        )
+        deliveries = DeliveryLog(database=self.database, clock=clock)
+        client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
+        metrics = Metrics()
+        sharing = Sharing(
+            log=deliveries,
+            decider=decider,
+            posting=self.posting,
+            patience=Patience(visible_seconds=(1,)),
+            sleep=_at_once,
+        )
+        calls, agents = CallReader(client), {AGENT.name: AGENT}
+        steps = DeliverySteps(
+            deliveries=deliveries,
+            destinations=Destinations(log=deliveries, directory=directory, posting=self.posting),
+            decider=decider,
+            relay=Relay(
+                polyai=client,
+                posting=self.posting,
+                metrics=metrics,
+                max_bytes=2**20,
+                max_concurrent=1,
+            ),
+            sharing=sharing,
+            posting=self.posting,
+            calls=calls,
+            agents=agents,
+        )
+        endings = Endings(
+            deliveries=deliveries,
+            sharing=sharing,
+            posting=self.posting,
+            calls=calls,
+            agents=agents,
+            metrics=metrics,
+            keep_raw=None,
+        )
+        self.workflow = DeliveryWorkflow(
+            steps=steps,
+            endings=endings,
+            run_step=_run_step,
+            retry=RetryRule(attempts=2, max_wait_seconds=0.001),
+            sleep=_at_once,
+        )
+        self.raw_files = RawFiles(database=self.database, clock=clock)
+        self.retention = Retention(
+            files=self.raw_files,
+            decider=decider,
+            posting=self.posting,
+            agents=agents,
+            rule=RetentionRule(keep=None),
+        )
+        self.book = RequestBook(database=self.database, clock=clock, on_stored=lambda: None)
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    # What happens.
+
+    @initialize(member=people, away=away, meanwhile=st.sampled_from(MEANWHILE))
+    def two_are_cleared_and_one_has_asked(
+        self, member: str, away: tuple[str, ...], meanwhile: tuple[str, str] | str | None
+    ) -> None:
+        self._say(ALICE, Effect.GRANT, None)
+        self._say(member, Effect.GRANT, None)
+        self.a_recording_is_asked_for(ALICE, CHANNELS[0], away, redacted=False, meanwhile=meanwhile)
+
+    @rule(
+        subject=subjects,
+        effect=st.sampled_from([Effect.GRANT, Effect.GRANT, Effect.GRANT, Effect.DENY]),
+        minutes=st.none() | st.integers(1, 20),
+        told=st.booleans(),
+    )
+    def a_right_is_given_or_denied(
+        self, subject: str, effect: Effect, minutes: int | None, told: bool
+    ) -> None:
+        self._say(subject, effect, self.now + timedelta(minutes=minutes) if minutes else None)
+        self._tell(told)
+
+    @rule(subject=subjects, told=st.booleans())
+    def a_right_is_revoked(self, subject: str, told: bool) -> None:
+        self.runner.run(self._revoke(subject))
+        self._tell(told)
+
+    @rule(group=groups, person=people, told=st.booleans())
+    def a_group_changes(self, group: str, person: str, told: bool) -> None:
+        self.world.groups[group] ^= {person}
+        self._tell(told)
+
+    @rule(channel=channels, person=st.sampled_from((*PEOPLE, ROBOT)), told=st.booleans())
+    def somebody_joins_or_leaves(self, channel: str, person: str, told: bool) -> None:
+        self.world.channels[channel].members ^= {person}
+        self._tell(told)
+
+    @rule(channel=channels, external=st.sampled_from([True, False, False, None]))
+    def a_channel_is_shared_or_no_longer(self, channel: str, external: bool | None) -> None:
+        self.world.channels[channel].is_external = external
+
+    @rule(
+        person=st.sampled_from((ALICE, ALICE, BOB, GUEST, PARTNER)),
+        channel=channels,
+        away=away,
+        redacted=st.sampled_from([False, False, False, True]),
+        meanwhile=st.sampled_from(MEANWHILE),
+    )
+    def a_recording_is_asked_for(
+        self,
+        person: str,
+        channel: str,
+        away: tuple[str, ...],
+        redacted: bool,
+        meanwhile: tuple[str, str] | str | None,
+    ) -> None:
+        """While it is uploaded somebody may join, be denied, or the channel be shared."""
+
+        async def happen() -> None:
+            self.posting.meanwhile = nothing
+            if isinstance(meanwhile, tuple):
+                self.world.channels[meanwhile[0]].members.add(meanwhile[1])
+            elif meanwhile in CHANNELS:
+                self.world.channels[meanwhile].is_external = True
+            elif meanwhile:
+                await self._write(meanwhile, Effect.DENY, None)
+
+        self.asker, self.asked_redacted = person, redacted
+        self.world.away = frozenset(away)
+        self.posting.meanwhile = happen
+        expects_raw = not away and not meanwhile and self._may_be_raw(person, channel, redacted)
+        before = set(self.posting.visible)
+        self.runner.run(self._deliver(person, channel, redacted=redacted))
+        self.world.away = frozenset()
+        self.posting.meanwhile = nothing
+        if expects_raw:
+            (new,) = set(self.posting.visible) - before
+            assert self.posting.visible[new].is_raw
+
+    @precondition(lambda self: self._where_raw_may_be())
+    @rule(data=st.data(), away=away, meanwhile=st.sampled_from(MEANWHILE))
+    def raw_is_asked_for_where_it_may_be(
+        self, data: st.DataObject, away: tuple[str, ...], meanwhile: tuple[str, str] | str | None
+    ) -> None:
+        person, channel = data.draw(st.sampled_from(self._where_raw_may_be()))
+        self.a_recording_is_asked_for(person, channel, away, redacted=False, meanwhile=meanwhile)
+
+    @rule(seconds=st.integers(1, 60))
+    def time_passes(self, seconds: int) -> None:
+        self._pass(seconds, frozenset())
+
+    @precondition(lambda self: self.posting.visible)
+    @rule(
+        away=st.sets(st.sampled_from((*LOOKUPS, "delete")), min_size=1), minutes=st.integers(1, 4)
+    )
+    def time_passes_while_slack_does_not_answer(self, away: set[str], minutes: int) -> None:
+        for _ in range(minutes):
+            self._pass(60, frozenset(away))
+
+    @precondition(lambda self: self.exposed_since)
+    @rule(away=st.sampled_from(LOOKUPS))
+    def slack_does_not_answer_for_long(self, away: str) -> None:
+        for _ in range(20):
+            self._pass(60, frozenset({away}))
+
+    # What must hold.
+
+    @invariant()
+    def no_raw_file_stays_before_somebody_who_may_not_hear_it(self) -> None:
+        for file_id, since in self._exposed().items():
+            answered = max(since, self.unanswered_at, self.undeleted_at)
+            assert self.now - answered < 2 * LOOK_EVERY, "Slack answered, and yet it is there"
+            doubted = max(since, self.undeleted_at)
+            assert self.now - doubted < LONGEST_DOUBT + 3 * LOOK_EVERY, f"{file_id} in doubt"
+
+    def teardown(self) -> None:
+        try:
+            assert self.runner.run(self._faults()) == []
+        finally:
+            self.runner.run(self._close())
+            self.runner.close()
+            self.folder.cleanup()
+
+    # The model.
+
+    def _cleared(self, person: str) -> bool:
+        named = {person} | {each for each in GROUPS if person in self.world.groups[each]}
+        effects = {
+            each.effect
+            for each in self.said
+            if each.subject in named
+            and not each.revoked
+            and (each.until is None or self.now < each.until)
+        }
+        return effects == {Effect.GRANT}
+
+    def _everyone_is_cleared(self, channel_id: str) -> bool:
+        channel = self.world.channels[channel_id]
+        humans = channel.members - {ROBOT}
+        return not channel.is_external and all(map(self._cleared, humans))
+
+    def _may_be_raw(self, person: str, channel_id: str, redacted: bool) -> bool:
+        channel = self.world.channels[channel_id]
+        by_name = any(
+            each.subject == person
+            and not each.revoked
+            and (not each.until or self.now < each.until)
+            for each in self.said
+        )
+        return (
+            (person in (ALICE, BOB) or (person == GUEST and by_name))
+            and person in channel.members
+            and self._cleared(person)
+            and channel.is_external is False
+            and self._everyone_is_cleared(channel_id)
+            and not redacted
+        )
+
+    def _where_raw_may_be(self) -> list[tuple[str, str]]:
+        everywhere = itertools.product(PEOPLE, CHANNELS)
+        return [each for each in everywhere if self._may_be_raw(*each, redacted=False)]
+
+    def _must_be_allowed(self, file: File) -> None:
+        if file.is_raw:
+            assert self._may_be_raw(self.asker, file.channel_id, self.asked_redacted)
+
+    def _exposed(self) -> dict[str, datetime]:
+        self.exposed_since = {
+            file_id: self.exposed_since.get(file_id, self.now)
+            for file_id, file in self.posting.visible.items()
+            if file.is_raw and not self._everyone_is_cleared(file.channel_id)
+        }
+        return self.exposed_since
+
+    # The product.
+
+    def _pass(self, seconds: int, away: frozenset[str]) -> None:
+        self.now += timedelta(seconds=seconds)
+        self._exposed()
+        self.world.away = away
+        self.runner.run(self.retention.look(20))
+        self.world.away = frozenset()
+        if away:
+            self.unanswered_at = self.now
+        if "delete" in away:
+            self.undeleted_at = self.now
+        self.no_raw_file_stays_before_somebody_who_may_not_hear_it()
+
+    def _say(self, subject: str, effect: Effect, until: datetime | None) -> None:
+        self.runner.run(self._write(subject, effect, until))
+
+    async def _write(self, subject: str, effect: Effect, until: datetime | None) -> None:
+        new = NewGrant(
+            subject=_subject(subject),
+            right=Right.PII,
+            effect=effect,
+            given_by="U0BOSS",
+            reason="model",
+            now=self.now,
+            expires_at=until,
+        )
+        async with self.database.write() as session:
+            await add_grant(session, new)
+        self.said.append(Said(subject, effect, until))
+
+    async def _revoke(self, subject: str) -> None:
+        try:
+            async with self.database.write() as session:
+                await revoke(session, _subject(subject), Right.PII, by="U0BOSS", now=self.now)
+        except NothingToRevoke:
+            return
+        for each in self.said:
+            each.revoked = each.revoked or each.subject == subject
+
+    def _tell(self, told: bool) -> None:
+        """An event reaches the bot, or is lost."""
+        if told:
+            self.runner.run(self.raw_files.look_now(TEAM))
+
+    async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
+        number = next(self.numbers)
+        stored = await self.book.store(
+            NewRequest(
+                team_id=TEAM,
+                enterprise_id=None,
+                user_id=person,
+                source="command",
+                trigger_id=str(number),
+                agent_name=AGENT.name,
+                conversation_id=f"CA{number:032x}",
+                direction=Direction.USER,
+                asked_redacted=redacted,
+                origin_channel_id=channel_id,
+                channel_id=channel_id,
+            )
+        )
+        await self.workflow.run(stored.delivery_id)
+
+    async def _faults(self) -> list[object]:
+        async with self.database.read() as session:
+            return [each async for each in verify(session)]
+
+    async def _close(self) -> None:
+        await self.http.aclose()
+        await self.database.close()
+
+
+def _subject(subject_id: str) -> Subject:
+    kind = SubjectKind.GROUP if subject_id in GROUPS else SubjectKind.USER
+    return Subject(TEAM, kind, subject_id)
+
+
+async def _at_once(seconds: float) -> None:
+    del seconds
+
+
+async def _run_step(name: str, step: Callable) -> object:
+    del name
+    return await step()
+
+
+TestPolicy = Policy.TestCase
+TestPolicy.settings = settings(
+    max_examples=25,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),  # a step costs too much to look for a shorter way
+)

@@ -1,0 +1,310 @@
+"""Who holds a right: by name, through a group, never against a deny; and what stays visible."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
+from bot.access.policy import Audience, Exposure, Facts, Standing, exposure
+from bot.access.rights import Rights
+from bot.store.database import Database
+from tests.access.outside import World, WorldGroups
+from tests.conftest import NOON
+
+TEAM = "T0QUALITY0"
+ALICE, BOB, CAROL = "U0ALICE", "U0BOB", "U0CAROL"
+ONE, TWO = "S0ONE", "S0TWO"
+EVERYBODY = (ALICE, BOB, CAROL)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(standing={}, channels={}, groups={ONE: {ALICE, BOB}, TWO: {BOB, CAROL}})
+
+
+@pytest.fixture
+def rights(database: Database, world: World) -> Rights:
+    return Rights(
+        database=database,
+        groups=WorldGroups(world),
+        clock=lambda: NOON,
+        first_admins=frozenset({CAROL}),
+    )
+
+
+def subject(subject_id: str, team_id: str = TEAM) -> Subject:
+    kind = SubjectKind.GROUP if subject_id.startswith("S") else SubjectKind.USER
+    return Subject(team_id, kind, subject_id)
+
+
+async def say(
+    database: Database,
+    effect: Effect,
+    subject_id: str,
+    *,
+    team_id: str = TEAM,
+    right: Right = Right.PII,
+    starts: timedelta = timedelta(0),
+    lasting: timedelta | None = None,
+) -> None:
+    start = NOON + starts
+    new = NewGrant(
+        subject=subject(subject_id, team_id),
+        right=right,
+        effect=effect,
+        given_by="U0BOSS",
+        reason="call quality",
+        now=start,
+        expires_at=start + lasting if lasting else None,
+    )
+    async with database.write() as session:
+        await add_grant(session, new)
+
+
+async def holders(rights: Rights, *asked: str, right: Right = Right.PII) -> set[str]:
+    return set((await rights.holders(TEAM, right, asked or EVERYBODY)).everyone)
+
+
+GIVE, DENY = Effect.GRANT, Effect.DENY
+
+
+@pytest.mark.parametrize(
+    ("said", "hold"),
+    [
+        pytest.param([], set(), id="nothing said: nobody"),
+        pytest.param([(GIVE, ALICE)], {ALICE}, id="by name"),
+        pytest.param([(GIVE, ONE)], {ALICE, BOB}, id="through a group"),
+        pytest.param([(GIVE, ONE), (GIVE, TWO)], {ALICE, BOB, CAROL}, id="through either group"),
+        pytest.param([(GIVE, ALICE), (DENY, ALICE)], set(), id="a deny by name beats a name"),
+        pytest.param([(DENY, ALICE), (GIVE, ALICE)], set(), id="also a grant given later"),
+        pytest.param([(GIVE, ONE), (DENY, BOB)], {ALICE}, id="a deny by name beats a group"),
+        pytest.param([(GIVE, ALICE), (DENY, ONE)], set(), id="a deny of a group beats a name"),
+        pytest.param([(GIVE, ONE), (DENY, TWO)], {ALICE}, id="a deny of a group beats a group"),
+    ],
+)
+async def test_who_holds_the_right_after_what_was_said(
+    database: Database, rights: Rights, said: list[tuple[Effect, str]], hold: set[str]
+) -> None:
+    for effect, subject_id in said:
+        await say(database, effect, subject_id)
+
+    assert await holders(rights) == hold
+
+
+@pytest.mark.parametrize(
+    ("starts", "lasting", "holds"),
+    [
+        (timedelta(0), None, True),
+        (timedelta(seconds=1), None, False),
+        (timedelta(hours=-1), timedelta(hours=1), False),
+        (timedelta(hours=-1), timedelta(hours=1, microseconds=1), True),
+    ],
+)
+async def test_a_grant_counts_from_its_start_up_to_but_not_at_its_end(
+    database: Database, rights: Rights, starts: timedelta, lasting: timedelta | None, holds: bool
+) -> None:
+    await say(database, GIVE, ALICE, starts=starts, lasting=lasting)
+
+    assert await rights.hold(TEAM, Right.PII, ALICE) is holds
+
+
+async def test_a_revocation_ends_grants_and_denies_alike(
+    database: Database, rights: Rights
+) -> None:
+    await say(database, GIVE, ALICE)
+    await say(database, DENY, ALICE)
+    async with database.write() as session:
+        assert await revoke(session, subject(ALICE), Right.PII, by="U0BOSS", now=NOON) == 2
+    assert await holders(rights) == set()
+
+    await say(database, GIVE, ALICE)
+    assert await holders(rights) == {ALICE}
+
+
+async def test_rights_do_not_reach_from_one_workspace_or_right_into_another(
+    database: Database, rights: Rights
+) -> None:
+    await say(database, GIVE, ALICE, team_id="T0OTHER000")
+    await say(database, GIVE, BOB, right=Right.ADMIN)
+
+    assert await holders(rights) == set()
+
+
+async def test_a_group_that_cannot_be_read_gives_nothing(
+    database: Database, rights: Rights, world: World
+) -> None:
+    await say(database, GIVE, ONE)
+    await say(database, GIVE, TWO)
+    world.away = frozenset({f"group {ONE}"})
+
+    assert await holders(rights) == {BOB, CAROL}
+
+
+async def test_a_denied_group_that_cannot_be_read_may_hold_anybody(
+    database: Database, rights: Rights, world: World
+) -> None:
+    await say(database, GIVE, ALICE)
+    await say(database, DENY, TWO)
+    assert await holders(rights) == {ALICE}
+
+    world.away = frozenset({f"group {TWO}"})
+    assert await holders(rights) == set()
+
+
+async def test_first_admins_hold_admin_alone_and_a_deny_beats_them_too(
+    database: Database, rights: Rights
+) -> None:
+    assert await holders(rights, right=Right.ADMIN) == {CAROL}
+    assert await holders(rights) == set()
+
+    await say(database, DENY, CAROL, right=Right.ADMIN)
+    assert await holders(rights, right=Right.ADMIN) == set()
+
+
+async def test_only_grants_of_their_own_count_as_by_name(
+    database: Database, rights: Rights
+) -> None:
+    await say(database, GIVE, ALICE)
+    await say(database, GIVE, TWO)
+
+    found = await rights.holders(TEAM, Right.PII, EVERYBODY)
+
+    assert (found.by_name, found.everyone) == ({ALICE}, {ALICE, BOB, CAROL})
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "reads"),
+    [
+        pytest.param([(GIVE, ALICE), (GIVE, ONE)], [ALICE], [], id="all by name: none"),
+        pytest.param([(GIVE, ONE), (GIVE, TWO)], [ALICE], [ONE], id="until all are found"),
+        pytest.param([(GIVE, ONE), (GIVE, TWO)], [CAROL], [ONE, TWO], id="as far as needed"),
+        pytest.param([(GIVE, ONE), (DENY, ALICE)], [ALICE], [], id="denied by name: none"),
+        pytest.param([(GIVE, ONE)], [], [], id="nobody asked after: none"),
+    ],
+)
+async def test_groups_are_read_only_as_far_as_needed(
+    database: Database,
+    rights: Rights,
+    world: World,
+    said: list[tuple[Effect, str]],
+    asked: list[str],
+    reads: list[str],
+) -> None:
+    for effect, subject_id in said:
+        await say(database, effect, subject_id)
+
+    await rights.holders(TEAM, Right.PII, asked)
+
+    assert [each for each in world.asked if each != "group"] == [f"group {each}" for each in reads]
+
+
+async def test_ten_thousand_people_can_be_asked_after_at_once(
+    database: Database, rights: Rights
+) -> None:
+    await say(database, GIVE, "U0009999")
+
+    crowd = [f"U{number:07d}" for number in range(10_000)]
+
+    assert await holders(rights, *crowd) == {"U0009999"}
+
+
+FINE = Facts(
+    standing=Standing.MEMBER,
+    requester_granted_by_name=True,
+    requester_in_destination=True,
+    destination_is_external=False,
+    destination_is_allow_listed=False,
+    asked_redacted=False,
+    requester_is_cleared=True,
+    has_raw_key=True,
+    audience_must_be_cleared=True,
+    audience=Audience.CLEARED,
+)
+
+
+def changed(**changes: object) -> Facts:
+    return replace(FINE, **changes)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        pytest.param(FINE, Exposure.FINE, id="every listener is cleared"),
+        pytest.param(
+            changed(requester_is_cleared=False),
+            Exposure.RIGHT_ENDED,
+            id="the right of who asked for it ended",
+        ),
+        pytest.param(
+            changed(destination_is_external=True), Exposure.EXTERNAL, id="outsiders came in"
+        ),
+        pytest.param(
+            changed(destination_is_external=True, destination_is_allow_listed=True),
+            Exposure.EXTERNAL,
+            id="the allow-list is for redacted recordings",
+        ),
+        pytest.param(
+            changed(destination_is_external=None),
+            Exposure.DOUBTFUL,
+            id="Slack does not tell whether outsiders are in it",
+        ),
+        pytest.param(
+            changed(audience=Audience.NOT_CLEARED),
+            Exposure.AUDIENCE,
+            id="somebody who is not cleared came in",
+        ),
+        pytest.param(
+            changed(audience=Audience.TOO_LARGE), Exposure.AUDIENCE, id="too many came in to tell"
+        ),
+        pytest.param(
+            changed(audience=Audience.UNKNOWN), Exposure.DOUBTFUL, id="Slack does not tell who"
+        ),
+        pytest.param(
+            changed(audience=Audience.NOT_CLEARED, audience_must_be_cleared=False),
+            Exposure.FINE,
+            id="where only the requester counts, the audience does not",
+        ),
+        pytest.param(
+            changed(destination_is_external=True, audience_must_be_cleared=False),
+            Exposure.EXTERNAL,
+            id="but outsiders do",
+        ),
+        pytest.param(
+            changed(requester_in_destination=False, standing=Standing.DEACTIVATED),
+            Exposure.FINE,
+            id="who asked for it has left: nothing changes for those who listen",
+        ),
+    ],
+)
+def test_what_becomes_of_a_visible_raw_file(facts: Facts, found: Exposure) -> None:
+    assert exposure(facts) is found
+
+
+flags = st.sampled_from([True, False, None])
+every_facts = st.builds(
+    Facts,
+    standing=st.sampled_from(Standing),
+    requester_granted_by_name=st.booleans(),
+    requester_in_destination=flags,
+    destination_is_external=flags,
+    destination_is_allow_listed=st.booleans(),
+    asked_redacted=st.booleans(),
+    requester_is_cleared=st.booleans(),
+    has_raw_key=st.booleans(),
+    audience_must_be_cleared=st.booleans(),
+    audience=st.sampled_from(Audience),
+)
+
+
+@given(every_facts)
+def test_fine_means_cleared_inside_and_among_cleared_listeners(facts: Facts) -> None:
+    holds = (
+        facts.requester_is_cleared
+        and facts.destination_is_external is False
+        and (facts.audience is Audience.CLEARED or not facts.audience_must_be_cleared)
+    )
+
+    assert (exposure(facts) is Exposure.FINE) is holds

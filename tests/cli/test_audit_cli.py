@@ -1,0 +1,213 @@
+"""`callaudio audit`: listed, exported, proven and sealed from the machine the bot runs on."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import create_engine, text
+from typer.testing import CliRunner
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.cli.app import build_cli
+from bot.store.database import Database, async_url
+from bot.store.schema import sync_url
+from bot.store.tables import DeliveryRow
+
+TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
+SECRET = "https://hooks.slack.invalid/commands/1/a-way-to-answer"
+
+Run = Callable[..., Result]
+
+# Who did what about whom, hour after hour: actor, subject, delivery.
+EVENTS = ((BOSS, ALICE, None), (ALICE, None, "d1"), (BOB, None, "d2"), (BOSS, BOB, None))
+
+
+@pytest.fixture
+def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line on a store with four events in it, one an hour."""
+    asyncio.run(fill(sqlite_url))
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("LOGNAME", "ops")
+    cli = build_cli()
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["audit", *arguments])
+
+    return run
+
+
+async def fill(url: str) -> None:
+    database = Database(url)
+    async with database.write() as session:
+        for delivery_id, conversation_id in (("d1", "CA1"), ("d2", "CA2")):
+            session.add(delivery(delivery_id, conversation_id))
+    for hour, (actor_id, subject_id, delivery_id) in enumerate(EVENTS):
+        event = AuditEvent(
+            tag=AuditTag.DELIVERY_REQUESTED if delivery_id else AuditTag.GRANT_ADDED,
+            team_id=TEAM,
+            actor_id=actor_id,
+            occurred_at=NOON + timedelta(hours=hour),
+            delivery_id=delivery_id,
+            payload={"subject_id": subject_id} if subject_id else {},
+        )
+        async with database.write() as session:
+            await record(session, event)
+    await database.close()
+
+
+def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
+    return DeliveryRow(
+        id=delivery_id,
+        team_id=TEAM,
+        user_id=ALICE,
+        source="command",
+        agent_name="default",
+        conversation_id=conversation_id,
+        direction="combined",
+        asked_redacted=False,
+        origin_channel_id="C0",
+        asked_channel_id="C0",
+        response_url=SECRET,
+        requested_at=NOON,
+        state="requested",
+    )
+
+
+def tamper(url: str, statement: str) -> None:
+    engine = create_engine(sync_url(async_url(url)))
+    with engine.begin() as connection:
+        for each in (
+            "DROP TRIGGER audit_events_no_update",
+            "DROP TRIGGER audit_events_no_delete",
+            statement,
+        ):
+            connection.execute(text(each))
+    engine.dispose()
+
+
+FILTERS: list[tuple[Sequence[str], list[int]]] = [
+    ((), [1, 2, 3, 4]),
+    (("--since", "2026-06-03T13:00:00"), [2, 3, 4]),
+    (("--until", "2026-06-03T13:00:00"), [1]),
+    (("--since", "2026-06-03T13:00:00", "--until", "2026-06-03T15:00:00"), [2, 3]),
+    (("--user", BOSS), [1, 4]),
+    (("--user", ALICE), [1, 2]),
+    (("--delivery", "d1"), [2]),
+    (("--conversation", "CA2"), [3]),
+    (("--conversation", "CA2", "--user", ALICE), []),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), FILTERS)
+def test_every_filter_means_the_same_listed_and_exported_in_either_format(
+    run: Run, arguments: Sequence[str], expected: list[int]
+) -> None:
+    listed = run("list", "--json", *arguments)
+    lines = run("export", *arguments)
+    table = run("export", "--format", "csv", *arguments)
+
+    assert [each.exit_code for each in (listed, lines, table)] == [0, 0, 0]
+    assert [row["seq"] for row in json.loads(listed.stdout)] == expected
+    assert [row["seq"] for row in exported(lines)] == expected
+    assert [int(row["seq"]) for row in csv.DictReader(io.StringIO(table.stdout))] == expected
+
+
+def exported(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run: Run) -> None:
+    rows = exported(run("export"))
+
+    assert [row["previous_hash"] for row in rows[1:]] == [row["hash"] for row in rows[:-1]]
+    assert rows[0] == {
+        **rows[0],
+        "team": TEAM,
+        "at": "2026-06-03T12:00:00.000000+00:00",
+        "tag": "admin:grant:added",
+        "actor": BOSS,
+        "payload": {"subject_id": ALICE},
+        "version": 1,
+        "previous_hash": "0" * 64,
+    }
+
+
+def test_the_list_is_a_table_of_the_newest(run: Run) -> None:
+    result = run("list", "--limit", "2")
+
+    assert "slack:delivery:requested" in result.stdout
+    assert BOB in result.stdout
+    assert "12:00:00" not in result.stdout
+
+
+@pytest.mark.parametrize("command", [("list",), ("list", "--json"), ("export",), ("verify",)])
+def test_nothing_secret_is_printed(run: Run, command: Sequence[str]) -> None:
+    result = run(*command)
+
+    assert result.exit_code == 0
+    assert "hooks.slack" not in result.output
+
+
+def test_an_untouched_chain_ends_with_0_and_shows_its_head(run: Run) -> None:
+    result = run("verify")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"head {TEAM}:4:")
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("UPDATE audit_events SET actor_id = 'U0OTHER' WHERE seq = 3", f"{TEAM} 3 altered"),
+        ("DELETE FROM audit_events WHERE seq = 2", f"{TEAM} 2 removed"),
+        ("DELETE FROM audit_events WHERE seq = 4", f"{TEAM} 3 tail_removed"),
+    ],
+)
+def test_tampering_ends_with_1_and_its_place_is_named(
+    run: Run, sqlite_url: str, statement: str, place: str
+) -> None:
+    tamper(sqlite_url, statement)
+
+    told, as_json = run("verify"), run("verify", "--json")
+
+    assert (told.exit_code, as_json.exit_code) == (1, 1)
+    assert place in told.stdout
+    (fault,) = json.loads(as_json.stdout)["faults"]
+    assert f"{fault['team']} {fault['seq']} {fault['fault']}" == place
+
+
+def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run: Run) -> None:
+    (head,) = json.loads(run("verify", "--json").stdout)["heads"]
+    other = head[:-1] + ("0" if head[-1] != "0" else "1")
+
+    assert run("verify", "--anchor", head).exit_code == 0
+    broken = run("verify", "--anchor", head, "--anchor", other)
+    assert broken.exit_code == 1
+    assert f"{TEAM} 4 anchor_broken" in broken.stdout
+
+
+@pytest.mark.parametrize("anchor", ["", "T0:1", "T0:x:" + "0" * 64, "T0:1:short"])
+def test_what_is_no_anchor_is_bad_usage(run: Run, anchor: str) -> None:
+    result = run("verify", "--anchor", anchor)
+
+    assert result.exit_code == 2
+    assert "An anchor reads" in result.stderr
+
+
+def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
+    sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
+
+    assert (sealed.exit_code, sealed.stdout) == (0, "Sealed; 2 events removed.\n")
+    assert run("verify").exit_code == 0
+    rows = exported(run("export"))
+    assert [row["seq"] for row in rows] == [3, 4, 5]
+    assert (rows[-1]["tag"], rows[-1]["actor"]) == ("admin:audit:sealed", "cli:ops")

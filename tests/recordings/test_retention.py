@@ -1,0 +1,255 @@
+"""Looking after visible raw recordings: who looks at which, how long doubt lasts, and when."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.access.audience import AudienceReader
+from bot.access.deciding import Decider
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.policy import Standing
+from bot.access.rights import Rights
+from bot.recordings.raw_files import RawFiles
+from bot.recordings.record import DeliveryLog
+from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.access.outside import (
+    AGENT,
+    Channel,
+    File,
+    World,
+    WorldDirectory,
+    WorldGroups,
+    WorldPosting,
+)
+from tests.conftest import NOON
+
+TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
+
+
+class Shelf:
+    """Raw recordings in a channel with one cleared person, and a clock."""
+
+    def __init__(self, database: Database, keep: timedelta | None = None) -> None:
+        self.now = NOON
+        self.database = database
+        self.world = World(
+            standing={ALICE: Standing.MEMBER, BOB: Standing.MEMBER},
+            channels={CHANNEL: Channel({ALICE})},
+            groups={},
+        )
+        self.posting = WorldPosting(self.world)
+        directory = WorldDirectory(self.world)
+        rights = Rights(
+            database=database,
+            groups=WorldGroups(self.world),
+            clock=self.clock,
+            first_admins=frozenset(),
+        )
+        self.files = RawFiles(database=database, clock=self.clock)
+        self.retention = Retention(
+            files=self.files,
+            decider=Decider(
+                directory=directory,
+                rights=rights,
+                audience=AudienceReader(
+                    database=database, directory=directory, rights=rights, max_audience=9
+                ),
+                audience_must_be_cleared=True,
+                external_channels=frozenset(),
+            ),
+            posting=self.posting,
+            agents={AGENT.name: AGENT},
+            rule=RetentionRule(keep=keep),
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def clear(self) -> None:
+        new = NewGrant(
+            subject=Subject(TEAM, SubjectKind.USER, ALICE),
+            right=Right.PII,
+            effect=Effect.GRANT,
+            given_by="U0BOSS",
+            reason="call quality",
+            now=NOON,
+        )
+        async with self.database.write() as session:
+            await add_grant(session, new)
+
+    async def put(
+        self, delivery_id: str, state: str = "delivered", *, outcome: str = "raw", due: bool = True
+    ) -> None:
+        self.posting.visible[f"F{delivery_id}"] = File(CHANNEL, is_raw=outcome == "raw")
+        async with self.database.write() as session:
+            session.add(
+                DeliveryRow(
+                    id=delivery_id,
+                    team_id=TEAM,
+                    user_id=ALICE,
+                    source="command",
+                    agent_name=AGENT.name,
+                    conversation_id=f"CA{delivery_id}",
+                    direction="combined",
+                    asked_redacted=False,
+                    origin_channel_id=CHANNEL,
+                    asked_channel_id=CHANNEL,
+                    requested_at=NOON,
+                    state=state,
+                    destination_channel_id=CHANNEL,
+                    outcome=outcome,
+                    reason="cleared",
+                    parent_ts="1.000000",
+                    file_id=f"F{delivery_id}",
+                    ended_at=NOON,
+                    recheck_at=self.now if due else None,
+                )
+            )
+
+    async def look(self, later: timedelta = timedelta(0)) -> set[str]:
+        """Let time pass and look; gives what is visible afterwards."""
+        self.now += later
+        await self.retention.look(20)
+        return set(self.posting.visible)
+
+    async def causes(self) -> list[str]:
+        async with self.database.read() as session:
+            rows = await session.scalars(
+                select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")
+            )
+            return [row.payload["cause"] for row in rows]
+
+
+@pytest.fixture
+async def shelf(database: Database) -> Shelf:
+    shelf = Shelf(database)
+    await shelf.clear()
+    return shelf
+
+
+@pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
+async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, state: str) -> None:
+    await shelf.put("d1", state)
+    assert await shelf.look() == {"Fd1"}
+
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.causes() == ["audience"]
+
+
+async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
+    await shelf.put("d1", outcome="redacted")
+    shelf.world.channels[CHANNEL].is_external = True
+
+    assert await shelf.look() == {"Fd1"}
+
+
+async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1", "failed", due=False)
+    await shelf.files.look_now(TEAM)
+    assert await shelf.look() == {"Fd1"}, "its file was deleted at its end, as far as is known"
+
+    await DeliveryLog(database=shelf.database, clock=shelf.clock).leave_to_retention("d1")
+    shelf.world.away = frozenset({"delete"})
+    assert await shelf.look() == {"Fd1"}
+    shelf.world.away = frozenset()
+    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.causes() == ["unfinished"]
+    assert shelf.posting.taken_back == [], "nobody was ever told of it"
+
+
+async def test_a_claim_is_for_a_while_and_a_look_that_never_ended_is_repeated(shelf: Shelf) -> None:
+    await shelf.put("d1")
+
+    first = await shelf.files.claim_due(20, LOOK_EVERY)
+    at_once = await shelf.files.claim_due(20, LOOK_EVERY)
+    shelf.now += LOOK_EVERY
+    after = await shelf.files.claim_due(20, LOOK_EVERY)
+
+    assert [len(each) for each in (first, at_once, after)] == [1, 0, 1]
+
+
+async def test_the_longest_due_come_first(shelf: Shelf) -> None:
+    for number in range(3):
+        await shelf.put(f"d{number}")
+        shelf.now += timedelta(seconds=1)
+
+    claimed = await shelf.files.claim_due(2, LOOK_EVERY)
+
+    assert {each.id for each in claimed} == {"d0", "d1"}
+
+
+async def test_two_workers_never_look_at_the_same_file_at_once(
+    postgresql: Callable[[], str],
+) -> None:
+    url = postgresql()
+    upgrade(async_url(url))
+    databases = [Database(url), Database(url)]
+    shelves = [Shelf(each) for each in databases]
+    for number in range(60):
+        await shelves[0].put(f"d{number}")
+
+    async def work(shelf: Shelf) -> list[str]:
+        mine: list[str] = []
+        while claimed := await shelf.files.claim_due(7, LOOK_EVERY):
+            assert len(claimed) <= 7
+            mine += [each.id for each in claimed]
+        return mine
+
+    one, other = await asyncio.gather(*(work(shelf) for shelf in shelves))
+
+    assert sorted(one + other) == sorted(f"d{number}" for number in range(60))
+    for database in databases:
+        await database.close()
+
+
+@pytest.mark.parametrize("away", ["conversation", "members"])
+async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
+    shelf: Shelf, away: str
+) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({away})
+
+    assert await shelf.look() == {"Fd1"}
+    assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.causes() == ["doubt"]
+
+
+async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    for _ in range(3):
+        shelf.world.away = frozenset({"members"})
+        assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        shelf.world.away = frozenset()
+        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
+
+
+@pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
+async def test_its_time_is_counted_from_its_end(
+    database: Database, keep: timedelta | None, left: set[str]
+) -> None:
+    shelf = Shelf(database, keep)
+    await shelf.clear()
+    await shelf.put("d1")
+
+    assert await shelf.look(timedelta(hours=24) - LOOK_EVERY) == {"Fd1"}
+    assert await shelf.look(LOOK_EVERY) == left
+    assert await shelf.causes() == ([] if left else ["time_over"])
+
+
+async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    (delivery,) = await shelf.files.claim_due(1, LOOK_EVERY)
+
+    assert await shelf.files.taken_back(delivery, "audience")
+    assert not await shelf.files.taken_back(delivery, "audience")
+    assert await shelf.causes() == ["audience"]

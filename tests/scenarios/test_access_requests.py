@@ -1,0 +1,698 @@
+"""Asking to hear raw recordings, and deciding on it, through signed HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.access.grants import Effect, Right
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from bot.slack.actions import Action, Input, ModalCallback
+from bot.store.tables import AccessRequestRow, GrantRow
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import (
+    ALICE,
+    BOB,
+    BOSS,
+    CALL,
+    CHANNEL,
+    RAW_SPAN,
+    Scene,
+    Seen,
+)
+
+CHIEF = "U0CHIEF00"
+APPROVALS = "C0APPROVE0"
+WHY = "Customer 4711 <!channel> complains & wants an answer"
+ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """Two admins, asked in their direct messages."""
+    async with new_scene(environment=ADMINS) as scene:
+        scene.workspace.add_user(CHIEF)
+        yield scene
+        assert_in_order(scene)
+
+
+def assert_in_order(scene: Scene) -> None:
+    """Slack refused nothing of what was drawn."""
+    assert scene.workspace.violations == []
+    refused = {
+        (call.method, call.status) for call in scene.workspace.calls if call.status != "ok"
+    } - {("chat.postMessage", "fault"), ("chat.postMessage", "channel_not_found")}
+    assert refused == set()
+
+
+def dm(user: str) -> str:
+    return f"D{user[1:]}".ljust(9, "0")
+
+
+def buttons(message: Any) -> dict[str, Mapping[str, Any]]:
+    return {
+        element["text"]["text"]: element
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+async def until(look: Callable[[], Any]) -> Any:
+    """Wait until something is there."""
+    async with asyncio.timeout(10):
+        while True:
+            found = look()
+            if isinstance(found, Awaitable):
+                found = await found
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def message(scene: Scene, channel: str, words: str) -> Message:
+    def look() -> Message | None:
+        found = [m for m in scene.workspace.messages(channel) if words in m.text]
+        return found[-1] if found else None
+
+    return await until(look)
+
+
+async def rows(scene: Scene) -> list[AccessRequestRow]:
+    async with scene.stage.application.database.read() as session:
+        query = select(AccessRequestRow).order_by(AccessRequestRow.requested_at)
+        return list(await session.scalars(query))
+
+
+async def grants(scene: Scene) -> list[GrantRow]:
+    async with scene.stage.application.database.read() as session:
+        return list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [event.tag for event in await scene.all_audit() if "delivery" not in event.tag]
+
+
+async def move(scene: Scene, row: Any, by: timedelta, *names: str) -> None:
+    """Let the first row be older than it is."""
+    async with scene.stage.application.database.write() as session:
+        found = (await session.scalars(select(row).order_by(row.id).limit(1))).one()
+        for name in names:
+            was: datetime | None = getattr(found, name)
+            assert was is not None
+            setattr(found, name, was - by)
+
+
+async def redacted(scene: Scene, user: str = ALICE) -> Seen:
+    seen = await scene.ask(user=user)
+    assert seen.delivery.reason == "not_cleared"
+    return seen
+
+
+async def open_form(scene: Scene, seen: Seen, user: str = ALICE) -> str:
+    """Press *Request access*; gives the view's id."""
+    (button,) = seen.buttons
+    assert button["text"]["text"] == "Request access"
+    return await press_open(scene, button, seen.note.channel, seen.note.ts, user)
+
+
+async def press_open(
+    scene: Scene, button: Mapping[str, Any], channel: str, ts: str, user: str = ALICE
+) -> str:
+    before = set(scene.workspace.views)
+    ack = await scene.people.block_action(user, channel, ts, button["action_id"], button["value"])
+    assert (ack.arrived, ack.text) == (True, "")
+    (view_id,) = set(scene.workspace.views) - before
+    return view_id
+
+
+async def submit(
+    scene: Scene, view_id: str, *, user: str = ALICE, reason: str = WHY, hours: str = "4"
+) -> Ack:
+    return await scene.people.view_submission(
+        user,
+        view_id,
+        {
+            Input.REASON: {Input.REASON: {"type": "plain_text_input", "value": reason}},
+            Input.HOURS: {
+                Input.HOURS: {"type": "static_select", "selected_option": {"value": hours}}
+            },
+        },
+    )
+
+
+async def ask(scene: Scene, *, user: str = ALICE, hours: str = "4") -> Seen:
+    """Get a recording redacted, and ask for access."""
+    seen = await redacted(scene, user)
+    ack = await submit(scene, await open_form(scene, seen, user), user=user, hours=hours)
+    assert (ack.status, dict(ack.body)) == (200, {"text": ""})
+    return seen
+
+
+async def press(scene: Scene, asked: Message, label: str, user: str) -> Ack:
+    button = buttons(asked)[label]
+    return await scene.people.block_action(
+        user, asked.channel, asked.ts, button["action_id"], button["value"], ephemeral=False
+    )
+
+
+def told(scene: Scene, user: str) -> str:
+    """What somebody was told privately last."""
+    return [e.text for e in scene.workspace.ephemerals if e.user == user][-1]
+
+
+# ---- the way through
+
+
+async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene: Scene) -> None:
+    seen = await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    await message(scene, dm(CHIEF), "asks to hear raw")
+
+    ack = await press(scene, asked, "Approve", BOSS)
+
+    answer = await message(scene, dm(ALICE), "approved your request")
+    assert (ack.arrived, ack.text) == (True, "")
+    assert f"<@{BOSS}>" in answer.text
+    assert "until <!date^" in answer.text
+    button = buttons(answer)["Send it now"]
+    before = {f.id for f in scene.every_visible_file()}
+    await scene.people.block_action(
+        ALICE, dm(ALICE), answer.ts, button["action_id"], button["value"], ephemeral=False
+    )
+    again = await scene.ended(await until(lambda: another_than(scene, seen.delivery.id)))
+    (file,) = [f for f in scene.every_visible_file() if f.id not in before]
+    assert (again.outcome, again.reason) == ("raw", "cleared")
+    assert (file.channel, file.name) == (CHANNEL, f"{CALL}-raw.wav")
+    assert RAW_SPAN in file.content
+    (grant,) = await grants(scene)
+    (row,) = await rows(scene)
+    assert (grant.given_by, grant.reason, grant.right) == (BOSS, WHY, "pii")
+    assert grant.expires_at == row.decided_at + timedelta(hours=4)
+    assert (row.state, row.decided_by, row.grant_id) == ("approved", BOSS, grant.id)
+    assert await tags(scene) == [
+        "slack:access:requested",
+        "admin:grant:added",
+        "admin:access:approved",
+    ]
+
+
+async def another_than(scene: Scene, delivery_id: str) -> str:
+    newest = await scene.latest()
+    return "" if newest == delivery_id else newest
+
+
+async def test_every_admin_s_message_tells_the_outcome_and_loses_its_buttons(scene: Scene) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    await message(scene, dm(CHIEF), "asks to hear raw")
+    await press(scene, asked, "Approve", CHIEF)
+
+    for admin in (BOSS, CHIEF):
+        shown = await message(scene, dm(admin), "*Approved* by")
+        assert f"<@{CHIEF}>" in shown.text
+        assert buttons(shown) == {}
+        assert len(scene.workspace.messages(dm(admin))) == 1
+
+
+async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(scene: Scene) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+
+    assert f"<@{ALICE}>" in asked.text
+    assert "*4 hours*" in asked.text
+    assert "<!channel>" not in asked.text
+    (words,) = [b for b in asked.blocks if b.get("text", {}).get("type") == "plain_text"]
+    assert words["text"]["text"] == WHY
+    (row,) = await rows(scene)
+    assert {b["value"] for b in buttons(asked).values()} == {row.id}
+
+
+async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+
+    await press(scene, asked, "Deny", BOSS)
+
+    answer = await message(scene, dm(ALICE), "denied your request")
+    assert f"<@{BOSS}>" in answer.text
+    assert "*Denied* by" in (await message(scene, dm(CHIEF), "*Denied*")).text
+    assert await grants(scene) == []
+    assert await tags(scene) == ["slack:access:requested", "admin:access:denied"]
+
+
+async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
+    seen = await ask(scene)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    answer = await message(scene, dm(ALICE), "approved your request")
+    await scene.grant(effect=Effect.DENY)
+
+    button = buttons(answer)["Send it now"]
+    await scene.people.block_action(
+        ALICE, dm(ALICE), answer.ts, button["action_id"], button["value"], ephemeral=False
+    )
+
+    again = await scene.ended(await until(lambda: another_than(scene, seen.delivery.id)))
+    assert (again.outcome, again.reason) == ("redacted", "not_cleared")
+
+
+async def test_send_it_now_is_nobody_else_s(scene: Scene) -> None:
+    seen = await ask(scene)
+    await scene.people.block_action(
+        BOB, CHANNEL, "1.1", Action.SEND_AGAIN.value, seen.delivery.id, ephemeral=False
+    )
+
+    assert "belongs to somebody else" in told(scene, BOB)
+    assert len(await scene.deliveries()) == 1
+
+
+# ---- the form
+
+
+async def test_the_form_is_opened_in_time_and_carries_ids_only(scene: Scene) -> None:
+    seen = await redacted(scene)
+    view = scene.workspace.views[await open_form(scene, seen)].body
+
+    assert view["callback_id"] == ModalCallback.REQUEST_ACCESS
+    assert view["private_metadata"] == seen.delivery.id
+    (choice,) = [b["element"] for b in view["blocks"] if b.get("block_id") == Input.HOURS]
+    assert [option["value"] for option in choice["options"]] == ["1", "4", "8"]
+    (opened,) = scene.workspace.called("views.open")
+    assert opened.status == "ok"
+
+
+@pytest.mark.parametrize(("most", "offered"), [("1", ["1"]), ("6", ["1", "4", "6"])])
+async def test_the_durations_end_with_the_longest_allowed(
+    new_scene: OpenScene, most: str, offered: list[str]
+) -> None:
+    async with new_scene(environment={**ADMINS, "CALLAUDIO_MAX_GRANT_HOURS": most}) as scene:
+        view = scene.workspace.views[await open_form(scene, await redacted(scene))].body
+        (choice,) = [b["element"] for b in view["blocks"] if b.get("block_id") == Input.HOURS]
+        assert [option["value"] for option in choice["options"]] == offered
+
+
+async def test_a_press_slack_answers_too_slowly_is_told(scene: Scene) -> None:
+    seen = await redacted(scene)
+    scene.slack.faults.add(Fault(route="views.open", error="expired_trigger_id", times=1))
+    (button,) = seen.buttons
+
+    ack = await scene.people.block_action(
+        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+
+    assert ack.arrived
+    assert "could not be opened in time" in told(scene, ALICE)
+    scene.workspace.calls.clear()
+
+
+@pytest.mark.parametrize(
+    ("reason", "hours", "says"),
+    [("  ", "4", "A reason has 1 to 300"), ("x" * 301, "4", "300"), (WHY, "9", "not offered")],
+)
+async def test_what_cannot_be_asked_is_told_in_the_form(
+    scene: Scene, reason: str, hours: str, says: str
+) -> None:
+    view_id = await open_form(scene, await redacted(scene))
+
+    ack = await submit(scene, view_id, reason=reason, hours=hours)
+
+    assert ack.body["response_action"] == "errors"
+    assert says in ack.body["errors"][Input.REASON]
+    assert "*" not in ack.body["errors"][Input.REASON]
+    assert await rows(scene) == []
+
+
+async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
+    seen = await redacted(scene)
+    (button,) = seen.buttons
+    view_id = await open_form(scene, seen)
+
+    await scene.people.block_action(
+        BOB, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+    ack = await submit(scene, view_id, user=BOB)
+
+    assert "somebody else's request" in told(scene, BOB)
+    assert ack.body["response_action"] == "errors"
+    assert await rows(scene) == []
+
+
+async def test_a_second_request_joins_the_first(scene: Scene) -> None:
+    seen = await ask(scene)
+    second = await open_form(scene, seen)
+
+    ack = await submit(scene, second, hours="1")
+    redelivered = await submit(scene, second, hours="1")
+
+    for each in (ack, redelivered):
+        assert each.body["response_action"] == "update"
+        assert "still waiting" in str(each.body["view"])
+        assert problems(each.body["view"]["blocks"], "modal") == []
+    (row,) = await rows(scene)
+    assert row.hours == 4
+    assert (await tags(scene)).count("slack:access:requested") == 1
+
+
+async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
+    seen = await ask(scene)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Deny", BOSS)
+    await message(scene, dm(ALICE), "denied your request")
+
+    ack = await submit(scene, await open_form(scene, seen))
+
+    assert dict(ack.body) == {"text": ""}
+    assert [row.state for row in await rows(scene)] == ["denied", "pending"]
+
+
+async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene) -> None:
+    async with new_scene(environment={"CALLAUDIO_ADMINS": ALICE}) as scene:
+        seen = await redacted(scene)
+        (button,) = seen.buttons
+        await scene.people.block_action(
+            ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+        )
+
+        assert "no admin who could decide" in told(scene, ALICE)
+        assert scene.workspace.views == {}
+
+
+# ---- who decides
+
+
+async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: OpenScene) -> None:
+    rarely = replace(QUICK, look_every=timedelta(hours=1))
+    async with new_scene(environment=ADMINS, pace=rarely) as scene:
+        scene.workspace.add_user(CHIEF)
+        await scene.grant(BOB)
+        scene.workspace.add_channel("C0OTHER000", members=[BOB])
+        raw = await scene.ask(user=BOB, channel="C0OTHER000")
+        assert raw.delivery.outcome == "raw"
+
+        async def is_calm() -> datetime | None:
+            at = (await scene.row(raw.delivery.id)).recheck_at
+            return at if at and at > raw.delivery.requested_at + timedelta(minutes=30) else None
+
+        before = await until(is_calm)
+        await ask(scene)
+        asked = await message(scene, dm(BOSS), "asks to hear raw")
+        await press(scene, asked, "Approve", BOSS)
+
+        async def is_later() -> bool:
+            return (await is_calm() or before) > before
+
+        await until(is_later)
+
+
+async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOSS)
+    await ask(scene, user=BOSS)
+    asked = await message(scene, dm(CHIEF), "asks to hear raw")
+
+    for label in ("Approve", "Deny"):
+        await press(scene, asked, label, BOSS)
+        assert "Nobody decides on their own request." in told(scene, BOSS)
+
+    assert scene.workspace.messages(dm(BOSS)) == []
+    assert await grants(scene) == []
+    assert (await tags(scene)).count("slack:admin:refused") == 2
+    assert (await rows(scene))[0].state == "pending"
+
+
+@pytest.mark.parametrize("label", ["Approve", "Deny"])
+async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+
+    for user in (BOB, ALICE):
+        await press(scene, asked, label, user)
+        assert "Only admins of callaudio" in told(scene, user)
+
+    assert await tags(scene) == [
+        "slack:access:requested",
+        "slack:admin:refused",
+        "slack:admin:refused",
+    ]
+    assert (await rows(scene))[0].state == "pending"
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"team_id": "T0OTHER000"},
+        {"is_stranger": True},
+        {"deleted": True},
+        {"is_bot": True},
+        {"omit": {"is_bot"}},
+    ],
+)
+async def test_outsiders_are_refused_even_when_they_hold_admin(
+    scene: Scene, standing: dict[str, Any]
+) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    await message(scene, dm(CHIEF), "asks to hear raw")
+    scene.workspace.add_user(CHIEF, **standing)
+
+    await press(scene, asked, "Approve", CHIEF)
+
+    assert "Only admins of callaudio" in told(scene, CHIEF)
+    (refused,) = [e for e in await scene.all_audit() if e.tag == "slack:admin:refused"]
+    assert (refused.actor_id, refused.team_id) == (CHIEF, scene.workspace.team_id)
+    assert await grants(scene) == []
+
+
+async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
+    await ask(scene)
+    mine = await message(scene, dm(BOSS), "asks to hear raw")
+    theirs = await message(scene, dm(CHIEF), "asks to hear raw")
+
+    await press(scene, mine, "Approve", BOSS)
+    ack = await press(scene, theirs, "Deny", CHIEF)
+
+    assert ack.arrived
+    assert f"<@{BOSS}> has already approved that request." in told(scene, CHIEF)
+    assert scene.workspace.ephemerals[-1].via == "response_url"
+    assert len(await grants(scene)) == 1
+
+
+async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
+    await ask(scene)
+    mine = await message(scene, dm(BOSS), "asks to hear raw")
+    theirs = await message(scene, dm(CHIEF), "asks to hear raw")
+
+    await asyncio.gather(
+        press(scene, mine, "Approve", BOSS), press(scene, theirs, "Approve", CHIEF)
+    )
+
+    assert len(await grants(scene)) == 1
+    assert (await tags(scene)).count("admin:access:approved") == 1
+
+
+async def test_whom_a_deny_keeps_from_it_cannot_be_approved(scene: Scene) -> None:
+    await scene.grant(effect=Effect.DENY)
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+
+    await press(scene, asked, "Approve", BOSS)
+
+    assert "it beats every grant" in told(scene, BOSS)
+    assert (await rows(scene))[0].state == "pending"
+    assert [grant.effect for grant in await grants(scene)] == ["deny"]
+
+
+async def test_an_admin_by_grant_is_asked_and_decides(scene: Scene) -> None:
+    await scene.grant(BOB, right=Right.ADMIN)
+    await ask(scene)
+
+    await press(scene, await message(scene, dm(BOB), "asks to hear raw"), "Approve", BOB)
+
+    assert f"<@{BOB}>" in (await message(scene, dm(ALICE), "approved your request")).text
+
+
+# ---- where the admins are asked
+
+
+async def test_at_most_ten_admins_are_asked(new_scene: OpenScene) -> None:
+    admins = [f"U0ADMIN{number:02}" for number in range(12)]
+    async with new_scene(environment={"CALLAUDIO_ADMINS": ",".join(admins)}) as scene:
+        for admin in admins:
+            scene.workspace.add_user(admin)
+        await ask(scene)
+
+        (row,) = await until(lambda: announced(scene))
+        assert len(row.messages) == 10
+
+
+async def announced(scene: Scene) -> list[AccessRequestRow]:
+    return [row for row in await rows(scene) if row.announced_at]
+
+
+async def test_with_an_approvals_channel_the_admins_are_asked_there_alone(
+    new_scene: OpenScene,
+) -> None:
+    environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
+    async with new_scene(environment=environment) as scene:
+        scene.workspace.add_channel(APPROVALS, members=[BOSS], is_private=True)
+        await ask(scene)
+        asked = await message(scene, APPROVALS, "asks to hear raw")
+        await until(lambda: announced(scene))
+        assert [channel for channel in scene.workspace.channels if channel.startswith("D")] == []
+
+        await press(scene, asked, "Approve", BOSS)
+
+        assert buttons(await message(scene, APPROVALS, "*Approved* by")) == {}
+        await message(scene, dm(ALICE), "approved your request")
+        assert_in_order(scene)
+
+
+@pytest.mark.parametrize(
+    "channel", [None, {"is_ext_shared": True}, {"omit": {"is_ext_shared"}}, {"is_archived": True}]
+)
+async def test_a_channel_that_cannot_be_used_falls_back_to_direct_messages(
+    new_scene: OpenScene, channel: dict[str, Any] | None
+) -> None:
+    environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
+    async with new_scene(environment=environment) as scene:
+        if channel is not None:
+            scene.workspace.add_channel(APPROVALS, members=[BOSS], **channel)
+        await ask(scene)
+        await message(scene, dm(BOSS), "asks to hear raw")
+        assert scene.workspace.messages(APPROVALS) == []
+
+
+async def test_an_admin_who_cannot_be_written_to_keeps_nobody_else_from_it(scene: Scene) -> None:
+    scene.workspace.add_user(BOSS, deleted=True)
+    await ask(scene)
+    await message(scene, dm(CHIEF), "asks to hear raw")
+
+    (row,) = await until(lambda: announced(scene))
+
+    assert [channel for channel, _ in row.messages] == [dm(CHIEF)]
+    scene.workspace.calls.clear()
+
+
+async def test_while_slack_is_away_the_question_only_waits(scene: Scene) -> None:
+    scene.slack.faults.add(Fault(route="conversations.open", error="fatal_error", times=5))
+    await ask(scene)
+
+    await message(scene, dm(CHIEF), "asks to hear raw")
+    await until(lambda: announced(scene))
+
+    assert len(scene.workspace.messages(dm(BOSS))) == 1
+    scene.workspace.calls.clear()
+
+
+# ---- time
+
+
+async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
+    await ask(scene)
+    await until(lambda: announced(scene))
+    await move(scene, AccessRequestRow, timedelta(hours=4), "requested_at")
+
+    reminder = await message(scene, dm(BOSS), "Still waiting")
+    await asyncio.sleep(0.5)
+
+    assert set(buttons(reminder)) == {"Approve", "Deny"}
+    assert len(scene.workspace.messages(dm(BOSS))) == 2
+    await press(scene, reminder, "Deny", BOSS)
+    await until(lambda: not any(map(buttons, scene.workspace.messages(dm(BOSS)))))
+    await message(scene, dm(ALICE), "denied your request")
+
+
+async def test_an_unanswered_request_expires(scene: Scene) -> None:
+    seen = await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    await until(lambda: announced(scene))
+    await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at")
+
+    answer = await message(scene, dm(ALICE), "it has expired")
+    assert buttons(await message(scene, dm(BOSS), "*Expired*")) == {}
+    await press(scene, asked, "Approve", CHIEF)
+    assert "has expired" in told(scene, CHIEF)
+    assert await grants(scene) == []
+    assert await tags(scene) == ["slack:access:requested", "worker:access:expired"]
+    button = buttons(answer)["Ask again"]
+    view_id = await press_open(scene, button, dm(ALICE), answer.ts)
+    assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
+
+
+async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> None:
+    """Even before a worker has seen that it is."""
+    slow = replace(QUICK, access_pause_seconds=60)
+    async with new_scene(environment=ADMINS, pace=slow) as scene:
+        scene.workspace.add_user(CHIEF)
+        await ask(scene)
+        (row,) = await rows(scene)
+        await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at")
+
+        await scene.people.block_action(
+            BOSS, dm(BOSS), "1.1", Action.APPROVE_ACCESS.value, row.id, ephemeral=False
+        )
+
+        assert "has expired" in told(scene, BOSS)
+        assert await grants(scene) == []
+
+
+async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> None:
+    seen = await ask(scene, hours="4")
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await message(scene, dm(ALICE), "approved your request")
+    await asyncio.sleep(0.3)
+    assert len(scene.workspace.messages(dm(ALICE))) == 1
+    await move(scene, GrantRow, timedelta(hours=3), "expires_at")
+
+    warning = await message(scene, dm(ALICE), "then it ends")
+    await asyncio.sleep(0.3)
+
+    assert len(scene.workspace.messages(dm(ALICE))) == 2
+    view_id = await press_open(scene, buttons(warning)["Ask again"], dm(ALICE), warning.ts)
+    assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
+    assert dict((await submit(scene, view_id)).body) == {"text": ""}
+    assert [row.state for row in await rows(scene)] == ["approved", "pending"]
+    assert (await rows(scene))[0].look_at is None
+
+
+@pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
+async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: str) -> None:
+    await ask(scene, hours="1" if case == "short" else "4")
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await message(scene, dm(ALICE), "approved your request")
+    if case == "revoked":
+        text = f"revoke <@{ALICE}> pii"
+        await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+    if case == "outlasted":
+        await scene.grant()
+    if case in ("outlasted", "over"):
+        by = timedelta(hours=3 if case == "outlasted" else 5)
+        await move(scene, GrantRow, by, "expires_at", "starts_at")
+
+    async def is_finished() -> bool:
+        return (await rows(scene))[0].look_at is None
+
+    await until(is_finished)
+    assert [m for m in scene.workspace.messages(dm(ALICE)) if "then it ends" in m.text] == []
+
+
+# ---- what leaves the bot
+
+
+async def test_the_reason_is_nowhere_but_with_the_admins(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ask(scene)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await message(scene, dm(ALICE), "approved your request")
+
+    audited = json.dumps([event.payload for event in await scene.all_audit()])
+    assert "4711" not in audited
+    assert "4711" not in caplog.text
+    assert all("4711" not in m.text for m in scene.workspace.messages(CHANNEL))

@@ -1,0 +1,280 @@
+"""Raw recordings are taken back when somebody may no longer hear them, or their time is over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Effect
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from bot.slack.actions import Action
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
+
+HARDLY = timedelta(milliseconds=500)
+# A right may end between the two moments at which one look reads it: once as the requester's, once
+# as a listener's.
+LOST = ("right_ended", "audience")
+EVERY = replace(QUICK, look_every=timedelta(seconds=1))
+RARELY = replace(QUICK, look_every=timedelta(hours=1))
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """Reconciliation comes once an hour here: what happens sooner is an event's doing."""
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        await scene.grant()
+        yield scene
+
+
+async def raw(scene: Scene) -> Seen:
+    seen = await scene.ask()
+    assert seen.delivery.outcome == "raw"
+    await looked_at(scene, seen)
+    return seen
+
+
+async def gone(scene: Scene, channel: str = CHANNEL) -> None:
+    async with asyncio.timeout(10):
+        while scene.workspace.visible_files(channel):
+            await asyncio.sleep(0.02)
+
+
+async def cause(scene: Scene) -> str:
+    """The one audit event of a file taken back."""
+    async with asyncio.timeout(5):
+        while True:
+            events = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+            if events:
+                (event,) = events
+                return str(event.payload["cause"])
+            await asyncio.sleep(0.02)
+
+
+async def parent(scene: Scene, words: str) -> Message:
+    async with asyncio.timeout(5):
+        while True:
+            (message,) = [
+                m
+                for m in scene.workspace.messages(CHANNEL)
+                if not m.thread_ts or m.ts == m.thread_ts
+            ]
+            if words in message.text:
+                return message
+            await asyncio.sleep(0.02)
+
+
+async def tell(scene: Scene, **event: object) -> None:
+    assert (await scene.people.event(event)).status == 200
+
+
+async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene: Scene) -> None:
+    seen = await raw(scene)
+
+    await scene.people.command(BOSS, CHANNEL, f"revoke <@{ALICE}> pii", command="/callaudio-admin")
+
+    await gone(scene)
+    assert await cause(scene) == "right_ended"
+    message = await parent(scene, "The raw recording was deleted")
+    assert "the right of the person who asked for it ended" in str(message.blocks)
+    assert [f.deleted for f in scene.workspace.files if f.id == seen.delivery.file_id] == [True]
+    assert scene.workspace.violations == []
+
+
+async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
+    await raw(scene)
+    await scene.people.command(
+        BOSS, CHANNEL, f"deny <@{ALICE}> pii left", command="/callaudio-admin"
+    )
+
+    await gone(scene)
+    assert await cause(scene) == "right_ended"
+
+
+async def test_an_uncleared_person_who_joins_takes_the_file_back(scene: Scene) -> None:
+    await raw(scene)
+    scene.workspace.join(CHANNEL, BOB)
+    await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
+
+    await gone(scene)
+    assert await cause(scene) == "audience"
+
+
+async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene) -> None:
+    await scene.grant(BOB)
+    scene.workspace.add_user("U0BOTBOT0", is_bot=True)
+    seen = await raw(scene)
+    for user in (BOB, "U0BOTBOT0"):
+        scene.workspace.join(CHANNEL, user)
+        await tell(scene, type="member_joined_channel", channel=CHANNEL, user=user)
+
+    await looked_at(scene, seen)
+    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+async def looked_at(scene: Scene, seen: Seen) -> None:
+    """Wait until no look is due, and the one under way, if any, is over."""
+    async with asyncio.timeout(10):
+        while True:
+            # The first look is due at the very end of the delivery; a claim moves that on.
+            row = await scene.row(seen.delivery.id)
+            if row.recheck_at and row.ended_at and row.recheck_at > row.ended_at + HARDLY:
+                break
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+
+
+async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene) -> None:
+    await scene.grant(BOB)
+    scene.workspace.join(CHANNEL, BOB)
+    await raw(scene)
+    await scene.people.command(BOSS, CHANNEL, f"revoke <@{BOB}> pii", command="/callaudio-admin")
+
+    await gone(scene)
+    assert await cause(scene) == "audience"
+
+
+async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
+    await raw(scene)
+    scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+    await tell(scene, type="channel_shared", channel=CHANNEL, connected_team_id="T0OTHER000")
+
+    await gone(scene)
+    assert await cause(scene) == "external"
+
+
+async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
+    seen = await raw(scene)
+    await tell(
+        scene, type="channel_id_changed", old_channel_id=CHANNEL, new_channel_id="C0QUALITY1"
+    )
+
+    row = await scene.row(seen.delivery.id)
+    assert row.destination_channel_id == "C0QUALITY1"
+    assert "slack:channel:moved" in [event.tag for event in await scene.all_audit()]
+
+
+async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
+    seen = await raw(scene)
+    assert "then deleted" in str((await parent(scene, "Recording of")).blocks)
+    await scene.move_back(seen.delivery.id, timedelta(hours=25))
+
+    await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
+
+    await gone(scene)
+    assert await cause(scene) == "time_over"
+
+
+async def test_without_a_time_it_stays(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
+        await scene.grant()
+        seen = await raw(scene)
+        assert "then deleted" not in str((await parent(scene, "Recording of")).blocks)
+        await scene.move_back(seen.delivery.id, timedelta(days=999))
+        await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
+
+        await looked_at(scene, seen)
+        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+async def test_an_expired_right_takes_the_file_back_with_no_event_at_all(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant(lasting=timedelta(hours=8))
+        await raw(scene)
+        await scene.let_grants_expire()
+
+        await gone(scene)
+        assert await cause(scene) in LOST
+
+
+async def test_a_missed_event_only_delays(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant()
+        await raw(scene)
+        scene.workspace.join(CHANNEL, BOB)
+
+        await gone(scene)
+        assert await cause(scene) == "audience"
+
+
+async def test_where_only_the_requester_counts_a_joining_person_changes_nothing(
+    new_scene: OpenScene,
+) -> None:
+    environment = {"CALLAUDIO_AUDIENCE": "requester"}
+    async with new_scene(pace=RARELY, environment=environment) as scene:
+        await scene.grant()
+        seen = await raw(scene)
+        scene.workspace.join(CHANNEL, BOB)
+        await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
+
+        await looked_at(scene, seen)
+        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+async def test_a_refused_deletion_is_tried_again_and_told_once(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant()
+        await raw(scene)
+        scene.slack.faults.add(Fault(route="files.delete", error="file_deleting_disabled", times=1))
+        await scene.grant(effect=Effect.DENY)
+
+        await gone(scene)
+        assert await cause(scene) in LOST
+        assert len(scene.workspace.called("files.delete")) == 2
+
+
+async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant()
+        seen = await raw(scene)
+        scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
+
+        async with asyncio.timeout(15):
+            while not (await scene.row(seen.delivery.id)).doubted_since:
+                await asyncio.sleep(0.02)
+            while (await scene.row(seen.delivery.id)).doubted_since:
+                await asyncio.sleep(0.02)
+        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
+    seen = await raw(scene)
+    scene.workspace.join(CHANNEL, BOB)
+    await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
+    await gone(scene)
+    message = await parent(scene, "The raw recording was deleted")
+
+    await scene.people.block_action(
+        BOB,
+        CHANNEL,
+        message.ts,
+        Action.REDACTED_INSTEAD.value,
+        seen.delivery.id,
+        ephemeral=False,
+    )
+
+    async with asyncio.timeout(10):
+        while not scene.workspace.visible_files(CHANNEL):
+            await asyncio.sleep(0.02)
+    (file,) = scene.workspace.visible_files(CHANNEL)
+    assert file.name == f"{CALL}-redacted.wav"
+    assert file.thread_ts == message.ts
+    assert {r.key_kind for r in scene.polyai.requests if "redacted=true" in str(r.query)} <= {
+        "plain"
+    }
+
+
+async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        seen = await scene.ask()
+        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+        await tell(scene, type="channel_shared", channel=CHANNEL)
+        await asyncio.sleep(1.5)
+
+        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+        assert (await scene.row(seen.delivery.id)).recheck_at is None
