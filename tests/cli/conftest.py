@@ -1,15 +1,12 @@
 """The command line in this process, with an environment of its own."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-import structlog
 from click.testing import Result
 from typer.testing import CliRunner
 
 from bot.cli.app import build_cli
-from bot.logs import QUIET_LOGGERS
 
 Run = Callable[..., Result]
 
@@ -33,19 +30,3 @@ def run(empty_environment: pytest.MonkeyPatch, sqlite_url: str) -> Run:
         return CliRunner().invoke(build_cli(), list(arguments))
 
     return run_command
-
-
-@pytest.fixture
-def _logging_as_it_was() -> Iterator[None]:
-    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
-    root = logging.root
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in names:
-        logging.getLogger(name).setLevel(levels[name])
-        logging.getLogger(name).handlers.clear()
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()

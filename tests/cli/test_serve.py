@@ -64,7 +64,7 @@ def test_migrate_needs_nothing_but_the_database_and_may_be_run_twice(empty_envir
     assert current_revision(async_url(url)) == newest_revision()
 
 
-@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_an_unmigrated_database_is_refused_with_the_command_to_run(set_up, command):
     result = run(command)
@@ -106,7 +106,7 @@ def test_an_unusable_database_url_is_bad_usage_and_not_shown(empty_environment, 
     assert "Zq7vB2nL9xK4" not in result.output
 
 
-@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", [["migrate"], ["grants", "list"], ["worker"], ["web"]])
 @pytest.mark.usefixtures("set_up")
 def test_a_database_that_does_not_answer_is_told_in_two_lines_and_without_its_password(

@@ -1,13 +1,10 @@
 """A Slack workspace on loopback, and the bot's ways to speak to it."""
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import structlog
 
-from bot.logs import QUIET_LOGGERS
 from bot.polyai.transport import build_http_client
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
@@ -65,20 +62,3 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def posting(api: SlackApi, http: httpx.AsyncClient) -> SlackPosting:
     return SlackPosting(api, http)
-
-
-@pytest.fixture
-def logging_as_it_was() -> Iterator[None]:
-    """Undo what a test that configures logging did to the process."""
-    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
-    root = logging.root
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in names:
-        logging.getLogger(name).setLevel(levels[name])
-        logging.getLogger(name).handlers.clear()
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
