@@ -4,7 +4,7 @@ CallAudioError
 ├── UsageError            what was typed cannot be acted on
 ├── (bot.polyai.errors)   PolyAI's answers, translated at that edge
 ├── (bot.recordings.wav)  a body that is not the recording it claims to be
-└── (bot.slack.errors)    Slack's answers, translated at that edge
+└── (bot.slack.web_api.errors)    Slack's answers, translated at that edge
 """
 
 

@@ -17,7 +17,7 @@ from bot.audit.seal import seal
 from bot.audit.verify import Finding, Head, count_events, heads, verify
 from bot.cli import console
 from bot.store.tables import AuditEventRow
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 
 Since = Annotated[datetime | None, typer.Option("--since", help="UTC, included")]
 Until = Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")]

@@ -8,7 +8,7 @@ from bot.access.policy import Outcome, Reason
 from bot.cli.stage import AGENT_ID, Stage
 from bot.polyai.payloads import Direction
 from bot.sandbox.polyai_calls import Recording
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 
 CALL: Final = "CA0123456789abcdef0123456789abcdef"
 NO_CALL: Final = "CA-no-such-call"

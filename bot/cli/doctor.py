@@ -15,11 +15,11 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
 from bot.settings import Settings
-from bot.slack.api import SlackApi, build_client, build_session
-from bot.slack.scopes import REQUIRED, WITHOUT
+from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.store.schema import is_migrated
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 
 
 class State(StrEnum):

@@ -22,7 +22,7 @@ from bot.cli import console
 from bot.errors import UsageError
 from bot.recordings.raw_files import RawFiles
 from bot.store.database import Database
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 
 Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
 User = Annotated[str | None, typer.Option("--user", help="User id, U…")]

@@ -14,7 +14,9 @@ from bot.logs import configure_logging, get_logger
 from bot.settings import Settings
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
-from bot.wiring import DatabaseNotMigrated, Pace, Roles, open_application
+from bot.wiring.application import Roles, open_application
+from bot.wiring.core import DatabaseNotMigrated
+from bot.wiring.pace import Pace
 
 log = get_logger(__name__)
 

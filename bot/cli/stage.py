@@ -15,7 +15,8 @@ from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.wiring import Application, Pace, Roles, open_application
+from bot.wiring.application import Application, Roles, open_application
+from bot.wiring.pace import Pace
 
 LOOPBACK: Final = "127.0.0.1"
 AGENT_ID: Final = "PROJECT-SANDBOX"

@@ -1,7 +1,7 @@
 """Moves a recording from PolyAI to Slack in bounded memory, counting every byte on the way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
@@ -19,6 +19,9 @@ from bot.recordings.wav import (
     WavHeader,
     parse_wav_header,
 )
+
+Watcher = Callable[[bytes], None]
+"""Sees each piece of a recording as it leaves; what it does is paid for by the transfer."""
 
 
 class RecordingChanged(CallAudioError):
@@ -90,11 +93,14 @@ class Relay:
         self._check_size(size)
         return Measured(size, header.length_seconds(size))
 
-    async def transfer(self, source: Source, file: NewFile) -> str:
+    async def transfer(
+        self, source: Source, file: NewFile, watchers: Sequence[Watcher] = ()
+    ) -> str:
         """Stream the recording into a new upload of exactly ``file.size_bytes``; gives the file id.
 
         Nothing is visible afterwards. The last piece is held back until the source has ended at
-        that very byte, so an upload that Slack calls complete is complete.
+        that very byte, so an upload that Slack calls complete is complete. Each of the
+        ``watchers`` sees every byte once, in order.
 
         Raises:
             CallAudioError: either side failed, or the body is not what was measured.
@@ -107,19 +113,20 @@ class Relay:
             async with aclosing(chunks):
                 prefix, _ = await _read_header(chunks)
                 ticket = await self._posting.start_upload(file)
-                await self._send(ticket, file, prefix, chunks, variant=_variant(source))
+                body = exactly(prefix, chunks, file.size_bytes)
+                if watchers:
+                    body = _watched(body, watchers)
+                await self._send(ticket, file, body, variant=_variant(source))
         return ticket.file_id
 
     async def _send(
         self,
         ticket: UploadTicket,
         file: NewFile,
-        prefix: bytes,
-        chunks: AsyncIterator[bytes],
+        body: AsyncGenerator[bytes, None],
         *,
         variant: str,
     ) -> None:
-        body = exactly(prefix, chunks, file.size_bytes)
         with self._metrics.relays_in_progress.track_inprogress():
             async with aclosing(body):
                 await self._posting.send(ticket, file, body)
@@ -164,6 +171,16 @@ async def exactly(
     if seen < size_bytes:
         raise BodyTruncated
     yield held
+
+
+async def _watched(
+    body: AsyncGenerator[bytes, None], watchers: Sequence[Watcher]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(body):
+        async for piece in body:
+            for watch in watchers:
+                watch(piece)
+            yield piece
 
 
 async def _read_header(chunks: AsyncIterator[bytes]) -> tuple[bytes, WavHeader]:

@@ -15,7 +15,8 @@ from slack_sdk.errors import SlackClientError
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.metrics import Metrics
-from bot.slack import access_form, replies
+from bot.slack.blocks import notice
+from bot.slack.recordings import replies
 
 log = get_logger(__name__)
 
@@ -64,7 +65,7 @@ def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> 
     if block_id:
         words = replies.problem_in_form(error, reference)
         return {"response_action": "errors", "errors": {block_id: words}}
-    shown = access_form.notice(replies.problem(error, reference))
+    shown = notice(replies.problem(error, reference))
     return {"response_action": "update", "view": shown}
 
 

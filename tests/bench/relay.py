@@ -19,9 +19,9 @@ from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.posting import NewFile
 from bot.recordings.relay import Relay, Source
-from bot.slack.api import SlackApi, build_client
-from bot.slack.posting import SlackPosting
-from bot.wiring import utc_now
+from bot.slack.recordings.posting import SlackPosting
+from bot.slack.web_api.api import SlackApi, build_client
+from bot.wiring.clock import utc_now
 from tests.bench.standins import CALLS, CHUNKED, LARGE, WARM_UP, StandIns, stand_ins
 
 MIB: Final = 2**20

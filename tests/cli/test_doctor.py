@@ -11,7 +11,7 @@ from bot.environment import load_settings
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.slack.scopes import REQUIRED, WITHOUT
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
 
 @pytest.fixture

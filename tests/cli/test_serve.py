@@ -25,7 +25,8 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database, async_url
 from bot.store.schema import current_revision, newest_revision, upgrade
 from bot.store.tables import WorkerLeaseRow
-from bot.wiring import Pace, Roles
+from bot.wiring.application import Roles
+from bot.wiring.pace import Pace
 
 ROOT = Path(__file__).parents[2]
 COMPLETE = {

@@ -8,8 +8,8 @@ from starlette.routing import Route
 from bot.cli import console
 from bot.cli.app import build_cli
 from bot.metrics import Metrics
-from bot.slack.api import build_session
 from bot.slack.web import MAX_BODY_BYTES, build_web
+from bot.slack.web_api.api import build_session
 from bot.store.database import Database
 from tests.slack.test_web import FORM, open_door
 

@@ -8,15 +8,18 @@ import yaml
 from bot.access.asking_for_access import Offer
 from bot.access.requests import AccessRequest, AccessState
 from bot.recordings.posting import NoteKind, TakenBack
-from bot.slack import access_cards, access_form, cards, wording
-from bot.slack.access_listeners import AccessListeners
+from bot.slack import wording
+from bot.slack.access import cards as access_cards
+from bot.slack.access import form as access_form
+from bot.slack.access.listeners import AccessListeners
 from bot.slack.actions import ADMIN_COMMAND, COMMAND, Action, ModalCallback
-from bot.slack.admin_listeners import AdminListeners
+from bot.slack.admin.listeners import AdminListeners
 from bot.slack.event_listeners import EventListeners
-from bot.slack.listeners import Listeners
+from bot.slack.recordings import cards
+from bot.slack.recordings.listeners import Listeners
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
-from tests.slack.test_cards import DELIVERY, REASONS, announcement, buttons, note
+from tests.slack.recordings.test_cards import DELIVERY, REASONS, announcement, buttons, note
 
 
 class Registrations:

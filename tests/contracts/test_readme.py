@@ -12,7 +12,7 @@ from bot.audit.events import AuditTag
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.posting import Announcement, Delivered
 from bot.settings import Settings
-from bot.slack import cards
+from bot.slack.recordings import cards
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

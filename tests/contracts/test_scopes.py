@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.slack.scopes import REQUIRED, WITHOUT
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
 MANIFEST = yaml.safe_load((Path(__file__).parents[2] / "app_manifest.yml").read_text())
 

@@ -20,7 +20,7 @@ from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import upgrade
-from bot.wiring import Pace
+from bot.wiring.pace import Pace
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")

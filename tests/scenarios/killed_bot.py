@@ -34,7 +34,8 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
-from bot.wiring import Application, Pace, Roles
+from bot.wiring.application import Application, Roles
+from bot.wiring.pace import Pace
 from tests.scenarios.scene import Scene
 
 QUICK = Pace(

@@ -17,7 +17,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.tables import AuditEventRow, DeliveryRow, GrantRow
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = "U0ALICE00"

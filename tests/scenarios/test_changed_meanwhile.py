@@ -10,7 +10,7 @@ from bot.access.grants import Effect, Right, Subject, SubjectKind, revoke
 from bot.audit.events import SYSTEM_ACTOR
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen
 
 

@@ -15,7 +15,7 @@ from bot.access.grants import (
     revoke,
 )
 from bot.sandbox.faults import Fault
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import (
     ALICE,

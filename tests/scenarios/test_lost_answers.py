@@ -11,7 +11,7 @@ from bot.recordings.sharing import Patience
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
-from bot.wiring import utc_now
+from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, Scene
 

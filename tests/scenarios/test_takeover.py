@@ -15,7 +15,7 @@ from bot.sandbox.faults import Fault
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.store.tables import WorkerLeaseRow
-from bot.wiring import Roles
+from bot.wiring.application import Roles
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.killed_bot import Nursery, Street, free_port, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL, PATIENCE_SECONDS

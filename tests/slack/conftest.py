@@ -8,9 +8,9 @@ import pytest
 from bot.polyai.transport import build_http_client
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.slack.api import SlackApi, build_client, build_session
-from bot.slack.identity import Identity
-from bot.slack.posting import SlackPosting
+from bot.slack.recordings.posting import SlackPosting
+from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.identity import Identity
 from tests.conftest import NOON
 
 ALICE, BOB, CHANNEL = "U0ALICE00", "U0BOB0000", "C0QUALITY0"

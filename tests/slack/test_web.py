@@ -15,10 +15,10 @@ from bot.recordings.asking import Asking
 from bot.recordings.record import DeliveryLog
 from bot.recordings.requests import RequestBook
 from bot.sandbox.delivery import signature_headers
-from bot.slack.api import build_client, build_session
 from bot.slack.app import build_app
-from bot.slack.listeners import Listeners
+from bot.slack.recordings.listeners import Listeners
 from bot.slack.web import MAX_BODY_BYTES, build_web
+from bot.slack.web_api.api import build_client, build_session
 from bot.store.database import Database
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS

@@ -1,0 +1,35 @@
+"""One row of a list of conversations, the same from both of PolyAI's lists."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCall:
+    """What is read of a row; None wherever the list does not tell.
+
+    Attributes:
+        conversation_id: as PolyAI spells it.
+        started_at: aware, UTC.
+        channel: ``VOICE-SIP``, ``WEBCHAT``, ``CHAT`` or another upper-case word.
+        length_seconds: whole seconds of the entire call.
+        direction: ``inbound`` or ``outbound``; the v3 list does not tell.
+        in_progress: whether the call still goes on.
+        handoff: whether it was passed on to a person.
+        handoff_reason: the agent's own name for the reason, bounded and without digits runs.
+        masked_caller: the number of the person, masked.
+        silences: turns in which the person said nothing; the v1 list does not tell.
+        turns: turns in all; the v1 list does not tell.
+    """
+
+    conversation_id: str
+    started_at: datetime
+    channel: str | None = None
+    length_seconds: int | None = None
+    direction: str | None = None
+    in_progress: bool | None = None
+    handoff: bool | None = None
+    handoff_reason: str | None = None
+    masked_caller: str | None = None
+    silences: int | None = None
+    turns: int | None = None

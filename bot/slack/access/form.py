@@ -1,0 +1,55 @@
+"""The form in which somebody asks for access, and what it turns into."""
+
+from bot.access.asking_for_access import LONGEST_REASON, Offer
+from bot.access.requests import AccessRequest
+from bot.slack import wording
+from bot.slack.actions import Input, ModalCallback
+from bot.slack.blocks import View, modal, notice, option, plain, section
+
+
+def form(offer: Offer) -> View:
+    """The modal in which somebody asks; it carries nothing but the delivery's id."""
+    options = [option(wording.hours(hours), str(hours)) for hours in offer.hours]
+    conversation = wording.code(offer.conversation_id)
+    about = f"An admin decides whether you may hear raw recordings, {conversation} among them."
+    return modal(
+        "Request access",
+        [
+            section(about),
+            {
+                "type": "input",
+                "block_id": Input.REASON.value,
+                "label": plain("What do you need them for?"),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": Input.REASON.value,
+                    "multiline": True,
+                    "min_length": 1,
+                    "max_length": LONGEST_REASON,
+                },
+            },
+            {
+                "type": "input",
+                "block_id": Input.HOURS.value,
+                "label": plain("For how long, from the approval on?"),
+                "element": {
+                    "type": "static_select",
+                    "action_id": Input.HOURS.value,
+                    "options": options,
+                    "initial_option": options[0],
+                },
+            },
+        ],
+        close="Cancel",
+        submit=plain("Send"),
+        callback_id=ModalCallback.REQUEST_ACCESS.value,
+        private_metadata=offer.delivery_id,
+    )
+
+
+def joined(request: AccessRequest) -> View:
+    """What the form turns into when an earlier request is still pending."""
+    return notice(
+        f"Your request of {wording.moment(request.requested_at)} is still waiting for an admin, "
+        "so I did not send another. I tell you in direct messages when somebody has decided."
+    )

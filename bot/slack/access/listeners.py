@@ -1,0 +1,78 @@
+"""Requests for access: reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.access.administration import Actor
+from bot.access.approving import Approving
+from bot.access.asking_for_access import AskingForAccess, Wish
+from bot.slack.access import form
+from bot.slack.ack_window import within_ack_window
+from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.payloads import actor_of, field_of
+from bot.slack.web_api.api import SlackApi
+
+
+class AccessListeners:
+    """The form in which somebody asks, and the buttons with which admins decide."""
+
+    def __init__(self, asking: AskingForAccess, approving: Approving, api: SlackApi) -> None:
+        self._asking = asking
+        self._approving = approving
+        self._api = api
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.action(Action.REQUEST_ACCESS.value)(self.open_form)
+        app.view(ModalCallback.REQUEST_ACCESS.value)(self.submit_form)
+        app.action(Action.APPROVE_ACCESS.value)(self.approve)
+        app.action(Action.DENY_ACCESS.value)(self.deny)
+
+    async def open_form(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Request access* and *Ask again*: Slack lets a form be opened for three seconds."""
+        opened = self._open_form(actor_of(body), str(action["value"]), str(body["trigger_id"]))
+        await within_ack_window(opened)
+        await ack()
+
+    async def submit_form(
+        self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
+    ) -> None:
+        """The filled-in form: the request is stored before the form closes."""
+        wish = Wish(
+            delivery_id=str(view.get("private_metadata") or ""),
+            reason=str(field_of(view, Input.REASON).get("value") or ""),
+            hours=_hours(field_of(view, Input.HOURS)),
+            submission_id=str(view["id"]),
+        )
+        stored = await within_ack_window(self._asking.ask(actor_of(body), wish))
+        if stored.is_new:
+            await ack()
+        else:
+            await ack(response_action="update", view=form.joined(stored.request))
+
+    async def approve(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Approve*: the message changes as soon as a worker has seen it."""
+        await within_ack_window(self._approving.approve(actor_of(body), str(action["value"])))
+        await ack()
+
+    async def deny(self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+        """*Deny*: the message changes as soon as a worker has seen it."""
+        await within_ack_window(self._approving.deny(actor_of(body), str(action["value"])))
+        await ack()
+
+    async def _open_form(self, actor: Actor, delivery_id: str, trigger_id: str) -> None:
+        offer = await self._asking.offer(actor, delivery_id)
+        view = form.form(offer)
+        await self._api.write("views.open", trigger_id=trigger_id, view=view)
+
+
+def _hours(field: Mapping[str, Any]) -> int:
+    """Read the chosen hours; 0, which is never offered, where there are none."""
+    value = str((field.get("selected_option") or {}).get("value") or "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else 0  # noqa: PLR2004 - more digits than any choice has

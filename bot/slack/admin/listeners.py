@@ -1,0 +1,71 @@
+"""The admins' command: reads the text, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.access.administration import Actor, Administration
+from bot.access.grants import Subject
+from bot.recordings.explaining import Explaining
+from bot.slack.ack_window import within_ack_window
+from bot.slack.actions import ADMIN_COMMAND
+from bot.slack.admin import replies
+from bot.slack.admin.commands import (
+    AdminCommand,
+    Explain,
+    Give,
+    Help,
+    ListAll,
+    Revoke,
+    Who,
+    Whom,
+    parse_admin_command,
+)
+from bot.slack.payloads import actor_of_command
+
+
+class AdminListeners:
+    """`/callaudio-admin`, answered in the ack and seen by the admin alone."""
+
+    def __init__(self, administration: Administration, explaining: Explaining) -> None:
+        self._administration = administration
+        self._explaining = explaining
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand the command to Bolt."""
+        app.command(ADMIN_COMMAND)(self.command)
+
+    async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
+        """`/callaudio-admin …`."""
+        actor = actor_of_command(command)
+        asked = parse_admin_command(str(command.get("text") or ""))
+        text = await within_ack_window(self._answer(actor, asked))
+        await ack(text=text, response_type="ephemeral")
+
+    async def _answer(self, actor: Actor, asked: AdminCommand) -> str:
+        administration = self._administration
+        match asked:
+            case Help():
+                is_admin = await administration.is_admin(actor)
+                return replies.HELP if is_admin else replies.HELP_FOR_OTHERS
+            case Give(effect, whom, right, lasting, reason):
+                return replies.given(
+                    await administration.give(
+                        actor, _subject(actor, whom), right, effect, lasting=lasting, reason=reason
+                    )
+                )
+            case Revoke(whom, right):
+                ended = await administration.revoke(actor, _subject(actor, whom), right)
+                return replies.revoked(ended)
+            case ListAll():
+                return replies.listed(await administration.list(actor))
+            case Who(user_id):
+                return replies.who(user_id, await administration.who(actor, user_id))
+            case Explain(reference, user_id, channel_id):
+                ruling = await self._explaining.explain(actor, reference, user_id, channel_id)
+                return replies.explained(user_id, channel_id, ruling)
+
+
+def _subject(actor: Actor, whom: Whom) -> Subject:
+    return Subject(actor.team_id, whom.kind, whom.id)

@@ -1,0 +1,68 @@
+"""The pieces of Block Kit that messages and views are made of (docs: "Block Kit reference")."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bot.slack.actions import Action
+
+Block = dict[str, Any]
+Message = dict[str, Any]
+"""``text``, which notifications and old clients show, and the ``blocks`` that replace it."""
+View = dict[str, Any]
+
+
+def plain(text: str) -> Block:
+    """Text in which nothing is a link, a mention or an emoji: the place for others' words."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def section(text: str) -> Block:
+    """A paragraph of mrkdwn; whatever comes from outside is escaped by its author."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def quotation(text: str) -> Block:
+    """A paragraph of somebody's own words, where nothing can call anybody or lead anywhere."""
+    return {"type": "section", "text": plain(text)}
+
+
+def context(text: str) -> Block:
+    """A small line of mrkdwn."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def button(action: Action, label: str, value: str, **style: Any) -> Block:  # noqa: ANN401 - Block Kit's own options
+    """A button that sends ``value`` back."""
+    return {
+        "type": "button",
+        "action_id": action.value,
+        "text": plain(label),
+        "value": value,
+        **style,
+    }
+
+
+def actions(*elements: Block) -> Block:
+    """A row of buttons and menus."""
+    return {"type": "actions", "elements": list(elements)}
+
+
+def option(label: str, value: str) -> Block:
+    """One choice of a menu."""
+    return {"text": plain(label), "value": value}
+
+
+def modal(title: str, blocks: Iterable[Block], *, close: str = "Close", **more: Any) -> View:  # noqa: ANN401 - Block Kit's own options
+    """A modal; ``more`` are fields of the view, such as ``callback_id``, as Slack names them."""
+    return {
+        "type": "modal",
+        "title": plain(title),
+        "close": plain(close),
+        "blocks": list(blocks),
+        **more,
+    }
+
+
+def notice(text: str) -> View:
+    """A modal that only says something."""
+    return modal("callaudio", [section(text)])

@@ -1,0 +1,68 @@
+"""Who acted, as Slack's payloads tell it (docs: "Handling user interaction")."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.access.administration import Actor
+from bot.recordings.asking import Asker
+
+
+def actor_of_command(command: Mapping[str, Any]) -> Actor:
+    """Read who typed a command."""
+    return Actor(
+        team_id=str(command["team_id"]),
+        enterprise_id=command.get("enterprise_id") or None,
+        user_id=str(command["user_id"]),
+    )
+
+
+def actor_of(body: Mapping[str, Any]) -> Actor:
+    """Read who pressed or submitted, by their own workspace where Slack tells it.
+
+    People of other workspaces can press buttons too.
+    """
+    user = body["user"]
+    team_id = user.get("team_id") or (body.get("team") or {}).get("id")
+    enterprise_id = (body.get("enterprise") or {}).get("id")
+    return Actor(team_id=str(team_id), enterprise_id=enterprise_id, user_id=str(user["id"]))
+
+
+def asker_of_command(command: Mapping[str, Any]) -> Asker:
+    """Read who asks by a command, and where."""
+    actor = actor_of_command(command)
+    return Asker(
+        team_id=actor.team_id,
+        enterprise_id=actor.enterprise_id,
+        user_id=actor.user_id,
+        channel_id=str(command["channel_id"]),
+        trigger_id=str(command["trigger_id"]),
+        response_url=secret(command.get("response_url")),
+    )
+
+
+def asker_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Asker:
+    """Read who asks by a button, and where."""
+    actor = actor_of(body)
+    return Asker(
+        team_id=actor.team_id,
+        enterprise_id=actor.enterprise_id,
+        user_id=actor.user_id,
+        channel_id=str((body.get("channel") or {}).get("id") or actor.user_id),
+        # A press has a time of its own; pressing twice is asking twice, within the usual window.
+        trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
+        response_url=secret(body.get("response_url")),
+    )
+
+
+def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Read what was filled in in the block and element of that name; empty where nothing was."""
+    values = (view.get("state") or {}).get("values") or {}
+    found = (values.get(name) or {}).get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def secret(value: object) -> SecretStr | None:
+    """Wrap a bearer address; None where there is none."""
+    return SecretStr(value) if isinstance(value, str) and value else None

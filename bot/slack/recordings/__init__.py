@@ -1,0 +1,1 @@
+"""Asking for a recording, and the thread it is delivered into."""

@@ -1,0 +1,63 @@
+"""What the bot listens to. A listener reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.recordings.asking import Asking
+from bot.slack.actions import COMMAND, Action
+from bot.slack.payloads import asker_of_action, asker_of_command
+from bot.slack.recordings import replies
+from bot.slack.recordings.commands import AskForHelp, parse_command
+
+
+class Listeners:
+    """The listeners and the use cases they call."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.command(COMMAND)(self.command)
+        app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
+        app.action(Action.REDACTED_INSTEAD.value)(self.redacted_instead)
+        app.action(Action.SEND_AGAIN.value)(self.send_again)
+
+    async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
+        """`/callaudio …`: the request is stored before Slack is answered."""
+        asked = parse_command(str(command.get("text") or ""))
+        if isinstance(asked, AskForHelp):
+            await ack(text=replies.HELP, response_type="ephemeral")
+            return
+        stored = await self._asking.recording(
+            asker_of_command(command),
+            asked.reference,
+            channel_id=asked.channel_id,
+            direction=asked.direction,
+            redacted=asked.redacted,
+        )
+        text = replies.accepted(stored, asked.reference.conversation_id)
+        await ack(text=text, response_type="ephemeral")
+
+    async def raw_to_dm(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Send the raw recording to my direct messages*: decided afresh, for that place."""
+        await self._asking.raw_to_dm(asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+    async def redacted_instead(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Fetch redacted instead*: for anybody in the conversation, under their own standing."""
+        await self._asking.redacted_instead(asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+    async def send_again(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Send it now*: the same recording in the same place, decided afresh."""
+        await self._asking.once_more(asker_of_action(body, action), str(action["value"]))
+        await ack()

@@ -1,0 +1,240 @@
+"""What a delivery does in Slack, over the Web API (docs: chat.*, files.*, conversations.*)."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx
+from pydantic import SecretStr
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.recordings.destination import ConversationUnseen
+from bot.recordings.posting import (
+    Announcement,
+    Delivered,
+    NewFile,
+    PrivateNote,
+    Share,
+    ShareUnclear,
+    TakenBack,
+    UploadTicket,
+)
+from bot.recordings.sharing import UploadGone
+from bot.slack.recordings import cards
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused
+
+log = get_logger(__name__)
+
+METADATA_TYPE: Final = "callaudio_delivery"
+UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
+# Slack's clock and ours differ a little.
+CLOCK_SLACK: Final = timedelta(minutes=2)
+HISTORY_PAGE: Final = 100
+
+
+class SlackPosting:
+    """Posts, uploads, shares and tells; writes are never repeated by themselves."""
+
+    def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
+        self._api = api
+        self._http = http
+
+    async def open_dm(self, user_id: str) -> str:
+        """Open the bot's direct messages with a person; gives the channel id."""
+        answer = await self._api.read("conversations.open", users=user_id)
+        return str(answer["channel"]["id"])
+
+    async def join(self, channel_id: str) -> None:
+        """Join a public conversation.
+
+        Raises:
+            ConversationUnseen: the app may not join by itself and has to be invited.
+        """
+        try:
+            await self._api.read("conversations.join", channel=channel_id)
+        except ScopeMissing:
+            raise ConversationUnseen(
+                likely_cause="In this workspace I may not join channels by myself."
+            ) from None
+
+    async def announce(self, announcement: Announcement) -> str:
+        """Post the parent message, marked with the delivery's id; gives its ts."""
+        answer = await self._api.write(
+            "chat.postMessage",
+            channel=announcement.channel_id,
+            metadata={
+                "event_type": METADATA_TYPE,
+                "event_payload": {"delivery_id": announcement.delivery_id},
+            },
+            unfurl_links=False,
+            unfurl_media=False,
+            **cards.on_its_way(announcement),
+        )
+        return str(answer["ts"])
+
+    async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
+        """Look for our own message by its metadata; None also where history may not be read."""
+        oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
+        cursor: str | None = None
+        while True:
+            try:
+                answer = await self._api.read(
+                    "conversations.history",
+                    channel=announcement.channel_id,
+                    oldest=oldest,
+                    include_all_metadata=True,
+                    limit=HISTORY_PAGE,
+                    cursor=cursor,
+                )
+            except ScopeMissing:
+                return None
+            for message in answer.get("messages", []):
+                metadata = message.get("metadata") or {}
+                payload = metadata.get("event_payload") or {}
+                if payload.get("delivery_id") == announcement.delivery_id:
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+
+    async def show_delivered(self, ts: str, delivered: Delivered) -> None:
+        """Put the facts on the parent message."""
+        await self._api.read(
+            "chat.update",
+            channel=delivered.announcement.channel_id,
+            ts=ts,
+            **cards.delivered(delivered),
+        )
+
+    async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
+        """Say it on the parent message, or below it where it is somebody else's."""
+        channel_id = taken_back.announcement.channel_id
+        message = cards.taken_back(taken_back)
+        if taken_back.is_ours:
+            await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
+        else:
+            await self._api.write("chat.postMessage", channel=channel_id, thread_ts=ts, **message)
+
+    async def withdraw(self, channel_id: str, ts: str) -> None:
+        """Delete a parent message of ours."""
+        await self._api.read("chat.delete", channel=channel_id, ts=ts)
+
+    async def start_upload(self, file: NewFile) -> UploadTicket:
+        """Ask for a place to upload to; asking twice leaves one unused, which is nothing."""
+        answer = await self._api.read(
+            "files.getUploadURLExternal", filename=file.name, length=file.size_bytes
+        )
+        url = SecretStr(str(answer["upload_url"]))
+        return UploadTicket(file_id=str(answer["file_id"]), url=url)
+
+    async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
+        """Stream exactly the announced bytes; Slack must say that it got as many.
+
+        Raises:
+            UploadRefused: it did not.
+            CallAudioError: the source failed on the way.
+        """
+        source_error: list[CallAudioError] = []
+
+        async def body() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            except CallAudioError as error:
+                source_error.append(error)  # the transport would report it as its own failure
+                raise
+
+        try:
+            response = await self._http.post(
+                ticket.url.get_secret_value(),
+                content=body(),
+                headers={
+                    "Content-Length": str(file.size_bytes),
+                    "Content-Type": "application/octet-stream",
+                },
+                timeout=UPLOAD_TIMEOUT,
+                follow_redirects=False,
+            )
+        except CallAudioError:
+            raise
+        except httpx.HTTPError:
+            if source_error:
+                raise source_error[0] from None
+            raise UploadRefused from None
+        if source_error:
+            raise source_error[0]
+        said = re.fullmatch(r"OK - (\d+)\s*", response.text[:100])
+        if response.status_code != httpx.codes.OK or not said or int(said[1]) != file.size_bytes:
+            raise UploadRefused
+
+    async def share(self, share: Share) -> None:
+        """Complete the upload into the thread, once.
+
+        Raises:
+            ShareUnclear: it may have happened.
+            UploadGone: Slack does not know the upload.
+            CallAudioError: it did not happen.
+        """
+        try:
+            await self._api.write(
+                "files.completeUploadExternal",
+                files=[{"id": share.file_id, "title": share.title}],
+                channel_id=share.channel_id,
+                thread_ts=share.thread_ts,
+            )
+        except SlackUnclear:
+            raise ShareUnclear from None
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        """Tell the ts under which the file is visible in the conversation, or None."""
+        try:
+            answer = await self._api.read("files.info", file=file_id)
+        except UploadGone:
+            return None
+        shares: dict[str, Any] = (answer.get("file") or {}).get("shares") or {}
+        for kind in ("public", "private"):
+            for share in (shares.get(kind) or {}).get(channel_id) or []:
+                if share.get("ts"):
+                    return str(share["ts"])
+        return None
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete a file of ours; one that is already gone is fine."""
+        try:
+            await self._api.read("files.delete", file=file_id)
+        except UploadGone:
+            return
+
+    async def tell(self, note: PrivateNote) -> None:
+        """Tell the requester where they asked; where that is impossible, in their own messages.
+
+        Raises:
+            CallAudioError: no way is left.
+        """
+        message = cards.private_note(note)
+        if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
+            return
+        try:
+            await self._api.write(
+                "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
+            )
+        except CallAudioError as error:
+            log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
+            dm = await self.open_dm(note.user_id)
+            await self._api.write("chat.postMessage", channel=dm, **message)
+
+    async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
+        """Use the command's own way to answer: 30 minutes, five times, also where we are not."""
+        try:
+            response = await self._http.post(
+                response_url,
+                json={"response_type": "ephemeral", "replace_original": False, **message},
+                timeout=10,
+                follow_redirects=False,
+            )
+        except httpx.HTTPError:
+            return False
+        return response.is_success

@@ -1,0 +1,127 @@
+"""One way to call Slack's Web API: arguments in the body, errors translated, reads retried."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackRequestError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.retry import parse_retry_after, retrying
+from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
+
+TIMEOUT_SECONDS: Final = 30
+
+
+class SlackApi:
+    """Calls methods; ``read`` may call more than once, ``write`` never does."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._sleep = sleep
+
+    async def read(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method that changes nothing, or that changes nothing when called again.
+
+        Raises:
+            CallAudioError: after the last try.
+        """
+        return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
+
+    async def scopes(self) -> frozenset[str]:
+        """Tell which scopes the token holds (docs: the ``x-oauth-scopes`` header).
+
+        Raises:
+            CallAudioError: Slack does not accept the token, or does not answer.
+        """
+        headers = (await self._call("auth.test", {})).headers
+        named = {str(name).lower(): str(value) for name, value in headers.items()}
+        return frozenset(each.strip() for each in named.get("x-oauth-scopes", "").split(","))
+
+    async def write(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method once.
+
+        Raises:
+            SlackUnclear: it may have been done.
+            SlackUnreachable, SlackRateLimited: it was not done and may be tried again.
+            CallAudioError: Slack refused.
+        """
+        data = (await self._call(method, arguments)).data
+        if not isinstance(data, dict):
+            raise SlackUnclear
+        return data
+
+    async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
+        try:
+            return await self._client.api_call(method, data=form_of(arguments))
+        except SlackApiError as error:
+            # The original holds the whole answer, so it must not travel along as the cause.
+            raise _translated(error) from None
+        except aiohttp.ClientConnectorError:
+            raise SlackUnreachable from None
+        except (aiohttp.ClientError, TimeoutError, SlackRequestError, AttributeError, ValueError):
+            # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
+            raise SlackUnclear from None
+
+
+def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Spell arguments as a form, nested ones as JSON; None is left out.
+
+    Every method takes a form, while those that only read take no JSON body (docs: "Using the Slack
+    Web API").
+    """
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _translated(error: SlackApiError) -> Exception:
+    # The SDK's own response, aiohttp's where the body is no JSON, or nothing but text.
+    response: Any = error.response
+    data = getattr(response, "data", None)
+    slack_code = data.get("error") if isinstance(data, dict) else None
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
+    if slack_code is None and status < HTTPStatus.BAD_REQUEST:
+        # Not Slack's words, so somebody in between answered: it may have been done.
+        return SlackUnclear()
+    headers = getattr(response, "headers", None) or {}
+    named = {str(name).lower(): str(value) for name, value in headers.items()}
+    return error_of(
+        str(slack_code or ""),
+        status=status,
+        retry_after_seconds=parse_retry_after(named.get("retry-after"), datetime.now(UTC)),
+    )
+
+
+def build_session(timeout_seconds: float = TIMEOUT_SECONDS) -> aiohttp.ClientSession:
+    """Build the session below the client; the SDK's own time-out binds only those it opens."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_seconds))
+
+
+def build_client(
+    token: str | None, base_url: str | None, session: aiohttp.ClientSession
+) -> AsyncWebClient:
+    """Build the SDK's client without its own retries, which would repeat posts.
+
+    Source of the hazard: slack_sdk's retry handlers repeat any POST after a connection error.
+    """
+    return AsyncWebClient(
+        token=token,
+        base_url=base_url or AsyncWebClient.BASE_URL,
+        session=session,
+        retry_handlers=[],
+        timeout=TIMEOUT_SECONDS,
+        trust_env_in_session=False,
+    )

@@ -1,0 +1,107 @@
+"""Slack's people and conversations as the decision needs them.
+
+Sources: Slack's pages on users.info, conversations.info and conversations.members.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bot.access.directory import Conversation, MemberPage
+from bot.access.policy import Standing
+from bot.errors import CallAudioError
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.identity import Identity
+
+MEMBERS_PER_PAGE: Final = 1000
+SLACKBOT: Final = "USLACKBOT"
+
+
+class SlackDirectory:
+    """Reads the directory afresh at each call."""
+
+    def __init__(self, api: SlackApi, identity: Identity) -> None:
+        self._api = api
+        self._identity = identity
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        """Read one conversation with its sharing flags and its size."""
+        answer = await self._api.read(
+            "conversations.info", channel=channel_id, include_num_members=True
+        )
+        channel = _mapping(answer.get("channel"))
+        is_im = channel.get("is_im") is True
+        count = channel.get("num_members")
+        user = channel.get("user")
+        return Conversation(
+            channel_id=channel_id,
+            is_external=_is_external(channel),
+            is_im=is_im,
+            im_user_id=user if is_im and isinstance(user, str) else None,
+            is_private=_flag(channel.get("is_private")),
+            is_archived=channel.get("is_archived") is True,
+            bot_is_member=is_im or channel.get("is_member") is True,
+            member_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+        )
+
+    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
+        """Read one page of members."""
+        answer = await self._api.read(
+            "conversations.members", channel=channel_id, cursor=cursor, limit=MEMBERS_PER_PAGE
+        )
+        ids = answer.get("members")
+        if not isinstance(ids, list):
+            raise CallAudioError(what="Slack did not list the members.")
+        following = _mapping(answer.get("response_metadata")).get("next_cursor")
+        return MemberPage(tuple(str(each) for each in ids), str(following) if following else None)
+
+    async def standing(self, user_id: str) -> Standing:
+        """Read what a person is to this workspace."""
+        bot = await self._identity.read()
+        if user_id in (bot.bot_user_id, SLACKBOT):
+            return Standing.BOT
+        answer = await self._api.read("users.info", user=user_id)
+        return standing_of(
+            _mapping(answer.get("user")), team_id=bot.team_id, enterprise_id=bot.enterprise_id
+        )
+
+
+def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | None) -> Standing:
+    """Classify a user object; flags that are missing leave the person unknown.
+
+    No single flag tells who is external (docs: users.info, Slack Connect): a stranger is; a member
+    of the installing team, or on Enterprise Grid of its organisation, is not; everyone else is.
+    """
+    if user.get("deleted") is not False:
+        return Standing.DEACTIVATED if user.get("deleted") else Standing.UNKNOWN
+    if user.get("is_stranger"):
+        return Standing.EXTERNAL
+    in_enterprise = enterprise_id is not None and (
+        _mapping(user.get("enterprise_user")).get("enterprise_id") == enterprise_id
+    )
+    if user.get("team_id") != team_id and not in_enterprise:
+        return Standing.EXTERNAL
+    bot_flags = [user.get(flag) for flag in ("is_bot", "is_workflow_bot", "is_connector_bot")]
+    if True in bot_flags:
+        return Standing.BOT
+    guest_flags = [user.get("is_restricted"), user.get("is_ultra_restricted")]
+    if True in guest_flags:
+        return Standing.GUEST
+    known = bot_flags[0] is False and guest_flags == [False, False]
+    return Standing.MEMBER if known else Standing.UNKNOWN
+
+
+def _is_external(channel: Mapping[str, Any]) -> bool | None:
+    """Tell whether outsiders are, or are about to be, in the conversation; None: not told."""
+    flags = [_flag(channel.get(name)) for name in ("is_ext_shared", "is_pending_ext_shared")]
+    pending = channel.get("pending_shared") or channel.get("pending_connected_team_ids")
+    if True in flags or pending:
+        return True
+    return False if flags == [False, False] else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,69 @@
+"""Who the bot is in its workspace: asked of Slack once, then remembered for a while."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.slack.web_api.api import SlackApi
+
+REMEMBERED_FOR: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class BotIdentity:
+    """The installation: workspace, organisation, and the bot's own ids."""
+
+    team_id: str
+    enterprise_id: str | None
+    bot_id: str | None
+    bot_user_id: str
+
+
+class Identity:
+    """Answers from memory; asks ``auth.test`` at most once in ``REMEMBERED_FOR``.
+
+    Bolt would ask it before every listener, out of the three seconds an ack may take.
+    """
+
+    def __init__(self, api: SlackApi, *, token: str, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._token = token
+        self._clock = clock
+        self._known: BotIdentity | None = None
+        self._asked_at: datetime | None = None
+        self._asking = asyncio.Lock()
+
+    async def read(self) -> BotIdentity:
+        """Tell who the bot is.
+
+        Raises:
+            CallAudioError: Slack does not accept the token, or does not answer.
+        """
+        async with self._asking:
+            now = self._clock()
+            if self._known and self._asked_at and now - self._asked_at < REMEMBERED_FOR:
+                return self._known
+            answer = await self._api.read("auth.test")
+            self._known = BotIdentity(
+                team_id=str(answer["team_id"]),
+                enterprise_id=answer.get("enterprise_id"),
+                bot_id=answer.get("bot_id"),
+                bot_user_id=str(answer["user_id"]),
+            )
+            self._asked_at = now
+            return self._known
+
+    async def authorize(self) -> AuthorizeResult:
+        """Give Bolt the installation for a request."""
+        bot = await self.read()
+        return AuthorizeResult(
+            enterprise_id=bot.enterprise_id,
+            team_id=bot.team_id,
+            bot_token=self._token,
+            bot_id=bot.bot_id,
+            bot_user_id=bot.bot_user_id,
+        )

@@ -1,0 +1,50 @@
+"""Members of Slack user groups, remembered for a short while (docs: usergroups.users.list)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.access.group_changes import GroupChanges
+from bot.errors import CallAudioError
+from bot.slack.web_api.api import SlackApi
+
+# The method may be called 20 times a minute (tier 2), and a decision may ask for several groups.
+REMEMBERED_FOR: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    members: frozenset[str]
+    read_at: datetime
+
+
+class SlackGroups:
+    """Answers from memory until the group is known to have changed, or a minute has passed."""
+
+    def __init__(self, api: SlackApi, changes: GroupChanges, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._changes = changes
+        self._clock = clock
+        self._remembered: dict[tuple[str, str], _Remembered] = {}
+
+    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
+        """List a group's members.
+
+        Raises:
+            CallAudioError: Slack does not tell.
+        """
+        known = self._remembered.get((team_id, group_id))
+        if known and self._clock() - known.read_at < REMEMBERED_FOR:
+            changed_at = await self._changes.latest(team_id, group_id)
+            if changed_at is None or changed_at < known.read_at:
+                return known.members
+        # Read before asking: a change while Slack answers then makes the answer old.
+        read_at = self._clock()
+        answer = await self._api.read("usergroups.users.list", usergroup=group_id)
+        ids = answer.get("users")
+        if not isinstance(ids, list):
+            raise CallAudioError(what="Slack did not list the group's members.")
+        members = frozenset(str(each) for each in ids)
+        self._remembered[team_id, group_id] = _Remembered(members, read_at)
+        return members

@@ -1,0 +1,100 @@
+"""Builds the bot, runs it, and closes it all in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.applications import Starlette
+
+from bot.metrics import Metrics
+from bot.settings import Settings
+from bot.slack.socket_mode import SocketMode
+from bot.slack.web import Probe, build_web
+from bot.store.database import Database
+from bot.store.schema import is_migrated
+from bot.wiring.clock import utc_now
+from bot.wiring.core import open_core
+from bot.wiring.listening import build_listening
+from bot.wiring.pace import Pace
+from bot.wiring.worker import build_worker, start_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does."""
+
+    listens: bool
+    works: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A running bot: serve ``web`` until ``stopping`` is set."""
+
+    web: Starlette
+    database: Database
+    metrics: Metrics
+    stopping: asyncio.Event
+
+
+@asynccontextmanager
+async def open_application(
+    settings: Settings,
+    *,
+    roles: Roles,
+    clock: Callable[[], datetime] = utc_now,
+    pace: Pace | None = None,
+) -> AsyncIterator[Application]:
+    """Build the bot, run its background work, and close it all in reverse.
+
+    Raises:
+        DatabaseNotMigrated: before anything is started.
+        SecondWorkerRefused: a second worker on one SQLite file.
+    """
+    stopping = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        core = await open_core(stack, settings, clock)
+        probes: dict[str, Probe] = {
+            "database": _answers(core.database.ping),
+            "migrations": lambda: is_migrated(core.database),
+        }
+        wake: Callable[[], None] = _nobody_to_wake
+        if roles.works:
+            worker = build_worker(core, pace or Pace())
+            engine, wake = await start_worker(stack, core, worker, stopping, pace or Pace())
+            probes["engine"] = _tells(lambda: engine.is_running)
+        app = build_listening(core, wake) if roles.listens else None
+        if app and settings.slack_app_token:
+            token = settings.slack_app_token.get_secret_value()
+            socket = SocketMode(app, token, core.client, core.metrics)
+            stack.push_async_callback(socket.close)
+            await socket.open()
+            probes["socket"] = socket.is_open
+            app = None  # Slack talks over the socket alone
+        yield Application(
+            web=build_web(app=app, metrics=core.metrics, probes=probes),
+            database=core.database,
+            metrics=core.metrics,
+            stopping=stopping,
+        )
+
+
+def _nobody_to_wake() -> None:
+    """A process without a worker: the others look into the store by themselves."""
+
+
+def _answers(ping: Callable[[], Awaitable[None]]) -> Probe:
+    async def probe() -> bool:
+        await ping()
+        return True
+
+    return probe
+
+
+def _tells(told: Callable[[], bool]) -> Probe:
+    async def probe() -> bool:
+        return told()
+
+    return probe

@@ -1,0 +1,119 @@
+"""What listening and working share."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.access.approvers import Approvers
+from bot.access.audience import AudienceReader
+from bot.access.deciding import Decider
+from bot.access.group_changes import GroupChanges
+from bot.access.request_store import AccessRequests
+from bot.access.rights import Rights
+from bot.metrics import Metrics
+from bot.polyai.agents import Agent
+from bot.polyai.transport import build_http_client
+from bot.recordings.agents import build_agents
+from bot.recordings.raw_files import RawFiles
+from bot.recordings.record import DeliveryLog
+from bot.settings import AudienceRule, Settings
+from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.directory import SlackDirectory
+from bot.slack.web_api.identity import Identity
+from bot.slack.web_api.usergroups import SlackGroups
+from bot.store.database import Database
+from bot.store.schema import is_migrated
+
+
+class DatabaseNotMigrated(Exception):
+    """The database is not at the newest revision: run `callaudio migrate` first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What listening and working share."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    metrics: Metrics
+    database: Database
+    http: httpx.AsyncClient
+    client: AsyncWebClient
+    """Without a token: Bolt and Socket Mode bring their own."""
+    api: SlackApi
+    identity: Identity
+    directory: SlackDirectory
+    rights: Rights
+    group_changes: GroupChanges
+    decider: Decider
+    deliveries: DeliveryLog
+    raw_files: RawFiles
+    access_requests: AccessRequests
+    approvers: Approvers
+    agents: Mapping[str, Agent]
+
+
+async def open_core(
+    stack: AsyncExitStack, settings: Settings, clock: Callable[[], datetime]
+) -> Core:
+    """Open what both halves need, in the order in which it is closed again.
+
+    Raises:
+        DatabaseNotMigrated: before anything else is opened.
+    """
+    database = Database(settings.database_url)
+    stack.push_async_callback(database.close)
+    if not await is_migrated(database):
+        raise DatabaseNotMigrated
+    session = await stack.enter_async_context(build_session())
+    token = settings.slack_bot_token.get_secret_value()
+    api = SlackApi(build_client(token, settings.slack_api_url, session))
+    identity = Identity(api, token=token, clock=clock)
+    directory = SlackDirectory(api, identity)
+    group_changes = GroupChanges(database)
+    rights = Rights(
+        database=database,
+        groups=SlackGroups(api, group_changes, clock),
+        clock=clock,
+        first_admins=settings.callaudio_admins,
+    )
+    audience = AudienceReader(
+        database=database,
+        directory=directory,
+        rights=rights,
+        max_audience=settings.callaudio_max_audience,
+    )
+    return Core(
+        settings=settings,
+        clock=clock,
+        metrics=Metrics(),
+        database=database,
+        http=await stack.enter_async_context(build_http_client(max_connections=64)),
+        client=build_client(None, settings.slack_api_url, session),
+        api=api,
+        identity=identity,
+        directory=directory,
+        rights=rights,
+        group_changes=group_changes,
+        decider=Decider(
+            directory=directory,
+            rights=rights,
+            audience=audience,
+            audience_must_be_cleared=settings.callaudio_audience is AudienceRule.CLEARED,
+            external_channels=settings.callaudio_external_channels,
+        ),
+        deliveries=DeliveryLog(database=database, clock=clock),
+        raw_files=RawFiles(database=database, clock=clock),
+        access_requests=AccessRequests(database=database, clock=clock),
+        approvers=Approvers(
+            database=database,
+            clock=clock,
+            first_admins=settings.callaudio_admins,
+            channel_id=settings.callaudio_approvals_channel,
+        ),
+        agents=build_agents(settings),
+    )

@@ -1,0 +1,63 @@
+"""The listening half: what Slack's requests call."""
+
+from collections.abc import Callable
+
+from slack_bolt.async_app import AsyncApp
+
+from bot.access.administration import Administration
+from bot.access.approving import Approving
+from bot.access.asking_for_access import AskingForAccess
+from bot.recordings.asking import Asking
+from bot.recordings.explaining import Explaining
+from bot.recordings.requests import RequestBook
+from bot.slack.access.listeners import AccessListeners
+from bot.slack.admin.listeners import AdminListeners
+from bot.slack.app import build_app
+from bot.slack.event_listeners import EventListeners
+from bot.slack.recordings.listeners import Listeners
+from bot.wiring.core import Core
+
+
+def build_listening(core: Core, wake: Callable[[], None]) -> AsyncApp:
+    """Build the Bolt app; ``wake`` is called when a request was stored."""
+    settings = core.settings
+    administration = Administration(
+        database=core.database,
+        rights=core.rights,
+        clock=core.clock,
+        first_admins=settings.callaudio_admins,
+        on_rights_changed=core.raw_files.look_now,
+    )
+    asking = Asking(
+        book=RequestBook(database=core.database, clock=core.clock, on_stored=wake),
+        deliveries=core.deliveries,
+        agents=core.agents,
+        metrics=core.metrics,
+    )
+    asking_for_access = AskingForAccess(
+        database=core.database,
+        requests=core.access_requests,
+        approvers=core.approvers,
+        max_hours=settings.callaudio_max_grant_hours,
+    )
+    approving = Approving(
+        database=core.database,
+        requests=core.access_requests,
+        rights=core.rights,
+        directory=core.directory,
+        clock=core.clock,
+        on_rights_changed=core.raw_files.look_now,
+    )
+    explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
+    return build_app(
+        client=core.client,
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        authorize=core.identity.authorize,
+        listeners=(
+            Listeners(asking),
+            AdminListeners(administration, explaining),
+            AccessListeners(asking_for_access, approving, core.api),
+            EventListeners(changes=core.group_changes, raw_files=core.raw_files, clock=core.clock),
+        ),
+        metrics=core.metrics,
+    )

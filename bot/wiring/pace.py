@@ -1,0 +1,23 @@
+"""How long things wait for one another."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.jobs.leases import LAPSE
+from bot.jobs.upkeep import PAUSE_SECONDS
+from bot.jobs.workflow import RetryRule
+from bot.recordings.retention import LOOK_EVERY
+from bot.recordings.sharing import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things wait for one another; tests wait less."""
+
+    patience: Patience = field(default_factory=Patience)
+    retry: RetryRule = field(default_factory=RetryRule)
+    lapse: timedelta = LAPSE
+    drain_seconds: int = 20
+    look_every: timedelta = LOOK_EVERY
+    access_pause_seconds: float = PAUSE_SECONDS
+    access_again_after: timedelta = timedelta(seconds=60)

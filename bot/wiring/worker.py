@@ -1,0 +1,120 @@
+"""The worker's half: deliveries, and what is done over and over."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from bot.access.access_rounds import AccessRounds
+from bot.access.due_requests import DueRequests
+from bot.jobs.background import in_background
+from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.engine import Engine, run_step
+from bot.jobs.running import running_engine
+from bot.jobs.upkeep import attend_access, take_back
+from bot.jobs.workflow import DeliveryWorkflow
+from bot.polyai.calls import CallReader
+from bot.polyai.client import PolyAIClient
+from bot.recordings.deliver import DeliverySteps
+from bot.recordings.destination import Destinations
+from bot.recordings.endings import Endings
+from bot.recordings.relay import Relay
+from bot.recordings.retention import Retention, RetentionRule
+from bot.recordings.sharing import Sharing
+from bot.slack.access.posting import SlackAccessPosting
+from bot.slack.recordings.posting import SlackPosting
+from bot.wiring.core import Core
+from bot.wiring.pace import Pace
+
+# Bodies moving at a time: each holds a few network buffers.
+MAX_RELAYS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker runs."""
+
+    workflow: DeliveryWorkflow
+    retention: Retention
+    access_rounds: AccessRounds
+
+
+def build_worker(core: Core, pace: Pace) -> Worker:
+    """Build what a worker runs; nothing runs yet."""
+    posting = SlackPosting(core.api, core.http)
+    polyai = PolyAIClient(core.http, clock=core.clock)
+    calls = CallReader(polyai)
+    sharing = Sharing(
+        log=core.deliveries, decider=core.decider, posting=posting, patience=pace.patience
+    )
+    hours = core.settings.callaudio_raw_ttl_hours
+    keep_raw = timedelta(hours=hours) if hours else None
+    steps = DeliverySteps(
+        deliveries=core.deliveries,
+        destinations=Destinations(log=core.deliveries, directory=core.directory, posting=posting),
+        decider=core.decider,
+        relay=Relay(
+            polyai=polyai,
+            posting=posting,
+            metrics=core.metrics,
+            max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
+            max_concurrent=MAX_RELAYS,
+        ),
+        sharing=sharing,
+        posting=posting,
+        calls=calls,
+        agents=core.agents,
+    )
+    endings = Endings(
+        deliveries=core.deliveries,
+        sharing=sharing,
+        posting=posting,
+        calls=calls,
+        agents=core.agents,
+        metrics=core.metrics,
+        keep_raw=keep_raw,
+    )
+    return Worker(
+        workflow=DeliveryWorkflow(
+            steps=steps, endings=endings, run_step=run_step, retry=pace.retry
+        ),
+        retention=Retention(
+            files=core.raw_files,
+            decider=core.decider,
+            posting=posting,
+            agents=core.agents,
+            rule=RetentionRule(keep=keep_raw, look_every=pace.look_every),
+        ),
+        access_rounds=AccessRounds(
+            requests=core.access_requests,
+            due=DueRequests(database=core.database, clock=core.clock),
+            approvers=core.approvers,
+            directory=core.directory,
+            posting=SlackAccessPosting(core.api),
+            again_after=pace.access_again_after,
+        ),
+    )
+
+
+async def start_worker(
+    stack: AsyncExitStack, core: Core, worker: Worker, stopping: asyncio.Event, pace: Pace
+) -> tuple[Engine, Callable[[], None]]:
+    """Start the engine and what runs beside it; gives the way to wake it, too."""
+    engine = await stack.enter_async_context(
+        running_engine(
+            core.database,
+            worker.workflow.run,
+            clock=core.clock,
+            on_lost=stopping.set,
+            lapse=pace.lapse,
+            drain_seconds=pace.drain_seconds,
+        )
+    )
+    dispatcher = Dispatcher(deliveries=core.deliveries, engine=engine)
+    await stack.enter_async_context(in_background(dispatcher.run()))
+    await stack.enter_async_context(in_background(take_back(worker.retention)))
+    attending = attend_access(worker.access_rounds, pace.access_pause_seconds)
+    await stack.enter_async_context(in_background(attending))
+    return engine, dispatcher.wake

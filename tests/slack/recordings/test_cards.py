@@ -1,0 +1,196 @@
+"""Every message of a delivery: valid blocks, plain words, and nothing anyone could inject."""
+
+import json
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from bot.access.policy import Outcome, Reason
+from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote, Problem
+from bot.sandbox.block_limits import problems
+from bot.slack import wording
+from bot.slack.actions import Action
+from bot.slack.recordings import cards, replies
+from bot.slack.web_api.errors import BY_CODE
+from tests.conftest import NOON
+
+CALL = "CA" + "0123456789abcdef" * 2
+DELIVERY = "d0123456789abcdef0123"
+LOUD = "<!channel> <@U0BOB0000> <https://evil.example|click> & `x`"
+ANSWER_URL = "https://hooks.slack.com/commands/T1/secret"
+PROBLEM = Problem("too_large", "It is too large.", "A long call.", "Ask for one side.", "abc-1")
+
+REASONS = {
+    NoteKind.REFUSED: [*wording.WHY_REFUSED, None],
+    NoteKind.REDACTED: [*wording.WHY_REDACTED, None],
+}
+PROBLEMS = [
+    None,
+    PROBLEM,
+    Problem("x", "It broke.", "", ""),
+    Problem("x", LOUD, LOUD, LOUD, LOUD),
+    *(Problem.of(kind()) for kind in sorted(set(BY_CODE.values()), key=lambda kind: kind.code)),
+]
+NOTES = [
+    (kind, reason, problem)
+    for kind in NoteKind
+    for reason, problem in product(REASONS.get(kind, [None]), PROBLEMS)
+]
+
+
+def note(kind, reason=None, problem=None, conversation_id=CALL) -> PrivateNote:
+    return PrivateNote(
+        kind=kind,
+        delivery_id=DELIVERY,
+        user_id="U0ALICE00",
+        channel_id="C0QUALITY0",
+        conversation_id=conversation_id,
+        response_url=SecretStr(ANSWER_URL),
+        reason=reason,
+        problem=problem,
+    )
+
+
+def shown(message) -> str:
+    return json.dumps(message, ensure_ascii=False)
+
+
+def announcement(conversation_id=CALL) -> Announcement:
+    return Announcement(DELIVERY, "C0QUALITY0", "U0ALICE00", conversation_id)
+
+
+def delivered(outcome=Outcome.RAW, reason=Reason.CLEARED, **changes) -> Delivered:
+    values = {
+        "announcement": announcement(),
+        "outcome": outcome,
+        "reason": reason,
+        "direction": Direction.COMBINED,
+        "size_bytes": 200_044,
+        "length_seconds": 12.5,
+        "call": CallFacts(CALL, direction="inbound", started_at=NOON),
+        **changes,
+    }
+    return Delivered(**values)
+
+
+def buttons(message) -> list[dict]:
+    return [
+        e for block in message["blocks"] if block["type"] == "actions" for e in block["elements"]
+    ]
+
+
+def assert_harmless(message):
+    """What was given from outside may be read, but neither calls anybody nor leads anywhere."""
+    for sign in ("<!channel>", "<@U0BOB0000>", "<https:", "|click>"):
+        assert sign not in shown(message)
+
+
+@pytest.mark.parametrize(("kind", "reason", "problem"), NOTES)
+def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, reason, problem):
+    message = cards.private_note(note(kind, reason, problem))
+    assert problems(message["blocks"]) == []
+    assert message["text"]
+    assert_harmless(message)
+    assert f"`{DELIVERY}`" in shown(message["blocks"][-1])
+    assert ANSWER_URL not in shown(message)
+
+
+@pytest.mark.parametrize(("kind", "reason", "problem"), NOTES)
+def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, reason, problem):
+    message = cards.private_note(note(kind, reason, problem))
+    drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
+    offered = {
+        (NoteKind.REDACTED, Reason.AUDIENCE): [
+            (Action.RAW_TO_DM, DELIVERY, "Send the raw recording to my direct messages")
+        ],
+        (NoteKind.REDACTED, Reason.NOT_CLEARED): [
+            (Action.REQUEST_ACCESS, DELIVERY, "Request access")
+        ],
+    }
+    assert drawn == offered.get((kind, reason), [])
+
+
+@given(st.text(max_size=128))
+def test_no_id_can_inject_anything(conversation_id):
+    for kind in NoteKind:
+        message = cards.private_note(note(kind, conversation_id=conversation_id + LOUD))
+        assert problems(message["blocks"]) == []
+        assert_harmless(message)
+
+
+def test_a_failure_says_what_why_and_what_to_do():
+    message = cards.private_note(note(NoteKind.FAILED, problem=PROBLEM))
+    text = message["blocks"][0]["text"]["text"]
+    assert text.splitlines() == [
+        f"I could not deliver the recording of `{CALL}`.",
+        "It is too large.",
+        "*Likely cause:* A long call.",
+        "*What to do:* Ask for one side.",
+    ]
+    assert "PolyAI `abc-1`" in shown(message["blocks"][-1])
+
+
+def test_a_failure_without_cause_and_fix_has_no_empty_lines_for_them():
+    message = cards.private_note(note(NoteKind.FAILED, problem=Problem("x", "It broke.", "", "")))
+    assert "Likely cause" not in shown(message)
+    assert "What to do" not in shown(message)
+
+
+def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
+    before, after = cards.on_its_way(announcement()), cards.delivered(delivered())
+    for message in (before, after):
+        assert problems(message["blocks"]) == []
+        assert message["text"] == f"Recording of `{CALL}`, asked for by <@U0ALICE00>"
+    assert "Fetching" in shown(before)
+    assert "Fetching" not in shown(after)
+    assert "0:12 · 200 KB · both sides" in shown(after)
+    assert "inbound" in shown(after)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(delivered(), id="raw"),
+        pytest.param(delivered(deleted_at=NOON), id="raw, for a time"),
+        *(
+            pytest.param(delivered(Outcome.REDACTED, reason), id=f"redacted: {reason}")
+            for reason in wording.WHY_REDACTED
+        ),
+        pytest.param(delivered(call=None), id="nothing known of the call"),
+        pytest.param(delivered(call=CallFacts(CALL)), id="a call without facts"),
+        pytest.param(delivered(length_seconds=None), id="length unknown"),
+        *(pytest.param(delivered(direction=side), id=f"side: {side}") for side in Direction),
+    ],
+)
+def test_every_delivered_recording_has_a_valid_message_that_says_raw_or_redacted(result):
+    message = cards.delivered(result)
+    assert problems(message["blocks"]) == []
+    assert f"*{result.outcome}*" in shown(message)
+    assert buttons(message) == []
+
+
+def test_an_id_in_the_parent_message_cannot_inject_anything():
+    for message in (
+        cards.on_its_way(announcement(LOUD)),
+        cards.delivered(delivered(announcement=announcement(LOUD))),
+    ):
+        assert_harmless(message)
+
+
+def test_the_ack_says_whether_it_is_a_new_request():
+    new = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=False), LOUD)
+    repeat = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=True), LOUD)
+    assert new.startswith("Fetching")
+    assert repeat.endswith("is already on its way.")
+    for text in (new, repeat):
+        assert_harmless(text)
+
+
+def test_help_is_a_text_slack_shows_whole_and_names_every_word_that_can_be_typed():
+    assert len(replies.HELP) <= 3000
+    for word in ("user", "agent", "combined", "redacted", "sales:CA"):
+        assert word in replies.HELP

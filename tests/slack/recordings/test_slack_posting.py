@@ -1,0 +1,289 @@
+"""What a delivery does in Slack, against a workspace on loopback and what can go wrong there."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from bot.errors import CallAudioError
+from bot.polyai.payloads import Direction
+from bot.recordings.destination import ConversationUnseen
+from bot.recordings.posting import (
+    Announcement,
+    Delivered,
+    NewFile,
+    NoteKind,
+    PrivateNote,
+    Share,
+    ShareUnclear,
+    UploadTicket,
+)
+from bot.recordings.sharing import UploadGone
+from bot.recordings.wav import BodyTruncated
+from bot.sandbox.faults import Fault
+from bot.slack.recordings import posting as posting_module
+from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, UploadRefused
+from tests.slack.conftest import ALICE, BOB, CHANNEL
+
+CALL = "CA" + "0123456789abcdef" * 2
+BODY = b"RIFF" + bytes(range(256)) * 8
+FILE = NewFile("CA-redacted.wav", len(BODY))
+ANNOUNCEMENT = Announcement("d0123456789abcdef0123", CHANNEL, ALICE, CALL)
+
+
+async def pieces(body=BODY, error=None):
+    for at in range(0, len(body), 100):
+        yield body[at : at + 100]
+    if error:
+        raise error
+
+
+async def uploaded(posting) -> str:
+    ticket = await posting.start_upload(FILE)
+    await posting.send(ticket, FILE, pieces())
+    return ticket.file_id
+
+
+async def test_an_announcement_is_marked_and_found_again_by_its_mark(posting, workspace):
+    workspace.scopes |= {"channels:history"}
+    began = datetime.now(UTC)
+    other = replace(ANNOUNCEMENT, delivery_id="danother")
+    assert await posting.find_announcement(ANNOUNCEMENT, began) is None
+    ts = await posting.announce(ANNOUNCEMENT)
+    await posting.announce(other)
+    workspace.say(CHANNEL, ALICE, "d0123456789abcdef0123")
+    assert await posting.find_announcement(ANNOUNCEMENT, began) == ts
+    (message, *_) = workspace.messages(CHANNEL)
+    assert message.metadata["event_payload"] == {"delivery_id": ANNOUNCEMENT.delivery_id}
+
+
+async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
+    posting, workspace, monkeypatch
+):
+    monkeypatch.setattr(posting_module, "HISTORY_PAGE", 1)
+    workspace.scopes |= {"channels:history"}
+    ts = await posting.announce(ANNOUNCEMENT)
+    for _ in range(3):
+        workspace.say(CHANNEL, ALICE, "hello")
+    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) == ts
+    assert len(workspace.called("conversations.history")) == 4
+    later = datetime.now(UTC) + timedelta(minutes=3)
+    assert await posting.find_announcement(ANNOUNCEMENT, later) is None
+
+
+async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(posting):
+    await posting.announce(ANNOUNCEMENT)
+    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
+
+
+async def test_the_parent_message_is_updated_and_withdrawn(posting, workspace):
+    ts = await posting.announce(ANNOUNCEMENT)
+    await posting.show_delivered(
+        ts,
+        Delivered(ANNOUNCEMENT, "redacted", "audience", Direction.USER, 2000, 1.0, None),
+    )
+    (message,) = workspace.messages(CHANNEL)
+    assert "*redacted*" in str(message.blocks)
+    assert message.metadata is not None
+    await posting.withdraw(CHANNEL, ts)
+    assert workspace.messages(CHANNEL) == []
+
+
+async def test_a_public_channel_is_joined_and_where_that_is_not_allowed_one_must_invite(
+    posting, workspace
+):
+    workspace.add_channel("C0PUBLIC00", bot_is_member=False)
+    await posting.join("C0PUBLIC00")
+    assert workspace.channels["C0PUBLIC00"].bot_is_member
+    workspace.scopes -= {"channels:join"}
+    workspace.add_channel("C0PUBLIC01", bot_is_member=False)
+    with pytest.raises(ConversationUnseen) as refused:
+        await posting.join("C0PUBLIC01")
+    assert "/invite" in refused.value.fix
+
+
+async def test_an_upload_is_invisible_until_it_is_shared_into_its_thread(posting, workspace):
+    ts = await posting.announce(ANNOUNCEMENT)
+    file_id = await uploaded(posting)
+    assert workspace.file_table[file_id].content == BODY
+    assert workspace.visible_files(CHANNEL) == []
+    assert await posting.find_share(file_id, CHANNEL) is None
+
+    await posting.share(Share(file_id, "title", CHANNEL, ts))
+    (file,) = workspace.visible_files(CHANNEL, ts)
+    assert (file.name, file.title) == (FILE.name, "title")
+    assert await posting.find_share(file_id, CHANNEL) == file.share_ts
+    assert await posting.find_share(file_id, "C0ELSEWHERE") is None
+
+    await posting.delete_file(file_id)
+    assert workspace.visible_files(CHANNEL) == []
+    assert await posting.find_share(file_id, CHANNEL) is None
+    await posting.delete_file(file_id)
+    assert workspace.violations == []
+
+
+async def test_a_share_in_a_private_channel_is_found_too(posting, workspace):
+    workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
+    ts = await posting.announce(replace(ANNOUNCEMENT, channel_id="G0PRIVATE0"))
+    file_id = await uploaded(posting)
+    await posting.share(Share(file_id, "title", "G0PRIVATE0", ts))
+    assert await posting.find_share(file_id, "G0PRIVATE0")
+
+
+async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(posting, workspace):
+    workspace.visibility_delay_seconds = 60
+    ts = await posting.announce(ANNOUNCEMENT)
+    file_id = await uploaded(posting)
+    await posting.share(Share(file_id, "title", CHANNEL, ts))
+    assert await posting.find_share(file_id, CHANNEL) is None
+
+
+def test_the_address_of_an_upload_is_a_secret():
+    ticket = UploadTicket("F1", SecretStr("https://files.slack.com/upload/v1/bearer"))
+    assert "bearer" not in repr(ticket)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status": 500, "body": b"oops"}, id="500"),
+        pytest.param({"status": 504, "body": b"<html>"}, id="504"),
+        pytest.param({"status": 302, "headers": {"Location": "/elsewhere"}}, id="redirect"),
+        pytest.param({"status": 200, "body": b"OK"}, id="200 without a number"),
+        pytest.param({"status": 200, "body": b"OK - 7"}, id="another number"),
+        pytest.param({"status": 200, "body": f"OK - {len(BODY)}0".encode()}, id="ten times it"),
+        pytest.param({"status": 200, "body": b"<html>hello</html>"}, id="a page"),
+        pytest.param({"status": 200, "body": b"\xff\xfe"}, id="no text"),
+        pytest.param({"status": 201, "body": f"OK - {len(BODY)}".encode()}, id="201"),
+        pytest.param({"drop_connection": True}, id="lost connection"),
+        pytest.param({"drop_connection": True, "when": "after"}, id="lost answer"),
+    ],
+)
+async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(posting, slack, fault):
+    slack.faults.add(Fault("upload", **fault))
+    with pytest.raises(UploadRefused) as refused:
+        await uploaded(posting)
+    assert refused.value.retryable
+    assert "upload/v1" not in refused.value.what + repr(refused.value)
+
+
+@pytest.mark.parametrize("said", [b"OK - %d", b"OK - %d\n"])
+async def test_slacks_words_for_success(posting, slack, said):
+    slack.faults.add(Fault("upload", when="after", status=200, body=said % len(BODY)))
+    await uploaded(posting)
+
+
+@pytest.mark.parametrize("sent", [BODY, BODY[:500], b""])
+async def test_what_breaks_at_the_source_is_told_as_the_sources_own_failure(
+    posting, workspace, sent
+):
+    ticket = await posting.start_upload(FILE)
+    with pytest.raises(BodyTruncated):
+        await posting.send(ticket, FILE, pieces(sent[:-1], BodyTruncated()))
+    assert not workspace.file_table[ticket.file_id].uploaded
+
+
+LOST = [
+    {"status": 500},
+    {"error": "internal_error"},
+    {"error": "fatal_error"},
+    {"drop_connection": True},
+    {"drop_connection": True, "when": "after"},
+]
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_a_share_is_tried_once_and_a_lost_answer_is_unclear(posting, slack, workspace, fault):
+    ts = await posting.announce(ANNOUNCEMENT)
+    file_id = await uploaded(posting)
+    slack.faults.add(Fault("files.completeUploadExternal", **fault))
+    with pytest.raises(ShareUnclear):
+        await posting.share(Share(file_id, "title", CHANNEL, ts))
+    assert len(workspace.called("files.completeUploadExternal")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ({"error": "file_not_found"}, UploadGone),
+        ({"error": "not_in_channel"}, ConversationUnseen),
+        ({"status": 429, "headers": {"Retry-After": "1"}}, SlackRateLimited),
+    ],
+)
+async def test_a_share_that_slack_refused_did_not_happen(posting, slack, fault, expected):
+    ts = await posting.announce(ANNOUNCEMENT)
+    file_id = await uploaded(posting)
+    slack.faults.add(Fault("files.completeUploadExternal", **fault))
+    with pytest.raises(expected):
+        await posting.share(Share(file_id, "title", CHANNEL, ts))
+
+
+async def test_an_announcement_is_never_repeated_by_itself(posting, slack, workspace):
+    slack.faults.add(Fault("chat.postMessage", drop_connection=True, when="after"))
+    with pytest.raises(SlackUnclear):
+        await posting.announce(ANNOUNCEMENT)
+    assert len(workspace.messages(CHANNEL)) == 1
+
+
+def note(workspace, *, user=ALICE, channel=CHANNEL, with_url=True) -> PrivateNote:
+    url = workspace.issue_response_url(user, channel) if with_url else None
+    return PrivateNote(
+        kind=NoteKind.UNCONFIRMED,
+        delivery_id="d1",
+        user_id=user,
+        channel_id=channel,
+        conversation_id=CALL,
+        response_url=SecretStr(url) if url else None,
+    )
+
+
+def ways(workspace) -> list[tuple[str, str, str]]:
+    return [(each.via, each.channel, each.user) for each in workspace.ephemerals]
+
+
+async def test_a_private_note_goes_the_commands_own_way(posting, workspace):
+    await posting.tell(note(workspace))
+    assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
+    assert CALL in workspace.ephemerals[0].text
+    assert workspace.ephemerals[0].blocks
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 404, "body": b"used_url"}, {"status": 500}, {"drop_connection": True}]
+)
+async def test_when_that_way_is_gone_it_is_an_ephemeral_message(posting, slack, workspace, fault):
+    slack.faults.add(Fault("response_url", **fault))
+    await posting.tell(note(workspace))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+
+
+async def test_without_such_a_way_it_is_an_ephemeral_message(posting, workspace):
+    await posting.tell(note(workspace, with_url=False))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+
+
+@pytest.mark.parametrize("channel", [CHANNEL, "C0NOWHERE0", "D0OTHERS00"])
+async def test_where_neither_is_possible_it_is_their_own_direct_messages(
+    posting, slack, workspace, channel
+):
+    slack.faults.add(Fault("response_url", status=404, body=b"expired_url"))
+    await posting.tell(note(workspace, user=BOB, channel=channel))
+    assert workspace.ephemerals == []
+    dm = await posting.open_dm(BOB)
+    (message,) = workspace.messages(dm)
+    assert CALL in message.text
+    assert workspace.messages(CHANNEL) == []
+
+
+async def test_when_no_way_is_left_the_caller_hears_of_it(posting, workspace):
+    workspace.change_user(BOB, deleted=True)
+    with pytest.raises(CallAudioError) as refused:
+        await posting.tell(note(workspace, user=BOB, with_url=False))
+    assert refused.value.code == "slack_person_unknown"
+
+
+async def test_a_redirect_of_the_private_way_is_not_followed(posting, slack, workspace):
+    slack.faults.add(Fault("response_url", status=307, headers={"Location": "http://127.0.0.1:1/"}))
+    await posting.tell(note(workspace))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]

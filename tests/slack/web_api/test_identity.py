@@ -1,0 +1,67 @@
+"""Who the bot is: asked of Slack once in ten minutes, however many ask at once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import CallAudioError
+from bot.sandbox.faults import Fault
+from bot.slack.web_api.identity import BotIdentity, Identity
+from tests.conftest import NOON
+
+TEN_MINUTES, INSTANT = timedelta(minutes=10), timedelta(microseconds=1)
+
+
+class Clock:
+    now = NOON
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def identity(api, workspace, clock) -> Identity:
+    return Identity(api, token=workspace.bot_token, clock=clock)
+
+
+async def test_it_is_remembered_for_ten_minutes(identity, workspace, clock):
+    known = await identity.read()
+    assert known == BotIdentity(
+        team_id=workspace.team_id,
+        enterprise_id=None,
+        bot_id=workspace.bot_id,
+        bot_user_id=workspace.bot_user_id,
+    )
+    clock.now = NOON + TEN_MINUTES - INSTANT
+    assert await identity.read() is known
+    assert len(workspace.called("auth.test")) == 1
+    clock.now = NOON + TEN_MINUTES
+    assert await identity.read() == known
+    assert len(workspace.called("auth.test")) == 2
+
+
+async def test_many_who_ask_at_once_are_one_question(identity, workspace):
+    await asyncio.gather(*(identity.read() for _ in range(8)))
+    assert len(workspace.called("auth.test")) == 1
+
+
+async def test_a_failure_is_not_remembered(identity, slack, workspace):
+    slack.faults.add(Fault("auth.test", error="invalid_auth"))
+    with pytest.raises(CallAudioError) as refused:
+        await identity.read()
+    assert refused.value.code == "slack_token_rejected"
+    assert (await identity.read()).team_id == workspace.team_id
+
+
+async def test_bolt_gets_the_installation_with_its_token(identity, workspace):
+    result = await identity.authorize()
+    assert (result.team_id, result.enterprise_id) == (workspace.team_id, None)
+    assert (result.bot_id, result.bot_user_id) == (workspace.bot_id, workspace.bot_user_id)
+    assert result.bot_token == workspace.bot_token
+    assert workspace.bot_token not in repr(identity)

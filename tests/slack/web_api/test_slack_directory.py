@@ -1,0 +1,261 @@
+"""Slack's people and conversations: a flag that is missing is never read as a good one."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.directory import Conversation, MemberPage
+from bot.access.policy import Standing
+from bot.errors import CallAudioError
+from bot.sandbox.faults import Fault
+from bot.slack.web_api import directory
+from bot.slack.web_api.directory import SlackDirectory, standing_of
+from tests.slack.conftest import ALICE, CHANNEL
+
+TEAM, ORG = "T0CALLAUDIO", "E0ORG"
+MEMBER = {
+    "id": ALICE,
+    "team_id": TEAM,
+    "deleted": False,
+    "is_bot": False,
+    "is_restricted": False,
+    "is_ultra_restricted": False,
+}
+OF_ANOTHER_TEAM = {"team_id": "T0OTHERTEAM"}
+IN_OUR_ORG = {"enterprise_user": {"id": "W1", "enterprise_id": ORG}}
+MISSING = object()
+
+
+def user(**changes):
+    """A member's object; MISSING leaves a field out."""
+    return {name: each for name, each in {**MEMBER, **changes}.items() if each is not MISSING}
+
+
+def standing(*, enterprise_id=None, **changes):
+    return standing_of(user(**changes), team_id=TEAM, enterprise_id=enterprise_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, Standing.MEMBER, id="every flag there and good"),
+        pytest.param({"deleted": True}, Standing.DEACTIVATED, id="deactivated"),
+        pytest.param({"deleted": MISSING}, Standing.UNKNOWN, id="deleted missing"),
+        pytest.param({"deleted": None}, Standing.UNKNOWN, id="deleted empty"),
+        pytest.param({"deleted": "true"}, Standing.DEACTIVATED, id="deleted in words"),
+        pytest.param({"is_stranger": True}, Standing.EXTERNAL, id="a stranger"),
+        pytest.param({"is_stranger": False}, Standing.MEMBER, id="no stranger"),
+        pytest.param(OF_ANOTHER_TEAM, Standing.EXTERNAL, id="of another team"),
+        pytest.param({"team_id": MISSING}, Standing.EXTERNAL, id="team missing"),
+        pytest.param({"is_bot": True}, Standing.BOT, id="a bot"),
+        pytest.param({"is_workflow_bot": True}, Standing.BOT, id="a workflow"),
+        pytest.param({"is_connector_bot": True}, Standing.BOT, id="a connector"),
+        pytest.param({"is_bot": MISSING}, Standing.UNKNOWN, id="bot flag missing"),
+        pytest.param({"is_bot": None}, Standing.UNKNOWN, id="bot flag empty"),
+        pytest.param({"is_restricted": True}, Standing.GUEST, id="a guest of many channels"),
+        pytest.param({"is_ultra_restricted": True}, Standing.GUEST, id="a guest of one channel"),
+        pytest.param(
+            {"is_restricted": True, "is_ultra_restricted": MISSING},
+            Standing.GUEST,
+            id="a guest of which kind is not told",
+        ),
+        pytest.param({"is_restricted": MISSING}, Standing.UNKNOWN, id="guest flag missing"),
+        pytest.param({"is_ultra_restricted": MISSING}, Standing.UNKNOWN, id="other one missing"),
+        pytest.param({"is_restricted": "false"}, Standing.UNKNOWN, id="guest flag in words"),
+        pytest.param(
+            {"is_bot": True, "is_restricted": MISSING}, Standing.BOT, id="bots have no guest flags"
+        ),
+        pytest.param({**OF_ANOTHER_TEAM, "is_bot": True}, Standing.EXTERNAL, id="a foreign bot"),
+        pytest.param(
+            {"is_stranger": True, "deleted": True}, Standing.DEACTIVATED, id="a stranger who left"
+        ),
+        pytest.param({"is_stranger": True, "is_bot": True}, Standing.EXTERNAL, id="a strange bot"),
+    ],
+)
+def test_standing_by_flags(changes, expected):
+    assert standing(**changes) is expected
+
+
+@pytest.mark.parametrize(
+    ("enterprise_id", "changes", "expected"),
+    [
+        pytest.param(
+            ORG, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.MEMBER, id="our org, another team"
+        ),
+        pytest.param(
+            None, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.EXTERNAL, id="we are in no org"
+        ),
+        pytest.param(
+            ORG,
+            {**OF_ANOTHER_TEAM, "enterprise_user": {"enterprise_id": "E0OTHER"}},
+            Standing.EXTERNAL,
+            id="another org",
+        ),
+        pytest.param(
+            ORG, {**OF_ANOTHER_TEAM, "enterprise_user": {}}, Standing.EXTERNAL, id="no org told"
+        ),
+        pytest.param(
+            ORG, {**OF_ANOTHER_TEAM, "enterprise_user": None}, Standing.EXTERNAL, id="empty org"
+        ),
+        pytest.param(
+            ORG,
+            {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_restricted": True},
+            Standing.GUEST,
+            id="a guest of our org",
+        ),
+        pytest.param(
+            ORG,
+            {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_stranger": True},
+            Standing.EXTERNAL,
+            id="a stranger whatever else is told",
+        ),
+        pytest.param(ORG, {}, Standing.MEMBER, id="our own team needs no org"),
+    ],
+)
+def test_standing_on_enterprise_grid(enterprise_id, changes, expected):
+    assert standing(enterprise_id=enterprise_id, **changes) is expected
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just({})
+
+
+@given(st.dictionaries(st.sampled_from([*MEMBER, "is_stranger", "enterprise_user"]), ANYTHING))
+def test_only_a_whole_and_good_object_makes_a_member(odd):
+    if standing(**odd) is Standing.MEMBER:
+        whole = user(**odd)
+        flags = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted")
+        assert [whole[flag] for flag in flags] == [False] * 4
+        assert whole["team_id"] == TEAM
+        assert not whole.get("is_stranger")
+
+
+def test_an_empty_object_is_nobody_known():
+    assert standing_of({}, team_id=TEAM, enterprise_id=None) is Standing.UNKNOWN
+
+
+NOT_SHARED = {"is_ext_shared": False, "is_pending_ext_shared": False}
+
+
+def answering(method: str, **fields) -> Fault:
+    body = json.dumps({"ok": True, **fields}).encode()
+    return Fault(method, body=body, headers={"Content-Type": "application/json"})
+
+
+@pytest.fixture
+def people(api, identity) -> SlackDirectory:
+    return SlackDirectory(api, identity)
+
+
+async def test_the_standing_of_people_and_of_the_bot_itself(people, workspace):
+    workspace.add_user("U0GUEST00", is_restricted=True)
+    assert await people.standing(ALICE) is Standing.MEMBER
+    assert await people.standing("U0GUEST00") is Standing.GUEST
+    asked = len(workspace.called("users.info"))
+    # Slack says `is_bot: false` of Slackbot; it listens to nobody.
+    assert await people.standing("USLACKBOT") is Standing.BOT
+    assert await people.standing(workspace.bot_user_id) is Standing.BOT
+    assert len(workspace.called("users.info")) == asked
+
+
+async def test_whom_slack_does_not_know_is_an_error_and_not_a_standing(people):
+    with pytest.raises(CallAudioError):
+        await people.standing("U0NOBODY0")
+
+
+async def test_an_answer_without_a_person_leaves_them_unknown(people, slack):
+    slack.faults.add(answering("users.info", user="?"))
+    assert await people.standing(ALICE) is Standing.UNKNOWN
+
+
+async def test_a_public_channel_with_all_its_flags(people):
+    assert await people.conversation(CHANNEL) == Conversation(
+        channel_id=CHANNEL,
+        is_external=False,
+        is_im=False,
+        im_user_id=None,
+        is_private=False,
+        is_archived=False,
+        bot_is_member=True,
+        member_count=2,
+    )
+
+
+async def test_ones_own_direct_messages_are_known_by_their_person(people, workspace):
+    workspace.add_channel("D0ALICE00", members=[ALICE], is_im=True)
+    dm = await people.conversation("D0ALICE00")
+    assert (dm.is_im, dm.im_user_id, dm.bot_is_member) == (True, ALICE, True)
+    assert (dm.is_external, dm.is_private) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "expected"),
+    [
+        ({"is_ext_shared": True}, "is_external", True),
+        ({"is_pending_ext_shared": True}, "is_external", True),
+        ({"is_org_shared": True}, "is_external", False),
+        ({"omit": ["is_ext_shared"]}, "is_external", None),
+        ({"omit": ["is_pending_ext_shared"]}, "is_external", None),
+        ({"omit": ["is_ext_shared"], "is_pending_ext_shared": True}, "is_external", True),
+        ({"is_private": True}, "is_private", True),
+        ({"omit": ["is_private"]}, "is_private", None),
+        ({"is_archived": True}, "is_archived", True),
+        ({"omit": ["is_archived"]}, "is_archived", False),
+        ({"bot_is_member": False}, "bot_is_member", False),
+        ({"omit": ["is_member"]}, "bot_is_member", False),
+        ({"omit": ["num_members"]}, "member_count", None),
+    ],
+)
+async def test_flags_of_a_conversation_as_told_and_as_missing(
+    people, workspace, made, field, expected
+):
+    workspace.add_channel("C0MADEUP00", members=[ALICE], **made)
+    assert getattr(await people.conversation("C0MADEUP00"), field) is expected
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [
+        ({}, (None, None)),
+        ({"num_members": True}, (None, None)),
+        ({"num_members": "7"}, (None, None)),
+        ({"is_ext_shared": 0, "is_pending_ext_shared": 0}, (None, None)),
+        ({**NOT_SHARED, "num_members": 7}, (False, 7)),
+        ({**NOT_SHARED, "pending_shared": ["T9"]}, (True, None)),
+        ({**NOT_SHARED, "pending_connected_team_ids": ["T9"]}, (True, None)),
+        ("nothing", (None, None)),
+    ],
+)
+async def test_an_odd_answer_about_a_conversation_is_never_read_as_a_good_one(
+    people, slack, answered, expected
+):
+    slack.faults.add(answering("conversations.info", channel=answered))
+    found = await people.conversation(CHANNEL)
+    assert (found.is_external, found.member_count) == expected
+    assert not found.is_im
+
+
+async def test_members_come_page_by_page(people, workspace, monkeypatch):
+    monkeypatch.setattr(directory, "MEMBERS_PER_PAGE", 2)
+    workspace.add_channel("C0MANY0000", members=[f"U0PERSON{n}" for n in range(4)])
+    first = await people.members("C0MANY0000", None)
+    assert first.user_ids == ("U0PERSON0", "U0PERSON1")
+    second = await people.members("C0MANY0000", first.next_cursor)
+    third = await people.members("C0MANY0000", second.next_cursor)
+    assert third == MemberPage((workspace.bot_user_id,), None)
+
+
+async def test_an_answer_without_a_list_of_members_is_an_error(people, slack):
+    slack.faults.add(answering("conversations.members"))
+    with pytest.raises(CallAudioError, match="did not list"):
+        await people.members(CHANNEL, None)
+
+
+async def test_everything_is_read_afresh(people, workspace):
+    assert not (await people.conversation(CHANNEL)).is_external
+    workspace.change_channel(CHANNEL, is_ext_shared=True)
+    assert (await people.conversation(CHANNEL)).is_external
+    assert await people.standing(ALICE) is Standing.MEMBER
+    workspace.change_user(ALICE, deleted=True)
+    assert await people.standing(ALICE) is Standing.DEACTIVATED

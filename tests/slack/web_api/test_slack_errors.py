@@ -1,0 +1,115 @@
+"""Slack's words for what went wrong, as people are told them."""
+
+import inspect
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.recordings.destination import ConversationArchived, ConversationUnseen
+from bot.recordings.sharing import UploadGone
+from bot.slack.web_api import errors
+from bot.slack.web_api.errors import (
+    BY_CODE,
+    FilesRestricted,
+    PersonUnknown,
+    PostingRestricted,
+    ScopeMissing,
+    SlackError,
+    SlackRateLimited,
+    SlackTokenRejected,
+    SlackUnclear,
+    error_of,
+)
+
+
+def translated(code, status=200, retry_after=None):
+    return error_of(code, status=status, retry_after_seconds=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("channel_not_found", ConversationUnseen),
+        ("not_in_channel", ConversationUnseen),
+        ("is_archived", ConversationArchived),
+        ("missing_scope", ScopeMissing),
+        ("invalid_auth", SlackTokenRejected),
+        ("token_revoked", SlackTokenRejected),
+        ("file_not_found", UploadGone),
+        ("file_update_failed", SlackUnclear),
+        ("internal_error", SlackUnclear),
+        ("file_uploads_disabled", FilesRestricted),
+        ("storage_limit_reached", FilesRestricted),
+        ("slack_connect_file_upload_sharing_blocked", FilesRestricted),
+        ("posting_to_channel_denied", PostingRestricted),
+        ("restricted_action_read_only_channel", PostingRestricted),
+        ("messages_tab_disabled", PersonUnknown),
+        ("ratelimited", SlackRateLimited),
+    ],
+)
+def test_a_known_code_has_words_of_its_own(code, kind):
+    assert type(translated(code)) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (429, "", SlackRateLimited),
+        (429, "channel_not_found", SlackRateLimited),
+        (500, "", SlackUnclear),
+        (502, "channel_not_found", SlackUnclear),
+        (504, "", SlackUnclear),
+        (404, "", SlackError),
+        (200, "never_heard_of_it", SlackError),
+    ],
+)
+def test_the_status_counts_before_the_code(status, code, kind):
+    assert type(translated(code, status)) is kind
+
+
+def test_the_wait_slack_asks_for_is_kept():
+    assert translated("", 429, 12.0).retry_after_seconds == 12.0
+    assert translated("ratelimited", 200, 3.0).retry_after_seconds == 3.0
+
+
+def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
+    error = translated("team_access_not_granted")
+    assert error.likely_cause == "Slack's own word for it is `team_access_not_granted`."
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["", "<!channel>", "xoxb-123", "+44 7700 900123", "a" * 61, "Hello", "a`b", "a\nb", "a\n", "ü"],
+)
+def test_an_odd_code_is_never_echoed(odd):
+    assert translated(odd).likely_cause == "Slack's own word for it is `unknown`."
+
+
+@given(code=st.text() | st.sampled_from(sorted(BY_CODE)), status=st.integers(100, 599))
+def test_whatever_slack_answers_becomes_an_error_with_harmless_words(code, status):
+    error = translated(code, status)
+    shown = error.what + error.likely_cause + error.fix
+    assert re.fullmatch(r"[A-Za-z0-9 _.,;:`'()/@-]*", shown), shown
+
+
+KINDS = {
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, SlackError) and kind is not SlackError
+} | set(BY_CODE.values())
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS, key=lambda kind: kind.__name__))
+def test_every_error_says_what_happened_under_a_code_of_its_own(kind):
+    assert kind.what != SlackError.what
+    assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
+    assert [each for each in KINDS if each.code == kind.code] == [kind]
+
+
+def test_what_may_have_been_done_is_told_apart_from_what_was_not():
+    maybe_done = {code for code, kind in BY_CODE.items() if kind is SlackUnclear}
+    assert {"internal_error", "fatal_error", "file_update_failed"} <= maybe_done
+    assert "ratelimited" not in maybe_done
