@@ -8,7 +8,6 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import quiet_request_verification
-from bot.metrics import Metrics
 from bot.slack.error_answers import ErrorAnswers
 
 
@@ -26,7 +25,7 @@ def build_app(
     signing_secret: str,
     authorize: Callable[[], Awaitable[AuthorizeResult]],
     listeners: Sequence[Registers],
-    metrics: Metrics,
+    answers: ErrorAnswers,
 ) -> AsyncApp:
     """Build the app with its listeners.
 
@@ -44,7 +43,7 @@ def build_app(
     quiet_request_verification()
     for each in listeners:
         each.register(app)
-    app.error(ErrorAnswers(metrics).answer)
+    app.error(answers.answer)
     return app
 
 

@@ -40,14 +40,7 @@ class ErrorAnswers:
         if isinstance(error, BoltUnhandledRequestError):
             log.info("request_unhandled")
             return BoltResponse(status=404, body="")
-        reference = uuid.uuid4().hex[:12]
-        if isinstance(error, CallAudioError):
-            log.info("request_refused", reference=reference, code=error.code)
-            known = error
-        else:
-            log.error("request_broke", reference=reference, exc_info=error)
-            known = CallAudioError()
-        self._metrics.errors.labels(code=known.code).inc()
+        known, reference = self._note(error)
         if body.get("type") == "view_submission":
             return _json(_in_form(body.get("view") or {}, known, reference))
         message = {"response_type": "ephemeral", "text": replies.problem(known, reference)}
@@ -56,6 +49,21 @@ class ErrorAnswers:
         if is_press and await _responded(respond, message):
             return BoltResponse(status=200, body="")
         return _json(message)
+
+    def words_for(self, error: Exception) -> str:
+        """Spell an error for the place where somebody waits, and note it like any other."""
+        return replies.problem(*self._note(error))
+
+    def _note(self, error: Exception) -> tuple[CallAudioError, str]:
+        reference = uuid.uuid4().hex[:12]
+        if isinstance(error, CallAudioError):
+            log.info("request_refused", reference=reference, code=error.code)
+            known = error
+        else:
+            log.error("request_broke", reference=reference, exc_info=error)
+            known = CallAudioError()
+        self._metrics.errors.labels(code=known.code).inc()
+        return known, reference
 
 
 def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> dict[str, Any]:

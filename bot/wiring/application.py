@@ -65,7 +65,7 @@ async def open_application(
             worker = build_worker(core, pace or Pace())
             engine, wake = await start_worker(stack, core, worker, stopping, pace or Pace())
             probes["engine"] = _tells(lambda: engine.is_running)
-        app = build_listening(core, wake) if roles.listens else None
+        app = build_listening(stack, core, wake) if roles.listens else None
         if app and settings.slack_app_token:
             token = settings.slack_app_token.get_secret_value()
             socket = SocketMode(app, token, core.client, core.metrics)

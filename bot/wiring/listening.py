@@ -1,6 +1,7 @@
 """The listening half: what Slack's requests call."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from slack_bolt.async_app import AsyncApp
 
@@ -13,12 +14,14 @@ from bot.recordings.requests import RequestBook
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
+from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
+from bot.slack.modals import Modals
 from bot.slack.recordings.listeners import Listeners
 from bot.wiring.core import Core
 
 
-def build_listening(core: Core, wake: Callable[[], None]) -> AsyncApp:
+def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None]) -> AsyncApp:
     """Build the Bolt app; ``wake`` is called when a request was stored."""
     settings = core.settings
     administration = Administration(
@@ -49,6 +52,9 @@ def build_listening(core: Core, wake: Callable[[], None]) -> AsyncApp:
         on_rights_changed=core.raw_files.look_now,
     )
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
+    answers = ErrorAnswers(core.metrics)
+    modals = Modals(core.api, answers)
+    stack.push_async_callback(modals.close)
     return build_app(
         client=core.client,
         signing_secret=settings.slack_signing_secret.get_secret_value(),
@@ -59,5 +65,5 @@ def build_listening(core: Core, wake: Callable[[], None]) -> AsyncApp:
             AccessListeners(asking_for_access, approving, core.api),
             EventListeners(changes=core.group_changes, raw_files=core.raw_files, clock=core.clock),
         ),
-        metrics=core.metrics,
+        answers=answers,
     )

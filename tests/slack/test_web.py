@@ -16,6 +16,7 @@ from bot.recordings.record import DeliveryLog
 from bot.recordings.requests import RequestBook
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
+from bot.slack.error_answers import ErrorAnswers
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.web import MAX_BODY_BYTES, build_web
 from bot.slack.web_api.api import build_client, build_session
@@ -99,7 +100,7 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
         signing_secret=SECRET,
         authorize=authorize,
         listeners=[Listeners(asking)],
-        metrics=metrics,
+        answers=ErrorAnswers(metrics),
     )
     web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})
     return Door(web, metrics, database)

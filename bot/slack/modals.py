@@ -1,0 +1,96 @@
+"""Modals that show something slow: opened at once, filled in when it is known."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.slack.ack_window import within_ack_window
+from bot.slack.blocks import View, context, modal, notice
+from bot.slack.error_answers import ErrorAnswers
+from bot.slack.web_api.api import SlackApi
+
+log = get_logger(__name__)
+
+Fill = Callable[[], Awaitable[View]]
+
+FILL_SECONDS: Final = 30.0
+MAX_FILLING: Final = 64
+
+
+class TooManyModals(CallAudioError):
+    """More people wait for a modal than are served at a time."""
+
+    code = "too_many_modals"
+    what = "Too many people are opening this at the moment."
+    fix = "Try again in a minute."
+
+
+class FillTooSlow(CallAudioError):
+    """What a modal was to show did not come."""
+
+    code = "fill_too_slow"
+    what = "That took too long."
+    likely_cause = "Slack or PolyAI answers slowly at the moment."
+    fix = "Close this and try again."
+
+
+class Modals:
+    """Opens modals within the three seconds of their trigger, and fills them in afterwards.
+
+    What is filled in is only looked at: nothing is lost when the bot ends meanwhile, and the person
+    opens the modal once more.
+    """
+
+    def __init__(self, api: SlackApi, answers: ErrorAnswers) -> None:
+        self._api = api
+        self._answers = answers
+        self._filling: set[asyncio.Task[None]] = set()
+
+    async def open(self, trigger_id: str, title: str, fill: Fill) -> None:
+        """Show that something is coming, then what ``fill`` gives, or why it does not come.
+
+        Raises:
+            TooManyModals: nothing was opened.
+            CallAudioError: Slack did not open it.
+        """
+        self._check_room()
+        waiting = modal(title, [context("One moment …")])
+        opening = self._api.write("views.open", trigger_id=trigger_id, view=waiting)
+        opened = await within_ack_window(opening)
+        self._start(str(opened["view"]["id"]), fill)
+
+    def refill(self, view_id: str, fill: Fill) -> None:
+        """Put what ``fill`` gives into a modal that is open already."""
+        self._check_room()
+        self._start(view_id, fill)
+
+    async def close(self) -> None:
+        """Stop what is still being filled in."""
+        filling = list(self._filling)
+        for task in filling:
+            task.cancel()
+        await asyncio.gather(*filling, return_exceptions=True)
+
+    def _check_room(self) -> None:
+        if len(self._filling) >= MAX_FILLING:
+            raise TooManyModals
+
+    def _start(self, view_id: str, fill: Fill) -> None:
+        task = asyncio.create_task(self._fill(view_id, fill))
+        self._filling.add(task)  # a task that nobody holds may be collected while it runs
+        task.add_done_callback(self._filling.discard)
+
+    async def _fill(self, view_id: str, fill: Fill) -> None:
+        try:
+            async with asyncio.timeout(FILL_SECONDS):
+                view = await fill()
+        except TimeoutError:
+            view = notice(self._answers.words_for(FillTooSlow()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the modal
+            view = notice(self._answers.words_for(error))
+        try:
+            await self._api.write("views.update", view_id=view_id, view=view)
+        except CallAudioError as error:
+            log.info("modal_not_filled", code=error.code)  # closed meanwhile, mostly

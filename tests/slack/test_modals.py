@@ -1,0 +1,78 @@
+"""A modal opens at once and shows in the end what was asked for, or why it cannot."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.errors import CallAudioError
+from bot.metrics import Metrics
+from bot.sandbox.workspace import Workspace
+from bot.slack import modals as modals_module
+from bot.slack.blocks import View, notice
+from bot.slack.error_answers import ErrorAnswers
+from bot.slack.modals import Modals, TooManyModals
+from bot.slack.web_api.api import SlackApi
+from tests.slack.conftest import ALICE
+
+
+@pytest.fixture
+async def modals(api: SlackApi) -> AsyncIterator[Modals]:
+    modals = Modals(api, ErrorAnswers(Metrics()))
+    yield modals
+    await modals.close()
+
+
+def shown(workspace: Workspace) -> str:
+    [view] = workspace.views.values()
+    return str(view.body["blocks"])
+
+
+async def until_shown(workspace: Workspace, words: str) -> None:
+    async with asyncio.timeout(5):
+        while words not in shown(workspace):
+            await asyncio.sleep(0.01)
+
+
+async def test_it_says_to_wait_and_then_shows_what_came(modals, workspace):
+    known = asyncio.Event()
+
+    async def fill() -> View:
+        await known.wait()
+        return notice("Here it is.")
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
+    assert "One moment" in shown(workspace)
+    known.set()
+    await until_shown(workspace, "Here it is.")
+
+
+async def test_a_refusal_is_said_in_the_modal_with_its_reference(modals, workspace):
+    async def fill() -> View:
+        raise CallAudioError(what="PolyAI does not know that.")
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
+    await until_shown(workspace, "PolyAI does not know that.")
+    assert "Reference" in shown(workspace)
+
+
+async def test_a_bug_is_told_by_reference_alone(modals, workspace):
+    async def fill() -> View:
+        raise RuntimeError("+44 20 7946 0000")
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
+    await until_shown(workspace, "Reference")
+    assert "7946" not in shown(workspace)
+
+
+async def test_what_does_not_come_is_told(modals, workspace, monkeypatch):
+    monkeypatch.setattr(modals_module, "FILL_SECONDS", 0.01)
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
+    await until_shown(workspace, "too long")
+
+
+async def test_there_is_room_for_so_many_and_no_more(modals, workspace, monkeypatch):
+    monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
+    with pytest.raises(TooManyModals):
+        await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
