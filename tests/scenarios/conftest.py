@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dbos._sys_db import SystemDatabase
 from tenacity.wait import wait_exponential_jitter
 
 from bot import retry
@@ -47,14 +46,6 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
         return wait_exponential_jitter(**{**usual, "multiplier": 0.01, "jitter": 0.01})
 
     monkeypatch.setattr(retry, "wait_exponential_jitter", brisk)
-
-
-@pytest.fixture(autouse=True)
-def _brisk_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the engine's idle threads look up often: by default each makes a stop wait for 1 s."""
-    often = property(lambda _: 0.02, lambda _, _given: None)
-    name = "_notification_listener_polling_interval_sec"
-    monkeypatch.setattr(SystemDatabase, name, often, raising=False)
 
 
 async def _nothing(delivery_id: str) -> str:
