@@ -44,16 +44,25 @@ def postgresql(server: PostgresServer) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(server: PostgresServer, postgresql: Callable[[], str]) -> Callable[[], str]:
-    """Make databases: each call gives the URL of a new, migrated one."""
+def copied_postgresql(server: PostgresServer) -> Callable[[str], str]:
+    """Make databases: each call gives the URL of a new copy of the one named by its URL."""
     numbers = itertools.count()
-    template = make_url(postgresql())
-    upgrade(async_url(template.render_as_string(hide_password=False)))
 
-    def create() -> str:
-        return _create_database(server, f"migrated_{next(numbers)}", str(template.database))
+    def create(template_url: str) -> str:
+        name = f"copy_{next(numbers)}"
+        return _create_database(server, name, str(make_url(template_url).database))
 
     return create
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgresql: Callable[[], str], copied_postgresql: Callable[[str], str]
+) -> Callable[[], str]:
+    """Make databases: each call gives the URL of a new, migrated one."""
+    template_url = postgresql()
+    upgrade(async_url(template_url))
+    return lambda: copied_postgresql(template_url)
 
 
 @pytest.fixture(scope="session")

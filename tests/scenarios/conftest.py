@@ -20,6 +20,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.wiring.pace import Pace
+from tests.conftest import KINDS
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
@@ -36,6 +37,8 @@ QUICK = Pace(
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
+
+on_both_databases = pytest.mark.parametrize("scene", KINDS, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -56,16 +59,30 @@ async def _nothing(delivery_id: str) -> str:
 def template_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a migrated store and its engine's file: made anew, they would cost seconds."""
     folder = tmp_path_factory.mktemp("template")
-    url = async_url(f"sqlite:///{folder}/callaudio.db")
+    _prepare(f"sqlite:///{folder}/callaudio.db", SOLE_EXECUTOR)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scene_postgresql(
+    postgresql: Callable[[], str], copied_postgresql: Callable[[str], str]
+) -> Callable[[], str]:
+    """Make databases: each call gives the URL of a new one with the store and the engine's part."""
+    template_url = postgresql()
+    _prepare(template_url, "worker-template")
+    return lambda: copied_postgresql(template_url)
+
+
+def _prepare(database_url: str, executor_id: str) -> None:
+    url = async_url(database_url)
     upgrade(url)
 
     async def prepare() -> None:
-        engine = Engine(store_url=url, executor_id=SOLE_EXECUTOR, max_concurrent=MAX_DELIVERIES)
+        engine = Engine(store_url=url, executor_id=executor_id, max_concurrent=MAX_DELIVERIES)
         await engine.start(_nothing)
         await engine.stop(drain_seconds=1)
 
     asyncio.run(prepare())
-    return folder
 
 
 @pytest.fixture
@@ -97,7 +114,10 @@ def new_scene(template_databases: Path, tmp_path: Path) -> OpenScene:
 
 
 @pytest.fixture
-async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+async def scene(request: pytest.FixtureRequest, new_scene: OpenScene) -> AsyncIterator[Scene]:
     """The bot as it is set up in most workspaces: both keys, the default audience rule."""
-    async with new_scene() as scene:
+    url = None
+    if getattr(request, "param", "sqlite") == "postgresql":
+        url = request.getfixturevalue("scene_postgresql")()
+    async with new_scene(database_url=url) as scene:
         yield scene

@@ -17,7 +17,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.store.tables import AccessRequestRow, GrantRow
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK, OpenScene, on_both_databases
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -172,6 +172,7 @@ def told(scene: Scene, user: str) -> str:
 # ---- the way through
 
 
+@on_both_databases
 async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene: Scene) -> None:
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -236,6 +237,7 @@ async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(sce
     assert {b["value"] for b in buttons(asked).values()} == {row.id}
 
 
+@on_both_databases
 async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -249,6 +251,7 @@ async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene)
     assert await tags(scene) == ["slack:access:requested", "admin:access:denied"]
 
 
+@on_both_databases
 async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
     seen = await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
@@ -345,6 +348,7 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
     assert await rows(scene) == []
 
 
+@on_both_databases
 async def test_a_second_request_joins_the_first(scene: Scene) -> None:
     seen = await ask(scene)
     second = await open_form(scene, seen)
@@ -411,6 +415,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
         await until(is_later)
 
 
+@on_both_databases
 async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOSS)
     await ask(scene, user=BOSS)
@@ -427,6 +432,7 @@ async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("label", ["Approve", "Deny"])
+@on_both_databases
 async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -453,6 +459,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) 
         {"omit": {"is_bot"}},
     ],
 )
+@on_both_databases
 async def test_outsiders_are_refused_even_when_they_hold_admin(
     scene: Scene, standing: dict[str, Any]
 ) -> None:
@@ -483,6 +490,7 @@ async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
     assert len(await grants(scene)) == 1
 
 
+@on_both_databases
 async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear raw")
@@ -593,6 +601,7 @@ async def test_while_slack_is_away_the_question_only_waits(scene: Scene) -> None
 # ---- time
 
 
+@on_both_databases
 async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
     await ask(scene)
     await until(lambda: announced(scene))
@@ -608,6 +617,7 @@ async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
     await message(scene, dm(ALICE), "denied your request")
 
 
+@on_both_databases
 async def test_an_unanswered_request_expires(scene: Scene) -> None:
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -642,6 +652,7 @@ async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> No
         assert await grants(scene) == []
 
 
+@on_both_databases
 async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> None:
     seen = await ask(scene, hours="4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.access.grants import Effect, Right
 from bot.sandbox.delivery import Ack
-from tests.scenarios.conftest import OpenScene
+from tests.scenarios.conftest import OpenScene, on_both_databases
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 
 TEAM_GROUP = "S0QUALITY0"
@@ -26,6 +26,7 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit()]
 
 
+@on_both_databases
 async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: Scene) -> None:
     granted = await say(scene, f"grant <@{ALICE}> pii for 8h call quality review")
     raw = await scene.ask()
@@ -39,6 +40,7 @@ async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: 
     assert {"admin:grant:added", "admin:grant:revoked"} <= set(await tags(scene))
 
 
+@on_both_databases
 async def test_a_deny_beats_a_grant(scene: Scene) -> None:
     await scene.grant()
     denied = await say(scene, f"deny <@{ALICE}> pii left the project")
@@ -59,6 +61,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -
     assert await tags(scene) == ["slack:admin:refused"]
 
 
+@on_both_databases
 async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
     ack = await say(scene, f"grant <@{BOSS}> pii I like it")
 
@@ -86,6 +89,7 @@ async def test_an_admin_can_be_removed_while_another_is_left(scene: Scene) -> No
     assert "Only admins" in (await say(scene, "list", user=BOB)).text
 
 
+@on_both_databases
 async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await say(scene, f"grant <@{ALICE}> pii for 3d night shift")
@@ -97,6 +101,7 @@ async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> N
     assert f"by <@{BOSS}>: night shift" in ack.text
 
 
+@on_both_databases
 async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
@@ -143,6 +148,7 @@ async def test_what_cannot_be_read_is_told_with_what_to_do(
     assert ack.body["response_type"] == "ephemeral"
 
 
+@on_both_databases
 async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}|@quality> pii the quality team")
@@ -153,6 +159,7 @@ async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
     assert "holds `pii`" in (await say(scene, f"who <@{ALICE}>")).text
 
 
+@on_both_databases
 async def test_leaving_a_group_counts_as_soon_as_slack_tells_of_it(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
@@ -174,6 +181,7 @@ async def test_a_group_that_cannot_be_read_gives_nothing(scene: Scene) -> None:
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
+@on_both_databases
 async def test_a_denied_group_beats_a_grant_by_name(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)

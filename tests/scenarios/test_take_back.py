@@ -11,7 +11,7 @@ from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK, OpenScene, on_both_databases
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 
 HARDLY = timedelta(milliseconds=500)
@@ -71,6 +71,7 @@ async def tell(scene: Scene, **event: object) -> None:
     assert (await scene.people.event(event)).status == 200
 
 
+@on_both_databases
 async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene: Scene) -> None:
     seen = await raw(scene)
 
@@ -84,6 +85,7 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
     assert scene.workspace.violations == []
 
 
+@on_both_databases
 async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     await scene.people.command(
@@ -94,6 +96,7 @@ async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "right_ended"
 
 
+@on_both_databases
 async def test_an_uncleared_person_who_joins_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
@@ -127,6 +130,7 @@ async def looked_at(scene: Scene, seen: Seen) -> None:
     await asyncio.sleep(0.3)
 
 
+@on_both_databases
 async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene) -> None:
     await scene.grant(BOB)
     scene.workspace.join(CHANNEL, BOB)
@@ -137,6 +141,7 @@ async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene
     assert await cause(scene) == "audience"
 
 
+@on_both_databases
 async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
@@ -146,6 +151,7 @@ async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "external"
 
 
+@on_both_databases
 async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     seen = await raw(scene)
     await tell(
@@ -157,6 +163,7 @@ async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     assert "slack:channel:moved" in [event.tag for event in await scene.all_audit()]
 
 
+@on_both_databases
 async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
     seen = await raw(scene)
     assert "then deleted" in str((await parent(scene, "Recording of")).blocks)
@@ -242,6 +249,7 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
         assert len(scene.workspace.visible_files(CHANNEL)) == 1
 
 
+@on_both_databases
 async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
     seen = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
