@@ -38,7 +38,7 @@ QUICK = Pace(
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
-on_both_databases = pytest.mark.parametrize("scene", KINDS, indirect=True)
+on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,17 @@ def _prepare(database_url: str, executor_id: str) -> None:
 
 
 @pytest.fixture
-def new_scene(template_databases: Path, tmp_path: Path) -> OpenScene:
+def scene_url(request: pytest.FixtureRequest, template_databases: Path, tmp_path: Path) -> str:
+    """The URL of a prepared database: of an SQLite file, unless the test is for both kinds."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        create: Callable[[], str] = request.getfixturevalue("scene_postgresql")
+        return create()
+    shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
+    return f"sqlite:///{tmp_path}/callaudio.db"
+
+
+@pytest.fixture
+def new_scene(scene_url: str) -> OpenScene:
     """Open a scene with settings, a pace or a workspace of its own."""
 
     @asynccontextmanager
@@ -98,11 +108,8 @@ def new_scene(template_databases: Path, tmp_path: Path) -> OpenScene:
         region: str = "us",
         database_url: str | None = None,
     ) -> AsyncIterator[Scene]:
-        if database_url is None:
-            shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
-            database_url = f"sqlite:///{tmp_path}/callaudio.db"
         async with open_stage(
-            database_url,
+            database_url or scene_url,
             environment=environment,
             pace=pace,
             workspace=workspace,
@@ -114,10 +121,7 @@ def new_scene(template_databases: Path, tmp_path: Path) -> OpenScene:
 
 
 @pytest.fixture
-async def scene(request: pytest.FixtureRequest, new_scene: OpenScene) -> AsyncIterator[Scene]:
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """The bot as it is set up in most workspaces: both keys, the default audience rule."""
-    url = None
-    if getattr(request, "param", "sqlite") == "postgresql":
-        url = request.getfixturevalue("scene_postgresql")()
-    async with new_scene(database_url=url) as scene:
+    async with new_scene() as scene:
         yield scene
