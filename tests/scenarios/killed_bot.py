@@ -43,6 +43,7 @@ QUICK = Pace(
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
     lapse=timedelta(seconds=2),  # a start on a new database holds its event loop for a second
     drain_seconds=5,
+    look_every=timedelta(seconds=1),
 )
 START_SECONDS = 30.0
 ONE_PROCESS = Roles(listens=True, works=True)
