@@ -34,7 +34,7 @@ lint: .venv/.dev-stamp ## check style, types and the direction of imports
 	@$(call bounded,600) $(BIN)/mypy
 	@$(call bounded,600) $(BIN)/lint-imports
 
-bench: .venv/.dev-stamp ## measure the relay and the listener
+bench: .venv/.dev-stamp ## measure the relay, the listener, the decision and the audit
 	@$(call bounded,1800) $(BIN)/python -m tests.bench
 
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions

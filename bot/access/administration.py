@@ -12,10 +12,10 @@ from bot.access.grants import (
     Subject,
     SubjectKind,
     add_grant,
-    keep_an_admin,
     list_grants,
     revoke,
 )
+from bot.access.named import keep_an_admin
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from bot.access.grants import named_admins
+from bot.access.named import named_admins
 from bot.store.database import Database
 
 MOST_ASKED: Final = 10

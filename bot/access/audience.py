@@ -1,5 +1,8 @@
 """Whether every human who would hear a recording is cleared for raw."""
 
+from collections.abc import AsyncIterator
+from itertools import chain
+
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -15,8 +18,8 @@ from bot.store.tables import BotUserRow
 class AudienceReader:
     """Reads an audience: members without the right first, then whether they are human.
 
-    It stops at the first human who is not cleared. Whether a user is a bot is remembered in the
-    store; a person's rights are read each time.
+    It stops at the first human who is known not to be cleared. Whether a user is a bot is
+    remembered in the store; a person's rights are read each time.
     """
 
     def __init__(
@@ -42,30 +45,46 @@ class AudienceReader:
         count = conversation.member_count
         if count is not None and count > self._max_audience:
             return Audience.TOO_LARGE
-        seen = 0
-        async for page in members.pages():
-            seen += len(page)
+        seen, is_doubtful = 0, False
+        async for some in _growing(members.pages()):
+            seen += len(some)
             if seen > self._max_audience:
                 return Audience.TOO_LARGE
-            if not await self._all_cleared(team_id, page):
-                return Audience.NOT_CLEARED
+            heard = await self._classify(team_id, some, is_doubtful=is_doubtful)
+            if heard is Audience.NOT_CLEARED:
+                return heard
+            is_doubtful = is_doubtful or heard is Audience.UNKNOWN
         # An empty list is no proof that nobody listens.
-        return Audience.CLEARED if seen else Audience.UNKNOWN
+        return Audience.CLEARED if seen and not is_doubtful else Audience.UNKNOWN
 
-    async def _all_cleared(self, team_id: str, user_ids: tuple[str, ...]) -> bool:
-        cleared = (await self._rights.holders(team_id, Right.PII, user_ids)).everyone
+    async def _classify(
+        self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
+    ) -> Audience:
+        """Classify some of the members; one in doubt is enough, more need not be asked after."""
+        held = await self._rights.holders(team_id, Right.PII, user_ids)
+        rest = frozenset(user_ids) - held.everyone
+        if not rest:
+            return Audience.CLEARED
+        rest -= await self._known_bots(team_id, rest)
+        if await self._holds_a_human(team_id, rest - held.unknown):
+            return Audience.NOT_CLEARED
+        if is_doubtful or await self._holds_a_human(team_id, rest & held.unknown):
+            return Audience.UNKNOWN
+        return Audience.CLEARED
+
+    async def _known_bots(self, team_id: str, user_ids: frozenset[str]) -> frozenset[str]:
+        query = select(BotUserRow.user_id).where(
+            BotUserRow.team_id == team_id, BotUserRow.user_id.in_(user_ids)
+        )
         async with self._database.read() as session:
-            known = await session.scalars(
-                select(BotUserRow.user_id).where(
-                    BotUserRow.team_id == team_id, BotUserRow.user_id.in_(user_ids)
-                )
-            )
-            rest = set(user_ids) - cleared - set(known)
-        for user_id in sorted(rest):
+            return frozenset(await session.scalars(query))
+
+    async def _holds_a_human(self, team_id: str, user_ids: frozenset[str]) -> bool:
+        for user_id in sorted(user_ids):
             if await self._directory.standing(user_id) is not Standing.BOT:
-                return False
+                return True
             await self._remember_bot(team_id, user_id)
-        return True
+        return False
 
     async def _remember_bot(self, team_id: str, user_id: str) -> None:
         try:
@@ -73,3 +92,16 @@ class AudienceReader:
                 await session.execute(insert(BotUserRow).values(team_id=team_id, user_id=user_id))
         except IntegrityError:
             return  # another decision learnt it at the same time
+
+
+async def _growing(pages: AsyncIterator[tuple[str, ...]]) -> AsyncIterator[tuple[str, ...]]:
+    """Give one page, then four together, then sixteen: few questions, few pages read in vain."""
+    gathered: list[tuple[str, ...]] = []
+    wanted = 1
+    async for page in pages:
+        gathered.append(page)
+        if len(gathered) == wanted:
+            yield tuple(chain.from_iterable(gathered))
+            gathered, wanted = [], wanted * 4
+    if gathered:
+        yield tuple(chain.from_iterable(gathered))

@@ -9,7 +9,7 @@ from bot.access.directory import Conversation, Directory
 from bot.access.grants import Right
 from bot.access.members import Members
 from bot.access.policy import Audience, Decision, Facts, Reason, Standing, decide
-from bot.access.rights import Rights
+from bot.access.rights import Holders, Rights
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 
@@ -95,7 +95,7 @@ class Decider:
             destination_is_external=place.is_external,
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
-            requester_is_cleared=question.user_id in held.everyone,
+            requester_is_cleared=_among(held, question.user_id),
             has_raw_key=question.has_raw_key,
             audience_must_be_cleared=self._audience_must_be_cleared,
             audience=Audience.UNKNOWN,
@@ -133,6 +133,10 @@ class _Place:
         if self.conversation is None:
             return None
         return False if self.own_dm else self.conversation.is_external
+
+
+def _among(held: Holders, user_id: str) -> bool | None:
+    return None if user_id in held.unknown else user_id in held.everyone
 
 
 async def _or(unknown: T, fact: str, learn: Callable[[], Awaitable[T]]) -> T:

@@ -1,6 +1,5 @@
-"""Rights: given, denied, revoked and read. Each change and its audit event share a transaction."""
+"""Rights: given, denied, revoked, listed. Each change shares a transaction with its audit event."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -142,7 +141,7 @@ async def revoke(
                 GrantRow.subject_kind == subject.kind.value,
                 GrantRow.subject_id == subject.id,
                 GrantRow.right == right.value,
-                _in_force(now),
+                in_force(now),
             )
         )
     ).all()
@@ -155,76 +154,6 @@ async def revoke(
     return len(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class NamedGrants:
-    """What the store says of some people, by name, and of all groups of the workspace."""
-
-    granted: frozenset[str]
-    denied: frozenset[str]
-    granted_groups: frozenset[str]
-    denied_groups: frozenset[str]
-
-
-async def read_named(
-    session: AsyncSession, team_id: str, right: Right, user_ids: Collection[str], now: datetime
-) -> NamedGrants:
-    """Read every grant and deny in force at ``now`` that could concern ``user_ids``."""
-    named = and_(GrantRow.subject_kind == SubjectKind.USER.value, GrantRow.subject_id.in_(user_ids))
-    groups = GrantRow.subject_kind == SubjectKind.GROUP.value
-    found: dict[tuple[str, str], set[str]] = {}
-    for concerned in (named, groups):  # two queries, so that each runs along the index
-        rows = await session.execute(
-            select(GrantRow.subject_kind, GrantRow.effect, GrantRow.subject_id).where(
-                GrantRow.team_id == team_id,
-                GrantRow.right == right.value,
-                concerned,
-                _in_force(now),
-            )
-        )
-        for kind, effect, subject_id in rows:
-            found.setdefault((kind, effect), set()).add(subject_id)
-
-    def those(kind: SubjectKind, effect: Effect) -> frozenset[str]:
-        return frozenset(found.get((kind.value, effect.value), ()))
-
-    return NamedGrants(
-        granted=those(SubjectKind.USER, Effect.GRANT),
-        denied=those(SubjectKind.USER, Effect.DENY),
-        granted_groups=those(SubjectKind.GROUP, Effect.GRANT),
-        denied_groups=those(SubjectKind.GROUP, Effect.DENY),
-    )
-
-
-async def named_admins(
-    session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
-) -> frozenset[str]:
-    """List the people, not the groups, who hold `admin`."""
-    granted = await session.scalars(
-        select(GrantRow.subject_id).where(
-            GrantRow.team_id == team_id,
-            GrantRow.right == Right.ADMIN.value,
-            GrantRow.subject_kind == SubjectKind.USER.value,
-            _in_force(now),
-        )
-    )
-    named = await read_named(session, team_id, Right.ADMIN, first_admins | set(granted.all()), now)
-    return (named.granted | first_admins) - named.denied
-
-
-async def keep_an_admin(
-    session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
-) -> None:
-    """Refuse a state without admins; asked after a change, in its transaction.
-
-    Only people count, not groups: Slack may empty a group at any time.
-
-    Raises:
-        LastAdminKept: nobody would be left.
-    """
-    if not await named_admins(session, team_id, first_admins, now):
-        raise LastAdminKept
-
-
 async def list_grants(
     session: AsyncSession, *, team_id: str | None, now: datetime, ended: bool
 ) -> tuple[Grant, ...]:
@@ -233,11 +162,12 @@ async def list_grants(
     if team_id:
         query = query.where(GrantRow.team_id == team_id)
     if not ended:
-        query = query.where(_in_force(now))
+        query = query.where(in_force(now))
     return tuple(_grant(row) for row in await session.scalars(query))
 
 
-def _in_force(now: datetime) -> ColumnElement[bool]:
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """Tell in SQL whether a grant or deny counts at ``now``."""
     return and_(
         GrantRow.revoked_at.is_(None),
         GrantRow.starts_at <= now,

@@ -55,7 +55,7 @@ class Facts:
     destination_is_external: bool | None
     destination_is_allow_listed: bool
     asked_redacted: bool
-    requester_is_cleared: bool
+    requester_is_cleared: bool | None
     has_raw_key: bool
     audience_must_be_cleared: bool
     audience: Audience
@@ -90,16 +90,19 @@ class Exposure(StrEnum):
 def exposure(facts: Facts) -> Exposure:
     """Judge a visible raw file by the facts of now: every listener still has to be cleared.
 
-    That the requester has left the conversation changes nothing for those who are in it.
+    What is known to be wrong comes before what is not known. That the requester has left the
+    conversation changes nothing for those who are in it.
     """
-    if not facts.requester_is_cleared:
+    if facts.requester_is_cleared is False:
         return Exposure.RIGHT_ENDED
     if facts.destination_is_external:
         return Exposure.EXTERNAL
-    if facts.destination_is_external is None:
+    audience = facts.audience if facts.audience_must_be_cleared else Audience.CLEARED
+    if audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
+        return Exposure.AUDIENCE
+    unknown = (facts.requester_is_cleared, facts.destination_is_external)
+    if None in unknown or audience is Audience.UNKNOWN:
         return Exposure.DOUBTFUL
-    if facts.audience_must_be_cleared and facts.audience is not Audience.CLEARED:
-        return Exposure.DOUBTFUL if facts.audience is Audience.UNKNOWN else Exposure.AUDIENCE
     return Exposure.FINE
 
 
@@ -127,7 +130,10 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
         ),
         (external, Decision(Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)),
         (facts.asked_redacted, Decision(Outcome.REDACTED, Reason.ASKED)),
-        (not facts.requester_is_cleared, Decision(Outcome.REDACTED, Reason.NOT_CLEARED)),
+        (
+            facts.requester_is_cleared is not True,
+            Decision(Outcome.REDACTED, Reason.NOT_CLEARED),
+        ),
         (not facts.has_raw_key, Decision(Outcome.REDACTED, Reason.NO_RAW_KEY)),
         (
             facts.audience_must_be_cleared and facts.audience is not Audience.CLEARED,

@@ -18,6 +18,7 @@ from bot.access.requests import (
     AccessState,
     NewAccessRequest,
     event_of,
+    joined_event_of,
     request_of,
 )
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
@@ -45,7 +46,10 @@ class AccessRequests:
         self.clock = clock
 
     async def store(self, new: NewAccessRequest) -> StoredAccessRequest:
-        """Store a request and its audit event; while one of that person is pending, join it."""
+        """Store a request, or join the one of that person that is pending; with an audit event.
+
+        The same request a second time changes nothing, and nothing is said of it.
+        """
         now = self.clock()
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         statement = insert(AccessRequestRow).values(
@@ -78,6 +82,8 @@ class AccessRequests:
             row = (await session.scalars(nearest.limit(1))).one()
             if is_new:
                 await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
+            elif await session.get(AccessRequestRow, new.id) is None:
+                await record(session, joined_event_of(row, new, now))
             return StoredAccessRequest(request_of(row), is_new)
 
     async def read(self, request_id: str) -> AccessRequest:

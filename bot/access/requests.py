@@ -1,6 +1,6 @@
 """A request for access to raw recordings: what it holds, and what the audit is told of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -84,6 +84,13 @@ def event_of(tag: AuditTag, row: AccessRequestRow, actor_id: str, now: datetime)
             "grant_id": row.grant_id,
         },
     )
+
+
+def joined_event_of(row: AccessRequestRow, new: NewAccessRequest, now: datetime) -> AuditEvent:
+    """Tell the audit that somebody asked once more while their request ``row`` was pending."""
+    event = event_of(AuditTag.ACCESS_JOINED, row, new.user_id, now)
+    payload = {**event.payload, "hours": new.hours}
+    return replace(event, delivery_id=new.delivery_id, payload=payload)
 
 
 def request_of(row: AccessRequestRow) -> AccessRequest:

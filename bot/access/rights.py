@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.access.grants import NamedGrants, Right, read_named
+from bot.access.grants import Right
+from bot.access.named import read_named
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
@@ -32,6 +33,17 @@ class Holders:
     everyone: frozenset[str]
     by_name: frozenset[str]
     """Those to whom a grant of their own gives it."""
+    unknown: frozenset[str] = frozenset()
+    """Those who may hold it, or not: a group that decides it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _InGroups:
+    """Who of the asked is in one of some groups."""
+
+    found: frozenset[str]
+    is_complete: bool
+    """Whether every group that was needed could be read."""
 
 
 class Rights:
@@ -51,24 +63,31 @@ class Rights:
         self._first_admins = first_admins
 
     async def holders(self, team_id: str, right: Right, user_ids: Collection[str]) -> Holders:
-        """Tell which of ``user_ids`` hold the right.
+        """Tell which of ``user_ids`` hold the right, and of which that cannot be told.
 
-        A group that cannot be read gives nothing; one that is denied and cannot be read may hold
-        anybody, so then nobody holds the right.
+        A group that cannot be read may hold anybody. While it is granted, those who have the right
+        from nowhere else are unknown; while it is denied, everybody is who could have the right.
         """
         if not user_ids:
             return Holders(frozenset(), frozenset())
         async with self._database.read() as session:
             named = await read_named(session, team_id, right, user_ids, self._clock())
         asked = frozenset(user_ids)
-        denied = named.denied | asked & await self._in_denied(team_id, named, asked)
-        first = self._first_admins if right is Right.ADMIN else frozenset[str]()
-        by_name = asked & (named.granted | first) - denied
-        through = asked & await self._in_granted(team_id, named, asked - by_name - denied) - denied
-        return Holders(everyone=by_name | through, by_name=by_name)
+        denying = await self._in_groups(team_id, named.denied_groups, asked - named.denied)
+        denied = named.denied | denying.found
+        first = self._first_admins & asked if right is Right.ADMIN else frozenset[str]()
+        by_name = (named.granted | first) - denied
+        open_ = asked - denied
+        giving = await self._in_groups(team_id, named.granted_groups, open_ - by_name)
+        holding = by_name | giving.found
+        if not denying.is_complete:
+            may_hold = holding if giving.is_complete else open_
+            return Holders(everyone=frozenset(), by_name=frozenset(), unknown=may_hold)
+        unknown = frozenset[str]() if giving.is_complete else open_ - holding
+        return Holders(everyone=holding, by_name=by_name, unknown=unknown)
 
     async def hold(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Tell whether one person holds the right."""
+        """Tell whether one person holds the right; not where that is unknown."""
         return user_id in (await self.holders(team_id, right, {user_id})).everyone
 
     async def is_denied(self, team_id: str, right: Right, user_id: str) -> bool:
@@ -79,28 +98,24 @@ class Rights:
         asked = frozenset({user_id})
         async with self._database.read() as session:
             named = await read_named(session, team_id, right, asked, self._clock())
-        return bool(named.denied or await self._in_denied(team_id, named, asked))
+        if named.denied:
+            return True
+        denying = await self._in_groups(team_id, named.denied_groups, asked)
+        return bool(denying.found) or not denying.is_complete
 
-    async def _in_granted(
-        self, team_id: str, named: NamedGrants, open_: frozenset[str]
-    ) -> frozenset[str]:
+    async def _in_groups(
+        self, team_id: str, group_ids: frozenset[str], asked: frozenset[str]
+    ) -> _InGroups:
+        """Look for people in groups, until all are found."""
         found: frozenset[str] = frozenset()
-        for group_id in sorted(named.granted_groups):
-            if not open_ - found:
+        is_complete = True
+        for group_id in sorted(group_ids):
+            if found == asked:
                 break
-            found |= await self.members(team_id, group_id) or frozenset()
-        return found
-
-    async def _in_denied(
-        self, team_id: str, named: NamedGrants, asked: frozenset[str]
-    ) -> frozenset[str]:
-        found: frozenset[str] = frozenset()
-        for group_id in sorted(named.denied_groups):
             members = await self.members(team_id, group_id)
-            if members is None:
-                return asked
-            found |= members
-        return found
+            found |= asked & (members or frozenset())
+            is_complete = is_complete and members is not None
+        return _InGroups(found, is_complete or found == asked)
 
     async def members(self, team_id: str, group_id: str) -> frozenset[str] | None:
         """List a group's members; None where Slack does not tell."""

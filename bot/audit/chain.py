@@ -9,6 +9,9 @@ from typing import Any, Final
 
 FIRST_PREVIOUS: Final = "0" * 64
 
+# Built once: `json.dumps` would build an encoder anew for each of a million events.
+_SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -30,7 +33,7 @@ class Link:
 
     def canonical(self) -> bytes:
         """Spell the event so that equal events are equal bytes on every database."""
-        return json.dumps(
+        return _SPELL(
             {
                 "actor": self.actor_id,
                 "at": self.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -41,7 +44,5 @@ class Link:
                 "tag": self.tag,
                 "team": self.team_id,
                 "version": self.version,
-            },
-            sort_keys=True,
-            separators=(",", ":"),
+            }
         ).encode()

@@ -33,6 +33,7 @@ class AuditTag(StrEnum):
     GRANT_REVOKED = "admin:grant:revoked"
     ADMIN_REFUSED = "slack:admin:refused"
     ACCESS_REQUESTED = "slack:access:requested"
+    ACCESS_JOINED = "slack:access:joined"
     ACCESS_APPROVED = "admin:access:approved"
     ACCESS_DENIED = "admin:access:denied"
     ACCESS_EXPIRED = "worker:access:expired"

@@ -1,11 +1,11 @@
 """Proves the chain: finds what was altered, removed, inserted or reordered, and names it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
@@ -89,10 +89,11 @@ async def _verify_team(
     on_progress: Callable[[int], None],
 ) -> AsyncIterator[Finding]:
     walk = _Walk(await _start(session, team_id), anchors)
-    async for row in _rows(session, team_id, walk.start.seq):
-        on_progress(1)
-        for finding in walk.step(row):
-            yield finding
+    async for rows in _batches(session, team_id, walk.start.seq):
+        for row in rows:
+            for finding in walk.step(row):
+                yield finding
+        on_progress(len(rows))
     for finding in walk.end(head):
         yield finding
 
@@ -106,7 +107,7 @@ class _Walk:
         self._unmet = {seq: digest for seq, digest in anchors.items() if seq >= start.seq}
         self._meet(start)
 
-    def step(self, row: AuditEventRow) -> Iterator[Finding]:
+    def step(self, row: Row[Any]) -> Iterator[Finding]:
         """Hold one event against the one before it, and against its own hash."""
         last = self._last
         if row.seq != last.seq + 1:
@@ -151,24 +152,23 @@ async def _start(session: AsyncSession, team_id: str) -> Head:
     return Head(team_id, newest.seq, newest.hash)
 
 
-async def _rows(
+async def _batches(
     session: AsyncSession, team_id: str, after_seq: int
-) -> AsyncIterator[AuditEventRow]:
+) -> AsyncIterator[Sequence[Row[Any]]]:
+    """Read a chain in order; as plain rows, since mapped objects would cost twice as much."""
     last_seq = after_seq
     while True:
-        query = select(AuditEventRow).where(
+        query = select(*AuditEventRow.__table__.columns).where(
             AuditEventRow.team_id == team_id, AuditEventRow.seq > last_seq
         )
-        rows = (await session.scalars(query.order_by(AuditEventRow.seq).limit(BATCH))).all()
-        for row in rows:
-            yield row
-        session.expunge_all()
+        rows = (await session.execute(query.order_by(AuditEventRow.seq).limit(BATCH))).all()
+        yield rows
         if len(rows) < BATCH:
             return
         last_seq = rows[-1].seq
 
 
-def _link(row: AuditEventRow) -> Link:
+def _link(row: Row[Any]) -> Link:
     return Link(
         seq=row.seq,
         occurred_at=row.occurred_at,

@@ -16,6 +16,8 @@ from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
 from bot.settings import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.directory import SlackDirectory
+from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.store.schema import is_migrated
@@ -63,8 +65,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     async with build_session() as session:
         token = settings.slack_bot_token.get_secret_value()
-        async for finding in _slack(SlackApi(build_client(token, settings.slack_api_url, session))):
+        api = SlackApi(build_client(token, settings.slack_api_url, session))
+        async for finding in _slack(api):
             yield finding
+        directory = SlackDirectory(api, Identity(api, token=token, clock=utc_now))
+        yield await _approvals(directory, settings.callaudio_approvals_channel)
     async with build_http_client(max_connections=4) as http:
         polyai = PolyAIClient(http, clock=utc_now)
         for agent in build_agents(settings).values():
@@ -107,6 +112,24 @@ async def _slack(api: SlackApi) -> AsyncIterator[Finding]:
     for scope, without in WITHOUT.items():
         if scope not in scopes:
             yield Finding(f"optional scope {scope}", State.SET, f"not there: {without}")
+
+
+async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Finding:
+    what = "approvals channel"
+    if channel_id is None:
+        return Finding(what, State.SET, "none: admins are asked in their direct messages")
+    try:
+        found = await directory.conversation(channel_id)
+    except CallAudioError as error:
+        return Finding(what, State.WRONG, error.what, error.fix or "Check its id.")
+    other = "Name another channel in CALLAUDIO_APPROVALS_CHANNEL."
+    if found.is_archived:
+        return Finding(what, State.WRONG, "is archived", other)
+    if found.is_external is not False:
+        return Finding(what, State.WRONG, "may be seen by another organisation", other)
+    if not found.bot_is_member:
+        return Finding(what, State.WRONG, "the bot is not in it", "Invite the bot to it.")
+    return Finding(what, State.OK, "the bot can ask there")
 
 
 async def _agent(polyai: PolyAIClient, agent: Agent) -> AsyncIterator[Finding]:

@@ -63,10 +63,15 @@ def rights_on(
     database: Database,
     *,
     clock: Callable[[], datetime] = lambda: NOON,
-    groups: Mapping[str, set[str]] | None = None,
+    groups: Mapping[str, set[str] | None] | None = None,
 ) -> Rights:
-    """The rights of a store where nobody is admin from the start; no group but those named."""
-    world = World(standing={}, channels={}, groups=dict(groups or {}))
+    """The rights of a store where nobody is admin from the start; no group but those named.
+
+    A group without a set of members cannot be read.
+    """
+    known = {each: members for each, members in (groups or {}).items() if members is not None}
+    away = frozenset(f"group {each}" for each in (groups or {}) if each not in known)
+    world = World(standing={}, channels={}, groups=known, away=away)
     return Rights(
         database=database, groups=WorldGroups(world), clock=clock, first_admins=frozenset()
     )

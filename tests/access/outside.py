@@ -40,6 +40,8 @@ AGENT = Agent(
 class Channel:
     members: set[str]
     is_external: bool | None = False
+    im_user_id: str | None = None
+    """Whose direct messages with the bot these are."""
 
 
 @dataclass
@@ -70,8 +72,8 @@ class WorldDirectory:
         return Conversation(
             channel_id=channel_id,
             is_external=channel.is_external,
-            is_im=False,
-            im_user_id=None,
+            is_im=channel.im_user_id is not None,
+            im_user_id=channel.im_user_id,
             is_private=False,
             is_archived=False,
             bot_is_member=True,
@@ -108,6 +110,7 @@ class File:
     channel_id: str
     is_raw: bool
     """By its bytes, not by what its title says."""
+    asked_by: str = ""
 
 
 async def nothing() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +23,19 @@ from bot.store.tables import AccessRequestRow, AuditEventRow, GrantRow
 from tests.conftest import NOON
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
+
+
+def new_request(number: int, user_id: str = ASKER) -> NewAccessRequest:
+    return NewAccessRequest(
+        id=f"a{number}",
+        team_id=TEAM,
+        enterprise_id=None,
+        user_id=user_id,
+        delivery_id="d0",
+        conversation_id="CA0",
+        reason="call quality",
+        hours=4,
+    )
 
 
 class EverybodyIsHere:
@@ -73,19 +87,7 @@ class Desk:
         self.changed.append(team_id)
 
     async def ask(self, number: int = 0, user_id: str = ASKER) -> AccessRequest:
-        stored = await self.requests.store(
-            NewAccessRequest(
-                id=f"a{number}",
-                team_id=TEAM,
-                enterprise_id=None,
-                user_id=user_id,
-                delivery_id="d0",
-                conversation_id="CA0",
-                reason="call quality",
-                hours=4,
-            )
-        )
-        return stored.request
+        return (await self.requests.store(new_request(number, user_id))).request
 
     async def approve(self, request: AccessRequest, by: str) -> AccessRequest:
         return await self.approving.approve(Actor(TEAM, None, by), request.id)
@@ -220,3 +222,33 @@ def test_the_usual_durations_are_offered_up_to_the_longest(
     most: int, offered: tuple[int, ...]
 ) -> None:
     assert choices(most) == offered
+
+
+async def told(desk: Desk) -> list[tuple[str, str | None, object]]:
+    async with desk.database.read() as session:
+        rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
+        return [(row.tag, row.delivery_id, row.payload.get("request_id")) for row in rows]
+
+
+async def test_who_asks_again_while_a_request_is_pending_joins_it_and_the_audit_tells(
+    desk: Desk,
+) -> None:
+    first = await desk.ask(1)
+    second = await desk.requests.store(replace(new_request(2), delivery_id="d1", hours=8))
+
+    assert (second.request.id, second.is_new) == (first.id, False)
+    assert second.request.hours == 4
+    assert await told(desk) == [
+        ("slack:access:requested", "d0", "a1"),
+        ("slack:access:joined", "d1", "a1"),
+    ]
+
+
+async def test_the_same_submission_again_is_told_once(desk: Desk) -> None:
+    await desk.ask(1)
+    assert not (await desk.requests.store(new_request(1))).is_new
+    await desk.approve(await desk.requests.read("a1"), BOSS)
+    assert not (await desk.requests.store(new_request(1))).is_new
+
+    tags = [tag for tag, *_ in await told(desk) if tag.startswith("slack:access")]
+    assert tags == ["slack:access:requested"]

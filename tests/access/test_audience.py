@@ -14,6 +14,7 @@ from tests.access.builders import (
     BOB,
     CAROL,
     CHANNEL,
+    GROUP,
     OTHER_ROBOT,
     OTHER_TEAM,
     ROBOT,
@@ -26,12 +27,14 @@ from tests.access.builders import (
     rights_on,
 )
 
+DENIED = "U0DENIED0"
 BOTS = {ROBOT: Standing.BOT, OTHER_ROBOT: Standing.BOT}
 
 
-async def read(database, workspace, *, most=10, team=TEAM):
+async def read(database, workspace, *, most=10, team=TEAM, groups=None):
+    rights = rights_on(database, groups=groups)
     reader = AudienceReader(
-        database=database, directory=workspace, rights=rights_on(database), max_audience=most
+        database=database, directory=workspace, rights=rights, max_audience=most
     )
     return await reader.read(team, workspace.place, Members(workspace, CHANNEL))
 
@@ -135,3 +138,42 @@ async def test_what_slack_does_not_tell_is_not_guessed(sqlite_store, call):
     with pytest.raises(Silent):
         await read(sqlite_store, workspace)
     assert await known_bots(sqlite_store) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "found", "asked"),
+    [
+        pytest.param([ALICE, BOB], Audience.UNKNOWN, [BOB], id="one may be cleared, or not"),
+        pytest.param([ALICE, ROBOT], Audience.CLEARED, [ROBOT], id="a bot need not be"),
+        pytest.param([ALICE, BOB, CAROL, ROBOT], Audience.UNKNOWN, [BOB], id="one doubt is enough"),
+        pytest.param(
+            [ALICE, BOB, ALICE, DENIED],
+            Audience.NOT_CLEARED,
+            [BOB, DENIED],
+            id="but it does not hide one who is certainly not cleared",
+        ),
+    ],
+)
+async def test_while_a_group_cannot_be_read_its_members_are_doubtful(
+    sqlite_store, members, found, asked
+):
+    await give(sqlite_store, ALICE)
+    await give(sqlite_store, GROUP)
+    await deny(sqlite_store, DENIED)
+    workspace = Workspace(members_in=members, standings=BOTS)
+    assert await read(sqlite_store, workspace, groups={GROUP: None}) is found
+    assert [call for call in workspace.calls if "standing" in call] == [
+        f"standing of {each}" for each in asked
+    ]
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5, 6, 20, 21, 23])
+async def test_however_many_pages_there_are_everybody_in_them_counts(sqlite_store, pages):
+    everybody = [f"U0PERSON{number:02d}" for number in range(pages)]
+    for user_id in everybody:
+        await give(sqlite_store, user_id)
+    workspace = Workspace(members_in=everybody, page_size=1)
+    assert await read(sqlite_store, workspace, most=pages) is Audience.CLEARED
+    await deny(sqlite_store, everybody[-1])
+    assert await read(sqlite_store, workspace, most=pages) is Audience.NOT_CLEARED
+    assert await read(sqlite_store, workspace, most=pages - 1) is Audience.TOO_LARGE

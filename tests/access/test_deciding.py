@@ -168,6 +168,23 @@ async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
     assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
 
+async def test_a_right_through_a_group_that_cannot_be_read_is_not_known_and_gives_nothing(
+    sqlite_store,
+):
+    await give(sqlite_store, GROUP)
+    ruling = await rule(sqlite_store, Workspace(), groups={GROUP: None})
+    assert ruling.facts.requester_is_cleared is None
+    assert said(ruling) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+
+
+async def test_a_listener_whose_right_is_not_known_is_not_cleared(sqlite_store):
+    await give(sqlite_store, ALICE)
+    await give(sqlite_store, GROUP)
+    ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None})
+    assert ruling.facts.audience is Audience.UNKNOWN
+    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+
+
 async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB))

@@ -74,6 +74,7 @@ STANDING = {
     ROBOT: Standing.BOT,
 }
 CHANNELS, GROUPS = ("C0ONE", "C0TWO"), ("S0ONE", "S0TWO")
+OWN_DM = "the asker's direct messages with the bot"
 LOOKUPS = ("conversation", "members", "standing", "group")
 POSTING = ("share", "share is lost", "answer to share is lost", "find", "delete")
 
@@ -109,13 +110,17 @@ def template() -> Path:
 class Policy(RuleBasedStateMachine):
     """People, groups and conversations change; recordings are asked for, and looked after."""
 
+    audience_must_be_cleared = True
+
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
         self.said: list[Said] = []
         self.world = World(
             standing=STANDING,
-            channels={each: Channel({ALICE, ROBOT}) for each in CHANNELS},
+            channels={each: Channel({ALICE, ROBOT}) for each in CHANNELS}
+            # Slack sends no sharing flags for these.
+            | {_dm(each): Channel({each}, is_external=None, im_user_id=each) for each in PEOPLE},
             groups={each: set() for each in GROUPS},
         )
         self.posting = WorldPosting(self.world, on_share=self._must_be_allowed)
@@ -146,7 +151,7 @@ class Policy(RuleBasedStateMachine):
             directory=directory,
             rights=rights,
             audience=audience,
-            audience_must_be_cleared=True,
+            audience_must_be_cleared=self.audience_must_be_cleared,
             external_channels=frozenset({"C0TWO"}),
         )
         deliveries = DeliveryLog(database=self.database, clock=clock)
@@ -248,7 +253,7 @@ class Policy(RuleBasedStateMachine):
 
     @rule(
         person=st.sampled_from((ALICE, ALICE, BOB, GUEST, PARTNER)),
-        channel=channels,
+        channel=st.sampled_from((*CHANNELS, OWN_DM)),
         away=away,
         redacted=st.sampled_from([False, False, False, True]),
         meanwhile=st.sampled_from(MEANWHILE),
@@ -272,6 +277,7 @@ class Policy(RuleBasedStateMachine):
             elif meanwhile:
                 await self._write(meanwhile, Effect.DENY, None)
 
+        channel = _dm(person) if channel == OWN_DM else channel
         self.asker, self.asked_redacted = person, redacted
         self.world.away = frozenset(away)
         self.posting.meanwhile = happen
@@ -341,9 +347,10 @@ class Policy(RuleBasedStateMachine):
         }
         return effects == {Effect.GRANT}
 
-    def _everyone_is_cleared(self, channel_id: str) -> bool:
+    def _may_be_heard(self, person: str, channel_id: str) -> bool:
+        """Tell whether what this person asked for may be raw before those who are there."""
         channel = self.world.channels[channel_id]
-        humans = channel.members - {ROBOT}
+        humans = channel.members - {ROBOT} if self.audience_must_be_cleared else {person}
         return not channel.is_external and all(map(self._cleared, humans))
 
     def _may_be_raw(self, person: str, channel_id: str, redacted: bool) -> bool:
@@ -358,16 +365,17 @@ class Policy(RuleBasedStateMachine):
             (person in (ALICE, BOB) or (person == GUEST and by_name))
             and person in channel.members
             and self._cleared(person)
-            and channel.is_external is False
-            and self._everyone_is_cleared(channel_id)
+            and (channel.is_external is False or channel_id == _dm(person))
+            and self._may_be_heard(person, channel_id)
             and not redacted
         )
 
     def _where_raw_may_be(self) -> list[tuple[str, str]]:
-        everywhere = itertools.product(PEOPLE, CHANNELS)
+        everywhere = [(each, place) for each in PEOPLE for place in (*CHANNELS, _dm(each))]
         return [each for each in everywhere if self._may_be_raw(*each, redacted=False)]
 
     def _must_be_allowed(self, file: File) -> None:
+        file.asked_by = self.asker
         if file.is_raw:
             assert self._may_be_raw(self.asker, file.channel_id, self.asked_redacted)
 
@@ -375,7 +383,7 @@ class Policy(RuleBasedStateMachine):
         self.exposed_since = {
             file_id: self.exposed_since.get(file_id, self.now)
             for file_id, file in self.posting.visible.items()
-            if file.is_raw and not self._everyone_is_cleared(file.channel_id)
+            if file.is_raw and not self._may_be_heard(file.asked_by, file.channel_id)
         }
         return self.exposed_since
 
@@ -438,7 +446,7 @@ class Policy(RuleBasedStateMachine):
                 direction=Direction.USER,
                 asked_redacted=redacted,
                 origin_channel_id=channel_id,
-                channel_id=channel_id,
+                channel_id=person if channel_id == _dm(person) else channel_id,
             )
         )
         await self.workflow.run(stored.delivery_id)
@@ -450,6 +458,16 @@ class Policy(RuleBasedStateMachine):
     async def _close(self) -> None:
         await self.http.aclose()
         await self.database.close()
+
+
+class OnlyTheRequester(Policy):
+    """The same where only the right of who asks counts, wherever they ask."""
+
+    audience_must_be_cleared = False
+
+
+def _dm(person: str) -> str:
+    return f"D{person[1:]}"
 
 
 def _subject(subject_id: str) -> Subject:
@@ -466,12 +484,15 @@ async def _run_step(name: str, step: Callable) -> object:
     return await step()
 
 
-TestPolicy = Policy.TestCase
-TestPolicy.settings = settings(
-    max_examples=25,
+QUICK = settings(
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),  # a step costs too much to look for a shorter way
 )
+
+TestPolicy = Policy.TestCase
+TestPolicy.settings = settings(QUICK, max_examples=12)
+TestOnlyTheRequester = OnlyTheRequester.TestCase
+TestOnlyTheRequester.settings = settings(QUICK, max_examples=4)

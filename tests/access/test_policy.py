@@ -155,6 +155,7 @@ CAUSES = (
     ({"destination_is_external": None}, EXTERNAL),
     ({"asked_redacted": True}, Reason.ASKED),
     ({"requester_is_cleared": False}, Reason.NOT_CLEARED),
+    ({"requester_is_cleared": None}, Reason.NOT_CLEARED),
     ({"has_raw_key": False}, Reason.NO_RAW_KEY),
     ({"audience": Audience.UNKNOWN}, Reason.AUDIENCE),
 )
@@ -181,7 +182,7 @@ ALL_FACTS = st.builds(
     destination_is_external=st.sampled_from([True, False, None]),
     destination_is_allow_listed=st.booleans(),
     asked_redacted=st.booleans(),
-    requester_is_cleared=st.booleans(),
+    requester_is_cleared=st.sampled_from([True, False, None]),
     has_raw_key=st.booleans(),
     audience_must_be_cleared=st.booleans(),
     audience=st.sampled_from(Audience),

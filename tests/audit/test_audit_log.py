@@ -8,6 +8,7 @@ import pytest
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events, record
 from bot.store.database import Database
+from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -106,3 +107,35 @@ async def test_a_limit_gives_the_newest_that_match_the_older_of_them_first(sqlit
     newest = await read_newest(database, 1, actor_id="U0PERSON0", until=NOON + 3 * MINUTE)
     assert numbers(newest) == [2]
     await database.close()
+
+
+async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(database):
+    async with database.write() as session:
+        for delivery_id, conversation_id in (("d1", "CA1"), ("d2", "CA2"), ("d3", "CA1")):
+            session.add(delivery(delivery_id, conversation_id))
+    about = [replace(EVENT, delivery_id=each) for each in ("d1", "d2", "d3", None)]
+    await write(database, *about)
+
+    for asked in (read, lambda store, **wanted: read_newest(store, 9, **wanted)):
+        found = await asked(database, conversation_id="CA1")
+        assert [row.delivery_id for row in found] == ["d1", "d3"]
+        assert await asked(database, conversation_id="CA3") == []
+        both = await asked(database, conversation_id="CA1", delivery_id="d3")
+        assert [row.delivery_id for row in both] == ["d3"]
+
+
+def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
+    return DeliveryRow(
+        id=delivery_id,
+        team_id="T0CALLAUDIO",
+        user_id="U0ALICE00",
+        source="command",
+        agent_name="default",
+        conversation_id=conversation_id,
+        direction="combined",
+        asked_redacted=False,
+        origin_channel_id="C0QUALITY0",
+        asked_channel_id="C0QUALITY0",
+        requested_at=NOON,
+        state="accepted",
+    )

@@ -1,9 +1,9 @@
-"""`make bench`: ratios, measured side by side in one run; nothing here passes or fails a build."""
+"""`make bench`: figures, measured side by side in one run; nothing here passes or fails a build."""
 
 import asyncio
 import sys
 
-from tests.bench import commands, decision, relay
+from tests.bench import audit_chain, commands, relay, rights
 
 
 def main() -> None:
@@ -14,7 +14,8 @@ def main() -> None:
     for name, bench in (
         ("One large recording through the relay", relay.run),
         ("Two hundred commands at once", commands.run),
-        ("The decision's own work", decision.run),
+        ("The decision's own work", rights.run),
+        ("The audit chain", audit_chain.run),
     ):
         print(f"\n{name}", flush=True)
         asyncio.run(bench())

@@ -13,10 +13,16 @@ from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
+APPROVALS = "C0APPROVE0"
+
 
 @pytest.fixture
-async def environ(sqlite_url: str) -> AsyncIterator[dict[str, str]]:
-    workspace = Workspace(scopes=REQUIRED | set(WITHOUT))
+def workspace() -> Workspace:
+    return Workspace(scopes=REQUIRED | set(WITHOUT))
+
+
+@pytest.fixture
+async def environ(workspace: Workspace, sqlite_url: str) -> AsyncIterator[dict[str, str]]:
     async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
         polyai.add_key(PLAIN_KEY)
         polyai.add_key(RAW_KEY, pii=True)
@@ -87,3 +93,55 @@ async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: 
 
     assert findings["scopes"].says == "missing: users:read"
     assert findings["optional scope channels:join"].state is State.SET
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "says"),
+    [
+        pytest.param({}, State.OK, "the bot can ask there", id="the bot is in it"),
+        pytest.param({"is_private": True}, State.OK, "can ask", id="a private one, too"),
+        pytest.param({"bot_is_member": False}, State.WRONG, "not in it", id="the bot is outside"),
+        pytest.param(
+            {"bot_is_member": False, "is_private": True},
+            State.WRONG,
+            "",
+            id="a private one the bot cannot see",
+        ),
+        pytest.param(
+            {"is_ext_shared": True}, State.WRONG, "another organisation", id="outsiders read along"
+        ),
+        pytest.param(
+            {"is_pending_ext_shared": True}, State.WRONG, "another organisation", id="soon they do"
+        ),
+        pytest.param(
+            {"omit": ("is_ext_shared",)},
+            State.WRONG,
+            "another organisation",
+            id="Slack does not tell whether they do",
+        ),
+        pytest.param({"is_archived": True}, State.WRONG, "archived", id="nobody can post there"),
+        pytest.param(None, State.WRONG, "", id="there is none of that id"),
+    ],
+)
+async def test_the_approvals_channel_is_looked_at(
+    workspace: Workspace,
+    environ: dict[str, str],
+    channel: dict[str, object] | None,
+    state: State,
+    says: str,
+) -> None:
+    if channel is not None:
+        workspace.add_channel(APPROVALS, members=[workspace.bot_user_id], **channel)
+
+    finding = (await found(environ, CALLAUDIO_APPROVALS_CHANNEL=APPROVALS))["approvals channel"]
+
+    assert (finding.state, bool(finding.fix)) == (state, state is State.WRONG)
+    assert says in finding.says
+
+
+async def test_without_an_approvals_channel_it_says_what_that_means(
+    environ: dict[str, str],
+) -> None:
+    finding = (await found(environ))["approvals channel"]
+
+    assert (finding.state, "direct messages" in finding.says) == (State.SET, True)

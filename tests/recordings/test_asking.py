@@ -123,3 +123,96 @@ async def test_the_button_works_for_nobody_else(office, stranger):
 async def test_a_button_for_no_delivery_is_nobodys(office):
     with pytest.raises(NotYours):
         await office.asking.raw_to_dm(ASKER, "dmadeup")
+
+
+PARENT_TS = "1717416000.000100"
+
+
+async def delivered(office, **columns) -> str:
+    """A first request of Alice's, as it stands after it was delivered elsewhere."""
+    first = await office.ask(
+        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
+    )
+    async with office.database.write() as session:
+        row = await session.get_one(DeliveryRow, first.delivery_id)
+        for name, value in columns.items():
+            setattr(row, name, value)
+    return first.delivery_id
+
+
+@pytest.mark.parametrize(
+    ("columns", "channel_id", "thread_ts"),
+    [
+        pytest.param({}, CHANNEL, None, id="where it was asked for"),
+        pytest.param({"asked_channel_id": "C0OTHER00"}, "C0OTHER00", None, id="in that channel"),
+        pytest.param(
+            {"asked_thread_ts": "1717410000.000100"},
+            CHANNEL,
+            "1717410000.000100",
+            id="in the thread it was asked for",
+        ),
+        pytest.param(
+            {"destination_channel_id": "C0RENAMED", "parent_ts": PARENT_TS},
+            "C0RENAMED",
+            None,
+            id="where the channel has another id by now, and not under the old message",
+        ),
+    ],
+)
+async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
+    delivery_id = await delivered(office, **columns)
+    press = replace(ASKER, trigger_id="press", channel_id="D0BOTALICE")
+    stored = await office.asking.once_more(press, delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
+    assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+    assert (row.asked_redacted, row.source) == (False, "button")
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"user_id": "U0BOB0000"}, id="another person"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
+    ],
+)
+async def test_once_more_is_for_who_asked_first(office, stranger):
+    delivery_id = await delivered(office)
+    with pytest.raises(NotYours):
+        await office.asking.once_more(replace(ASKER, **stranger), delivery_id)
+    assert await office.how_many() == 1
+
+
+async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(office):
+    delivery_id = await delivered(
+        office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
+    )
+    press = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.asking.redacted_instead(press, delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
+    assert (row.user_id, row.asked_redacted, row.source) == ("U0BOB0000", True, "button")
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="in another workspace"),
+    ],
+)
+async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
+    delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
+    with pytest.raises(NotYours):
+        await office.asking.redacted_instead(replace(ASKER, **elsewhere), delivery_id)
+    assert await office.how_many() == 1
+
+
+async def test_redacted_instead_of_what_never_had_a_place_is_nobodys(office):
+    delivery_id = await delivered(office)
+    with pytest.raises(NotYours):
+        await office.asking.redacted_instead(ASKER, delivery_id)
+    with pytest.raises(NotYours):
+        await office.asking.redacted_instead(ASKER, "dmadeup")

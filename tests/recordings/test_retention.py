@@ -30,6 +30,7 @@ from tests.access.outside import (
 from tests.conftest import NOON
 
 TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
+GROUP = "S0QUALITY0"
 
 
 class Shelf:
@@ -41,7 +42,7 @@ class Shelf:
         self.world = World(
             standing={ALICE: Standing.MEMBER, BOB: Standing.MEMBER},
             channels={CHANNEL: Channel({ALICE})},
-            groups={},
+            groups={GROUP: {ALICE, BOB}},
         )
         self.posting = WorldPosting(self.world)
         directory = WorldDirectory(self.world)
@@ -71,11 +72,16 @@ class Shelf:
     def clock(self) -> datetime:
         return self.now
 
-    async def clear(self) -> None:
+    async def clear(
+        self,
+        subject_id: str = ALICE,
+        kind: SubjectKind = SubjectKind.USER,
+        effect: Effect = Effect.GRANT,
+    ) -> None:
         new = NewGrant(
-            subject=Subject(TEAM, SubjectKind.USER, ALICE),
+            subject=Subject(TEAM, kind, subject_id),
             right=Right.PII,
-            effect=Effect.GRANT,
+            effect=effect,
             given_by="U0BOSS",
             reason="call quality",
             now=NOON,
@@ -222,6 +228,48 @@ async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
     assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
     assert await shelf.look(LOOK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
+
+
+@pytest.mark.parametrize(
+    ("by_name", "effect", "members"),
+    [
+        pytest.param((), Effect.GRANT, {ALICE}, id="all rights come from it"),
+        pytest.param((ALICE,), Effect.GRANT, {ALICE, BOB}, id="one listener's comes from it"),
+        pytest.param((ALICE, BOB), Effect.DENY, {ALICE, BOB}, id="it may deny a right"),
+    ],
+)
+async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_an_hour(
+    database: Database, by_name: tuple[str, ...], effect: Effect, members: set[str]
+) -> None:
+    shelf = Shelf(database)
+    for user_id in by_name:
+        await shelf.clear(user_id)
+    await shelf.clear(GROUP, SubjectKind.GROUP, effect)
+    shelf.world.channels[CHANNEL].members = members
+    await shelf.put("d1")
+    shelf.world.away = frozenset({f"group {GROUP}"})
+
+    assert await shelf.look() == {"Fd1"}
+    assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.causes() == ["doubt"]
+
+
+async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
+    database: Database,
+) -> None:
+    shelf = Shelf(database)
+    await shelf.clear(GROUP, SubjectKind.GROUP)
+    await shelf.put("d1")
+    for _ in range(2):
+        shelf.world.away = frozenset({f"group {GROUP}"})
+        assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        shelf.world.away = frozenset()
+        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
+    shelf.world.groups[GROUP] = {BOB}
+
+    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.causes() == ["right_ended"]
 
 
 async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:

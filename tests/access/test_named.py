@@ -1,0 +1,94 @@
+"""The query of a decision: who is named, whatever the names look like, along the index for it."""
+
+import pytest
+from sqlalchemy import text
+
+from bot.access.grants import Effect, Right
+from bot.access.named import NamedGrants, named_admins, read_named
+from bot.store.database import Database
+from tests.access.builders import ALICE, BOB, BOSS, CAROL, GROUP, TEAM, deny, give
+from tests.conftest import NOON
+
+
+async def named(database: Database, *user_ids: str, right: Right = Right.PII) -> NamedGrants:
+    async with database.read() as session:
+        return await read_named(session, TEAM, right, user_ids, NOON)
+
+
+async def test_all_groups_and_those_people_who_were_asked_after_are_named(database):
+    for user_id in (ALICE, BOB, CAROL):
+        await give(database, user_id)
+    await deny(database, BOB)
+    await give(database, GROUP)
+    await deny(database, "S0OTHERS0")
+    assert await named(database, ALICE, BOB) == NamedGrants(
+        granted=frozenset({ALICE, BOB}),
+        denied=frozenset({BOB}),
+        granted_groups=frozenset({GROUP}),
+        denied_groups=frozenset({"S0OTHERS0"}),
+    )
+    nobody = frozenset[str]()
+    nothing = NamedGrants(nobody, nobody, nobody, nobody)
+    assert await named(database, ALICE, right=Right.ADMIN) == nothing
+
+
+@pytest.mark.parametrize("user_id", ["U1,U2", 'U"1', "U'1", "U\\1", "U%1", "Ué", "U:now"])
+async def test_an_id_is_what_it_is_and_no_part_of_the_query(database, user_id):
+    await give(database, user_id)
+    await give(database, "U1")
+    assert (await named(database, user_id)).granted == {user_id}
+
+
+async def test_two_grants_and_a_deny_of_one_person_are_one_name_each(database):
+    await give(database)
+    await give(database)
+    await deny(database)
+    found = await named(database, ALICE, ALICE)
+    assert (found.granted, found.denied) == ({ALICE}, {ALICE})
+
+
+async def test_the_admins_by_name_are_found_among_all_others(database):
+    for user_id, effect in ((ALICE, Effect.GRANT), (BOB, Effect.GRANT), (BOB, Effect.DENY)):
+        await give(database, user_id, right=Right.ADMIN, effect=effect)
+    await give(database, CAROL)
+    async with database.read() as session:
+        assert await named_admins(session, TEAM, frozenset({BOSS}), NOON) == {ALICE, BOSS}
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True])
+async def test_sqlite_reads_along_the_indexes_even_when_nearly_all_grants_are_alike(
+    sqlite_store, is_analyzed
+):
+    for number in range(40):
+        await give(sqlite_store, f"U0PERSON{number:02d}")
+    await give(sqlite_store, ALICE, right=Right.ADMIN)
+    async with sqlite_store.write() as session:
+        if is_analyzed:
+            await session.execute(text("ANALYZE"))
+    plans = await plans_of(sqlite_store)
+    assert not [step for step in plans if "SCAN grants" in step]
+    assert [step for step in plans if "COVERING INDEX ix_grants_live (subject_id=?" in step]
+    for index in ("ix_grants_live_groups", "ix_grants_live_admins"):
+        assert [step for step in plans if f"USING INDEX {index} " in step]
+
+
+async def plans_of(database: Database) -> list[str]:
+    """Let the product ask, and SQLite say how it looks."""
+    async with database.read() as session:
+        connection = await (await session.connection()).get_raw_connection()
+        asked: list[str] = []
+        await connection.driver_connection.set_trace_callback(asked.append)
+        await read_named(session, TEAM, Right.PII, {ALICE, BOB}, NOON)
+        await named_admins(session, TEAM, frozenset(), NOON)
+        await connection.driver_connection.set_trace_callback(None)
+        steps = []
+        for statement in asked:
+            if "grants" in statement:
+                rows = await session.execute(text(f"EXPLAIN QUERY PLAN {escaped(statement)}"))
+                steps += [row.detail for row in rows]
+        return steps
+
+
+def escaped(statement: str) -> str:
+    """Keep SQLAlchemy from taking a time of day for a parameter."""
+    return statement.replace(":", "\\:")
