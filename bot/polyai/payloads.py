@@ -54,7 +54,7 @@ class CallFacts:
     @property
     def is_chat(self) -> bool:
         """Whether it was written, not spoken: chats have no recording."""
-        return self.channel is not None and ("CHAT" in self.channel or "MESSAG" in self.channel)
+        return is_chat(self.channel)
 
 
 def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFacts:
@@ -80,6 +80,11 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
         masked_caller=mask_number(number),
         client_env=_one_of(payload.get("clientEnv"), _CLIENT_ENVS),
     )
+
+
+def is_chat(channel: str | None) -> bool:
+    """Tell whether a channel is a written one; an unknown one counts as spoken."""
+    return channel is not None and ("CHAT" in channel or "MESSAG" in channel)
 
 
 def mask_number(number: object) -> str | None:

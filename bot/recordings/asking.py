@@ -21,6 +21,7 @@ class Surface(StrEnum):
 
     COMMAND = "command"
     BUTTON = "button"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,15 @@ class Asking:
         asker: Asker,
         reference: Reference,
         *,
-        channel_id: str | None,
-        direction: Direction,
-        redacted: bool,
+        channel_id: str | None = None,
+        direction: Direction = Direction.COMBINED,
+        redacted: bool = False,
+        thread_ts: str | None = None,
+        surface: Surface = Surface.COMMAND,
     ) -> StoredRequest:
         """Store a request for a recording in ``channel_id``, else where it was typed.
+
+        It comes into the thread of ``thread_ts``; without one it starts a thread of its own.
 
         Raises:
             AgentNotConfigured: the reference is about an agent the bot does not know.
@@ -79,7 +84,7 @@ class Asking:
                 team_id=asker.team_id,
                 enterprise_id=asker.enterprise_id,
                 user_id=asker.user_id,
-                source=Surface.COMMAND.value,
+                source=surface.value,
                 trigger_id=asker.trigger_id,
                 agent_name=agent.name,
                 conversation_id=reference.conversation_id,
@@ -87,6 +92,7 @@ class Asking:
                 asked_redacted=redacted,
                 origin_channel_id=asker.channel_id,
                 channel_id=channel_id or asker.channel_id,
+                thread_ts=thread_ts,
                 response_url=asker.response_url,
             )
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from bot.sandbox.table_limits import check_chart, check_data_table, check_table
+from bot.sandbox.table_limits import characters, check_chart, check_data_table, check_table
 
 Surface = Literal["message", "modal", "home"]
 Block = Mapping[str, Any]
@@ -15,8 +15,13 @@ _CHARTS_PER_MESSAGE = 2
 _MARKDOWN_CHARACTERS = 12_000
 
 
-def problems(blocks: object, surface: Surface = "message") -> list[str]:
-    """Every breach of a limit, each naming where it is; an empty list is a valid message."""
+def problems(
+    blocks: object, surface: Surface = "message", unknown: frozenset[str] = frozenset()
+) -> list[str]:
+    """Every breach of a limit, each naming where it is; an empty list is a valid message.
+
+    Blocks of the types in ``unknown`` are refused, as by a workspace that does not have them yet.
+    """
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return ["blocks: not a list of objects"]
     found: list[str] = []
@@ -24,6 +29,9 @@ def problems(blocks: object, surface: Surface = "message") -> list[str]:
         found.append(f"blocks: more than {_BLOCKS_PER_SURFACE[surface]}")
     for at, block in enumerate(blocks):
         found += [f"/blocks/{at}: {problem}" for problem in _check_block(block, surface)]
+    found += [
+        f"{block['type']} is unknown here" for block in blocks if block.get("type") in unknown
+    ]
     ids = [block["block_id"] for block in blocks if block.get("block_id")]
     if len(ids) != len(set(ids)):
         found.append("blocks: a block_id is used twice")
@@ -46,7 +54,7 @@ def _check_totals(blocks: list[Block]) -> list[str]:
         cells = [
             c for b in blocks if b.get("type") == kind for row in b.get("rows", []) for c in row
         ]
-        if sum(len(str(cell.get("text", ""))) for cell in cells if isinstance(cell, dict)) > limit:
+        if sum(characters(cell) for cell in cells) > limit:
             found.append(f"{kind}: more than {limit} characters in the message")
     if sum(block.get("type") == "data_visualization" for block in blocks) > _CHARTS_PER_MESSAGE:
         found.append(f"data_visualization: more than {_CHARTS_PER_MESSAGE} in the message")

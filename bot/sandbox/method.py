@@ -22,8 +22,11 @@ class RefusalError(Exception):
 class Arguments:
     """The arguments of one call, read alike whether they came as a form or as JSON."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], unknown_blocks: frozenset[str] = frozenset()
+    ) -> None:
         self.values = values
+        self._unknown_blocks = unknown_blocks
 
     def text(self, name: str, default: str = "") -> str:
         """A string; objects are refused where a string is wanted."""
@@ -56,16 +59,18 @@ class Arguments:
     def blocks(self, surface: Surface = "message") -> Blocks:
         """Valid blocks, or none."""
         value = self.structure("blocks", error="invalid_blocks_format")
-        return checked_blocks(value, surface) if value else ()
+        return checked_blocks(value, surface, self._unknown_blocks) if value else ()
 
 
-def checked_blocks(value: object, surface: Surface) -> Blocks:
-    """The blocks as a value.
+def checked_blocks(
+    value: object, surface: Surface, unknown: frozenset[str] = frozenset()
+) -> Blocks:
+    """The blocks as a value; ``unknown`` types are those this workspace does not have yet.
 
     Raises:
         RefusalError: ``invalid_blocks``, with every problem in ``response_metadata.messages``.
     """
-    found = problems(value, surface)
+    found = problems(value, surface, unknown)
     if found or not isinstance(value, list):
         messages = [f"[ERROR] {problem}" for problem in found]
         raise RefusalError("invalid_blocks", response_metadata={"messages": messages})

@@ -35,6 +35,8 @@ def check_data_table(block: Block) -> list[str]:
         found.append("caption: missing")
     if not 1 <= block.get("page_size", 5) <= _PAGE_SIZE:
         found.append("page_size: not 1 to 100")
+    if not 0 <= block.get("row_header_column_index", 0) < min(map(len, rows), default=1):
+        found.append("row_header_column_index: no such column")
     if len({len(row) for row in rows}) > 1:
         found.append("rows: not all equally long")
     if rows and any(cell.get("type") == "rich_text" for cell in rows[0]):
@@ -55,6 +57,15 @@ def check_chart(block: Block) -> list[str]:
     return [*found, f"chart: unknown type {chart.get('type')!r}"]
 
 
+def characters(cell: object) -> int:
+    """How many characters a cell shows, those inside of rich text included."""
+    if isinstance(cell, list):
+        return sum(characters(part) for part in cell)
+    if not isinstance(cell, dict):
+        return 0
+    return len(str(cell.get("text", ""))) + characters(cell.get("elements"))
+
+
 def _rows(block: Block, *, most: int, least: int = 1) -> tuple[list[list[Block]], list[str]]:
     rows = block.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
@@ -73,8 +84,10 @@ def _check_cells(rows: list[list[Block]]) -> list[str]:
                 found.append(f"rows/{at}: unknown cell {kind!r}")
             elif kind != "rich_text" and not (isinstance(text, str) and text):
                 found.append(f"rows/{at}: a cell needs at least one character")
-            elif kind == "raw_number" and not isinstance(cell.get("value"), int | float):
+            elif kind == "raw_number" and not _is_number(cell.get("value")):
                 found.append(f"rows/{at}: raw_number without a number")
+            elif kind == "rich_text" and not isinstance(cell.get("elements"), list):
+                found.append(f"rows/{at}: rich_text without elements")
     return found
 
 
@@ -82,9 +95,13 @@ def _check_pie(segments: list[Block]) -> list[str]:
     found = [] if 1 <= len(segments) <= _PIE_SEGMENTS else ["segments: not 1 to 12"]
     for segment in segments:
         found += _check_label(segment.get("label"), "segment")
-        if not segment.get("value", 0) > 0:
+        if not (_is_number(segment.get("value")) and segment["value"] > 0):
             found.append("segments: a value is not above 0")
     return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_series(chart: Block) -> list[str]:
@@ -94,14 +111,19 @@ def _check_series(chart: Block) -> list[str]:
     found += [] if 1 <= len(categories) <= _POINTS else ["categories: not 1 to 20"]
     for category in categories:
         found += _check_label(category, "category")
+    if len({str(category) for category in categories}) != len(categories):
+        found.append("categories: one is used twice")
     for name in ("x_label", "y_label"):
         found += [] if len(str(axis.get(name, ""))) <= _TITLE else [f"{name}: above 50 characters"]
     if len({one.get("name") for one in series}) != len(series):
         found.append("series: a name is used twice")
     for one in series:
         found += _check_label(one.get("name"), "series")
-        if sorted(point.get("label", "") for point in one.get("data") or []) != sorted(categories):
+        points = one.get("data") or []
+        if sorted(point.get("label", "") for point in points) != sorted(categories):
             found.append("series: not exactly one point per category")
+        if not all(_is_number(point.get("value")) for point in points):
+            found.append("series: a value is no number")
     return found
 
 

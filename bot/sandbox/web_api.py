@@ -56,7 +56,8 @@ class WebApi:
     def _run(self, request: web.Request, name: str, values: dict[str, Any]) -> dict[str, Any]:
         try:
             method = self._checked_method(request, name, values)
-            return {"ok": True, **method.run(self._workspace, Arguments(values))}
+            arguments = Arguments(values, frozenset(self._workspace.unknown_blocks))
+            return {"ok": True, **method.run(self._workspace, arguments)}
         except RefusalError as refusal:
             return {"ok": False, "error": refusal.error, **refusal.extra}
 

@@ -62,6 +62,8 @@ class Workspace:
         self.second_completion_error = "file_update_failed"
         self.rate_limits: dict[str, int] = {}
         """Calls per minute and method; methods not named are not limited."""
+        self.unknown_blocks: set[str] = set()
+        """Types of blocks that this workspace does not have yet: ``invalid_blocks``."""
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.usergroups: dict[str, tuple[str, ...]] = {}

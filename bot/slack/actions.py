@@ -20,6 +20,7 @@ class Action(StrEnum):
     APPROVE_ACCESS = "approve_access"
     DENY_ACCESS = "deny_access"
     SEND_AGAIN = "send_again"
+    GET_FROM_DIGEST = "get_from_digest"
 
 
 class ModalCallback(StrEnum):

@@ -56,6 +56,20 @@ def asker_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Asker
     )
 
 
+def thread_of(body: Mapping[str, Any]) -> str | None:
+    """Read the ts of the thread that a press on a message belongs to: its parent, or itself."""
+    container, message = body.get("container") or {}, body.get("message") or {}
+    for ts in (
+        message.get("thread_ts"),
+        container.get("thread_ts"),
+        message.get("ts"),
+        container.get("message_ts"),
+    ):
+        if ts:
+            return str(ts)
+    return None
+
+
 def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Read what was filled in in the block and element of that name; empty where nothing was."""
     values = (view.get("state") or {}).get("values") or {}

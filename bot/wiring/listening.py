@@ -14,6 +14,7 @@ from bot.recordings.requests import RequestBook
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
+from bot.slack.digests.listeners import DigestListeners
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
 from bot.slack.modals import Modals
@@ -62,6 +63,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         listeners=(
             Listeners(asking),
             AdminListeners(administration, explaining),
+            DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),
             EventListeners(changes=core.group_changes, raw_files=core.raw_files, clock=core.clock),
         ),

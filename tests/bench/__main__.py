@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tests.bench import audit_chain, commands, relay, rights
+from tests.bench import audit_chain, commands, digests, relay, rights
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
         ("Two hundred commands at once", commands.run),
         ("The decision's own work", rights.run),
         ("The audit chain", audit_chain.run),
+        ("A digest of a million conversations", digests.run),
     ):
         print(f"\n{name}", flush=True)
         asyncio.run(bench())

@@ -14,11 +14,15 @@ from bot.slack.access import form as access_form
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.actions import ADMIN_COMMAND, COMMAND, Action, ModalCallback
 from bot.slack.admin.listeners import AdminListeners
+from bot.slack.digests import cards as digest_cards
+from bot.slack.digests.listeners import DigestListeners
 from bot.slack.event_listeners import EventListeners
 from bot.slack.recordings import cards
 from bot.slack.recordings.listeners import Listeners
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
+from tests.digests.builders import post
+from tests.slack.digests.builders import full_calls
 from tests.slack.recordings.test_cards import DELIVERY, REASONS, announcement, buttons, note
 
 
@@ -42,6 +46,7 @@ def heard() -> dict[str, list[str]]:
     for listeners in (
         Listeners(asking=None),
         AdminListeners(administration=None, explaining=None),
+        DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
         EventListeners(changes=None, raw_files=None, clock=None),
     ):
@@ -92,7 +97,10 @@ def drawn() -> set[str]:
         *(access_cards.answer(each) for each in decided),
         access_cards.warning(request(AccessState.APPROVED), NOON),
     ]
-    return {button["action_id"] for message in messages for button in buttons(message)}
+    in_digests = digest_cards.message(post(full_calls()))["blocks"]
+    beside = [block["accessory"] for block in in_digests if "accessory" in block]
+    drawn = [*beside, *(button for message in messages for button in buttons(message))]
+    return {button["action_id"] for button in drawn}
 
 
 def test_every_action_is_drawn_somewhere_and_everything_drawn_is_an_action():

@@ -15,9 +15,21 @@ def cell(text="x"):
     return {"type": "raw_text", "text": text}
 
 
+def rich(text):
+    words = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [words]}
+
+
+def series(*labels, value=1):
+    return {"name": "calls", "data": [{"label": label, "value": value} for label in labels]}
+
+
 def chart(**changes):
-    series = {"name": "calls", "data": [{"label": "a", "value": 1}, {"label": "b", "value": 2}]}
-    own = {"type": "bar", "series": [series], "axis_config": {"categories": ["a", "b"]}} | changes
+    own = {
+        "type": "bar",
+        "series": [series("a", "b")],
+        "axis_config": {"categories": ["a", "b"]},
+    } | changes
     return {"type": "data_visualization", "title": "T", "chart": own}
 
 
@@ -32,7 +44,7 @@ GOOD = [
     {"type": "rich_text", "elements": []},
     {"type": "markdown", "text": "x"},
     {"type": "table", "rows": [[cell()]], "column_settings": [{"align": "right"}, None]},
-    {"type": "data_table", "caption": "C", "rows": [[cell()], [cell()]]},
+    {"type": "data_table", "caption": "C", "rows": [[cell()], [rich("x")]]},
     chart(),
     {"type": "data_visualization", "title": "T", "chart": PIE},
 ]
@@ -74,6 +86,19 @@ def test_good_blocks(block):
         {"type": "data_table", "caption": "C", "rows": [[cell()]] * 202},
         {"type": "data_table", "caption": "C", "rows": [[cell()]] * 2, "page_size": 101},
         chart(axis_config={"categories": ["a", "b", "c"]}),
+        {
+            "type": "data_table",
+            "caption": "C",
+            "rows": [[cell()]] * 2,
+            "row_header_column_index": 1,
+        },
+        {"type": "data_table", "caption": "C", "rows": [[cell()], [cell("x" * 20_000)]]},
+        {"type": "data_table", "caption": "C", "rows": [[cell()], [{"type": "rich_text"}]]},
+        {"type": "table", "rows": [[{"type": "raw_number", "value": True, "text": "1"}]]},
+        {"type": "table", "rows": [[rich("x" * 5001)]] * 2},
+        chart(axis_config={"categories": ["a", "a"]}, series=[series("a", "a")]),
+        chart(series=[series("a", "b", value="1")]),
+        chart(series=[series("a", "b")] * 2),
         chart(series=[]),
         chart(type="radar"),
         {"type": "data_visualization", "title": "T" * 51, "chart": PIE},
@@ -96,3 +121,9 @@ def test_limits_of_the_whole():
     assert problems([chart()], "home")
     assert problems([{"type": "divider", "block_id": "b"}] * 2)
     assert problems("no list")
+
+
+@pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
+def test_a_workspace_that_does_not_have_a_block_yet_refuses_it(block):
+    assert problems([block], unknown=frozenset({block["type"]}))
+    assert problems([block], unknown=frozenset({"other"})) == []

@@ -138,11 +138,18 @@ class Scene:
         ack = await self.people.command(user, channel, text)
         return await self._seen(ack, await self.latest(), user, before)
 
-    async def press(self, button: Mapping[str, Any], note: Ephemeral, *, user: str = ALICE) -> Seen:
+    async def press(
+        self, button: Mapping[str, Any], note: Ephemeral | Message, *, user: str = ALICE
+    ) -> Seen:
         """Press a button that starts a delivery, and wait until it has ended."""
         before = self._look()
         ack = await self.people.block_action(
-            user, note.channel, note.ts, button["action_id"], button["value"]
+            user,
+            note.channel,
+            note.ts,
+            button["action_id"],
+            button["value"],
+            ephemeral=isinstance(note, Ephemeral),
         )
         return await self._seen(ack, await self.latest(), user, before)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -25,14 +25,12 @@ from bot.recordings.sharing import UploadGone
 from bot.slack.recordings import cards
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused
+from bot.slack.web_api.history import find_own_message, metadata
 
 log = get_logger(__name__)
 
 METADATA_TYPE: Final = "callaudio_delivery"
 UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
-# Slack's clock and ours differ a little.
-CLOCK_SLACK: Final = timedelta(minutes=2)
-HISTORY_PAGE: Final = 100
 
 
 class SlackPosting:
@@ -65,10 +63,7 @@ class SlackPosting:
         answer = await self._api.write(
             "chat.postMessage",
             channel=announcement.channel_id,
-            metadata={
-                "event_type": METADATA_TYPE,
-                "event_payload": {"delivery_id": announcement.delivery_id},
-            },
+            metadata=_mark(announcement),
             unfurl_links=False,
             unfurl_media=False,
             **cards.on_its_way(announcement),
@@ -77,28 +72,8 @@ class SlackPosting:
 
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
         """Look for our own message by its metadata; None also where history may not be read."""
-        oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
-        cursor: str | None = None
-        while True:
-            try:
-                answer = await self._api.read(
-                    "conversations.history",
-                    channel=announcement.channel_id,
-                    oldest=oldest,
-                    include_all_metadata=True,
-                    limit=HISTORY_PAGE,
-                    cursor=cursor,
-                )
-            except ScopeMissing:
-                return None
-            for message in answer.get("messages", []):
-                metadata = message.get("metadata") or {}
-                payload = metadata.get("event_payload") or {}
-                if payload.get("delivery_id") == announcement.delivery_id:
-                    return str(message["ts"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return None
+        mark = _mark(announcement)
+        return await find_own_message(self._api, announcement.channel_id, mark, since)
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         """Put the facts on the parent message."""
@@ -238,3 +213,7 @@ class SlackPosting:
         except httpx.HTTPError:
             return False
         return response.is_success
+
+
+def _mark(announcement: Announcement) -> dict[str, Any]:
+    return metadata(METADATA_TYPE, {"delivery_id": announcement.delivery_id})

@@ -108,6 +108,14 @@ class PersonUnknown(SlackError):
     likely_cause = "The account is deactivated, or direct messages with the app are off."
 
 
+class BlocksRefused(SlackError):
+    """The workspace does not take a kind of block, so nothing was posted."""
+
+    code = "slack_blocks_refused"
+    what = "This workspace does not show what I tried to post."
+    likely_cause = "Its version of Slack lacks a kind of block, such as charts or tables."
+
+
 BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "ratelimited": SlackRateLimited,
     "rate_limited": SlackRateLimited,
@@ -143,6 +151,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "restricted_action_non_threadable_channel": PostingRestricted,
     "expired_trigger_id": TriggerLapsed,
     "exchanged_trigger_id": TriggerLapsed,
+    "invalid_blocks": BlocksRefused,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
     "user_disabled": PersonUnknown,

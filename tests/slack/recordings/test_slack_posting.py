@@ -22,7 +22,7 @@ from bot.recordings.posting import (
 from bot.recordings.sharing import UploadGone
 from bot.recordings.wav import BodyTruncated
 from bot.sandbox.faults import Fault
-from bot.slack.recordings import posting as posting_module
+from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, UploadRefused
 from tests.slack.conftest import ALICE, BOB, CHANNEL
 
@@ -61,7 +61,7 @@ async def test_an_announcement_is_marked_and_found_again_by_its_mark(posting, wo
 async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
     posting, workspace, monkeypatch
 ):
-    monkeypatch.setattr(posting_module, "HISTORY_PAGE", 1)
+    monkeypatch.setattr(history, "HISTORY_PAGE", 1)
     workspace.scopes |= {"channels:history"}
     ts = await posting.announce(ANNOUNCEMENT)
     for _ in range(3):

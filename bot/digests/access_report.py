@@ -1,0 +1,200 @@
+"""The report on access: who received what and who may, counted by the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Row, Subquery, and_, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from bot.access.grants import Effect
+from bot.access.policy import Outcome
+from bot.access.requests import AccessState
+from bot.audit.verify import Head
+from bot.digests.digest import Digest, Period
+from bot.digests.report import (
+    AccessReport,
+    EndingGrant,
+    GrantTally,
+    Named,
+    PersonTally,
+    ReasonTally,
+    RequestTally,
+)
+from bot.recordings.states import State
+from bot.store.database import Database
+from bot.store.tables import (
+    AccessRequestRow,
+    AuditEventRow,
+    AuditHeadRow,
+    DeliveryRow,
+    GrantRow,
+)
+
+MAX_PEOPLE: Final = 10
+MAX_REASONS: Final = 20
+MAX_ENDING: Final = 10
+
+
+class AccessReporter:
+    """Counts in the store, in one transaction, one workspace's rows."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def report(self, digest: Digest, period: Period) -> AccessReport:
+        """Count what ended, was decided or changed in the period."""
+        team_id = digest.team_id
+        async with self._database.read() as session:
+            people, people_in_all = await _people(session, team_id, period)
+            return AccessReport(
+                outcomes=await _outcomes(session, team_id, period),
+                reasons=await _reasons(session, team_id, period),
+                people=people,
+                people_in_all=people_in_all,
+                requests=await _requests(session, team_id, period),
+                grants=await _grants(session, team_id, period),
+                taken_back=await _taken_back(session, team_id, period),
+                audit_events=await _audit_events(session, team_id, period),
+                head=await _head(session, team_id),
+            )
+
+
+def _in(
+    column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+    period: Period,
+) -> ColumnElement[bool]:
+    return and_(column >= period.since, column < period.until)
+
+
+def _ended(team_id: str, period: Period) -> Subquery:
+    """Give what ended: by whom, as what and why.
+
+    As what: the variant where one arrived, else the way in which it ended.
+    """
+    row = DeliveryRow
+    became = case((row.state == State.DELIVERED.value, row.outcome), else_=row.state)
+    reason = case((row.state == State.FAILED.value, row.error_code), else_=row.reason)
+    columns = (row.user_id, became.label("became"), reason.label("reason"))
+    within = and_(row.team_id == team_id, _in(row.ended_at, period))
+    # A query of its own: PostgreSQL does not see that two bound expressions are the same.
+    return select(*columns).where(within).subquery()
+
+
+async def _outcomes(session: AsyncSession, team_id: str, period: Period) -> tuple[Named, ...]:
+    ended = _ended(team_id, period).c
+    query = select(ended.became, func.count()).group_by(ended.became)
+    return _named(list(await session.execute(query)))
+
+
+async def _reasons(session: AsyncSession, team_id: str, period: Period) -> tuple[ReasonTally, ...]:
+    ended = _ended(team_id, period).c
+    count = func.count()
+    query = select(ended.became, ended.reason, count).group_by(ended.became, ended.reason)
+    ranked = query.order_by(count.desc(), ended.became, ended.reason).limit(MAX_REASONS)
+    rows = await session.execute(ranked)
+    return tuple(ReasonTally(became, reason or "unknown", n) for became, reason, n in rows)
+
+
+async def _people(
+    session: AsyncSession, team_id: str, period: Period
+) -> tuple[tuple[PersonTally, ...], int]:
+    ended = _ended(team_id, period).c
+
+    def received(outcome: Outcome) -> ColumnElement[int]:
+        return func.sum(case((ended.became == outcome.value, 1), else_=0))
+
+    total = func.count()
+    query = select(
+        ended.user_id,
+        received(Outcome.RAW),
+        received(Outcome.REDACTED),
+        received(Outcome.REFUSED),
+        total,
+    )
+    ranked = query.group_by(ended.user_id).order_by(total.desc(), ended.user_id)
+    people = tuple(
+        PersonTally(user_id, raw, redacted, refused, total - raw - redacted - refused)
+        for user_id, raw, redacted, refused, total in await session.execute(
+            ranked.limit(MAX_PEOPLE)
+        )
+    )
+    distinct = select(func.count(ended.user_id.distinct()))
+    return people, await session.scalar(distinct) or 0
+
+
+async def _requests(session: AsyncSession, team_id: str, period: Period) -> RequestTally:
+    row = AccessRequestRow
+    decided = _in(row.decided_at, period)
+    still_open = or_(row.decided_at.is_(None), row.decided_at >= period.until)
+    asked, approved, denied, expired, pending = await _counts(
+        session,
+        row.team_id == team_id,
+        _in(row.requested_at, period),
+        and_(decided, row.state == AccessState.APPROVED.value),
+        and_(decided, row.state == AccessState.DENIED.value),
+        and_(decided, row.state == AccessState.EXPIRED.value),
+        and_(row.requested_at < period.until, still_open),
+    )
+    return RequestTally(asked, approved, denied, expired, pending)
+
+
+async def _grants(session: AsyncSession, team_id: str, period: Period) -> GrantTally:
+    row = GrantRow
+    begun = _in(row.starts_at, period)
+    soon = period.until + (period.until - period.since)
+    unrevoked = or_(row.revoked_at.is_(None), row.revoked_at >= period.until)
+    ending = and_(
+        row.effect == Effect.GRANT.value,
+        unrevoked,
+        row.starts_at < period.until,
+        row.expires_at >= period.until,
+        row.expires_at < soon,
+    )
+    given, denied, revoked, about_to_end = await _counts(
+        session,
+        row.team_id == team_id,
+        and_(begun, row.effect == Effect.GRANT.value),
+        and_(begun, row.effect == Effect.DENY.value),
+        _in(row.revoked_at, period),
+        ending,
+    )
+    query = select(row.subject_kind, row.subject_id, row.right, row.expires_at)
+    first = query.where(row.team_id == team_id, ending).order_by(row.expires_at, row.id)
+    rows = await session.execute(first.limit(MAX_ENDING))
+    next_to_end = tuple(EndingGrant(kind, id_, right, at) for kind, id_, right, at in rows if at)
+    return GrantTally(given, denied, revoked, about_to_end, next_to_end)
+
+
+async def _taken_back(session: AsyncSession, team_id: str, period: Period) -> tuple[Named, ...]:
+    cause = DeliveryRow.taken_back_cause
+    query = select(cause, func.count()).where(
+        DeliveryRow.team_id == team_id, _in(DeliveryRow.taken_back_at, period)
+    )
+    return _named(list(await session.execute(query.group_by(cause))))
+
+
+async def _audit_events(session: AsyncSession, team_id: str, period: Period) -> int:
+    query = select(func.count()).select_from(AuditEventRow)
+    within = _in(AuditEventRow.occurred_at, period)
+    return await session.scalar(query.where(AuditEventRow.team_id == team_id, within)) or 0
+
+
+async def _head(session: AsyncSession, team_id: str) -> Head | None:
+    row = await session.get(AuditHeadRow, team_id)
+    return Head(row.team_id, row.seq, row.hash) if row else None
+
+
+async def _counts(
+    session: AsyncSession, of: ColumnElement[bool], *conditions: ColumnElement[bool]
+) -> list[int]:
+    """Count the rows that meet each condition, in one query."""
+    sums = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in conditions]
+    row = (await session.execute(select(*sums).where(of))).one()
+    return [int(count) for count in row]
+
+
+def _named(rows: Sequence[Row[str | None, int]]) -> tuple[Named, ...]:
+    named = (Named(name or "unknown", count) for name, count in rows)
+    return tuple(sorted(named, key=lambda each: (-each.count, each.name)))

@@ -1,0 +1,1 @@
+"""Digests in Slack: what they say, how they are posted, and the buttons in them."""

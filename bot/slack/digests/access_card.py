@@ -1,0 +1,103 @@
+"""What a digest of access says below its heading."""
+
+from collections.abc import Iterable
+
+from bot.digests.digest import Period
+from bot.digests.report import AccessReport, EndingGrant, PersonTally
+from bot.slack.blocks import Block, context, section
+from bot.slack.digests import charts, tables, words
+from bot.slack.wording import code, escape
+
+
+def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Block]:
+    """Say who received what and who may; plain: without blocks that a workspace may refuse."""
+    said = [_fields(report)]
+    if not is_plain:
+        said += [charts.block(chart) for chart in charts.charts_of(report, period)]
+    if report.reasons:
+        why = (
+            f"{each.outcome}, {escape(words.reason(each.reason))}: {each.count:,}"
+            for each in report.reasons
+        )
+        said.append(section("*By reason*\n" + "\n".join(why)))
+    said += _people(report, is_plain=is_plain)
+    if report.grants.next_to_end:
+        ends = (_ending(each, period) for each in report.grants.next_to_end)
+        said.append(section("*About to end*\n" + "\n".join(ends)))
+    said.append(context(_audit(report)))
+    return said
+
+
+def summary(report: AccessReport) -> str:
+    """Say the most in one sentence, for notifications."""
+    raw = sum(each.count for each in report.outcomes if each.name == "raw")
+    return f"{report.deliveries:,} recordings asked for, {raw:,} of them delivered raw"
+
+
+def _fields(report: AccessReport) -> Block:
+    by_outcome = {each.name: each.count for each in report.outcomes}
+    requests, grants = report.requests, report.grants
+    told = {
+        "Recordings": _counts((name, by_outcome.get(name, 0)) for name in charts.OUTCOMES),
+        "Raw files taken back": _counts(
+            (words.TAKEN_BACK.get(each.name, each.name), each.count) for each in report.taken_back
+        ),
+        "Requests for access": _counts(
+            (
+                ("asked", requests.asked),
+                ("approved", requests.approved),
+                ("denied", requests.denied),
+                ("expired", requests.expired),
+                ("still open", requests.pending),
+            )
+        ),
+        "Rights": _counts(
+            (
+                ("given", grants.given),
+                ("denied", grants.denied),
+                ("revoked", grants.revoked),
+                ("about to end", grants.ending),
+            )
+        ),
+    }
+    fields = [f"*{name}*\n{value}" for name, value in told.items()]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
+
+
+def _counts(named: Iterable[tuple[str, int]]) -> str:
+    return "\n".join(f"{escape(name)}: {count:,}" for name, count in named if count) or "none"
+
+
+def _people(report: AccessReport, *, is_plain: bool) -> list[Block]:
+    if not report.people:
+        return []
+    more = report.people_in_all - len(report.people)
+    said = (
+        [section("*Who received what*\n" + "\n".join(map(_person, report.people)))]
+        if is_plain
+        else [tables.people(report.people)]
+    )
+    return [*said, context(f"and {more:,} more people")] if more else said
+
+
+def _person(person: PersonTally) -> str:
+    received = (
+        ("raw", person.raw),
+        ("redacted", person.redacted),
+        ("refused", person.refused),
+        ("failed", person.other),
+    )
+    return f"<@{person.user_id}>: " + ", ".join(f"{count:,} {name}" for name, count in received)
+
+
+def _ending(grant: EndingGrant, period: Period) -> str:
+    # A group's mention would call all of its members.
+    who = f"<@{grant.subject_id}>" if grant.subject_kind == "user" else code(grant.subject_id)
+    return f"{who} · {code(grant.right)} until {words.moment(grant.ends_at, period.zone)}"
+
+
+def _audit(report: AccessReport) -> str:
+    if report.head is None:
+        return "Nothing has been audited yet."
+    anchor = f"{report.head.team_id}:{report.head.seq}:{report.head.hash}"
+    return f"{report.audit_events:,} audit events; the chain ends in {code(anchor)}"

@@ -1,0 +1,133 @@
+"""What a digest of calls says below its heading."""
+
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from bot.digests.digest import Period
+from bot.digests.notable import MAX_WORTH_HEARING, Mark, NotableCall
+from bot.digests.report import CallsReport, Figures
+from bot.slack import wording
+from bot.slack.actions import Action
+from bot.slack.blocks import Block, button, context, quotation, section
+from bot.slack.digests import charts, tables, words
+
+MAX_REASONS: Final = 10
+MAX_REASON: Final = 80
+
+
+def blocks(report: CallsReport, period: Period, *, is_plain: bool) -> list[Block]:
+    """Say how the calls went; plain: without the blocks that a workspace may refuse."""
+    said = [section(words.gap(report.gap, period.zone))] if report.gap else []
+    if report.before_problem:
+        said.append(context(words.not_compared(report.before_problem)))
+    if not report.figures.conversations:
+        return [*said, section("There were no conversations in this period.")]
+    said.append(_fields(report, period.zone))
+    said += _reasons(report.figures)
+    if not is_plain:
+        said += [charts.block(chart) for chart in charts.charts_of(report, period)]
+    if report.notable:
+        said += _notable(report, period.zone, is_plain=is_plain)
+    return said
+
+
+def summary(report: CallsReport) -> str:
+    """Say the most in one sentence, for notifications."""
+    figures = report.figures
+    rate = words.rate(figures)
+    handed_off = f", {rate} of calls handed off" if rate else ""
+    incomplete = "; incomplete, more could not be read" if report.is_partial else ""
+    return f"{figures.conversations:,} conversations{handed_off}{incomplete}"
+
+
+def _fields(report: CallsReport, zone: ZoneInfo) -> Block:
+    now, before = report.figures, report.before
+    told = {
+        "Calls": words.count(now.calls, before.calls if before else None),
+        "Chats": words.count(now.chats, before.chats if before else None) if now.chats else None,
+        "Total length": words.span(now.total_seconds, before.total_seconds if before else None),
+        "Median length": words.span(now.median_seconds, before.median_seconds if before else None),
+        "Handed off": _handed_off(now, before),
+        "Direction": _direction(now),
+        "Longest": words.call(now.longest, zone) if now.longest else None,
+        "Shortest": words.call(now.shortest, zone) if now.shortest else None,
+        "Silent or failed": _silent(now, before),
+        "Busiest hour": _busiest(now),
+    }
+    fields = [f"*{name}*\n{value}" for name, value in told.items() if value]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
+
+
+def _handed_off(now: Figures, before: Figures | None) -> str | None:
+    rate = words.rate(now)
+    if rate is None:
+        return None
+    was = words.rate(before) if before else None
+    compared = f" ({was} before)" if was else ""
+    return f"*{rate}*{compared}, {now.handoffs:,} calls"
+
+
+def _direction(now: Figures) -> str | None:
+    if not now.inbound + now.outbound:
+        return None
+    unknown = now.calls - now.inbound - now.outbound
+    rest = f", {unknown:,} not told" if unknown else ""
+    return f"{now.inbound:,} inbound, {now.outbound:,} outbound{rest}"
+
+
+def _silent(now: Figures, before: Figures | None) -> str:
+    cut = words.count(now.cut_short, before.cut_short if before else None)
+    lines = [f"{cut} {words.MARKS[Mark.CUT_SHORT]}"]
+    if now.silence_told:
+        silent = words.count(now.silent, before.silent if before else None)
+        lines.insert(0, f"{silent} in which the person never spoke")
+    if now.in_progress:
+        lines.append(f"{now.in_progress:,} still went on")
+    return "\n".join(lines)
+
+
+def _busiest(now: Figures) -> str | None:
+    if now.busiest is None:
+        return None
+    start = now.busiest.starts_at
+    return f"{start:%a} {start.day} {start:%b %H:%M}, {now.busiest.conversations:,} conversations"
+
+
+def _reasons(figures: Figures) -> list[Block]:
+    """List the top reasons as plain text: they are the agent's own words."""
+    if not figures.handoffs:
+        return []
+    top = [
+        f"{each.name[:MAX_REASON]} ({each.count:,})"
+        for each in islice(figures.reasons, MAX_REASONS)
+    ]
+    rest = figures.handoffs - sum(each.count for each in figures.reasons[:MAX_REASONS])
+    if rest:
+        top.append(f"other or not told ({rest:,})")
+    return [quotation(f"Handed off because: {', '.join(top)}")]
+
+
+def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Block]:
+    worth_hearing = report.notable[:MAX_WORTH_HEARING]
+    said = [] if is_plain else [tables.notable_calls(report.notable, zone)]
+    said.append(section("*Most worth hearing*"))
+    said += [
+        _row(report.agent_name, at, notable, zone)
+        for at, notable in enumerate(worth_hearing, start=1)
+    ]
+    if is_plain:
+        rest = enumerate(report.notable[MAX_WORTH_HEARING:], start=MAX_WORTH_HEARING + 1)
+        said += [context(f"{at}. {_line(notable, zone)}") for at, notable in rest]
+    return said
+
+
+def _row(agent_name: str, at: int, notable: NotableCall, zone: ZoneInfo) -> Block:
+    """Offer one call; the audio comes into the digest's thread under the presser's rights."""
+    value = f"{agent_name}:{notable.call.conversation_id}"
+    row = section(f"*{at}.* {_line(notable, zone)}")
+    return {**row, "accessory": button(Action.GET_FROM_DIGEST, "Get call audio", value)}
+
+
+def _line(notable: NotableCall, zone: ZoneInfo) -> str:
+    return f"{words.call(notable.call, zone)}\n{wording.escape(words.marks(notable.marks))}"

@@ -1,0 +1,36 @@
+"""The message of a digest, with Slack's charts and tables or, where they are refused, without."""
+
+from bot.digests.posting import DigestPost
+from bot.digests.report import CallsReport
+from bot.slack.blocks import Block, Message, context, plain
+from bot.slack.digests import access_card, calls_card, words
+from bot.slack.wording import escape
+
+
+def message(post: DigestPost) -> Message:
+    """Say it with charts and tables."""
+    return _message(post, is_plain=False)
+
+
+def plain_message(post: DigestPost) -> Message:
+    """Say the same in blocks that every workspace takes."""
+    return _message(post, is_plain=True)
+
+
+def _message(post: DigestPost, *, is_plain: bool) -> Message:
+    report, period = post.report, post.slot.period
+    if isinstance(report, CallsReport):
+        body = calls_card.blocks(report, period, is_plain=is_plain)
+        summary = calls_card.summary(report)
+    else:
+        body = access_card.blocks(report, period, is_plain=is_plain)
+        summary = access_card.summary(report)
+    title, told = words.title(post.digest, report), escape(words.period(period))
+    skipped = [context(words.skipped(post.skipped))] if post.skipped else []
+    blocks: list[Block] = [
+        {"type": "header", "text": plain(title)},
+        context(told),
+        *body,
+        *skipped,
+    ]
+    return {"text": f"{escape(title)}, {told}: {summary}", "blocks": blocks}

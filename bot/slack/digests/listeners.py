@@ -1,0 +1,36 @@
+"""The buttons in digests: reads the payload, calls one use case, and acknowledges."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.polyai.identifiers import check_conversation_id
+from bot.recordings.asking import Asking, Surface
+from bot.recordings.reference import Reference
+from bot.slack.actions import Action
+from bot.slack.payloads import asker_of_action, thread_of
+
+
+class DigestListeners:
+    """What people press in a digest."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.action(Action.GET_FROM_DIGEST.value)(self.get_call_audio)
+
+    async def get_call_audio(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Get call audio*: into the digest's own thread, under the standing of who pressed."""
+        agent_name, _, conversation_id = str(action["value"]).partition(":")
+        await self._asking.recording(
+            asker_of_action(body, action),
+            Reference(check_conversation_id(conversation_id), agent_name=agent_name),
+            thread_ts=thread_of(body),
+            surface=Surface.DIGEST,
+        )
+        await ack()

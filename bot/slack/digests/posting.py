@@ -1,0 +1,100 @@
+"""Posts digests over the Web API (docs: chat.postMessage, files.*, conversations.history)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+from bot.digests.digest import Digest
+from bot.digests.posting import DigestPost
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.recordings.posting import NewFile, Posting, Share
+from bot.slack.blocks import Message, section
+from bot.slack.digests import cards, charts, picture, words
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import BlocksRefused
+from bot.slack.web_api.history import find_own_message, metadata
+
+log = get_logger(__name__)
+
+METADATA_TYPE: Final = "callaudio_digest"
+PICTURE_NAME: Final = "digest.png"
+
+
+class SlackDigestPosting:
+    """One message for each post; ``files`` are the three steps of an upload."""
+
+    def __init__(self, api: SlackApi, files: Posting) -> None:
+        self._api = api
+        self._files = files
+
+    async def post(self, post: DigestPost) -> str:
+        """Post a digest, marked with its id and slot; gives the message's ts.
+
+        Where the workspace refuses charts and tables, nothing was posted, so the same is said once
+        more in plain sections; the charts then follow as a picture in the thread. The message is
+        whole without it, and a picture that fails is left out: there is one message either way.
+
+        Raises:
+            CallAudioError: Slack refused, or did not say whether it was posted.
+        """
+        try:
+            return await self._post(post, cards.message(post))
+        except BlocksRefused:
+            log.info("digest_blocks_refused", digest_id=post.digest.id)
+        ts = await self._post(post, cards.plain_message(post))
+        await self._add_picture(post, ts)
+        return ts
+
+    async def find(self, digest: Digest, slot_local: str, since: datetime) -> str | None:
+        """Look for the post of a slot by its metadata; None also where history may not be read."""
+        mark = _mark(digest, slot_local)
+        return await find_own_message(self._api, digest.channel_id, mark, since)
+
+    async def tell_owner(self, digest: Digest, why: str) -> None:
+        """Tell the owner in direct messages that the digest is paused."""
+        text = words.paused(digest, why)
+        dm = await self._files.open_dm(digest.owner_id)
+        await self._write(dm, {"text": text, "blocks": [section(text)]})
+
+    async def _post(self, post: DigestPost, message: Message) -> str:
+        mark = _mark(post.digest, post.slot.local)
+        return await self._write(post.digest.channel_id, message, metadata=mark)
+
+    async def _write(self, channel_id: str, message: Message, **more: Any) -> str:  # noqa: ANN401 - wire
+        answer = await self._api.write(
+            "chat.postMessage",
+            channel=channel_id,
+            unfurl_links=False,
+            unfurl_media=False,
+            **message,
+            **more,
+        )
+        return str(answer["ts"])
+
+    async def _add_picture(self, post: DigestPost, thread_ts: str) -> None:
+        drawn = charts.charts_of(post.report, post.slot.period)
+        if not drawn:
+            return
+        try:
+            png = await asyncio.to_thread(picture.draw, drawn)
+            await self._upload(png, post.digest.channel_id, thread_ts)
+        except CallAudioError as error:
+            log.warning("digest_picture_failed", digest_id=post.digest.id, code=error.code)
+        except Exception:
+            # The message is there, and failing now would have it posted again.
+            log.exception("digest_picture_broke", digest_id=post.digest.id)
+
+    async def _upload(self, png: bytes, channel_id: str, thread_ts: str) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield png
+
+        file = NewFile(PICTURE_NAME, len(png))
+        ticket = await self._files.start_upload(file)
+        await self._files.send(ticket, file, chunks())
+        await self._files.share(Share(ticket.file_id, "Charts", channel_id, thread_ts))
+
+
+def _mark(digest: Digest, slot_local: str) -> dict[str, Any]:
+    return metadata(METADATA_TYPE, {"digest_id": digest.id, "slot": slot_local})

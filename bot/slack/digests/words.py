@@ -1,0 +1,163 @@
+"""What a digest says: periods, figures against the period before, and names for codes."""
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from bot.access.policy import Reason
+from bot.digests.digest import Digest, Period
+from bot.digests.notable import CUT_SHORT_SECONDS, Mark
+from bot.digests.report import CallsReport, Figures, Gap, Report
+from bot.polyai.listed import ListedCall
+from bot.recordings.posting import Problem
+from bot.slack import wording
+from bot.slack.wording import code, escape
+
+NOTHING: Final = "–"  # noqa: RUF001 - the dash people read as "none"; table cells may not be empty
+MAX_SKIPPED: Final = 10
+
+MARKS: Final = MappingProxyType(
+    {
+        Mark.HANDED_OFF: "handed off",
+        Mark.SILENT: "the person never spoke",
+        Mark.QUIET: "many silent turns",
+        Mark.CUT_SHORT: f"over within {CUT_SHORT_SECONDS} s",
+        Mark.LONG: "long",
+    }
+)
+
+# As short as the labels of a chart must be: 20 characters.
+REASONS: Final = MappingProxyType(
+    {
+        Reason.REQUESTER_NOT_ALLOWED: "may not ask",
+        Reason.REQUESTER_NOT_IN_DESTINATION: "not in the channel",
+        Reason.EXTERNAL_DESTINATION: "external channel",
+        Reason.ASKED: "asked for redacted",
+        Reason.NOT_CLEARED: "not cleared",
+        Reason.NO_RAW_KEY: "no raw key",
+        Reason.AUDIENCE: "audience",
+        Reason.CLEARED: "cleared",
+    }
+)
+
+TAKEN_BACK: Final = MappingProxyType(
+    {
+        "time_over": "time over",
+        "right_ended": "right ended",
+        "external": "channel shared",
+        "audience": "audience",
+        "doubt": "Slack did not tell",
+        "unfinished": "delivery failed",
+    }
+)
+
+
+def title(digest: Digest, report: Report) -> str:
+    """Name a digest; the agent's name comes from the settings."""
+    if isinstance(report, CallsReport):
+        return f"Calls of {digest.agent_name}"
+    return "Access to recordings"
+
+
+def moment(when: datetime, zone: ZoneInfo) -> str:
+    """Spell a time in the digest's zone, the same for every reader."""
+    local = when.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %H:%M}"
+
+
+def period(told: Period) -> str:
+    """Spell a period, with the zone that all times of the digest are in."""
+    since, until = (when.astimezone(told.zone) for when in (told.since, told.until))
+    days = (
+        f"{since:%a} {since.day} {since:%b %Y %H:%M} to {until:%a} {until.day} {until:%b %Y %H:%M}"
+    )
+    return f"{days} ({told.zone.key})"
+
+
+def count(now: int, before: int | None) -> str:
+    """Spell a count, and the one before with the change in percent."""
+    if before is None:
+        return f"*{now:,}*"
+    change = f", {_signed(100 * (now - before) / before)} %" if before else ""
+    return f"*{now:,}* ({before:,} before{change})"
+
+
+def span(now_seconds: float | None, before_seconds: float | None) -> str:
+    """Spell a length of time, and the one before."""
+    now = wording.length(now_seconds) or NOTHING
+    before = wording.length(before_seconds)
+    return f"*{now}* ({before} before)" if before else f"*{now}*"
+
+
+def rate(figures: Figures) -> str | None:
+    """Spell the share of calls that were handed off; None where no list tells."""
+    if not figures.handoff_told:
+        return None
+    return f"{100 * figures.handoffs / figures.handoff_told:.1f} %"
+
+
+def marks(those: tuple[Mark, ...]) -> str:
+    """Say why a call is notable."""
+    return ", ".join(MARKS[mark] for mark in those)
+
+
+def call(listed: ListedCall, zone: ZoneInfo) -> str:
+    """Spell one call in a line of mrkdwn."""
+    parts = (
+        code(listed.conversation_id),
+        moment(listed.started_at, zone),
+        wording.length(listed.length_seconds),
+        listed.direction,
+        escape(listed.masked_caller) if listed.masked_caller else None,
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def gap(missing: Gap, zone: ZoneInfo) -> str:
+    """Say that the figures are of a part only, of which one, and why."""
+    between = ""
+    if missing.earliest and missing.latest:
+        first, last = (moment(when, zone) for when in (missing.earliest, missing.latest))
+        between = f", begun between {first} and {last}"
+    return (
+        f"*Incomplete:* {problem(missing.problem)}\n"
+        f"Only {missing.read:,} conversations could be read{between}. Everything below is of "
+        "those alone; how many are missing is not known, and nothing is compared."
+    )
+
+
+def not_compared(why: Problem) -> str:
+    """Say why there is nothing to compare with."""
+    return f"Not compared with the period before, which could not be read: {problem(why)}"
+
+
+def problem(told: Problem) -> str:
+    """Spell a failure, and the other side's own id of it."""
+    reference = f" PolyAI {code(told.correlation_id)}." if told.correlation_id else ""
+    return f"{escape(told.what)}{reference}"
+
+
+def skipped(slots: tuple[str, ...]) -> str:
+    """Say which earlier posts were missed."""
+    shown = ", ".join(escape(slot) for slot in slots[:MAX_SKIPPED])
+    more = f" and {len(slots) - MAX_SKIPPED} more" if len(slots) > MAX_SKIPPED else ""
+    return f"Missed, and not made up for: {shown}{more}."
+
+
+def reason(name: str) -> str:
+    """Name the reason of a decision, or the code of a failure."""
+    return REASONS[Reason(name)] if name in list(Reason) else name.replace("_", " ")
+
+
+def paused(digest: Digest, why: str) -> str:
+    """Tell the owner that a digest is paused."""
+    of = f" of {code(digest.agent_name)}" if digest.kind == "calls" else ""
+    return (
+        f"I paused your *{digest.kind.value}* digest{of} in <#{digest.channel_id}> "
+        f"({code(digest.timetable)}): {escape(why)}"
+    )
+
+
+def _signed(percent: float) -> str:
+    return f"{percent:+,.0f}".replace("-", "\N{MINUS SIGN}")

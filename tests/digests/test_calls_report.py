@@ -1,0 +1,106 @@
+"""The report on an agent's conversations, also where PolyAI breaks off."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from bot.digests import calls_report as module
+from bot.digests.calls_report import CallsReporter
+from bot.polyai.errors import PolyAIUnavailable
+from bot.recordings.agents import AgentNotConfigured
+from tests.digests.builders import AGENTS, PERIOD, SINCE, Listing, digest, listed
+
+BEFORE = PERIOD.before
+
+
+@pytest.fixture
+def source() -> Listing:
+    now = [listed(n, handoff=n == 3) for n in range(1, 7)]
+    before = [listed(n, started_at=BEFORE.since) for n in range(10, 14)]
+    return Listing(now + before)
+
+
+def reporter(source) -> CallsReporter:
+    return CallsReporter(source=source, agents=AGENTS)
+
+
+async def test_a_period_is_summed_up_and_so_is_the_one_before(source):
+    report = await reporter(source).report(digest(), PERIOD)
+    assert (report.figures.conversations, report.before.conversations) == (6, 4)
+    assert [each.call.conversation_id for each in report.notable] == [listed(3).conversation_id]
+    assert not report.is_partial
+    assert source.asked == [
+        ("default", PERIOD.since, PERIOD.until),
+        ("default", BEFORE.since, BEFORE.until),
+    ]
+
+
+async def test_a_period_that_breaks_off_says_what_is_missing_and_is_compared_with_nothing(source):
+    source.breaks[SINCE] = (4, PolyAIUnavailable())
+    report = await reporter(source).report(digest(), PERIOD)
+    assert report.is_partial
+    assert report.figures.conversations == report.gap.read == 4
+    assert (report.gap.earliest, report.gap.latest) == (
+        listed(1).started_at,
+        listed(4).started_at,
+    )
+    assert report.gap.problem.code == PolyAIUnavailable.code
+    assert (report.before, report.before_problem) == (None, None)
+    assert len(source.asked) == 1  # a list that fails is not asked for more
+
+
+async def test_the_period_before_failing_does_not_spoil_the_report(source):
+    source.breaks[BEFORE.since] = (2, PolyAIUnavailable())
+    report = await reporter(source).report(digest(), PERIOD)
+    assert not report.is_partial
+    assert report.figures.conversations == 6
+    assert report.before is None
+    assert report.before_problem.code == PolyAIUnavailable.code
+
+
+async def test_where_nothing_can_be_read_there_is_no_report(source):
+    source.breaks[SINCE] = (0, PolyAIUnavailable())
+    with pytest.raises(PolyAIUnavailable):
+        await reporter(source).report(digest(), PERIOD)
+
+
+async def test_an_agent_that_is_not_set_up_any_more_is_told(source):
+    with pytest.raises(AgentNotConfigured, match="not set up any more"):
+        await reporter(source).report(digest(agent_name="gone"), PERIOD)
+
+
+async def test_what_is_no_failure_of_polyai_is_not_swallowed(source):
+    source.breaks[SINCE] = (4, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await reporter(source).report(digest(), PERIOD)
+
+
+async def test_a_period_without_conversations_is_a_report_too():
+    report = await reporter(Listing()).report(digest(), PERIOD)
+    assert report.figures.conversations == 0
+    assert not report.is_partial
+
+
+async def test_progress_is_logged_and_others_get_their_turn(source, monkeypatch):
+    monkeypatch.setattr(module, "PROGRESS_EVERY", 2)
+    monkeypatch.setattr(module, "BREATHE_EVERY", 1)
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    with structlog.testing.capture_logs() as logs:
+        await reporter(source).report(digest(), PERIOD)
+    beside.cancel()
+    assert turns >= 10
+    progress = [each["read"] for each in logs if each["event"] == "digest_progress"]
+    assert progress == [2, 4, 6, 2, 4]
+    assert [(e["read"], e["is_whole"]) for e in logs if e["event"] == "digest_read"] == [
+        (6, True),
+        (4, True),
+    ]

@@ -1,0 +1,178 @@
+"""The figures of a period: exact, whatever comes in whatever order."""
+
+import statistics
+import tracemalloc
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.digests import summary as summary_module
+from bot.digests.report import BusiestHour, Figures, Named
+from bot.digests.summary import Summary
+from bot.polyai.listed import ListedCall
+from tests.digests.builders import LONDON, listed
+
+ZONES = [
+    ZoneInfo(name)
+    for name in (
+        *("UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"),
+        *("Pacific/Chatham", "America/St_Johns", "Pacific/Apia"),
+    )
+]
+CALLS = st.builds(
+    ListedCall,
+    conversation_id=st.integers(0, 10**6).map(lambda number: f"CA{number:032x}"),
+    started_at=st.integers(0, 254 * 86_400 * 1000).map(
+        lambda ms: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    ),
+    channel=st.sampled_from(["VOICE-SIP", "WEBCHAT", "CHAT", "PHONE", None]),
+    length_seconds=st.none() | st.integers(0, 40) | st.integers(0, 7 * 86_400),
+    direction=st.sampled_from(["inbound", "outbound", None]),
+    in_progress=st.sampled_from([True, False, None]),
+    handoff=st.sampled_from([True, False, None]),
+    handoff_reason=st.none() | st.sampled_from(["refund", "no-answer", "<!channel>", "timed"]),
+    silences=st.none() | st.integers(0, 9),
+    turns=st.none() | st.integers(0, 9),
+)
+
+
+def summed(calls, zone=LONDON) -> Figures:
+    summary = Summary(zone)
+    for call in calls:
+        summary.add(call)
+    return summary.figures()
+
+
+def naive(calls, zone) -> Figures:
+    """The same, from the list as a whole, the plain way."""
+    spoken = [call for call in calls if call.channel not in ("WEBCHAT", "CHAT")]
+    ended = [call for call in spoken if not call.in_progress]
+    timed = [call for call in ended if call.length_seconds is not None]
+    lengths = [call.length_seconds for call in timed]
+    handed = [call for call in spoken if call.handoff]
+    reasons = Counter(call.handoff_reason for call in handed if call.handoff_reason)
+    told = [call for call in spoken if call.silences is not None and call.turns is not None]
+    by_length = sorted(
+        timed, key=lambda call: (call.length_seconds, call.started_at, call.conversation_id)
+    )
+    local = [call.started_at.astimezone(zone) for call in calls]
+    wall_hours = Counter(
+        (each.replace(minute=0, second=0, microsecond=0, tzinfo=None), each.utcoffset())
+        for each in local
+    )
+    first = min(
+        wall_hours.items(), key=lambda item: (-item[1], item[0][0] - item[0][1]), default=None
+    )
+    hours = Counter(each.hour for each in local)
+    return Figures(
+        conversations=len(calls),
+        chats=len(calls) - len(spoken),
+        in_progress=len(spoken) - len(ended),
+        timed=len(timed),
+        total_seconds=sum(lengths),
+        median_seconds=statistics.median(lengths) if lengths else None,
+        longest=by_length[-1] if by_length else None,
+        shortest=by_length[0] if by_length else None,
+        inbound=sum(call.direction == "inbound" for call in spoken),
+        outbound=sum(call.direction == "outbound" for call in spoken),
+        handoff_told=sum(call.handoff is not None for call in spoken),
+        handoffs=len(handed),
+        reasons=tuple(
+            Named(name, n) for name, n in sorted(reasons.items(), key=lambda i: (-i[1], i[0]))
+        ),
+        other_handoffs=sum(not call.handoff_reason for call in handed),
+        silence_told=len(told),
+        silent=sum(
+            call.turns is not None
+            and call.turns > 0
+            and call.silences is not None
+            and call.silences >= call.turns
+            for call in ended
+        ),
+        cut_short=sum(length <= 10 for length in lengths),
+        hours=tuple(hours[hour] for hour in range(24)),
+        busiest=BusiestHour(
+            (first[0][0] - first[0][1]).replace(tzinfo=UTC).astimezone(zone), first[1]
+        )
+        if first
+        else None,
+    )
+
+
+@given(
+    st.lists(CALLS, max_size=80, unique_by=lambda call: call.conversation_id),
+    st.sampled_from(ZONES),
+    st.randoms(use_true_random=False),
+)
+def test_it_equals_the_plain_computation_for_any_calls_in_any_order(calls, zone, random):
+    assert summed(random.sample(calls, len(calls)), zone) == naive(calls, zone)
+
+
+def test_nothing_has_no_median_and_no_busiest_hour():
+    assert summed([]) == Figures()
+
+
+def test_an_hour_that_the_clock_repeats_is_two_hours_but_one_hour_of_the_day():
+    # In London the clock goes back from 02:00 to 01:00 at 01:00 UTC.
+    first = [datetime(2026, 10, 25, 0, minute, tzinfo=UTC) for minute in (5, 10)]
+    second = [datetime(2026, 10, 25, 1, minute, tzinfo=UTC) for minute in (5, 10, 15)]
+    figures = summed([listed(n, started_at=at) for n, at in enumerate(first + second)])
+    assert figures.hours[1] == 5
+    assert figures.busiest.conversations == 3
+    assert figures.busiest.starts_at.isoformat() == "2026-10-25T01:00:00+00:00"
+
+
+def test_an_hour_that_the_clock_skips_stays_empty():
+    before, after = (datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    figures = summed([listed(1, started_at=before), listed(2, started_at=after)])
+    assert (figures.hours[0], figures.hours[1], figures.hours[2]) == (1, 0, 1)
+
+
+def test_hours_begin_where_the_zone_says():
+    figures = summed(
+        [listed(started_at=datetime(2026, 6, 1, 12, 45, tzinfo=UTC))], ZoneInfo("Asia/Kolkata")
+    )
+    assert figures.busiest.starts_at.isoformat() == "2026-06-01T18:00:00+05:30"
+
+
+def test_distinct_reasons_beyond_the_bound_count_as_other(monkeypatch):
+    monkeypatch.setattr(summary_module, "MAX_REASONS", 2)
+    reasons = ["a", "b", "c", "a", "d", None]
+    figures = summed(
+        listed(n, handoff=True, handoff_reason=reason) for n, reason in enumerate(reasons)
+    )
+    assert figures.reasons == (Named("a", 2), Named("b", 1))
+    assert (figures.handoffs, figures.other_handoffs) == (6, 3)
+
+
+def test_a_length_beyond_a_week_counts_as_not_told():
+    figures = summed([listed(1, length_seconds=7 * 86_400 + 1), listed(2, length_seconds=-1)])
+    assert (figures.conversations, figures.timed, figures.longest) == (2, 0, None)
+
+
+def test_memory_does_not_grow_with_the_number_of_calls():
+    summary = Summary(LONDON)
+    calls = [
+        listed(n, handoff=True, handoff_reason=f"r{n % 50}", length_seconds=n % 5000)
+        for n in range(1000)
+    ]
+    for call in calls:
+        summary.add(call)
+    tracemalloc.start()
+    for _ in range(50):
+        for call in calls:
+            summary.add(call)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 400_000  # 8 bytes a call: nothing of a call is kept
+    assert summary.conversations == 51_000
+
+
+def test_the_period_it_saw_is_known():
+    summary = Summary(LONDON)
+    for number in (5, 1, 9):
+        summary.add(listed(number))
+    assert summary.latest - summary.earliest == timedelta(minutes=8)

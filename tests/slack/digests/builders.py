@@ -1,0 +1,135 @@
+"""Reports with something in every part of them."""
+
+from datetime import timedelta
+from types import MappingProxyType
+
+from bot.audit.verify import Head
+from bot.digests.report import (
+    AccessReport,
+    BusiestHour,
+    CallsReport,
+    EndingGrant,
+    Figures,
+    Gap,
+    GrantTally,
+    Named,
+    PersonTally,
+    ReasonTally,
+    RequestTally,
+)
+from bot.digests.summary import Summary
+from bot.recordings.posting import Problem
+from tests.digests.builders import LONDON, SINCE, UNTIL, calls_report, listed
+
+PROBLEM = Problem("polyai_unavailable", "PolyAI cannot be reached.", "", "", "corr-1")
+LOUD = "<!channel> *<https://evil.example|click>* & `x` $a_b$ :tada:"
+HEAD = Head("T0CALLAUDIO", 4711, "9f" * 32)
+
+
+def summed(calls) -> tuple[Figures, Summary]:
+    summary = Summary(LONDON)
+    for call in calls:
+        summary.add(call)
+    return summary.figures(), summary
+
+
+def full_calls(count: int = 30, **changes) -> CallsReport:
+    """A period with handed-off, silent, short and long calls, and a quieter one before."""
+    calls = [
+        listed(
+            n,
+            handoff=n % 3 == 0,
+            handoff_reason=f"reason {n % 4}" if n % 3 == 0 else None,
+            length_seconds=n * 45,
+            silences=n % 4,
+            direction="outbound" if n % 5 == 0 else "inbound",
+        )
+        for n in range(1, count + 1)
+    ]
+    chats = [listed(n, channel="WEBCHAT") for n in range(900, 903)]
+    figures, summary = summed([*calls, *chats])
+    before, _ = summed(calls[: count // 2])
+    values = {"figures": figures, "notable": summary.notable(), "before": before, **changes}
+    return calls_report(**values)
+
+
+def loud_calls() -> CallsReport:
+    """Everything that comes from outside holds what Slack would make something of."""
+    call = listed(handoff=True, handoff_reason=LOUD, masked_caller="•••••")
+    figures, summary = summed([call])
+    return calls_report(figures=figures, notable=summary.notable())
+
+
+def huge_calls() -> CallsReport:
+    """Everything as long and as large as it can be."""
+    calls = [
+        listed(
+            n,
+            conversation_id=f"{n:03}{'x' * 125}",
+            handoff=True,
+            handoff_reason=f"{'w' * 300}{n}",
+            length_seconds=7 * 86_400,
+            silences=9,
+            turns=9,
+            masked_caller="+44" + "•" * 14 + "90",
+        )
+        for n in range(40)
+    ]
+    figures, summary = summed(calls)
+    many = 10**12
+    figures = Figures(
+        **{
+            **{name: getattr(figures, name) for name in Figures.__slots__},
+            "conversations": many,
+            "handoffs": many,
+            "handoff_told": many,
+            "hours": (many,) * 24,
+            "total_seconds": many,
+            "busiest": BusiestHour(SINCE, many),
+        }
+    )
+    return calls_report(figures=figures, notable=summary.notable(), before=figures)
+
+
+GAP = Gap(PROBLEM, 12_345, SINCE + timedelta(hours=5), UNTIL - timedelta(minutes=1))
+ACCESS = AccessReport(
+    outcomes=(Named("redacted", 88), Named("raw", 31), Named("refused", 4), Named("failed", 2)),
+    reasons=(
+        ReasonTally("redacted", "not_cleared", 88),
+        ReasonTally("raw", "cleared", 31),
+        ReasonTally("refused", "requester_not_in_destination", 4),
+        ReasonTally("failed", "polyai_unavailable", 2),
+    ),
+    people=(
+        PersonTally("U0ALICE00", raw=31, redacted=80),
+        PersonTally("U0BOB0000", redacted=8, refused=4, other=2),
+    ),
+    people_in_all=5,
+    requests=RequestTally(asked=6, approved=3, denied=1, expired=1, pending=1),
+    grants=GrantTally(
+        given=4,
+        revoked=1,
+        ending=2,
+        next_to_end=(
+            EndingGrant("user", "U0ALICE00", "pii", UNTIL + timedelta(hours=3)),
+            EndingGrant("group", "S0GROUP00", "pii", UNTIL + timedelta(hours=4)),
+        ),
+    ),
+    taken_back=(Named("time_over", 20), Named("audience", 2)),
+    audit_events=512,
+    head=HEAD,
+)
+REPORTS = MappingProxyType(
+    {
+        "calls": full_calls(),
+        "calls, compared with nothing": full_calls(before=None),
+        "calls, broken off": full_calls(before=None, gap=GAP),
+        "calls, the period before broken off": full_calls(before=None, before_problem=PROBLEM),
+        "no calls": calls_report(),
+        "one call": full_calls(1),
+        "loud calls": loud_calls(),
+        "huge calls": huge_calls(),
+        "access": ACCESS,
+        "no access": AccessReport(),
+    }
+)

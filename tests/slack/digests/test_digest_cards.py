@@ -1,0 +1,263 @@
+"""What a digest says: within Slack's limits, in its own zone, and nothing anyone could inject."""
+
+import json
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.access.policy import Reason
+from bot.digests.digest import DigestKind, Period
+from bot.digests.notable import Mark, NotableCall
+from bot.digests.posting import Slot
+from bot.digests.report import AccessReport, Figures, Gap, Named
+from bot.recordings.posting import Problem
+from bot.recordings.retention import Cause
+from bot.sandbox.block_limits import problems
+from bot.slack.actions import Action
+from bot.slack.digests import cards, words
+from tests.digests.builders import SINCE, UNTIL, calls_report, digest, listed, post
+from tests.slack.digests.builders import GAP, LOUD, PROBLEM, REPORTS, full_calls, loud_calls
+
+NEW_BLOCKS = {"data_visualization", "data_table", "table"}
+RENDERINGS = {"rich": cards.message, "plain": cards.plain_message}
+
+
+def shown(message) -> str:
+    return json.dumps(message, ensure_ascii=False)
+
+
+def texts(message, kind="mrkdwn") -> list[str]:
+    found = []
+
+    def walk(value):
+        if isinstance(value, dict):
+            if value.get("type") == kind:
+                found.append(value["text"])
+            for each in value.values():
+                walk(each)
+        if isinstance(value, list):
+            for each in value:
+                walk(each)
+
+    walk(message["blocks"])
+    return found
+
+
+def of_type(message, kind) -> list[dict]:
+    return [block for block in message["blocks"] if block["type"] == kind]
+
+
+def buttons(message) -> list[dict]:
+    return [block["accessory"] for block in message["blocks"] if "accessory" in block]
+
+
+@pytest.mark.parametrize("render", RENDERINGS.values(), ids=RENDERINGS)
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_slack_takes_it(report, render):
+    message = render(post(report))
+    assert problems(message["blocks"]) == []
+    assert 0 < len(message["text"]) <= 4000
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_the_plain_message_holds_none_of_the_blocks_a_workspace_may_refuse(report):
+    message = cards.plain_message(post(report))
+    assert {block["type"] for block in message["blocks"]} & NEW_BLOCKS == set()
+
+
+def test_the_figures_stand_against_the_period_before():
+    (fields,) = [b["fields"] for b in cards.message(post(full_calls()))["blocks"] if "fields" in b]
+    told = dict(field["text"].split("\n", 1) for field in fields)
+    assert told["*Calls*"] == "*30* (15 before, +100 %)"
+    assert told["*Chats*"] == "*3* (0 before)"
+    assert told["*Total length*"] == "*5:48:45* (1:30:00 before)"
+    assert told["*Median length*"] == "*11:38* (6:00 before)"
+    assert told["*Handed off*"] == "*33.3 %* (33.3 % before), 10 calls"
+    assert told["*Direction*"] == "24 inbound, 6 outbound"
+    assert "22:30" in told["*Longest*"]
+    assert "0:45" in told["*Shortest*"]
+    assert told["*Silent or failed*"].splitlines() == [
+        "*7* (4 before, +75 %) in which the person never spoke",
+        "*0* (0 before) over within 10 s",
+    ]
+    assert told["*Busiest hour*"] == "Tue 2 Jun 00:00, 30 conversations"
+
+
+def test_what_a_list_does_not_tell_is_not_made_up():
+    figures = Figures(conversations=3, timed=0)
+    message = cards.message(post(calls_report(figures=figures)))
+    said = shown(message)
+    for absent in ("Direction", "Handed off", "never spoke", "Longest", "Busiest"):
+        assert absent not in said
+    assert "*Median length*\\n*–*" in said  # noqa: RUF001 - as it is written
+
+
+def test_times_are_in_the_digest_s_own_zone():
+    tokyo = Period(SINCE, UNTIL, ZoneInfo("Asia/Tokyo"))
+    message = cards.message(post(full_calls(), slot=Slot("2026-06-03T09:00", UNTIL, tokyo)))
+    assert "Tue 2 Jun 2026 08:00 to Wed 3 Jun 2026 08:00 (Asia/Tokyo)" in texts(message)[0]
+    assert "<!date" not in shown(message)
+    table = of_type(message, "data_table")[0]
+    assert table["rows"][1][1]["text"].startswith("Tue 2 Jun 08:")
+
+
+def test_two_charts_of_at_most_twenty_points_one_point_a_category():
+    by_hour, why = of_type(cards.message(post(full_calls())), "data_visualization")
+    assert len(by_hour["chart"]["axis_config"]["categories"]) == 12
+    assert [series["name"] for series in by_hour["chart"]["series"]] == [
+        "this period",
+        "period before",
+    ]
+    values = [point["value"] for point in by_hour["chart"]["series"][0]["data"]]
+    assert sum(values) == 33
+    assert why["chart"]["axis_config"]["categories"] == [f"reason {n}" for n in (2, 3, 0, 1)]
+
+
+def test_reasons_that_look_alike_when_cut_stay_apart():
+    reasons = tuple(Named(f"{'same beginning of a reason'} {n}", 10 - n) for n in range(10))
+    figures = Figures(conversations=60, handoff_told=60, handoffs=60, reasons=reasons)
+    message = cards.message(post(calls_report(figures=figures)))
+    labels = of_type(message, "data_visualization")[1]["chart"]["axis_config"]["categories"]
+    assert len(set(labels)) == len(labels) == 9
+    assert labels[-1] == "other or not told"
+    assert labels[:2] == ["same beginning of a…", "same beginning of… 2"]
+
+
+def test_ten_calls_have_a_button_and_the_table_holds_them_and_more():
+    report = full_calls(60)
+    message = cards.message(post(report))
+    table = of_type(message, "data_table")[0]
+    assert len(table["rows"]) == 1 + 20
+    assert all(cell["type"] != "button" for row in table["rows"] for cell in row)
+    drawn = buttons(message)
+    assert [each["value"] for each in drawn] == [
+        f"default:{each.call.conversation_id}" for each in report.notable[:10]
+    ]
+    assert {(each["action_id"], each["text"]["text"]) for each in drawn} == {
+        (Action.GET_FROM_DIGEST.value, "Get call audio")
+    }
+    assert [row[-1]["text"] for row in table["rows"][1:11]] == [
+        each["value"].partition(":")[2] for each in drawn
+    ]
+
+
+def test_the_plain_message_tells_of_the_same_calls():
+    report = full_calls(60)
+    rich, plain = (render(post(report)) for render in RENDERINGS.values())
+    assert buttons(plain) == buttons(rich)
+    for each in report.notable:
+        assert each.call.conversation_id in shown(plain)
+
+
+def test_a_part_of_a_period_is_never_told_as_the_whole():
+    for render in RENDERINGS.values():
+        message = render(post(full_calls(before=None, gap=GAP)))
+        warning = texts(message)[1]
+        assert warning.startswith("*Incomplete:* PolyAI cannot be reached. PolyAI `corr-1`.")
+        assert "Only 12,345 conversations could be read" in warning
+        assert "begun between Tue 2 Jun 05:00 and Tue 2 Jun 23:59" in warning
+        assert "nothing is compared" in warning
+        assert "incomplete" in message["text"]
+
+
+def test_a_period_before_that_could_not_be_read_is_said():
+    message = cards.message(post(full_calls(before=None, before_problem=PROBLEM)))
+    assert "Not compared with the period before" in shown(message)
+    assert "incomplete" not in message["text"]
+
+
+def test_a_quiet_period_is_told_as_such():
+    message = cards.message(post(calls_report()))
+    assert "There were no conversations in this period." in texts(message)
+    assert of_type(message, "data_visualization") == []
+
+
+def test_missed_slots_are_told_and_bounded():
+    missed = tuple(f"2026-05-{day:02}T09:00" for day in range(1, 15))
+    said = texts(cards.message(post(calls_report(), skipped=missed)))[-1]
+    assert said.startswith("Missed, and not made up for: 2026-05-01T09:00, ")
+    assert said.endswith("2026-05-10T09:00 and 4 more.")
+
+
+def test_what_comes_from_outside_stays_text():
+    for render in RENDERINGS.values():
+        message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
+        for text in (*texts(message), message["text"]):
+            assert re.sub(r"&(amp|lt|gt);", "", text).count("<") == 0
+        # The agent's own words stand in plain text and cells alone, where nothing is marked up.
+        assert not any("evil" in text for text in texts(message))
+        assert any("evil" in text for text in texts(message, "plain_text"))
+
+
+def test_access_tells_who_received_what_and_who_may():
+    message = cards.message(post(REPORTS["access"], digest=digest(kind=DigestKind.ACCESS)))
+    said = shown(message)
+    assert message["text"].endswith("125 recordings asked for, 31 of them delivered raw")
+    for words_ in (
+        "raw: 31\\nredacted: 88\\nrefused: 4\\nfailed: 2",
+        "time over: 20\\naudience: 2",
+        "asked: 6\\napproved: 3\\ndenied: 1\\nexpired: 1\\nstill open: 1",
+        "given: 4\\nrevoked: 1\\nabout to end: 2",
+        "redacted, not cleared: 88",
+        "failed, polyai unavailable: 2",
+        "and 3 more people",
+        "<@U0ALICE00> · `pii` until Wed 3 Jun 03:00",
+        f"512 audit events; the chain ends in `T0CALLAUDIO:4711:{'9f' * 32}`",
+    ):
+        assert words_ in said
+    assert buttons(message) == []
+
+
+def test_a_group_is_named_without_calling_its_members():
+    for render in RENDERINGS.values():
+        said = shown(render(post(REPORTS["access"])))
+        assert "`S0GROUP00`" in said
+        assert "subteam" not in said
+
+
+def test_an_access_digest_of_nothing_is_valid_and_says_so():
+    said = shown(cards.message(post(AccessReport())))
+    assert "none" in said
+    assert "Nothing has been audited yet." in said
+
+
+def test_every_mark_reason_and_cause_has_words_short_enough():
+    assert set(words.MARKS) == set(Mark)
+    assert set(words.REASONS) == set(Reason)
+    assert set(words.TAKEN_BACK) == {cause.value for cause in Cause}
+    assert all(len(each) <= 20 for each in words.REASONS.values())
+
+
+NAMES = st.text(min_size=1, max_size=40)
+COUNTS = st.integers(0, 10**9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(NAMES, COUNTS), max_size=30, unique_by=lambda item: item[0]),
+    st.lists(COUNTS, min_size=24, max_size=24),
+    COUNTS,
+    st.booleans(),
+    st.one_of(st.none(), NAMES),
+)
+def test_slack_takes_any_report_on_calls(reasons, hours, count, has_before, reason):
+    named = tuple(Named(name, number) for name, number in reasons)
+    figures = Figures(
+        conversations=count,
+        handoff_told=count,
+        handoffs=sum(number for _, number in reasons) + count,
+        reasons=named,
+        hours=tuple(hours),
+    )
+    call = listed(handoff=True, handoff_reason=reason, masked_caller=reason)
+    report = calls_report(
+        figures=figures,
+        before=figures if has_before else None,
+        notable=(NotableCall(call, (Mark.HANDED_OFF,), 30),) * 20,
+        gap=Gap(Problem("x", reason or "x", "", ""), count, None, None),
+    )
+    for render in RENDERINGS.values():
+        assert problems(render(post(report))["blocks"]) == []

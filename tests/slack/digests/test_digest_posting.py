@@ -1,0 +1,178 @@
+"""How a digest is posted: one message, whatever Slack takes of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.errors import CallAudioError
+from bot.recordings.destination import ConversationArchived
+from bot.sandbox.block_limits import problems
+from bot.sandbox.faults import Fault
+from bot.slack.digests import picture
+from bot.slack.digests.posting import SlackDigestPosting
+from bot.slack.web_api.errors import BlocksRefused, SlackUnclear
+from tests.digests.builders import calls_report, digest, post
+from tests.slack.conftest import ALICE, CHANNEL
+from tests.slack.digests.builders import REPORTS, full_calls
+
+POST = post(full_calls())
+NEW_BLOCKS = ("data_visualization", "data_table")
+
+
+@pytest.fixture
+def digests(api, posting) -> SlackDigestPosting:
+    return SlackDigestPosting(api, posting)
+
+
+@pytest.fixture
+def began() -> datetime:
+    return datetime.now(UTC)
+
+
+def kinds(message) -> set[str]:
+    return {block["type"] for block in message.blocks}
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+async def test_a_digest_is_one_message_with_its_mark(digests, workspace, report):
+    ts = await digests.post(post(report))
+    (message,) = workspace.messages(CHANNEL)
+    assert (message.ts, message.thread_ts) == (ts, None)
+    assert message.metadata == {
+        "event_type": "callaudio_digest",
+        "event_payload": {"digest_id": "g1", "slot": "2026-06-03T09:00"},
+    }
+    assert problems(list(message.blocks)) == []
+    assert workspace.files == []
+    (call,) = workspace.called("chat.postMessage")
+    assert (call.arguments["unfurl_links"], call.arguments["unfurl_media"]) == ("false", "false")
+
+
+async def test_charts_and_a_table_are_slack_s_own_where_it_has_them(digests, workspace):
+    await digests.post(POST)
+    (message,) = workspace.messages(CHANNEL)
+    assert kinds(message) >= set(NEW_BLOCKS)
+
+
+@pytest.mark.parametrize("unknown", [*({kind} for kind in NEW_BLOCKS), set(NEW_BLOCKS)], ids=str)
+async def test_where_they_are_refused_it_is_said_once_more_in_plain_blocks_with_a_picture(
+    digests, workspace, unknown
+):
+    workspace.unknown_blocks |= unknown
+    ts = await digests.post(POST)
+    message, reply = workspace.messages(CHANNEL)
+    assert message.ts == ts
+    assert kinds(message) & set(NEW_BLOCKS) == set()
+    assert message.metadata["event_payload"] == {"digest_id": "g1", "slot": "2026-06-03T09:00"}
+    assert (reply.thread_ts, reply.text) == (ts, "")
+    (file,) = workspace.visible_files(CHANNEL, ts)
+    assert file.content.startswith(b"\x89PNG")
+    assert (file.name, file.title) == ("digest.png", "Charts")
+    assert [call.status for call in workspace.called("chat.postMessage")] == [
+        "invalid_blocks",
+        "ok",
+    ]
+    assert workspace.violations == []
+
+
+async def test_where_there_is_nothing_to_draw_there_is_no_picture(digests, slack, workspace):
+    slack.faults.add(Fault("chat.postMessage", error="invalid_blocks"))
+    await digests.post(post(calls_report()))
+    assert len(workspace.messages(CHANNEL)) == 1
+    assert workspace.files == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("files.getUploadURLExternal", error="file_uploads_disabled"),
+        Fault("upload", status=500),
+        Fault("files.completeUploadExternal", error="posting_to_channel_denied"),
+        Fault("files.completeUploadExternal", when="after", drop_connection=True),
+    ],
+    ids=lambda fault: f"{fault.route} {fault.when}",
+)
+async def test_a_picture_that_fails_leaves_the_message_as_it_is(digests, slack, workspace, fault):
+    workspace.unknown_blocks |= set(NEW_BLOCKS)
+    slack.faults.add(fault)
+    ts = await digests.post(POST)
+    messages = workspace.messages(CHANNEL)
+    assert [m.ts for m in messages if m.thread_ts is None] == [ts]
+    assert len(workspace.called("files.completeUploadExternal")) <= 1
+
+
+async def test_a_picture_that_breaks_does_not_have_the_message_posted_again(
+    digests, workspace, monkeypatch
+):
+    def broken(_charts):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(picture, "draw", broken)
+    workspace.unknown_blocks |= set(NEW_BLOCKS)
+    ts = await digests.post(POST)
+    assert [message.ts for message in workspace.messages(CHANNEL)] == [ts]
+
+
+async def test_a_second_refusal_is_an_error(digests, slack, workspace):
+    slack.faults.add(Fault("chat.postMessage", error="invalid_blocks", times=2))
+    with pytest.raises(BlocksRefused):
+        await digests.post(POST)
+    assert workspace.messages(CHANNEL) == []
+    assert len(workspace.called("chat.postMessage")) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("chat.postMessage", when="after", drop_connection=True),
+        Fault("chat.postMessage", when="after", status=503),
+        Fault("chat.postMessage", error="internal_error"),
+    ],
+    ids=["answer lost", "503", "internal_error"],
+)
+async def test_what_may_have_been_posted_is_never_posted_again(digests, slack, workspace, fault):
+    slack.faults.add(fault)
+    with pytest.raises(SlackUnclear):
+        await digests.post(POST)
+    assert len(workspace.called("chat.postMessage")) == 1
+
+
+async def test_a_channel_that_takes_no_posts_is_an_error(digests, workspace):
+    workspace.change_channel(CHANNEL, is_archived=True)
+    with pytest.raises(ConversationArchived):
+        await digests.post(POST)
+
+
+async def test_a_post_is_found_again_by_digest_and_slot(digests, slack, workspace, began):
+    workspace.scopes |= {"channels:history"}
+    slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True))
+    with pytest.raises(SlackUnclear):
+        await digests.post(POST)
+    (message,) = workspace.messages(CHANNEL)
+    workspace.say(CHANNEL, ALICE, "2026-06-03T09:00")
+    assert await digests.find(POST.digest, "2026-06-03T09:00", began) == message.ts
+    assert await digests.find(POST.digest, "2026-06-04T09:00", began) is None
+    assert await digests.find(digest(id="g2"), "2026-06-03T09:00", began) is None
+    later = began + timedelta(minutes=3)
+    assert await digests.find(POST.digest, "2026-06-03T09:00", later) is None
+
+
+async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(digests, began):
+    await digests.post(POST)
+    assert await digests.find(POST.digest, "2026-06-03T09:00", began) is None
+
+
+async def test_the_owner_is_told_in_direct_messages(digests, workspace):
+    await digests.tell_owner(digest(), "I was removed <!channel>.")
+    (message,) = workspace.messages("D0ALICE00")
+    assert message.text == (
+        "I paused your *calls* digest of `default` in <#C0QUALITY0> (`09:00`): "
+        "I was removed &lt;!channel&gt;."
+    )
+    assert workspace.messages(CHANNEL) == []
+
+
+async def test_an_owner_who_is_gone_is_an_error_of_slack(digests, workspace):
+    workspace.change_user(ALICE, deleted=True)
+    with pytest.raises(CallAudioError):
+        await digests.tell_owner(digest(), "why")

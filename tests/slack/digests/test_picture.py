@@ -1,0 +1,61 @@
+"""The charts as a picture: a PNG that reads alike on light and on dark."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from bot.slack.digests import charts, picture
+from bot.slack.digests.charts import Chart, Series
+from tests.digests.builders import PERIOD
+from tests.slack.digests.builders import REPORTS
+
+ROOT = Path(__file__).parents[3]
+DRAWN = {
+    name: found for name, report in REPORTS.items() if (found := charts.charts_of(report, PERIOD))
+}
+
+
+@pytest.mark.parametrize("drawn", DRAWN.values(), ids=DRAWN)
+def test_every_report_with_charts_can_be_drawn(drawn):
+    png = picture.draw(drawn)
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(png) < 200_000
+
+
+def test_it_stands_on_a_ground_of_its_own_with_clear_corners():
+    pixels = imread(io.BytesIO(picture.draw(DRAWN["calls"])))
+    assert pixels.shape == (624, 1600, 4)
+    assert pixels[0, 0, 3] == pixels[-1, -1, 3] == 0
+    inside = pixels[40:-40, 60:-60]
+    assert (inside[..., 3] == 1).all()
+    light = inside[..., :3].mean(axis=2)
+    assert light.max() - np.median(light) > 0.6  # what is written stands out from the ground
+
+
+def test_a_bar_is_as_high_as_its_value():
+    def coloured(values) -> int:
+        chart = Chart("T", ("a", "b"), (Series("s", values),), "x", "y")
+        pixels = imread(io.BytesIO(picture.draw([chart])))[..., :3]
+        bar = np.array([int(picture.COLOURS[0][at : at + 2], 16) for at in (1, 3, 5)]) / 255
+        return int((np.abs(pixels - bar) < 0.01).all(axis=2).sum())
+
+    one, both = coloured((100, 0)), coloured((100, 100))
+    assert both / one == pytest.approx(2, rel=0.02)
+    assert coloured((0, 0)) < one / 50
+
+
+def test_words_are_drawn_as_they_are_and_unknown_characters_as_boxes():
+    # Half a formula would be an error, and a missing character a warning, which is one here.
+    names = ("costs $5^", "\\frac{$", "日本", "🎉", "_")
+    chart = Chart("$x$ 日", names, (Series("s$", (1,) * 5),), "x", "y", is_ranking=True)
+    assert picture.draw([chart])
+
+
+def test_drawing_is_loaded_when_it_is_needed():
+    script = "import bot.slack.digests.posting, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
