@@ -8,7 +8,15 @@ from bot.access.audience import AudienceReader
 from bot.access.directory import Conversation, Directory
 from bot.access.grants import Right
 from bot.access.members import Members
-from bot.access.policy import Audience, Decision, Facts, Reason, Standing, decide
+from bot.access.policy import (
+    Audience,
+    Decision,
+    Facts,
+    Reason,
+    Standing,
+    decide,
+    raw_or_nothing,
+)
 from bot.access.rights import Holders, Rights
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -26,6 +34,8 @@ class Question:
     channel_id: str
     asked_redacted: bool
     has_raw_key: bool
+    raw_only: bool = False
+    """What is asked for has no redacted variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,18 @@ class Decider:
 
     async def rule(self, question: Question) -> Ruling:
         """Decide; a fact that cannot be learnt counts against raw, never for it."""
+        ruling = await self._rule(question)
+        if question.raw_only:
+            return replace(ruling, decision=raw_or_nothing(ruling.decision))
+        return ruling
+
+    async def survey(self, question: Question) -> Facts:
+        """Learn every fact about a recording that is already there, its audience included."""
+        place = await self._look(question)
+        facts = await self._learn(question, place)
+        return replace(facts, audience=await self._hear(question, place))
+
+    async def _rule(self, question: Question) -> Ruling:
         place = await self._look(question)
         facts = await self._learn(question, place)
         decision = decide(facts)
@@ -64,12 +86,6 @@ class Decider:
             return Ruling(decision, facts)
         facts = replace(facts, audience=await self._hear(question, place))
         return Ruling(decide(facts), facts)
-
-    async def survey(self, question: Question) -> Facts:
-        """Learn every fact about a recording that is already there, its audience included."""
-        place = await self._look(question)
-        facts = await self._learn(question, place)
-        return replace(facts, audience=await self._hear(question, place))
 
     async def _look(self, question: Question) -> "_Place":
         conversation = await _or(

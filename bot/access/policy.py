@@ -106,6 +106,16 @@ def exposure(facts: Facts) -> Exposure:
     return Exposure.FINE
 
 
+def raw_or_nothing(decision: Decision) -> Decision:
+    """Judge what has no redacted variant: what may not go out raw is refused, for the same reason.
+
+    A transcript is such a thing: it is as personal as the raw audio.
+    """
+    if decision.outcome is Outcome.RAW:
+        return decision
+    return Decision(Outcome.REFUSED, decision.reason)
+
+
 def is_stricter(decision: Decision, than: Outcome) -> bool:
     """Tell whether ``decision`` allows less than ``than`` did."""
     order = list(Outcome)

@@ -18,6 +18,7 @@ from bot.polyai.audio import AudioStream, check_audio, check_encoding
 from bot.polyai.body import close_answer, json_object, read_body
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import CallFacts, Direction, call_facts
+from bot.polyai.transcripts import Transcript, transcript_of
 from bot.polyai.translation import (
     CORRELATION_HEADER,
     MAX_ERROR_BODY_BYTES,
@@ -54,10 +55,27 @@ class PolyAIClient:
             InvalidConversationId: refused before any request.
             PolyAIError: PolyAI's answer, translated; transient ones were retried.
         """
+        payload = await self._get_one(agent, conversation_id, agent.api_key)
+        return call_facts(payload, conversation_id=conversation_id)
+
+    async def transcript(self, agent: Agent, conversation_id: str) -> Transcript:
+        """Fetch what was said, always with the raw key: it is as personal as the raw audio.
+
+        Raises:
+            InvalidConversationId: refused before any request.
+            PolyAIError: PolyAI's answer, translated; transient ones were retried.
+            ValueError: there is no raw key: a programming error, the decision forbids it.
+        """
+        payload = await self._get_one(agent, conversation_id, _raw_key(agent))
+        return transcript_of(payload, conversation_id=conversation_id)
+
+    async def _get_one(
+        self, agent: Agent, conversation_id: str, key: SecretStr
+    ) -> dict[str, object]:
         url = _conversation_url(agent, conversation_id)
 
-        async def fetch() -> CallFacts:
-            response, sent_id = await self._open(url, agent.api_key, accept="application/json")
+        async def fetch() -> dict[str, object]:
+            response, sent_id = await self._open(url, key, accept="application/json")
             try:
                 check_encoding(response.headers)
                 payload = json_object(await read_body(response, max_bytes=MAX_FACTS_BYTES))
@@ -69,7 +87,7 @@ class PolyAIClient:
                 raise
             finally:
                 await close_answer(response)
-            return call_facts(payload, conversation_id=conversation_id)
+            return payload
 
         return await self._retrying(fetch)
 
@@ -102,11 +120,7 @@ class PolyAIClient:
                 ``RecordingNotReady``, which takes minutes and is a durable workflow's to repeat.
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
-        key = agent.api_key
-        if raw:
-            if agent.pii_api_key is None or not agent.pii_api_key.get_secret_value().strip():
-                raise ValueError("raw audio was asked for without a raw key")
-            key = agent.pii_api_key
+        key = _raw_key(agent) if raw else agent.api_key
         url = _conversation_url(agent, conversation_id) + "/audio"
         params = {"redacted": "false" if raw else "true", "direction": direction.value}
 
@@ -191,6 +205,12 @@ class PolyAIClient:
         )
         refusal.correlation_id = refusal.correlation_id or sent_id
         raise refusal
+
+
+def _raw_key(agent: Agent) -> SecretStr:
+    if agent.pii_api_key is None or not agent.pii_api_key.get_secret_value().strip():
+        raise ValueError("raw was asked for without a raw key")
+    return agent.pii_api_key
 
 
 def _agent_url(agent: Agent) -> str:

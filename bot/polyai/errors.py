@@ -4,6 +4,7 @@ PolyAIError
 ├── PolyAIKeyRejected, PolyAIForbidden               the key
 ├── ConversationNotFound, AgentNotFound, WrongHost   the address
 ├── RecordingNotReady, RecordingMissing, RecordingGone
+├── TranscriptNotReady, TranscriptMissing
 ├── PolyAIRequestInvalid, PolyAIServerError          not tried again
 ├── PolyAIRateLimited, PolyAIUnavailable             tried again
 └── UnexpectedRedirect, UnexpectedEncoding, UnexpectedAnswer, NotAudio, RecordingCutShort
@@ -94,6 +95,24 @@ class RecordingGone(PolyAIError):
     what = "The recording was deleted at PolyAI and cannot be had any more."
     likely_cause = "It is past the retention period of the contract."
     fix = "Nothing brings it back; later calls can be fetched sooner."
+
+
+class TranscriptNotReady(PolyAIError):
+    """The call still goes on, and so does its transcript."""
+
+    code = "transcript_not_ready"
+    what = "The transcript is not complete yet."
+    likely_cause = "The call is still going on."
+    fix = "Press *Transcript* again when it has ended."
+
+
+class TranscriptMissing(PolyAIError):
+    """The conversation holds no words."""
+
+    code = "transcript_missing"
+    what = "PolyAI keeps no transcript of this conversation."
+    likely_cause = "The project keeps none (*Conversation transcript* is off), or nobody spoke."
+    fix = "Check in Agent Studio whether the conversation shows what was said."
 
 
 class PolyAIRequestInvalid(PolyAIError):

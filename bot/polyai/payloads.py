@@ -1,6 +1,6 @@
 """What callaudio reads of PolyAI's payloads, made safe to show.
 
-Transcripts, summaries, state, metrics and function events may hold personal data: never read.
+Transcripts, summaries, state, metrics and function events may hold personal data: never read here.
 """
 
 import re
@@ -71,8 +71,8 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
     return CallFacts(
         conversation_id=conversation_id,
         channel=_channel(payload.get("channel")),
-        started_at=_moment(payload.get("startedAt")),
-        finished_at=_moment(payload.get("finishedAt")),
+        started_at=moment(payload.get("startedAt")),
+        finished_at=moment(payload.get("finishedAt")),
         length_seconds=length_seconds,
         direction=direction,
         handoff=_flag(payload.get("handoff")),
@@ -106,12 +106,13 @@ def mask_number(number: object) -> str | None:
     return plus + digits[:shown] + _MASK * (len(digits) - shown - 2) + digits[-2:]
 
 
-def _moment(value: object) -> datetime | None:
+def moment(value: object) -> datetime | None:
+    """Read a timestamp as aware UTC; one without a zone is UTC, anything else None."""
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        read = datetime.fromisoformat(value)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -128,6 +129,13 @@ def _flag(value: object) -> bool | None:
 
 def _one_of(value: object, known: tuple[str, ...]) -> str | None:
     return value if isinstance(value, str) and value in known else None
+
+
+def language_tag(value: object) -> str | None:
+    """Read a language tag such as ``en-GB``; None for anything that could say more than that."""
+    if not isinstance(value, str):
+        return None
+    return value if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8}){0,3}", value) else None
 
 
 def _channel(value: object) -> str | None:

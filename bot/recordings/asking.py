@@ -1,16 +1,15 @@
-"""The use cases behind the surfaces: somebody asks for a recording, or for a raw one again."""
+"""The use cases behind the surfaces: somebody asks for a recording, or for more of its call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
-from pydantic import SecretStr
-
-from bot.errors import UsageError
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
+from bot.recordings.kinds import DeliveryKind
+from bot.recordings.presses import Asker, Presses
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.reference import Reference
 from bot.recordings.requests import NewRequest, RequestBook, StoredRequest
@@ -22,26 +21,6 @@ class Surface(StrEnum):
     COMMAND = "command"
     BUTTON = "button"
     DIGEST = "digest"
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, from where, and how to answer them privately."""
-
-    team_id: str
-    enterprise_id: str | None
-    user_id: str
-    channel_id: str
-    trigger_id: str
-    response_url: SecretStr | None
-
-
-class NotYours(UsageError):
-    """A private button was pressed by somebody it was not drawn for."""
-
-    code = "not_yours"
-    what = "That button belongs to somebody else's request."
-    fix = "Ask for the recording yourself with `/callaudio`."
 
 
 class Asking:
@@ -56,7 +35,7 @@ class Asking:
         metrics: Metrics,
     ) -> None:
         self._book = book
-        self._deliveries = deliveries
+        self._presses = Presses(deliveries)
         self._agents = agents
         self._metrics = metrics
 
@@ -103,9 +82,7 @@ class Asking:
         Raises:
             NotYours: the delivery was not theirs.
         """
-        first = await self._first(delivery_id)
-        if (first.user_id, first.team_id) != (asker.user_id, asker.team_id):
-            raise NotYours
+        first = await self._presses.of_requester(asker, delivery_id, "raw_to_dm")
         return await self._store(replace(_again(asker, first), channel_id=asker.user_id))
 
     async def once_more(self, asker: Asker, delivery_id: str) -> StoredRequest:
@@ -114,32 +91,61 @@ class Asking:
         Raises:
             NotYours: the delivery was not theirs.
         """
-        first = await self._first(delivery_id)
-        if (first.user_id, first.team_id) != (asker.user_id, asker.team_id):
-            raise NotYours
+        first = await self._presses.of_requester(asker, delivery_id, "once_more")
         place = first.channel_id or first.asked_channel_id  # the first one as it is named now
         return await self._store(
-            replace(_again(asker, first), channel_id=place, thread_ts=first.asked_thread_ts)
+            replace(
+                _again(asker, first),
+                kind=first.kind,
+                channel_id=place,
+                thread_ts=first.asked_thread_ts,
+            )
         )
 
     async def redacted_instead(self, asker: Asker, delivery_id: str) -> StoredRequest:
         """Store a request for the redacted variant in the thread a raw one was taken out of.
 
         Raises:
-            NotYours: the button was not drawn in that conversation.
+            Outsider: they are not of that workspace, or not in that conversation.
         """
-        first = await self._first(delivery_id)
-        if (first.channel_id, first.team_id) != (asker.channel_id, asker.team_id):
-            raise NotYours
+        first = await self._presses.of_anybody_there(asker, delivery_id, "redacted_instead")
         return await self._store(
             replace(_again(asker, first), asked_redacted=True, thread_ts=first.parent_ts)
         )
 
-    async def _first(self, delivery_id: str) -> Delivery:
-        try:
-            return await self._deliveries.read(delivery_id)
-        except LookupError:
-            raise NotYours from None
+    async def other_side(
+        self, asker: Asker, delivery_id: str, direction: Direction
+    ) -> StoredRequest:
+        """Store a request for another side of the same call in the same thread.
+
+        Raises:
+            Outsider: they are not of that workspace, or not in that conversation.
+        """
+        first = await self._presses.of_anybody_there(asker, delivery_id, "other_side")
+        return await self._store(
+            replace(
+                _again(asker, first),
+                direction=direction,
+                asked_redacted=first.asked_redacted,
+                thread_ts=first.parent_ts,
+            )
+        )
+
+    async def transcript(self, asker: Asker, delivery_id: str) -> StoredRequest:
+        """Store a request for the transcript of the same call in the same thread.
+
+        Raises:
+            Outsider: they are not of that workspace, or not in that conversation.
+        """
+        first = await self._presses.of_anybody_there(asker, delivery_id, "transcript")
+        return await self._store(
+            replace(
+                _again(asker, first),
+                kind=DeliveryKind.TRANSCRIPT,
+                direction=Direction.COMBINED,
+                thread_ts=first.parent_ts,
+            )
+        )
 
     async def _store(self, request: NewRequest) -> StoredRequest:
         stored = await self._book.store(request)

@@ -12,13 +12,16 @@ from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
-from bot.polyai.payloads import CallFacts, Direction
+from bot.polyai.payloads import CallFacts
 from bot.recordings.destination import Destinations
-from bot.recordings.posting import Announcement, NewFile, Posting
+from bot.recordings.naming import announcement_of, destination_of, file_name
+from bot.recordings.posting import NewFile, Posting
+from bot.recordings.progress import Progress
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.relay import Relay, Source
 from bot.recordings.sharing import ShareResult, Sharing, UploadGone, decided
 from bot.recordings.states import State
+from bot.recordings.transcripts import Transcripts
 from bot.store.tables import DeliveryRow
 
 
@@ -28,6 +31,14 @@ class AgentUnknown(CallAudioError):
     code = "agent_unknown"
     what = "That agent is not set up any more."
     fix = "Ask whoever runs the bot to add it to POLYAI_AGENTS."
+
+
+class TranscriptRefused(CallAudioError):
+    """A transcript was about to be fetched on a decision that does not allow raw."""
+
+    code = "transcript_refused"
+    what = "The transcript may not be fetched any more."
+    fix = "Press *Transcript* again to see why."
 
 
 class DeliverySteps:
@@ -40,6 +51,8 @@ class DeliverySteps:
         destinations: Destinations,
         decider: Decider,
         relay: Relay,
+        transcripts: Transcripts,
+        progress: Progress,
         sharing: Sharing,
         posting: Posting,
         calls: CallReader,
@@ -49,6 +62,8 @@ class DeliverySteps:
         self._destinations = destinations
         self._decider = decider
         self._relay = relay
+        self._transcripts = transcripts
+        self._progress = progress
         self._sharing = sharing
         self._posting = posting
         self._calls = calls
@@ -81,7 +96,10 @@ class DeliverySteps:
     async def open(self, delivery_id: str) -> int:
         """Step 3: check that the recording is there and is one; gives its exact size in bytes."""
         delivery = await self._deliveries.read(delivery_id)
-        call = await self._calls.read(self._agent(delivery), delivery.conversation_id)
+        agent = self._agent(delivery)
+        if delivery.is_transcript:
+            return await self._transcripts.measure(*self._transcript(delivery))
+        call = await self._calls.read(agent, delivery.conversation_id)
         measured = await self._relay.measure(self._source(delivery, call))
         await self._deliveries.change(
             delivery,
@@ -90,18 +108,19 @@ class DeliverySteps:
         return measured.size_bytes
 
     async def announce(self, delivery_id: str) -> str:
-        """Step 4: post the parent message, or find the one a lost run posted; gives its ts.
+        """Step 4: post the card, or find the one a lost run posted; gives its ts.
 
+        It is the parent of a thread of its own, or a reply in the thread where somebody asked.
         Without the history scope a run that was lost between the post and its record cannot be
         told from one lost before the post; then a second announcement may appear.
         """
         delivery = await self._deliveries.read(delivery_id)
-        channel_id = _destination(delivery)
-        if delivery.parent_ts:
-            return delivery.parent_ts
+        channel_id = destination_of(delivery)
+        if delivery.card_ts:
+            return delivery.card_ts
         await self._destinations.enter(channel_id)
-        ts = delivery.asked_thread_ts
-        if ts is None and delivery.announce_tried_at:
+        ts = None
+        if delivery.announce_tried_at:
             ts = await self._posting.find_announcement(
                 announcement_of(delivery), delivery.announce_tried_at
             )
@@ -114,16 +133,20 @@ class DeliverySteps:
             ts = await self._posting.announce(announcement_of(delivery))
         stored = await self._deliveries.change(
             delivery,
-            {"parent_ts": ts, "state": State.ANNOUNCED.value},
+            {
+                "card_ts": ts,
+                "parent_ts": delivery.asked_thread_ts or ts,
+                "state": State.ANNOUNCED.value,
+            },
             tag=AuditTag.DELIVERY_ANNOUNCED,
             payload={"channel_id": channel_id, "ts": ts},
-            when=DeliveryRow.parent_ts.is_(None),
+            when=DeliveryRow.card_ts.is_(None),
         )
         if stored:
             return ts
         # Another worker was faster: its announcement counts.
-        kept = (await self._deliveries.read(delivery_id)).parent_ts
-        if ts not in (kept, delivery.asked_thread_ts):
+        kept = (await self._deliveries.read(delivery_id)).card_ts
+        if ts != kept:
             await self._posting.withdraw(channel_id, ts)
         return kept or ts
 
@@ -134,14 +157,10 @@ class DeliverySteps:
             # Stored only once all its bytes were there; and it may be visible already, so never a
             # second file beside it.
             return delivery.file_id
-        if delivery.size_bytes is None:
-            raise UploadGone
-        name = file_name(delivery)
-        file = NewFile(name, delivery.size_bytes)
-        file_id = await self._relay.transfer(self._source(delivery), file)
+        file_id, size_bytes = await self._transfer(delivery)
         stored = await self._deliveries.change(
             delivery,
-            {"file_id": file_id, "state": State.UPLOADED.value},
+            {"file_id": file_id, "size_bytes": size_bytes, "state": State.UPLOADED.value},
             tag=AuditTag.DELIVERY_UPLOADED,
             payload={"file_id": file_id, "outcome": delivery.outcome},
             when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
@@ -170,6 +189,28 @@ class DeliverySteps:
         delivery = await self._deliveries.read(delivery_id)
         return str(delivery.outcome or Outcome.REFUSED)
 
+    async def _transfer(self, delivery: Delivery) -> tuple[str, int]:
+        """Send it into a new upload; gives file id and size."""
+        name = file_name(delivery)
+        if delivery.is_transcript:
+            return await self._transcripts.transfer(*self._transcript(delivery), name)
+        if delivery.size_bytes is None:
+            raise UploadGone
+        file = NewFile(name, delivery.size_bytes)
+        async with self._progress.shown(delivery, file.size_bytes) as progress:
+            file_id = await self._relay.transfer(self._source(delivery), file, [progress])
+        return file_id, file.size_bytes
+
+    def _transcript(self, delivery: Delivery) -> tuple[Agent, str]:
+        """Name whose transcript is meant, for a delivery that may be raw.
+
+        Raises:
+            TranscriptRefused: it may not, so that PolyAI is not even asked.
+        """
+        if not delivery.is_raw:
+            raise TranscriptRefused
+        return self._agent(delivery), delivery.conversation_id
+
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
         if agent is None:
@@ -180,9 +221,10 @@ class DeliverySteps:
         return Question(
             team_id=delivery.team_id,
             user_id=delivery.user_id,
-            channel_id=_destination(delivery),
+            channel_id=destination_of(delivery),
             asked_redacted=delivery.asked_redacted,
             has_raw_key=self._agent(delivery).pii_api_key is not None,
+            raw_only=delivery.is_transcript,
         )
 
     def _source(self, delivery: Delivery, call: CallFacts | None = None) -> Source:
@@ -193,27 +235,3 @@ class DeliverySteps:
             raw=delivery.is_raw,
             call=call,
         )
-
-
-def announcement_of(delivery: Delivery) -> Announcement:
-    """Spell the parent message of a delivery."""
-    return Announcement(
-        delivery_id=delivery.id,
-        channel_id=_destination(delivery),
-        user_id=delivery.user_id,
-        conversation_id=delivery.conversation_id,
-    )
-
-
-def file_name(delivery: Delivery) -> str:
-    """Name the file after the conversation, its side and its variant, and nothing personal."""
-    side = "" if delivery.direction is Direction.COMBINED else f"-{delivery.direction.value}"
-    variant = "raw" if delivery.is_raw else "redacted"
-    return f"{delivery.conversation_id}{side}-{variant}.wav"
-
-
-def _destination(delivery: Delivery) -> str:
-    if delivery.channel_id is None:
-        msg = f"delivery {delivery.id} has no destination yet"
-        raise LookupError(msg)
-    return delivery.channel_id

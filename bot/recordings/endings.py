@@ -10,7 +10,7 @@ from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
-from bot.recordings.deliver import announcement_of
+from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Delivered, NoteKind, Posting, PrivateNote, Problem
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.sharing import Sharing
@@ -45,7 +45,7 @@ class Endings:
         self._keep_raw = keep_raw
 
     async def confirm(self, delivery_id: str) -> str:
-        """Step 8: see that the file is visible, store the end, put the facts on the parent."""
+        """Step 8: see that the file is visible, and store the end."""
         delivery = await self._deliveries.read(delivery_id)
         if delivery.has_ended:
             return delivery.state.value
@@ -74,9 +74,10 @@ class Endings:
         return state.value
 
     async def tell(self, delivery_id: str) -> str:
-        """After the end: facts on the parent message, and what the requester should know."""
+        """After the end: facts on the card, and what the requester should know."""
         delivery = await self._deliveries.read(delivery_id)
         if delivery.state is State.UNCONFIRMED:
+            await self._show(delivery)
             await self._note(delivery, NoteKind.UNCONFIRMED)
         if delivery.state is State.DELIVERED:
             await self._show(delivery)
@@ -129,9 +130,10 @@ class Endings:
         return State.FAILED.value
 
     async def _show(self, delivery: Delivery) -> None:
-        if delivery.parent_ts is None or delivery.asked_thread_ts:
+        if delivery.card_ts is None or delivery.taken_back_at:
             return
-        agent = self._agents.get(delivery.agent_name)
+        is_follow_up = delivery.is_transcript or await self._deliveries.call_is_shown(delivery)
+        agent = None if is_follow_up else self._agents.get(delivery.agent_name)
         delivered = Delivered(
             announcement=announcement_of(delivery),
             outcome=str(delivery.outcome),
@@ -141,10 +143,13 @@ class Endings:
             length_seconds=delivery.length_seconds,
             call=await self._calls.read(agent, delivery.conversation_id) if agent else None,
             deleted_at=self._deletion_of(delivery),
+            is_follow_up=is_follow_up,
+            is_confirmed=delivery.state is State.DELIVERED,
         )
-        await _quietly(
-            self._posting.show_delivered(delivery.parent_ts, delivered), "show_delivered"
-        )
+        await _quietly(self._posting.show_delivered(delivery.card_ts, delivered), "show_delivered")
+        if (await self._deliveries.read(delivery.id)).taken_back_at:
+            # In that very moment; what the card has to say of it may have come first.
+            await self._deliveries.leave_to_retention(delivery.id)
 
     def _deletion_of(self, delivery: Delivery) -> datetime | None:
         if not delivery.is_raw or self._keep_raw is None or delivery.ended_at is None:
@@ -152,8 +157,8 @@ class Endings:
         return delivery.ended_at + self._keep_raw
 
     async def _withdraw(self, delivery: Delivery) -> None:
-        if delivery.parent_ts and delivery.channel_id and not delivery.asked_thread_ts:
-            taken_back = self._posting.withdraw(delivery.channel_id, delivery.parent_ts)
+        if delivery.card_ts and delivery.channel_id:
+            taken_back = self._posting.withdraw(delivery.channel_id, delivery.card_ts)
             await _quietly(taken_back, "withdraw")
 
     async def _note(
@@ -168,6 +173,7 @@ class Endings:
             response_url=delivery.response_url,
             reason=delivery.reason,
             problem=problem,
+            delivery_kind=delivery.kind,
         )
         await _quietly(self._posting.tell(note), "tell")
 

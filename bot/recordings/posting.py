@@ -10,21 +10,25 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.kinds import DeliveryKind
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What the parent message of a recording says while it is on its way."""
+    """What the bot's own message of a delivery, its card, says while it is on its way."""
 
     delivery_id: str
     channel_id: str
     user_id: str
     conversation_id: str
+    kind: DeliveryKind = DeliveryKind.AUDIO
+    thread_ts: str | None = None
+    """The thread it is a reply in; None: it is the parent of a thread of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What the parent message says once the recording is there."""
+    """What the card says, and offers, once the recording is there."""
 
     announcement: Announcement
     outcome: str
@@ -35,16 +39,20 @@ class Delivered:
     call: CallFacts | None
     deleted_at: datetime | None = None
     """When a raw recording is going to be taken back."""
+    is_follow_up: bool = False
+    """Whether the thread tells the facts of the call already."""
+    is_confirmed: bool = True
+    """Whether Slack shows the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What the thread says once its raw recording is gone."""
+    """What the card says once its file is gone."""
 
     announcement: Announcement
     cause: str
-    is_ours: bool
-    """Whether the parent message is the bot's own and can be changed."""
+    deleted_by: str | None = None
+    """Who pressed *Delete*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class PrivateNote:
     response_url: SecretStr | None
     reason: str | None = None
     problem: Problem | None = None
+    delivery_kind: DeliveryKind = DeliveryKind.AUDIO
 
 
 class ShareUnclear(CallAudioError):
@@ -132,23 +141,27 @@ class Posting(Protocol):
         ...
 
     async def announce(self, announcement: Announcement) -> str:
-        """Post the parent message; gives its ts."""
+        """Post the card; gives its ts."""
         ...
 
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
-        """Look for our own parent message by its metadata, where that may be read."""
+        """Look for our own card by its metadata, where that may be read."""
+        ...
+
+    async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
+        """Say on the card how much has been fetched; never repeated by itself."""
         ...
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
-        """Put the facts on the parent message."""
+        """Put the facts and the buttons on the card."""
         ...
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        """Say in the thread that the raw recording is gone, and offer the redacted one."""
+        """Say on the card that the file is gone, and offer the redacted one where that helps."""
         ...
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
-        """Take a parent message back."""
+        """Take a card back."""
         ...
 
     async def start_upload(self, file: NewFile) -> UploadTicket:

@@ -1,4 +1,7 @@
-"""Which raw recordings are visible, and when each is to be looked at again."""
+"""Which files are visible that may have to go, and when each is to be looked at again.
+
+Raw ones always may; a redacted one when somebody asked to delete it.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,7 +22,7 @@ VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 
 
 class RawFiles:
-    """Reads and changes what is known of visible raw recordings."""
+    """Reads and changes what is known of files that are visible and may have to go."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -30,7 +33,9 @@ class RawFiles:
 
         The claim is what makes a look that never ends harmless: another follows.
         """
-        due = select(DeliveryRow.id).where(*_visible(), DeliveryRow.recheck_at <= self.clock())
+        untold = DeliveryRow.taken_back_at.is_not(None)
+        wanted = or_(and_(*_visible()), untold)
+        due = select(DeliveryRow.id).where(wanted, DeliveryRow.recheck_at <= self.clock())
         first = due.order_by(DeliveryRow.recheck_at).limit(limit).with_for_update(skip_locked=True)
         claimed = {"recheck_at": self.clock() + look_every}
         statement = update(DeliveryRow).where(DeliveryRow.id.in_(first)).values(**claimed)
@@ -49,10 +54,45 @@ class RawFiles:
         if delivery.doubted_since:
             await self._set(delivery, doubted_since=None)
 
-    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
-        """Store that the file is gone, with its audit event; gives whether this call did."""
+    async def ask_deletion(self, delivery: Delivery, user_id: str) -> bool:
+        """Store that somebody wants the file deleted, at once; gives whether this call did."""
         now = self.clock()
-        ending = {"taken_back_at": now, "taken_back_cause": cause, "recheck_at": None}
+        statement = update(DeliveryRow).where(
+            DeliveryRow.id == delivery.id,
+            DeliveryRow.state.in_(VISIBLE),
+            DeliveryRow.taken_back_at.is_(None),
+            DeliveryRow.delete_asked_by.is_(None),
+        )
+        asked = {"delete_asked_by": user_id, "recheck_at": now}
+        async with self._database.write() as session:
+            changed = await session.scalar(statement.values(**asked).returning(DeliveryRow.id))
+            if changed:
+                await record(
+                    session,
+                    AuditEvent(
+                        tag=AuditTag.FILE_DELETE_ASKED,
+                        team_id=delivery.team_id,
+                        actor_id=user_id,
+                        occurred_at=now,
+                        delivery_id=delivery.id,
+                        payload={"file_id": delivery.file_id, "channel_id": delivery.channel_id},
+                    ),
+                )
+        return changed is not None
+
+    async def told(self, delivery: Delivery) -> None:
+        """Note that the card says what became of the file."""
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
+        async with self._database.write() as session:
+            await session.execute(statement.values(recheck_at=None))
+
+    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+        """Store that the file is gone, with its audit event; gives whether this call did.
+
+        It is looked at again until ``told``: a worker may end before the card says so.
+        """
+        now = self.clock()
+        ending = {"taken_back_at": now, "taken_back_cause": cause}
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *_visible())
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
@@ -60,9 +100,13 @@ class RawFiles:
                 await record(
                     session,
                     AuditEvent(
-                        tag=AuditTag.FILE_TAKEN_BACK,
+                        tag=(
+                            AuditTag.FILE_DELETED
+                            if delivery.delete_asked_by
+                            else AuditTag.FILE_TAKEN_BACK
+                        ),
                         team_id=delivery.team_id,
-                        actor_id=SYSTEM_ACTOR,
+                        actor_id=delivery.delete_asked_by or SYSTEM_ACTOR,
                         occurred_at=now,
                         delivery_id=delivery.id,
                         payload={
@@ -84,14 +128,12 @@ class RawFiles:
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A conversation got another id, as it does when it is shared: keep hold of its files."""
-        statement = update(DeliveryRow).where(
-            *_visible(),
-            DeliveryRow.team_id == team_id,
-            DeliveryRow.destination_channel_id == old_channel_id,
+        here = update(DeliveryRow).where(
+            DeliveryRow.team_id == team_id, DeliveryRow.destination_channel_id == old_channel_id
         )
-        moved = {"destination_channel_id": new_channel_id, "recheck_at": self.clock()}
         async with self._database.write() as session:
-            await session.execute(statement.values(**moved))
+            await session.execute(here.where(*_visible()).values(recheck_at=self.clock()))
+            await session.execute(here.values(destination_channel_id=new_channel_id))
             await record(
                 session,
                 AuditEvent(
@@ -117,6 +159,6 @@ def _visible() -> tuple[ColumnElement[bool], ...]:
     left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (
         or_(DeliveryRow.state.in_(VISIBLE), left),
-        DeliveryRow.outcome == Outcome.RAW.value,
+        or_(DeliveryRow.outcome == Outcome.RAW.value, DeliveryRow.delete_asked_by.is_not(None)),
         DeliveryRow.taken_back_at.is_(None),
     )

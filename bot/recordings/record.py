@@ -13,6 +13,7 @@ from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.polyai.payloads import Direction
+from bot.recordings.kinds import DeliveryKind
 from bot.recordings.states import ENDED, State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -27,6 +28,7 @@ class Delivery:
     user_id: str
     agent_name: str
     conversation_id: str
+    kind: DeliveryKind
     direction: Direction
     asked_redacted: bool
     origin_channel_id: str
@@ -40,6 +42,7 @@ class Delivery:
     reason: str | None
     announce_tried_at: datetime | None
     parent_ts: str | None
+    card_ts: str | None
     file_id: str | None
     share_tried_at: datetime | None
     share_ts: str | None
@@ -47,11 +50,19 @@ class Delivery:
     length_seconds: float | None
     ended_at: datetime | None
     doubted_since: datetime | None
+    taken_back_at: datetime | None
+    taken_back_cause: str | None
+    delete_asked_by: str | None
 
     @property
-    def owns_parent(self) -> bool:
-        """Whether the message the thread hangs on is the bot's own."""
-        return self.asked_thread_ts is None
+    def is_transcript(self) -> bool:
+        """Whether it brings the transcript."""
+        return self.kind is DeliveryKind.TRANSCRIPT
+
+    @property
+    def file_ids(self) -> tuple[str, ...]:
+        """Every file of ours that the thread holds because of it."""
+        return (self.file_id,) if self.file_id else ()
 
     @property
     def is_raw(self) -> bool:
@@ -118,6 +129,42 @@ class DeliveryLog:
                 )
         return changed is not None
 
+    async def note(
+        self,
+        delivery: Delivery,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        *,
+        actor_id: str,
+    ) -> None:
+        """Record an event about a delivery that changes nothing of it."""
+        async with self._database.write() as session:
+            await record(
+                session,
+                AuditEvent(
+                    tag=tag,
+                    team_id=delivery.team_id,
+                    actor_id=actor_id,
+                    occurred_at=self.clock(),
+                    delivery_id=delivery.id,
+                    payload=payload,
+                ),
+            )
+
+    async def call_is_shown(self, delivery: Delivery) -> bool:
+        """Tell whether a card in the same thread tells the facts of the same call already."""
+        others = select(DeliveryRow.id).where(
+            DeliveryRow.id != delivery.id,
+            DeliveryRow.destination_channel_id == delivery.channel_id,
+            DeliveryRow.parent_ts == delivery.parent_ts,
+            DeliveryRow.conversation_id == delivery.conversation_id,
+            DeliveryRow.kind == DeliveryKind.AUDIO.value,
+            DeliveryRow.state == State.DELIVERED.value,
+            DeliveryRow.taken_back_at.is_(None),
+        )
+        async with self._database.read() as session:
+            return await session.scalar(others.limit(1)) is not None
+
     async def end(
         self,
         delivery: Delivery,
@@ -139,7 +186,7 @@ class DeliveryLog:
             )
 
     async def leave_to_retention(self, delivery_id: str) -> None:
-        """The file of a failed delivery may be visible: have it looked at until it is deleted."""
+        """Have it looked at: its file may be visible, or its card may say what is no longer so."""
         async with self._database.write() as session:
             await session.execute(
                 update(DeliveryRow)
@@ -173,6 +220,7 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         user_id=row.user_id,
         agent_name=row.agent_name,
         conversation_id=row.conversation_id,
+        kind=DeliveryKind(row.kind),
         direction=Direction(row.direction),
         asked_redacted=row.asked_redacted,
         origin_channel_id=row.origin_channel_id,
@@ -186,6 +234,7 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         reason=row.reason,
         announce_tried_at=row.announce_tried_at,
         parent_ts=row.parent_ts,
+        card_ts=row.card_ts,
         file_id=row.file_id,
         share_tried_at=row.share_tried_at,
         share_ts=row.share_ts,
@@ -193,4 +242,7 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         length_seconds=row.length_seconds,
         ended_at=row.ended_at,
         doubted_since=row.doubted_since,
+        taken_back_at=row.taken_back_at,
+        taken_back_cause=row.taken_back_cause,
+        delete_asked_by=row.delete_asked_by,
     )

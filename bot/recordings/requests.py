@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.polyai.payloads import Direction
+from bot.recordings.kinds import DeliveryKind
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
@@ -43,6 +44,7 @@ class NewRequest:
     channel_id: str
     thread_ts: str | None = None
     response_url: SecretStr | None = None
+    kind: DeliveryKind = DeliveryKind.AUDIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class RequestBook:
                 source=request.source,
                 agent_name=request.agent_name,
                 conversation_id=request.conversation_id,
+                kind=request.kind.value,
                 direction=request.direction.value,
                 asked_redacted=request.asked_redacted,
                 origin_channel_id=request.origin_channel_id,
@@ -171,6 +174,7 @@ class RequestBook:
                 payload={
                     "conversation_id": request.conversation_id,
                     "agent": request.agent_name,
+                    "kind": request.kind.value,
                     "direction": request.direction.value,
                     "channel_id": request.channel_id,
                     "asked_redacted": request.asked_redacted,
@@ -214,6 +218,7 @@ def fingerprint_of(request: NewRequest) -> str:
         request.thread_ts or "",
         request.agent_name,
         request.conversation_id,
+        request.kind.value,
         request.direction.value,
         str(request.asked_redacted),
     )

@@ -1,4 +1,6 @@
-"""Takes raw recordings back: when their time is over, or somebody may no longer hear them.
+"""Takes raw recordings back when their time is over or somebody may no longer hear them.
+
+Deletes whatever somebody who may do so asked to delete, too.
 
 The store says what is visible and when to look again; a look that fails is repeated. So an event
 that never came, a refused deletion and a killed worker only delay.
@@ -15,7 +17,7 @@ from bot.access.policy import Exposure, exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
-from bot.recordings.deliver import announcement_of
+from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Posting, TakenBack
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import Delivery
@@ -37,6 +39,7 @@ class Cause(StrEnum):
     AUDIENCE = "audience"
     DOUBT = "doubt"
     UNFINISHED = "unfinished"
+    ASKED = "asked"
 
 
 CAUSES: Final = {
@@ -84,21 +87,33 @@ class Retention:
         return len(due)
 
     async def _look_at(self, delivery: Delivery) -> None:
+        if delivery.taken_back_at:
+            await self._tell(delivery, str(delivery.taken_back_cause))
+            return
         cause = await self._cause(delivery)
         if cause is None:
             return
-        if delivery.file_id:
-            await self._posting.delete_file(delivery.file_id)
-        if not await self._files.taken_back(delivery, cause.value):
-            return
-        if delivery.parent_ts and delivery.channel_id and cause is not Cause.UNFINISHED:
-            taken = TakenBack(announcement_of(delivery), cause.value, is_ours=delivery.owns_parent)
+        for file_id in delivery.file_ids:
+            await self._posting.delete_file(file_id)
+        if await self._files.taken_back(delivery, cause.value):
+            await self._tell(delivery, cause.value)
+
+    async def _tell(self, delivery: Delivery, cause: str) -> None:
+        """Say on the card that the file is gone; while Slack is away, once more in a while."""
+        if delivery.card_ts and delivery.channel_id and cause != Cause.UNFINISHED:
+            by = delivery.delete_asked_by if cause == Cause.ASKED else None
+            taken = TakenBack(announcement_of(delivery), cause, deleted_by=by)
             try:
-                await self._posting.show_taken_back(delivery.parent_ts, taken)
-            except CallAudioError as error:  # the file is gone; its message may stay as it is
+                await self._posting.show_taken_back(delivery.card_ts, taken)
+            except CallAudioError as error:
                 log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
+                if error.retryable:
+                    return
+        await self._files.told(delivery)
 
     async def _cause(self, delivery: Delivery) -> Cause | None:
+        if delivery.delete_asked_by:
+            return Cause.ASKED
         if delivery.state is State.FAILED:
             return Cause.UNFINISHED
         if self._is_over(delivery, self._files.clock()):

@@ -9,6 +9,7 @@ from bot.access.deciding import Decider, Question
 from bot.access.policy import Decision, Outcome, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
+from bot.recordings.naming import title_of
 from bot.recordings.posting import Posting, Share, ShareUnclear
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.states import State
@@ -114,7 +115,7 @@ class Sharing:
             await self._posting.share(
                 Share(
                     file_id=delivery.file_id,
-                    title=f"{delivery.conversation_id} ({delivery.outcome})",
+                    title=title_of(delivery),
                     channel_id=delivery.channel_id,
                     thread_ts=delivery.parent_ts,
                 )

@@ -12,6 +12,7 @@ _BLOCKS_PER_SURFACE = {"message": 50, "modal": 100, "home": 100}
 _ID_LENGTH = 255
 _TABLE_CHARACTERS = {"table": 10_000, "data_table": 20_000}
 _CHARTS_PER_MESSAGE = 2
+_NO_PLACEHOLDER = {"type": "plain_text", "text": "Select"}
 _MARKDOWN_CHARACTERS = 12_000
 
 
@@ -125,9 +126,24 @@ def _check_element(element: object) -> list[str]:
         found += _check_length(element, "value", 2000, least=0)
         if element.get("style") not in (None, "primary", "danger"):
             found.append("style: neither primary nor danger")
+    if "confirm" in element:
+        found += _check_confirm(element["confirm"])
+    if element["type"].endswith("select"):
+        found += _check_text(element.get("placeholder", _NO_PLACEHOLDER), 150)
     if element["type"].endswith("select") and "options" in element:
         found += _check_options(element["options"])
     return found
+
+
+def _check_confirm(dialog: object) -> list[str]:
+    if not isinstance(dialog, dict):
+        return ["confirm: not an object"]
+    limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    return [
+        f"confirm: {problem}"
+        for name, most in limits.items()
+        for problem in _check_text(dialog.get(name), most)
+    ]
 
 
 def _check_options(options: object) -> list[str]:

@@ -91,14 +91,31 @@ class SlackPerson:
         view_id: str | None = None,
     ) -> Ack:
         """Press a button on a message, or in a modal or App Home when ``view_id`` is given."""
-        action = {
-            "type": "button",
-            "action_id": action_id,
-            "block_id": "block",
-            "value": value,
-            "text": {"type": "plain_text", "text": action_id},
-            "action_ts": f"{time.time():.6f}",
-        }
+        text = {"type": "plain_text", "text": action_id}
+        action = {"type": "button", "action_id": action_id, "value": value, "text": text}
+        return await self._act(
+            user_id, channel_id, message_ts, action, ephemeral=ephemeral, view_id=view_id
+        )
+
+    async def choose(
+        self, user_id: str, channel_id: str, message_ts: str, action_id: str, value: str
+    ) -> Ack:
+        """Choose from a menu on a message that everybody sees."""
+        chosen = {"text": {"type": "plain_text", "text": value}, "value": value}
+        action = {"type": "static_select", "action_id": action_id, "selected_option": chosen}
+        return await self._act(user_id, channel_id, message_ts, action)
+
+    async def _act(
+        self,
+        user_id: str,
+        channel_id: str | None,
+        message_ts: str,
+        action: dict[str, Any],
+        *,
+        ephemeral: bool = False,
+        view_id: str | None = None,
+    ) -> Ack:
+        action |= {"block_id": "block", "action_ts": f"{time.time():.6f}"}
         container: dict[str, Any] = {
             "type": "message",
             "message_ts": message_ts,

@@ -118,6 +118,16 @@ def wav_header(data_bytes: int) -> bytes:
     )
 
 
+SAID = (
+    ("", "Thank you for calling the clinic. What is your name?"),
+    ("this is Marigold Featherstonehaugh", "And the number I can reach you on?"),
+    ("oh seven seven double zero, nine hundred one two three", "Your visit is on Tuesday at ten."),
+    ("", "Is there anything else?"),
+    ("no, that is all", "Goodbye."),
+)
+"""Turns as pairs: what the caller said, and then the agent; nobody of that name exists."""
+
+
 @dataclass(frozen=True)
 class PolyCall:
     """One conversation; ``row`` overrides or adds fields of its list row."""
@@ -133,6 +143,7 @@ class PolyCall:
     handoff: bool = False
     in_progress: bool = False
     pause_seconds: float = 0.05
+    said: tuple[tuple[str | None, str | None], ...] = SAID
     row: Mapping[str, Any] = field(default_factory=dict)
 
 

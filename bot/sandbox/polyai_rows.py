@@ -6,6 +6,8 @@ from typing import Any
 from bot.sandbox.polyai_calls import PolyCall
 
 _SPEECH_SECONDS = 12
+_TURN_SECONDS = 2
+_REDACTED = "REDACTED"
 
 
 def list_row(call: PolyCall) -> dict[str, Any]:
@@ -45,16 +47,52 @@ def list_row(call: PolyCall) -> dict[str, Any]:
     }
 
 
-def whole_conversation(call: PolyCall) -> dict[str, Any]:
-    """The body of get-one; ``audioUrl`` is a relative path, and null without a recording."""
+def whole_conversation(call: PolyCall, *, pii: bool) -> dict[str, Any]:
+    """The body of get-one; ``audioUrl`` is a relative path, and null without a recording.
+
+    A key without PII access gets the turns with nothing in them of what was said.
+    """
     path = f"conversations/{call.conversation_id}/audio" if call.recording else None
     return {
         **list_row(call),
         "audioUrl": path,
         "metrics": {},
         "functionEvents": {},
-        "turns": [],
+        "turns": [_turn(call, number, pii=pii) for number in range(len(call.said))],
         **call.row,
+    }
+
+
+def _turn(call: PolyCall, number: int, *, pii: bool) -> dict[str, Any]:
+    said = call.said[number]
+    user_input, agent_response = said if pii else [each and _REDACTED for each in said]
+    at = call.started_at + timedelta(seconds=_TURN_SECONDS * number)
+    path = f"conversations/{call.conversation_id}/turns/{number}/audio"
+    return {
+        "turn_id": number,
+        "user_input": user_input,
+        "user_input_dtmf": "",
+        "user_input_datetime": _stamp(at),
+        "agent_response": agent_response,
+        "agent_response_datetime": _stamp(at + timedelta(seconds=1)),
+        "translated_user_input": "",
+        "english_agent_response": "",
+        "latency": {
+            "label": None,
+            "perceived_latency": 0.8,
+            "perceived_latency_percentile_1d": None,
+        },
+        "intents": None,
+        "entities": None,
+        "is_ood": None,
+        "is_silence": None,
+        "barge_in": False,
+        "asr_lang_code": "en-GB",
+        "tts_lang_code": "en-GB",
+        "user_input_audio_url": path if user_input else "",
+        "metadata": {"top_transcripts": [{"text": user_input}]},
+        "llm_requests": [],
+        "reviews": [],
     }
 
 

@@ -16,7 +16,7 @@ from bot.sandbox.polyai_answers import (
     correlation_id,
 )
 from bot.sandbox.polyai_bodies import send_audio
-from bot.sandbox.polyai_calls import PolyCall, Recording, Request, Shape
+from bot.sandbox.polyai_calls import SAID, PolyCall, Recording, Request, Shape
 from bot.sandbox.polyai_rows import list_row, whole_conversation
 from bot.sandbox.recordings import Direction
 
@@ -72,6 +72,7 @@ class PolyAISandbox(LoopbackServer):
         handoff: bool = False,
         in_progress: bool = False,
         pause_seconds: float = 0.05,
+        said: tuple[tuple[str | None, str | None], ...] = SAID,
         row: Mapping[str, Any] | None = None,
     ) -> PolyCall:
         """Add a call and its agent, or replace a call; without a recording it has none."""
@@ -87,6 +88,7 @@ class PolyAISandbox(LoopbackServer):
             handoff=handoff,
             in_progress=in_progress,
             pause_seconds=pause_seconds,
+            said=said,
             row=row or {},
         )
         self.agents.add(agent_id)
@@ -140,9 +142,10 @@ class PolyAISandbox(LoopbackServer):
 
     async def _conversation(self, request: web.Request) -> web.StreamResponse:
         async def effect(request: web.Request) -> web.StreamResponse:
-            self._checked_key(request)
+            key = self._checked_key(request)
             _check_query(request, set())
-            return self._answers.json(request, whole_conversation(self._known_call(request)))
+            whole = whole_conversation(self._known_call(request), pii=key.pii)
+            return self._answers.json(request, whole)
 
         return await self._at_fault(request, self.faults.take("conversation"), effect)
 

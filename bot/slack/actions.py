@@ -21,6 +21,9 @@ class Action(StrEnum):
     DENY_ACCESS = "deny_access"
     SEND_AGAIN = "send_again"
     GET_FROM_DIGEST = "get_from_digest"
+    OTHER_SIDE = "other_side"
+    TRANSCRIPT = "transcript"
+    DELETE = "delete"
 
 
 class ModalCallback(StrEnum):

@@ -42,6 +42,27 @@ def button(action: Action, label: str, value: str, **style: Any) -> Block:  # no
     }
 
 
+def menu(action: Action, label: str, options: Iterable[Block]) -> Block:
+    """A menu that sends the value of the chosen option back."""
+    return {
+        "type": "static_select",
+        "action_id": action.value,
+        "placeholder": plain(label),
+        "options": list(options),
+    }
+
+
+def confirmation(title: str, question: str, *, yes: str, no: str) -> Block:
+    """What Slack asks before it sends a press."""
+    return {
+        "title": plain(title),
+        "text": plain(question),
+        "confirm": plain(yes),
+        "deny": plain(no),
+        "style": "danger",
+    }
+
+
 def actions(*elements: Block) -> Block:
     """A row of buttons and menus."""
     return {"type": "actions", "elements": list(elements)}

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.access.administration import Actor
-from bot.recordings.asking import Asker
+from bot.recordings.presses import Asker
 
 
 def actor_of_command(command: Mapping[str, Any]) -> Actor:
@@ -68,6 +68,11 @@ def thread_of(body: Mapping[str, Any]) -> str | None:
         if ts:
             return str(ts)
     return None
+
+
+def chosen(action: Mapping[str, Any]) -> str:
+    """Read the value of what was chosen from a menu; empty where nothing was."""
+    return str((action.get("selected_option") or {}).get("value") or "")
 
 
 def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:

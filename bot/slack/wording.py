@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.kinds import DeliveryKind
 
 WHY_REDACTED: Final = MappingProxyType(
     {
@@ -40,6 +41,33 @@ WHY_REFUSED: Final = MappingProxyType(
     }
 )
 
+# A transcript has no redacted variant, so every reason is one to refuse it.
+WHY_NO_TRANSCRIPT: Final = MappingProxyType(
+    {
+        **WHY_REFUSED,
+        Reason.EXTERNAL_DESTINATION: (
+            "That channel is shared with another organisation, is about to be, or Slack did not "
+            "tell me that it is not. Transcripts never go there: ask in a channel of your own "
+            "organisation."
+        ),
+        Reason.ASKED: "It was asked for redacted, and there is no redacted transcript.",
+        Reason.NOT_CLEARED: (
+            "A transcript is as personal as the raw recording, and you hold no right to hear that "
+            "now: none, an expired or revoked one, or a deny. Ask an admin for it, then press "
+            "*Transcript* again."
+        ),
+        Reason.NO_RAW_KEY: (
+            "No raw key is set up for this agent any more, and transcripts need it. Ask whoever "
+            "runs the bot to set `POLYAI_PII_API_KEY`."
+        ),
+        Reason.AUDIENCE: (
+            "A transcript is as personal as the raw recording, and not everyone here is cleared to "
+            "hear that, or Slack did not tell me who is here. Ask where everyone is cleared, or in "
+            "your direct messages with me."
+        ),
+    }
+)
+
 WHY_TAKEN_BACK: Final = MappingProxyType(
     {
         "time_over": "its time was over",
@@ -49,6 +77,16 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "doubt": "Slack no longer told who can hear it",
     }
 )
+
+NOUNS: Final = MappingProxyType(
+    {DeliveryKind.AUDIO: "recording", DeliveryKind.TRANSCRIPT: "transcript"}
+)
+
+RAW_FILES: Final = MappingProxyType(
+    {DeliveryKind.AUDIO: "raw recording", DeliveryKind.TRANSCRIPT: "transcript"}
+)
+
+NOT_SHOWN_YET: Final = "Slack does not show the file yet; it may still be scanning it."
 
 SIDES: Final = MappingProxyType(
     {Direction.COMBINED: "both sides", Direction.USER: "caller", Direction.AGENT: "agent"}

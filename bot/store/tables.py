@@ -146,6 +146,7 @@ class DeliveryRow(Base):
         Index(None, "dispatched_at", "requested_at"),
         Index(None, "team_id", "user_id", "requested_at"),
         Index(None, "recheck_at"),
+        Index(None, "parent_ts"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -155,6 +156,8 @@ class DeliveryRow(Base):
     source: Mapped[str] = mapped_column(String(16))
     agent_name: Mapped[str]
     conversation_id: Mapped[str]
+    # What of the call it brings: its audio, or its transcript.
+    kind: Mapped[str] = mapped_column(String(16), default="audio", server_default="audio")
     direction: Mapped[str] = mapped_column(String(16))
     asked_redacted: Mapped[bool]
     origin_channel_id: Mapped[str]
@@ -171,6 +174,8 @@ class DeliveryRow(Base):
     # Set before the post: a second run knows that the first may have been seen.
     announce_tried_at: Mapped[datetime | None]
     parent_ts: Mapped[str | None] = mapped_column(String(32))
+    # The bot's own message about it: the parent, or a reply where the thread is somebody else's.
+    card_ts: Mapped[str | None] = mapped_column(String(32))
     file_id: Mapped[str | None]
     # Set before the share, with the file id: a lost answer is asked after, never repeated blindly.
     share_tried_at: Mapped[datetime | None]
@@ -179,12 +184,14 @@ class DeliveryRow(Base):
     length_seconds: Mapped[float | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None]
-    # A raw file that is visible: when to look again whether it still may be.
+    # A raw file that is visible, or one to be deleted: when to look again whether it still may be.
     recheck_at: Mapped[datetime | None]
     # Since when Slack has not told whether it still may be visible.
     doubted_since: Mapped[datetime | None]
     taken_back_at: Mapped[datetime | None]
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
+    # Who pressed *Delete*; a worker does it.
+    delete_asked_by: Mapped[str | None]
 
 
 class RecentRequestRow(Base):

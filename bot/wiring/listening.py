@@ -9,6 +9,7 @@ from bot.access.administration import Administration
 from bot.access.approving import Approving
 from bot.access.asking_for_access import AskingForAccess
 from bot.recordings.asking import Asking
+from bot.recordings.deleting import Deleting
 from bot.recordings.explaining import Explaining
 from bot.recordings.requests import RequestBook
 from bot.slack.access.listeners import AccessListeners
@@ -18,6 +19,7 @@ from bot.slack.digests.listeners import DigestListeners
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
 from bot.slack.modals import Modals
+from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.wiring.core import Core
 
@@ -52,6 +54,9 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         clock=core.clock,
         on_rights_changed=core.raw_files.look_now,
     )
+    deleting = Deleting(
+        deliveries=core.deliveries, files=core.raw_files, administration=administration
+    )
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
     answers = ErrorAnswers(core.metrics)
     modals = Modals(core.api, answers)
@@ -62,6 +67,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         authorize=core.identity.authorize,
         listeners=(
             Listeners(asking),
+            CardListeners(asking, deleting),
             AdminListeners(administration, explaining),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.jobs.leases import LAPSE
 from bot.jobs.upkeep import PAUSE_SECONDS
 from bot.jobs.workflow import RetryRule
+from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
 
@@ -19,5 +20,6 @@ class Pace:
     lapse: timedelta = LAPSE
     drain_seconds: int = 20
     look_every: timedelta = LOOK_EVERY
+    progress: ProgressPace = field(default_factory=ProgressPace)
     access_pause_seconds: float = PAUSE_SECONDS
     access_again_after: timedelta = timedelta(seconds=60)

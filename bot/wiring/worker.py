@@ -20,9 +20,11 @@ from bot.polyai.client import PolyAIClient
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.endings import Endings
+from bot.recordings.progress import Progress
 from bot.recordings.relay import Relay
 from bot.recordings.retention import Retention, RetentionRule
 from bot.recordings.sharing import Sharing
+from bot.recordings.transcripts import Transcripts
 from bot.slack.access.posting import SlackAccessPosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.wiring.core import Core
@@ -62,6 +64,8 @@ def build_worker(core: Core, pace: Pace) -> Worker:
             max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
             max_concurrent=MAX_RELAYS,
         ),
+        transcripts=Transcripts(polyai=polyai, posting=posting),
+        progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
         sharing=sharing,
         posting=posting,
         calls=calls,

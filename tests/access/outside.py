@@ -144,6 +144,9 @@ class WorldPosting:
         del announcement, since
         return None
 
+    async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
+        del ts, announcement, percent
+
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         del ts, delivered
 

@@ -1,5 +1,6 @@
 """A decision from its facts: no fact read in vain, none kept, none guessed in favour of raw."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -334,3 +335,14 @@ async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer
     )
     # Everything speaks for raw here, so only a lost fact can take it away, and each one does.
     assert (ruling.decision.outcome is Outcome.RAW) == (not workspace.failed)
+
+
+async def test_what_has_no_redacted_variant_is_refused_where_redacted_would_be_given(database):
+    await give(database, ALICE)
+    ask = replace(question(), raw_only=True)
+    alone = Workspace(members_in=(ALICE,))
+    assert said(await rule(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
+    with_bob = Workspace(members_in=(ALICE, BOB))
+    assert said(await rule(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
+    no_key = replace(ask, has_raw_key=False)
+    assert said(await rule(database, alone, ask=no_key)) == (Outcome.REFUSED, Reason.NO_RAW_KEY)

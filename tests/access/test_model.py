@@ -42,12 +42,14 @@ from bot.polyai.payloads import Direction
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.endings import Endings
+from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.recordings.relay import Relay
 from bot.recordings.requests import NewRequest, RequestBook
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
 from bot.recordings.sharing import Patience, Sharing
+from bot.recordings.transcripts import Transcripts
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 from tests.access.outside import (
@@ -176,6 +178,8 @@ class Policy(RuleBasedStateMachine):
                 max_bytes=2**20,
                 max_concurrent=1,
             ),
+            transcripts=Transcripts(polyai=client, posting=self.posting),
+            progress=Progress(deliveries=deliveries, posting=self.posting, pace=ProgressPace()),
             sharing=sharing,
             posting=self.posting,
             calls=calls,

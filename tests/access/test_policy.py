@@ -16,6 +16,7 @@ from bot.access.policy import (
     Standing,
     decide,
     is_stricter,
+    raw_or_nothing,
 )
 
 RAW, REDACTED, REFUSED = Outcome.RAW, Outcome.REDACTED, Outcome.REFUSED
@@ -281,3 +282,10 @@ def test_stricter_is_a_strict_order(one, two, three):
     assert one == two or stricter(one, two) != stricter(two, one)
     if stricter(one, two) and stricter(two, three):
         assert stricter(one, three)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("reason", Reason)
+def test_what_has_no_redacted_variant_goes_out_raw_or_not_at_all(outcome, reason):
+    judged = raw_or_nothing(Decision(outcome, reason))
+    assert judged == Decision(RAW if outcome is RAW else REFUSED, reason)

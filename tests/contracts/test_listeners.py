@@ -18,12 +18,20 @@ from bot.slack.digests import cards as digest_cards
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.event_listeners import EventListeners
 from bot.slack.recordings import cards
+from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
 from tests.slack.digests.builders import full_calls
-from tests.slack.recordings.test_cards import DELIVERY, REASONS, announcement, buttons, note
+from tests.slack.recordings.test_cards import (
+    DELIVERY,
+    REASONS,
+    announcement,
+    buttons,
+    delivered,
+    note,
+)
 
 
 class Registrations:
@@ -45,6 +53,7 @@ def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
         Listeners(asking=None),
+        CardListeners(asking=None, deleting=None),
         AdminListeners(administration=None, explaining=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
@@ -87,11 +96,8 @@ def drawn() -> set[str]:
             for kind in NoteKind
             for reason in REASONS.get(kind, [None])
         ),
-        *(
-            cards.taken_back(TakenBack(announcement(), cause, is_ours=is_ours))
-            for cause in wording.WHY_TAKEN_BACK
-            for is_ours in (True, False)
-        ),
+        *(cards.taken_back(TakenBack(announcement(), cause)) for cause in wording.WHY_TAKEN_BACK),
+        cards.delivered(delivered()),
         access_cards.question(request(AccessState.PENDING), is_reminder=False),
         *(access_cards.outcome(each) for each in decided),
         *(access_cards.answer(each) for each in decided),

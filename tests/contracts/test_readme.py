@@ -68,9 +68,13 @@ def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
         deleted_at=datetime(2026, 6, 4, 13, 18, tzinfo=UTC),
     )
     message = cards.delivered(delivered)
+    *facts, row = message["blocks"]
     written = [message["text"]] + [
-        element["text"] for block in message["blocks"] for element in block.get("elements", [])
+        element["text"] for block in facts for element in block.get("elements", [])
     ]
+    menu, *buttons = row["elements"]
+    labels = [f"{menu['placeholder']['text']} ▾", *(each["text"]["text"] for each in buttons)]
+    written.append(" ".join(f"[{label}]" for label in labels))
     picture = README.partition("```")[2].partition("```")[0]
     for line in written:
         plain = line.replace("`", "").replace("*", "")

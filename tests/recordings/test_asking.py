@@ -9,11 +9,13 @@ from sqlalchemy import select
 from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
-from bot.recordings.asking import Asker, Asking, NotYours
+from bot.recordings.asking import Asking
+from bot.recordings.kinds import DeliveryKind
+from bot.recordings.presses import Asker, NotYours, Outsider
 from bot.recordings.record import DeliveryLog
 from bot.recordings.reference import Reference
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow
+from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS, CALL
 from tests.recordings.test_requests import ALICE, CHANNEL, Desk
@@ -41,6 +43,20 @@ class Office:
     async def row(self, delivery_id: str) -> DeliveryRow:
         async with self.database.read() as session:
             return await session.get_one(DeliveryRow, delivery_id)
+
+    async def settle(self, delivery_id: str, channel_id: str = CHANNEL) -> None:
+        """Let a delivery have its thread."""
+        async with self.database.write() as session:
+            row = await session.get_one(DeliveryRow, delivery_id)
+            row.destination_channel_id, row.parent_ts = channel_id, "1.000000"
+
+    async def refused(self) -> list[tuple[str, str, dict]]:
+        """The refused presses, as the workspace's audit tells of them."""
+        async with self.database.read() as session:
+            rows = await session.scalars(
+                select(AuditEventRow).where(AuditEventRow.tag == "slack:button:refused")
+            )
+            return [(row.team_id, row.actor_id, row.payload) for row in rows]
 
     async def how_many(self) -> int:
         async with self.database.read() as session:
@@ -118,6 +134,65 @@ async def test_the_button_works_for_nobody_else(office, stranger):
     assert CALL not in refused.value.what + refused.value.fix
     assert await office.how_many() == 1
     assert office.counted("button") is None
+    (_, actor_id, payload) = (await office.refused())[0]
+    team_id = stranger.get("team_id", "T0CALLAUDIO")
+    assert actor_id == stranger.get("user_id", ALICE)
+    assert payload == {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": team_id}
+
+
+async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+    first = await office.ask(direction=Direction.USER, redacted=True)
+    await office.settle(first.delivery_id)
+    bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.asking.other_side(bob, first.delivery_id, Direction.AGENT)
+    row = await office.row(stored.delivery_id)
+    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
+    assert row.asked_redacted
+
+
+async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+    first = await office.ask(direction=Direction.USER)
+    await office.settle(first.delivery_id)
+    bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.asking.transcript(bob, first.delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
+    again = await office.asking.transcript(replace(bob, trigger_id="next"), first.delivery_id)
+    assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
+
+
+async def test_once_more_is_the_same_kind_again(office):
+    first = await office.ask()
+    await office.settle(first.delivery_id)
+    press = replace(ASKER, trigger_id="press")
+    text = await office.asking.transcript(press, first.delivery_id)
+    later = replace(ASKER, trigger_id="later", channel_id="C0OTHER00")
+    more = await office.asking.once_more(later, text.delivery_id)
+    assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
+
+
+@pytest.mark.parametrize("button", ["other_side", "transcript", "redacted_instead"])
+@pytest.mark.parametrize(
+    "outsider",
+    [
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="of another workspace"),
+        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
+    ],
+)
+async def test_what_all_can_see_is_for_those_there_alone(office, outsider, button):
+    first = await office.ask()
+    await office.settle(first.delivery_id)
+    asker = replace(ASKER, trigger_id="press", **outsider)
+    more = (Direction.USER,) if button == "other_side" else ()
+    with pytest.raises(Outsider):
+        await getattr(office.asking, button)(asker, first.delivery_id, *more)
+    assert await office.how_many() == 1
+    ((team_id, _, payload),) = await office.refused()
+    assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
+    assert payload["actor_team_id"] == asker.team_id
+    assert payload["button"] == button
 
 
 async def test_a_button_for_no_delivery_is_nobodys(office):
@@ -205,14 +280,14 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
 )
 async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
     delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
-    with pytest.raises(NotYours):
+    with pytest.raises(Outsider):
         await office.asking.redacted_instead(replace(ASKER, **elsewhere), delivery_id)
     assert await office.how_many() == 1
 
 
 async def test_redacted_instead_of_what_never_had_a_place_is_nobodys(office):
     delivery_id = await delivered(office)
-    with pytest.raises(NotYours):
+    with pytest.raises(Outsider):
         await office.asking.redacted_instead(ASKER, delivery_id)
     with pytest.raises(NotYours):
         await office.asking.redacted_instead(ASKER, "dmadeup")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
+from bot.recordings.kinds import DeliveryKind
 from bot.recordings.requests import (
     DOUBLE_SUBMIT_WINDOW,
     NewRequest,
@@ -113,6 +114,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     assert event.payload == {
         "conversation_id": CALL,
         "agent": "default",
+        "kind": "audio",
         "direction": "user",
         "channel_id": CHANNEL,
         "asked_redacted": True,
@@ -169,6 +171,7 @@ ANOTHER = {
     "agent_name": "sales",
     "conversation_id": CALL.replace("f", "e"),
     "direction": Direction.AGENT,
+    "kind": DeliveryKind.TRANSCRIPT,
     "asked_redacted": True,
     "origin_channel_id": "C0ELSEWHERE",
     "channel_id": "C0ELSEWHERE",

@@ -112,6 +112,7 @@ class Shelf:
                     outcome=outcome,
                     reason="cleared",
                     parent_ts="1.000000",
+                    card_ts="1.000000",
                     file_id=f"F{delivery_id}",
                     ended_at=NOON,
                     recheck_at=self.now if due else None,
@@ -300,4 +301,47 @@ async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
 
     assert await shelf.files.taken_back(delivery, "audience")
     assert not await shelf.files.taken_back(delivery, "audience")
+    assert await shelf.causes() == ["audience"]
+
+
+@pytest.mark.parametrize("outcome", ["raw", "redacted"])
+async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
+    shelf: Shelf, outcome: str
+) -> None:
+    await shelf.put("d1", outcome=outcome, due=False)
+    delivery = await DeliveryLog(database=shelf.database, clock=shelf.clock).read("d1")
+
+    assert await shelf.files.ask_deletion(delivery, BOB)
+    assert not await shelf.files.ask_deletion(delivery, ALICE), "the first one is named"
+    assert await shelf.look() == set()
+
+    assert shelf.posting.taken_back == ["asked"]
+    assert await shelf.causes() == [], "that tag is for what nobody asked for"
+    async with shelf.database.read() as session:
+        rows = list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+    told = [(row.tag, row.actor_id) for row in rows if row.tag.split(":")[1] == "file"]
+    assert told == [("slack:file:delete_asked", BOB), ("retention:file:deleted", BOB)]
+    assert not await shelf.files.ask_deletion(delivery, BOB)
+
+
+@pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
+async def test_what_is_not_there_cannot_be_deleted(shelf: Shelf, state: str) -> None:
+    await shelf.put("d1", state, due=False)
+    delivery = await DeliveryLog(database=shelf.database, clock=shelf.clock).read("d1")
+    assert not await shelf.files.ask_deletion(delivery, ALICE)
+
+
+async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_next(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    (delivery,) = await shelf.files.claim_due(1, LOOK_EVERY)
+    await shelf.posting.delete_file("Fd1")
+    assert await shelf.files.taken_back(delivery, "audience")
+
+    await shelf.look()
+    assert shelf.posting.taken_back == []
+    for _ in range(3):
+        await shelf.look(LOOK_EVERY)
+    assert shelf.posting.taken_back == ["audience"]
     assert await shelf.causes() == ["audience"]

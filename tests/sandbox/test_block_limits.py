@@ -34,6 +34,7 @@ def chart(**changes):
 
 
 PIE = {"type": "pie", "segments": [{"label": "a", "value": 1}]}
+CONFIRM = {name: plain("x") for name in ("title", "text", "confirm", "deny")}
 GOOD = [
     {"type": "section", "text": plain("x", "mrkdwn"), "accessory": button()},
     {"type": "section", "fields": [plain("x")] * 10},
@@ -41,6 +42,7 @@ GOOD = [
     {"type": "divider"},
     {"type": "context", "elements": [plain("x", "mrkdwn")]},
     {"type": "actions", "elements": [button(), button(action_id="other", style="danger")]},
+    {"type": "actions", "elements": [button(confirm=CONFIRM)]},
     {"type": "rich_text", "elements": []},
     {"type": "markdown", "text": "x"},
     {"type": "table", "rows": [[cell()]], "column_settings": [{"align": "right"}, None]},
@@ -72,6 +74,13 @@ def test_good_blocks(block):
         {"type": "actions", "elements": [button(), button()]},
         {"type": "actions", "elements": [button(text=plain("x" * 76))]},
         {"type": "actions", "elements": [button(value="x" * 2001)]},
+        {"type": "actions", "elements": [button(confirm={**CONFIRM, "deny": None})]},
+        {"type": "actions", "elements": [button(confirm={**CONFIRM, "text": plain("x" * 301)})]},
+        {"type": "actions", "elements": [{"type": "static_select", "options": []}]},
+        {
+            "type": "actions",
+            "elements": [{"type": "static_select", "placeholder": plain("x" * 151)}],
+        },
         {"type": "markdown", "text": "x" * 12_001},
         {"type": "image", "alt_text": "x"},
         {"type": "video"},

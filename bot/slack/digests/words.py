@@ -43,6 +43,7 @@ REASONS: Final = MappingProxyType(
 
 TAKEN_BACK: Final = MappingProxyType(
     {
+        "asked": "deleted on request",
         "time_over": "time over",
         "right_ended": "right ended",
         "external": "channel shared",

@@ -4,45 +4,76 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.access.policy import Reason
+from bot.access.policy import Outcome, Reason
+from bot.polyai.payloads import Direction
+from bot.recordings.kinds import DeliveryKind
 from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote, TakenBack
 from bot.slack import wording
 from bot.slack.actions import Action
-from bot.slack.blocks import Message, actions, button, context, section
+from bot.slack.blocks import (
+    Block,
+    Message,
+    actions,
+    button,
+    confirmation,
+    context,
+    menu,
+    option,
+    section,
+)
+
+DELETE_FOR_GOOD: Final = confirmation(
+    "Delete it for everybody?",
+    "The file is deleted from Slack. It can be asked for again, under the rights of that moment.",
+    yes="Delete",
+    no="Keep",
+)
 
 
 def on_its_way(announcement: Announcement) -> Message:
-    """The parent message while the recording is being fetched."""
+    """The card until the first bytes have come."""
     text = _heading(announcement)
-    return {"text": text, "blocks": [section(text), context("Fetching the recording …")]}
+    return {"text": text, "blocks": [section(text), context("Waiting to be fetched …")]}
+
+
+def progress(announcement: Announcement, percent: int) -> Message:
+    """The card while the recording is being fetched."""
+    text = _heading(announcement)
+    return {"text": text, "blocks": [section(text), context(f"Fetching … {percent} %")]}
 
 
 def delivered(result: Delivered) -> Message:
-    """The parent message once the recording is in its thread."""
+    """The card once the file is in the thread: what it is, and what can be done with it."""
     text = _heading(result.announcement)
-    audio = [
-        wording.length(result.length_seconds),
+    is_transcript = result.announcement.kind is DeliveryKind.TRANSCRIPT
+    file = [
+        None if is_transcript else wording.length(result.length_seconds),
         wording.size(result.size_bytes),
-        wording.SIDES[result.direction],
+        None if is_transcript else wording.SIDES[result.direction],
     ]
-    lines = [
-        wording.variant(result.outcome, result.reason, result.deleted_at),
-        " · ".join(part for part in audio if part),
-        wording.call_facts(result.call),
-    ]
+    said = " · ".join(part for part in file if part)
+    variant = wording.variant(result.outcome, result.reason, result.deleted_at)
+    # Below a card with the facts of the call one line is enough.
+    about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
+    not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
+    lines = [*about, wording.call_facts(result.call), not_shown]
     contexts = [context(line) for line in lines if line]
-    return {"text": text, "blocks": [section(text), *contexts]}
+    return {"text": text, "blocks": [section(text), *contexts, actions(*_offers(result))]}
 
 
 def taken_back(taken: TakenBack) -> Message:
-    """The parent message, or a reply, once the raw recording is gone."""
-    why = wording.WHY_TAKEN_BACK[taken.cause]
-    gone = f"The raw recording was deleted: {why}."
-    heading = [section(_heading(taken.announcement))] if taken.is_ours else []
-    instead = button(
-        Action.REDACTED_INSTEAD, "Fetch redacted instead", taken.announcement.delivery_id
-    )
-    return {"text": gone, "blocks": [*heading, context(gone), actions(instead)]}
+    """The card once the file is gone: what can be done with it goes, too."""
+    announcement = taken.announcement
+    if taken.deleted_by:
+        gone = f"The {wording.NOUNS[announcement.kind]} was deleted by <@{taken.deleted_by}>."
+    else:
+        noun = wording.RAW_FILES[announcement.kind]
+        gone = f"The {noun} was deleted: {wording.WHY_TAKEN_BACK[taken.cause]}."
+    blocks = [section(_heading(announcement)), context(gone)]
+    if announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by:
+        label = "Fetch redacted instead"
+        blocks.append(actions(button(Action.REDACTED_INSTEAD, label, announcement.delivery_id)))
+    return {"text": gone, "blocks": blocks}
 
 
 def private_note(note: PrivateNote) -> Message:
@@ -59,8 +90,10 @@ def private_note(note: PrivateNote) -> Message:
 
 
 def _refused(note: PrivateNote) -> list[str]:
-    why = wording.WHY_REFUSED[Reason(note.reason or Reason.REQUESTER_NOT_ALLOWED)]
-    return [f"I did not post the recording of {wording.code(note.conversation_id)}.", why]
+    reason = Reason(note.reason or Reason.REQUESTER_NOT_ALLOWED)
+    is_transcript = note.delivery_kind is DeliveryKind.TRANSCRIPT
+    why = (wording.WHY_NO_TRANSCRIPT if is_transcript else wording.WHY_REFUSED)[reason]
+    return [f"I did not post {_the(note)}.", why]
 
 
 def _redacted(note: PrivateNote) -> list[str]:
@@ -77,16 +110,15 @@ def _moved_to_dm(note: PrivateNote) -> list[str]:
 
 
 def _unconfirmed(note: PrivateNote) -> list[str]:
-    conversation = wording.code(note.conversation_id)
     return [
-        f"I posted the recording of {conversation}, but Slack does not show it yet.",
+        f"I posted {_the(note)}, but Slack does not show it yet.",
         "It may still be scanning the file. Look again in a few minutes before you ask once more.",
     ]
 
 
 def _failed(note: PrivateNote) -> list[str]:
     problem = note.problem
-    lines = [f"I could not deliver the recording of {wording.code(note.conversation_id)}."]
+    lines = [f"I could not deliver {_the(note)}."]
     if problem:
         lines.append(wording.escape(problem.what))
         if problem.likely_cause:
@@ -107,9 +139,38 @@ NOTES: Final[Mapping[NoteKind, Callable[[PrivateNote], list[str]]]] = MappingPro
 )
 
 
+def _offers(result: Delivered) -> list[Block]:
+    """What can be done with a delivered file; each press is decided on afresh."""
+    announcement = result.announcement
+    row: list[Block] = []
+    if announcement.kind is DeliveryKind.AUDIO:
+        row.append(_other_sides(announcement.delivery_id, result.direction))
+        if result.outcome == Outcome.RAW:
+            row.append(button(Action.TRANSCRIPT, "Transcript", announcement.delivery_id))
+    row.append(
+        button(Action.DELETE, "Delete", announcement.delivery_id, confirm=dict(DELETE_FOR_GOOD))
+    )
+    return row
+
+
+def _other_sides(delivery_id: str, shown: Direction) -> Block:
+    """The two that the file is not; a value names the side and the delivery."""
+    others = [
+        option(wording.SIDES[side].capitalize(), f"{side.value} {delivery_id}")
+        for side in Direction
+        if side is not shown
+    ]
+    return menu(Action.OTHER_SIDE, "Other side", others)
+
+
 def _heading(announcement: Announcement) -> str:
     conversation = wording.code(announcement.conversation_id)
-    return f"Recording of {conversation}, asked for by <@{announcement.user_id}>"
+    noun = wording.NOUNS[announcement.kind].capitalize()
+    return f"{noun} of {conversation}, asked for by <@{announcement.user_id}>"
+
+
+def _the(note: PrivateNote) -> str:
+    return f"the {wording.NOUNS[note.delivery_kind]} of {wording.code(note.conversation_id)}"
 
 
 def _reference(note: PrivateNote) -> str:

@@ -59,10 +59,11 @@ class SlackPosting:
             ) from None
 
     async def announce(self, announcement: Announcement) -> str:
-        """Post the parent message, marked with the delivery's id; gives its ts."""
+        """Post the card, marked with the delivery's id; gives its ts."""
         answer = await self._api.write(
             "chat.postMessage",
             channel=announcement.channel_id,
+            thread_ts=announcement.thread_ts,
             metadata=_mark(announcement),
             unfurl_links=False,
             unfurl_media=False,
@@ -73,10 +74,17 @@ class SlackPosting:
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
         """Look for our own message by its metadata; None also where history may not be read."""
         mark = _mark(announcement)
-        return await find_own_message(self._api, announcement.channel_id, mark, since)
+        return await find_own_message(
+            self._api, announcement.channel_id, mark, since, announcement.thread_ts
+        )
+
+    async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
+        """Say on the card how much has been fetched, in one try."""
+        message = cards.progress(announcement, percent)
+        await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
-        """Put the facts on the parent message."""
+        """Put the facts and the buttons on the card."""
         await self._api.read(
             "chat.update",
             channel=delivered.announcement.channel_id,
@@ -85,16 +93,13 @@ class SlackPosting:
         )
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        """Say it on the parent message, or below it where it is somebody else's."""
+        """Say it on the card, whose buttons go with the file."""
         channel_id = taken_back.announcement.channel_id
         message = cards.taken_back(taken_back)
-        if taken_back.is_ours:
-            await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
-        else:
-            await self._api.write("chat.postMessage", channel=channel_id, thread_ts=ts, **message)
+        await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
-        """Delete a parent message of ours."""
+        """Delete a card."""
         await self._api.read("chat.delete", channel=channel_id, ts=ts)
 
     async def start_upload(self, file: NewFile) -> UploadTicket:

@@ -91,6 +91,15 @@ class PostingRestricted(SlackError):
     fix = "Choose another channel, or ask its manager to let me post."
 
 
+class ThreadGone(SlackError):
+    """The message a thread hangs on is not there any more."""
+
+    code = "slack_thread_gone"
+    what = "That thread is not there any more."
+    likely_cause = "Somebody deleted the message it hangs on."
+    fix = "Type `/callaudio` in the channel: it starts a thread of its own."
+
+
 class TriggerLapsed(SlackError):
     """Slack gives three seconds, and one try, to open a form after a press."""
 
@@ -135,6 +144,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "not_in_channel": ConversationUnseen,
     "method_not_supported_for_channel_type": ConversationUnseen,
     "is_archived": ConversationArchived,
+    "thread_not_found": ThreadGone,
     "file_not_found": UploadGone,
     "file_deleted": UploadGone,
     "file_uploads_disabled": FilesRestricted,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.errors import ScopeMissing
+from bot.slack.web_api.errors import ScopeMissing, ThreadGone
 
 # Slack's clock and ours differ a little.
 CLOCK_SLACK: Final = timedelta(minutes=2)
@@ -18,22 +18,30 @@ def metadata(event_type: str, payload: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def find_own_message(
-    api: SlackApi, channel_id: str, mark: Mapping[str, Any], since: datetime
+    api: SlackApi,
+    channel_id: str,
+    mark: Mapping[str, Any],
+    since: datetime,
+    thread_ts: str | None = None,
 ) -> str | None:
-    """Give the ts of the message with that mark; None also where history may not be read."""
+    """Give the ts of the message with that mark, in the channel or in the thread.
+
+    None also where history may not be read, and where the thread is gone.
+    """
     oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
     cursor: str | None = None
     while True:
         try:
             answer = await api.read(
-                "conversations.history",
+                "conversations.replies" if thread_ts else "conversations.history",
                 channel=channel_id,
+                ts=thread_ts,
                 oldest=oldest,
                 include_all_metadata=True,
                 limit=HISTORY_PAGE,
                 cursor=cursor,
             )
-        except ScopeMissing:
+        except (ScopeMissing, ThreadGone):
             return None
         for message in answer.get("messages", []):
             if _bears(message.get("metadata") or {}, mark):

@@ -1,6 +1,7 @@
 """Every message of a delivery: valid blocks, plain words, and nothing anyone could inject."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,7 +11,15 @@ from pydantic import SecretStr
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote, Problem
+from bot.recordings.kinds import DeliveryKind
+from bot.recordings.posting import (
+    Announcement,
+    Delivered,
+    NoteKind,
+    PrivateNote,
+    Problem,
+    TakenBack,
+)
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.actions import Action
@@ -145,8 +154,8 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
     for message in (before, after):
         assert problems(message["blocks"]) == []
         assert message["text"] == f"Recording of `{CALL}`, asked for by <@U0ALICE00>"
-    assert "Fetching" in shown(before)
-    assert "Fetching" not in shown(after)
+    assert "Waiting to be fetched" in shown(before)
+    assert "Waiting" not in shown(after)
     assert "0:12 · 200 KB · both sides" in shown(after)
     assert "inbound" in shown(after)
 
@@ -170,6 +179,70 @@ def test_every_delivered_recording_has_a_valid_message_that_says_raw_or_redacted
     message = cards.delivered(result)
     assert problems(message["blocks"]) == []
     assert f"*{result.outcome}*" in shown(message)
+    drawn = [each["action_id"] for each in buttons(message)]
+    raw = [Action.TRANSCRIPT] if result.outcome == Outcome.RAW else []
+    assert drawn == [Action.OTHER_SIDE, *raw, Action.DELETE]
+
+
+@pytest.mark.parametrize("side", Direction)
+def test_the_other_sides_are_the_two_that_the_file_is_not(side):
+    (menu, *_) = buttons(cards.delivered(delivered(direction=side)))
+    values = {each["value"] for each in menu["options"]}
+    assert values == {f"{other} {DELIVERY}" for other in Direction if other is not side}
+
+
+@pytest.mark.parametrize("percent", [1, 99])
+def test_while_it_comes_the_card_says_how_much_of_it_has(percent):
+    message = cards.progress(announcement(LOUD), percent)
+    assert problems(message["blocks"]) == []
+    assert f"Fetching … {percent} %" in shown(message)
+    assert_harmless(message)
+
+
+@pytest.mark.parametrize("kind", DeliveryKind)
+def test_a_follow_up_says_what_it_is_in_one_line(kind):
+    told = replace(announcement(), kind=kind)
+    message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
+    assert problems(message["blocks"]) == []
+    heading, line, _ = message["blocks"]
+    assert heading["text"]["text"].startswith(kind.replace("audio", "recording").capitalize())
+    assert "200 KB" in shown(line)
+    assert "*raw*" in shown(line)
+
+
+def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own():
+    told = replace(announcement(), kind=DeliveryKind.TRANSCRIPT)
+    message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
+    assert [each["action_id"] for each in buttons(message)] == [Action.DELETE]
+    assert "0:12" not in shown(message)
+    assert "both sides" not in shown(message)
+
+
+@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.CLEARED])
+def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
+    private = replace(note(NoteKind.REFUSED, reason), delivery_kind=DeliveryKind.TRANSCRIPT)
+    message = cards.private_note(private)
+    assert problems(message["blocks"]) == []
+    assert f"I did not post the transcript of `{CALL}`." in message["text"]
+    assert "allow redacted recordings" not in message["text"]
+
+
+@pytest.mark.parametrize("kind", DeliveryKind)
+@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, cause):
+    message = cards.taken_back(TakenBack(replace(announcement(LOUD), kind=kind), cause))
+    assert problems(message["blocks"]) == []
+    assert_harmless(message)
+    drawn = [each["action_id"] for each in buttons(message)]
+    assert drawn == ([Action.REDACTED_INSTEAD] if kind is DeliveryKind.AUDIO else [])
+
+
+@pytest.mark.parametrize("kind", DeliveryKind)
+def test_a_card_whose_file_somebody_deleted_names_them_and_offers_nothing(kind):
+    told = replace(announcement(), kind=kind)
+    message = cards.taken_back(TakenBack(told, "asked", deleted_by="U0BOSS000"))
+    assert problems(message["blocks"]) == []
+    assert "was deleted by <@U0BOSS000>" in message["text"]
     assert buttons(message) == []
 
 

@@ -23,7 +23,7 @@ from bot.recordings.sharing import UploadGone
 from bot.recordings.wav import BodyTruncated
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
-from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, UploadRefused
+from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused
 from tests.slack.conftest import ALICE, BOB, CHANNEL
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -70,6 +70,33 @@ async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
     assert len(workspace.called("conversations.history")) == 4
     later = datetime.now(UTC) + timedelta(minutes=3)
     assert await posting.find_announcement(ANNOUNCEMENT, later) is None
+
+
+async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(posting, workspace):
+    workspace.scopes |= {"channels:history"}
+    began = datetime.now(UTC)
+    parent = workspace.say(CHANNEL, ALICE, "please listen")
+    there = replace(ANNOUNCEMENT, thread_ts=parent.ts)
+    assert await posting.find_announcement(there, began) is None
+    ts = await posting.announce(there)
+    assert [m.ts for m in workspace.messages(CHANNEL, parent.ts)] == [parent.ts, ts]
+    assert await posting.find_announcement(there, began) == ts
+    assert await posting.find_announcement(ANNOUNCEMENT, began) is None, "no parent is marked so"
+    await posting.withdraw(CHANNEL, ts)
+    assert await posting.find_announcement(replace(there, thread_ts="1.000000"), began) is None
+    with pytest.raises(ThreadGone):
+        await posting.announce(replace(there, thread_ts="1.000000"))
+
+
+async def test_progress_is_said_once_and_a_refusal_is_not_repeated(posting, workspace, slack):
+    ts = await posting.announce(ANNOUNCEMENT)
+    await posting.show_progress(ts, ANNOUNCEMENT, 42)
+    (message,) = workspace.messages(CHANNEL)
+    assert "42 %" in str(message.blocks)
+    slack.faults.add(Fault("chat.update", error="fatal_error"))
+    with pytest.raises(SlackUnclear):
+        await posting.show_progress(ts, ANNOUNCEMENT, 43)
+    assert len(workspace.called("chat.update")) == 2
 
 
 async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(posting):

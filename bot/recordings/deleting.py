@@ -1,0 +1,55 @@
+"""Somebody wants a delivered file deleted before its time."""
+
+from bot.access.administration import Actor, Administration
+from bot.errors import CallAudioError, UsageError
+from bot.recordings.presses import Asker, Presses
+from bot.recordings.raw_files import RawFiles
+from bot.recordings.record import DeliveryLog
+
+
+class DeletionRefused(CallAudioError):
+    """Somebody else's file, and no admin."""
+
+    code = "deletion_refused"
+    what = "Only the person who asked for it, or an admin of callaudio, can delete it."
+    likely_cause = "Somebody else asked for it, and you hold no `admin` right now."
+    fix = "Ask the person named on the message, or an admin."
+
+
+class NothingToDelete(UsageError):
+    """The file is gone, or was never there."""
+
+    code = "nothing_to_delete"
+    what = "There is nothing to delete any more."
+    likely_cause = "It was deleted a moment ago, or taken back."
+    fix = "Look at the message again; if it still shows the file, press *Delete* once more."
+
+
+class Deleting:
+    """Lets those who may have a delivered file deleted; a worker does it, however often it ends."""
+
+    def __init__(
+        self, *, deliveries: DeliveryLog, files: RawFiles, administration: Administration
+    ) -> None:
+        self._deliveries = deliveries
+        self._presses = Presses(deliveries)
+        self._files = files
+        self._administration = administration
+
+    async def ask(self, asker: Asker, delivery_id: str) -> None:
+        """Store that the file is to be deleted; asking twice changes nothing.
+
+        Raises:
+            DeletionRefused: they neither asked for it nor are an admin now.
+            Outsider: they are not of that workspace, or not in that conversation.
+            NothingToDelete: it is gone.
+        """
+        delivery = await self._presses.of_anybody_there(asker, delivery_id, "delete")
+        actor = Actor(asker.team_id, asker.enterprise_id, asker.user_id)
+        if delivery.user_id != asker.user_id and not await self._administration.is_admin(actor):
+            raise await self._presses.refused(asker, delivery, "delete", DeletionRefused())
+        if await self._files.ask_deletion(delivery, asker.user_id):
+            return
+        now = await self._deliveries.read(delivery.id)
+        if now.taken_back_at or not now.delete_asked_by:
+            raise NothingToDelete

@@ -1,0 +1,89 @@
+"""Brings a transcript as a text file, from memory into the upload: never to disk, store or log."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from bot.polyai.agents import Agent
+from bot.polyai.client import PolyAIClient
+from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
+from bot.polyai.transcripts import Speaker, Transcript, Utterance
+from bot.recordings.posting import NewFile, Posting
+
+# Each is held whole while it moves: its answer may have 16 MB, its objects several times that.
+MAX_TOGETHER: Final = 2
+PIECE_BYTES: Final = 64 * 1024
+
+_SPEAKERS: Final = MappingProxyType({Speaker.CALLER: "Caller", Speaker.AGENT: "Agent"})
+# Line ends, other controls, and the marks that turn the direction in which text is read.
+_UNSHOWN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+class Transcripts:
+    """Fetches transcripts and sends them into uploads; at most ``MAX_TOGETHER`` at a time."""
+
+    def __init__(self, *, polyai: PolyAIClient, posting: Posting) -> None:
+        self._polyai = polyai
+        self._posting = posting
+        self._places = asyncio.Semaphore(MAX_TOGETHER)
+
+    async def measure(self, agent: Agent, conversation_id: str) -> int:
+        """Check that there is a transcript; gives its size as a file, in bytes.
+
+        Raises:
+            CallAudioError: there is none, or it cannot be had.
+        """
+        async with self._places:
+            return len(await self._fetch(agent, conversation_id))
+
+    async def transfer(self, agent: Agent, conversation_id: str, name: str) -> tuple[str, int]:
+        """Send the transcript into a new upload that nobody sees yet; gives file id and size.
+
+        Raises:
+            CallAudioError: there is none, or either side failed.
+        """
+        async with self._places:
+            text = await self._fetch(agent, conversation_id)
+            file = NewFile(name, len(text))
+            ticket = await self._posting.start_upload(file)
+            await self._posting.send(ticket, file, _pieces(text))
+        return ticket.file_id, file.size_bytes
+
+    async def _fetch(self, agent: Agent, conversation_id: str) -> bytes:
+        transcript = await self._polyai.transcript(agent, conversation_id)
+        if transcript.in_progress:
+            raise TranscriptNotReady
+        if not transcript.utterances:
+            raise TranscriptMissing
+        return render(transcript)
+
+
+def render(transcript: Transcript) -> bytes:
+    """Write the transcript as plain UTF-8 text, an utterance a line."""
+    facts = [f"Conversation {transcript.conversation_id}"]
+    if transcript.started_at:
+        facts.append(f"{transcript.started_at:%Y-%m-%d %H:%M} UTC")
+    if transcript.language:
+        facts.append(transcript.language)
+    lines = [_line(each, transcript.started_at) for each in transcript.utterances]
+    return "\n".join([" · ".join(facts), "", *lines, ""]).encode(errors="replace")
+
+
+def _line(utterance: Utterance, started_at: datetime | None) -> str:
+    words = " ".join(_UNSHOWN.sub(" ", utterance.words).split())
+    return f"{_offset(utterance.said_at, started_at)}{_SPEAKERS[utterance.speaker]}: {words}"
+
+
+def _offset(said_at: datetime | None, started_at: datetime | None) -> str:
+    if said_at is None or started_at is None or said_at < started_at:
+        return ""
+    minutes, seconds = divmod(int((said_at - started_at).total_seconds()), 60)
+    return f"[{minutes}:{seconds:02}] "
+
+
+async def _pieces(text: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(text), PIECE_BYTES):
+        yield text[at : at + PIECE_BYTES]

@@ -1,0 +1,54 @@
+"""The buttons on a delivered recording: each reads the press and calls one use case."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.errors import UsageError
+from bot.polyai.payloads import Direction
+from bot.recordings.asking import Asking
+from bot.recordings.deleting import Deleting
+from bot.slack.ack_window import within_ack_window
+from bot.slack.actions import Action
+from bot.slack.payloads import asker_of_action, chosen
+
+
+class CardListeners:
+    """*Other side*, *Transcript* and *Delete*; whatever is asked for is stored before the ack."""
+
+    def __init__(self, asking: Asking, deleting: Deleting) -> None:
+        self._asking = asking
+        self._deleting = deleting
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.action(Action.OTHER_SIDE.value)(self.other_side)
+        app.action(Action.TRANSCRIPT.value)(self.transcript)
+        app.action(Action.DELETE.value)(self.delete)
+
+    async def other_side(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Other side*: for anybody in the conversation, decided afresh under their own rights."""
+        side, _, delivery_id = chosen(action).partition(" ")
+        if side not in list(Direction):
+            raise UsageError(fix="Choose one of the sides that the menu offers.")
+        asker = asker_of_action(body, action)
+        await self._asking.other_side(asker, delivery_id, Direction(side))
+        await ack()
+
+    async def transcript(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Transcript*: for anybody in the conversation, decided afresh under their own rights."""
+        await self._asking.transcript(asker_of_action(body, action), str(action["value"]))
+        await ack()
+
+    async def delete(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Delete*: the message changes as soon as a worker has deleted the file."""
+        asked = self._deleting.ask(asker_of_action(body, action), str(action["value"]))
+        await within_ack_window(asked)
+        await ack()

@@ -1,0 +1,116 @@
+"""*Delete*: for who asked for the recording and for admins, and for nobody else."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.access.grants import Effect, Right
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from bot.slack.actions import Action
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, Seen
+from tests.scenarios.thread import card, offered, press, refused_presses
+
+SOON = replace(QUICK, look_every=timedelta(seconds=0.3))
+GONE = ("slack:file:delete_asked", "retention:file:deleted")
+
+
+async def delivered(scene: Scene, *, raw: bool) -> tuple[Seen, Message]:
+    if raw:
+        await scene.grant()
+    seen = await scene.ask()
+    return seen, await card(scene, seen.delivery, "*raw*" if raw else "*redacted*")
+
+
+async def deletion_events(scene: Scene, seen: Seen) -> list[tuple[str, str]]:
+    events = await scene.audit(seen.delivery.id)
+    return [(e.tag, e.actor_id) for e in events if e.tag.split(":")[1] == "file"]
+
+
+async def test_who_asked_for_a_recording_deletes_it_and_the_card_says_so(scene: Scene) -> None:
+    seen, message = await delivered(scene, raw=False)
+
+    ack, shown = await press(scene, message, Action.DELETE)
+
+    assert (ack.status, shown) == (200, [])
+    gone = await card(scene, seen.delivery, f"was deleted by <@{ALICE}>")
+    assert offered(gone) == {}
+    assert scene.workspace.visible_files(CHANNEL) == []
+    assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
+    row = await scene.row(seen.delivery.id)
+    assert (row.taken_back_cause, row.delete_asked_by) == ("asked", ALICE)
+
+
+async def test_an_admin_deletes_what_somebody_else_asked_for(scene: Scene) -> None:
+    await scene.grant(BOSS, right=Right.ADMIN)
+    seen, message = await delivered(scene, raw=True)
+
+    await press(scene, message, Action.DELETE, user=BOSS)
+
+    gone = await card(scene, seen.delivery, f"was deleted by <@{BOSS}>")
+    assert offered(gone) == {}, "somebody wanted it gone, so it is not offered again"
+    assert await deletion_events(scene, seen) == [(tag, BOSS) for tag in GONE]
+
+
+async def test_anybody_else_is_refused_in_words_and_audited(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    _, message = await delivered(scene, raw=False)
+
+    _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
+
+    assert "Only the person who asked for it" in told.text
+    assert "*What to do:*" in told.text
+    assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
+    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
+    await scene.grant(BOSS, right=Right.ADMIN)
+    _, message = await delivered(scene, raw=False)
+    await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
+
+    _, (told,) = await press(scene, message, Action.DELETE, user=BOSS)
+
+    assert "Only the person who asked for it" in told.text
+    assert await refused_presses(scene) == [(BOSS, "delete", "deletion_refused")]
+
+
+async def test_a_guest_who_did_not_ask_for_it_is_refused(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_ultra_restricted=True)
+    _, message = await delivered(scene, raw=False)
+    _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
+    assert "Only the person who asked for it" in told.text
+
+
+async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene: Scene) -> None:
+    seen, message = await delivered(scene, raw=False)
+    await press(scene, message, Action.DELETE)
+    await card(scene, seen.delivery, "was deleted by")
+
+    _, (told,) = await press(scene, message, Action.DELETE)
+
+    assert "nothing to delete any more" in told.text
+    assert len(scene.workspace.called("files.delete")) == 1
+    assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
+
+
+async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:
+    async with new_scene(pace=SOON) as scene:
+        scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled"))
+        seen, message = await delivered(scene, raw=False)
+        await press(scene, message, Action.DELETE)
+
+        await card(scene, seen.delivery, "was deleted by")
+        assert len(scene.workspace.called("files.delete")) == 2
+        assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
+
+
+async def test_a_card_that_could_not_be_changed_says_so_a_while_later(new_scene: OpenScene) -> None:
+    async with new_scene(pace=SOON) as scene:
+        seen, message = await delivered(scene, raw=False)
+        scene.slack.faults.add(Fault("chat.update", error="fatal_error", times=4))
+        await press(scene, message, Action.DELETE)
+
+        await card(scene, seen.delivery, "was deleted by")
+        assert len(scene.workspace.called("files.delete")) == 1
+        assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]

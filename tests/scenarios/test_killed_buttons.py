@@ -1,0 +1,104 @@
+"""A bot killed after a press does, after its next start, what the press asked for: once."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.objects import Message
+from bot.slack.actions import Action
+from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, CALL, CHANNEL
+from tests.scenarios.test_killed import ONE_ANNOUNCEMENT_NEEDS, Moment, When, arm, faults_of
+from tests.scenarios.thread import card, offered, press
+
+FETCHING = {
+    "deciding": Moment("conversations.members"),
+    "fetching what was said": Moment("conversation", polyai=True),
+    "announcing it": Moment("chat.postMessage"),
+    "uploading it": Moment("upload"),
+    "sharing it": Moment("files.completeUploadExternal"),
+    "putting the facts on its card": Moment("chat.update"),
+}
+DELETING = {"deleting": Moment("files.delete"), "saying so": Moment("chat.update")}
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+async def delivered(street: Street) -> tuple[Bot, Message]:
+    """A raw recording with its card, and the bot that brought it."""
+    scene = street.scene
+    scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
+    await scene.grant()
+    bot = await street.start()
+    seen = await scene.ask()
+    return bot, await card(scene, seen.delivery, "*raw*")
+
+
+async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it: object) -> None:
+    arm(street, moment, when)
+    await press_it
+    await faults_of(street, moment).reached(moment.route)
+    await bot.kill()
+    faults_of(street, moment).release(moment.route)
+    await street.start()
+
+
+@pytest.mark.parametrize("moment", FETCHING.values(), ids=FETCHING)
+async def test_a_transcript_comes_exactly_once(
+    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async def through(when: When) -> None:
+        folder = tmp_path / when
+        async with open_street(nursery, folder, template=template_databases) as street:
+            bot, message = await delivered(street)
+            pressing = press(street.scene, message, Action.TRANSCRIPT)
+            await kill_at(street, bot, moment, when, pressing)
+            await assert_one_transcript(street, message)
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before"))
+        both.create_task(through("after"))
+
+
+async def assert_one_transcript(street: Street, message: Message) -> None:
+    scene = street.scene
+    row = await scene.ended(await scene.latest())
+    assert (row.state, row.kind) == ("delivered", "transcript")
+    _, file = scene.workspace.visible_files(CHANNEL, message.ts)
+    assert (file.name, file.id) == (f"{CALL}-transcript.txt", row.file_id)
+    assert [f.completed_times for f in scene.workspace.files if f.completed_times] == [1, 1]
+    short = await card(scene, row, "*raw*")
+    assert [m.ts for m in scene.everything_posted() if m.text == short.text] == [short.ts]
+    tags = [event.tag for event in await scene.audit(row.id)]
+    assert tags.count("worker:delivery:delivered") == 1
+
+
+@pytest.mark.parametrize("moment", DELETING.values(), ids=DELETING)
+async def test_a_deletion_is_done_and_told(
+    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async def through(when: When) -> None:
+        folder = tmp_path / when
+        async with open_street(nursery, folder, template=template_databases) as street:
+            bot, message = await delivered(street)
+            deleting = press(street.scene, message, Action.DELETE)
+            await kill_at(street, bot, moment, when, deleting)
+
+            scene = street.scene
+            row = await scene.row(await scene.latest())
+            gone = await card(scene, row, f"was deleted by <@{ALICE}>")
+            assert offered(gone) == {}
+            assert scene.workspace.visible_files(CHANNEL) == []
+            tags = [event.tag for event in await scene.audit(row.id)]
+            assert tags.count("slack:file:delete_asked") == 1
+            assert tags.count("retention:file:deleted") == 1
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before"))
+        both.create_task(through("after"))

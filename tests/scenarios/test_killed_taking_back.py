@@ -1,0 +1,75 @@
+"""A bot killed while it takes a raw recording back has taken it back, and said so, in the end."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, CALL, CHANNEL
+
+ROUTES = ("conversations.info", "files.delete", "chat.update")
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
+    route: str, nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async def through(when: Literal["before", "after"]) -> None:
+        async with open_street(nursery, tmp_path / when, template=template_databases) as street:
+            bot = await street.start()
+            await delivered_raw(street)
+            street.scene.slack.faults.add(Fault(route, when=when, hang=True))
+            await end_right(street)
+            await street.scene.slack.faults.reached(route)
+            await bot.kill()
+            street.scene.slack.faults.release(route)
+
+            await street.start()
+
+            await assert_taken_back_once(street)
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before"))
+        both.create_task(through("after"))
+
+
+async def delivered_raw(street: Street) -> None:
+    scene = street.scene
+    await scene.grant()
+    assert (await scene.people.command(ALICE, CHANNEL, CALL)).arrived
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.outcome) == ("delivered", "raw")
+
+
+async def end_right(street: Street) -> None:
+    """End the right behind the bot's back, and let it know only that somebody joined."""
+    await street.scene.let_grants_expire()
+    joined = {"type": "member_joined_channel", "channel": CHANNEL, "user": ALICE}
+    assert (await street.scene.people.event(joined)).status == 200
+
+
+async def assert_taken_back_once(street: Street) -> None:
+    scene = street.scene
+    async with asyncio.timeout(15):
+        while "deleted" not in parent_of(street).text:
+            await asyncio.sleep(0.05)
+    assert scene.workspace.visible_files(CHANNEL) == []
+    events = [each for each in await scene.all_audit() if each.tag == "retention:file:taken_back"]
+    assert len(events) == 1
+    assert scene.workspace.violations == []
+
+
+def parent_of(street: Street) -> Message:
+    (parent,) = [m for m in street.scene.workspace.messages(CHANNEL) if not m.thread_ts]
+    return parent

@@ -1,0 +1,67 @@
+"""*Other side*: another side of the same call, in the same thread, under the presser's rights."""
+
+import asyncio
+
+from bot.sandbox import recordings
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.thread import card, choose_side, offered
+
+
+async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    first = await card(scene, seen.delivery, "*raw*")
+
+    row = await choose_side(scene, first, "Agent")
+
+    assert (row.state, row.direction, row.outcome) == ("delivered", "agent", "raw")
+    files = scene.workspace.visible_files(CHANNEL, first.ts)
+    assert [f.name for f in files] == [f"{CALL}-raw.wav", f"{CALL}-agent-raw.wav"]
+    assert files[1].content == recordings.load("agent", redacted=False)
+    short = await card(scene, row, "*raw*")
+    assert short.thread_ts == first.ts
+    assert "+44" in str(first.blocks)
+    assert "+44" not in str(short.blocks), "the facts of the call stand above"
+    assert set(offered(short)) == set(offered(first))
+    assert (await scene.audit(row.id))[0].tag == "slack:delivery:requested"
+    assert len([m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]) == 1
+
+
+async def test_it_is_decided_afresh_for_whoever_presses(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    first = await card(scene, seen.delivery, "*raw*")
+    scene.workspace.join(CHANNEL, BOB)
+
+    row = await choose_side(scene, first, "Caller", user=BOB)
+
+    assert (row.user_id, row.outcome, row.reason) == (BOB, "redacted", "not_cleared")
+    caller = [r for r in scene.polyai.requests if r.query.get("direction") == "user"]
+    assert {(r.key_kind, r.query["redacted"]) for r in caller} == {("plain", "true")}
+
+
+async def test_what_was_asked_for_redacted_stays_so_on_its_other_sides(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask(f"{CALL} redacted")
+    row = await choose_side(scene, await card(scene, seen.delivery, "*redacted*"), "Caller")
+    assert (row.outcome, row.reason) == ("redacted", "asked")
+
+
+async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
+    seen = await scene.ask()
+    first = await card(scene, seen.delivery, "*redacted*")
+
+    await asyncio.gather(*(choose_side(scene, first, "Agent", user=ALICE) for _ in range(2)))
+
+    assert len(scene.workspace.visible_files(CHANNEL, first.ts)) == 2
+    assert len(await scene.deliveries()) == 2
+
+
+async def test_a_side_that_is_none_is_refused_in_words(scene: Scene) -> None:
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*redacted*")
+    await scene.people.choose(
+        ALICE, CHANNEL, message.ts, "other_side", f"nobody {seen.delivery.id}"
+    )
+    assert "Choose one of the sides" in scene.workspace.ephemerals[-1].text
+    assert len(await scene.deliveries()) == 1

@@ -1,0 +1,232 @@
+"""The bot's own message of a recording: what it says as things move, and what it then offers."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Effect
+from bot.recordings.progress import ProgressPace
+from bot.sandbox.block_limits import problems
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from bot.sandbox.polyai_calls import Shape
+from bot.slack.actions import Action
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.thread import card, offered, press, press_for_more, refused_presses, sides
+
+OFTEN = replace(QUICK, progress=ProgressPace(every_seconds=0.05, apart_seconds=0))
+LOUD = "<!channel> <https://evil.example|+441234567890>"
+
+
+def updates(scene: Scene) -> list[str]:
+    return [str(call.arguments["blocks"]) for call in scene.workspace.called("chat.update")]
+
+
+async def test_it_counts_up_while_the_recording_comes_and_ends_with_the_facts(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=OFTEN) as scene:
+        call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.1)
+        seen = await scene.ask(call)
+
+        *on_the_way, last = updates(scene)
+        percents = [int(each.split(" %")[0].split()[-1]) for each in on_the_way]
+        assert percents
+        assert percents == sorted(set(percents))
+        assert all(0 < each < 100 for each in percents)
+        assert "Fetching" not in last
+        assert "*redacted*" in last
+        (first,) = scene.workspace.called("chat.postMessage")
+        assert "Waiting to be fetched" in str(first.arguments["blocks"])
+        assert seen.delivery.state == "delivered"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"error": "fatal_error"}, id="refused"),
+        pytest.param({"status": 429, "headers": {"Retry-After": "60"}}, id="too fast"),
+        pytest.param({"drop_connection": True}, id="no answer"),
+    ],
+)
+async def test_where_it_cannot_count_the_recording_comes_all_the_same(
+    new_scene: OpenScene, fault: dict
+) -> None:
+    async with new_scene(pace=OFTEN) as scene:
+        scene.slack.faults.add(Fault("chat.update", **fault))
+        seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
+
+        assert seen.delivery.state == "delivered"
+        assert "*redacted*" in str((await card(scene, seen.delivery, "*redacted*")).blocks)
+
+
+async def test_an_update_that_takes_its_time_never_comes_after_the_facts(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=OFTEN) as scene:
+        scene.slack.faults.add(Fault("chat.update", delay_seconds=1.5))
+        seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
+        await asyncio.sleep(1)
+
+        assert "Fetching" in updates(scene)[0]
+        assert "*redacted*" in str((await card(scene, seen.delivery)).blocks)
+
+
+async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcript(
+    scene: Scene,
+) -> None:
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*redacted*")
+    assert set(offered(message)) == {Action.OTHER_SIDE, Action.DELETE}
+    assert list(sides(message)) == ["Caller", "Agent"]
+
+
+async def test_a_raw_recording_offers_its_transcript_too(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask(f"{CALL} user")
+    message = await card(scene, seen.delivery, "*raw*")
+    assert set(offered(message)) == {Action.OTHER_SIDE, Action.TRANSCRIPT, Action.DELETE}
+    assert list(sides(message)) == ["Both sides", "Agent"]
+    assert offered(message)[Action.DELETE]["confirm"]["confirm"]["text"] == "Delete"
+
+
+async def test_nothing_that_comes_from_the_call_can_call_or_lead_anybody_anywhere(
+    scene: Scene,
+) -> None:
+    row = {"fromNumber": LOUD, "direction": LOUD, "channel": LOUD, "handoffReason": LOUD}
+    seen = await scene.ask(scene.another_call(row=row, handoff=True))
+    shown = str(await card(scene, seen.delivery, "*redacted*"))
+    for sign in ("<!channel>", "<https:", "evil", "1234567890"):
+        assert sign not in shown
+
+
+async def thread_of_somebody(scene: Scene) -> tuple[Message, str]:
+    """A message people wrote, and the recording in its thread, as a press on *Ask again* asks."""
+    first = await scene.ask()
+    parent = scene.workspace.say(CHANNEL, ALICE, f"please look at {CALL}")
+    async with scene.stage.application.database.write() as session:
+        row = await session.get(type(first.delivery), first.delivery.id)
+        assert row is not None
+        row.asked_thread_ts = parent.ts
+    ack = await scene.people.block_action(
+        ALICE, CHANNEL, parent.ts, Action.SEND_AGAIN.value, first.delivery.id
+    )
+    assert ack.status == 200
+    return parent, await scene.latest()
+
+
+async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene: Scene) -> None:
+    parent, delivery_id = await thread_of_somebody(scene)
+    row = await scene.ended(delivery_id)
+
+    message = await card(scene, row, "*redacted*")
+    (file,) = scene.workspace.visible_files(CHANNEL, parent.ts)
+    assert (row.parent_ts, message.thread_ts, file.thread_ts) == (parent.ts,) * 3
+    assert row.card_ts != parent.ts
+    assert set(offered(message)) == {Action.OTHER_SIDE, Action.DELETE}
+    assert "+44••••••••90" in str(message.blocks)
+    assert "worker:delivery:announced" in [e.tag for e in await scene.audit(row.id)]
+
+
+async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene: Scene) -> None:
+    scene.workspace.scopes.add("channels:history")
+    scene.polyai.faults.add(Fault("audio"))
+    scene.polyai.faults.add(Fault("audio"))  # the first recording's
+    scene.polyai.faults.add(Fault("audio"))
+    scene.polyai.faults.add(Fault("audio", status=410))
+    parent, delivery_id = await thread_of_somebody(scene)
+    row = await scene.ended(delivery_id)
+
+    assert row.state == "failed"
+    assert [m.ts for m in scene.workspace.messages(CHANNEL, parent.ts)] == [parent.ts]
+
+
+async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: OpenScene) -> None:
+    pace = replace(QUICK, look_every=timedelta(seconds=0.5))
+    async with new_scene(pace=pace) as scene:
+        await scene.grant()
+        seen = await scene.ask()
+        message = await card(scene, seen.delivery, "*raw*")
+        await scene.grant(effect=Effect.DENY)
+
+        gone = await card(scene, seen.delivery, "The raw recording was deleted")
+        assert set(offered(gone)) == {Action.REDACTED_INSTEAD}
+        assert gone.ts == message.ts
+
+        row = await press_for_more(scene, gone, Action.REDACTED_INSTEAD, user=ALICE)
+        again = await card(scene, row, "*redacted*")
+        assert row.outcome == "redacted"
+        assert again.thread_ts == message.ts
+        assert set(offered(again)) == {Action.OTHER_SIDE, Action.DELETE}
+
+
+async def test_what_slack_took_but_does_not_show_says_so(scene: Scene) -> None:
+    scene.workspace.visibility_delay_seconds = 60
+    seen = await scene.ask()
+    assert seen.delivery.state == "unconfirmed"
+    message = await card(scene, seen.delivery, "Slack does not show the file yet")
+    assert Action.DELETE in offered(message)
+
+
+STRANGER = "U0STRANGER"
+
+
+@pytest.mark.parametrize(
+    "action", [Action.TRANSCRIPT, Action.DELETE, Action.OTHER_SIDE], ids=lambda each: each.value
+)
+async def test_somebody_of_another_organisation_is_refused_in_words_and_audited(
+    scene: Scene, action: Action
+) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*raw*")
+    scene.workspace.add_user(STRANGER, is_stranger=True, team_id="T0OTHER000")
+
+    before = len(scene.workspace.ephemerals)
+    if action is Action.OTHER_SIDE:
+        value = sides(message)["Agent"]
+        await scene.people.choose(STRANGER, CHANNEL, message.ts, action.value, value)
+    else:
+        await press(scene, message, action, user=STRANGER)
+
+    (told,) = scene.workspace.ephemerals[before:]
+    assert (told.user, told.via) == (STRANGER, "response_url")
+    assert "people of the workspace" in told.text
+    assert "*What to do:*" in told.text
+    assert "Reference" in told.text
+    assert await refused_presses(scene) == [(STRANGER, action.value, "outsider")]
+    assert len(await scene.deliveries()) == 1
+    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+
+
+@pytest.mark.parametrize("action", [Action.TRANSCRIPT, Action.OTHER_SIDE], ids=["text", "side"])
+async def test_a_guest_is_refused_in_words_and_audited(scene: Scene, action: Action) -> None:
+    await scene.grant()
+    scene.workspace.add_user(BOB, is_restricted=True)
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*raw*")
+    asked = len(scene.polyai.requests)
+    if action is Action.OTHER_SIDE:
+        value = sides(message)["Agent"]
+        await scene.people.choose(BOB, CHANNEL, message.ts, action.value, value)
+    else:
+        await press(scene, message, action, user=BOB)
+    row = await scene.ended(await scene.latest())
+
+    assert (row.state, row.reason, row.user_id) == ("refused", "requester_not_allowed", BOB)
+    assert "Only members of this workspace" in scene.workspace.ephemerals[-1].text
+    assert scene.workspace.ephemerals[-1].user == BOB
+    assert [e.tag for e in await scene.audit(row.id)][-1] == "policy:delivery:refused"
+    assert len(scene.polyai.requests) == asked
+    assert len(scene.workspace.messages(CHANNEL)) == 2
+
+
+async def test_every_message_of_a_delivery_is_one_slack_takes(scene: Scene) -> None:
+    await scene.grant()
+    await scene.ask()
+    for message in scene.everything_posted():
+        assert problems(list(message.blocks)) == []
+    assert scene.workspace.violations == []

@@ -1,0 +1,221 @@
+"""*Transcript*: as personal as raw audio, so never redacted, and only where raw may be heard."""
+
+import io
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from bot.access.grants import Effect
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import Message
+from bot.sandbox.polyai_calls import SAID
+from bot.slack.actions import Action
+from bot.store.tables import DeliveryRow, RecentRequestRow
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.test_nothing_leaks import files_in, logs, seen_by_people, tables_of
+from tests.scenarios.thread import card, offered, press, press_for_more
+
+__all__ = ["logs"]
+SOON = replace(QUICK, look_every=timedelta(seconds=0.3))
+NAME, NUMBER = "Marigold Featherstonehaugh", "oh seven seven double zero"
+
+
+async def raw(scene: Scene, *words: str) -> Message:
+    """A raw recording, whose card offers the transcript."""
+    await scene.grant()
+    seen = await scene.ask(" ".join([CALL, *words]))
+    return await card(scene, seen.delivery, "*raw*")
+
+
+def asked_whole(scene: Scene) -> list[str]:
+    """With which keys the conversation itself was asked for."""
+    return [r.key_kind for r in scene.polyai.requests if not r.path.endswith("/audio")]
+
+
+async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
+    message = await raw(scene)
+
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+
+    assert (row.state, row.kind, row.outcome, row.reason) == (
+        "delivered",
+        "transcript",
+        "raw",
+        "cleared",
+    )
+    _, file = scene.workspace.visible_files(CHANNEL, message.ts)
+    assert (file.name, file.title) == (f"{CALL}-transcript.txt", f"{CALL} (transcript)")
+    assert row.size_bytes == len(file.content)
+    assert file.content.decode().splitlines()[:5] == [
+        f"Conversation {CALL} · 2026-06-03 13:18 UTC · en-GB",
+        "",
+        "[0:01] Agent: Thank you for calling the clinic. What is your name?",
+        "[0:02] Caller: this is Marigold Featherstonehaugh",
+        "[0:03] Agent: And the number I can reach you on?",
+    ]
+    short = await card(scene, row, "*raw*")
+    assert short.thread_ts == message.ts
+    assert "then deleted" in str(short.blocks)
+    assert f"Transcript of `{CALL}`" in short.text
+    assert set(offered(short)) == {Action.DELETE}
+    assert "raw" in asked_whole(scene)
+
+
+@pytest.mark.parametrize("change", ["right ended", "somebody joined", "channel shared"])
+async def test_what_no_longer_may_be_raw_is_refused_and_polyai_not_asked(
+    scene: Scene, change: str
+) -> None:
+    message = await raw(scene)
+    asked = len(scene.polyai.requests)
+    if change == "right ended":
+        await scene.grant(effect=Effect.DENY)
+    elif change == "somebody joined":
+        scene.workspace.join(CHANNEL, BOB)
+    else:
+        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+
+    reason, words = {
+        "right ended": ("not_cleared", "you hold no right to hear that now"),
+        "somebody joined": ("audience", "not everyone here is cleared"),
+        "channel shared": ("external_destination", "Transcripts never go there"),
+    }[change]
+    assert (row.state, row.outcome, row.reason) == ("refused", "refused", reason)
+    note = scene.workspace.ephemerals[-1]
+    assert note.user == ALICE
+    assert f"I did not post the transcript of `{CALL}`" in note.text
+    assert words in note.text
+    assert row.id in str(note.blocks)
+    assert len(scene.polyai.requests) == asked
+    assert [e.tag for e in await scene.audit(row.id)][-1] == "policy:delivery:refused"
+    assert not any(f.name.endswith(".txt") for f in scene.workspace.files)
+
+
+async def test_somebody_not_cleared_who_presses_is_refused(scene: Scene) -> None:
+    message = await raw(scene)
+    scene.workspace.join(CHANNEL, BOB)
+    row = await press_for_more(scene, message, Action.TRANSCRIPT, user=BOB)
+    assert (row.state, row.user_id, row.reason) == ("refused", BOB, "not_cleared")
+    assert scene.workspace.ephemerals[-1].user == BOB
+
+
+async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
+        message = await raw(scene)
+        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+        row = await press_for_more(scene, message, Action.TRANSCRIPT)
+        assert (row.state, row.reason) == ("refused", "external_destination")
+
+
+async def test_a_right_that_ends_before_the_share_leaves_nothing_behind(scene: Scene) -> None:
+    message = await raw(scene)
+    scene.slack.faults.add(Fault("upload", hang=True, when="after"))
+    await press(scene, message, Action.TRANSCRIPT)
+    await scene.slack.faults.reached("upload")
+    scene.workspace.join(CHANNEL, BOB)
+    scene.slack.faults.release("upload")
+
+    row = await scene.ended(await scene.latest())
+
+    assert (row.state, row.reason, row.file_id) == ("refused", "audience", None)
+    tags = [e.tag for e in await scene.audit(row.id)]
+    assert "policy:delivery:tightened" in tags
+    assert not any(f.name.endswith(".txt") and f.completed_times for f in scene.workspace.files)
+    assert [m for m in scene.everything_posted() if "Transcript" in m.text] == []
+
+
+async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
+    async with new_scene(pace=SOON) as scene:
+        message = await raw(scene)
+        row = await press_for_more(scene, message, Action.TRANSCRIPT)
+        await scene.grant(effect=Effect.DENY)
+
+        gone = await card(scene, row, "The transcript was deleted")
+        assert offered(gone) == {}, "there is no redacted transcript"
+        await card(scene, await scene.row((await scene.deliveries())[0].id), "was deleted")
+        assert scene.workspace.visible_files(CHANNEL) == []
+
+
+async def test_it_can_be_deleted(scene: Scene) -> None:
+    message = await raw(scene)
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+    await press(scene, await card(scene, row, "*raw*"), Action.DELETE)
+    await card(scene, row, f"The transcript was deleted by <@{ALICE}>")
+    assert [f.name for f in scene.workspace.visible_files(CHANNEL)] == [f"{CALL}-raw.wav"]
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        pytest.param({"row": {"turns": []}}, "transcript_missing", id="none is kept"),
+        pytest.param({"row": {"turns": None}}, "transcript_missing", id="null"),
+        pytest.param({"said": (("", None), (None, ""))}, "transcript_missing", id="nobody spoke"),
+        pytest.param({"row": {"inProgress": True}}, "transcript_not_ready", id="still going on"),
+    ],
+)
+async def test_where_there_is_none_it_says_so(scene: Scene, call: dict, code: str) -> None:
+    await scene.grant()
+    seen = await scene.ask(scene.another_call(**call))
+    message = await card(scene, seen.delivery, "*raw*")
+
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+
+    assert (row.state, row.error_code) == ("failed", code)
+    note = scene.workspace.ephemerals[-1].text
+    assert "I could not deliver the transcript of" in note
+    assert "*Likely cause:*" in note
+    assert "*What to do:*" in note
+    assert len(scene.workspace.messages(CHANNEL)) == 2, "the recording and its card"
+
+
+async def test_what_was_said_is_in_the_file_and_nowhere_else(
+    new_scene: OpenScene,
+    tmp_path: Path,
+    logs: dict[str, io.StringIO],
+) -> None:
+    async with new_scene(pace=SOON) as scene:
+        message = await raw(scene)
+        scene.slack.faults.add(Fault("upload", drop_connection=True, when="after"))
+        row = await press_for_more(scene, message, Action.TRANSCRIPT)
+        assert row.state == "delivered"
+        scene.slack.faults.add(Fault("upload", status=500, times=9))
+        again = await press_later(scene, message)
+        assert again.state == "failed"
+        scene.slack.faults.clear()
+        echo = f'{{"error_message": "{NAME}"}}'.encode()
+        scene.polyai.faults.add(Fault("conversation", status=400, body=echo))
+        assert (await press_later(scene, message)).state == "failed"
+        await scene.grant(effect=Effect.DENY)
+        await card(scene, row, "The transcript was deleted")
+        (text, *_) = [f.content for f in scene.workspace.files if f.id == row.file_id]
+        haystacks = seen_by_people(scene)
+    haystacks |= tables_of(tmp_path / "callaudio.db", tmp_path / "callaudio-jobs.db")
+    haystacks |= {name: stream.getvalue().encode() for name, stream in logs.items()}
+    haystacks |= files_in(tmp_path)
+
+    spoken = [words for turn in SAID for words in turn if words]
+    assert all(words.encode() in text for words in spoken)
+    for words in spoken:
+        assert [name for name, hay in haystacks.items() if words.encode() in hay] == []
+
+    # And it would have been found.
+    with sqlite3.connect(tmp_path / "callaudio.db") as connection:
+        connection.execute("UPDATE deliveries SET response_url = ?", (f"x {NUMBER} y",))
+    connection.close()
+    found = tables_of(tmp_path / "callaudio.db")
+    assert [name for name, hay in found.items() if NUMBER.encode() in hay] != []
+
+
+async def press_later(scene: Scene, message: Message) -> DeliveryRow:
+    """Press again as if the window for double presses were over."""
+    async with scene.stage.application.database.write() as session:
+        await session.execute(delete(RecentRequestRow))
+    return await press_for_more(scene, message, Action.TRANSCRIPT)

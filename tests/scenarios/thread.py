@@ -1,0 +1,80 @@
+"""The card of a recording in its thread, and the people who press what it offers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.objects import Ephemeral, Message
+from bot.slack.actions import Action
+from bot.store.tables import DeliveryRow
+from tests.scenarios.scene import ALICE, Scene
+
+PATIENCE_SECONDS = 15.0
+
+
+async def card(scene: Scene, row: DeliveryRow, words: str = "") -> Message:
+    """The bot's own message about a delivery, once it holds the words."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            now = await scene.row(row.id)
+            (message,) = [m for m in scene.everything_posted() if m.ts == now.card_ts]
+            if words in str(message.blocks):
+                assert problems(list(message.blocks)) == []
+                return message
+            await asyncio.sleep(0.02)
+
+
+def offered(message: Message) -> dict[str, Mapping[str, Any]]:
+    """What the message offers, by its action."""
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
+    return {element["action_id"]: element for row in rows for element in row}
+
+
+def sides(message: Message) -> dict[str, str]:
+    """The other sides it offers: what each is called, and the value that stands for it."""
+    options = offered(message)[Action.OTHER_SIDE]["options"]
+    return {each["text"]["text"]: each["value"] for each in options}
+
+
+async def press(
+    scene: Scene, message: Message, action: Action, *, user: str = ALICE
+) -> tuple[Ack, list[Ephemeral]]:
+    """Press a button that the message offers; gives what the person alone was shown at once."""
+    before = len(scene.workspace.ephemerals)
+    value = str(offered(message)[action]["value"])
+    ack = await scene.people.block_action(
+        user, message.channel, message.ts, action.value, value, ephemeral=False
+    )
+    return ack, scene.workspace.ephemerals[before:]
+
+
+async def press_for_more(
+    scene: Scene, message: Message, action: Action, *, user: str = ALICE
+) -> DeliveryRow:
+    """Press a button that asks for something more; gives the delivery when it has ended."""
+    ack, _ = await press(scene, message, action, user=user)
+    assert ack.status == 200
+    return await scene.ended(await scene.latest())
+
+
+async def choose_side(
+    scene: Scene, message: Message, side: str, *, user: str = ALICE
+) -> DeliveryRow:
+    """Choose another side from the menu; gives the delivery when it has ended."""
+    value = sides(message)[side]
+    ack = await scene.people.choose(
+        user, message.channel, message.ts, Action.OTHER_SIDE.value, value
+    )
+    assert ack.status == 200
+    return await scene.ended(await scene.latest())
+
+
+async def refused_presses(scene: Scene) -> list[tuple[str, str, str]]:
+    """Who was refused what, and under which code."""
+    return [
+        (event.actor_id, event.payload["button"], event.payload["code"])
+        for event in await scene.all_audit()
+        if event.tag == "slack:button:refused"
+    ]
