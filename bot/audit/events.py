@@ -26,6 +26,8 @@ class AuditTag(StrEnum):
     DELIVERY_REFUSED = "policy:delivery:refused"
     DELIVERY_FAILED = "worker:delivery:failed"
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
+    WAVEFORM_SHOWN = "slack:waveform:shown"
+    WAVEFORM_REFUSED = "slack:waveform:refused"
     FILE_TAKEN_BACK = "retention:file:taken_back"
     FILE_DELETE_ASKED = "slack:file:delete_asked"
     FILE_DELETED = "retention:file:deleted"

@@ -5,6 +5,8 @@ gives an id or a word, never a URL and never bytes, because the job engine keeps
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome
@@ -14,15 +16,19 @@ from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.polyai.payloads import CallFacts
 from bot.recordings.destination import Destinations
-from bot.recordings.naming import announcement_of, destination_of, file_name
+from bot.recordings.naming import announcement_of, destination_of, file_name, picture_name
 from bot.recordings.posting import NewFile, Posting
 from bot.recordings.progress import Progress
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.record import Delivery, DeliveryLog, muted_columns
 from bot.recordings.relay import Relay, Source
 from bot.recordings.sharing import ShareResult, Sharing, UploadGone, decided
 from bot.recordings.states import State
 from bot.recordings.transcripts import Transcripts
+from bot.recordings.waveform.pictures import Pictures, muted_in
 from bot.store.tables import DeliveryRow
+
+if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen
+    from bot.recordings.waveform.shape import Waveform
 
 
 class AgentUnknown(CallAudioError):
@@ -57,6 +63,7 @@ class DeliverySteps:
         posting: Posting,
         calls: CallReader,
         agents: Mapping[str, Agent],
+        pictures: Pictures,
     ) -> None:
         self._deliveries = deliveries
         self._destinations = destinations
@@ -68,6 +75,7 @@ class DeliverySteps:
         self._posting = posting
         self._calls = calls
         self._agents = agents
+        self._pictures = pictures
 
     async def resolve(self, delivery_id: str) -> str:
         """Step 1: settle the destination and check the agent; gives the channel id."""
@@ -151,22 +159,35 @@ class DeliverySteps:
         return kept or ts
 
     async def upload(self, delivery_id: str) -> str:
-        """Step 5: stream the bytes into an upload that nobody sees yet; gives the file id."""
+        """Step 5: stream the bytes into an upload that nobody sees yet; gives the file id.
+
+        The picture follows within the same step; killed in between, the recording goes without.
+        """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
             # second file beside it.
             return delivery.file_id
-        file_id, size_bytes = await self._transfer(delivery)
+        upload = await self._transfer(delivery)
+        muted = muted_columns(muted_in(delivery, upload.outline))
         stored = await self._deliveries.change(
             delivery,
-            {"file_id": file_id, "size_bytes": size_bytes, "state": State.UPLOADED.value},
+            {
+                "file_id": upload.file_id,
+                "size_bytes": upload.size_bytes,
+                "state": State.UPLOADED.value,
+                **muted,
+            },
             tag=AuditTag.DELIVERY_UPLOADED,
-            payload={"file_id": file_id, "outcome": delivery.outcome},
+            payload={"file_id": upload.file_id, "outcome": delivery.outcome},
             when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
         )
         if stored:
-            return file_id
+            if upload.outline:
+                # After the recording's own id: it must not be fetched again for a picture.
+                name = picture_name(delivery)
+                await self._pictures.attach(delivery, upload.file_id, name, upload.outline)
+            return upload.file_id
         # Another worker was faster; the file sent here is never completed, so Slack discards it.
         return (await self._deliveries.read(delivery_id)).file_id or ""
 
@@ -189,17 +210,18 @@ class DeliverySteps:
         delivery = await self._deliveries.read(delivery_id)
         return str(delivery.outcome or Outcome.REFUSED)
 
-    async def _transfer(self, delivery: Delivery) -> tuple[str, int]:
-        """Send it into a new upload; gives file id and size."""
+    async def _transfer(self, delivery: Delivery) -> "_Upload":
         name = file_name(delivery)
         if delivery.is_transcript:
-            return await self._transcripts.transfer(*self._transcript(delivery), name)
+            return _Upload(*await self._transcripts.transfer(*self._transcript(delivery), name))
         if delivery.size_bytes is None:
             raise UploadGone
         file = NewFile(name, delivery.size_bytes)
+        watch = await self._pictures.watch()
         async with self._progress.shown(delivery, file.size_bytes) as progress:
-            file_id = await self._relay.transfer(self._source(delivery), file, [progress])
-        return file_id, file.size_bytes
+            watchers = [progress, watch.see]
+            file_id = await self._relay.transfer(self._source(delivery), file, watchers)
+        return _Upload(file_id, file.size_bytes, watch.outline())
 
     def _transcript(self, delivery: Delivery) -> tuple[Agent, str]:
         """Name whose transcript is meant, for a delivery that may be raw.
@@ -235,3 +257,12 @@ class DeliverySteps:
             raw=delivery.is_raw,
             call=call,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """A finished upload, and what was seen of the sound as it went by."""
+
+    file_id: str
+    size_bytes: int
+    outline: "Waveform | None" = None

@@ -11,7 +11,14 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.recordings.naming import announcement_of
-from bot.recordings.posting import Delivered, NoteKind, Posting, PrivateNote, Problem
+from bot.recordings.posting import (
+    Delivered,
+    NoteKind,
+    Posting,
+    PrivateNote,
+    Problem,
+    delete_files,
+)
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.sharing import Sharing
 from bot.recordings.states import State
@@ -121,8 +128,8 @@ class Endings:
         elif delivery.state is not State.FAILED:
             return delivery.state.value
         if delivery.share_tried_at and delivery.file_id:
-            deleting = self._posting.delete_file(delivery.file_id)
-            if not await _quietly(deleting, "delete_file"):
+            deleting = delete_files(self._posting, delivery.file_ids)
+            if not await _quietly(deleting, "delete_files"):
                 await self._deliveries.leave_to_retention(delivery_id)
         await self._withdraw(delivery)
         await self._note(delivery, NoteKind.FAILED, problem)
@@ -145,6 +152,8 @@ class Endings:
             deleted_at=self._deletion_of(delivery),
             is_follow_up=is_follow_up,
             is_confirmed=delivery.state is State.DELIVERED,
+            muted=delivery.muted,
+            has_picture=delivery.picture_file_id is not None,
         )
         await _quietly(self._posting.show_delivered(delivery.card_ts, delivered), "show_delivered")
         if (await self._deliveries.read(delivery.id)).taken_back_at:

@@ -21,9 +21,18 @@ def file_name(delivery: Delivery) -> str:
     """Name the file after the conversation, its side and its variant, and nothing personal."""
     if delivery.is_transcript:
         return f"{delivery.conversation_id}-transcript.txt"
+    return f"{_variant_of(delivery)}.wav"
+
+
+def picture_name(delivery: Delivery) -> str:
+    """Name the picture of its waveform alike."""
+    return f"{_variant_of(delivery)}.png"
+
+
+def _variant_of(delivery: Delivery) -> str:
     side = "" if delivery.direction is Direction.COMBINED else f"-{delivery.direction.value}"
     variant = "raw" if delivery.is_raw else "redacted"
-    return f"{delivery.conversation_id}{side}-{variant}.wav"
+    return f"{delivery.conversation_id}{side}-{variant}"
 
 
 def title_of(delivery: Delivery) -> str:

@@ -1,6 +1,6 @@
 """What a delivery does in Slack, and the values that cross that border."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.waveform.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Delivered:
     """Whether the thread tells the facts of the call already."""
     is_confirmed: bool = True
     """Whether Slack shows the file."""
+    muted: Spans | None = None
+    """None: not known, or not to be told from silence."""
+    has_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,27 @@ class NewFile:
 
     name: str
     size_bytes: int
+    alt_text: str | None = None
+    """What a picture shows, for those who cannot see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPicture:
+    """A picture that is shared with its recording."""
+
+    file_id: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A completed upload to put into a thread."""
+    """A completed upload to put into a thread; its picture goes with it or not at all."""
 
     file_id: str
     title: str
     channel_id: str
     thread_ts: str
+    picture: SharedPicture | None = None
 
 
 class NoteKind(StrEnum):
@@ -191,3 +206,19 @@ class Posting(Protocol):
     async def tell(self, note: PrivateNote) -> None:
         """Tell the requester, and nobody else."""
         ...
+
+
+async def delete_files(posting: Posting, file_ids: Iterable[str]) -> None:
+    """Delete each of the files, also when another of them cannot be deleted.
+
+    Raises:
+        CallAudioError: one at least is still there.
+    """
+    failure: CallAudioError | None = None
+    for file_id in file_ids:
+        try:
+            await posting.delete_file(file_id)
+        except CallAudioError as error:
+            failure = error
+    if failure:
+        raise failure

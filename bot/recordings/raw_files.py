@@ -111,6 +111,7 @@ class RawFiles:
                         delivery_id=delivery.id,
                         payload={
                             "file_id": delivery.file_id,
+                            "picture_file_id": delivery.picture_file_id,
                             "channel_id": delivery.channel_id,
                             "cause": cause,
                         },

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pydantic import SecretStr
 from sqlalchemy import select, update
@@ -14,9 +15,25 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.left_files import STAYS_UNSEEN_AFTER, LeftFile, leave
 from bot.recordings.states import ENDED, State
+from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
+
+NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(
+    dict.fromkeys(
+        (
+            "file_id",
+            "picture_file_id",
+            "muted_spans",
+            "muted_seconds",
+            "muted_where",
+            "share_tried_at",
+        )
+    )
+)
+"""The columns of a delivery whose upload was dropped: its picture goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,9 @@ class Delivery:
     taken_back_at: datetime | None
     taken_back_cause: str | None
     delete_asked_by: str | None
+    picture_file_id: str | None
+    muted: Spans | None
+    """None: not known, or nothing that may be called so."""
 
     @property
     def is_transcript(self) -> bool:
@@ -61,8 +81,8 @@ class Delivery:
 
     @property
     def file_ids(self) -> tuple[str, ...]:
-        """Every file of ours that the thread holds because of it."""
-        return (self.file_id,) if self.file_id else ()
+        """Every file of the upload: the recording first, then its picture if it has one."""
+        return tuple(each for each in (self.file_id, self.picture_file_id) if each)
 
     @property
     def is_raw(self) -> bool:
@@ -104,10 +124,13 @@ class DeliveryLog:
         payload: Mapping[str, PayloadValue] | None = None,
         when: ColumnElement[bool] | None = None,
         actor_id: str = SYSTEM_ACTOR,
+        leaves_files: bool = False,
     ) -> bool:
         """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
 
-        Gives whether it did: a step that runs twice changes, and is told of, once.
+        Gives whether it did: a step that runs twice changes, and is told of, once. With
+        ``leaves_files`` the files of ``delivery``, which the change lets go of, are left to
+        retention.
         """
         condition = DeliveryRow.state.not_in([state.value for state in ENDED])
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, condition)
@@ -127,6 +150,9 @@ class DeliveryLog:
                         payload=payload or {},
                     ),
                 )
+            if changed and leaves_files:
+                until = self.clock() + STAYS_UNSEEN_AFTER
+                await leave(session, _left_files(delivery, until), self.clock())
         return changed is not None
 
     async def note(
@@ -164,6 +190,15 @@ class DeliveryLog:
         )
         async with self._database.read() as session:
             return await session.scalar(others.limit(1)) is not None
+
+    async def leave_files(self, delivery: Delivery) -> None:
+        """The files of ``delivery`` are visible, and its row knows them no more: have them deleted.
+
+        Holds although the delivery has ended, as it may have in another worker's hands.
+        """
+        now = self.clock()
+        async with self._database.write() as session:
+            await leave(session, _left_files(delivery, now), now)
 
     async def end(
         self,
@@ -245,4 +280,32 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         taken_back_at=row.taken_back_at,
         taken_back_cause=row.taken_back_cause,
         delete_asked_by=row.delete_asked_by,
+        picture_file_id=row.picture_file_id,
+        muted=_muted_of(row),
     )
+
+
+def muted_columns(muted: Spans | None) -> dict[str, Any]:
+    """Spell in columns where a recording is muted."""
+    if muted is None:
+        return {}
+    where = [[round(each.start_seconds, 3), round(each.end_seconds, 3)] for each in muted.kept]
+    return {
+        "muted_spans": muted.count,
+        "muted_seconds": muted.seconds,
+        "muted_where": {"spans": where},
+    }
+
+
+def _muted_of(row: DeliveryRow) -> Spans | None:
+    if row.muted_spans is None or row.muted_seconds is None:
+        return None
+    where = (row.muted_where or {}).get("spans") or []
+    return Spans(row.muted_spans, row.muted_seconds, tuple(Span(*each) for each in where))
+
+
+def _left_files(delivery: Delivery, until: datetime) -> list[LeftFile]:
+    return [
+        LeftFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
+        for file_id in delivery.file_ids
+    ]

@@ -17,8 +17,9 @@ from bot.access.policy import Exposure, exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
+from bot.recordings.left_files import LeftFiles
 from bot.recordings.naming import announcement_of
-from bot.recordings.posting import Posting, TakenBack
+from bot.recordings.posting import Posting, TakenBack, delete_files
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import Delivery
 from bot.recordings.states import State
@@ -65,26 +66,35 @@ class Retention:
         self,
         *,
         files: RawFiles,
+        left_files: LeftFiles,
         decider: Decider,
         posting: Posting,
         agents: Mapping[str, Agent],
         rule: RetentionRule,
     ) -> None:
         self._files = files
+        self._left_files = left_files
         self._decider = decider
         self._posting = posting
         self._agents = agents
         self._rule = rule
 
     async def look(self, limit: int) -> int:
-        """Look at the recordings that are due; gives how many those were."""
+        """Look at the files that are due; gives how many recordings and left files those were."""
         due = await self._files.claim_due(limit, self._rule.look_every)
         for delivery in due:
             try:
                 await self._look_at(delivery)
             except CallAudioError as error:
                 log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
-        return len(due)
+        left = await self._left_files.claim_due(limit, self._rule.look_every)
+        for file in left:
+            try:
+                await self._posting.delete_file(file.file_id)
+                await self._left_files.deleted(file, Cause.UNFINISHED.value)
+            except CallAudioError as error:
+                log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
+        return len(due) + len(left)
 
     async def _look_at(self, delivery: Delivery) -> None:
         if delivery.taken_back_at:
@@ -93,8 +103,7 @@ class Retention:
         cause = await self._cause(delivery)
         if cause is None:
             return
-        for file_id in delivery.file_ids:
-            await self._posting.delete_file(file_id)
+        await delete_files(self._posting, delivery.file_ids)
         if await self._files.taken_back(delivery, cause.value):
             await self._tell(delivery, cause.value)
 

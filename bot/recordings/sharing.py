@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.access.deciding import Decider, Question
 from bot.access.policy import Decision, Outcome, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
+from bot.logs import get_logger
 from bot.recordings.naming import title_of
-from bot.recordings.posting import Posting, Share, ShareUnclear
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.posting import Posting, Share, SharedPicture, ShareUnclear, delete_files
+from bot.recordings.record import NO_UPLOAD, Delivery, DeliveryLog
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
+
+log = get_logger(__name__)
 
 
 class ShareResult(StrEnum):
@@ -23,6 +26,8 @@ class ShareResult(StrEnum):
     UNCLEAR = "unclear"
     TIGHTENED = "tightened"
     GONE = "gone"
+    ANEW = "anew"
+    """Refused with its picture and nothing happened: to be decided and shared without it."""
 
 
 class UploadGone(CallAudioError):
@@ -81,7 +86,12 @@ class Sharing:
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
+        # Nothing is added to the upload any more: what is stored of it now is what is shared.
+        stored = await self._log.read(delivery.id)
+        delivery = replace(delivery, picture_file_id=stored.picture_file_id)
         result = await self._complete(delivery)
+        if result is ShareResult.ANEW:
+            return await self.share(await self._log.read(delivery.id), question)
         if result is not ShareResult.UNCLEAR:
             return result
         return await self._share_again(await self._log.read(delivery.id), question)
@@ -111,13 +121,16 @@ class Sharing:
     async def _complete(self, delivery: Delivery) -> ShareResult:
         if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:
             return ShareResult.GONE
+        title = title_of(delivery)
+        picture_id = delivery.picture_file_id
         try:
             await self._posting.share(
                 Share(
                     file_id=delivery.file_id,
-                    title=title_of(delivery),
+                    title=title,
                     channel_id=delivery.channel_id,
                     thread_ts=delivery.parent_ts,
+                    picture=SharedPicture(picture_id, f"{title}, waveform") if picture_id else None,
                 )
             )
         except ShareUnclear:
@@ -125,15 +138,25 @@ class Sharing:
         except UploadGone:
             if delivery.share_tried_at:
                 return ShareResult.UNCLEAR  # completed by the lost try, or discarded: who knows
-            await self._log.change(delivery, {"file_id": None, "share_tried_at": None})
+            if picture_id:
+                return await self._without_picture(delivery)
+            await self._log.change(delivery, NO_UPLOAD)
             return ShareResult.GONE
-        except CallAudioError:
+        except CallAudioError as error:
+            if picture_id and delivery.share_tried_at is None and not error.retryable:
+                return await self._without_picture(delivery)
             # Refused in so many words: nothing happened, so the next try need not ask after it;
             # unless an earlier one was lost, which may still come to light.
             if delivery.share_tried_at is None:
                 await self._log.change(delivery, {"share_tried_at": None})
             raise
         return await self._stands(delivery)
+
+    async def _without_picture(self, delivery: Delivery) -> ShareResult:
+        """Let go of a picture that may be what Slack refused, for the recording's sake."""
+        log.info("picture_dropped", delivery_id=delivery.id)
+        await self._log.change(delivery, {"picture_file_id": None, "share_tried_at": None})
+        return ShareResult.ANEW
 
     async def _stands(self, delivery: Delivery) -> ShareResult:
         """Take a share back that was made on a word no longer true.
@@ -143,22 +166,27 @@ class Sharing:
         """
         now = await self._log.read(delivery.id)
         dropped = now.file_id != delivery.file_id or now.state in (State.REFUSED, State.FAILED)
-        if dropped and delivery.file_id:
-            await self._posting.delete_file(delivery.file_id)
-            return ShareResult.GONE
-        return ShareResult.SHARED
+        if not dropped:
+            return ShareResult.SHARED
+        # First stored: nobody else knows by now that these files are there to be seen.
+        await self._log.leave_files(delivery)
+        try:
+            await delete_files(self._posting, delivery.file_ids)
+        except CallAudioError as error:
+            log.warning("dropped_share_left", delivery_id=delivery.id, code=error.code)
+        return ShareResult.GONE
 
     async def _tightened(self, delivery: Delivery, question: Question) -> bool:
         """Decide afresh; when stricter, drop the upload and store the new decision."""
         decision = (await self._decider.rule(question)).decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False
-        if delivery.share_tried_at and delivery.file_id:
+        if delivery.share_tried_at:
             # It may have been completed unseen. One never completed Slack discards by itself.
-            await self._posting.delete_file(delivery.file_id)
+            await delete_files(self._posting, delivery.file_ids)
         await self._log.change(
             delivery,
-            {**decided(decision), "file_id": None, "share_tried_at": None},
+            {**decided(decision), **NO_UPLOAD},
             tag=AuditTag.DELIVERY_TIGHTENED,
             payload={
                 "from": delivery.outcome,
@@ -169,6 +197,8 @@ class Sharing:
             # Never over what another worker has stored since; that is then judged by the next try.
             when=(DeliveryRow.file_id == delivery.file_id)
             & (DeliveryRow.outcome == delivery.outcome),
+            # A worker that stands still in its try to share may yet complete it, and be killed.
+            leaves_files=delivery.share_tried_at is not None,
         )
         return True
 

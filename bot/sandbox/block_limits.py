@@ -154,9 +154,17 @@ def _check_options(options: object) -> list[str]:
 
 
 def _check_image(block: Block) -> list[str]:
-    if bool(block.get("image_url")) == bool(block.get("slack_file")):
+    url, file = block.get("image_url"), block.get("slack_file")
+    if (url is None) == (file is None):
         return ["image: needs either image_url or slack_file"]
-    return _check_length(block, "alt_text", 2000)
+    found = _check_length(block, "alt_text", 2000)
+    if url is not None:
+        found += _check_length(block, "image_url", 3000)
+    elif not isinstance(file, dict) or bool(file.get("id")) == bool(file.get("url")):
+        found.append("slack_file: needs either id or url")
+    if "title" in block:
+        found += _check_text(block["title"], 2000)
+    return found
 
 
 def _check_rich_text(block: Block) -> list[str]:

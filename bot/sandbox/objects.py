@@ -94,6 +94,12 @@ class File:
     thread_ts: str | None = None
     share_ts: str | None = None
     visible_at: float = 0.0
+    alt_text: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether Slack takes it for an image: by its name, whatever its bytes are."""
+        return self.name.endswith(".png")
 
 
 @dataclass(frozen=True)

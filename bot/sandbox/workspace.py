@@ -200,6 +200,16 @@ class Workspace:
         """Every file, also those never completed or since deleted."""
         return list(self.file_table.values())
 
+    @property
+    def recordings(self) -> list[File]:
+        """The files that are no pictures, also those never completed or since deleted."""
+        return [file for file in self.files if not file.is_picture]
+
+    def visible_recordings(self, channel_id: str, thread_ts: str | None = None) -> list[File]:
+        """Those of the visible files that are no pictures."""
+        visible = self.visible_files(channel_id, thread_ts)
+        return [file for file in visible if not file.is_picture]
+
     def visible_files(self, channel_id: str, thread_ts: str | None = None) -> list[File]:
         """The files people in the conversation see now."""
         return [

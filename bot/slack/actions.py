@@ -24,6 +24,7 @@ class Action(StrEnum):
     OTHER_SIDE = "other_side"
     TRANSCRIPT = "transcript"
     DELETE = "delete"
+    WAVEFORM = "waveform"
 
 
 class ModalCallback(StrEnum):

@@ -7,6 +7,7 @@ from typing import Final
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.waveform.spans import Spans
 
 WHY_REDACTED: Final = MappingProxyType(
     {
@@ -130,12 +131,31 @@ def moment(when: datetime) -> str:
     return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
-def variant(outcome: str, reason: str, deleted_at: datetime | None) -> str:
+def instant(seconds: float) -> str:
+    """Spell a moment in a recording to the tenth of a second."""
+    minutes, tenths = divmod(round(seconds * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    rest = f"{tenths // 10:02}.{tenths % 10}"
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
+
+
+def muted(spans: Spans | None) -> str | None:
+    """Say how much of a recording is muted; None where that is not known, or nothing is."""
+    if spans is None or not spans.count:
+        return None
+    noun = "span" if spans.count == 1 else "spans"
+    return f"muted {spans.count} {noun}, {spans.seconds:.1f} s"
+
+
+def variant(
+    outcome: str, reason: str, deleted_at: datetime | None, mutes: Spans | None = None
+) -> str:
     """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
         until = f" · until {moment(deleted_at)}, then deleted" if deleted_at else ""
         return f"*raw* — cleared to be heard here{until}"
-    return f"*redacted* — {WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)}"
+    facts = (muted(mutes), WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason))
+    return f"*redacted* — {' · '.join(fact for fact in facts if fact)}"
 
 
 def call_facts(call: CallFacts | None) -> str | None:

@@ -180,6 +180,12 @@ class DeliveryRow(Base):
     # Set before the share, with the file id: a lost answer is asked after, never repeated blindly.
     share_tried_at: Mapped[datetime | None]
     share_ts: Mapped[str | None] = mapped_column(String(32))
+    # The waveform beside it; shared, dropped and taken back with it.
+    picture_file_id: Mapped[str | None]
+    # Where redaction muted it, so far as that can be told: how often, how long, and when.
+    muted_spans: Mapped[int | None]
+    muted_seconds: Mapped[float | None]
+    muted_where: Mapped[dict[str, Any] | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     length_seconds: Mapped[float | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
@@ -192,6 +198,20 @@ class DeliveryRow(Base):
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
     # Who pressed *Delete*; a worker does it.
     delete_asked_by: Mapped[str | None]
+
+
+class LeftFileRow(Base):
+    """A file that no delivery holds any more and that may be visible: to be deleted."""
+
+    __tablename__ = "left_files"
+
+    file_id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(String(64))
+    team_id: Mapped[str]
+    channel_id: Mapped[str | None]
+    delete_at: Mapped[datetime] = mapped_column(index=True)
+    # Until then it may yet become visible, so that one deletion is not enough.
+    watched_until_at: Mapped[datetime]
 
 
 class RecentRequestRow(Base):

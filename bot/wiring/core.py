@@ -18,6 +18,7 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
+from bot.recordings.left_files import LeftFiles
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.settings import AudienceRule, Settings
@@ -52,6 +53,7 @@ class Core:
     decider: Decider
     deliveries: DeliveryLog
     raw_files: RawFiles
+    left_files: LeftFiles
     access_requests: AccessRequests
     approvers: Approvers
     agents: Mapping[str, Agent]
@@ -108,6 +110,7 @@ async def open_core(
         ),
         deliveries=DeliveryLog(database=database, clock=clock),
         raw_files=RawFiles(database=database, clock=clock),
+        left_files=LeftFiles(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         approvers=Approvers(
             database=database,

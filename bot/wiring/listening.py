@@ -12,6 +12,7 @@ from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
 from bot.recordings.explaining import Explaining
 from bot.recordings.requests import RequestBook
+from bot.recordings.viewing import Viewing
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
@@ -21,6 +22,8 @@ from bot.slack.event_listeners import EventListeners
 from bot.slack.modals import Modals
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
+from bot.slack.recordings.posting import SlackPosting
+from bot.slack.recordings.waveform_listener import WaveformListener
 from bot.wiring.core import Core
 
 
@@ -58,6 +61,11 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         deliveries=core.deliveries, files=core.raw_files, administration=administration
     )
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
+    viewing = Viewing(
+        deliveries=core.deliveries,
+        decider=core.decider,
+        shares=SlackPosting(core.api, core.http),
+    )
     answers = ErrorAnswers(core.metrics)
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
@@ -68,6 +76,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         listeners=(
             Listeners(asking),
             CardListeners(asking, deleting),
+            WaveformListener(viewing, modals),
             AdminListeners(administration, explaining),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),

@@ -25,6 +25,7 @@ from bot.recordings.relay import Relay
 from bot.recordings.retention import Retention, RetentionRule
 from bot.recordings.sharing import Sharing
 from bot.recordings.transcripts import Transcripts
+from bot.recordings.waveform.pictures import Pictures
 from bot.slack.access.posting import SlackAccessPosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.wiring.core import Core
@@ -70,6 +71,7 @@ def build_worker(core: Core, pace: Pace) -> Worker:
         posting=posting,
         calls=calls,
         agents=core.agents,
+        pictures=Pictures(deliveries=core.deliveries, posting=posting),
     )
     endings = Endings(
         deliveries=core.deliveries,
@@ -86,6 +88,7 @@ def build_worker(core: Core, pace: Pace) -> Worker:
         ),
         retention=Retention(
             files=core.raw_files,
+            left_files=core.left_files,
             decider=core.decider,
             posting=posting,
             agents=core.agents,

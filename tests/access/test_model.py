@@ -42,6 +42,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.endings import Endings
+from bot.recordings.left_files import LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
@@ -50,6 +51,7 @@ from bot.recordings.requests import NewRequest, RequestBook
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
 from bot.recordings.sharing import Patience, Sharing
 from bot.recordings.transcripts import Transcripts
+from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 from tests.access.outside import (
@@ -60,6 +62,7 @@ from tests.access.outside import (
     WorldDirectory,
     WorldGroups,
     WorldPosting,
+    draw_whether_raw,
     nothing,
     polyai,
 )
@@ -181,6 +184,7 @@ class Policy(RuleBasedStateMachine):
             transcripts=Transcripts(polyai=client, posting=self.posting),
             progress=Progress(deliveries=deliveries, posting=self.posting, pace=ProgressPace()),
             sharing=sharing,
+            pictures=Pictures(deliveries=deliveries, posting=self.posting, draw=draw_whether_raw),
             posting=self.posting,
             calls=calls,
             agents=agents,
@@ -204,6 +208,7 @@ class Policy(RuleBasedStateMachine):
         self.raw_files = RawFiles(database=self.database, clock=clock)
         self.retention = Retention(
             files=self.raw_files,
+            left_files=LeftFiles(database=self.database, clock=clock),
             decider=decider,
             posting=self.posting,
             agents=agents,
@@ -291,7 +296,8 @@ class Policy(RuleBasedStateMachine):
         self.world.away = frozenset()
         self.posting.meanwhile = nothing
         if expects_raw:
-            (new,) = set(self.posting.visible) - before
+            new, picture = sorted(set(self.posting.visible) - before, key=lambda f: int(f[1:]))
+            assert self.posting.visible[picture].is_raw, "it is drawn of what it is shared with"
             assert self.posting.visible[new].is_raw
 
     @precondition(lambda self: self._where_raw_may_be())

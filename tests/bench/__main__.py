@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tests.bench import audit_chain, commands, digests, relay, rights
+from tests.bench import audit_chain, commands, digests, relay, rights, waveform
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     )
     for name, bench in (
         ("One large recording through the relay", relay.run),
+        ("The same recording with and without its waveform", waveform.run),
         ("Two hundred commands at once", commands.run),
         ("The decision's own work", rights.run),
         ("The audit chain", audit_chain.run),

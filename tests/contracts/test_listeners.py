@@ -20,6 +20,7 @@ from bot.slack.event_listeners import EventListeners
 from bot.slack.recordings import cards
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
+from bot.slack.recordings.waveform_listener import WaveformListener
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
@@ -54,6 +55,7 @@ def heard() -> dict[str, list[str]]:
     for listeners in (
         Listeners(asking=None),
         CardListeners(asking=None, deleting=None),
+        WaveformListener(viewing=None, modals=None),
         AdminListeners(administration=None, explaining=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
@@ -97,7 +99,7 @@ def drawn() -> set[str]:
             for reason in REASONS.get(kind, [None])
         ),
         *(cards.taken_back(TakenBack(announcement(), cause)) for cause in wording.WHY_TAKEN_BACK),
-        cards.delivered(delivered()),
+        cards.delivered(delivered(has_picture=True)),
         access_cards.question(request(AccessState.PENDING), is_reminder=False),
         *(access_cards.outcome(each) for each in decided),
         *(access_cards.answer(each) for each in decided),

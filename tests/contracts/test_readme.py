@@ -66,6 +66,7 @@ def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
             masked_caller="+44••••••••90",
         ),
         deleted_at=datetime(2026, 6, 4, 13, 18, tzinfo=UTC),
+        has_picture=True,
     )
     message = cards.delivered(delivered)
     *facts, row = message["blocks"]

@@ -12,6 +12,7 @@ from bot.access.deciding import Decider
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.recordings.left_files import LeftFiles
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
@@ -55,6 +56,7 @@ class Shelf:
         self.files = RawFiles(database=database, clock=self.clock)
         self.retention = Retention(
             files=self.files,
+            left_files=LeftFiles(database=database, clock=self.clock),
             decider=Decider(
                 directory=directory,
                 rights=rights,

@@ -38,6 +38,8 @@ class Seen:
     ack: Ack
     delivery: DeliveryRow
     files: Sequence[File]
+    """The recordings; their pictures stand apart."""
+    pictures: Sequence[File]
     private: Sequence[Ephemeral]
     """What the asker alone was shown, the ack's text first."""
     audit: Sequence[AuditEventRow]
@@ -52,6 +54,11 @@ class Seen:
     def file(self) -> File:
         (file,) = self.files
         return file
+
+    @property
+    def picture(self) -> File:
+        (picture,) = self.pictures
+        return picture
 
     @property
     def note(self) -> Ephemeral:
@@ -158,17 +165,19 @@ class Scene:
         return [m for channel in self.workspace.channels for m in self.workspace.messages(channel)]
 
     def every_visible_file(self) -> list[File]:
-        return [f for channel in self.workspace.channels for f in self._visible(channel)]
+        """Every recording that anybody can see now, in any channel."""
+        return [f for c in self.workspace.channels for f in self.workspace.visible_recordings(c)]
 
-    def _visible(self, channel: str) -> list[File]:
-        return self.workspace.visible_files(channel)
+    def every_visible_picture(self) -> list[File]:
+        channels = self.workspace.channels
+        return [f for c in channels for f in self.workspace.visible_files(c) if f.is_picture]
 
     def _look(self) -> tuple[int, int, set[str], set[str]]:
         return (
             len(self.workspace.ephemerals),
             len(self.polyai.requests),
             {message.ts for message in self.everything_posted()},
-            {file.id for file in self.every_visible_file()},
+            {file.id for file in self.every_visible_file() + self.every_visible_picture()},
         )
 
     async def _seen(
@@ -185,6 +194,7 @@ class Scene:
             ack=ack,
             delivery=delivery,
             files=[f for f in self.every_visible_file() if f.id not in files],
+            pictures=[f for f in self.every_visible_picture() if f.id not in files],
             private=[e for e in shown if e.user == user],
             audit=await self.audit(delivery.id),
             requests=self.polyai.requests[requests:],
@@ -278,7 +288,7 @@ def assert_refused(seen: Seen, reason: str) -> None:
     assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
     assert seen.audio_requests == []
     assert seen.posted == []
-    assert seen.files == []
+    assert seen.files == seen.pictures == []
     assert WHY[reason] in seen.note.text
     assert seen.delivery.id in str(seen.note.blocks)
     assert seen.overheard == []
@@ -294,7 +304,7 @@ def assert_failed(seen: Seen, code: str, *words: str) -> None:
     """Nothing half-done stays; the asker alone is told what happened, why, and what to do."""
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", code)
     assert seen.posted == []
-    assert seen.files == []
+    assert seen.files == seen.pictures == []
     for each in words:
         assert each in seen.note.text
     assert "*What to do:*" in seen.note.text
@@ -331,6 +341,11 @@ def _parent(seen: Seen) -> Message:
 def _assert_in_good_order(seen: Seen) -> None:
     parent = _parent(seen)
     assert (seen.file.channel, seen.file.thread_ts) == (parent.channel, parent.ts)
+    for picture in seen.pictures:
+        assert picture.name == seen.file.name.replace(".wav", ".png")
+        assert picture.content.startswith(b"\x89PNG")
+        assert picture.share_ts == seen.file.share_ts
+        assert picture.id == seen.delivery.picture_file_id
     assert f"<@{seen.delivery.user_id}>" in parent.text
     assert [m.thread_ts for m in seen.posted if m is not parent] == [parent.ts]
     assert seen.overheard == []

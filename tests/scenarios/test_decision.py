@@ -270,7 +270,7 @@ async def test_row_6_whoever_is_not_cleared_now_gets_redacted(
             assert_redacted(seen, "not_cleared")
             # Direct messages would not change it; a right would.
             assert [b["text"]["text"] for b in seen.buttons] == ["Request access"]
-    assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
+    assert all(RAW_SPAN not in file.content for file in scene.workspace.recordings)
 
 
 async def test_row_6_a_right_revoked_while_the_upload_runs_is_gone_at_once(scene: Scene) -> None:
@@ -434,7 +434,7 @@ async def test_the_button_sends_the_raw_recording_to_the_requesters_own_messages
     assert seen.file.name == f"{CALL}-raw.wav"
     assert [r.key_kind for r in seen.audio_requests] == ["raw"] * len(seen.audio_requests)
     assert {m.channel for m in seen.posted} == {OWN_DM}
-    assert all(RAW_SPAN not in f.content for f in scene.workspace.visible_files(CHANNEL))
+    assert all(RAW_SPAN not in f.content for f in scene.workspace.visible_recordings(CHANNEL))
     assert seen.delivery.id != first.delivery.id
     assert seen.tags == DELIVERED_TAGS
 
@@ -481,7 +481,7 @@ async def test_the_button_gives_no_right_that_is_gone(scene: Scene) -> None:
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
     assert seen.file.channel == OWN_DM
     assert RAW_SPAN not in seen.file.content
-    assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
+    assert all(RAW_SPAN not in file.content for file in scene.workspace.recordings)
     assert "you are not cleared" in seen.note.text
 
 
@@ -500,7 +500,7 @@ async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: S
     seen = await scene.ask()
 
     assert_raw(seen)
-    assert len(scene.workspace.files) == 1
+    assert len(scene.workspace.recordings) == 1
     assert scene.workspace.violations == []
     requested, decided, *_, delivered = seen.audit
     assert (requested.actor_id, requested.payload["conversation_id"]) == (ALICE, CALL)

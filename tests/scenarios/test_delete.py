@@ -61,7 +61,7 @@ async def test_anybody_else_is_refused_in_words_and_audited(scene: Scene) -> Non
     assert "Only the person who asked for it" in told.text
     assert "*What to do:*" in told.text
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
-    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
@@ -90,7 +90,7 @@ async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene
     _, (told,) = await press(scene, message, Action.DELETE)
 
     assert "nothing to delete any more" in told.text
-    assert len(scene.workspace.called("files.delete")) == 1
+    assert len(scene.workspace.called("files.delete")) == 2  # the recording and its picture
     assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
@@ -101,7 +101,9 @@ async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:
         await press(scene, message, Action.DELETE)
 
         await card(scene, seen.delivery, "was deleted by")
-        assert len(scene.workspace.called("files.delete")) == 2
+        deletions = scene.workspace.called("files.delete")
+        assert deletions[0].status == "fault"
+        assert [each.status for each in deletions].count("ok") == 2
         assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
@@ -112,5 +114,5 @@ async def test_a_card_that_could_not_be_changed_says_so_a_while_later(new_scene:
         await press(scene, message, Action.DELETE)
 
         await card(scene, seen.delivery, "was deleted by")
-        assert len(scene.workspace.called("files.delete")) == 1
+        assert len(scene.workspace.called("files.delete")) == 2  # the recording and its picture
         assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]

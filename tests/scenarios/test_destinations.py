@@ -161,7 +161,7 @@ async def test_what_the_workspace_does_not_take_is_told_and_taken_back(
             seen = await scene.ask(scene.another_call())
             assert_failed(seen, code)
             assert "worker:delivery:uploaded" in seen.tags
-    assert scene.workspace.files  # uploads that nobody ever saw, for Slack to discard
+    assert scene.workspace.recordings  # uploads that nobody ever saw, for Slack to discard
     assert scene.every_visible_file() == []
 
 
@@ -221,7 +221,7 @@ async def test_a_share_that_has_to_wait_is_decided_again_before_its_next_try(
 
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
     assert RAW_SPAN not in seen.file.content
-    assert all(not f.completed_times for f in scene.workspace.files if RAW_SPAN in f.content)
+    assert all(not f.completed_times for f in scene.workspace.recordings if RAW_SPAN in f.content)
     calls = scene.workspace.called("files.completeUploadExternal")
     assert [call.status for call in calls] == ["fault", "ok"]
     assert calls[0].arguments["files"] != calls[1].arguments["files"]

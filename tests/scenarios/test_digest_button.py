@@ -145,7 +145,7 @@ async def test_every_row_brings_its_own_call_into_the_one_thread(scene: Scene) -
         conversation_id = button(message, at)["value"].removeprefix(f"{DEFAULT_AGENT}:")
         assert seen.delivery.conversation_id == conversation_id
         assert_in_thread(seen, message, "raw", "cleared")
-    files = scene.workspace.visible_files(CHANNEL, message.ts)
+    files = scene.workspace.visible_recordings(CHANNEL, message.ts)
     assert sorted(file.name for file in files) == sorted(f"{call}-raw.wav" for call in calls)
 
 
@@ -154,8 +154,8 @@ async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene: Scene) -> No
     message = await posted(scene, CALL)
     seen = await scene.press(button(message), message, user=ALICE)
     assert_in_thread(seen, message, "redacted", "not_cleared")
-    files = scene.workspace.visible_files(CHANNEL, message.ts)
-    assert [file.name for file in files] == ["digest.png", f"{CALL}-redacted.wav"]
+    files = scene.workspace.visible_recordings(CHANNEL, message.ts)
+    assert [file.name for file in files] == [f"{CALL}-redacted.wav"]
 
 
 async def test_pressing_twice_brings_it_once(scene: Scene) -> None:
@@ -170,7 +170,7 @@ async def test_pressing_twice_brings_it_once(scene: Scene) -> None:
     await asyncio.gather(press(), press())
     await scene.ended(await scene.latest())
     assert len(await scene.deliveries()) == 1
-    assert len(scene.workspace.visible_files(CHANNEL, message.ts)) == 1
+    assert len(scene.workspace.visible_recordings(CHANNEL, message.ts)) == 1
 
 
 async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> None:

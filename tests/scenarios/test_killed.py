@@ -36,6 +36,8 @@ MOMENTS = {
     "fetching the recording": Moment("audio", 2, polyai=True),
     "asking where to upload": Moment("files.getUploadURLExternal"),
     "uploading": Moment("upload"),
+    "asking where its picture goes": Moment("files.getUploadURLExternal", 2),
+    "uploading its picture": Moment("upload", 2),
     "deciding again": Moment("users.info", 2),
     "sharing": Moment("files.completeUploadExternal"),
     "looking whether it is visible": Moment("files.info"),
@@ -113,7 +115,7 @@ async def test_without_the_history_scope_a_lost_announcement_may_stay_but_one_th
 
         delivery = await street.scene.ended(await street.scene.latest())
 
-        (file,) = street.scene.workspace.visible_files(CHANNEL)
+        (file,) = street.scene.workspace.visible_recordings(CHANNEL)
         parents = parents_in(street)
         assert len(parents) <= 2
         assert delivery.parent_ts in parents
@@ -166,10 +168,13 @@ async def assert_delivered_exactly_once(street: Street, *, raw: bool) -> None:
     scene = street.scene
     delivery = await scene.ended(await scene.latest())
     assert (delivery.state, delivery.outcome) == ("delivered", "raw" if raw else "redacted")
-    (file,) = scene.workspace.visible_files(CHANNEL)
+    (file,) = scene.workspace.visible_recordings(CHANNEL)
     assert file.content == recordings.load("combined", redacted=not raw)
     assert (file.id, file.completed_times) == (delivery.file_id, 1)
-    assert [each for each in scene.workspace.files if each.completed_times] == [file]
+    assert [each for each in scene.workspace.recordings if each.completed_times] == [file]
+    pictures = [each for each in scene.workspace.visible_files(CHANNEL) if each.is_picture]
+    assert [each.id for each in pictures] == [delivery.picture_file_id] * len(pictures)
+    assert bool(pictures) == bool(delivery.picture_file_id)
     assert parents_in(street) == [file.thread_ts]
     assert await delivered_events(street, delivery.id) == [file.thread_ts]
     assert len(await scene.deliveries()) == 1

@@ -70,9 +70,9 @@ async def assert_one_transcript(street: Street, message: Message) -> None:
     scene = street.scene
     row = await scene.ended(await scene.latest())
     assert (row.state, row.kind) == ("delivered", "transcript")
-    _, file = scene.workspace.visible_files(CHANNEL, message.ts)
+    _, file = scene.workspace.visible_recordings(CHANNEL, message.ts)
     assert (file.name, file.id) == (f"{CALL}-transcript.txt", row.file_id)
-    assert [f.completed_times for f in scene.workspace.files if f.completed_times] == [1, 1]
+    assert [f.completed_times for f in scene.workspace.recordings if f.completed_times] == [1, 1]
     short = await card(scene, row, "*raw*")
     assert [m.ts for m in scene.everything_posted() if m.text == short.text] == [short.ts]
     tags = [event.tag for event in await scene.audit(row.id)]

@@ -70,7 +70,7 @@ async def test_a_share_that_was_lost_on_the_way_is_done_once_more_with_the_same_
     first, second = scene.workspace.called(SHARE)
     assert first.arguments["files"] == second.arguments["files"]
     assert shared_files(scene) == [seen.file]
-    assert len(scene.workspace.called("files.getUploadURLExternal")) == 1
+    assert len(scene.workspace.called("files.getUploadURLExternal")) == 2  # one for its picture
     # Decided at first, before the first try, and afresh before the second.
     assert len(scene.workspace.called("conversations.members")) == 3
 
@@ -124,7 +124,7 @@ async def test_a_share_that_never_shows_is_told_as_unconfirmed_and_nothing_is_re
     seen = await scene.ask()
 
     assert seen.delivery.state == "unconfirmed"
-    assert [file.completed_times for file in scene.workspace.files] == [1]
+    assert [file.completed_times for file in scene.workspace.recordings] == [1]
     assert len(scene.workspace.called(SHARE)) == 2
     assert "worker:delivery:unconfirmed" in seen.tags
     assert "worker:delivery:delivered" not in seen.tags
@@ -160,9 +160,9 @@ async def test_when_the_right_ends_after_a_share_in_doubt_raw_is_never_seen_and_
     reveal(scene)
 
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
-    (visible,) = scene.workspace.visible_files(CHANNEL)
+    (visible,) = scene.workspace.visible_recordings(CHANNEL)
     assert visible.content == recordings.load("combined", redacted=True)
-    raw, redacted = scene.workspace.files
+    raw, redacted = scene.workspace.recordings
     assert RAW_SPAN in raw.content
     assert raw.completed_times == (1 if was_done else 0)
     assert raw.deleted == was_done
@@ -172,12 +172,15 @@ async def test_when_the_right_ends_after_a_share_in_doubt_raw_is_never_seen_and_
 
 
 async def test_an_upload_slack_discarded_is_sent_anew(scene: Scene) -> None:
-    scene.slack.faults.add(Fault(SHARE, error="file_not_found"))
+    # With its picture, and then alone: it is the recording that is gone.
+    scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=2))
 
     seen = await scene.ask()
 
     assert seen.delivery.state == "delivered"
-    assert len(scene.workspace.called("files.getUploadURLExternal")) == 2
+    first, second = scene.workspace.recordings
+    assert (first.completed_times, second) == (0, seen.file)
+    assert seen.picture.completed_times == 1
     assert shared_files(scene) == [seen.file]
 
 
@@ -215,7 +218,7 @@ async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(
 
     assert seen.delivery.state == "failed"
     assert scene.workspace.visible_files(CHANNEL) == []
-    assert [file.deleted for file in scene.workspace.files] == [True]
+    assert [file.deleted for file in scene.workspace.recordings] == [True]
 
 
 @pytest.mark.parametrize(
@@ -277,7 +280,7 @@ async def test_an_upload_not_answered_is_sent_anew_and_the_first_is_never_seen(
     seen = await scene.ask()
 
     assert seen.delivery.state == "delivered"
-    first, second = scene.workspace.files
+    first, second = scene.workspace.recordings
     assert (first.completed_times, second.completed_times) == (0, 1)
     assert seen.file == second
 
@@ -295,7 +298,7 @@ async def test_facts_that_do_not_reach_the_announcement_take_nothing_from_the_de
 
 
 def shared_files(scene: Scene) -> list[File]:
-    return [file for file in scene.workspace.files if file.completed_times]
+    return [file for file in scene.workspace.recordings if file.completed_times]
 
 
 def reveal(scene: Scene) -> None:

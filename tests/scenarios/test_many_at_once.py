@@ -118,7 +118,7 @@ async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
     )
     await everything_ended(scene, len(CHANNELS))
 
-    assert [len(scene.workspace.visible_files(channel)) for channel in CHANNELS] == [1] * 5
+    assert [len(scene.workspace.visible_recordings(channel)) for channel in CHANNELS] == [1] * 5
 
 
 @pytest.mark.parametrize("shape", [Shape.CONTENT_LENGTH, Shape.CHUNKED_SIZES_UNKNOWN])

@@ -15,7 +15,7 @@ async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> No
     row = await choose_side(scene, first, "Agent")
 
     assert (row.state, row.direction, row.outcome) == ("delivered", "agent", "raw")
-    files = scene.workspace.visible_files(CHANNEL, first.ts)
+    files = scene.workspace.visible_recordings(CHANNEL, first.ts)
     assert [f.name for f in files] == [f"{CALL}-raw.wav", f"{CALL}-agent-raw.wav"]
     assert files[1].content == recordings.load("agent", redacted=False)
     short = await card(scene, row, "*raw*")
@@ -53,7 +53,7 @@ async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
 
     await asyncio.gather(*(choose_side(scene, first, "Agent", user=ALICE) for _ in range(2)))
 
-    assert len(scene.workspace.visible_files(CHANNEL, first.ts)) == 2
+    assert len(scene.workspace.visible_recordings(CHANNEL, first.ts)) == 2
     assert len(await scene.deliveries()) == 2
 
 

@@ -81,7 +81,11 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
     assert await cause(scene) == "right_ended"
     message = await parent(scene, "The raw recording was deleted")
     assert "the right of the person who asked for it ended" in str(message.blocks)
-    assert [f.deleted for f in scene.workspace.files if f.id == seen.delivery.file_id] == [True]
+    assert [file.deleted for file in scene.workspace.files] == [True, True]
+    assert {file.id for file in scene.workspace.files} == {
+        seen.delivery.file_id,
+        seen.delivery.picture_file_id,
+    }
     assert scene.workspace.violations == []
 
 
@@ -115,7 +119,7 @@ async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene)
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=user)
 
     await looked_at(scene, seen)
-    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 async def looked_at(scene: Scene, seen: Seen) -> None:
@@ -184,7 +188,7 @@ async def test_without_a_time_it_stays(new_scene: OpenScene) -> None:
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
 
         await looked_at(scene, seen)
-        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 async def test_an_expired_right_takes_the_file_back_with_no_event_at_all(
@@ -220,7 +224,7 @@ async def test_where_only_the_requester_counts_a_joining_person_changes_nothing(
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
 
         await looked_at(scene, seen)
-        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 async def test_a_refused_deletion_is_tried_again_and_told_once(new_scene: OpenScene) -> None:
@@ -232,7 +236,8 @@ async def test_a_refused_deletion_is_tried_again_and_told_once(new_scene: OpenSc
 
         await gone(scene)
         assert await cause(scene) in LOST
-        assert len(scene.workspace.called("files.delete")) == 2
+        deleted = [call.arguments["file"] for call in scene.workspace.called("files.delete")]
+        assert deleted == [file.id for file in scene.workspace.files] * 2
 
 
 async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -> None:
@@ -246,7 +251,7 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
                 await asyncio.sleep(0.02)
             while (await scene.row(seen.delivery.id)).doubted_since:
                 await asyncio.sleep(0.02)
-        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 @on_both_databases
@@ -267,9 +272,9 @@ async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
     )
 
     async with asyncio.timeout(10):
-        while not scene.workspace.visible_files(CHANNEL):
+        while not scene.workspace.visible_recordings(CHANNEL):
             await asyncio.sleep(0.02)
-    (file,) = scene.workspace.visible_files(CHANNEL)
+    (file,) = scene.workspace.visible_recordings(CHANNEL)
     assert file.name == f"{CALL}-redacted.wav"
     assert file.thread_ts == message.ts
     assert {r.key_kind for r in scene.polyai.requests if "redacted=true" in str(r.query)} <= {
@@ -284,5 +289,5 @@ async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) ->
         await tell(scene, type="channel_shared", channel=CHANNEL)
         await asyncio.sleep(1.5)
 
-        assert len(scene.workspace.visible_files(CHANNEL)) == 1
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
         assert (await scene.row(seen.delivery.id)).recheck_at is None

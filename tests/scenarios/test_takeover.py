@@ -130,7 +130,7 @@ async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
 
         names = [file.name for file in street.scene.every_visible_file()]
         assert sorted(names) == [f"{call}-redacted.wav" for call in calls]
-        assert [f.completed_times for f in street.scene.workspace.files] == [1] * len(calls)
+        assert [f.completed_times for f in street.scene.workspace.recordings] == [1] * len(calls)
 
 
 async def test_a_database_that_cuts_every_connection_in_mid_delivery_costs_nothing_but_time(

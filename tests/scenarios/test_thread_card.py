@@ -80,7 +80,7 @@ async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcr
 ) -> None:
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*redacted*")
-    assert set(offered(message)) == {Action.OTHER_SIDE, Action.DELETE}
+    assert set(offered(message)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
     assert list(sides(message)) == ["Caller", "Agent"]
 
 
@@ -88,7 +88,12 @@ async def test_a_raw_recording_offers_its_transcript_too(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask(f"{CALL} user")
     message = await card(scene, seen.delivery, "*raw*")
-    assert set(offered(message)) == {Action.OTHER_SIDE, Action.TRANSCRIPT, Action.DELETE}
+    assert set(offered(message)) == {
+        Action.OTHER_SIDE,
+        Action.WAVEFORM,
+        Action.TRANSCRIPT,
+        Action.DELETE,
+    }
     assert list(sides(message)) == ["Both sides", "Agent"]
     assert offered(message)[Action.DELETE]["confirm"]["confirm"]["text"] == "Delete"
 
@@ -123,10 +128,10 @@ async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene
     row = await scene.ended(delivery_id)
 
     message = await card(scene, row, "*redacted*")
-    (file,) = scene.workspace.visible_files(CHANNEL, parent.ts)
+    (file,) = scene.workspace.visible_recordings(CHANNEL, parent.ts)
     assert (row.parent_ts, message.thread_ts, file.thread_ts) == (parent.ts,) * 3
     assert row.card_ts != parent.ts
-    assert set(offered(message)) == {Action.OTHER_SIDE, Action.DELETE}
+    assert set(offered(message)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
     assert "+44••••••••90" in str(message.blocks)
     assert "worker:delivery:announced" in [e.tag for e in await scene.audit(row.id)]
 
@@ -160,7 +165,7 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
         again = await card(scene, row, "*redacted*")
         assert row.outcome == "redacted"
         assert again.thread_ts == message.ts
-        assert set(offered(again)) == {Action.OTHER_SIDE, Action.DELETE}
+        assert set(offered(again)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
 
 
 async def test_what_slack_took_but_does_not_show_says_so(scene: Scene) -> None:
@@ -199,7 +204,7 @@ async def test_somebody_of_another_organisation_is_refused_in_words_and_audited(
     assert "Reference" in told.text
     assert await refused_presses(scene) == [(STRANGER, action.value, "outsider")]
     assert len(await scene.deliveries()) == 1
-    assert len(scene.workspace.visible_files(CHANNEL)) == 1
+    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 @pytest.mark.parametrize("action", [Action.TRANSCRIPT, Action.OTHER_SIDE], ids=["text", "side"])

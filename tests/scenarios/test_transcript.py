@@ -48,7 +48,7 @@ async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
         "raw",
         "cleared",
     )
-    _, file = scene.workspace.visible_files(CHANNEL, message.ts)
+    _, file = scene.workspace.visible_recordings(CHANNEL, message.ts)
     assert (file.name, file.title) == (f"{CALL}-transcript.txt", f"{CALL} (transcript)")
     assert row.size_bytes == len(file.content)
     assert file.content.decode().splitlines()[:5] == [
@@ -149,7 +149,7 @@ async def test_it_can_be_deleted(scene: Scene) -> None:
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
     await press(scene, await card(scene, row, "*raw*"), Action.DELETE)
     await card(scene, row, f"The transcript was deleted by <@{ALICE}>")
-    assert [f.name for f in scene.workspace.visible_files(CHANNEL)] == [f"{CALL}-raw.wav"]
+    assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from bot.sandbox.methods.reach import thread_parent, writable_channel
 from bot.sandbox.objects import Channel, File, Message
 from bot.sandbox.workspace import CHANNEL_ID, Workspace
 
+_ALT_TEXT_CHARACTERS = 1000
+
 
 def _upload_url(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     length = arguments.number("length", 0)
@@ -16,7 +18,10 @@ def _upload_url(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     if length > workspace.largest_file_bytes:
         raise RefusalError("file_upload_size_restricted")
     name = arguments.text("filename")
-    file = File(workspace.next_id("F"), name, name, length)
+    alt_text = arguments.text("alt_txt")
+    if len(alt_text) > _ALT_TEXT_CHARACTERS:
+        raise RefusalError("invalid_arguments")
+    file = File(workspace.next_id("F"), name, name, length, alt_text=alt_text)
     workspace.file_table[file.id] = file
     secret = workspace.passes.issue("upload", seconds=workspace.upload_url_seconds, file=file.id)
     return {"file_id": file.id, "upload_url": f"{workspace.origin}/upload/v1/{secret}"}
@@ -26,6 +31,9 @@ def _wanted_files(workspace: Workspace, arguments: Arguments) -> list[File]:
     wanted = arguments.structure("files")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(w, dict) for w in wanted):
         raise RefusalError("invalid_arguments")
+    ids = [str(item.get("id", "")) for item in wanted]
+    if len(set(ids)) < len(ids):
+        raise RefusalError("invalid_arguments")  # each file once
     found = []
     for item in wanted:
         file = workspace.file_table.get(str(item.get("id", "")))
@@ -106,7 +114,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         "shares": {},
     }
     if file.visible_at <= workspace.clock():
-        body["mimetype"] = "audio/x-wav"
+        body["mimetype"] = "image/png" if file.is_picture else "audio/x-wav"
         if file.channel is not None:
             share = {"ts": file.share_ts, "team_id": workspace.team_id}
             if file.thread_ts:

@@ -46,8 +46,22 @@ def _keep(workspace: Workspace, view_id: str, user: str, body: dict[str, Any]) -
     return View(view_id, user, body, hash=workspace.next_ts())
 
 
+def _check_slack_files(workspace: Workspace, body: dict[str, Any]) -> None:
+    """Refuse images that are no processed picture in the workspace (docs: "Slack file object")."""
+    for at, block in enumerate(body.get("blocks") or []):
+        file_id = (block.get("slack_file") or {}).get("id")
+        if file_id is None:
+            continue
+        file = workspace.file_table.get(file_id)
+        shown = file and file.completed_times and file.visible_at <= workspace.clock()
+        if not shown or not file or file.deleted or not file.is_picture:
+            message = f"[ERROR] invalid slack file [json-pointer:/blocks/{at}/slack_file]"
+            raise RefusalError("invalid_blocks", response_metadata={"messages": [message]})
+
+
 def _open(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     body = _view_body(arguments, "modal")
+    _check_slack_files(workspace, body)
     try:
         about = workspace.passes.redeem("trigger", arguments.text("trigger_id"))
     except PassExpiredError:
@@ -63,6 +77,7 @@ def _open(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 def _update(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     body = _view_body(arguments, "modal")
+    _check_slack_files(workspace, body)
     current = workspace.views.get(arguments.text("view_id"))
     if current is None:
         raise RefusalError("not_found")
@@ -74,6 +89,7 @@ def _update(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 def _publish(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     body = _view_body(arguments, "home")
+    _check_slack_files(workspace, body)
     user = arguments.text("user_id")
     if user not in workspace.users:
         raise RefusalError("invalid_arguments")

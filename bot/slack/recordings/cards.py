@@ -52,7 +52,7 @@ def delivered(result: Delivered) -> Message:
         None if is_transcript else wording.SIDES[result.direction],
     ]
     said = " · ".join(part for part in file if part)
-    variant = wording.variant(result.outcome, result.reason, result.deleted_at)
+    variant = wording.variant(result.outcome, result.reason, result.deleted_at, result.muted)
     # Below a card with the facts of the call one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
@@ -145,6 +145,8 @@ def _offers(result: Delivered) -> list[Block]:
     row: list[Block] = []
     if announcement.kind is DeliveryKind.AUDIO:
         row.append(_other_sides(announcement.delivery_id, result.direction))
+        if result.has_picture:
+            row.append(button(Action.WAVEFORM, "Waveform", announcement.delivery_id))
         if result.outcome == Outcome.RAW:
             row.append(button(Action.TRANSCRIPT, "Transcript", announcement.delivery_id))
     row.append(

@@ -105,7 +105,10 @@ class SlackPosting:
     async def start_upload(self, file: NewFile) -> UploadTicket:
         """Ask for a place to upload to; asking twice leaves one unused, which is nothing."""
         answer = await self._api.read(
-            "files.getUploadURLExternal", filename=file.name, length=file.size_bytes
+            "files.getUploadURLExternal",
+            filename=file.name,
+            length=file.size_bytes,
+            alt_txt=file.alt_text,
         )
         url = SecretStr(str(answer["upload_url"]))
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
@@ -151,17 +154,20 @@ class SlackPosting:
             raise UploadRefused
 
     async def share(self, share: Share) -> None:
-        """Complete the upload into the thread, once.
+        """Complete the upload into the thread, once, and its picture in the same call.
 
         Raises:
             ShareUnclear: it may have happened.
             UploadGone: Slack does not know the upload.
             CallAudioError: it did not happen.
         """
+        files = [{"id": share.file_id, "title": share.title}]
+        if share.picture:
+            files.append({"id": share.picture.file_id, "title": share.picture.title})
         try:
             await self._api.write(
                 "files.completeUploadExternal",
-                files=[{"id": share.file_id, "title": share.title}],
+                files=files,
                 channel_id=share.channel_id,
                 thread_ts=share.thread_ts,
             )

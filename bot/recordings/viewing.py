@@ -1,0 +1,141 @@
+"""The use case behind *Waveform*: the picture of a recording, for those who may see it."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from bot.access.administration import Actor
+from bot.access.deciding import Decider, Question
+from bot.access.policy import Outcome, Reason
+from bot.audit.events import AuditTag
+from bot.errors import CallAudioError, UsageError
+from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.states import State
+from bot.recordings.waveform.spans import Spans
+
+ELSEWHERE: Final = "elsewhere"
+"""Why somebody is refused who pressed a button that is not of this conversation."""
+
+WHY: Final = MappingProxyType(
+    {
+        Reason.REQUESTER_NOT_ALLOWED.value: (
+            "Only members of this workspace may see it, and guests with a grant of their own."
+        ),
+        Reason.REQUESTER_NOT_IN_DESTINATION.value: (
+            "You are not in this conversation, or Slack did not tell me that you are."
+        ),
+        Reason.EXTERNAL_DESTINATION.value: (
+            "This channel is shared with another organisation, is about to be, or Slack did not "
+            "tell me that it is not."
+        ),
+        Reason.NOT_CLEARED.value: "You are not cleared to hear raw recordings.",
+        Reason.AUDIENCE.value: "Not everyone here is cleared to hear raw recordings.",
+        ELSEWHERE: "It belongs to another conversation.",
+    }
+)
+
+
+class WaveformRefused(UsageError):
+    """The picture shows what this person may not hear."""
+
+    code = "waveform_refused"
+    what = "I cannot show you this waveform."
+    fix = "Ask for the recording yourself with `/callaudio`."
+
+
+class WaveformGone(CallAudioError):
+    """The recording and its picture were deleted."""
+
+    code = "waveform_gone"
+    what = "This waveform is not there any more."
+    likely_cause = "The recording was taken back or deleted, and its picture with it."
+    fix = "Ask for the recording again with `/callaudio`."
+
+
+class WaveformNotReady(CallAudioError):
+    """Slack does not show the picture yet."""
+
+    code = "waveform_not_ready"
+    what = "Slack does not show this waveform."
+    likely_cause = "It is still being prepared, or somebody deleted it."
+    fix = "Close this and try again in a minute."
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class WaveformShown:
+    """What the modal shows."""
+
+    conversation_id: str
+    outcome: str
+    picture_file_id: str
+    length_seconds: float | None
+    muted: Spans | None
+
+
+class Shares(Protocol):
+    """Where files are visible."""
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        """Tell the ts under which the file is visible in the conversation, or None."""
+        ...
+
+
+class Viewing:
+    """Shows pictures; whether somebody may see one is decided afresh at each press."""
+
+    def __init__(self, *, deliveries: DeliveryLog, decider: Decider, shares: Shares) -> None:
+        self._deliveries = deliveries
+        self._decider = decider
+        self._shares = shares
+
+    async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
+        """Give the picture to somebody who may hear the recording, here and now.
+
+        Raises:
+            WaveformRefused: they may not; recorded with its reason.
+            WaveformGone: it was deleted.
+            WaveformNotReady: Slack does not show it.
+        """
+        try:
+            delivery = await self._deliveries.read(delivery_id)
+        except LookupError:
+            raise WaveformGone from None
+        refusal = await self._refusal(actor, channel_id, delivery)
+        if refusal:
+            await self._note(AuditTag.WAVEFORM_REFUSED, actor, delivery, reason=refusal)
+            raise WaveformRefused(likely_cause=WHY.get(refusal, ""))
+        picture_id = delivery.picture_file_id
+        if picture_id is None or delivery.taken_back_at or delivery.state is not State.DELIVERED:
+            raise WaveformGone
+        if await self._shares.find_share(picture_id, channel_id) is None:
+            raise WaveformNotReady
+        await self._note(AuditTag.WAVEFORM_SHOWN, actor, delivery, outcome=str(delivery.outcome))
+        return WaveformShown(
+            conversation_id=delivery.conversation_id,
+            outcome=str(delivery.outcome),
+            picture_file_id=picture_id,
+            length_seconds=delivery.length_seconds,
+            muted=delivery.muted,
+        )
+
+    async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:
+        if delivery.channel_id != channel_id:
+            return ELSEWHERE
+        if delivery.team_id != actor.team_id:
+            return Reason.REQUESTER_NOT_ALLOWED.value
+        ruling = await self._decider.rule(
+            Question(
+                team_id=delivery.team_id,
+                user_id=actor.user_id,
+                channel_id=channel_id,
+                asked_redacted=not delivery.is_raw,
+                has_raw_key=True,  # nothing is fetched
+            )
+        )
+        wanted = Outcome.RAW if delivery.is_raw else Outcome.REDACTED
+        return None if ruling.decision.outcome is wanted else ruling.decision.reason.value
+
+    async def _note(self, tag: AuditTag, actor: Actor, delivery: Delivery, **payload: str) -> None:
+        told = {"conversation_id": delivery.conversation_id, **payload}
+        await self._deliveries.note(delivery, tag=tag, actor_id=actor.user_id, payload=told)

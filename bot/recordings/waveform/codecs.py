@@ -1,0 +1,106 @@
+"""The samples in the bytes of a WAV body; digital silence is 0 in every codec.
+
+Sources: the RIFF registration of the format tags (RFC 2361), and ITU-T G.711 for A-law and mu-law.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.recordings.wav import WavHeader
+
+Samples = NDArray[Any]
+"""Signed integers, the channels interleaved."""
+Decode = Callable[[memoryview], Samples]
+
+PCM: Final = 1
+A_LAW: Final = 6
+MU_LAW: Final = 7
+CHANNELS: Final = (1, 2)
+SAMPLE_RATES_HZ: Final = range(4_000, 192_001)
+"""What telephones and studios use; beyond it a header is more likely damaged than true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How samples are read.
+
+    Attributes:
+        sample_bytes: bytes of one sample of one channel.
+        dtype: of the samples it gives.
+        decode: reads whole samples; what it gives may be overwritten by the next call.
+    """
+
+    sample_bytes: int
+    dtype: np.dtype[Any]
+    decode: Decode
+
+
+def codec_of(header: WavHeader, largest_bytes: int) -> Codec | None:
+    """Choose how to read a body in pieces of up to ``largest_bytes``; None where that is unknown.
+
+    Float and extensible bodies have no codec here: PolyAI's recordings are telephone calls.
+    """
+    if header.channels not in CHANNELS or header.sample_rate_hz not in SAMPLE_RATES_HZ:
+        return None
+    sample_bytes = -(-header.bits_per_sample // 8)
+    known = {
+        (MU_LAW, 1): lambda: _by_table(_mu_law(), largest_bytes),
+        (A_LAW, 1): lambda: _by_table(_a_law(), largest_bytes),
+        (PCM, 1): lambda: _by_table(_unsigned(), largest_bytes),  # signed from 16 bits on
+        (PCM, 2): lambda: _as_it_is("<i2"),
+        (PCM, 3): lambda: _of_24_bits(largest_bytes),
+        (PCM, 4): lambda: _as_it_is("<i4"),
+    }
+    build = known.get((header.format_tag, sample_bytes))
+    if build is None:
+        return None
+    return Codec(sample_bytes, np.dtype("<i2" if sample_bytes < 3 else "<i4"), build())  # noqa: PLR2004 - bytes of 24 bits
+
+
+def _as_it_is(dtype: str) -> Decode:
+    return lambda data: np.frombuffer(data, dtype)
+
+
+def _by_table(table: NDArray[np.int16], largest_bytes: int) -> Decode:
+    room = np.empty(largest_bytes, table.dtype)
+
+    def decode(data: memoryview) -> Samples:
+        # `clip` never has anything to clip in a byte, and spares a copy that `raise` makes.
+        return np.take(table, np.frombuffer(data, np.uint8), out=room[: len(data)], mode="clip")
+
+    return decode
+
+
+def _of_24_bits(largest_bytes: int) -> Decode:
+    room = np.zeros(largest_bytes // 3, "<i4")  # the lowest byte of each stays 0
+
+    def decode(data: memoryview) -> Samples:
+        samples = room[: len(data) // 3]
+        samples.view(np.uint8).reshape(-1, 4)[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        return samples
+
+    return decode
+
+
+def _unsigned() -> NDArray[np.int16]:
+    return ((np.arange(256) - 128) * 256).astype(np.int16)
+
+
+def _mu_law() -> NDArray[np.int16]:
+    code = ~np.arange(256) & 0xFF
+    size = ((((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84
+    return np.where(code & 0x80, -size, size).astype(np.int16)
+
+
+def _a_law() -> NDArray[np.int16]:
+    code = np.arange(256) ^ 0x55
+    exponent, mantissa = (code & 0x70) >> 4, (code & 0x0F) << 4
+    size = np.where(exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0))
+    table = np.where(code & 0x80, size, -size).astype(np.int16)
+    # A-law has no zero: 0xD5 and 0x55, its two smallest steps, are what a silent line sends.
+    table[[0xD5, 0x55]] = 0
+    return table

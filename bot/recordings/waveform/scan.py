@@ -1,0 +1,129 @@
+"""Watches a recording go by and keeps its outline, in memory that does not grow with it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.recordings.wav import WavError, WavHeader, parse_wav_header
+from bot.recordings.waveform.codecs import Codec, Samples, codec_of
+from bot.recordings.waveform.peaks import PeakBins
+from bot.recordings.waveform.shape import Waveform
+from bot.recordings.waveform.silence import SilenceFinder, block_frames
+
+LEAST_SILENCE_SECONDS: Final = 0.3
+"""Shorter stretches are the pauses that synthetic speech makes between two sentences."""
+GATHERED_BYTES: Final = 1024 * 1024
+"""Worked on at a time: much beside what numpy takes to begin, and it stays in the cache."""
+
+
+class WaveformScan:
+    """Takes the body of a WAV piece by piece, header included; one scan a recording."""
+
+    def __init__(self) -> None:
+        self._prefix = b""
+        self._reading: _Reading | None = None
+        self._is_unreadable = False
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece, of any length."""
+        if self._is_unreadable:
+            return
+        if self._reading is None:
+            self._begin(piece)
+        else:
+            self._reading.take(memoryview(piece))
+
+    def finish(self) -> Waveform | None:
+        """Tell the outline; None where the codec is unknown or there was no audio."""
+        return self._reading.finish() if self._reading else None
+
+    def _begin(self, piece: bytes) -> None:
+        self._prefix += piece
+        try:
+            header = parse_wav_header(self._prefix, complete=False)
+        except WavError:
+            self._is_unreadable = True
+            return
+        if header is None:
+            return
+        codec = codec_of(header, GATHERED_BYTES)
+        if codec is None:
+            self._is_unreadable = True
+        else:
+            self._reading = _Reading(header, codec)
+            self._reading.take(memoryview(self._prefix)[header.data_offset :])
+        self._prefix = b""
+
+
+@dataclass
+class _Reading:
+    """The audio after the header: gathered, then worked on block by block."""
+
+    header: WavHeader
+    codec: Codec
+    _held: int = 0
+    _frames: int = 0
+    _left: int | None = field(init=False)
+    """Bytes of audio to come; chunks may follow them. None: all that comes is audio."""
+
+    def __post_init__(self) -> None:
+        header, codec = self.header, self.codec
+        self._left = header.data_bytes
+        least_frames = int(LEAST_SILENCE_SECONDS * header.sample_rate_hz)
+        self._frame_bytes = codec.sample_bytes * header.channels
+        block = block_frames(least_frames)
+        self._row_bytes = block * self._frame_bytes
+        self._room = memoryview(bytearray(GATHERED_BYTES // self._row_bytes * self._row_bytes))
+        self._peaks = PeakBins(channels=header.channels, dtype=codec.dtype, block_frames=block)
+        self._silence = SilenceFinder(channels=header.channels, least_frames=least_frames)
+
+    def take(self, piece: memoryview) -> None:
+        if self._left is not None:
+            piece = piece[: self._left]
+            self._left -= len(piece)
+        while piece:
+            count = min(len(piece), len(self._room) - self._held)
+            self._room[self._held : self._held + count] = piece[:count]
+            self._held += count
+            piece = piece[count:]
+            if self._held == len(self._room):
+                self._work(self._held)
+                self._held = 0
+
+    def finish(self) -> Waveform | None:
+        whole = self._held // self._row_bytes * self._row_bytes
+        if whole:
+            self._work(whole)
+        end = self._held - self._held % self._frame_bytes  # the last frame may be cut
+        rest = self.codec.decode(self._room[whole:end])
+        if len(rest):
+            self._silence.add(rest.reshape(1, -1), np.array([not rest.any()]))
+            self._frames += len(rest) // self.header.channels
+        self._silence.finish()
+        lows, highs = self._peaks.finish(rest)
+        if not self._frames:
+            return None
+        rate_hz = self.header.sample_rate_hz
+        return Waveform(
+            lows=_from_full_scale(lows),
+            highs=_from_full_scale(highs),
+            bin_seconds=self._peaks.bin_frames / rate_hz,
+            length_seconds=self._frames / rate_hz,
+            silences=self._silence.spans.spans(rate_hz),
+        )
+
+    def _work(self, size: int) -> None:
+        rows = self._decoded(size)
+        self._silence.add(rows, self._peaks.add(rows))
+        self._frames += rows.size // self.header.channels
+
+    def _decoded(self, size: int) -> Samples:
+        rows = size // self._row_bytes
+        return self.codec.decode(self._room[:size]).reshape(rows, -1)
+
+
+def _from_full_scale(samples: NDArray[Any]) -> NDArray[np.float32]:
+    # One more than the greatest sample, so that the least one is -1 exactly.
+    return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)

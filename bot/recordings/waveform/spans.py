@@ -1,0 +1,70 @@
+"""Stretches of silence: counted and timed exactly, and kept in a list that stays short."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_SPANS: Final = 100
+"""More than a picture can tell apart, and than a person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when, in seconds from the start of the recording."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """All the stretches of a recording.
+
+    Attributes:
+        count: how many there are.
+        seconds: how long they are together.
+        kept: where they are; beyond ``MAX_SPANS`` the nearest neighbours run together.
+    """
+
+    count: int
+    seconds: float
+    kept: tuple[Span, ...]
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether ``kept`` tells every one of them apart."""
+        return self.count == len(self.kept)
+
+
+class SpanLog:
+    """Takes stretches in frames, in the order of their time."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._frames = 0
+        self._kept: list[tuple[int, int]] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Take the stretch of the frames from ``start`` up to, not including, ``end``."""
+        self._count += 1
+        self._frames += end - start
+        self._kept.append((start, end))
+        if len(self._kept) >= 2 * MAX_SPANS:
+            self._kept = _thinned(self._kept)
+
+    def spans(self, sample_rate_hz: int) -> Spans:
+        """Tell what was taken, in seconds."""
+        kept = (
+            Span(start / sample_rate_hz, end / sample_rate_hz)
+            for start, end in _thinned(self._kept)
+        )
+        return Spans(self._count, self._frames / sample_rate_hz, tuple(kept))
+
+
+def _thinned(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Run those together that lie nearest to each other, until few enough are left."""
+    if len(spans) <= MAX_SPANS:
+        return spans
+    by_gap = sorted(range(1, len(spans)), key=lambda at: spans[at - 1][1] - spans[at][0])
+    starts = [0, *sorted(by_gap[: MAX_SPANS - 1])]
+    ends = [*(at - 1 for at in starts[1:]), len(spans) - 1]
+    return [(spans[first][0], spans[last][1]) for first, last in zip(starts, ends, strict=True)]

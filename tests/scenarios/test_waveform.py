@@ -1,0 +1,377 @@
+"""The waveform: beside its recording, of its very bytes, and gone with it."""
+
+import asyncio
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select, update
+
+from bot.access.grants import Right, Subject, SubjectKind, revoke
+from bot.recordings.waveform.drawing import Marks, draw
+from bot.recordings.waveform.scan import WaveformScan
+from bot.sandbox import recordings
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording
+from bot.slack.actions import Action
+from bot.store.tables import DeliveryRow, LeftFileRow
+from bot.wiring.clock import utc_now
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
+
+UPLOAD_URL = "files.getUploadURLExternal"
+SHARE = "files.completeUploadExternal"
+RATE_HZ = 8000
+MUTED_SECONDS = 5.2
+"""What the stand-in's redaction muted, to the tenth."""
+
+
+def wav(samples: np.ndarray, *, tag: int = 1) -> bytes:
+    """Samples as frames x channels; 8 bits a sample but for PCM."""
+    width = samples.dtype.itemsize
+    channels = samples.shape[1]
+    block = width * channels
+    form = struct.pack("<HHIIHH", tag, channels, RATE_HZ, RATE_HZ * block, block, 8 * width)
+    data = samples.tobytes()
+    return (
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<I", 16) + form
+        + b"data" + struct.pack("<I", len(data)) + data
+    )  # fmt: skip
+
+
+def noise(seconds: float, *, channels: int = 1) -> np.ndarray:
+    frames = int(seconds * RATE_HZ)
+    random = np.random.default_rng(7)
+    return random.integers(1, 9000, (frames, channels), np.int16)
+
+
+def muted(samples: np.ndarray, start: float, end: float, zero: int = 0) -> np.ndarray:
+    samples = samples.copy()
+    samples[int(start * RATE_HZ) : int(end * RATE_HZ)] = zero
+    return samples
+
+
+def drawn(body: bytes, word: str | None) -> bytes:
+    """The picture of exactly these bytes."""
+    scan = WaveformScan()
+    scan.feed(body)
+    outline = scan.finish()
+    assert outline is not None
+    return draw(outline, Marks(word, outline.silences.kept) if word else None)
+
+
+def card(seen: Seen) -> str:
+    (parent,) = [message for message in seen.posted if message.thread_ts is None]
+    return str(parent.blocks)
+
+
+async def press(scene: Scene, seen: Seen, user: str = ALICE, **changes: Any) -> Ack:
+    message = next(m for m in scene.workspace.messages(CHANNEL) if m.ts == seen.delivery.parent_ts)
+    (button,) = [
+        element
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["action_id"] == Action.WAVEFORM.value
+    ]
+    return await scene.people.block_action(
+        user, CHANNEL, message.ts, button["action_id"], button["value"], ephemeral=False, **changes
+    )
+
+
+async def modal(scene: Scene) -> Mapping[str, Any]:
+    """The one modal that is open, once it was filled in."""
+    async with asyncio.timeout(5):
+        while True:
+            views = list(scene.workspace.views.values())
+            if views and "One moment" not in str(views[-1].body):
+                assert problems(views[-1].body["blocks"], "modal") == []
+                return views[-1].body
+            await asyncio.sleep(0.02)
+
+
+async def events(scene: Scene, tag: str) -> list[Mapping[str, Any]]:
+    return [event.payload for event in await scene.all_audit() if event.tag == tag]
+
+
+async def test_the_picture_of_a_redacted_recording_is_of_the_redacted_bytes_alone(
+    scene: Scene,
+) -> None:
+    seen = await scene.ask()
+
+    assert seen.delivery.outcome == "redacted"
+    assert seen.picture.content == drawn(recordings.load("combined", redacted=True), "muted")
+    assert seen.picture.title == f"{CALL} (redacted), waveform"
+    assert seen.picture.share_ts == seen.file.share_ts
+    assert len(scene.workspace.called(SHARE)) == 1
+    (span,) = seen.delivery.muted_where["spans"]
+    assert span[1] - span[0] == pytest.approx(MUTED_SECONDS, abs=0.05)
+    assert (seen.delivery.muted_spans, round(seen.delivery.muted_seconds, 1)) == (1, MUTED_SECONDS)
+    assert "*redacted* — muted 1 span, 5.2 s" in card(seen)
+    assert scene.workspace.violations == []
+
+
+async def test_silence_in_a_raw_recording_is_not_called_muted(scene: Scene) -> None:
+    await scene.grant()
+    body = wav(muted(noise(4), 1, 2))
+    call = scene.another_call(recording=Recording.of(body, body))
+
+    seen = await scene.ask(call)
+
+    assert seen.delivery.outcome == "raw"
+    assert seen.picture.content == drawn(body, None)
+    assert seen.delivery.muted_spans is None
+    assert "muted" not in card(seen)
+
+
+@pytest.mark.parametrize("side", ["user", "agent"])
+async def test_on_one_side_alone_a_pause_and_a_mute_are_not_told_apart(
+    scene: Scene, side: str
+) -> None:
+    seen = await scene.ask(f"{CALL} {side} redacted")
+
+    assert seen.picture.name == f"{CALL}-{side}-redacted.png"
+    expected = drawn(recordings.load(side, redacted=True), "silent or muted")
+    assert seen.picture.content == expected
+    assert seen.delivery.muted_spans is None
+    assert "muted" not in card(seen)
+
+
+STEREO = muted(noise(6, channels=2), 2, 3.5)
+MU_LAW = muted(noise(6).astype(np.uint8) & 0x3F, 2, 3.5, 0xFF)
+A_LAW = muted(MU_LAW, 2, 3.5, 0xD5)
+BODIES = {"stereo": wav(STEREO), "mu-law": wav(MU_LAW, tag=7), "A-law": wav(A_LAW, tag=6)}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_every_usual_form_of_a_recording_has_its_picture(scene: Scene, body: bytes) -> None:
+    call = scene.another_call(recording=Recording.of(body, body))
+
+    seen = await scene.ask(call)
+
+    assert seen.picture.content == drawn(body, "muted")
+    assert "muted 1 span, 1.5 s" in card(seen)
+
+
+async def test_a_recording_in_a_form_nobody_knows_comes_without_one(scene: Scene) -> None:
+    body = wav(noise(2).astype(np.float32) / 9000, tag=3)
+    call = scene.another_call(recording=Recording.of(body, body))
+
+    seen = await scene.ask(call)
+
+    assert seen.delivery.state == "delivered"
+    assert (seen.file.content, seen.pictures) == (body, [])
+    assert "Waveform" not in card(seen)
+
+
+FAULTS = {
+    "Slack takes no pictures": (Fault(UPLOAD_URL, error="file_type_not_allowed"),),
+    "Slack has no room left": (Fault(UPLOAD_URL, error="storage_limit_reached"),),
+    "its upload breaks off": (Fault("upload", drop_connection=True),),
+    "its upload is refused": (Fault("upload", status=500),),
+}
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
+async def test_a_picture_that_cannot_be_uploaded_takes_nothing_from_the_recording(
+    scene: Scene, faults: tuple[Fault, ...]
+) -> None:
+    for fault in faults:
+        scene.slack.faults.add(Fault(fault.route))  # the recording's own passes
+        scene.slack.faults.add(fault)
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert seen.pictures == []
+    assert len(seen.audio_requests) == 2, "measured and fetched once"
+    assert "muted 1 span" in card(seen)
+    assert "Waveform" not in card(seen)
+
+
+@pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])
+async def test_a_share_refused_with_its_picture_is_decided_afresh_and_done_without(
+    scene: Scene, error: str
+) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault(SHARE, error=error))
+
+    seen = await scene.ask()
+
+    assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
+    assert (seen.file.completed_times, seen.pictures) == (1, [])
+    first, second = scene.workspace.called(SHARE)
+    assert [str(each.arguments).count("title") for each in (first, second)] == [2, 1]
+    assert len(scene.workspace.called("conversations.members")) == 3
+    assert len(seen.audio_requests) == 2
+
+
+async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scene: Scene) -> None:
+    await scene.grant()
+    for _ in range(2):
+        scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload", times=1)
+    scene.slack.faults.release("upload")
+    await scene.slack.faults.reached("upload", times=2)
+    await end_right(scene)
+    scene.slack.faults.release("upload")
+
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
+    assert seen.picture.content == drawn(recordings.load("combined", redacted=True), "muted")
+    unseen = [file for file in scene.workspace.files if not file.completed_times]
+    assert [file.name for file in unseen] == [f"{CALL}-raw.wav", f"{CALL}-raw.png"]
+    assert seen.delivery.muted_spans == 1
+
+
+async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_refuses_at_first(
+    new_scene: OpenScene,
+) -> None:
+    quickly = replace(QUICK, look_every=timedelta(seconds=0.3))
+    async with new_scene(pace=quickly) as scene:
+        await scene.grant()
+        scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
+        asking = asyncio.create_task(scene.ask())
+        await scene.slack.faults.reached(SHARE)
+        raw = [file.id for file in scene.workspace.files]
+        # Another worker took over, decided that it may not be raw, and let go of the upload.
+        async with scene.stage.application.database.write() as session:
+            await session.execute(
+                update(DeliveryRow).values(
+                    outcome="redacted",
+                    reason="not_cleared",
+                    file_id=None,
+                    picture_file_id=None,
+                    share_tried_at=None,
+                )
+            )
+        scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled", times=2))
+        scene.slack.faults.release(SHARE)
+
+        seen = await asking
+        async with asyncio.timeout(10):
+            while {f.id for f in scene.workspace.visible_files(CHANNEL)} & set(raw):
+                await asyncio.sleep(0.05)
+            while await left_files(scene):
+                await asyncio.sleep(0.05)
+
+        assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "redacted")
+        assert {each["file_id"] for each in await events(scene, "retention:file:taken_back")} == (
+            set(raw)
+        )
+        assert {f.name for f in scene.workspace.visible_files(CHANNEL)} == {
+            f"{CALL}-redacted.wav",
+            f"{CALL}-redacted.png",
+        }
+
+
+async def test_a_share_dropped_in_doubt_is_watched_for_a_while(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault(SHARE, hang=True, drop_connection=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached(SHARE)
+    await end_right(scene)
+    scene.slack.faults.release(SHARE)
+
+    seen = await asking
+
+    assert seen.delivery.outcome == "redacted"
+    raw = [file.id for file in scene.workspace.files if "raw" in file.name]
+    assert sorted(await left_files(scene)) == sorted(raw)
+
+
+async def test_a_press_shows_the_picture_and_where_it_is_muted(scene: Scene) -> None:
+    seen = await scene.ask()
+
+    assert (await press(scene, seen)).status == 200
+    view = await modal(scene)
+
+    (image,) = [block for block in view["blocks"] if block["type"] == "image"]
+    assert image["slack_file"] == {"id": seen.picture.id}
+    assert "0:05.4 to 0:10.6 (5.2 s)" in str(view)
+    assert await events(scene, "slack:waveform:shown") == [
+        {"conversation_id": CALL, "outcome": "redacted"}
+    ]
+
+
+async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
+        scene.workspace.join(CHANNEL, BOB)
+        await scene.grant()
+        raw = await scene.ask()
+        assert raw.delivery.outcome == "raw"
+
+        assert (await press(scene, raw, BOB)).status == 200
+        view = await modal(scene)
+
+        assert "I cannot show you this waveform" in str(view)
+        assert "not cleared" in str(view)
+        assert raw.picture.id not in str(view)
+        assert await events(scene, "slack:waveform:refused") == [
+            {"conversation_id": CALL, "reason": "not_cleared"}
+        ]
+
+        redacted = await scene.ask(f"{CALL} redacted")
+        await press(scene, redacted, BOB)
+        async with asyncio.timeout(5):
+            while redacted.picture.id not in str(await modal(scene)):
+                await asyncio.sleep(0.02)
+
+
+async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:
+    seen = await scene.ask()
+    await press(scene, seen, BOB)
+    assert "You are not in this conversation" in str(await modal(scene))
+    assert [e["reason"] for e in await events(scene, "slack:waveform:refused")] == [
+        "requester_not_in_destination"
+    ]
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        {"is_restricted": True},
+        {"is_ultra_restricted": True},
+        {"is_stranger": True, "team_id": "T0PARTNER0"},
+    ],
+    ids=["guest", "single-channel guest", "external"],
+)
+async def test_guests_and_externals_are_refused(scene: Scene, person: dict[str, Any]) -> None:
+    seen = await scene.ask()
+    scene.workspace.add_user(BOB, **person)
+    scene.workspace.join(CHANNEL, BOB)
+    await press(scene, seen, BOB)
+    assert "Only members of this workspace" in str(await modal(scene))
+    assert [e["reason"] for e in await events(scene, "slack:waveform:refused")] == [
+        "requester_not_allowed"
+    ]
+
+
+async def test_a_picture_that_was_taken_back_is_not_shown_by_an_old_button(scene: Scene) -> None:
+    seen = await scene.ask()
+    for file in (seen.file, seen.picture):
+        scene.workspace.file_table[file.id] = replace(file, deleted=True)
+    await press(scene, seen)
+    assert "does not show this waveform" in str(await modal(scene))
+
+
+async def left_files(scene: Scene) -> list[str]:
+    async with scene.stage.application.database.read() as session:
+        return list(await session.scalars(select(LeftFileRow.file_id)))
+
+
+async def end_right(scene: Scene) -> None:
+    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
+    async with scene.stage.application.database.write() as session:
+        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
