@@ -6,6 +6,7 @@ environment, the roles and a file for the log. The answer is the pid.
 """
 
 import asyncio
+import importlib
 import json
 import os
 import shutil
@@ -52,6 +53,8 @@ ONE_PROCESS = Roles(listens=True, works=True)
 def main() -> None:
     """Fork bots until standard input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
+    importlib.import_module("bot.recordings.waveform.drawing")  # else each bot loads it anew
+    importlib.import_module("bot.recordings.waveform.scan")
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         pid = os.fork()
