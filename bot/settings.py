@@ -276,6 +276,10 @@ class Settings(BaseSettings):
         )
         if key and account is None:
             raise _told("is set without POLYAI_ACCOUNT_ID")
+        named = info.data.get("polyai_agents") or {}
+        raw = {info.data.get("polyai_pii_api_key"), *(each.pii_api_key for each in named.values())}
+        if key and key in raw:
+            raise _told("equals a raw key, which is for raw recordings alone")
         if not key and (account or url):
             raise _told("is not set, but POLYAI_ACCOUNT_ID or POLYAI_PLATFORM_URL is")
         return key

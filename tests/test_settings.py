@@ -238,6 +238,16 @@ def test_the_v3_list_is_on_with_account_and_key():
     assert settings.polyai_platform_url is None
 
 
+def test_a_raw_key_lists_no_conversations():
+    (problem,) = problems(
+        POLYAI_PII_API_KEY="rawKey1",
+        POLYAI_ACCOUNT_ID="ws-1",
+        POLYAI_PLATFORM_API_KEY="rawKey1",
+    )
+    assert problem.startswith("POLYAI_PLATFORM_API_KEY equals a raw key")
+    assert "rawKey1" not in problem
+
+
 @pytest.mark.parametrize("name", ["CALLAUDIO_X", "POLYAI_REGION_FILE", "POLYAI_PII_KEY"])
 def test_an_unknown_name_of_ours_is_a_problem(name):
     (problem,) = problems(**{name: "value-not-shown"})

@@ -77,6 +77,11 @@ def decide(facts: Facts) -> Decision:
     return Decision(Outcome.RAW, Reason.CLEARED)
 
 
+def may_ask(standing: Standing, *, granted_by_name: bool) -> bool:
+    """Tell whether somebody may ask for recordings at all: a member, or a guest with a grant."""
+    return standing is Standing.MEMBER or (standing is Standing.GUEST and granted_by_name)
+
+
 class Exposure(StrEnum):
     """Whether a raw file that is visible may stay so, and if not, why."""
 
@@ -123,13 +128,11 @@ def is_stricter(decision: Decision, than: Outcome) -> bool:
 
 
 def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
-    may_ask = facts.standing is Standing.MEMBER or (
-        facts.standing is Standing.GUEST and facts.requester_granted_by_name
-    )
+    admitted = may_ask(facts.standing, granted_by_name=facts.requester_granted_by_name)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
     return (
-        (not may_ask, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
+        (not admitted, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
         (
             facts.requester_in_destination is not True,
             Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION),

@@ -28,6 +28,7 @@ class AuditTag(StrEnum):
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
     WAVEFORM_SHOWN = "slack:waveform:shown"
     WAVEFORM_REFUSED = "slack:waveform:refused"
+    FINDER_REFUSED = "policy:finder:refused"
     FILE_TAKEN_BACK = "retention:file:taken_back"
     FILE_DELETE_ASKED = "slack:file:delete_asked"
     FILE_DELETED = "retention:file:deleted"

@@ -22,6 +22,8 @@ LOOPBACK: Final = "127.0.0.1"
 AGENT_ID: Final = "PROJECT-SANDBOX"
 PLAIN_KEY: Final = "PlainKeyOfTheSandbox0123456789ab"
 RAW_KEY: Final = "RawKeyOfTheSandbox0123456789abcd"
+ACCOUNT_ID: Final = "ws-sandbox"
+PLATFORM_KEY: Final = "PlatformKeyOfTheSandbox012345678"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,20 @@ async def open_stage(
     pace: Pace | None = None,
     workspace: Workspace | None = None,
     region: str = "us",
+    has_platform: bool = False,
 ) -> AsyncIterator[Stage]:
-    """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings."""
+    """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings.
+
+    With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list.
+    """
     workspace = workspace or Workspace()
     async with SlackSandbox(workspace) as slack, PolyAISandbox(region) as polyai:
         polyai.add_key(PLAIN_KEY, region=region)
         polyai.add_key(RAW_KEY, pii=True, region=region)
+        polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])
         environ = {
             **environment_of(workspace, slack, polyai),
+            **(platform_environment_of(polyai) if has_platform else {}),
             "DATABASE_URL": database_url,
             **(environment or {}),
         }
@@ -85,6 +93,15 @@ def environment_of(
         "POLYAI_API_KEY": PLAIN_KEY,
         "POLYAI_PII_API_KEY": RAW_KEY,
         "POLYAI_API_URL": polyai.url,
+    }
+
+
+def platform_environment_of(polyai: PolyAISandbox) -> dict[str, str]:
+    """Spell the settings that lead the bot to the v3 list."""
+    return {
+        "POLYAI_ACCOUNT_ID": ACCOUNT_ID,
+        "POLYAI_PLATFORM_URL": polyai.platform.origin,
+        "POLYAI_PLATFORM_API_KEY": PLATFORM_KEY,
     }
 
 

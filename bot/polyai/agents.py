@@ -1,6 +1,7 @@
 """A configured PolyAI agent: where it lives and with which keys it is asked."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -19,6 +20,16 @@ BUILD_HOSTS = MappingProxyType(
     }
 )
 
+# The v3 list lives on another family of hosts, but for the self-serve region.
+PLATFORM_HOSTS = MappingProxyType(
+    {
+        "us": "https://api.us-1.platform.polyai.app",
+        "uk": "https://api.uk-1.platform.polyai.app",
+        "eu": "https://api.euw-1.platform.polyai.app",
+        "studio": "https://api.studio.poly.ai",
+    }
+)
+
 
 def build_host(region: str) -> str:
     """Return the base URL of a region's build host.
@@ -26,10 +37,39 @@ def build_host(region: str) -> str:
     Raises:
         ValueError: the region is not one of ``us``, ``uk``, ``eu``, ``studio``.
     """
-    try:
-        return BUILD_HOSTS[region]
-    except KeyError:
-        raise ValueError(f"the region must be one of {', '.join(BUILD_HOSTS)}") from None
+    return _host(BUILD_HOSTS, region)
+
+
+def platform_host(region: str) -> str:
+    """Return the base URL of a region's platform host.
+
+    Raises:
+        ValueError: the region is not one of ``us``, ``uk``, ``eu``, ``studio``.
+    """
+    return _host(PLATFORM_HOSTS, region)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The account whose v3 list tells of an agent's conversations.
+
+    Attributes:
+        base_url: of the platform host: https, or http on loopback only.
+        api_key: goes to the platform host alone.
+
+    Raises:
+        ValueError: a part is unusable; the key is not repeated in the message.
+    """
+
+    account_id: str
+    base_url: str
+    api_key: SecretStr
+
+    def __post_init__(self) -> None:
+        if not is_safe_identifier(self.account_id):
+            raise ValueError("the account id must look like `ws-fd112d8f` or `acme-uk`")
+        _check_base_url(self.base_url)
+        _check_key(self.api_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +83,7 @@ class Agent:
         base_url: https, or http on loopback only; a path in front of ``/v1`` is kept.
         api_key: the plain key, without PII access.
         pii_api_key: the raw key, or None where raw is never delivered.
+        platform: where the v3 list is read; None: the v1 list, with the plain key.
 
     Raises:
         ValueError: a part is unusable; keys are not repeated in the message.
@@ -54,6 +95,7 @@ class Agent:
     base_url: str
     api_key: SecretStr
     pii_api_key: SecretStr | None
+    platform: Platform | None = None
 
     def __post_init__(self) -> None:
         build_host(self.region)
@@ -63,6 +105,13 @@ class Agent:
         _check_key(self.api_key)
         if self.pii_api_key is not None:
             _check_key(self.pii_api_key)
+
+
+def _host(hosts: Mapping[str, str], region: str) -> str:
+    try:
+        return hosts[region]
+    except KeyError:
+        raise ValueError(f"the region must be one of {', '.join(hosts)}") from None
 
 
 def _check_base_url(base_url: str) -> None:

@@ -15,7 +15,7 @@ async def read_body(response: httpx.Response, *, max_bytes: int) -> bytes:
     """Read an open answer to its end, undecoded, within a minute.
 
     Raises:
-        UnexpectedAnswer: the body is longer than ``max_bytes``.
+        AnswerTooLarge: the body is longer than ``max_bytes``.
         PolyAIUnavailable: it broke off or took too long.
     """
     body = bytearray()
@@ -24,7 +24,7 @@ async def read_body(response: httpx.Response, *, max_bytes: int) -> bytes:
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > max_bytes:
-                    raise errors.UnexpectedAnswer
+                    raise errors.AnswerTooLarge
     except (httpx.HTTPError, TimeoutError) as error:
         raise errors.PolyAIUnavailable from error
     return bytes(body)
@@ -38,8 +38,13 @@ async def close_answer(response: httpx.Response) -> None:
 
 def json_object(body: bytes) -> dict[str, object]:
     """Return the JSON object in ``body``; anything else, unreadable text too, is an empty one."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    parsed = json_value(body)
     return parsed if isinstance(parsed, dict) else {}
+
+
+def json_value(body: bytes) -> object:
+    """Return what the JSON in ``body`` says; None where it is not JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

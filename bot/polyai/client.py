@@ -1,12 +1,9 @@
 """PolyAI's API as callaudio uses it: facts of a call, and its recording as a stream."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from http import HTTPStatus
-from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -14,22 +11,14 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent
-from bot.polyai.audio import AudioStream, check_audio, check_encoding
-from bot.polyai.body import close_answer, json_object, read_body
+from bot.polyai.audio import AudioStream, check_audio
+from bot.polyai.body import close_answer
+from bot.polyai.gets import Gets
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import CallFacts, Direction, call_facts
 from bot.polyai.transcripts import Transcript, transcript_of
-from bot.polyai.translation import (
-    CORRELATION_HEADER,
-    MAX_ERROR_BODY_BYTES,
-    error_from,
-)
-from bot.polyai.transport import TIMEOUT
-from bot.retry import retrying
 
 __all__ = ["AudioStream", "PolyAIClient"]
-
-T = TypeVar("T")
 
 MAX_FACTS_BYTES = 16 * 1024 * 1024  # transcripts come along; far longer calls than any fit in this
 
@@ -44,9 +33,7 @@ class PolyAIClient:
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._http = http
-        self._clock = clock
-        self._sleep = sleep
+        self._gets = Gets(http, clock=clock, sleep=sleep)
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
         """Fetch the facts of a call, always with the plain key (polyai.md, "Get one").
@@ -72,24 +59,14 @@ class PolyAIClient:
     async def _get_one(
         self, agent: Agent, conversation_id: str, key: SecretStr
     ) -> dict[str, object]:
-        url = _conversation_url(agent, conversation_id)
-
-        async def fetch() -> dict[str, object]:
-            response, sent_id = await self._open(url, key, accept="application/json")
-            try:
-                check_encoding(response.headers)
-                payload = json_object(await read_body(response, max_bytes=MAX_FACTS_BYTES))
-                # The one required field that matters; an error envelope sent with 200 lacks it.
-                if not isinstance(payload.get("conversationId"), str):
-                    raise errors.UnexpectedAnswer
-            except errors.PolyAIError as error:
-                error.correlation_id = sent_id
-                raise
-            finally:
-                await close_answer(response)
+        def read(payload: object) -> dict[str, object]:
+            # The one required field that matters; an error envelope sent with 200 lacks it.
+            if not isinstance(payload, dict) or not isinstance(payload.get("conversationId"), str):
+                raise errors.UnexpectedAnswer
             return payload
 
-        return await self._retrying(fetch)
+        url = _conversation_url(agent, conversation_id)
+        return await self._gets.json(url, key, params={}, max_bytes=MAX_FACTS_BYTES, read=read)
 
     @asynccontextmanager
     async def open_audio(
@@ -125,9 +102,9 @@ class PolyAIClient:
         params = {"redacted": "false" if raw else "true", "direction": direction.value}
 
         async def open_once() -> tuple[httpx.Response, str]:
-            return await self._open(url, key, accept="audio/wav", params=params, facts=facts)
+            return await self._gets.open(url, key, accept="audio/wav", params=params, facts=facts)
 
-        response, sent_id = await self._retrying(open_once)
+        response, sent_id = await self._gets.retrying(open_once)
         try:
             stream = AudioStream(response, sent_correlation_id=sent_id)
             check_audio(response.headers, correlation_id=stream.correlation_id)
@@ -145,66 +122,13 @@ class PolyAIClient:
         key = agent.pii_api_key if raw else agent.api_key
         if key is None:
             raise ValueError("the agent has no such key")
-        url, params = _agent_url(agent), {"limit": "1"}
+        url, params = conversations_url(agent), {"limit": "1"}
 
         async def fetch() -> None:
-            response, _ = await self._open(url, key, accept="application/json", params=params)
+            response, _ = await self._gets.open(url, key, accept="application/json", params=params)
             await close_answer(response)
 
-        await self._retrying(fetch)
-
-    async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
-        async def attempt() -> T | errors.RecordingNotReady:
-            try:
-                return await call()
-            except errors.RecordingNotReady as error:
-                return error  # minutes, not seconds: handed out at once instead of retried here
-
-        result = await retrying(attempt, sleep=self._sleep)
-        if isinstance(result, errors.RecordingNotReady):
-            raise result
-        return result
-
-    async def _open(
-        self,
-        url: str,
-        key: SecretStr,
-        *,
-        accept: str,
-        params: dict[str, str] | None = None,
-        facts: CallFacts | None = None,
-    ) -> tuple[httpx.Response, str]:
-        """Send one GET; return the open 200 answer and the correlation id sent with it."""
-        sent_id = str(uuid.uuid4())
-        request = self._http.build_request(
-            "GET",
-            url,
-            params=params,
-            headers={
-                "x-api-key": key.get_secret_value().strip(),
-                "Accept": accept,
-                "Accept-Encoding": "identity",
-                CORRELATION_HEADER: sent_id,
-            },
-            timeout=TIMEOUT,
-        )
-        try:
-            response = await self._http.send(request, stream=True, follow_redirects=False)
-        except httpx.HTTPError as error:
-            raise errors.PolyAIUnavailable(correlation_id=sent_id) from error
-        if response.status_code == HTTPStatus.OK:
-            return response, sent_id
-        try:
-            body = await read_body(response, max_bytes=MAX_ERROR_BODY_BYTES)
-        except (errors.PolyAIUnavailable, errors.UnexpectedAnswer):
-            body = b""  # the status alone decides
-        finally:
-            await close_answer(response)
-        refusal = error_from(
-            response.status_code, body, response.headers, now=self._clock(), facts=facts
-        )
-        refusal.correlation_id = refusal.correlation_id or sent_id
-        raise refusal
+        await self._gets.retrying(fetch)
 
 
 def _raw_key(agent: Agent) -> SecretStr:
@@ -213,10 +137,11 @@ def _raw_key(agent: Agent) -> SecretStr:
     return agent.pii_api_key
 
 
-def _agent_url(agent: Agent) -> str:
+def conversations_url(agent: Agent) -> str:
+    """Spell where the conversations of an agent are on the build host."""
     agent_part = quote(agent.agent_id, safe="")
     return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
 
 
 def _conversation_url(agent: Agent, conversation_id: str) -> str:
-    return f"{_agent_url(agent)}/{quote(check_conversation_id(conversation_id), safe='')}"
+    return f"{conversations_url(agent)}/{quote(check_conversation_id(conversation_id), safe='')}"

@@ -7,7 +7,8 @@ PolyAIError
 ├── TranscriptNotReady, TranscriptMissing
 ├── PolyAIRequestInvalid, PolyAIServerError          not tried again
 ├── PolyAIRateLimited, PolyAIUnavailable             tried again
-└── UnexpectedRedirect, UnexpectedEncoding, UnexpectedAnswer, NotAudio, RecordingCutShort
+└── UnexpectedRedirect, UnexpectedEncoding, UnexpectedAnswer, AnswerTooLarge, NotAudio,
+    RecordingCutShort
 
 Texts and meaning of codes: polyai.md, "Errors". No text holds a body, a URL, a number or a key.
 """
@@ -178,6 +179,15 @@ class UnexpectedAnswer(PolyAIError):
     what = "PolyAI's answer about the conversation could not be read."
     likely_cause = "The requests go to a wrong host, or PolyAI's API has changed."
     fix = f"{_OPERATOR} check `POLYAI_API_URL`; if it is right, report the reference id."
+
+
+class AnswerTooLarge(UnexpectedAnswer):
+    """200 with more than is read of one answer."""
+
+    code = "answer_too_large"
+    what = "PolyAI's answer was too large to be read."
+    likely_cause = "The conversations carry unusually much with them, or a wrong host answered."
+    fix = f"{_OPERATOR} report the reference id."
 
 
 class NotAudio(PolyAIError):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.polyai.payloads import is_chat
+
 
 @dataclass(frozen=True, slots=True)
 class ListedCall:
@@ -33,3 +35,8 @@ class ListedCall:
     masked_caller: str | None = None
     silences: int | None = None
     turns: int | None = None
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it was written, not spoken: chats have no recording."""
+        return is_chat(self.channel)

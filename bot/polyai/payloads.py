@@ -12,7 +12,7 @@ from enum import StrEnum
 _LONGEST_CALL_SECONDS = 7 * 86_400
 _MASK = "•"
 _CLIENT_ENVS = ("live", "pre-release", "sandbox")  # polyai.md, "List, v1"
-_DIRECTIONS = ("inbound", "outbound")
+DIRECTIONS = ("inbound", "outbound")
 
 
 class Direction(StrEnum):
@@ -63,22 +63,22 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
     Fields that are absent, null or of a wrong type become None. Naive times are read as UTC. The
     person is the caller of an inbound and the called of an outbound conversation.
     """
-    direction = _one_of(payload.get("direction"), _DIRECTIONS)
+    direction = one_of(payload.get("direction"), DIRECTIONS)
     number = payload.get("toNumber" if direction == "outbound" else "fromNumber")
-    length_seconds = _seconds(payload.get("totalDuration"))
+    length_seconds = seconds_of(payload.get("totalDuration"))
     if length_seconds is None:
-        length_seconds = _seconds(payload.get("duration"))
+        length_seconds = seconds_of(payload.get("duration"))
     return CallFacts(
         conversation_id=conversation_id,
-        channel=_channel(payload.get("channel")),
-        started_at=moment(payload.get("startedAt")),
-        finished_at=moment(payload.get("finishedAt")),
+        channel=channel_of(payload.get("channel")),
+        started_at=moment_of(payload.get("startedAt")),
+        finished_at=moment_of(payload.get("finishedAt")),
         length_seconds=length_seconds,
         direction=direction,
-        handoff=_flag(payload.get("handoff")),
-        in_progress=_flag(payload.get("inProgress")),
+        handoff=flag_of(payload.get("handoff")),
+        in_progress=flag_of(payload.get("inProgress")),
         masked_caller=mask_number(number),
-        client_env=_one_of(payload.get("clientEnv"), _CLIENT_ENVS),
+        client_env=one_of(payload.get("clientEnv"), _CLIENT_ENVS),
     )
 
 
@@ -106,8 +106,8 @@ def mask_number(number: object) -> str | None:
     return plus + digits[:shown] + _MASK * (len(digits) - shown - 2) + digits[-2:]
 
 
-def moment(value: object) -> datetime | None:
-    """Read a timestamp as aware UTC; one without a zone is UTC, anything else None."""
+def moment_of(value: object) -> datetime | None:
+    """Read an ISO 8601 time as UTC; a naive one is UTC, anything else None."""
     if not isinstance(value, str):
         return None
     try:
@@ -117,17 +117,20 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def _seconds(value: object) -> int | None:
+def seconds_of(value: object) -> int | None:
+    """Read whole seconds of a call; None for what cannot be that."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= _LONGEST_CALL_SECONDS else None  # NaN fails both
 
 
-def _flag(value: object) -> bool | None:
+def flag_of(value: object) -> bool | None:
+    """Read a boolean, and nothing that only looks like one."""
     return value if isinstance(value, bool) else None
 
 
-def _one_of(value: object, known: tuple[str, ...]) -> str | None:
+def one_of(value: object, known: tuple[str, ...]) -> str | None:
+    """Read one of the known words."""
     return value if isinstance(value, str) and value in known else None
 
 
@@ -138,7 +141,8 @@ def language_tag(value: object) -> str | None:
     return value if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8}){0,3}", value) else None
 
 
-def _channel(value: object) -> str | None:
+def channel_of(value: object) -> str | None:
+    """Read a channel's name in upper case."""
     # Letters only: a field that is shown must not be able to carry a number.
     if not isinstance(value, str):
         return None

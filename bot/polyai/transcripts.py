@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.polyai.payloads import language_tag, moment
+from bot.polyai.payloads import language_tag, moment_of
 
 
 class Speaker(StrEnum):
@@ -47,7 +47,7 @@ def transcript_of(payload: Mapping[str, object], *, conversation_id: str) -> Tra
     turns = payload.get("turns")
     return Transcript(
         conversation_id=conversation_id,
-        started_at=moment(payload.get("startedAt")),
+        started_at=moment_of(payload.get("startedAt")),
         language=language_tag(payload.get("language")),
         in_progress=payload.get("inProgress") is True,
         utterances=tuple(
@@ -64,4 +64,4 @@ def _said_in(turn: Mapping[str, object]) -> Iterator[Utterance]:
     for speaker, name in fields:
         words = turn.get(name)
         if isinstance(words, str) and words.strip():
-            yield Utterance(speaker, words, moment(turn.get(f"{name}_datetime")))
+            yield Utterance(speaker, words, moment_of(turn.get(f"{name}_datetime")))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.errors import UsageError
-from bot.polyai.agents import Agent, build_host
+from bot.polyai.agents import Agent, Platform, build_host, platform_host
 from bot.recordings.reference import Reference
 from bot.settings import Settings
 
@@ -23,6 +23,7 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
     def url(region: str) -> str:
         return settings.polyai_api_url or build_host(region)
 
+    platform = _platform(settings)
     default = Agent(
         name=DEFAULT_AGENT,
         agent_id=settings.polyai_agent_id,
@@ -30,6 +31,7 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
         base_url=url(settings.polyai_region.value),
         api_key=settings.polyai_api_key,
         pii_api_key=settings.polyai_pii_api_key,
+        platform=platform,
     )
     named = {
         name: Agent(
@@ -39,10 +41,20 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
             base_url=url(each.region.value),
             api_key=each.api_key,
             pii_api_key=each.pii_api_key,
+            # The account lives in one region; an agent elsewhere is listed the other way.
+            platform=platform if each.region is settings.polyai_region else None,
         )
         for name, each in settings.polyai_agents.items()
     }
     return {DEFAULT_AGENT: default, **named}
+
+
+def _platform(settings: Settings) -> Platform | None:
+    account_id, key = settings.polyai_account_id, settings.polyai_platform_api_key
+    if account_id is None or key is None:
+        return None
+    url = settings.polyai_platform_url or platform_host(settings.polyai_region.value)
+    return Platform(account_id=account_id, base_url=url, api_key=key)
 
 
 def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:

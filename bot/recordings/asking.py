@@ -21,6 +21,7 @@ class Surface(StrEnum):
     COMMAND = "command"
     BUTTON = "button"
     DIGEST = "digest"
+    MODAL = "modal"
 
 
 class Asking:

@@ -1,5 +1,6 @@
 """Block Kit's limits: what Slack answers ``invalid_blocks`` to (facts/slack.md, section 6)."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -132,6 +133,10 @@ def _check_element(element: object) -> list[str]:
         found += _check_text(element.get("placeholder", _NO_PLACEHOLDER), 150)
     if element["type"].endswith("select") and "options" in element:
         found += _check_options(element["options"])
+    if element["type"] in ("radio_buttons", "checkboxes"):
+        found += _check_options(element.get("options"), most=10)
+    if element["type"] == "datepicker" and "initial_date" in element:
+        found += _check_date(element["initial_date"])
     return found
 
 
@@ -146,10 +151,18 @@ def _check_confirm(dialog: object) -> list[str]:
     ]
 
 
-def _check_options(options: object) -> list[str]:
-    if not isinstance(options, list) or not 1 <= len(options) <= 100:  # noqa: PLR2004 - Slack's figure
-        return ["options: not 1 to 100"]
-    found = [p for option in options for p in _check_text(option.get("text"), 75, _ANY_TEXT)]
+def _check_date(date: object) -> list[str]:
+    matches = isinstance(date, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date)
+    return [] if matches else ["initial_date: not YYYY-MM-DD"]
+
+
+def _check_options(options: object, most: int = 100) -> list[str]:
+    if not isinstance(options, list) or not 1 <= len(options) <= most:
+        return [f"options: not 1 to {most}"]
+    values = [option.get("value") for option in options]
+    found = [] if len(values) == len(set(values)) else ["options: a value is used twice"]
+    found += [p for o in options if "description" in o for p in _check_text(o["description"], 75)]
+    found += [p for option in options for p in _check_text(option.get("text"), 75, _ANY_TEXT)]
     return found + [p for option in options for p in _check_length(option, "value", 150)]
 
 

@@ -21,7 +21,7 @@ class Fault:
 
     Attributes:
         route: a Web API method, ``upload``, ``response_url``, ``audio``, ``conversation`` or
-            ``conversations``.
+            ``conversations`` or ``platform_conversations``.
         error: the service's own error code, in its own envelope.
         hang: hold the request until ``Faults.release``; the answer is then lost with ``before``.
         drop_connection: cut the connection instead of answering.

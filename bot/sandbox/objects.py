@@ -20,6 +20,7 @@ class User:
     is_stranger: bool = False
     enterprise_user: Mapping[str, Any] | None = None
     omit: frozenset[str] = frozenset()
+    tz: str | None = None
 
 
 @dataclass(frozen=True)

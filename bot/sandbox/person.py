@@ -89,33 +89,23 @@ class SlackPerson:
         *,
         ephemeral: bool = True,
         view_id: str | None = None,
+        **element: object,
     ) -> Ack:
-        """Press a button on a message, or in a modal or App Home when ``view_id`` is given."""
-        text = {"type": "plain_text", "text": action_id}
-        action = {"type": "button", "action_id": action_id, "value": value, "text": text}
-        return await self._act(
-            user_id, channel_id, message_ts, action, ephemeral=ephemeral, view_id=view_id
-        )
+        """Press a button on a message, or in a modal or App Home when ``view_id`` is given.
 
-    async def choose(
-        self, user_id: str, channel_id: str, message_ts: str, action_id: str, value: str
-    ) -> Ack:
-        """Choose from a menu on a message that everybody sees."""
-        chosen = {"text": {"type": "plain_text", "text": value}, "value": value}
-        action = {"type": "static_select", "action_id": action_id, "selected_option": chosen}
-        return await self._act(user_id, channel_id, message_ts, action)
-
-    async def _act(
-        self,
-        user_id: str,
-        channel_id: str | None,
-        message_ts: str,
-        action: dict[str, Any],
-        *,
-        ephemeral: bool = False,
-        view_id: str | None = None,
-    ) -> Ack:
-        action |= {"block_id": "block", "action_ts": f"{time.time():.6f}"}
+        ``element`` tells of another element than a button, such as ``type`` and ``selected_date``.
+        """
+        action: dict[str, Any] = {
+            "type": "button",
+            "action_id": action_id,
+            "block_id": "block",
+            "value": value,
+            "text": {"type": "plain_text", "text": action_id},
+            "action_ts": f"{time.time():.6f}",
+            **element,
+        }
+        if action["type"] != "button":
+            del action["value"]
         container: dict[str, Any] = {
             "type": "message",
             "message_ts": message_ts,
@@ -125,11 +115,31 @@ class SlackPerson:
         extra: dict[str, Any] = {}
         if view_id is not None:
             container = {"type": "view", "view_id": view_id}
-            extra["view"] = {"id": view_id, "team_id": self.workspace.team_id}
+            opened = self.workspace.views.get(view_id)
+            extra["view"] = {
+                **(opened.body if opened else {}),
+                "id": view_id,
+                "team_id": self.workspace.team_id,
+            }
         elif not ephemeral:
             extra["message"] = {"type": "message", "ts": message_ts}
         return await self._interact(
             "block_actions", user_id, channel_id, container=container, actions=[action], **extra
+        )
+
+    async def choose(
+        self, user_id: str, channel_id: str, message_ts: str, action_id: str, value: str
+    ) -> Ack:
+        """Choose from a menu on a message that everybody sees."""
+        chosen = {"text": {"type": "plain_text", "text": value}, "value": value}
+        return await self.block_action(
+            user_id,
+            channel_id,
+            message_ts,
+            action_id,
+            ephemeral=False,
+            type="static_select",
+            selected_option=chosen,
         )
 
     async def view_submission(

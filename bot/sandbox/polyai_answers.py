@@ -1,14 +1,14 @@
 """How PolyAI answers: JSON, its error envelope, and a correlation id on everything."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.polyai_calls import Request
+from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.polyai_calls import KeyKind, Request
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
 _FAULT_CODES = {
@@ -17,6 +17,7 @@ _FAULT_CODES = {
     403: "USER_ACCESS_FORBIDDEN",
     404: "CONVERSATIONS_RECORDING_NOT_FOUND",
 }
+Effect = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _CORRELATION_ID = web.RequestKey("correlation_id", str)
 
 
@@ -41,9 +42,9 @@ class RefusedError(Exception):
 class Answers:
     """Writes answers, and records each with the request it belongs to."""
 
-    def __init__(self, keys: Mapping[str, ApiKey]) -> None:
+    def __init__(self, kind_of: Callable[[str], KeyKind]) -> None:
         self.requests: list[Request] = []
-        self._keys = keys
+        self._kind_of = kind_of
 
     def refuse(
         self,
@@ -67,7 +68,7 @@ class Answers:
     def json(
         self,
         request: web.Request,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | list[Any],
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
@@ -86,17 +87,11 @@ class Answers:
                 request.path,
                 dict(request.query),
                 headers,
-                self._kind_of_key(request),
+                self._kind_of(request.headers.get("x-api-key", "")),
                 status,
                 correlation_id(request),
             )
         )
-
-    def _kind_of_key(self, request: web.Request) -> Literal["plain", "raw", "unknown"]:
-        key = self._keys.get(request.headers.get("x-api-key", ""))
-        if key is None:
-            return "unknown"
-        return "raw" if key.pii else "plain"
 
     def at_fault(self, request: web.Request, fault: Fault) -> web.Response:
         """The answer a fault puts in place of PolyAI's."""
@@ -109,6 +104,36 @@ class Answers:
         if code is not None:
             return self.refuse(request, status, code, fault.headers)
         return self.json(request, {"message": "try again"}, status=status, headers=fault.headers)
+
+
+class Service:
+    """Answers requests, with the faults that were asked for on the way."""
+
+    def __init__(self, answers: Answers, faults: Faults) -> None:
+        self._answers = answers
+        self._faults = faults
+
+    async def answer(self, request: web.Request, route: str, effect: Effect) -> web.StreamResponse:
+        """Answer as the service does, or as the next fault of the route says."""
+        return await self.at_fault(request, self._faults.take(route), effect)
+
+    async def at_fault(
+        self, request: web.Request, fault: Fault | None, effect: Effect
+    ) -> web.StreamResponse:
+        """Answer as a fault says that was taken already."""
+
+        async def answer() -> web.StreamResponse:
+            try:
+                return await effect(request)
+            except RefusedError as refusal:
+                return self._answers.refuse(request, refusal.status, refusal.code)
+
+        def replacement(fault: Fault) -> web.Response:
+            return self._answers.at_fault(request, fault)
+
+        if fault is not None and fault.loses_answer:
+            self._answers.record(request, 0)
+        return await self._faults.around(request, fault, answer, replacement)
 
 
 def correlation_id(request: web.Request) -> str:

@@ -15,6 +15,9 @@ _SPAN_BYTES = 8192
 _HEADER_BYTES = 44
 
 
+KeyKind = Literal["plain", "raw", "platform", "unknown"]
+
+
 class Shape(StrEnum):
     """How the audio answer goes wrong, or not; everything but the first few is a fault."""
 
@@ -130,7 +133,7 @@ SAID = (
 
 @dataclass(frozen=True)
 class PolyCall:
-    """One conversation; ``row`` overrides or adds fields of its list row."""
+    """One conversation; ``row`` and ``platform_row`` override or add fields of its list rows."""
 
     conversation_id: str
     agent_id: str
@@ -145,6 +148,7 @@ class PolyCall:
     pause_seconds: float = 0.05
     said: tuple[tuple[str | None, str | None], ...] = SAID
     row: Mapping[str, Any] = field(default_factory=dict)
+    platform_row: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,6 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers_without_key: Mapping[str, str]
-    key_kind: Literal["plain", "raw", "unknown"]
+    key_kind: KeyKind
     status: int
     correlation_id: str

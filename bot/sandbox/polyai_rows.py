@@ -9,13 +9,15 @@ _SPEECH_SECONDS = 12
 _TURN_SECONDS = 2
 _REDACTED = "REDACTED"
 
+PERSONAL_WORDS = ("Ada Lovelace", "14 Acacia Avenue", "ada@example.org", "0412345678", "overdrawn")
+"""What rows carry of people; nobody who lists conversations may be shown any of it."""
+
+_NAME, _STREET, _MAIL, _ACCOUNT, _WORD = PERSONAL_WORDS
+
 
 def list_row(call: PolyCall) -> dict[str, Any]:
     """One row of the v1 list."""
-    finished = None if call.in_progress else call.finished_at
-    if finished is None and not call.in_progress:
-        finished = call.started_at + timedelta(seconds=_SPEECH_SECONDS)
-    seconds = int((finished - call.started_at).total_seconds()) if finished else 0
+    finished, seconds = _end(call)
     return {
         "conversationId": call.conversation_id,
         "accountId": "ws-sandbox",
@@ -40,9 +42,9 @@ def list_row(call: PolyCall) -> dict[str, Any]:
         "handoffReason": "asked for a person" if call.handoff else None,
         "tags": [],
         "polyScore": None,
-        "note": None,
+        "note": f"{_NAME} called about {_ACCOUNT}",
         "audioUrl": None,
-        "shortSummary": None,
+        "shortSummary": {"heading": f"{_NAME} is {_WORD}", "content": f"Lives at {_STREET}"},
         **call.row,
     }
 
@@ -94,6 +96,63 @@ def _turn(call: PolyCall, number: int, *, pii: bool) -> dict[str, Any]:
         "llm_requests": [],
         "reviews": [],
     }
+
+
+def platform_row(call: PolyCall, account_id: str) -> dict[str, Any]:
+    """One row of the v3 list, transcript and state included."""
+    _, seconds = _end(call)
+    turn = {
+        "user_input": f"My name is {_NAME} and I am {_WORD}",
+        "user_input_dtmf": _ACCOUNT,
+        "user_input_datetime": _stamp(call.started_at),
+        "agent_response": f"Thank you, {_NAME}",
+        "agent_response_datetime": _stamp(call.started_at),
+        "translated_user_input": "",
+        "english_agent_response": "",
+        "latency": 0.8,
+        "intents": None,
+        "entities": [{"address": _STREET}],
+        "is_ood": None,
+        "is_silence": None,
+    }
+    return {
+        "id": call.conversation_id,
+        "account_id": account_id,
+        "project_id": call.agent_id,
+        "environment": environment_of(call),
+        "started_at": _stamp(call.started_at),
+        "channel": call.channel,
+        "in_progress": call.in_progress,
+        "variant_id": "",
+        "variant_name": "",
+        "from_number": call.from_number,
+        "to_number": "+442079460000",
+        "num_turns": 4,
+        "total_duration": seconds,
+        "polyai_duration": seconds,
+        "handoff": call.handoff,
+        "handoff_reason": "asked for a person" if call.handoff else "",
+        "handoff_destination": "billing" if call.handoff else "",
+        "num_silences": 1,
+        "num_ood": 0,
+        "metrics": {"EMAIL": _MAIL},
+        "state": {"caller": {"name": _NAME, "street": _STREET}},
+        "turns": [turn],
+        **call.platform_row,
+    }
+
+
+def environment_of(call: PolyCall) -> str:
+    """The environment a conversation was held in."""
+    return str(call.row.get("clientEnv", "live"))
+
+
+def _end(call: PolyCall) -> tuple[datetime | None, int]:
+    """When it ended, and after how many seconds."""
+    finished = None if call.in_progress else call.finished_at
+    if finished is None and not call.in_progress:
+        finished = call.started_at + timedelta(seconds=_SPEECH_SECONDS)
+    return finished, int((finished - call.started_at).total_seconds()) if finished else 0
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,7 +1,10 @@
-"""PolyAI's build host on loopback: audio, one conversation, the v1 list (facts/polyai.md)."""
+"""PolyAI on loopback: audio, one conversation and the v1 list; the v3 list on a host beside it.
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
+Source: facts/polyai.md.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -13,16 +16,18 @@ from bot.sandbox.polyai_answers import (
     Answers,
     ApiKey,
     RefusedError,
+    Service,
     correlation_id,
 )
 from bot.sandbox.polyai_bodies import send_audio
-from bot.sandbox.polyai_calls import SAID, PolyCall, Recording, Request, Shape
+from bot.sandbox.polyai_calls import SAID, KeyKind, PolyCall, Recording, Request, Shape
+from bot.sandbox.polyai_lines import CallLine, GeneratedCalls
+from bot.sandbox.polyai_platform import PlatformKey, PolyAIPlatform
 from bot.sandbox.polyai_rows import list_row, whole_conversation
 from bot.sandbox.recordings import Direction
 
 _DEFAULT_PAGE = 50
 _DIRECTIONS: dict[str, Direction] = {"combined": "combined", "user": "user", "agent": "agent"}
-_Effect = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _FLAGS = {"true": True, "false": False}
 
 
@@ -35,7 +40,12 @@ class PolyAISandbox(LoopbackServer):
         self.keys: dict[str, ApiKey] = {}
         self.agents: set[str] = set()
         self.calls: dict[tuple[str, str], PolyCall] = {}
-        self._answers = Answers(self.keys)
+        self.generated: dict[str, GeneratedCalls] = {}
+        self._answers = Answers(self._kind_of_key)
+        self._service = Service(self._answers, self.faults)
+        self.platform = PolyAIPlatform(
+            lambda agent: self._line(agent) if agent in self.agents else None, self.faults
+        )
 
     @property
     def url(self) -> str:
@@ -58,6 +68,10 @@ class PolyAISandbox(LoopbackServer):
         """Make a key known; one of another region than this server's is refused like a bad one."""
         self.keys[key] = ApiKey(pii, None if agents is None else frozenset(agents), region)
 
+    def add_platform_key(self, key: str, *, account_id: str, agents: Iterable[str]) -> None:
+        """Make a key known to the platform host, for some agents of one account."""
+        self.platform.keys[key] = PlatformKey(account_id, frozenset(agents))
+
     def add_call(
         self,
         conversation_id: str,
@@ -74,6 +88,7 @@ class PolyAISandbox(LoopbackServer):
         pause_seconds: float = 0.05,
         said: tuple[tuple[str | None, str | None], ...] = SAID,
         row: Mapping[str, Any] | None = None,
+        platform_row: Mapping[str, Any] | None = None,
     ) -> PolyCall:
         """Add a call and its agent, or replace a call; without a recording it has none."""
         call = PolyCall(
@@ -90,10 +105,35 @@ class PolyAISandbox(LoopbackServer):
             pause_seconds=pause_seconds,
             said=said,
             row=row or {},
+            platform_row=platform_row or {},
         )
         self.agents.add(agent_id)
         self.calls[agent_id, conversation_id] = call
         return call
+
+    def generate_calls(
+        self,
+        count: int,
+        *,
+        newest_at: datetime,
+        every: timedelta,
+        agent_id: str = "PROJECT-SANDBOX",
+    ) -> GeneratedCalls:
+        """Give an agent any number of conversations, in its lists alone and without recordings."""
+        generated = GeneratedCalls(agent_id, count, newest_at, every)
+        self.agents.add(agent_id)
+        self.generated[agent_id] = generated
+        return generated
+
+    async def start(self, port: int = 0) -> None:
+        """Listen, and let the platform host listen beside it."""
+        await super().start(port)
+        await self.platform.start()
+
+    async def stop(self) -> None:
+        """Stop both hosts."""
+        await self.platform.stop()
+        await super().stop()
 
     def routes(self) -> list[web.RouteDef]:
         """What PolyAI answers."""
@@ -109,7 +149,7 @@ class PolyAISandbox(LoopbackServer):
     async def _audio(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.take("audio")
         if fault is not None and fault.when == "before":
-            return await self._at_fault(request, fault, self._send_audio)
+            return await self._service.at_fault(request, fault, self._send_audio)
         try:
             return await self._send_audio(request, fault)
         except RefusedError as refusal:
@@ -147,7 +187,7 @@ class PolyAISandbox(LoopbackServer):
             whole = whole_conversation(self._known_call(request), pii=key.pii)
             return self._answers.json(request, whole)
 
-        return await self._at_fault(request, self.faults.take("conversation"), effect)
+        return await self._service.answer(request, "conversation", effect)
 
     async def _conversations(self, request: web.Request) -> web.StreamResponse:
         async def effect(request: web.Request) -> web.StreamResponse:
@@ -155,7 +195,7 @@ class PolyAISandbox(LoopbackServer):
             _check_query(request, {"limit", "offset"})
             return self._answers.json(request, self._list(request))
 
-        return await self._at_fault(request, self.faults.take("conversations"), effect)
+        return await self._service.answer(request, "conversations", effect)
 
     def _list(self, request: web.Request) -> dict[str, Any]:
         try:
@@ -165,33 +205,16 @@ class PolyAISandbox(LoopbackServer):
             raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR") from None
         if limit < 1 or offset < 0:
             raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR")
-        calls = [c for c in self.calls.values() if c.agent_id == request.match_info["agent"]]
-        calls.sort(key=lambda call: call.started_at, reverse=True)
+        line = self._line(request.match_info["agent"])
         return {
-            "conversations": [list_row(call) for call in calls[offset : offset + limit]],
-            "count": len(calls),
+            "conversations": [list_row(call) for call in line.part(offset, limit)],
+            "count": len(line),
             "limit": limit,
             "offset": offset,
         }
 
     async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
         return self._answers.json(request, {"message": "Not Found"}, status=404)
-
-    async def _at_fault(
-        self, request: web.Request, fault: Fault | None, effect: _Effect
-    ) -> web.StreamResponse:
-        async def answer() -> web.StreamResponse:
-            try:
-                return await effect(request)
-            except RefusedError as refusal:
-                return self._answers.refuse(request, refusal.status, refusal.code)
-
-        def replacement(fault: Fault) -> web.Response:
-            return self._answers.at_fault(request, fault)
-
-        if fault is not None and fault.loses_answer:
-            self._answers.record(request, 0)
-        return await self.faults.around(request, fault, answer, replacement)
 
     def _checked_key(self, request: web.Request) -> ApiKey:
         if "x-api-key" not in request.headers:
@@ -207,6 +230,16 @@ class PolyAISandbox(LoopbackServer):
         if key.agents is not None and agent not in key.agents:
             raise RefusedError(403, "USER_ACCESS_FORBIDDEN")
         return key
+
+    def _kind_of_key(self, key: str) -> KeyKind:
+        known = self.keys.get(key)
+        if known is None:
+            return "unknown"
+        return "raw" if known.pii else "plain"
+
+    def _line(self, agent_id: str) -> CallLine:
+        given = (call for call in self.calls.values() if call.agent_id == agent_id)
+        return CallLine(given, self.generated.get(agent_id))
 
     def _known_call(self, request: web.Request) -> PolyCall:
         path = request.match_info

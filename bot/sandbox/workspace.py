@@ -91,6 +91,7 @@ class Workspace:
         team_id: str | None = None,
         enterprise_user: Mapping[str, Any] | None = None,
         omit: Iterable[str] = (),
+        tz: str | None = None,
     ) -> User:
         """Add a person, or replace one; of this team unless ``team_id`` says otherwise."""
         if not USER_ID.match(user_id):
@@ -105,6 +106,7 @@ class Workspace:
             is_stranger=is_stranger,
             enterprise_user=enterprise_user,
             omit=frozenset(omit),
+            tz=tz,
         )
         self.users[user_id] = user
         return user

@@ -5,6 +5,7 @@ from typing import Final
 
 COMMAND: Final = "/callaudio"
 ADMIN_COMMAND: Final = "/callaudio-admin"
+FIND_CALL_SHORTCUT: Final = "find_call_audio"
 GROUP_CHANGED: Final = "subteam_members_changed"
 MEMBER_JOINED: Final = "member_joined_channel"
 CHANNEL_SHARED: Final = "channel_shared"
@@ -25,12 +26,20 @@ class Action(StrEnum):
     TRANSCRIPT = "transcript"
     DELETE = "delete"
     WAVEFORM = "waveform"
+    FIND_CALL = "find_call"
+    FIND_AGENT = "find_agent"
+    FIND_DAY = "find_day"
+    FIND_ANY_DAY = "find_any_day"
+    FIND_HANDOFF = "find_handoff"
+    FIND_NEWER = "find_newer"
+    FIND_OLDER = "find_older"
 
 
 class ModalCallback(StrEnum):
     """Every ``callback_id`` of a modal; each has one listener."""
 
     REQUEST_ACCESS = "request_access"
+    FIND_CALL = "find_call"
 
 
 class Input(StrEnum):
@@ -38,3 +47,7 @@ class Input(StrEnum):
 
     REASON = "reason"
     HOURS = "hours"
+    CALL = "call"
+    DESTINATION = "destination"
+    DIRECTION = "direction"
+    REDACTED = "redacted"

@@ -8,9 +8,11 @@ from slack_bolt.async_app import AsyncApp
 from bot.access.administration import Administration
 from bot.access.approving import Approving
 from bot.access.asking_for_access import AskingForAccess
+from bot.polyai.browsing import CallBrowser
 from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
 from bot.recordings.explaining import Explaining
+from bot.recordings.finding import Finding
 from bot.recordings.requests import RequestBook
 from bot.recordings.viewing import Viewing
 from bot.slack.access.listeners import AccessListeners
@@ -19,11 +21,13 @@ from bot.slack.app import build_app
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
+from bot.slack.finder.listeners import FinderListeners
 from bot.slack.modals import Modals
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.web_api.zones import Zones
 from bot.wiring.core import Core
 
 
@@ -66,6 +70,14 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         decider=core.decider,
         shares=SlackPosting(core.api, core.http),
     )
+    finding = Finding(
+        database=core.database,
+        directory=core.directory,
+        rights=core.rights,
+        browser=CallBrowser(core.http, clock=core.clock),
+        agents=core.agents,
+        clock=core.clock,
+    )
     answers = ErrorAnswers(core.metrics)
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
@@ -80,6 +92,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
             AdminListeners(administration, explaining),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),
+            FinderListeners(finding, asking, modals, Zones(core.api)),
             EventListeners(changes=core.group_changes, raw_files=core.raw_files, clock=core.clock),
         ),
         answers=answers,

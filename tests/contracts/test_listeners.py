@@ -1,12 +1,15 @@
 """Every button drawn is listened to, and nothing is listened to that nobody draws."""
 
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
 from bot.access.asking_for_access import Offer
 from bot.access.requests import AccessRequest, AccessState
+from bot.polyai.browsing import Screen
+from bot.polyai.listed import ListedCall
 from bot.recordings.posting import NoteKind, TakenBack
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
@@ -14,9 +17,13 @@ from bot.slack.access import form as access_form
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.actions import ADMIN_COMMAND, COMMAND, Action, ModalCallback
 from bot.slack.admin.listeners import AdminListeners
+from bot.slack.blocks import actions
 from bot.slack.digests import cards as digest_cards
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.event_listeners import EventListeners
+from bot.slack.finder import view as finder_view
+from bot.slack.finder.listeners import FinderListeners
+from bot.slack.finder.search import Search
 from bot.slack.recordings import cards
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
@@ -32,6 +39,13 @@ from tests.slack.recordings.test_cards import (
     buttons,
     delivered,
     note,
+)
+
+FINDER = finder_view.finder(
+    Search("default", NOON, day=NOON.date(), places=("", "3:cursor:x"), older="7:cursor:y"),
+    Screen((ListedCall("CA0", NOON),), "7:cursor:y"),
+    ZoneInfo("UTC"),
+    ("default", "sales"),
 )
 
 
@@ -59,6 +73,7 @@ def heard() -> dict[str, list[str]]:
         AdminListeners(administration=None, explaining=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
+        FinderListeners(finding=None, asking=None, modals=None, zones=None),
         EventListeners(changes=None, raw_files=None, clock=None),
     ):
         listeners.register(app)
@@ -104,6 +119,8 @@ def drawn() -> set[str]:
         *(access_cards.outcome(each) for each in decided),
         *(access_cards.answer(each) for each in decided),
         access_cards.warning(request(AccessState.APPROVED), NOON),
+        FINDER,
+        {"blocks": [actions(finder_view.open_button())]},
     ]
     in_digests = digest_cards.message(post(full_calls()))["blocks"]
     beside = [block["accessory"] for block in in_digests if "accessory" in block]
@@ -133,8 +150,8 @@ def test_the_events_listened_to_are_those_of_the_manifest(heard):
 
 
 def test_every_form_has_exactly_one_listener(heard):
-    form = access_form.form(Offer(DELIVERY, "CA0", (1, 4)))
-    assert [form["callback_id"]] == [callback.value for callback in ModalCallback]
+    forms = [access_form.form(Offer(DELIVERY, "CA0", (1, 4))), FINDER]
+    assert [form["callback_id"] for form in forms] == [each.value for each in ModalCallback]
     assert sorted(heard["view"]) == sorted(callback.value for callback in ModalCallback)
 
 

@@ -13,6 +13,7 @@ import pytest
 from bot.polyai import body as body_module
 from bot.polyai import client as client_module
 from bot.polyai import errors
+from bot.polyai import gets as gets_module
 from bot.polyai.audio import AudioStream
 from bot.polyai.identifiers import InvalidConversationId
 from bot.polyai.payloads import CallFacts, Direction
@@ -186,7 +187,7 @@ async def test_nobody_listening_is_unavailable(client, agent, waits):
 
 
 async def test_silence_is_unavailable(server, client, agent, monkeypatch):
-    monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(0.05))
+    monkeypatch.setattr(gets_module, "TIMEOUT", httpx.Timeout(0.05))
     server.answers = [HANG, AUDIO]
     _, body = await fetch(client, agent)
     assert body.startswith(b"RIFF")
@@ -242,7 +243,7 @@ async def test_a_body_without_any_length_is_read_to_its_end(server, client, agen
 
 
 async def test_a_body_that_stops_arriving_is_unavailable(server, client, agent, monkeypatch):
-    monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(0.05))
+    monkeypatch.setattr(gets_module, "TIMEOUT", httpx.Timeout(0.05))
 
     async def stall(reader, writer):
         server.connections.append(writer)

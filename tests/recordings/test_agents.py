@@ -1,10 +1,18 @@
 """Which configured agent a reference is about: a link only chooses, it never adds one."""
 
+import json
+
 import pytest
 from pydantic import SecretStr
 
+from bot.environment import load_settings
 from bot.polyai.agents import Agent, build_host
-from bot.recordings.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
+from bot.recordings.agents import (
+    DEFAULT_AGENT,
+    AgentNotConfigured,
+    build_agents,
+    choose_agent,
+)
 from bot.recordings.reference import Reference, parse_reference
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -85,3 +93,39 @@ def test_the_refusal_names_the_agents_that_may_be_typed_and_no_project_of_theirs
         choose_agent({DEFAULT_AGENT: AGENTS[DEFAULT_AGENT]}, Reference(CALL, agent_name="sales"))
     assert refused.value.fix == "Only the default one is."
     assert "PROJECT" not in str(refused.value) + refused.value.what + refused.value.fix
+
+
+REQUIRED = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_SIGNING_SECRET": "secret",
+    "POLYAI_REGION": "eu",
+    "POLYAI_AGENT_ID": "PROJECT-MAIN",
+    "POLYAI_API_KEY": "plainKey1",
+    "POLYAI_AGENTS": json.dumps(
+        {
+            "near": {"agent_id": "PROJECT-NEAR", "region": "eu", "api_key": "plainKey2"},
+            "far": {"agent_id": "PROJECT-FAR", "region": "us", "api_key": "plainKey3"},
+        }
+    ),
+}
+ACCOUNT = {"POLYAI_ACCOUNT_ID": "ws-1", "POLYAI_PLATFORM_API_KEY": "platformKey"}
+
+
+def test_without_an_account_every_agent_is_listed_by_the_v1_list():
+    agents = build_agents(load_settings(REQUIRED))
+    assert [each.platform for each in agents.values()] == [None, None, None]
+
+
+def test_an_account_lists_the_agents_of_its_region():
+    agents = build_agents(load_settings(REQUIRED | ACCOUNT))
+    assert agents["default"].platform == agents["near"].platform
+    assert agents["default"].platform.base_url == "https://api.euw-1.platform.polyai.app"
+    assert agents["default"].platform.account_id == "ws-1"
+    assert agents["far"].platform is None
+    assert "platformKey" not in repr(agents)
+
+
+def test_the_platform_may_be_elsewhere():
+    url = "http://127.0.0.1:8080"
+    agents = build_agents(load_settings(REQUIRED | ACCOUNT | {"POLYAI_PLATFORM_URL": url}))
+    assert agents["default"].platform.base_url == url

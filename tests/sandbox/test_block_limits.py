@@ -123,6 +123,36 @@ def test_bad_blocks(block):
     assert problems([block])
 
 
+def choice(value="a", **more):
+    return {"text": {"type": "plain_text", "text": "A"}, "value": value} | more
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        {"type": "radio_buttons"},
+        {"type": "radio_buttons", "options": [choice(str(number)) for number in range(11)]},
+        {"type": "radio_buttons", "options": [choice(), choice()]},
+        {"type": "radio_buttons", "options": [choice(description="A")]},
+        {"type": "checkboxes", "options": [choice("x" * 151)]},
+        {"type": "datepicker", "initial_date": "3 June"},
+    ],
+)
+def test_bad_elements(element):
+    assert problems([{"type": "actions", "elements": [element]}], "modal")
+
+
+def test_good_elements():
+    told = {"type": "plain_text", "text": "which one"}
+    elements = [
+        {"type": "radio_buttons", "options": [choice(description=told), choice("b")]},
+        {"type": "checkboxes", "options": [choice()]},
+        {"type": "datepicker", "initial_date": "2026-06-03"},
+        {"type": "datepicker"},
+    ]
+    assert not problems([{"type": "actions", "elements": elements}], "modal")
+
+
 def test_limits_of_the_whole():
     assert problems([{"type": "divider"}] * 51)
     assert not problems([{"type": "divider"}] * 51, "modal")

@@ -107,6 +107,7 @@ def new_scene(scene_url: str) -> OpenScene:
         workspace: Workspace | None = None,
         region: str = "us",
         database_url: str | None = None,
+        has_platform: bool = False,
     ) -> AsyncIterator[Scene]:
         async with open_stage(
             database_url or scene_url,
@@ -114,6 +115,7 @@ def new_scene(scene_url: str) -> OpenScene:
             pace=pace,
             workspace=workspace,
             region=region,
+            has_platform=has_platform,
         ) as stage:
             yield Scene(stage)
 

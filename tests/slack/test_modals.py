@@ -56,6 +56,26 @@ async def test_a_refusal_is_said_in_the_modal_with_its_reference(modals, workspa
     assert "Reference" in shown(workspace)
 
 
+async def test_what_was_asked_for_last_is_shown_however_long_the_first_takes(modals, workspace):
+    late = asyncio.Event()
+
+    async def first() -> View:
+        await late.wait()
+        return notice("The first.")
+
+    async def last() -> View:
+        return notice("The last.")
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", first)
+    [view_id] = workspace.views
+    modals.refill(view_id, last)
+    await until_shown(workspace, "The last.")
+    late.set()
+    await asyncio.sleep(0.05)
+    assert "The last." in shown(workspace)
+    assert modals._latest == {}
+
+
 async def test_a_bug_is_told_by_reference_alone(modals, workspace):
     async def fill() -> View:
         raise RuntimeError("+44 20 7946 0000")

@@ -26,6 +26,8 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         }
     if user.is_stranger or user.team_id != workspace.team_id:
         body["is_stranger"] = user.is_stranger
+    if user.tz is not None:
+        body["tz"] = user.tz
     if user.enterprise_user is not None:
         body["enterprise_user"] = dict(user.enterprise_user)
     return {"user": {name: value for name, value in body.items() if name not in user.omit}}

@@ -1,0 +1,125 @@
+"""An agent's latest phone calls, one screen at a time, in whichever list can be read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import httpx
+
+from bot.polyai.agents import Agent
+from bot.polyai.gets import Gets
+from bot.polyai.listed import ListedCall
+from bot.polyai.pages import ListPages, Page
+
+CHUNK_ROWS: Final = 50
+MAX_CHUNKS: Final = 6
+"""So many requests for one screen; with a rare filter the screen then stays short."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are looked for: from ``since`` on, before ``until``.
+
+    Attributes:
+        handoff: only those that were, or were not, passed on to a person; None: both.
+    """
+
+    since: datetime
+    until: datetime
+    handoff: bool | None = None
+
+    def fits(self, call: ListedCall) -> bool:
+        """Tell whether the call is looked for; what was written has no recording."""
+        in_time = self.since <= call.started_at < self.until
+        return in_time and not call.is_chat and self.handoff in (None, call.handoff is True)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Some calls, the newest first, and the place where those after them are found."""
+
+    calls: tuple[ListedCall, ...]
+    older: str | None
+
+
+class CallBrowser:
+    """Reads as little of a list as one screen needs."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep))
+
+    async def screen(
+        self, agent: Agent, wanted: CallFilter, *, size: int, place: str = ""
+    ) -> Screen:
+        """Read up to ``size`` calls from a place on: the start, or what a screen gave as older.
+
+        The same filter belongs to every place of it. The v1 list is told by offsets, which drift: a
+        call may then be seen twice.
+
+        Raises:
+            PolyAIError: a page could not be read.
+        """
+        skip, at = _parsed(place)
+        if at is None and agent.platform is None:
+            at = await self._seek(agent, wanted.until)
+        found: list[ListedCall] = []
+        met: set[str] = set()
+        for _ in range(MAX_CHUNKS):
+            page = await self._page(agent, wanted, at)
+            calls = sorted(page.calls, key=lambda each: each.started_at, reverse=True)
+            for index, call in enumerate(calls[skip:], skip):
+                if not wanted.fits(call) or call.conversation_id in met:
+                    continue
+                if len(found) == size:
+                    return Screen(tuple(found), _spelt(index, at))
+                found.append(call)
+                met.add(call.conversation_id)
+            is_past = page.newest_at is not None and page.newest_at < wanted.since
+            if page.following is None or is_past:
+                return Screen(tuple(found), None)
+            skip, at = 0, page.following
+        return Screen(tuple(found), _spelt(skip, at))
+
+    async def _page(self, agent: Agent, wanted: CallFilter, at: Mapping[str, str] | None) -> Page:
+        if agent.platform is None:
+            offset = int((at or {}).get("offset", "0"))
+            return await self._pages.v1(agent, limit=CHUNK_ROWS, offset=offset)
+        return await self._pages.v3(
+            agent, agent.platform, wanted.since, wanted.until, limit=CHUNK_ROWS, place=at
+        )
+
+    async def _seek(self, agent: Agent, until: datetime) -> Mapping[str, str]:
+        """Find about where the calls before a time begin: the v1 list cannot be asked for it."""
+        first = await self._pages.v1(agent, limit=1, offset=0)
+        low, high = 0, first.total or 0
+        if first.newest_at is None or first.newest_at < until:
+            high = 0
+        while high - low > CHUNK_ROWS:
+            middle = (low + high) // 2
+            page = await self._pages.v1(agent, limit=1, offset=middle)
+            if page.newest_at is not None and page.newest_at >= until:
+                low = middle
+            else:
+                high = middle
+        return {"offset": str(low)}
+
+
+def _spelt(skip: int, at: Mapping[str, str] | None) -> str:
+    """Spell a place as text: how many calls of which page are behind it."""
+    name, value = next(iter(at.items())) if at else ("", "")
+    return f"{skip}:{name}:{value}"
+
+
+def _parsed(place: str) -> tuple[int, Mapping[str, str] | None]:
+    if not place:
+        return 0, None
+    skip, name, value = place.split(":", 2)
+    return int(skip), {name: value} if name else None

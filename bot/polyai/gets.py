@@ -1,0 +1,129 @@
+"""One GET to PolyAI: with one key, to one host, translated where it fails."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from bot.polyai import errors
+from bot.polyai.audio import check_encoding
+from bot.polyai.body import close_answer, json_value, read_body
+from bot.polyai.payloads import CallFacts
+from bot.polyai.translation import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
+from bot.polyai.transport import TIMEOUT
+from bot.retry import retrying
+
+T = TypeVar("T")
+
+
+class Gets:
+    """Sends GETs, never follows a redirect, and repeats what may pass."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+
+    async def retrying(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until it succeeds, but for a recording that takes minutes to be ready.
+
+        Raises:
+            PolyAIError: the last attempt's.
+        """
+
+        async def attempt() -> T | errors.RecordingNotReady:
+            try:
+                return await call()
+            except errors.RecordingNotReady as error:
+                return error  # minutes, not seconds: handed out at once instead of retried here
+
+        result = await retrying(attempt, sleep=self._sleep)
+        if isinstance(result, errors.RecordingNotReady):
+            raise result
+        return result
+
+    async def open(
+        self,
+        url: str,
+        key: SecretStr,
+        *,
+        accept: str,
+        params: Mapping[str, str] | None = None,
+        facts: CallFacts | None = None,
+    ) -> tuple[httpx.Response, str]:
+        """Send one GET; return the open 200 answer and the correlation id sent with it.
+
+        Raises:
+            PolyAIError: any other answer, or none.
+        """
+        sent_id = str(uuid.uuid4())
+        request = self._http.build_request(
+            "GET",
+            url,
+            params=params,
+            headers={
+                "x-api-key": key.get_secret_value().strip(),
+                "Accept": accept,
+                "Accept-Encoding": "identity",
+                CORRELATION_HEADER: sent_id,
+            },
+            timeout=TIMEOUT,
+        )
+        try:
+            response = await self._http.send(request, stream=True, follow_redirects=False)
+        except httpx.HTTPError as error:
+            raise errors.PolyAIUnavailable(correlation_id=sent_id) from error
+        if response.status_code == HTTPStatus.OK:
+            return response, sent_id
+        try:
+            body = await read_body(response, max_bytes=MAX_ERROR_BODY_BYTES)
+        except (errors.PolyAIUnavailable, errors.UnexpectedAnswer):
+            body = b""  # the status alone decides
+        finally:
+            await close_answer(response)
+        refusal = error_from(
+            response.status_code, body, response.headers, now=self._clock(), facts=facts
+        )
+        refusal.correlation_id = refusal.correlation_id or sent_id
+        raise refusal
+
+    async def json(
+        self,
+        url: str,
+        key: SecretStr,
+        *,
+        params: Mapping[str, str],
+        max_bytes: int,
+        read: Callable[[object], T],
+    ) -> T:
+        """Fetch a whole JSON body and give what ``read`` makes of it; None stands for no JSON.
+
+        Raises:
+            AnswerTooLarge: the body is longer than ``max_bytes``.
+            PolyAIError: PolyAI's answer, translated, or what ``read`` raises; transient ones were
+                retried.
+        """
+
+        async def fetch() -> T:
+            response, sent_id = await self.open(url, key, accept="application/json", params=params)
+            try:
+                check_encoding(response.headers)
+                return read(json_value(await read_body(response, max_bytes=max_bytes)))
+            except errors.PolyAIError as error:
+                error.correlation_id = sent_id
+                raise
+            finally:
+                await close_answer(response)
+
+        return await self.retrying(fetch)

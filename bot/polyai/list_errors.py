@@ -1,0 +1,71 @@
+"""What goes wrong with a list of conversations, in words for people."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.polyai import errors
+
+Words = Mapping[type[errors.PolyAIError], tuple[str | None, str | None, str | None]]
+
+
+class ListUnreadable(errors.UnexpectedAnswer):
+    """The list is not one, or leads in a circle."""
+
+    code = "list_unreadable"
+    what = "PolyAI's list of conversations could not be read."
+
+
+_OPERATOR: Final = "Ask whoever runs callaudio to"
+OF_A_LIST: Final[Words] = {
+    errors.PolyAIRateLimited: (None, "Many conversations were listed in a short time.", None),
+    errors.PolyAIForbidden: (
+        "PolyAI does not let this API key list the agent's conversations.",
+        None,
+        None,
+    ),
+    errors.PolyAIRequestInvalid: (
+        None,
+        "PolyAI's list of conversations has changed.",
+        f"{_OPERATOR} report the reference id.",
+    ),
+}
+OF_THE_PLATFORM: Final[Words] = {
+    **OF_A_LIST,
+    errors.PolyAIKeyRejected: (
+        "PolyAI did not accept the platform key.",
+        "It is the key of another region, or it is wrong, expired or empty.",
+        f"{_OPERATOR} check `POLYAI_PLATFORM_API_KEY`; without it, the older list is read.",
+    ),
+    errors.PolyAIForbidden: (
+        "PolyAI does not let the platform key list the agent's conversations.",
+        "`POLYAI_PLATFORM_API_KEY` was made for another agent, or was revoked.",
+        f"{_OPERATOR} make a platform key that covers this agent, or to remove it.",
+    ),
+    errors.AgentNotFound: (
+        "PolyAI knows no such agent in the configured account.",
+        "`POLYAI_ACCOUNT_ID` is wrong, or the agent belongs to another account.",
+        f"{_OPERATOR} compare `POLYAI_ACCOUNT_ID` and the agent's id with its Studio link.",
+    ),
+    errors.WrongHost: (
+        None,
+        None,
+        f"{_OPERATOR} remove `POLYAI_PLATFORM_URL` or correct it.",
+    ),
+    errors.UnexpectedRedirect: (None, None, f"{_OPERATOR} check `POLYAI_PLATFORM_URL`."),
+    ListUnreadable: (
+        None,
+        None,
+        f"{_OPERATOR} check `POLYAI_PLATFORM_URL`; if it is right, report the reference id.",
+    ),
+}
+
+
+def in_words(error: errors.PolyAIError, words: Words) -> errors.PolyAIError:
+    """Put the words of a list in place of those of a recording, where there are any."""
+    said = words.get(type(error))
+    if said is not None:
+        error.what, error.likely_cause, error.fix = (
+            new or old
+            for new, old in zip(said, (error.what, error.likely_cause, error.fix), strict=True)
+        )
+    return error

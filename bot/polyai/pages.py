@@ -1,0 +1,171 @@
+"""One page of either of PolyAI's lists (polyai.md, sections 6 and 7)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from bot.polyai import errors
+from bot.polyai.agents import Agent, Platform
+from bot.polyai.client import conversations_url
+from bot.polyai.gets import Gets
+from bot.polyai.list_errors import OF_A_LIST, OF_THE_PLATFORM, ListUnreadable, Words, in_words
+from bot.polyai.listed import ListedCall
+from bot.polyai.payloads import moment_of
+from bot.polyai.rows import LIVE, is_live_v1, is_live_v3, listed_from_v1, listed_from_v3
+
+MAX_PAGE_BYTES: Final = 32 * 2**20
+"""A thousand rows with their turns; parsed, they are several times as large for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        calls: the live conversations that could be read, in the order of the page.
+        rows: how many rows it had in all.
+        unusable: live rows without a readable id or start time.
+        newest_at: the latest start on the page, of whatever environment.
+        oldest_at: the earliest.
+        following: the parameters that ask for the next page; None: there is none.
+        total: how many conversations the list has, where it tells.
+    """
+
+    calls: tuple[ListedCall, ...]
+    rows: int
+    unusable: int
+    newest_at: datetime | None
+    oldest_at: datetime | None
+    following: Mapping[str, str] | None
+    total: int | None = None
+
+
+class ListPages:
+    """Fetches pages; each raises ``PolyAIError``, in words about lists, where PolyAI refuses."""
+
+    def __init__(self, gets: Gets) -> None:
+        self._gets = gets
+
+    async def v1(self, agent: Agent, *, limit: int, offset: int) -> Page:
+        """Fetch a page of the v1 list: every environment, no filter, newest first."""
+
+        def read(body: object) -> Page:
+            rows = _rows(body)
+            total = _total(body)
+            end = offset + len(rows)
+            # A full page is not taken for the last one, whatever the total says.
+            is_last = not rows or (total is not None and end >= total and len(rows) < limit)
+            return _page(
+                rows,
+                listed_from_v1,
+                is_live_v1,
+                "startedAt",
+                following=None if is_last else {"offset": str(end)},
+                total=total,
+            )
+
+        params = {"limit": str(limit), "offset": str(offset)}
+        return await self._fetch(conversations_url(agent), agent.api_key, params, read, OF_A_LIST)
+
+    async def v3(
+        self,
+        agent: Agent,
+        platform: Platform,
+        since: datetime,
+        until: datetime,
+        *,
+        limit: int,
+        place: Mapping[str, str] | None,
+    ) -> Page:
+        """Fetch a page of the v3 list; ``place`` is what the page before gave as ``following``."""
+        parts = (quote(each, safe="") for each in (platform.account_id, agent.agent_id))
+        url = f"{platform.base_url.rstrip('/')}/v3/{'/'.join(parts)}/conversations"
+        params = {
+            "start_time": since.astimezone(UTC).isoformat(),
+            "end_time": until.astimezone(UTC).isoformat(),
+            "client_env": LIVE,
+            "limit": str(limit),
+            **(place or {}),
+        }
+
+        def read(body: object) -> Page:
+            rows = _rows(body)
+            following = _following(body, rows, limit, place)
+            return _page(rows, listed_from_v3, is_live_v3, "started_at", following=following)
+
+        return await self._fetch(url, platform.api_key, params, read, OF_THE_PLATFORM)
+
+    async def _fetch(
+        self,
+        url: str,
+        key: SecretStr,
+        params: Mapping[str, str],
+        read: Callable[[object], Page],
+        words: Words,
+    ) -> Page:
+        try:
+            return await self._gets.json(
+                url, key, params=params, max_bytes=MAX_PAGE_BYTES, read=read
+            )
+        except errors.ConversationNotFound as error:
+            # No conversation was asked for: what is not there is the agent.
+            found = errors.AgentNotFound(correlation_id=error.correlation_id)
+            raise in_words(found, words) from error
+        except errors.PolyAIError as error:
+            in_words(error, words)
+            raise
+
+
+def _rows(body: object) -> list[object]:
+    """Read the rows; some examples of the documentation have them without the object around."""
+    rows = body.get("conversations") if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        raise ListUnreadable
+    return rows
+
+
+def _total(body: object) -> int | None:
+    total = body.get("count") if isinstance(body, dict) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
+
+
+def _following(
+    body: object, rows: list[object], limit: int, place: Mapping[str, str] | None
+) -> Mapping[str, str] | None:
+    if not isinstance(body, dict):  # no cursor in a bare list: a full page may not be the last one
+        offset = int((place or {}).get("offset", "0")) + len(rows)
+        return {"offset": str(offset)} if len(rows) >= limit else None
+    cursor = body.get("cursor")
+    if cursor is None or cursor == "":
+        return None
+    if not isinstance(cursor, str):
+        raise ListUnreadable
+    return {"cursor": cursor}
+
+
+def _page(
+    rows: list[object],
+    listed: Callable[[object], ListedCall | None],
+    is_live: Callable[[object], bool],
+    started_at: str,
+    *,
+    following: Mapping[str, str] | None,
+    total: int | None = None,
+) -> Page:
+    calls = [listed(row) for row in rows if is_live(row)]
+    read = tuple(call for call in calls if call is not None)
+    moments = [moment_of(row.get(started_at)) for row in rows if isinstance(row, dict)]
+    known = [moment for moment in moments if moment is not None]
+    return Page(
+        calls=read,
+        rows=len(rows),
+        unusable=len(calls) - len(read),
+        newest_at=max(known, default=None),
+        oldest_at=min(known, default=None),
+        following=following,
+        total=total,
+    )

@@ -1,0 +1,95 @@
+"""Somebody looks for a call: who may, and which calls they are shown."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from bot.access.administration import Actor
+from bot.access.directory import Directory
+from bot.access.grants import Right
+from bot.access.policy import Standing, may_ask
+from bot.access.rights import Rights
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.polyai.agents import Agent
+from bot.polyai.browsing import CallBrowser, CallFilter, Screen
+from bot.recordings.agents import choose_agent
+from bot.recordings.reference import Reference
+from bot.store.database import Database
+
+log = get_logger(__name__)
+
+CALLS_PER_SCREEN: Final = 10
+
+
+class FinderRefused(CallAudioError):
+    """Somebody who may not ask for recordings looked for a call."""
+
+    code = "finder_refused"
+    what = "You cannot list calls here."
+    likely_cause = (
+        "Calls are listed for members of this workspace, and for guests who were given access."
+    )
+    fix = "Ask a member of this workspace to find the call."
+
+
+class Finding:
+    """Lists calls to people whom the first rule of the decision lets pass."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        directory: Directory,
+        rights: Rights,
+        browser: CallBrowser,
+        agents: Mapping[str, Agent],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._rights = rights
+        self._browser = browser
+        self._agents = agents
+        self.clock = clock
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Every agent whose calls can be listed, the default one first."""
+        return tuple(self._agents)
+
+    async def screen(self, actor: Actor, agent_name: str, wanted: CallFilter, place: str) -> Screen:
+        """List some calls of an agent.
+
+        Raises:
+            FinderRefused: the actor may not ask for recordings; audited.
+            AgentNotConfigured: there is no such agent.
+            PolyAIError: PolyAI did not list them.
+        """
+        await self._admit(actor)
+        agent = choose_agent(self._agents, Reference("", agent_name=agent_name))
+        return await self._browser.screen(agent, wanted, size=CALLS_PER_SCREEN, place=place)
+
+    async def _admit(self, actor: Actor) -> None:
+        try:
+            standing = await self._directory.standing(actor.user_id)
+        except CallAudioError as error:
+            log.warning("fact_unknown", fact="standing", code=error.code)
+            standing = Standing.UNKNOWN
+        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
+        if may_ask(standing, granted_by_name=actor.user_id in held.by_name):
+            return
+        async with self._database.write() as session:
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.FINDER_REFUSED,
+                    team_id=actor.team_id,
+                    actor_id=actor.user_id,
+                    occurred_at=self.clock(),
+                    payload={"standing": standing.value},
+                ),
+            )
+        raise FinderRefused

@@ -1,0 +1,189 @@
+"""Finding a call: reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.access.administration import Actor
+from bot.errors import UsageError
+from bot.polyai.payloads import Direction
+from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.asking import Asking, Surface
+from bot.recordings.finding import Finding
+from bot.recordings.presses import Asker
+from bot.recordings.reference import Reference
+from bot.slack.ack_window import within_ack_window
+from bot.slack.actions import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
+from bot.slack.blocks import View, notice
+from bot.slack.finder import view as views
+from bot.slack.finder import wording
+from bot.slack.finder.search import Search
+from bot.slack.modals import Modals
+from bot.slack.payloads import actor_of, field_of
+from bot.slack.web_api.zones import Zones, zone_named
+
+
+class NothingChosen(UsageError):
+    """The form came back without a call or a place for it."""
+
+    code = "nothing_chosen"
+    what = "No call or no conversation was chosen."
+    fix = "Choose both, and send again."
+
+
+class FinderListeners:
+    """The shortcut and the button that open the modal, and everything that is done in it."""
+
+    def __init__(self, finding: Finding, asking: Asking, modals: Modals, zones: Zones) -> None:
+        self._finding = finding
+        self._asking = asking
+        self._modals = modals
+        self._zones = zones
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.shortcut(FIND_CALL_SHORTCUT)(self.shortcut)
+        app.action(Action.FIND_CALL.value)(self.button)
+        app.action(Action.FIND_AGENT.value)(self.choose_agent)
+        app.action(Action.FIND_DAY.value)(self.choose_day)
+        app.action(Action.FIND_ANY_DAY.value)(self.forget_day)
+        app.action(Action.FIND_HANDOFF.value)(self.choose_handoff)
+        app.action(Action.FIND_OLDER.value)(self.go_older)
+        app.action(Action.FIND_NEWER.value)(self.go_newer)
+        app.view(ModalCallback.FIND_CALL.value)(self.send)
+
+    async def shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """*Find a call*, from anywhere in Slack."""
+        await self._open(body, DEFAULT_AGENT)
+        await ack()
+
+    async def button(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Find a call* as a button, which may name an agent."""
+        await self._open(body, str(action.get("value") or DEFAULT_AGENT))
+        await ack()
+
+    async def choose_agent(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """Another agent: its newest calls."""
+        await self._search(ack, body, agent_name=_chosen(action))
+
+    async def choose_day(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """One day, in the person's own time zone."""
+        day = action.get("selected_date")
+        await self._search(ack, body, day=date.fromisoformat(day) if day else None)
+
+    async def forget_day(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """Any day again: Slack's date picker cannot be emptied."""
+        await self._search(ack, body, day=None)
+
+    async def choose_handoff(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """Only calls that were, or were not, handed over."""
+        handoff = {"yes": True, "no": False}.get(_chosen(action))
+        await self._search(ack, body, handoff=handoff)
+
+    async def go_older(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """*Older*: the next screen."""
+        self._refill(body, _search_of(body["view"]).going_older())
+        await ack()
+
+    async def go_newer(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """*Newer*: the screen before."""
+        self._refill(body, _search_of(body["view"]).going_newer())
+        await ack()
+
+    async def send(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
+        """*Send recording*: the request is stored before the modal says so."""
+        choice = _choice_of(view)
+        actor = actor_of(body)
+        asker = Asker(
+            team_id=actor.team_id,
+            enterprise_id=actor.enterprise_id,
+            user_id=actor.user_id,
+            channel_id=choice.channel_id,
+            trigger_id=str(view["id"]),  # sent twice, it is one request
+            response_url=None,
+        )
+        stored = await within_ack_window(
+            self._asking.recording(
+                asker,
+                Reference(choice.conversation_id, agent_name=_search_of(view).agent_name),
+                channel_id=choice.channel_id,
+                direction=choice.direction,
+                redacted=choice.redacted,
+                surface=Surface.MODAL,
+            )
+        )
+        told = wording.accepted(stored, choice.conversation_id, choice.channel_id)
+        await ack(response_action="update", view=notice(told))
+
+    async def _open(self, body: Mapping[str, Any], agent_name: str) -> None:
+        search = Search.begin(agent_name, self._finding.clock())
+        actor = actor_of(body)
+        await self._modals.open(
+            str(body["trigger_id"]), wording.TITLE, lambda: self._filled(actor, search)
+        )
+
+    async def _search(self, ack: AsyncAck, body: Mapping[str, Any], **changes: Any) -> None:  # noqa: ANN401 - fields of a search
+        """Begin again at the newest call, looking for something else."""
+        search = _search_of(body["view"]).again(self._finding.clock(), **changes)
+        self._refill(body, search)
+        await ack()
+
+    def _refill(self, body: Mapping[str, Any], search: Search) -> None:
+        actor = actor_of(body)
+        self._modals.refill(str(body["view"]["id"]), lambda: self._filled(actor, search))
+
+    async def _filled(self, actor: Actor, search: Search) -> View:
+        # Kept once known: behind a cursor a day has to have the same limits again.
+        known = search.zone is not None
+        zone = zone_named(search.zone) if known else await self._zones.zone_of(actor.user_id)
+        screen = await self._finding.screen(
+            actor, search.agent_name, search.wanted(zone), search.places[-1]
+        )
+        shown = replace(search, older=screen.older, zone=zone.key)
+        return views.finder(shown, screen, zone, self._finding.agent_names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What was chosen in the modal."""
+
+    conversation_id: str
+    channel_id: str
+    direction: Direction
+    redacted: bool
+
+
+def _choice_of(view: Mapping[str, Any]) -> _Choice:
+    # The block of the calls is named anew for each screen.
+    values = (view.get("state") or {}).get("values") or {}
+    calls = [block[Input.CALL] for block in values.values() if Input.CALL in block]
+    conversation_id = _chosen(calls[0]) if calls else ""
+    channel_id = str(field_of(view, Input.DESTINATION).get("selected_conversation") or "")
+    if not conversation_id or not channel_id:
+        raise NothingChosen
+    side = _chosen(field_of(view, Input.DIRECTION))
+    return _Choice(
+        conversation_id=conversation_id,
+        channel_id=channel_id,
+        direction=Direction(side) if side else Direction.COMBINED,
+        redacted=bool(field_of(view, Input.REDACTED).get("selected_options")),
+    )
+
+
+def _search_of(view: Mapping[str, Any]) -> Search:
+    return Search.of(str(view["private_metadata"]))
+
+
+def _chosen(field: Mapping[str, Any]) -> str:
+    return str((field.get("selected_option") or {}).get("value") or "")

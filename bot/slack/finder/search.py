@@ -1,0 +1,109 @@
+"""What the modal is looking for, as it travels in the modal itself: names, ids and times."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
+
+from bot.polyai.browsing import CallFilter
+
+MAX_METADATA_CHARACTERS: Final = 3000
+"""Slack's own bound (docs: views, ``private_metadata``)."""
+
+LOOKED_BACK: Final = timedelta(days=30)
+"""How far the list reaches where no day is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search and the place it has come to.
+
+    Attributes:
+        day: in the person's zone; None: the last 30 days.
+        until: where the search began: a cursor wants the same times again.
+        places: where each screen up to the one shown began; the first may be missing.
+        older: where the next screen begins; None: there is none.
+        zone: the person's, by its IANA name; None until it was looked up.
+    """
+
+    agent_name: str
+    until: datetime
+    day: date | None = None
+    handoff: bool | None = None
+    places: tuple[str, ...] = ("",)
+    older: str | None = None
+    zone: str | None = None
+
+    @classmethod
+    def begin(cls, agent_name: str, now: datetime) -> Self:
+        """Look for the newest calls of an agent, told in whole seconds as the modal keeps them."""
+        return cls(agent_name, now.replace(microsecond=0))
+
+    def again(self, now: datetime, **changes: Any) -> Self:  # noqa: ANN401 - dataclasses.replace checks the names
+        """Look for something else, from its newest calls on."""
+        until = now.replace(microsecond=0)
+        return replace(self, **changes, until=until, places=("",), older=None)
+
+    def wanted(self, zone: ZoneInfo) -> CallFilter:
+        """Spell which calls are looked for."""
+        if self.day is None:
+            return CallFilter(self.until - LOOKED_BACK, self.until, self.handoff)
+        midnight = datetime.combine(self.day, time(), zone)
+        following = datetime.combine(self.day + timedelta(days=1), time(), zone)
+        return CallFilter(midnight.astimezone(UTC), following.astimezone(UTC), self.handoff)
+
+    def going_older(self) -> "Search":
+        """The next screen."""
+        return replace(self, places=(*self.places, self.older or ""), older=None)
+
+    def going_newer(self) -> "Search":
+        """The screen before, or the first one where that is forgotten."""
+        return replace(self, places=self.places[:-1] or ("",), older=None)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the newest calls are shown."""
+        return self.places[-1] == ""
+
+    def metadata(self) -> str:
+        """Spell the search within Slack's bound: what is farthest behind is forgotten first.
+
+        A place can be too long on its own, since cursors are PolyAI's; then the list ends there.
+        """
+        text = self._spelt()
+        if len(text) <= MAX_METADATA_CHARACTERS:
+            return text
+        if len(self.places) > 1:
+            return replace(self, places=self.places[1:]).metadata()
+        if self.older is not None:
+            return replace(self, older=None).metadata()
+        return replace(self, places=("",)).metadata()
+
+    @classmethod
+    def of(cls, metadata: str) -> Self:
+        """Read what ``metadata`` spelt."""
+        told = json.loads(metadata)
+        return cls(
+            agent_name=told["agent"],
+            until=datetime.fromtimestamp(told["until"], UTC),
+            day=date.fromisoformat(told["day"]) if told["day"] else None,
+            handoff=told["handoff"],
+            places=tuple(told["places"]),
+            older=told["older"],
+            zone=told["zone"],
+        )
+
+    def _spelt(self) -> str:
+        return json.dumps(
+            {
+                "agent": self.agent_name,
+                "until": int(self.until.timestamp()),
+                "day": self.day.isoformat() if self.day else None,
+                "handoff": self.handoff,
+                "places": self.places,
+                "older": self.older,
+                "zone": self.zone,
+            },
+            separators=(",", ":"),
+        )

@@ -1,0 +1,33 @@
+"""In which time zone somebody reads (docs: users.info, ``tz``)."""
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.slack.web_api.api import SlackApi
+
+log = get_logger(__name__)
+
+
+class Zones:
+    """Looks up people's time zones."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    async def zone_of(self, user_id: str) -> ZoneInfo:
+        """Read somebody's zone; UTC where Slack does not tell one that is known."""
+        try:
+            user = (await self._api.read("users.info", user=user_id)).get("user")
+        except CallAudioError as error:
+            log.info("zone_unknown", code=error.code)
+            user = None
+        return zone_named(user.get("tz") if isinstance(user, dict) else None)
+
+
+def zone_named(name: object) -> ZoneInfo:
+    """Find a zone by its IANA name; UTC where there is none of that name."""
+    try:
+        return ZoneInfo(name if isinstance(name, str) else "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

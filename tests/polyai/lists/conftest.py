@@ -1,0 +1,40 @@
+"""A PolyAI with both lists, and an agent that is listed by one of them."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from bot.polyai.agents import Agent, Platform
+from bot.sandbox.polyai_server import PolyAISandbox
+
+AGENT = "PROJECT-SANDBOX"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def polyai():
+    async with PolyAISandbox() as polyai:
+        polyai.add_key("plain")
+        polyai.add_key("raw", pii=True)
+        polyai.agents.add(AGENT)
+        polyai.add_platform_key("platform", account_id="ws-1", agents=[AGENT])
+        yield polyai
+
+
+@pytest.fixture(params=["v1", "v3"])
+def agent(request, polyai):
+    return agent_of(polyai, request.param)
+
+
+def agent_of(polyai, kind, *, key="plain", platform_key="platform", account="ws-1", agent=AGENT):
+    platform = Platform(account, polyai.platform.origin, SecretStr(platform_key))
+    return Agent(
+        name="default",
+        agent_id=agent,
+        region="us",
+        base_url=polyai.url,
+        api_key=SecretStr(key),
+        pii_api_key=SecretStr("raw"),
+        platform=platform if kind == "v3" else None,
+    )

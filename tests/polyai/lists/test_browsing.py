@@ -1,0 +1,107 @@
+"""One screen of calls at a time, from both lists of the stand-in."""
+
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _spelt
+from bot.polyai.transport import build_http_client
+from tests.polyai.conftest import NOW
+from tests.polyai.lists.conftest import HOUR
+
+LAST_MONTH = CallFilter(NOW - timedelta(days=30), NOW)
+
+
+@pytest.fixture
+async def browser():
+    async with build_http_client(4) as http:
+        yield CallBrowser(http, clock=lambda: NOW)
+
+
+async def walk(browser, agent, wanted, *, most=50):
+    """Every screen up to the end."""
+    screens, place = [], ""
+    for _ in range(most):
+        screen = await browser.screen(agent, wanted, size=10, place=place)
+        screens.append([call.conversation_id for call in screen.calls])
+        if screen.older is None:
+            return screens
+        place = screen.older
+    raise AssertionError("the list has no end")
+
+
+async def test_screens_follow_one_another_and_leave_nothing_out(polyai, browser, agent):
+    line = polyai.generate_calls(123, newest_at=NOW - HOUR, every=timedelta(minutes=7))
+    screens = await walk(browser, agent, LAST_MONTH)
+    assert [len(each) for each in screens] == [10] * 12 + [3]
+    assert list(chain(*screens)) == [line.call(index).conversation_id for index in range(123)]
+
+
+async def test_a_place_shows_the_same_again(polyai, browser, agent):
+    polyai.generate_calls(30, newest_at=NOW - HOUR, every=timedelta(minutes=7))
+    first = await browser.screen(agent, LAST_MONTH, size=10)
+    second = await browser.screen(agent, LAST_MONTH, size=10, place=first.older)
+    assert await browser.screen(agent, LAST_MONTH, size=10, place=first.older) == second
+
+
+async def test_only_what_fits_is_shown_and_there_is_no_empty_last_screen(polyai, browser, agent):
+    line = polyai.generate_calls(300, newest_at=NOW - HOUR, every=timedelta(minutes=7))
+    handed_over = [c.conversation_id for c in map(line.call, range(300)) if c.handoff]
+    wanted = CallFilter(LAST_MONTH.since, LAST_MONTH.until, handoff=True)
+    screens = await walk(browser, agent, wanted)
+    assert list(chain(*screens)) == handed_over
+    assert all(screens)
+    others = CallFilter(LAST_MONTH.since, LAST_MONTH.until, handoff=False)
+    assert sum(map(len, await walk(browser, agent, others))) == 300 - len(handed_over)
+
+
+async def test_chats_are_left_out(polyai, browser, agent):
+    polyai.add_call("CA1", started_at=NOW - HOUR)
+    polyai.add_call("AS_CHAT_1", started_at=NOW - HOUR, channel="WEBCHAT")
+    assert await walk(browser, agent, LAST_MONTH) == [["CA1"]]
+
+
+async def test_a_day_long_ago_is_found_with_few_requests(polyai, browser, agent):
+    line = polyai.generate_calls(200_000, newest_at=NOW, every=timedelta(minutes=1))
+    day = CallFilter(NOW - timedelta(days=100), NOW - timedelta(days=99))
+    screen = await browser.screen(agent, day, size=10)
+    expected = [line.call(99 * 1440 + index).conversation_id for index in range(1, 11)]
+    assert [call.conversation_id for call in screen.calls] == expected
+    assert len([*polyai.requests, *polyai.platform.requests]) <= 20
+
+
+async def test_a_filter_that_hardly_fits_stops_after_a_few_requests(polyai, browser, agent):
+    polyai.generate_calls(500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
+    never = CallFilter(NOW - 2 * HOUR, NOW, handoff=True)
+    for number in range(400):
+        polyai.add_call(f"CA-new-{number}", started_at=NOW - timedelta(seconds=1 + number))
+    screen = await browser.screen(agent, never, size=10)
+    assert screen.calls == ()
+    assert screen.older is not None
+    asked = [*polyai.requests, *polyai.platform.requests]
+    assert len(asked) <= MAX_CHUNKS + 1
+    again = await browser.screen(agent, never, size=10, place=screen.older)
+    assert len(again.calls) == 10
+
+
+async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, agent):
+    line = polyai.generate_calls(40, newest_at=NOW - HOUR, every=timedelta(minutes=1))
+    first = await browser.screen(agent, LAST_MONTH, size=10)
+    for number in range(3):
+        polyai.add_call(f"CA-new-{number}", started_at=NOW - timedelta(seconds=1 + number))
+    seen = {call.conversation_id for call in first.calls}
+    place = first.older
+    while place is not None:
+        screen = await browser.screen(agent, LAST_MONTH, size=10, place=place)
+        seen |= {call.conversation_id for call in screen.calls}
+        place = screen.older
+    assert {line.call(index).conversation_id for index in range(40)} <= seen
+
+
+@given(skip=st.integers(0, 50), value=st.text(), name=st.sampled_from(["cursor", "offset"]))
+def test_a_place_is_read_as_it_was_spelt(skip, value, name):
+    assert _parsed(_spelt(skip, {name: value})) == (skip, {name: value})
+    assert _parsed(_spelt(skip, None)) == (skip, None)

@@ -1,0 +1,357 @@
+"""Finding a call and having its recording delivered, through signed HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.sandbox import recordings
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
+from bot.sandbox.person import SlackSocketSide
+from bot.sandbox.polyai_calls import Recording
+from bot.sandbox.polyai_rows import PERSONAL_WORDS
+from bot.sandbox.workspace import Workspace
+from bot.slack.actions import Action, Input, ModalCallback
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+
+SALES = "PROJECT-SALES"
+MORE_AGENTS = {
+    "POLYAI_AGENTS": json.dumps(
+        {
+            "sales": {
+                "agent_id": SALES,
+                "region": "us",
+                "api_key": "PlainKeyOfTheSandbox0123456789ab",
+            }
+        }
+    )
+}
+ROUTES = {"v1": "conversations", "v3": "platform_conversations"}
+
+
+@pytest.fixture(params=["v1", "v3"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Every line of the log, before the mask."""
+    with capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+async def scene(
+    new_scene: OpenScene, kind: str, logged: list[MutableMapping[str, Any]]
+) -> AsyncIterator[Scene]:
+    """Thirty calls, every hour one, and the usual call as the newest."""
+    async with new_scene(has_platform=kind == "v3") as scene:
+        arrange(scene)
+        yield scene
+        assert scene.workspace.violations == []
+        assert_nothing_personal(scene, str(logged))
+
+
+def arrange(scene: Scene) -> None:
+    scene.workspace.add_user(ALICE, tz="Asia/Tokyo")
+    newest = datetime.now(UTC) - timedelta(minutes=5)
+    scene.polyai.generate_calls(30, newest_at=newest, every=timedelta(hours=1))
+    scene.polyai.add_call(
+        CALL, recording=Recording.speech(), started_at=newest + timedelta(seconds=1)
+    )
+
+
+def assert_nothing_personal(scene: Scene, logged: str) -> None:
+    shown = logged + "".join(str(view.body) for view in scene.workspace.views.values())
+    shown += "".join(str(message.blocks) for message in scene.everything_posted())
+    assert not [word for word in (*PERSONAL_WORDS, "1234567890") if word in shown]
+
+
+async def until(look: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(15):
+        while not (found := look()):
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def opened(scene: Scene, user: str = ALICE) -> str:
+    """Use the shortcut and wait until the modal is filled; gives its id."""
+    before = set(scene.workspace.views)
+    ack = await scene.people.global_shortcut(user)
+    assert ack.status == 200
+    (view_id,) = set(scene.workspace.views) - before
+    await until(lambda: "One moment" not in str(body(scene, view_id)))
+    return view_id
+
+
+def body(scene: Scene, view_id: str) -> dict[str, Any]:
+    return scene.workspace.views[view_id].body
+
+
+def rows(scene: Scene, view_id: str) -> list[dict[str, Any]]:
+    found = [
+        block["element"]["options"]
+        for block in body(scene, view_id)["blocks"]
+        if block["type"] == "input" and block["element"]["type"] == "radio_buttons"
+    ]
+    return found[0] if found else []
+
+
+def values(scene: Scene, view_id: str) -> list[str]:
+    return [row["value"] for row in rows(scene, view_id)]
+
+
+async def press(
+    scene: Scene, view_id: str, action: Action, user: str = ALICE, **element: Any
+) -> None:
+    """Press something in the modal, and wait until it shows something else."""
+    before = scene.workspace.views[view_id].hash
+    ack = await scene.people.block_action(user, None, "", action.value, view_id=view_id, **element)
+    assert ack.status == 200
+    await until(lambda: scene.workspace.views[view_id].hash != before)
+    assert problems(body(scene, view_id)["blocks"], "modal") == []
+
+
+async def send(
+    scene: Scene, view_id: str, call: str, *, to: str = CHANNEL, user: str = ALICE, **more: Any
+) -> Ack:
+    (calls,) = [
+        block["block_id"]
+        for block in body(scene, view_id)["blocks"]
+        if str(block.get("block_id")).startswith("call-")
+    ]
+    chosen = {
+        calls: {Input.CALL.value: {"selected_option": {"value": call}}},
+        "destination": {"destination": {"selected_conversation": to}},
+        "direction": {"direction": {"selected_option": {"value": "combined"}}},
+        "redacted": {"redacted": {"selected_options": []}},
+        **more,
+    }
+    return await scene.people.view_submission(user, view_id, chosen)
+
+
+async def test_a_call_is_found_and_its_recording_delivered(scene: Scene) -> None:
+    await scene.grant()
+    view_id = await opened(scene)
+    assert values(scene, view_id)[0] == CALL
+    assert len(rows(scene, view_id)) == 10
+    assert "Asia/Tokyo" in str(body(scene, view_id))
+    assert rows(scene, view_id)[0]["description"]["text"] == f"+44••••••••90 · {CALL}"
+
+    ack = await send(scene, view_id, CALL)
+
+    assert "Fetching" in str(ack.body)
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.outcome, delivery.source) == ("delivered", "raw", "modal")
+    (file,) = scene.every_visible_file()
+    assert file.content == recordings.load("combined", redacted=False)
+    assert file.channel == CHANNEL
+
+
+async def test_sending_twice_is_one_request(scene: Scene) -> None:
+    view_id = await opened(scene)
+    await send(scene, view_id, CALL)
+    ack = await send(scene, view_id, CALL)
+    assert "already on its way" in str(ack.body)
+    assert len(await scene.deliveries()) == 1
+    await scene.ended(await scene.latest())
+
+
+async def test_redacted_and_one_side_can_be_asked_for(scene: Scene) -> None:
+    await scene.grant()
+    view_id = await opened(scene)
+    chosen = {
+        "direction": {"direction": {"selected_option": {"value": "user"}}},
+        "redacted": {"redacted": {"selected_options": [{"value": "redacted"}]}},
+    }
+    await send(scene, view_id, CALL, **chosen)
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.reason, delivery.direction) == ("asked", "user")
+
+
+async def test_the_destination_decides_as_everywhere_else(scene: Scene) -> None:
+    await scene.grant()
+    scene.workspace.add_channel("C0ELSEWHERE", members=[BOB])
+    view_id = await opened(scene)
+    await send(scene, view_id, CALL, to="C0ELSEWHERE")
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.reason) == ("refused", "requester_not_in_destination")
+    assert scene.every_visible_file() == []
+
+
+async def test_older_and_newer_turn_the_page(scene: Scene) -> None:
+    view_id = await opened(scene)
+    first = values(scene, view_id)
+    assert "find_newer" not in str(body(scene, view_id))
+    seen = [*first]
+    for _ in range(3):
+        await press(scene, view_id, Action.FIND_OLDER)
+        seen += values(scene, view_id)
+    assert len(seen) == len(set(seen)) == 31
+    assert "find_older" not in str(body(scene, view_id))
+    for _ in range(3):
+        await press(scene, view_id, Action.FIND_NEWER)
+    assert values(scene, view_id) == first
+
+
+async def test_a_day_and_an_outcome_choose(scene: Scene) -> None:
+    when = datetime(2026, 3, 1, 16, tzinfo=UTC)  # already the second of March in Tokyo
+    scene.polyai.add_call("CA-march", started_at=when, recording=Recording.speech())
+    view_id = await opened(scene)
+    await press(scene, view_id, Action.FIND_DAY, type="datepicker", selected_date="2026-03-02")
+    assert values(scene, view_id) == ["CA-march"]
+    await press(
+        scene,
+        view_id,
+        Action.FIND_HANDOFF,
+        type="static_select",
+        selected_option={"value": "yes"},
+    )
+    assert values(scene, view_id) == []
+    assert "submit" not in body(scene, view_id)
+    await press(scene, view_id, Action.FIND_ANY_DAY)
+    shown = rows(scene, view_id)
+    assert shown
+    assert all("handed over" in row["text"]["text"] for row in shown)
+
+
+async def test_what_goes_wrong_at_polyai_is_said_in_the_modal(
+    scene: Scene, kind: str, logged: list[MutableMapping[str, Any]]
+) -> None:
+    for status, headers, words in [
+        (401, {}, "did not accept"),
+        (429, {"Retry-After": "60"}, "slower pace"),
+        (503, {}, "cannot be reached"),
+        (500, {}, "failed while handling"),
+    ]:
+        scene.polyai.faults.add(Fault(ROUTES[kind], status=status, headers=headers, times=4))
+        view_id = await opened(scene)
+        assert words in str(body(scene, view_id))
+        assert "Reference" in str(body(scene, view_id))
+        scene.polyai.faults.clear()
+    assert [line["code"] for line in logged if line["event"] == "request_refused"] == [
+        "polyai_key_rejected",
+        "polyai_rate_limited",
+        "polyai_unavailable",
+        "polyai_server_error",
+    ]
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"is_restricted": True},
+        {"team_id": "T0ELSEWHERE", "is_stranger": True},
+        {"omit": ["is_bot"]},
+    ],
+    ids=["guest", "external", "unknown"],
+)
+async def test_who_may_not_ask_may_not_look(scene: Scene, standing: dict[str, Any]) -> None:
+    scene.workspace.add_user(BOB, **standing)
+    view_id = await opened(scene, BOB)
+    assert "You cannot list calls here" in str(body(scene, view_id))
+    assert rows(scene, view_id) == []
+    assert [*scene.polyai.requests, *scene.polyai.platform.requests] == []
+    assert [event.tag for event in await scene.all_audit()] == ["policy:finder:refused"]
+
+
+async def test_a_guest_with_a_grant_may_look(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_restricted=True)
+    await scene.grant(BOB)
+    assert rows(scene, await opened(scene, BOB))
+
+
+async def test_a_guest_whose_grant_ends_meanwhile_may_look_no_further(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_restricted=True)
+    await scene.grant(BOB)
+    view_id = await opened(scene, BOB)
+    await scene.let_grants_expire()
+    await press(scene, view_id, Action.FIND_OLDER, BOB)
+    assert "You cannot list calls here" in str(body(scene, view_id))
+
+
+async def test_nothing_chosen_is_said_in_the_form(scene: Scene) -> None:
+    view_id = await opened(scene)
+    ack = await send(scene, view_id, CALL, destination={"destination": {}})
+    assert "was chosen" in str(ack.body)
+    assert await scene.deliveries() == []
+
+
+async def test_a_press_in_a_closed_modal_hurts_nobody(scene: Scene) -> None:
+    view_id = await opened(scene)
+    view = scene.workspace.views[view_id]
+    scene.slack.faults.add(Fault("views.update", times=1, error="not_found"))
+    ack = await scene.people.block_action(ALICE, None, "", Action.FIND_OLDER.value, view_id=view_id)
+    assert ack.status == 200
+    assert scene.workspace.views[view_id] is view
+
+
+async def test_several_agents_can_be_chosen_and_the_button_names_one(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment=MORE_AGENTS) as scene:
+        arrange(scene)
+        call = "CA" + "5a1e5" * 6 + "00"
+        scene.polyai.add_call(
+            call, agent_id=SALES, recording=Recording.speech(), started_at=datetime.now(UTC)
+        )
+        scene.polyai.add_call(
+            "CA-old",
+            agent_id=SALES,
+            recording=Recording.speech(),
+            started_at=datetime.now(UTC) - timedelta(minutes=1),
+        )
+        view_id = await opened(scene)
+        await press(
+            scene,
+            view_id,
+            Action.FIND_AGENT,
+            type="static_select",
+            selected_option={"value": "sales"},
+        )
+        assert values(scene, view_id)[-1] == "CA-old"
+        ack = await scene.people.block_action(
+            ALICE, None, "", Action.FIND_CALL.value, "sales", view_id="V0HOME"
+        )
+        assert ack.status == 200
+        second = [each for each in scene.workspace.views if each != view_id]
+        await until(lambda: rows(scene, second[0]))
+        await send(scene, second[0], "CA-old")
+        delivery = await scene.ended(await scene.latest())
+        assert (delivery.state, delivery.agent_name) == ("delivered", "sales")
+        assert body(scene, second[0])["callback_id"] == ModalCallback.FIND_CALL.value
+
+
+async def test_over_socket_mode(new_scene: OpenScene) -> None:
+    workspace = Workspace()
+    environment = {"SLACK_APP_TOKEN": workspace.app_token}
+    async with new_scene(workspace=workspace, environment=environment) as scene:
+        connected = Scene(replace(scene.stage, people=SlackSocketSide(scene.slack)))
+        await scene.slack.socket_mode.connected()
+        arrange(connected)
+        before = set(workspace.views)
+        assert (await connected.people.global_shortcut(ALICE)).arrived
+        (view_id,) = set(workspace.views) - before
+        await until(lambda: rows(connected, view_id))
+        before_hash = workspace.views[view_id].hash
+        await connected.people.block_action(
+            ALICE, None, "", Action.FIND_OLDER.value, view_id=view_id
+        )
+        await until(lambda: workspace.views[view_id].hash != before_hash)
+        assert len(rows(connected, view_id)) == 10
+        await connected.people.block_action(
+            ALICE, None, "", Action.FIND_NEWER.value, view_id=view_id
+        )
+        await until(lambda: CALL in values(connected, view_id))
+        await send(connected, view_id, CALL)
+        delivery = await connected.ended(await connected.latest())
+        assert (delivery.state, delivery.outcome) == ("delivered", "redacted")
