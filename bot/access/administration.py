@@ -10,12 +10,12 @@ from bot.access.grants import (
     NewGrant,
     Right,
     Subject,
-    SubjectKind,
     add_grant,
     list_grants,
     revoke,
 )
 from bot.access.named import keep_an_admin
+from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -40,14 +40,6 @@ class Actor:
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What is known of one person: each right they hold, and every grant that concerns them."""
-
-    held: frozenset[Right]
-    grants: tuple[Grant, ...]
-
-
 class Administration:
     """The admins' use cases; each asks first whether the actor is one, at that moment."""
 
@@ -64,6 +56,7 @@ class Administration:
         self._rights = rights
         self._clock = clock
         self._first_admins = first_admins
+        self._people = People(database=database, rights=rights, clock=clock)
         self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
@@ -158,15 +151,5 @@ class Administration:
         Raises:
             NotAdmin: the actor is none.
         """
-        rows = await self.list(actor)
-        held = [right for right in Right if await self._rights.hold(actor.team_id, right, user_id)]
-        concerning = [row for row in rows if await self._concerns(row, user_id)]
-        return Person(frozenset(held), tuple(concerning))
-
-    async def _concerns(self, grant: Grant, user_id: str) -> bool:
-        subject = grant.subject
-        if subject.kind is SubjectKind.USER:
-            return subject.id == user_id
-        members = await self._rights.members(subject.team_id, subject.id)
-        # A deny for a group that cannot be read concerns everybody.
-        return grant.effect is Effect.DENY if members is None else user_id in members
+        await self.require_admin(actor, "who")
+        return await self._people.read(actor.team_id, user_id)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.access.administration import Actor, NotAdmin
 from bot.access.directory import Directory
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.access.policy import Standing
+from bot.access.policy import belongs
 from bot.access.request_store import AccessRequests, close
 from bot.access.requests import AccessRequest, AccessState, event_of, request_of
 from bot.access.rights import Rights
@@ -62,6 +62,7 @@ class Approving:
         directory: Directory,
         clock: Callable[[], datetime],
         on_rights_changed: Callable[[str], Awaitable[None]],
+        on_decided: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
         self._requests = requests
@@ -69,6 +70,7 @@ class Approving:
         self._directory = directory
         self._clock = clock
         self._on_rights_changed = on_rights_changed
+        self._on_decided = on_decided
 
     async def approve(self, actor: Actor, request_id: str) -> AccessRequest:
         """Give the asker what they asked for; the hours begin now.
@@ -95,6 +97,7 @@ class Approving:
         if row is None:
             raise await self._too_late(request)
         await self._on_rights_changed(request.team_id)
+        await self._on_decided(request.team_id)
         return request_of(row)
 
     async def deny(self, actor: Actor, request_id: str) -> AccessRequest:
@@ -114,6 +117,7 @@ class Approving:
                 await record(session, event_of(AuditTag.ACCESS_DENIED, row, actor.user_id, now))
         if row is None:
             raise await self._too_late(request)
+        await self._on_decided(request.team_id)
         return request_of(row)
 
     async def _admitted(self, actor: Actor, request_id: str, action: str) -> AccessRequest:
@@ -137,8 +141,7 @@ class Approving:
         if actor.user_id not in held.everyone:
             return False
         standing = await self._directory.standing(actor.user_id)
-        is_named_guest = standing is Standing.GUEST and actor.user_id in held.by_name
-        return standing is Standing.MEMBER or is_named_guest
+        return belongs(standing, by_name=actor.user_id in held.by_name)
 
     async def _refuse(self, actor: Actor, request: AccessRequest, action: str) -> None:
         async with self._database.write() as session:

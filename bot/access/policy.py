@@ -77,11 +77,6 @@ def decide(facts: Facts) -> Decision:
     return Decision(Outcome.RAW, Reason.CLEARED)
 
 
-def may_ask(standing: Standing, *, granted_by_name: bool) -> bool:
-    """Tell whether somebody may ask for recordings at all: a member, or a guest with a grant."""
-    return standing is Standing.MEMBER or (standing is Standing.GUEST and granted_by_name)
-
-
 class Exposure(StrEnum):
     """Whether a raw file that is visible may stay so, and if not, why."""
 
@@ -121,6 +116,11 @@ def raw_or_nothing(decision: Decision) -> Decision:
     return Decision(Outcome.REFUSED, decision.reason)
 
 
+def belongs(standing: Standing, *, by_name: bool) -> bool:
+    """Tell whether rights count for somebody: members, and guests with a grant of their own."""
+    return standing is Standing.MEMBER or (standing is Standing.GUEST and by_name)
+
+
 def is_stricter(decision: Decision, than: Outcome) -> bool:
     """Tell whether ``decision`` allows less than ``than`` did."""
     order = list(Outcome)
@@ -128,7 +128,7 @@ def is_stricter(decision: Decision, than: Outcome) -> bool:
 
 
 def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
-    admitted = may_ask(facts.standing, granted_by_name=facts.requester_granted_by_name)
+    admitted = belongs(facts.standing, by_name=facts.requester_granted_by_name)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
     return (

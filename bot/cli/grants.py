@@ -20,6 +20,7 @@ from bot.access.grants import (
 )
 from bot.cli import console
 from bot.errors import UsageError
+from bot.home.homes import Homes
 from bot.recordings.raw_files import RawFiles
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
@@ -82,7 +83,7 @@ def revoke_(
         async with console.store() as database:
             async with database.write() as session:
                 ended = await revoke(session, subject, right, by=_operator(), now=utc_now())
-            await _look_at_raw_files(database, subject.team_id)
+            await _look_now(database, subject.team_id)
         return ended
 
     typer.echo(f"Revoked: {console.run_async(work())}.")
@@ -120,13 +121,14 @@ async def _write(
     async with console.store() as database:
         async with database.write() as session:
             grant = await add_grant(session, new)
-        await _look_at_raw_files(database, subject.team_id)
+        await _look_now(database, subject.team_id)
     end = grant.expires_at.isoformat() if grant.expires_at else "no end"
     typer.echo(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
 
 
-async def _look_at_raw_files(database: Database, team_id: str) -> None:
+async def _look_now(database: Database, team_id: str) -> None:
     """Have a running worker look at once whether what is visible may stay so."""
+    await Homes(database=database, clock=utc_now).look_now(team_id)
     await RawFiles(database=database, clock=utc_now).look_now(team_id)
 
 

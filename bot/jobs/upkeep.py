@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from bot.access.access_rounds import AccessRounds
+from bot.home.publishing import HomePublishing
 from bot.logs import get_logger
 from bot.recordings.retention import Retention
 
@@ -34,4 +35,16 @@ async def attend_access(rounds: AccessRounds, pause_seconds: float) -> None:
             log.exception("attend_access_failed")
             attended = 0
         if attended < BATCH:
+            await asyncio.sleep(pause_seconds)
+
+
+async def publish_homes(publishing: HomePublishing, pause_seconds: float) -> None:
+    """Publish App Homes until cancelled; the store says which are due."""
+    while True:
+        try:
+            looked_at = await publishing.look(BATCH)
+        except Exception:
+            log.exception("publish_homes_failed")
+            looked_at = 0
+        if looked_at < BATCH:
             await asyncio.sleep(pause_seconds)

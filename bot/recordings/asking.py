@@ -22,6 +22,7 @@ class Surface(StrEnum):
     BUTTON = "button"
     DIGEST = "digest"
     MODAL = "modal"
+    SHORTCUT = "shortcut"
 
 
 class Asking:
@@ -51,7 +52,9 @@ class Asking:
         thread_ts: str | None = None,
         surface: Surface = Surface.COMMAND,
     ) -> StoredRequest:
-        """Store a request for a recording in ``channel_id``, else where it was typed.
+        """Store a request for a recording in ``channel_id``, else where it was asked for.
+
+        With ``thread_ts`` it goes into that thread instead of one of its own.
 
         It comes into the thread of ``thread_ts``; without one it starts a thread of its own.
 

@@ -50,10 +50,13 @@ class Destinations:
         if asked == delivery.user_id:
             channel_id = await self._posting.open_dm(delivery.user_id)
         else:
-            conversation = await self._look(asked)
+            conversation = await find_conversation(self._directory, asked)
             moved = conversation is None
             channel_id = asked if conversation else await self._posting.open_dm(delivery.user_id)
-        await self._log.change(delivery, {"destination_channel_id": channel_id})
+        settled: dict[str, str | None] = {"destination_channel_id": channel_id}
+        if moved:
+            settled["asked_thread_ts"] = None  # that thread is not where it goes
+        await self._log.change(delivery, settled)
         if moved:
             await self._posting.tell(
                 PrivateNote(
@@ -80,14 +83,20 @@ class Destinations:
             raise ConversationUnseen
         await self._posting.join(channel_id)
 
-    async def _look(self, channel_id: str) -> Conversation | None:
-        """Read the conversation; None is a direct message between two other people."""
-        try:
-            conversation = await self._directory.conversation(channel_id)
-        except ConversationUnseen:
-            if channel_id.startswith("D"):
-                return None
-            raise
-        if conversation.is_archived:
-            raise ConversationArchived
-        return conversation
+
+async def find_conversation(directory: Directory, channel_id: str) -> Conversation | None:
+    """Read a conversation to post in; None is a direct message between two other people.
+
+    Raises:
+        ConversationUnseen: the bot would have to be invited first.
+        ConversationArchived: nobody can post there.
+    """
+    try:
+        conversation = await directory.conversation(channel_id)
+    except ConversationUnseen:
+        if channel_id.startswith("D"):
+            return None
+        raise
+    if conversation.is_archived:
+        raise ConversationArchived
+    return conversation

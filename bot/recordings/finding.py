@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.administration import Actor
 from bot.access.directory import Directory
 from bot.access.grants import Right
-from bot.access.policy import Standing, may_ask
+from bot.access.policy import Standing, belongs
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -79,7 +79,7 @@ class Finding:
             log.warning("fact_unknown", fact="standing", code=error.code)
             standing = Standing.UNKNOWN
         held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
-        if may_ask(standing, granted_by_name=actor.user_id in held.by_name):
+        if belongs(standing, by_name=actor.user_id in held.by_name):
             return
         async with self._database.write() as session:
             await record(

@@ -59,6 +59,7 @@ class Message:
     user: str
     text: str = ""
     blocks: Blocks = ()
+    attachments: Blocks = ()
     metadata: Mapping[str, Any] | None = None
     thread_ts: str | None = None
     files: tuple[str, ...] = ()

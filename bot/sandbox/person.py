@@ -5,7 +5,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack, Delivery, SignedPosts, SocketEnvelopes
+from bot.sandbox.methods.chat import message_body
+from bot.sandbox.objects import View
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 
@@ -55,24 +58,13 @@ class SlackPerson:
         found = [m for m in self.workspace.messages(channel_id) if m.ts == message_ts]
         if not found:
             raise ValueError("people see no such message")
-        message: dict[str, Any] = {
-            "type": "message",
-            "user": found[0].user,
-            "ts": message_ts,
-            "text": found[0].text,
-        }
-        thread_ts = self.workspace.thread_of(found[0])
-        if thread_ts:
-            message["thread_ts"] = thread_ts
-        if found[0].files:
-            message["files"] = [{"id": file_id} for file_id in found[0].files]
         return await self._interact(
             "message_action",
             user_id,
             channel_id,
             callback_id=callback_id,
             message_ts=message_ts,
-            message=message,
+            message=message_body(self.workspace, found[0]),
         )
 
     async def global_shortcut(self, user_id: str, callback_id: str = "find_call_audio") -> Ack:
@@ -114,20 +106,14 @@ class SlackPerson:
         }
         extra: dict[str, Any] = {}
         if view_id is not None:
-            container = {"type": "view", "view_id": view_id}
-            opened = self.workspace.views.get(view_id)
-            extra["view"] = {
-                **(opened.body if opened else {}),
-                "id": view_id,
-                "team_id": self.workspace.team_id,
-            }
-        elif not ephemeral:
+            return await self._act_in_view(user_id, view_id, action, {})
+        if not ephemeral:
             extra["message"] = {"type": "message", "ts": message_ts}
         return await self._interact(
             "block_actions", user_id, channel_id, container=container, actions=[action], **extra
         )
 
-    async def choose(
+    async def choose_on_message(
         self, user_id: str, channel_id: str, message_ts: str, action_id: str, value: str
     ) -> Ack:
         """Choose from a menu on a message that everybody sees."""
@@ -142,6 +128,45 @@ class SlackPerson:
             selected_option=chosen,
         )
 
+    async def choose(
+        self,
+        user_id: str,
+        view_id: str,
+        action: Mapping[str, Any],
+        values: Mapping[str, Any],
+    ) -> Ack:
+        """Choose something in a modal whose choices are sent at once; ``values`` as they are then.
+
+        ``action`` is the element's ``type``, ``action_id`` and what is selected.
+        """
+        acted = {"block_id": action["action_id"], "action_ts": f"{time.time():.6f}", **action}
+        return await self._act_in_view(user_id, view_id, acted, values)
+
+    async def _act_in_view(
+        self, user_id: str, view_id: str, action: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> Ack:
+        homes = {home.id: home for home in self.workspace.homes.values()}
+        view = self._sent_view({**homes, **self.workspace.views}[view_id], values)
+        is_modal = view_id in self.workspace.views
+        return await self._interact(
+            "block_actions",
+            user_id,
+            None,
+            container={"type": "view", "view_id": view_id},
+            actions=[dict(action)],
+            view=view,
+            trigger_id=self.workspace.issue_trigger(user_id, view_id if is_modal else ""),
+        )
+
+    def _sent_view(self, view: View, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **view.body,
+            "id": view.id,
+            "hash": view.hash,
+            "team_id": self.workspace.team_id,
+            "state": {"values": dict(values)},
+        }
+
     async def view_submission(
         self,
         user_id: str,
@@ -151,15 +176,26 @@ class SlackPerson:
     ) -> Ack:
         """Submit the modal ``views.open`` opened; ``values`` as in ``view.state.values``."""
         opened = self.workspace.views[view_id]
-        view = {
-            **opened.body,
-            "id": view_id,
-            "hash": opened.hash,
-            "team_id": self.workspace.team_id,
-            "state": {"values": dict(values)},
-            **view_fields,
-        }
-        return await self._interact("view_submission", user_id, None, view=view, response_urls=[])
+        if not opened.body.get("submit"):
+            raise ValueError("that modal has no button to send it with")
+        view = {**self._sent_view(opened, values), **view_fields}
+        ack = await self._interact("view_submission", user_id, None, view=view, response_urls=[])
+        if ack.arrived:
+            self._follow(opened, ack)
+        return ack
+
+    def _follow(self, opened: View, ack: Ack) -> None:
+        """Do with the modal what the app's answer says, where Slack would take it."""
+        action = ack.body.get("response_action")
+        view = ack.body.get("view") or {}
+        inputs = {b.get("block_id") for b in opened.body["blocks"] if b.get("type") == "input"}
+        if action == "errors" and not set(ack.body["errors"]) <= inputs:
+            self.workspace.violations.append("view_submission: an error for no input")
+        if action == "update" and problems(view.get("blocks"), "modal"):
+            self.workspace.violations.append("view_submission: invalid blocks")
+        elif action == "update":
+            updated = View(opened.id, opened.user, view, hash=self.workspace.next_ts())
+            self.workspace.views[opened.id] = updated
 
     async def event(self, payload: Mapping[str, Any]) -> Ack:
         """Something happens that the app subscribed to; ``payload`` is the inner event."""

@@ -242,9 +242,9 @@ class Workspace:
         elif text or blocks:
             self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
 
-    def issue_trigger(self, user_id: str) -> str:
-        """A trigger id: good for three seconds and one view."""
-        return self.passes.issue("trigger", seconds=TRIGGER_SECONDS, user=user_id)
+    def issue_trigger(self, user_id: str, modal_id: str = "") -> str:
+        """A trigger id, perhaps of a press in a modal: good for three seconds and one view."""
+        return self.passes.issue("trigger", seconds=TRIGGER_SECONDS, user=user_id, modal=modal_id)
 
     def issue_response_url(self, user_id: str, channel_id: str) -> str:
         """A response URL: good for 30 minutes and five uses."""

@@ -10,6 +10,7 @@ GROUP_CHANGED: Final = "subteam_members_changed"
 MEMBER_JOINED: Final = "member_joined_channel"
 CHANNEL_SHARED: Final = "channel_shared"
 CHANNEL_ID_CHANGED: Final = "channel_id_changed"
+HOME_OPENED: Final = "app_home_opened"
 
 
 class Action(StrEnum):
@@ -33,6 +34,8 @@ class Action(StrEnum):
     FIND_HANDOFF = "find_handoff"
     FIND_NEWER = "find_newer"
     FIND_OLDER = "find_older"
+    CHOOSE_CALL = "choose_call"
+    CHOOSE_REDACTED = "choose_redacted"
 
 
 class ModalCallback(StrEnum):
@@ -40,6 +43,13 @@ class ModalCallback(StrEnum):
 
     REQUEST_ACCESS = "request_access"
     FIND_CALL = "find_call"
+    GET_CALL_AUDIO = "get_call_audio"
+
+
+class MessageShortcut(StrEnum):
+    """Every ``callback_id`` of a shortcut on messages; each has one listener."""
+
+    GET_CALL_AUDIO = "get_call_audio"
 
 
 class Input(StrEnum):
@@ -51,3 +61,4 @@ class Input(StrEnum):
     DESTINATION = "destination"
     DIRECTION = "direction"
     REDACTED = "redacted"
+    CONVERSATION = "conversation"

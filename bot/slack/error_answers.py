@@ -17,6 +17,7 @@ from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.slack.blocks import notice
 from bot.slack.recordings import replies
+from bot.slack.web_api.api import SlackApi
 
 log = get_logger(__name__)
 
@@ -27,11 +28,13 @@ RESPOND_SECONDS: Final = 1.5
 class ErrorAnswers:
     """The one place that speaks to people about errors.
 
-    Known errors speak for themselves, others by reference; what nothing listens to is a 404.
+    Known errors speak for themselves, others by reference; what nothing listens to is a 404. Nobody
+    waits for the answer to an event, but Slack sends one that failed again.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, api: SlackApi) -> None:
         self._metrics = metrics
+        self._api = api
 
     async def answer(
         self, error: Exception, body: Mapping[str, Any], respond: AsyncRespond
@@ -43,12 +46,45 @@ class ErrorAnswers:
         known, reference = self._note(error)
         if body.get("type") == "view_submission":
             return _json(_in_form(body.get("view") or {}, known, reference))
-        message = {"response_type": "ephemeral", "text": replies.problem(known, reference)}
+        if body.get("type") == "event_callback":
+            return BoltResponse(status=500, body="")
+        text = replies.problem(known, reference)
+        message = {"response_type": "ephemeral", "text": text}
         # Slack shows the body of an ack after a command alone, and ignores it after a press.
-        is_press = body.get("type") == "block_actions" and body.get("response_url")
-        if is_press and await _responded(respond, message):
+        if "command" not in body and await self._told(body, respond, message):
             return BoltResponse(status=200, body="")
         return _json(message)
+
+    async def _told(
+        self, body: Mapping[str, Any], respond: AsyncRespond, message: Mapping[str, Any]
+    ) -> bool:
+        """Tell whoever pressed or used a shortcut; gives whether Slack took it.
+
+        In a modal and in App Home there is no way to answer but another modal.
+        """
+        if body.get("response_url") and await _responded(respond, message):
+            return True
+        view, open_view = notice(str(message["text"])), body.get("view") or {}
+        is_in_modal = open_view.get("type") == "modal"
+        trigger_id = body.get("trigger_id")
+        if trigger_id:
+            opening = "views.push" if is_in_modal else "views.open"  # a push keeps the form below
+            if await self._shown(opening, trigger_id=trigger_id, view=view):
+                return True
+        if is_in_modal and await self._shown(
+            "views.update", view_id=open_view.get("id"), view=view
+        ):
+            return True
+        log.warning("press_unanswered")
+        return False
+
+    async def _shown(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
+        try:
+            await asyncio.wait_for(self._api.write(method, **arguments), RESPOND_SECONDS)
+        except (CallAudioError, TimeoutError) as error:
+            log.info("view_refused", method=method, code=getattr(error, "code", "timeout"))
+            return False
+        return True
 
     def words_for(self, error: Exception) -> str:
         """Spell an error for the place where somebody waits, and note it like any other."""
@@ -83,7 +119,7 @@ async def _responded(respond: AsyncRespond, message: Mapping[str, Any]) -> bool:
     try:
         response = await asyncio.wait_for(said, RESPOND_SECONDS)
     except (aiohttp.ClientError, SlackClientError, TimeoutError, ValueError):
-        log.warning("press_unanswered")
+        log.info("response_url_refused")
         return False
     return bool(response.status_code == 200)  # noqa: PLR2004 - OK
 

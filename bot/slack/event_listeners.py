@@ -7,32 +7,55 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.access.group_changes import GroupChanges
+from bot.home.homes import Homes
 from bot.recordings.raw_files import RawFiles
-from bot.slack.actions import CHANNEL_ID_CHANGED, CHANNEL_SHARED, GROUP_CHANGED, MEMBER_JOINED
+from bot.slack.actions import (
+    CHANNEL_ID_CHANGED,
+    CHANNEL_SHARED,
+    GROUP_CHANGED,
+    HOME_OPENED,
+    MEMBER_JOINED,
+)
 
 
 class EventListeners:
     """Stores what an event tells; a worker looks at the raw recordings it concerns."""
 
     def __init__(
-        self, *, changes: GroupChanges, raw_files: RawFiles, clock: Callable[[], datetime]
+        self,
+        *,
+        changes: GroupChanges,
+        raw_files: RawFiles,
+        homes: Homes,
+        clock: Callable[[], datetime],
     ) -> None:
         self._changes = changes
         self._raw_files = raw_files
+        self._homes = homes
         self._clock = clock
 
     def register(self, app: AsyncApp) -> None:
         """Hand the events to Bolt."""
+        app.event(HOME_OPENED)(self.home_opened)
         app.event(GROUP_CHANGED)(self.group_changed)
         app.event(MEMBER_JOINED)(self.conversation_changed)
         app.event(CHANNEL_SHARED)(self.conversation_changed)
         app.event(CHANNEL_ID_CHANGED)(self.channel_id_changed)
+
+    async def home_opened(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """`app_home_opened`: a worker publishes it, as the answer to Slack may not wait for that.
+
+        Slack tells of the other tabs of the app as well.
+        """
+        if event.get("tab") == "home":
+            await self._homes.opened(str(body["team_id"]), str(event["user"]))
 
     async def group_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """`subteam_members_changed`: what is remembered of that group is old."""
         team_id = str(event.get("team_id") or body["team_id"])
         await self._changes.note(team_id, str(event["subteam_id"]), self._clock())
         await self._raw_files.look_now(team_id)
+        await self._homes.look_now(team_id)
 
     async def conversation_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """`member_joined_channel`, `channel_shared`: others may hear what is there."""

@@ -46,8 +46,7 @@ class Modals:
     def __init__(self, api: SlackApi, answers: ErrorAnswers) -> None:
         self._api = api
         self._answers = answers
-        self._filling: set[asyncio.Task[None]] = set()
-        self._latest: dict[str, asyncio.Task[None]] = {}
+        self._filling: dict[str, asyncio.Task[None]] = {}
 
     async def open(self, trigger_id: str, title: str, fill: Fill) -> None:
         """Show that something is coming, then what ``fill`` gives, or why it does not come.
@@ -63,13 +62,20 @@ class Modals:
         self._start(str(opened["view"]["id"]), fill)
 
     def refill(self, view_id: str, fill: Fill) -> None:
-        """Put what ``fill`` gives into an open modal, in place of what is still being filled in."""
+        """Put what ``fill`` gives into a modal that is open already; the newest fill counts.
+
+        Raises:
+            TooManyModals: the modal stays as it is.
+        """
+        earlier = self._filling.pop(view_id, None)
+        if earlier:
+            earlier.cancel()  # or it might come last and show what nobody asked for last
         self._check_room()
         self._start(view_id, fill)
 
     async def close(self) -> None:
         """Stop what is still being filled in."""
-        filling = list(self._filling)
+        filling = list(self._filling.values())
         for task in filling:
             task.cancel()
         await asyncio.gather(*filling, return_exceptions=True)
@@ -79,18 +85,13 @@ class Modals:
             raise TooManyModals
 
     def _start(self, view_id: str, fill: Fill) -> None:
-        earlier = self._latest.get(view_id)
-        if earlier is not None:
-            earlier.cancel()  # or it might come last and show what nobody asked for last
         task = asyncio.create_task(self._fill(view_id, fill))
-        self._filling.add(task)  # a task that nobody holds may be collected while it runs
-        self._latest[view_id] = task
+        self._filling[view_id] = task  # a task that nobody holds may be collected while it runs
         task.add_done_callback(lambda done: self._forget(view_id, done))
 
-    def _forget(self, view_id: str, done: asyncio.Task[None]) -> None:
-        self._filling.discard(done)
-        if self._latest.get(view_id) is done:
-            del self._latest[view_id]
+    def _forget(self, view_id: str, task: asyncio.Task[None]) -> None:
+        if self._filling.get(view_id) is task:
+            del self._filling[view_id]
 
     async def _fill(self, view_id: str, fill: Fill) -> None:
         try:

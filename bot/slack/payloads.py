@@ -75,6 +75,23 @@ def chosen(action: Mapping[str, Any]) -> str:
     return str((action.get("selected_option") or {}).get("value") or "")
 
 
+def asker_of_submission(body: Mapping[str, Any], view: Mapping[str, Any], channel_id: str) -> Asker:
+    """Read who asks by a form that was opened in a conversation.
+
+    The form's own id is the trigger, so that the same form sent twice is one request. A submission
+    brings no way to answer of its own; the bot's ways do without.
+    """
+    actor = actor_of(body)
+    return Asker(
+        team_id=actor.team_id,
+        enterprise_id=actor.enterprise_id,
+        user_id=actor.user_id,
+        channel_id=channel_id,
+        trigger_id=str(view["id"]),
+        response_url=None,
+    )
+
+
 def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Read what was filled in in the block and element of that name; empty where nothing was."""
     values = (view.get("state") or {}).get("values") or {}

@@ -266,6 +266,25 @@ class AccessRequestRow(Base):
     look_at: Mapped[datetime | None]
 
 
+class HomeRow(Base):
+    """Somebody's App Home as Slack keeps it, and when to look whether it still may stand so."""
+
+    __tablename__ = "homes"
+    __table_args__ = (Index(None, "look_at"),)
+
+    team_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    # To be published whatever it shows: it was opened.
+    is_stale: Mapped[bool]
+    # From when on a worker may look after it; none: nothing in it can grow old.
+    look_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    # A digest of the rights and requests it shows.
+    shown: Mapped[str | None] = mapped_column(String(64))
+    # Slack's own name for what it holds: a late writer is refused by it.
+    view_hash: Mapped[str | None]
+
+
 class BotUserRow(Base):
     """A Slack user known to be a bot: not a listener, and not worth asking after twice."""
 

@@ -12,8 +12,10 @@ from bot.access.approvers import Approvers
 from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider
 from bot.access.group_changes import GroupChanges
+from bot.access.person import People
 from bot.access.request_store import AccessRequests
 from bot.access.rights import Rights
+from bot.home.homes import Homes
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
@@ -49,11 +51,13 @@ class Core:
     identity: Identity
     directory: SlackDirectory
     rights: Rights
+    people: People
     group_changes: GroupChanges
     decider: Decider
     deliveries: DeliveryLog
     raw_files: RawFiles
     left_files: LeftFiles
+    homes: Homes
     access_requests: AccessRequests
     approvers: Approvers
     agents: Mapping[str, Agent]
@@ -100,6 +104,7 @@ async def open_core(
         identity=identity,
         directory=directory,
         rights=rights,
+        people=People(database=database, rights=rights, clock=clock),
         group_changes=group_changes,
         decider=Decider(
             directory=directory,
@@ -111,6 +116,7 @@ async def open_core(
         deliveries=DeliveryLog(database=database, clock=clock),
         raw_files=RawFiles(database=database, clock=clock),
         left_files=LeftFiles(database=database, clock=clock),
+        homes=Homes(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         approvers=Approvers(
             database=database,

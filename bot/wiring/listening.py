@@ -9,10 +9,13 @@ from bot.access.administration import Administration
 from bot.access.approving import Approving
 from bot.access.asking_for_access import AskingForAccess
 from bot.polyai.browsing import CallBrowser
+from bot.polyai.calls import CallReader
+from bot.polyai.client import PolyAIClient
 from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import Finding
+from bot.recordings.previewing import Previewing
 from bot.recordings.requests import RequestBook
 from bot.recordings.viewing import Viewing
 from bot.slack.access.listeners import AccessListeners
@@ -27,6 +30,7 @@ from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.zones import Zones
 from bot.wiring.core import Core
 
@@ -34,12 +38,17 @@ from bot.wiring.core import Core
 def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None]) -> AsyncApp:
     """Build the Bolt app; ``wake`` is called when a request was stored."""
     settings = core.settings
+
+    async def rights_changed(team_id: str) -> None:
+        await core.raw_files.look_now(team_id)
+        await core.homes.look_now(team_id)
+
     administration = Administration(
         database=core.database,
         rights=core.rights,
         clock=core.clock,
         first_admins=settings.callaudio_admins,
-        on_rights_changed=core.raw_files.look_now,
+        on_rights_changed=rights_changed,
     )
     asking = Asking(
         book=RequestBook(database=core.database, clock=core.clock, on_stored=wake),
@@ -59,7 +68,8 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         rights=core.rights,
         directory=core.directory,
         clock=core.clock,
-        on_rights_changed=core.raw_files.look_now,
+        on_rights_changed=rights_changed,
+        on_decided=core.homes.look_now,
     )
     deleting = Deleting(
         deliveries=core.deliveries, files=core.raw_files, administration=administration
@@ -78,7 +88,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         agents=core.agents,
         clock=core.clock,
     )
-    answers = ErrorAnswers(core.metrics)
+    answers = ErrorAnswers(core.metrics, core.api)
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
     return build_app(
@@ -86,14 +96,33 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         signing_secret=settings.slack_signing_secret.get_secret_value(),
         authorize=core.identity.authorize,
         listeners=(
-            Listeners(asking),
             CardListeners(asking, deleting),
             WaveformListener(viewing, modals),
+            Listeners(asking, core.people),
             AdminListeners(administration, explaining),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),
             FinderListeners(finding, asking, modals, Zones(core.api)),
-            EventListeners(changes=core.group_changes, raw_files=core.raw_files, clock=core.clock),
+            ShortcutListeners(asking, build_previewing(core), modals),
+            EventListeners(
+                changes=core.group_changes,
+                raw_files=core.raw_files,
+                homes=core.homes,
+                clock=core.clock,
+            ),
         ),
         answers=answers,
+    )
+
+
+def build_previewing(core: Core) -> Previewing:
+    """Build what tells people beforehand what they would get."""
+    return Previewing(
+        database=core.database,
+        decider=core.decider,
+        directory=core.directory,
+        open_dm=SlackPosting(core.api, core.http).open_dm,
+        calls=CallReader(PolyAIClient(core.http, clock=core.clock)),
+        agents=core.agents,
+        clock=core.clock,
     )

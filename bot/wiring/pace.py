@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
 from bot.jobs.leases import LAPSE
 from bot.jobs.upkeep import PAUSE_SECONDS
 from bot.jobs.workflow import RetryRule
@@ -23,3 +24,6 @@ class Pace:
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_pause_seconds: float = PAUSE_SECONDS
     access_again_after: timedelta = timedelta(seconds=60)
+    # Somebody who opens their Home for the first time sees nothing before it is published.
+    home_pause_seconds: float = 0.5
+    home_look_every: timedelta = LOOK_AT_HOMES_EVERY

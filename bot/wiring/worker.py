@@ -9,11 +9,13 @@ from typing import Final
 
 from bot.access.access_rounds import AccessRounds
 from bot.access.due_requests import DueRequests
+from bot.home.publishing import HomePublishing
+from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.engine import Engine, run_step
 from bot.jobs.running import running_engine
-from bot.jobs.upkeep import attend_access, take_back
+from bot.jobs.upkeep import attend_access, publish_homes, take_back
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -27,6 +29,7 @@ from bot.recordings.sharing import Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.slack.access.posting import SlackAccessPosting
+from bot.slack.home.posting import SlackHomePosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.wiring.core import Core
 from bot.wiring.pace import Pace
@@ -42,6 +45,7 @@ class Worker:
     workflow: DeliveryWorkflow
     retention: Retention
     access_rounds: AccessRounds
+    home_publishing: HomePublishing
 
 
 def build_worker(core: Core, pace: Pace) -> Worker:
@@ -102,6 +106,24 @@ def build_worker(core: Core, pace: Pace) -> Worker:
             posting=SlackAccessPosting(core.api),
             again_after=pace.access_again_after,
         ),
+        home_publishing=build_home_publishing(core, pace),
+    )
+
+
+def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
+    """Build what looks after App Homes."""
+    return HomePublishing(
+        homes=core.homes,
+        reader=HomeReader(
+            database=core.database,
+            people=core.people,
+            rights=core.rights,
+            directory=core.directory,
+            audience_rule=core.settings.callaudio_audience,
+            clock=core.clock,
+        ),
+        posting=SlackHomePosting(core.api, core.identity),
+        look_every=pace.home_look_every,
     )
 
 
@@ -124,4 +146,6 @@ async def start_worker(
     await stack.enter_async_context(in_background(take_back(worker.retention)))
     attending = attend_access(worker.access_rounds, pace.access_pause_seconds)
     await stack.enter_async_context(in_background(attending))
+    publishing = publish_homes(worker.home_publishing, pace.home_pause_seconds)
+    await stack.enter_async_context(in_background(publishing))
     return engine, dispatcher.wake

@@ -64,6 +64,7 @@ class Desk:
         self.database = database
         self.now = NOON
         self.changed: list[str] = []
+        self.decided: list[str] = []
         self.requests = AccessRequests(database=database, clock=self.clock)
         self.due = DueRequests(database=database, clock=self.clock)
         self.approving = Approving(
@@ -78,6 +79,7 @@ class Desk:
             directory=EverybodyIsHere(),
             clock=self.clock,
             on_rights_changed=self.note,
+            on_decided=self.note_decided,
         )
 
     def clock(self) -> datetime:
@@ -85,6 +87,9 @@ class Desk:
 
     async def note(self, team_id: str) -> None:
         self.changed.append(team_id)
+
+    async def note_decided(self, team_id: str) -> None:
+        self.decided.append(team_id)
 
     async def ask(self, number: int = 0, user_id: str = ASKER) -> AccessRequest:
         return (await self.requests.store(new_request(number, user_id))).request

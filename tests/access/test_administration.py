@@ -94,7 +94,7 @@ async def test_a_refused_person_is_audited_with_what_they_tried(database: Databa
     assert await office.audit() == [("slack:admin:refused", ALICE.user_id)] * 4
     async with database.read() as session:
         rows = (await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))).all()
-    assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "list"]
+    assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who"]
     assert office.told == []
 
 

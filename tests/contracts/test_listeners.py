@@ -1,5 +1,6 @@
 """Every button drawn is listened to, and nothing is listened to that nobody draws."""
 
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -7,15 +8,24 @@ import pytest
 import yaml
 
 from bot.access.asking_for_access import Offer
+from bot.access.policy import Decision, Outcome, Reason
 from bot.access.requests import AccessRequest, AccessState
 from bot.polyai.browsing import Screen
 from bot.polyai.listed import ListedCall
 from bot.recordings.posting import NoteKind, TakenBack
+from bot.recordings.previewing import Choice, Preview
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form
 from bot.slack.access.listeners import AccessListeners
-from bot.slack.actions import ADMIN_COMMAND, COMMAND, Action, ModalCallback
+from bot.slack.actions import (
+    ADMIN_COMMAND,
+    COMMAND,
+    FIND_CALL_SHORTCUT,
+    Action,
+    MessageShortcut,
+    ModalCallback,
+)
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.blocks import actions
 from bot.slack.digests import cards as digest_cards
@@ -28,6 +38,8 @@ from bot.slack.recordings import cards
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.shortcuts import form as shortcut_form
+from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
@@ -67,14 +79,15 @@ class Registrations:
 def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
-        Listeners(asking=None),
         CardListeners(asking=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
+        Listeners(asking=None, people=None),
         AdminListeners(administration=None, explaining=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
         FinderListeners(finding=None, asking=None, modals=None, zones=None),
-        EventListeners(changes=None, raw_files=None, clock=None),
+        ShortcutListeners(asking=None, previewing=None, modals=None),
+        EventListeners(changes=None, raw_files=None, homes=None, clock=None),
     ):
         listeners.register(app)
     return app.heard
@@ -125,7 +138,25 @@ def drawn() -> set[str]:
     in_digests = digest_cards.message(post(full_calls()))["blocks"]
     beside = [block["accessory"] for block in in_digests if "accessory" in block]
     drawn = [*beside, *(button for message in messages for button in buttons(message))]
-    return {button["action_id"] for button in drawn}
+    shown = {button["action_id"] for button in drawn}
+    return shown | {name for view in forms() for name in dispatched(view)}
+
+
+def forms() -> list[dict[str, Any]]:
+    choices = (Choice("default", "CA0"), Choice("default", "CA1"))
+    thread = shortcut_form.Thread("C0QUALITY0", "1.1", choices, ())
+    preview = Preview(Decision(Outcome.RAW, Reason.CLEARED), None, goes_to_dm=False)
+    return [
+        access_form.form(Offer(DELIVERY, "CA0", (1, 4))),
+        FINDER,
+        shortcut_form.form(thread, shortcut_form.Filled(choices[0], redacted=False), preview),
+    ]
+
+
+def dispatched(view: dict[str, Any]) -> list[str]:
+    """The inputs whose changes are sent at once."""
+    blocks = [block for block in view["blocks"] if block.get("dispatch_action")]
+    return [block["element"]["action_id"] for block in blocks]
 
 
 def test_every_action_is_drawn_somewhere_and_everything_drawn_is_an_action():
@@ -150,15 +181,21 @@ def test_the_events_listened_to_are_those_of_the_manifest(heard):
 
 
 def test_every_form_has_exactly_one_listener(heard):
-    forms = [access_form.form(Offer(DELIVERY, "CA0", (1, 4))), FINDER]
-    assert [form["callback_id"] for form in forms] == [each.value for each in ModalCallback]
+    drawn_ids = [form["callback_id"] for form in forms()]
+    assert drawn_ids == [callback.value for callback in ModalCallback]
     assert sorted(heard["view"]) == sorted(callback.value for callback in ModalCallback)
 
 
 def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
-    declared = [each["callback_id"] for each in manifest["features"].get("shortcuts", [])]
-    assert sorted(heard.get("shortcut", [])) == sorted(declared)
+    declared = [
+        (f"{each['type']}_shortcut", each["callback_id"])
+        for each in manifest["features"]["shortcuts"]
+    ]
+    kinds = ("message_shortcut", "global_shortcut")
+    registered = [(kind, name) for kind in kinds for name in heard.get(kind, [])]
+    assert sorted(registered) == sorted(declared)
+    assert {name for _, name in registered} == {*MessageShortcut, FIND_CALL_SHORTCUT}
 
 
 @pytest.mark.parametrize("action", Action)

@@ -39,6 +39,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "users.list": frozenset({"users:read"}),
     "views.open": frozenset(),
     "views.publish": frozenset(),
+    "views.push": frozenset(),
     "views.update": frozenset(),
 }
 FAMILIES = (
@@ -101,8 +102,14 @@ def test_the_commands_are_the_contracts(manifest):
     assert admin_command["should_escape"] is True
 
 
-def test_direct_messages_can_be_received(manifest):
+def test_the_shortcut_is_the_contracts(manifest):
+    (shortcut,) = [s for s in manifest["features"]["shortcuts"] if s["type"] == "message"]
+    assert (shortcut["name"], shortcut["callback_id"]) == ("Get call audio", "get_call_audio")
+
+
+def test_there_is_a_home_and_direct_messages_can_be_received(manifest):
     home = manifest["features"]["app_home"]
+    assert home["home_tab_enabled"] is True
     assert home["messages_tab_enabled"] is True
     assert home["messages_tab_read_only_enabled"] is False
 

@@ -166,3 +166,14 @@ def test_limits_of_the_whole():
 def test_a_workspace_that_does_not_have_a_block_yet_refuses_it(block):
     assert problems([block], unknown=frozenset({block["type"]}))
     assert problems([block], unknown=frozenset({"other"})) == []
+
+
+@pytest.mark.parametrize("kind", ["radio_buttons", "checkboxes"])
+@pytest.mark.parametrize(("count", "is_fine"), [(0, False), (1, True), (10, True), (11, False)])
+def test_a_list_to_choose_from_has_one_to_ten_entries(kind, count, is_fine):
+    text = {"type": "plain_text", "text": "a"}
+    entries = [{"text": text, "value": str(number)} for number in range(count)]
+    element = {"type": kind, "action_id": "which", "options": entries}
+    label = {"type": "plain_text", "text": "Which?"}
+    found = problems([{"type": "input", "label": label, "element": element}], "modal")
+    assert (found == []) == is_fine

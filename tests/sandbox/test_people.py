@@ -87,9 +87,7 @@ async def test_interactions_carry_what_slack_sends(people, app, api, workspace):
     await people.message_shortcut("U0ALICE", PUBLIC, reply.ts, "get_call_audio")
     await people.global_shortcut("U0ALICE", "find_call_audio")
     await people.block_action("U0ALICE", PUBLIC, "1.0", "send_raw", "v")
-    view = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": []}
-    trigger = workspace.issue_trigger("U0ALICE")
-    opened = await api("views.open", trigger_id=trigger, view=view)
+    opened = await open_modal(api, workspace)
     await people.view_submission("U0ALICE", opened["view"]["id"], {"b": {"a": {"value": "x"}}})
     payloads = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
     shortcut, everywhere, action, submission = payloads
@@ -161,12 +159,77 @@ async def test_slacks_own_client_takes_the_socket_and_comes_back(slack, workspac
     assert len(workspace.called("apps.connections.open")) == 2
 
 
-async def test_buttons_in_views_and_on_messages(people, app, workspace):
+async def test_buttons_in_views_and_on_messages(people, api, app, workspace):
     workspace.add_user("U0EXTERN", team_id="T0ELSEWHERE", is_stranger=True)
     await people.block_action("U0EXTERN", PUBLIC, "1.0", "a", ephemeral=False)
-    await people.block_action("U0ALICE", None, "", "a", view_id="V1")
+    opened = await open_modal(api, workspace)
+    view_id = opened["view"]["id"]
+    await people.block_action("U0ALICE", None, "", "a", view_id=view_id)
     on_message, in_view = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
     assert on_message["user"]["team_id"] == "T0ELSEWHERE"
     assert on_message["message"]["ts"] == "1.0"
-    assert in_view["container"] == {"type": "view", "view_id": "V1"}
+    assert in_view["container"] == {"type": "view", "view_id": view_id}
     assert "channel" not in in_view
+    assert in_view["view"]["private_metadata"] == "ids"
+    pushed = {"trigger_id": in_view["trigger_id"], "view": MODAL}
+    assert (await api("views.push", **pushed))["view"]["id"] != view_id
+    assert (await api("views.push", **pushed))["error"] == "exchanged_trigger_id"
+    elsewhere = {"trigger_id": workspace.issue_trigger("U0ALICE"), "view": MODAL}
+    assert (await api("views.push", **elsewhere))["error"] == "invalid_arguments"
+
+
+async def test_what_is_chosen_in_a_modal_is_sent_at_once_with_all_that_is_filled_in(
+    people, api, app, workspace
+):
+    opened = await open_modal(api, workspace)
+    values = {"which": {"which": {"selected_option": {"value": "1"}}}}
+    action = {"type": "radio_buttons", "action_id": "which", "selected_option": {"value": "1"}}
+    await people.choose("U0ALICE", opened["view"]["id"], action, values)
+    (sent,) = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
+    assert sent["view"]["state"]["values"] == values
+    assert sent["actions"][0]["block_id"] == "which"
+
+
+async def test_a_modal_without_a_button_cannot_be_sent(people, api, workspace):
+    view = {key: value for key, value in MODAL.items() if key != "submit"}
+    trigger = workspace.issue_trigger("U0ALICE")
+    opened = await api("views.open", trigger_id=trigger, view=view)
+    with pytest.raises(ValueError, match="no button"):
+        await people.view_submission("U0ALICE", opened["view"]["id"], {})
+
+
+TITLE = {"type": "plain_text", "text": "T"}
+MODAL = {
+    "type": "modal",
+    "title": TITLE,
+    "submit": TITLE,
+    "blocks": [],
+    "private_metadata": "ids",
+}
+
+
+async def open_modal(api, workspace):
+    trigger = workspace.issue_trigger("U0ALICE")
+    return await api("views.open", trigger_id=trigger, view=MODAL)
+
+
+async def test_the_answer_to_a_submission_changes_the_modal_as_slack_would(
+    people, api, app, workspace
+):
+    opened = await open_modal(api, workspace)
+    view_id = opened["view"]["id"]
+    await answer_with(people, app, view_id, {"response_action": "errors", "errors": {"no": "x"}})
+    assert workspace.violations == ["view_submission: an error for no input"]
+    broken = {**MODAL, "blocks": [{"type": "section"}]}
+    await answer_with(people, app, view_id, {"response_action": "update", "view": broken})
+    assert workspace.violations[1:] == ["view_submission: invalid blocks"]
+    assert workspace.views[view_id].body == MODAL
+    await answer_with(
+        people, app, view_id, {"response_action": "update", "view": {**MODAL, "a": 1}}
+    )
+    assert workspace.views[view_id].body["a"] == 1
+
+
+async def answer_with(people, app, view_id, body):
+    app.answer = lambda: web.json_response(body)
+    await people.view_submission("U0ALICE", view_id, {})

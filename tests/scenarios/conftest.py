@@ -34,6 +34,7 @@ QUICK = Pace(
     drain_seconds=5,
     access_pause_seconds=0.05,
     access_again_after=timedelta(seconds=0.5),
+    home_pause_seconds=0.05,
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]

@@ -60,7 +60,7 @@ async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
 async def test_a_side_that_is_none_is_refused_in_words(scene: Scene) -> None:
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*redacted*")
-    await scene.people.choose(
+    await scene.people.choose_on_message(
         ALICE, CHANNEL, message.ts, "other_side", f"nobody {seen.delivery.id}"
     )
     assert "Choose one of the sides" in scene.workspace.ephemerals[-1].text

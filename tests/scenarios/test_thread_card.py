@@ -193,7 +193,7 @@ async def test_somebody_of_another_organisation_is_refused_in_words_and_audited(
     before = len(scene.workspace.ephemerals)
     if action is Action.OTHER_SIDE:
         value = sides(message)["Agent"]
-        await scene.people.choose(STRANGER, CHANNEL, message.ts, action.value, value)
+        await scene.people.choose_on_message(STRANGER, CHANNEL, message.ts, action.value, value)
     else:
         await press(scene, message, action, user=STRANGER)
 
@@ -216,7 +216,7 @@ async def test_a_guest_is_refused_in_words_and_audited(scene: Scene, action: Act
     asked = len(scene.polyai.requests)
     if action is Action.OTHER_SIDE:
         value = sides(message)["Agent"]
-        await scene.people.choose(BOB, CHANNEL, message.ts, action.value, value)
+        await scene.people.choose_on_message(BOB, CHANNEL, message.ts, action.value, value)
     else:
         await press(scene, message, action, user=BOB)
     row = await scene.ended(await scene.latest())

@@ -64,7 +64,7 @@ async def choose_side(
 ) -> DeliveryRow:
     """Choose another side from the menu; gives the delivery when it has ended."""
     value = sides(message)[side]
-    ack = await scene.people.choose(
+    ack = await scene.people.choose_on_message(
         user, message.channel, message.ts, Action.OTHER_SIDE.value, value
     )
     assert ack.status == 200

@@ -1,6 +1,7 @@
 """Each kind of request gets its error in the form in which Slack shows it."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,12 @@ from slack_sdk.webhook import WebhookResponse
 from bot.access.asking_for_access import ReasonUnusable
 from bot.metrics import Metrics
 from bot.sandbox.block_limits import problems
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.slack.blocks import notice
 from bot.slack.error_answers import ErrorAnswers
+from bot.slack.web_api.api import SlackApi
+from tests.slack.conftest import ALICE
 
 URL = "https://hooks.example.com/commands/T0/secret"
 
@@ -30,14 +36,28 @@ class Respond(AsyncRespond):
         return WebhookResponse(url=URL, status_code=self.status, body="", headers={})
 
 
-async def answer(body: dict[str, Any], respond: Respond, error: Exception | None = None) -> Any:
-    answers = ErrorAnswers(Metrics())
+Answer = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def answer(api: SlackApi) -> Answer:
+    async def call(
+        body: dict[str, Any], respond: Respond, error: Exception | None = None
+    ) -> dict[str, Any] | None:
+        return await answered(ErrorAnswers(Metrics(), api), body, respond, error)
+
+    return call
+
+
+async def answered(
+    answers: ErrorAnswers, body: dict[str, Any], respond: Respond, error: Exception | None
+) -> Any:
     response = await answers.answer(error or ReasonUnusable(), body, respond)
     assert response.status == 200
     return json.loads(response.body) if response.body else None
 
 
-async def test_a_command_is_answered_in_the_ack() -> None:
+async def test_a_command_is_answered_in_the_ack(answer: Answer) -> None:
     respond = Respond()
     told = await answer({"command": "/callaudio", "response_url": URL}, respond)
 
@@ -46,7 +66,7 @@ async def test_a_command_is_answered_in_the_ack() -> None:
     assert respond.said == []
 
 
-async def test_a_press_is_answered_privately_at_its_own_address() -> None:
+async def test_a_press_is_answered_privately_at_its_own_address(answer: Answer) -> None:
     respond = Respond()
     told = await answer({"type": "block_actions", "response_url": URL}, respond)
 
@@ -58,13 +78,15 @@ async def test_a_press_is_answered_privately_at_its_own_address() -> None:
 
 @pytest.mark.parametrize("respond", [Respond(404), Respond(breaks=TimeoutError())])
 async def test_a_press_that_cannot_be_answered_there_is_acked_all_the_same(
-    respond: Respond,
+    answer: Answer, respond: Respond
 ) -> None:
     told = await answer({"type": "block_actions", "response_url": URL}, respond)
     assert "A reason has" in told["text"]
 
 
-async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field() -> None:
+async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field(
+    answer: Answer,
+) -> None:
     blocks = [{"type": "section"}, {"type": "input", "block_id": "reason"}, {"type": "input"}]
     told = await answer({"type": "view_submission", "view": {"blocks": blocks}}, Respond())
 
@@ -74,7 +96,7 @@ async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field() -
     assert not set("*`") & set(told["errors"]["reason"])
 
 
-async def test_a_form_without_a_field_turns_into_the_words() -> None:
+async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> None:
     told = await answer({"type": "view_submission", "view": {"blocks": []}}, Respond())
 
     assert told["response_action"] == "update"
@@ -82,10 +104,94 @@ async def test_a_form_without_a_field_turns_into_the_words() -> None:
     assert problems(told["view"]["blocks"], "modal") == []
 
 
-async def test_an_unknown_error_shows_a_reference_alone() -> None:
+async def test_an_unknown_error_shows_a_reference_alone(answer: Answer) -> None:
     blocks = [{"type": "input", "block_id": "reason"}]
     body = {"type": "view_submission", "view": {"blocks": blocks}}
     told = await answer(body, Respond(), RuntimeError("the database password is hunter2"))
 
     assert "Reference" in told["errors"]["reason"]
     assert "hunter2" not in str(told)
+
+
+async def test_a_shortcut_on_a_message_is_answered_at_its_own_address(
+    answer: Answer, workspace: Workspace
+) -> None:
+    respond = Respond()
+    body = {"type": "message_action", "response_url": URL, "trigger_id": "unused"}
+    told = await answer(body, respond)
+
+    assert told is None
+    (said,) = respond.said
+    assert "A reason has" in said["text"]
+    assert workspace.views == {}
+
+
+@pytest.mark.parametrize("kind", ["shortcut", "block_actions"])
+async def test_where_there_is_no_such_address_a_modal_says_it(
+    answer: Answer, workspace: Workspace, kind: str
+) -> None:
+    body = {"type": kind, "trigger_id": workspace.issue_trigger(ALICE), "view": {"type": "home"}}
+    told = await answer(body, Respond())
+
+    assert told is None
+    (view,) = workspace.views.values()
+    assert "A reason has" in str(view.body["blocks"])
+    assert "Reference" in str(view.body["blocks"])
+
+
+async def test_an_address_that_is_worn_out_leaves_the_modal(
+    answer: Answer, workspace: Workspace
+) -> None:
+    trigger_id = workspace.issue_trigger(ALICE)
+    body = {"type": "block_actions", "response_url": URL, "trigger_id": trigger_id}
+    assert await answer(body, Respond(404)) is None
+    assert "A reason has" in str(workspace.views)
+
+
+async def opened(api: SlackApi, workspace: Workspace) -> str:
+    trigger_id = workspace.issue_trigger(ALICE)
+    view = notice("The form.")
+    return str((await api.write("views.open", trigger_id=trigger_id, view=view))["view"]["id"])
+
+
+async def test_in_a_modal_it_is_put_on_top_and_the_form_stays(
+    answer: Answer, api: SlackApi, workspace: Workspace
+) -> None:
+    view_id = await opened(api, workspace)
+    trigger_id = workspace.issue_trigger(ALICE, view_id)
+    view = {"type": "modal", "id": view_id}
+    assert (
+        await answer({"type": "block_actions", "trigger_id": trigger_id, "view": view}, Respond())
+        is None
+    )
+
+    form, on_top = workspace.views.values()
+    assert "The form." in str(form.body)
+    assert "A reason has" in str(on_top.body)
+
+
+async def test_after_its_three_seconds_the_modal_itself_says_it(
+    answer: Answer, api: SlackApi, workspace: Workspace
+) -> None:
+    view_id = await opened(api, workspace)
+    view = {"type": "modal", "id": view_id}
+    assert (
+        await answer({"type": "block_actions", "trigger_id": "lapsed", "view": view}, Respond())
+        is None
+    )
+    assert "A reason has" in str(workspace.views[view_id].body)
+
+
+async def test_when_slack_takes_nothing_the_press_is_acked_all_the_same(
+    answer: Answer, slack: SlackSandbox
+) -> None:
+    del slack
+    told = await answer({"type": "shortcut", "trigger_id": "lapsed"}, Respond())
+    assert told is not None
+    assert "A reason has" in told["text"]
+
+
+async def test_an_event_that_failed_is_sent_again(api: SlackApi) -> None:
+    answers = ErrorAnswers(Metrics(), api)
+    response = await answers.answer(ReasonUnusable(), {"type": "event_callback"}, Respond())
+    assert (response.status, response.body) == (500, "")

@@ -18,7 +18,7 @@ from tests.slack.conftest import ALICE
 
 @pytest.fixture
 async def modals(api: SlackApi) -> AsyncIterator[Modals]:
-    modals = Modals(api, ErrorAnswers(Metrics()))
+    modals = Modals(api, ErrorAnswers(Metrics(), api))
     yield modals
     await modals.close()
 
@@ -73,7 +73,7 @@ async def test_what_was_asked_for_last_is_shown_however_long_the_first_takes(mod
     late.set()
     await asyncio.sleep(0.05)
     assert "The last." in shown(workspace)
-    assert modals._latest == {}
+    assert modals._filling == {}
 
 
 async def test_a_bug_is_told_by_reference_alone(modals, workspace):
@@ -96,3 +96,34 @@ async def test_there_is_room_for_so_many_and_no_more(modals, workspace, monkeypa
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     with pytest.raises(TooManyModals):
         await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
+
+
+async def test_the_newest_answer_counts_whichever_is_quicker(modals, workspace):
+    slow = asyncio.Event()
+
+    async def old() -> View:
+        await slow.wait()
+        return notice("Old.")
+
+    async def new() -> View:
+        return notice("New.")
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", old)
+    (view_id,) = workspace.views
+    modals.refill(view_id, new)
+    await until_shown(workspace, "New.")
+    slow.set()
+    await asyncio.sleep(0.05)
+    assert "New." in shown(workspace)
+
+
+async def test_what_is_refilled_again_and_again_takes_the_room_of_one(
+    modals, workspace, monkeypatch
+):
+    monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
+    (view_id,) = workspace.views
+    for _ in range(3):
+        modals.refill(view_id, asyncio.Event().wait)
+    with pytest.raises(TooManyModals):
+        modals.refill("V0OTHER", asyncio.Event().wait)

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.access.person import People
+from bot.access.rights import Rights
 from bot.logs import configure_logging
 from bot.metrics import Metrics
 from bot.recordings.asking import Asking
@@ -19,7 +21,7 @@ from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.web import MAX_BODY_BYTES, build_web
-from bot.slack.web_api.api import build_client, build_session
+from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.database import Database
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS
@@ -74,6 +76,10 @@ class Door:
         return self.metrics.registry.get_sample_value("callaudio_errors_total", {"code": code})
 
 
+NOBODY = "http://127.0.0.1:1/"
+"""Where no Slack is: a modal cannot be opened there, so errors come in the ack."""
+
+
 async def open_door(database: Database, session, probes=None, *, listens=True) -> Door:
     metrics = Metrics()
 
@@ -95,12 +101,13 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
         agents=AGENTS,
         metrics=metrics,
     )
+    rights = Rights(database=database, groups=None, clock=now, first_admins=frozenset())
     app = build_app(
         client=build_client("xoxb-1", None, session),
         signing_secret=SECRET,
         authorize=authorize,
-        listeners=[Listeners(asking)],
-        answers=ErrorAnswers(metrics),
+        listeners=[Listeners(asking, People(database=database, rights=rights, clock=now))],
+        answers=ErrorAnswers(metrics, SlackApi(build_client("xoxb-1", NOBODY, session))),
     )
     web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})
     return Door(web, metrics, database)

@@ -1,5 +1,6 @@
 """``views.*``: modals opened with a trigger id, and App Homes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.method import Arguments, Method, RefusalError, checked_blocks
@@ -62,14 +63,30 @@ def _check_slack_files(workspace: Workspace, body: dict[str, Any]) -> None:
 def _open(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     body = _view_body(arguments, "modal")
     _check_slack_files(workspace, body)
+    return _shown(workspace, body, _redeemed(workspace, arguments))
+
+
+def _push(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    body = _view_body(arguments, "modal")
+    _check_slack_files(workspace, body)
+    about = _redeemed(workspace, arguments)
+    if about["modal"] not in workspace.views:
+        raise RefusalError("invalid_arguments")  # there is nothing to put it on
+    return _shown(workspace, body, about)
+
+
+def _redeemed(workspace: Workspace, arguments: Arguments) -> Mapping[str, str]:
     try:
-        about = workspace.passes.redeem("trigger", arguments.text("trigger_id"))
+        return workspace.passes.redeem("trigger", arguments.text("trigger_id"))
     except PassExpiredError:
         raise RefusalError("expired_trigger_id") from None
     except PassUsedError:
         raise RefusalError("exchanged_trigger_id") from None
     except PassUnknownError:
         raise RefusalError("invalid_trigger_id") from None
+
+
+def _shown(workspace: Workspace, body: dict[str, Any], about: Mapping[str, str]) -> dict[str, Any]:
     view = _keep(workspace, workspace.next_id("V"), about["user"], body)
     workspace.views[view.id] = view
     return _answer(view)
@@ -108,6 +125,7 @@ def _check_hash(current: View | None, arguments: Arguments) -> None:
 
 METHODS = {
     "views.open": Method(_open, ("trigger_id", "view")),
+    "views.push": Method(_push, ("trigger_id", "view")),
     "views.update": Method(_update, ("view",)),
     "views.publish": Method(_publish, ("user_id", "view")),
 }

@@ -1,13 +1,13 @@
 """The private answers to `/callaudio-admin`."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
-from bot.access.administration import Person
 from bot.access.deciding import Ruling
-from bot.access.grants import Effect, Grant, Right, SubjectKind
-from bot.slack.wording import code, escape, moment
+from bot.access.grants import Effect, Grant, Right
+from bot.access.person import Person
+from bot.slack.access.rights_wording import end, giver, subject
+from bot.slack.wording import code, escape
 
 MAX_LISTED: Final = 30
 
@@ -27,7 +27,7 @@ HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and 
 def given(grant: Grant) -> str:
     """Say what was just given or denied."""
     verb = "may" if grant.effect is Effect.GRANT else "may not"
-    return f"{_subject(grant)} {verb} {_right(grant)}, {_end(grant.expires_at)}."
+    return f"{subject(grant)} {verb} {_right(grant)}, {end(grant.expires_at)}."
 
 
 def revoked(count: int) -> str:
@@ -74,27 +74,13 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
 def _line(grant: Grant) -> str:
     effect = "" if grant.effect is Effect.GRANT else "*denied* "
     return (
-        f"• {effect}{code(grant.right)} {_subject(grant)}, {_end(grant.expires_at)}, "
-        f"by {_giver(grant.given_by)}: {escape(grant.reason)}"
+        f"• {effect}{code(grant.right)} {subject(grant)}, {end(grant.expires_at)}, "
+        f"by {giver(grant.given_by)}: {escape(grant.reason)}"
     )
-
-
-def _subject(grant: Grant) -> str:
-    subject = grant.subject
-    is_user = subject.kind is SubjectKind.USER
-    return f"<@{subject.id}>" if is_user else f"<!subteam^{subject.id}>"
-
-
-def _giver(given_by: str) -> str:
-    return f"<@{given_by}>" if given_by.startswith(("U", "W")) else code(given_by)
 
 
 def _right(grant: Grant) -> str:
     return "hear raw recordings" if grant.right is Right.PII else "manage rights"
-
-
-def _end(expires_at: datetime | None) -> str:
-    return f"until {moment(expires_at)}" if expires_at else "without an end"
 
 
 def _yes_no(fact: bool | None) -> str:  # noqa: FBT001 - the fact is what it is about

@@ -45,7 +45,7 @@ class FinderListeners:
 
     def register(self, app: AsyncApp) -> None:
         """Hand every listener to Bolt."""
-        app.shortcut(FIND_CALL_SHORTCUT)(self.shortcut)
+        app.global_shortcut(FIND_CALL_SHORTCUT)(self.shortcut)
         app.action(Action.FIND_CALL.value)(self.button)
         app.action(Action.FIND_AGENT.value)(self.choose_agent)
         app.action(Action.FIND_DAY.value)(self.choose_day)

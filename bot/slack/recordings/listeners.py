@@ -5,9 +5,11 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.access.person import People
 from bot.recordings.asking import Asking
+from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import COMMAND, Action
-from bot.slack.payloads import asker_of_action, asker_of_command
+from bot.slack.payloads import actor_of_command, asker_of_action, asker_of_command
 from bot.slack.recordings import replies
 from bot.slack.recordings.commands import AskForHelp, parse_command
 
@@ -15,8 +17,9 @@ from bot.slack.recordings.commands import AskForHelp, parse_command
 class Listeners:
     """The listeners and the use cases they call."""
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, people: People) -> None:
         self._asking = asking
+        self._people = people
 
     def register(self, app: AsyncApp) -> None:
         """Hand every listener to Bolt."""
@@ -29,7 +32,10 @@ class Listeners:
         """`/callaudio …`: the request is stored before Slack is answered."""
         asked = parse_command(str(command.get("text") or ""))
         if isinstance(asked, AskForHelp):
-            await ack(text=replies.HELP, response_type="ephemeral")
+            actor = actor_of_command(command)
+            reading = self._people.read(actor.team_id, actor.user_id)
+            text = replies.help_for(await within_ack_window(reading))
+            await ack(text=text, response_type="ephemeral")
             return
         stored = await self._asking.recording(
             asker_of_command(command),

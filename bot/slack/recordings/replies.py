@@ -1,19 +1,34 @@
 """The texts of private answers given in the ack itself."""
 
+from typing import Final
+
+from bot.access.grants import Right
+from bot.access.person import Person
 from bot.errors import CallAudioError
 from bot.recordings.requests import StoredRequest
+from bot.slack.access import rights_wording
+from bot.slack.admin.replies import HELP as ADMIN_HELP
 from bot.slack.wording import code
 
-HELP = """*I bring call recordings into threads.*
+HELP: Final = """*I bring call recordings into threads.*
 `/callaudio <conversation>` posts the recording here; `<conversation>` is an id or a Studio link.
 Words that may follow, in any order:
 • a channel, to post it there instead
 • `user` or `agent`, for one side of the call; `combined` is what you get otherwise
 • `redacted`, to get it redacted although you could hear it raw
 `/callaudio sales:CA…` asks another agent, here one set up as `sales`.
+*Get call audio* in the menu of a message brings the recording of the call it names into its thread.
+What you asked for lately, and what became of it, stands in the *Home* tab of the app.
 
 You get the raw recording only where it may be heard; otherwise what is personal is muted. What \
 I decide, and why, stands on the message."""
+
+
+def help_for(person: Person) -> str:
+    """Tell somebody what they can do, and what they would hear."""
+    admin_help = ADMIN_HELP if Right.ADMIN in person.held else None
+    parts = (HELP, rights_wording.clearance(person), admin_help)
+    return "\n\n".join(part for part in parts if part)
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from bot.errors import CallAudioError
+from bot.home.publishing import HomeMovedOn
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
 from bot.recordings.sharing import UploadGone
 
@@ -162,6 +163,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "expired_trigger_id": TriggerLapsed,
     "exchanged_trigger_id": TriggerLapsed,
     "invalid_blocks": BlocksRefused,
+    "hash_conflict": HomeMovedOn,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
     "user_disabled": PersonUnknown,

@@ -1,6 +1,7 @@
 """Who the bot is in its workspace: asked of Slack once, then remembered for a while."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ class BotIdentity:
     enterprise_id: str | None
     bot_id: str | None
     bot_user_id: str
+    workspace_url: str | None = None
+    """Where the workspace is in a browser, such as `https://acme.slack.com`."""
 
 
 class Identity:
@@ -53,6 +56,7 @@ class Identity:
                 enterprise_id=answer.get("enterprise_id"),
                 bot_id=answer.get("bot_id"),
                 bot_user_id=str(answer["user_id"]),
+                workspace_url=_address(answer.get("url")),
             )
             self._asked_at = now
             return self._known
@@ -67,3 +71,8 @@ class Identity:
             bot_id=bot.bot_id,
             bot_user_id=bot.bot_user_id,
         )
+
+
+def _address(url: object) -> str | None:
+    is_address = isinstance(url, str) and re.fullmatch(r"https://[a-z0-9.-]+/?", url)
+    return str(url).rstrip("/") if is_address else None

@@ -37,6 +37,7 @@ async def test_it_is_remembered_for_ten_minutes(identity, workspace, clock):
         enterprise_id=None,
         bot_id=workspace.bot_id,
         bot_user_id=workspace.bot_user_id,
+        workspace_url="https://sandbox.slack.com",
     )
     clock.now = NOON + TEN_MINUTES - INSTANT
     assert await identity.read() is known

@@ -1,0 +1,61 @@
+"""What one person may do now, until when, and by whose leave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.access.grants import Effect, Grant, Right, SubjectKind, list_grants
+from bot.access.rights import Rights
+from bot.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of one person: each right they hold, and every grant that concerns them."""
+
+    held: frozenset[Right]
+    grants: tuple[Grant, ...]
+
+    def grant_of(self, right: Right) -> Grant | None:
+        """Give the grant that makes them hold a right for longest.
+
+        None where they do not hold it, or hold it without a grant, as the first admins do.
+        """
+        if right not in self.held:
+            return None
+        giving = [g for g in self.grants if g.right is right and g.effect is Effect.GRANT]
+        endless = [grant for grant in giving if grant.expires_at is None]
+        ending = [(g.expires_at, g.id, g) for g in giving if g.expires_at]
+        return endless[0] if endless else max(ending)[-1] if ending else None
+
+    def deny_of(self, right: Right) -> Grant | None:
+        """Give the deny that keeps a right from them; None where none does."""
+        denies = (g for g in self.grants if g.right is right and g.effect is Effect.DENY)
+        return next(denies, None)
+
+
+class People:
+    """Reads what people may do, afresh at each call."""
+
+    def __init__(
+        self, *, database: Database, rights: Rights, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._rights = rights
+        self._clock = clock
+
+    async def read(self, team_id: str, user_id: str) -> Person:
+        """Tell what rights a person holds, and which grants and denies make it so."""
+        async with self._database.read() as session:
+            rows = await list_grants(session, team_id=team_id, now=self._clock(), ended=False)
+        held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
+        concerning = [row for row in rows if await self._concerns(row, user_id)]
+        return Person(frozenset(held), tuple(concerning))
+
+    async def _concerns(self, grant: Grant, user_id: str) -> bool:
+        subject = grant.subject
+        if subject.kind is SubjectKind.USER:
+            return subject.id == user_id
+        members = await self._rights.members(subject.team_id, subject.id)
+        # A deny for a group that cannot be read concerns everybody.
+        return grant.effect is Effect.DENY if members is None else user_id in members

@@ -1,0 +1,85 @@
+"""Publishes App Homes: when they are opened, and again when what they show is over.
+
+The store says which are due; what fails is repeated after a while. A Home that shows a right is
+looked at over and over, so it is scrubbed however the right ended: revoked, denied, expired, or
+with a group.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from bot.errors import CallAudioError
+from bot.home.homes import ClaimedHome, Homes
+from bot.home.reading import Home, HomeReader
+from bot.logs import get_logger
+
+log = get_logger(__name__)
+
+LOOK_EVERY: Final = timedelta(seconds=60)
+REFUSED_AGAIN_AFTER: Final = timedelta(hours=1)
+"""What Slack refuses for good, such as the Home of somebody deactivated, is not asked each time."""
+
+
+class HomeMovedOn(CallAudioError):
+    """Slack holds a newer Home than the one that was to be replaced."""
+
+    code = "home_moved_on"
+    what = "The Home was published by somebody else meanwhile."
+    retryable = True
+
+
+class HomePosting(Protocol):
+    """What is done with a Home in Slack."""
+
+    async def publish(self, home: Home, view_hash: str | None) -> str:
+        """Show a Home to its person, in the place of the one of that hash; gives the new hash.
+
+        Raises:
+            HomeMovedOn: the hash is not that of what Slack holds.
+            CallAudioError: Slack refused.
+        """
+        ...
+
+
+class HomePublishing:
+    """Looks after Homes, a few at a time; every step may run twice."""
+
+    def __init__(
+        self, *, homes: Homes, reader: HomeReader, posting: HomePosting, look_every: timedelta
+    ) -> None:
+        self._homes = homes
+        self._reader = reader
+        self._posting = posting
+        self._look_every = look_every
+
+    async def look(self, limit: int) -> int:
+        """Look at the Homes that are due; gives how many those were."""
+        claimed = await self._homes.claim(limit, self._look_every)
+        for home in claimed:
+            try:
+                await self._look_at(home)
+            except HomeMovedOn:
+                await self._homes.moved_on(home)
+            except CallAudioError as error:
+                log.warning("home_delayed", user_id=home.user_id, code=error.code)
+                if not error.retryable:
+                    await self._homes.put_off(home, self._homes.clock() + REFUSED_AGAIN_AFTER)
+        return len(claimed)
+
+    async def _look_at(self, home: ClaimedHome) -> None:
+        if not home.is_stale:
+            watched = await self._reader.watched(home.team_id, home.user_id)
+            if watched.digest == home.shown:
+                await self._homes.rest(home, self._next())
+                return
+        read = await self._reader.read(home.team_id, home.user_id)
+        view_hash = await self._posting.publish(read, home.view_hash)
+        await self._homes.published(
+            home,
+            shown=read.watched.digest,
+            view_hash=view_hash,
+            look_at=self._next() if read.may_grow_old else None,
+        )
+
+    def _next(self) -> datetime:
+        return self._homes.clock() + self._look_every

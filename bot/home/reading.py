@@ -1,0 +1,155 @@
+"""What stands in somebody's App Home: their rights, what they asked for, and the admins' part."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+
+from bot.access.directory import Directory
+from bot.access.grants import Effect, Grant, Right, list_grants
+from bot.access.person import People, Person
+from bot.access.policy import belongs
+from bot.access.requests import AccessRequest, AccessState, request_of
+from bot.access.rights import Rights
+from bot.recordings.history import PastDelivery, past_deliveries
+from bot.settings import AudienceRule
+from bot.store.database import Database
+from bot.store.tables import AccessRequestRow
+
+MOST_DELIVERIES: Final = 20
+ENDING_WITHIN: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a Home shows that must not grow old there: rights, and what an admin has to decide."""
+
+    held: frozenset[Right]
+    pending: tuple[AccessRequest, ...]
+
+    @property
+    def digest(self) -> str:
+        """Spell it in short: the same for the same."""
+        words = [*sorted(self.held), *(request.id for request in self.pending)]
+        return hashlib.sha256(" ".join(words).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AdminPart:
+    """What admins see besides."""
+
+    pending: tuple[AccessRequest, ...]
+    ending: tuple[Grant, ...]
+    """Grants that end within a week, the next first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Everything in one Home."""
+
+    user_id: str
+    may_use: bool
+    """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
+    person: Person
+    audience_rule: AudienceRule
+    deliveries: tuple[PastDelivery, ...]
+    """The newest first."""
+    admin: AdminPart | None
+    watched: Watched
+
+    @property
+    def may_grow_old(self) -> bool:
+        """Whether it shows what has to go when a right ends."""
+        return bool(self.person.held)
+
+
+class HomeReader:
+    """Reads what a Home shows, afresh at each call."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        people: People,
+        rights: Rights,
+        directory: Directory,
+        audience_rule: AudienceRule,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._people = people
+        self._rights = rights
+        self._directory = directory
+        self._audience_rule = audience_rule
+        self._clock = clock
+
+    async def watched(self, team_id: str, user_id: str) -> Watched:
+        """Read what must not grow old, and no more: this is asked over and over."""
+        held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
+        return Watched(frozenset(held), await self._pending(team_id, frozenset(held)))
+
+    async def read(self, team_id: str, user_id: str) -> Home:
+        """Read everything.
+
+        Raises:
+            CallAudioError: Slack does not tell who the person is; nothing is shown for a guess.
+        """
+        person = await self._people.read(team_id, user_id)
+        watched = Watched(person.held, await self._pending(team_id, person.held))
+        counted = await self._counted(team_id, user_id, person.held)
+        standing = await self._directory.standing(user_id)
+        may_use = belongs(standing, by_name=bool(counted))
+        held = person.held if belongs(standing, by_name=False) else counted
+        shown = Person(held, person.grants) if may_use else Person(frozenset(), ())
+        return Home(
+            user_id=user_id,
+            may_use=may_use,
+            person=shown,
+            audience_rule=self._audience_rule,
+            deliveries=await self._deliveries(team_id, user_id) if may_use else (),
+            admin=await self._admin(team_id, watched) if Right.ADMIN in shown.held else None,
+            watched=watched,
+        )
+
+    async def _counted(
+        self, team_id: str, user_id: str, held: frozenset[Right]
+    ) -> frozenset[Right]:
+        """Give the rights that are theirs by name: a guest's others do not count."""
+        by_name = [
+            right
+            for right in held
+            if user_id in (await self._rights.holders(team_id, right, {user_id})).by_name
+        ]
+        return frozenset(by_name)
+
+    async def _pending(self, team_id: str, held: frozenset[Right]) -> tuple[AccessRequest, ...]:
+        """List what an admin has to decide, the oldest first; nothing for others."""
+        if Right.ADMIN not in held:
+            return ()
+        query = select(AccessRequestRow).where(
+            AccessRequestRow.team_id == team_id,
+            AccessRequestRow.state == AccessState.PENDING.value,
+        )
+        ordered = query.order_by(AccessRequestRow.requested_at, AccessRequestRow.id)
+        async with self._database.read() as session:
+            return tuple(request_of(row) for row in await session.scalars(ordered))
+
+    async def _deliveries(self, team_id: str, user_id: str) -> tuple[PastDelivery, ...]:
+        async with self._database.read() as session:
+            return await past_deliveries(session, team_id, user_id, MOST_DELIVERIES)
+
+    async def _admin(self, team_id: str, watched: Watched) -> AdminPart:
+        now = self._clock()
+        async with self._database.read() as session:
+            grants = await list_grants(session, team_id=team_id, now=now, ended=False)
+        ending = [
+            (grant.expires_at, grant.id, grant)
+            for grant in grants
+            if grant.effect is Effect.GRANT
+            and grant.expires_at
+            and grant.expires_at <= now + ENDING_WITHIN
+        ]
+        return AdminPart(watched.pending, tuple(grant for _, _, grant in sorted(ending)))

@@ -1,0 +1,56 @@
+"""What somebody asked for lately, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.policy import Outcome
+from bot.recordings.states import State
+from bot.store.tables import DeliveryRow
+
+
+@dataclass(frozen=True, slots=True)
+class PastDelivery:
+    """One delivery as its requester may be reminded of it."""
+
+    id: str
+    conversation_id: str
+    requested_at: datetime
+    channel_id: str
+    """Where it went, or was to go."""
+    state: State
+    outcome: Outcome | None
+    parent_ts: str | None
+    share_ts: str | None
+    error_code: str | None
+    is_taken_back: bool
+
+
+async def past_deliveries(
+    session: AsyncSession, team_id: str, user_id: str, limit: int
+) -> tuple[PastDelivery, ...]:
+    """Read somebody's deliveries, the newest first."""
+    query = (
+        select(DeliveryRow)
+        .where(DeliveryRow.team_id == team_id, DeliveryRow.user_id == user_id)
+        .order_by(DeliveryRow.requested_at.desc(), DeliveryRow.id)
+        .limit(limit)
+    )
+    return tuple(_past(row) for row in await session.scalars(query))
+
+
+def _past(row: DeliveryRow) -> PastDelivery:
+    return PastDelivery(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        requested_at=row.requested_at,
+        channel_id=row.destination_channel_id or row.asked_channel_id,
+        state=State(row.state),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        parent_ts=row.parent_ts,
+        share_ts=row.share_ts,
+        error_code=row.error_code,
+        is_taken_back=row.taken_back_at is not None,
+    )

@@ -1,0 +1,138 @@
+"""What somebody would get in a conversation, told before they ask: nothing fetched but facts."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.access.administration import Actor
+from bot.access.deciding import Decider, Question
+from bot.access.directory import Directory
+from bot.access.policy import Decision, Outcome
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.polyai.agents import Agent
+from bot.polyai.calls import CallReader
+from bot.polyai.payloads import CallFacts
+from bot.recordings.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
+from bot.recordings.destination import find_conversation
+from bot.recordings.reference import Reference
+from bot.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A conversation of an agent that is set up."""
+
+    agent_name: str
+    conversation_id: str
+
+    @property
+    def reference(self) -> Reference:
+        """The reference that leads to it again."""
+        return Reference(self.conversation_id, agent_name=self.agent_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What was found in a message: what can be fetched here, and what cannot."""
+
+    choices: tuple[Choice, ...]
+    strange: tuple[str, ...]
+    """Conversation ids of agents or regions that are not set up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What somebody would get now."""
+
+    decision: Decision
+    call: CallFacts | None
+    goes_to_dm: bool
+    """Whether it would come to the person's direct messages with the bot instead."""
+
+
+class Previewing:
+    """Takes the decision that a person would get, for the place they are in."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        decider: Decider,
+        directory: Directory,
+        open_dm: Callable[[str], Awaitable[str]],
+        calls: CallReader,
+        agents: Mapping[str, Agent],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._decider = decider
+        self._directory = directory
+        self._open_dm = open_dm
+        self._calls = calls
+        self._agents = agents
+        self._clock = clock
+
+    def sort(self, references: Iterable[Reference]) -> Sorted:
+        """Tell what can be fetched from what cannot: a link never adds an agent or a region."""
+        choices: dict[Choice, None] = {}
+        strange: dict[str, None] = {}
+        for each in references:
+            try:
+                agent = choose_agent(self._agents, each)
+            except AgentNotConfigured:
+                strange.setdefault(each.conversation_id)
+            else:
+                choices.setdefault(Choice(agent.name, each.conversation_id))
+        return Sorted(tuple(choices), tuple(strange))
+
+    async def preview(
+        self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool
+    ) -> Preview:
+        """Decide as if it were asked for now; a refusal is audited, and no call is looked up then.
+
+        Without a choice the default agent's recordings are meant.
+
+        Raises:
+            AgentNotConfigured: the agent is not set up any more.
+            ConversationUnseen: the bot would have to be invited first.
+            ConversationArchived: nobody can post there.
+        """
+        agent = self._agents[DEFAULT_AGENT]
+        if choice:
+            agent = choose_agent(self._agents, choice.reference)
+        goes_to_dm = await find_conversation(self._directory, channel_id) is None
+        place = await self._open_dm(actor.user_id) if goes_to_dm else channel_id
+        question = Question(
+            team_id=actor.team_id,
+            user_id=actor.user_id,
+            channel_id=place,
+            asked_redacted=asked_redacted,
+            has_raw_key=agent.pii_api_key is not None,
+        )
+        decision = (await self._decider.rule(question)).decision
+        call = None
+        if decision.outcome is Outcome.REFUSED:
+            await self._note_refusal(question, choice, decision)
+        elif choice:
+            call = await self._calls.read(agent, choice.conversation_id)
+        return Preview(decision, call, goes_to_dm)
+
+    async def _note_refusal(
+        self, question: Question, choice: Choice | None, decision: Decision
+    ) -> None:
+        async with self._database.write() as session:
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.PREVIEW_REFUSED,
+                    team_id=question.team_id,
+                    actor_id=question.user_id,
+                    occurred_at=self._clock(),
+                    payload={
+                        "conversation_id": choice.conversation_id if choice else None,
+                        "channel_id": question.channel_id,
+                        "reason": decision.reason.value,
+                    },
+                ),
+            )

@@ -1,0 +1,1 @@
+"""App Home as people see it."""

@@ -1,0 +1,30 @@
+"""App Home over the Web API (docs: views.publish)."""
+
+from bot.home.reading import Home
+from bot.slack.home.view import home as drawn
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.identity import Identity
+
+
+class SlackHomePosting:
+    """Shows people their Home."""
+
+    def __init__(self, api: SlackApi, identity: Identity) -> None:
+        self._api = api
+        self._identity = identity
+
+    async def publish(self, home: Home, view_hash: str | None) -> str:
+        """Show a Home to its person, in the place of the one of that hash; gives the new hash.
+
+        Raises:
+            HomeMovedOn: the hash is not that of what Slack holds.
+            CallAudioError: Slack refused.
+        """
+        workspace = await self._identity.read()
+        answer = await self._api.write(
+            "views.publish",
+            user_id=home.user_id,
+            view=drawn(home, workspace.workspace_url),
+            hash=view_hash,
+        )
+        return str(answer["view"]["hash"])

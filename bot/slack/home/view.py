@@ -1,0 +1,173 @@
+"""App Home in words: one's own rights and deliveries, and the admins' part."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bot.access.grants import Grant
+from bot.access.policy import Outcome
+from bot.access.requests import AccessRequest
+from bot.home.reading import AdminPart, Home
+from bot.recordings.history import PastDelivery
+from bot.recordings.states import State
+from bot.settings import AudienceRule
+from bot.slack import wording
+from bot.slack.access import rights_wording
+from bot.slack.actions import Action
+from bot.slack.blocks import Block, View, actions, button, context, plain, section
+from bot.slack.finder.view import open_button as open_finder
+
+MOST_PENDING: Final = 10
+MOST_ENDING: Final = 20
+
+HOW: Final = (
+    "Choose *Get call audio* from the menu of a message that names a call, or type "
+    "`/callaudio &lt;conversation&gt;`: its recording comes into a thread. "
+    "`/callaudio help` tells more."
+)
+NOT_FOR_YOU: Final = (
+    "callaudio is for members of this workspace, and for guests with a grant of their own. "
+    "If you are one, ask an admin of callaudio for it, or open this again in a minute."
+)
+RULES: Final = MappingProxyType(
+    {
+        AudienceRule.CLEARED: "Raw recordings go only where every listener may hear them.",
+        AudienceRule.REQUESTER: (
+            "Raw recordings go where the person who asks may hear them, whoever else listens."
+        ),
+    }
+)
+STATES: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.REQUESTED: "on its way",
+        State.DECIDED: "on its way",
+        State.ANNOUNCED: "on its way",
+        State.UPLOADED: "on its way",
+        State.SHARED: "on its way",
+        State.DELIVERED: "delivered",
+        State.REFUSED: "refused",
+        State.FAILED: "failed",
+        State.UNCONFIRMED: "posted, but not seen yet",
+    }
+)
+
+
+def home(read: Home, workspace_url: str | None) -> View:
+    """Draw somebody's Home; without the workspace's address the deliveries have no links."""
+    if not read.may_use:
+        return {"type": "home", "blocks": [section(NOT_FOR_YOU)]}
+    blocks = [
+        *_clearance(read),
+        section(HOW),
+        actions(open_finder()),
+        *_deliveries(read.deliveries, workspace_url),
+        *(_admin_part(read.admin, read.user_id, workspace_url) if read.admin else ()),
+    ]
+    return {"type": "home", "blocks": blocks}
+
+
+def _heading(text: str) -> Block:
+    return {"type": "header", "text": plain(text)}
+
+
+def _clearance(read: Home) -> list[Block]:
+    said = [rights_wording.clearance(read.person), rights_wording.administration(read.person)]
+    text = "\n".join(line for line in said if line)
+    return [_heading("What you may hear"), section(text), context(RULES[read.audience_rule])]
+
+
+def _deliveries(past: tuple[PastDelivery, ...], workspace_url: str | None) -> list[Block]:
+    if not past:
+        return [_heading("Your recordings"), context("You have not asked for any yet.")]
+    lines = [section(_line(each, workspace_url)) for each in past]
+    return [_heading("Your recordings"), *lines]
+
+
+def _line(past: PastDelivery, workspace_url: str | None) -> str:
+    went = past.state in (State.DELIVERED, State.UNCONFIRMED)
+    variant = (
+        f"*{past.outcome}*" if went and past.outcome in (Outcome.RAW, Outcome.REDACTED) else ""
+    )
+    state = "deleted since" if past.is_taken_back else STATES[past.state]
+    if past.state is State.FAILED and past.error_code:
+        state += f" ({wording.code(past.error_code)})"
+    address = _address(past, workspace_url) if went else None
+    parts = [
+        wording.code(past.conversation_id),
+        variant,
+        f"<{address}|{state}>" if address else state,
+        wording.moment(past.requested_at),
+        f"reference {wording.code(past.id)}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _address(past: PastDelivery, workspace_url: str | None) -> str | None:
+    """Spell the link to a delivery as Slack's own permalinks are spelt.
+
+    One call of `chat.getPermalink` a line would give the same (docs: "chat.getPermalink").
+    """
+    if workspace_url is None or past.parent_ts is None:
+        return None
+    channel = f"{workspace_url}/archives/{past.channel_id}"
+    if past.share_ts and not past.is_taken_back:
+        place = f"thread_ts={past.parent_ts}&amp;cid={past.channel_id}"
+        return f"{channel}/p{past.share_ts.replace('.', '')}?{place}"
+    return f"{channel}/p{past.parent_ts.replace('.', '')}"
+
+
+def _admin_part(part: AdminPart, user_id: str, workspace_url: str | None) -> list[Block]:
+    return [
+        _heading("Waiting for an admin"),
+        *_pending(part.pending, user_id, workspace_url),
+        _heading("Grants that end within a week"),
+        *_ending(part.ending),
+    ]
+
+
+def _pending(
+    pending: tuple[AccessRequest, ...], user_id: str, workspace_url: str | None
+) -> list[Block]:
+    """List the requests; the askers' own words stay in the messages the admins got."""
+    if not pending:
+        return [context("No request for access is waiting.")]
+    blocks: list[Block] = []
+    for request in pending[:MOST_PENDING]:
+        blocks.append(section(_request(request, workspace_url)))
+        if request.user_id == user_id:
+            blocks.append(context("Nobody decides on their own request."))
+        else:
+            blocks.append(
+                actions(
+                    button(Action.APPROVE_ACCESS, "Approve", request.id, style="primary"),
+                    button(Action.DENY_ACCESS, "Deny", request.id, style="danger"),
+                )
+            )
+    if len(pending) > MOST_PENDING:
+        blocks.append(context(f"… and {len(pending) - MOST_PENDING} more."))
+    return blocks
+
+
+def _request(request: AccessRequest, workspace_url: str | None) -> str:
+    asked = (
+        f"<@{request.user_id}> asks to hear raw recordings for *{wording.hours(request.hours)}* · "
+        f"{wording.moment(request.requested_at)}"
+    )
+    channels = [place for place in request.messages if not place[0].startswith("D")]
+    if not channels or workspace_url is None:
+        return f"{asked} · the reason stands in the admins' direct messages"
+    channel_id, ts = channels[-1]
+    return f"{asked} · <{workspace_url}/archives/{channel_id}/p{ts.replace('.', '')}|the reason>"
+
+
+def _ending(grants: tuple[Grant, ...]) -> list[Block]:
+    if not grants:
+        return [context("None.")]
+    lines = [
+        f"• {wording.code(grant.right)} for {rights_wording.subject(grant)}, "
+        f"{rights_wording.end(grant.expires_at)}, given by {rights_wording.giver(grant.given_by)}"
+        for grant in grants[:MOST_ENDING]
+    ]
+    if len(grants) > MOST_ENDING:
+        lines.append(f"… and {len(grants) - MOST_ENDING} more: `/callaudio-admin list`")
+    return [section("\n".join(lines))]

@@ -1,0 +1,236 @@
+"""The form behind *Get call audio*: which call, what one would get, and what it turns into."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.access.policy import Outcome, Reason
+from bot.polyai.payloads import Direction
+from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.previewing import Choice, Preview
+from bot.recordings.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
+from bot.recordings.requests import StoredRequest
+from bot.slack import wording
+from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.blocks import Block, View, context, modal, notice, option, plain, section
+from bot.slack.payloads import field_of
+from bot.slack.recordings import replies
+
+TITLE: Final = "Get call audio"
+LONGEST_LABEL: Final = 75
+REDACTED: Final = "redacted"
+SIDES: Final = {
+    Direction.COMBINED: "Both sides",
+    Direction.USER: "The caller alone",
+    Direction.AGENT: "The agent alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What a form carries along, in ids alone: the thread it was opened on, and what stood there.
+
+    Ten conversations with names as long as they may be are 1800 of the 3000 characters a form may
+    carry.
+    """
+
+    channel_id: str
+    thread_ts: str
+    choices: tuple[Choice, ...]
+    strange: tuple[str, ...]
+
+    def spelt(self) -> str:
+        """Spell it for ``private_metadata``."""
+        choices = [[each.agent_name, each.conversation_id] for each in self.choices]
+        return json.dumps([self.channel_id, self.thread_ts, choices, list(self.strange)])
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What is filled in in a form that was drawn with a preview."""
+
+    chosen: Choice | None
+    redacted: bool
+
+
+def thread_of(view: Mapping[str, Any]) -> Thread:
+    """Read what a form carries along."""
+    channel_id, thread_ts, choices, strange = json.loads(str(view["private_metadata"]))
+    return Thread(
+        channel_id, thread_ts, tuple(Choice(name, id_) for name, id_ in choices), tuple(strange)
+    )
+
+
+def filled(thread: Thread, view: Mapping[str, Any]) -> Filled:
+    """Read what the preview depends on; nothing chosen yet is the first."""
+    option_ = field_of(view, Action.CHOOSE_CALL).get("selected_option") or {}
+    index = str(option_.get("value") or "0")
+    known = {str(at): each for at, each in enumerate(thread.choices)}
+    redacted = bool(field_of(view, Action.CHOOSE_REDACTED).get("selected_options"))
+    return Filled(known.get(index), redacted)
+
+
+def reference_of(thread: Thread, view: Mapping[str, Any]) -> Reference:
+    """Read which conversation is asked for.
+
+    Raises:
+        InvalidReference: what was typed names none.
+    """
+    chosen = filled(thread, view).chosen
+    if chosen:
+        return chosen.reference
+    return parse_reference(str(field_of(view, Input.CONVERSATION).get("value") or ""))
+
+
+def direction_of(view: Mapping[str, Any]) -> Direction:
+    """Read which side of the call is asked for; both where nothing is chosen."""
+    chosen = field_of(view, Input.DIRECTION).get("selected_option") or {}
+    value = chosen.get("value")
+    return Direction(value) if value in list(Direction) else Direction.COMBINED
+
+
+def form(thread: Thread, state: Filled, preview: Preview) -> View:
+    """The form to confirm, to choose or to enter; refused, it says why and has no button."""
+    if preview.decision.outcome is Outcome.REFUSED:
+        return _refused(state, preview)
+    blocks = [
+        *_calls(thread, state, preview),
+        section(_verdict(thread, preview)),
+        _direction(),
+        _redacted(state),
+        context("It goes into this message's thread. What you get is decided again then."),
+    ]
+    if preview.goes_to_dm:
+        blocks[-1] = context(
+            "No app can post in the direct messages of two people: it comes to your direct "
+            "messages with me instead. What you get is decided again then."
+        )
+    return modal(
+        TITLE,
+        blocks,
+        close="Cancel",
+        submit=plain("Get it"),
+        callback_id=ModalCallback.GET_CALL_AUDIO.value,
+        private_metadata=thread.spelt(),
+    )
+
+
+def accepted(stored: StoredRequest, conversation_id: str) -> View:
+    """What the form turns into once the request is stored."""
+    said = replies.accepted(stored, conversation_id)
+    return notice(f"{said}\nYou may close this; it goes on without it.")
+
+
+def _refused(state: Filled, preview: Preview) -> View:
+    of = f" of {wording.code(state.chosen.conversation_id)}" if state.chosen else ""
+    why = wording.WHY_REFUSED[preview.decision.reason]
+    return notice(f"You would not get the recording{of} here.\n{why}")
+
+
+def _calls(thread: Thread, state: Filled, preview: Preview) -> list[Block]:
+    """Name the one call, let one be chosen, or have one typed."""
+    if not thread.choices:
+        blocks = [_entry()]
+    elif len(thread.choices) == 1:
+        heading = f"*Recording of {wording.code(thread.choices[0].conversation_id)}*"
+        agent = thread.choices[0].agent_name
+        of_agent = f" of the agent {wording.code(agent)}" if agent != DEFAULT_AGENT else ""
+        blocks = [section(heading + of_agent)]
+    else:
+        blocks = [_radio(thread, state)]
+    facts = wording.call_facts(preview.call)
+    if facts:
+        blocks.append(context(facts))
+    if thread.strange:
+        shown = ", ".join(map(wording.code, thread.strange))
+        blocks.append(
+            context(f"Also named, but of an agent or a region that is not set up here: {shown}")
+        )
+    return blocks
+
+
+def _verdict(thread: Thread, preview: Preview) -> str:
+    is_channel = not preview.goes_to_dm and thread.channel_id.startswith(("C", "G"))
+    place = f"in <#{thread.channel_id}>" if is_channel else "here"
+    if preview.goes_to_dm:
+        place = "there"
+    if preview.decision.outcome is Outcome.RAW:
+        return f"You would get it *raw*: it may be heard {place}."
+    why = wording.WHY_REDACTED[preview.decision.reason]
+    if preview.decision.reason is Reason.ASKED:
+        return "You would get it *redacted*, as asked."
+    return f"You would get it *redacted* {place}: {why}."
+
+
+def _entry() -> Block:
+    return {
+        "type": "input",
+        "block_id": Input.CONVERSATION.value,
+        "label": plain("Which conversation?"),
+        "hint": plain("I found none in the message. Paste a conversation id or a Studio link."),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": Input.CONVERSATION.value,
+            "min_length": 1,
+            "max_length": MAX_REFERENCE_CHARACTERS,
+        },
+    }
+
+
+def _radio(thread: Thread, state: Filled) -> Block:
+    options = [option(_label(each), str(at)) for at, each in enumerate(thread.choices)]
+    chosen = thread.choices.index(state.chosen) if state.chosen else 0
+    return {
+        "type": "input",
+        "block_id": Action.CHOOSE_CALL.value,
+        "dispatch_action": True,
+        "label": plain("Which call?"),
+        "element": {
+            "type": "radio_buttons",
+            "action_id": Action.CHOOSE_CALL.value,
+            "options": options,
+            "initial_option": options[chosen],
+        },
+    }
+
+
+def _label(choice: Choice) -> str:
+    agent = f" ({choice.agent_name})" if choice.agent_name != DEFAULT_AGENT else ""
+    room = LONGEST_LABEL - len(agent)
+    id_ = choice.conversation_id
+    return (id_ if len(id_) <= room else f"{id_[: room - 1]}…") + agent
+
+
+def _direction() -> Block:
+    options = [option(label, side.value) for side, label in SIDES.items()]
+    return {
+        "type": "input",
+        "block_id": Input.DIRECTION.value,
+        "label": plain("Which side of the call?"),
+        "element": {
+            "type": "static_select",
+            "action_id": Input.DIRECTION.value,
+            "options": options,
+            "initial_option": options[0],
+        },
+    }
+
+
+def _redacted(state: Filled) -> Block:
+    choice = option("Redacted, please, although I may hear it raw", REDACTED)
+    element: Block = {
+        "type": "checkboxes",
+        "action_id": Action.CHOOSE_REDACTED.value,
+        "options": [choice],
+    }
+    if state.redacted:
+        element["initial_options"] = [choice]
+    return {
+        "type": "input",
+        "block_id": Action.CHOOSE_REDACTED.value,
+        "dispatch_action": True,
+        "optional": True,
+        "label": plain("Variant"),
+        "element": element,
+    }

@@ -1,0 +1,87 @@
+"""*Get call audio* on a message: reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.access.administration import Actor
+from bot.recordings.asking import Asking, Surface
+from bot.recordings.mentions import find_mentions
+from bot.recordings.previewing import Previewing
+from bot.slack.actions import Action, MessageShortcut, ModalCallback
+from bot.slack.blocks import View
+from bot.slack.modals import Modals
+from bot.slack.payloads import actor_of, asker_of_submission
+from bot.slack.shortcuts import form
+from bot.slack.shortcuts.form import Thread
+
+
+class ShortcutListeners:
+    """The shortcut, the form it opens, and what is chosen there."""
+
+    def __init__(self, asking: Asking, previewing: Previewing, modals: Modals) -> None:
+        self._asking = asking
+        self._previewing = previewing
+        self._modals = modals
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.message_shortcut(MessageShortcut.GET_CALL_AUDIO.value)(self.open_form)
+        app.action(Action.CHOOSE_CALL.value)(self.choose)
+        app.action(Action.CHOOSE_REDACTED.value)(self.choose)
+        app.view(ModalCallback.GET_CALL_AUDIO.value)(self.submit_form)
+
+    async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """*Get call audio*: the form is there at once and filled in afterwards."""
+
+        async def fill() -> View:
+            return await self._draw_first(body)
+
+        await self._modals.open(str(body["trigger_id"]), form.TITLE, fill)
+        await ack()
+
+    async def choose(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """Another call, or redacted, is chosen: the form says what one would get then."""
+        view = body["view"]
+
+        async def fill() -> View:
+            return await self._draw(actor_of(body), form.thread_of(view), view)
+
+        self._modals.refill(str(view["id"]), fill)
+        await ack()
+
+    async def submit_form(
+        self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
+    ) -> None:
+        """The form is sent: the request is stored before Slack is answered."""
+        thread = form.thread_of(view)
+        reference = form.reference_of(thread, view)
+        stored = await self._asking.recording(
+            asker_of_submission(body, view, thread.channel_id),
+            reference,
+            channel_id=None,
+            thread_ts=thread.thread_ts,
+            direction=form.direction_of(view),
+            redacted=form.filled(thread, view).redacted,
+            surface=Surface.SHORTCUT,
+        )
+        await ack(response_action="update", view=form.accepted(stored, reference.conversation_id))
+
+    async def _draw_first(self, body: Mapping[str, Any]) -> View:
+        message = body["message"]
+        found = self._previewing.sort(find_mentions(message))
+        thread = Thread(
+            channel_id=str(body["channel"]["id"]),
+            thread_ts=str(message.get("thread_ts") or message["ts"]),
+            choices=found.choices,
+            strange=found.strange,
+        )
+        return await self._draw(actor_of(body), thread, {})
+
+    async def _draw(self, actor: Actor, thread: Thread, view: Mapping[str, Any]) -> View:
+        state = form.filled(thread, view)
+        preview = await self._previewing.preview(
+            actor, state.chosen, thread.channel_id, asked_redacted=state.redacted
+        )
+        return form.form(thread, state, preview)

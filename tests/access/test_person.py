@@ -1,0 +1,69 @@
+"""What one person may do, until when, and by whose leave."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Right
+from bot.access.person import People
+from bot.access.rights import Rights
+from tests.access.builders import ALICE, BOB, GROUP, TEAM, Silent, deny, give, rights_on
+from tests.conftest import NOON
+
+
+class Unread:
+    """Slack tells of no group."""
+
+    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
+        del team_id, group_id
+        raise Silent
+
+
+async def person(database, user_id=ALICE, groups=None):
+    rights = rights_on(database, groups=groups)
+    return await People(database=database, rights=rights, clock=lambda: NOON).read(TEAM, user_id)
+
+
+async def test_nobody_holds_anything_by_themselves(sqlite_store):
+    found = await person(sqlite_store)
+    assert (found.held, found.grants) == (frozenset(), ())
+    assert found.grant_of(Right.PII) is None
+    assert found.deny_of(Right.PII) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "longest"), [([1, 8, 2], 8), ([1, None, 8], None), ([None, 8], None)]
+)
+async def test_the_grant_that_lasts_longest_is_told(sqlite_store, hours, longest):
+    for each in hours:
+        await give(sqlite_store, lasting=timedelta(hours=each) if each else None)
+    grant = (await person(sqlite_store)).grant_of(Right.PII)
+    assert grant.expires_at == (NOON + timedelta(hours=longest) if longest else None)
+
+
+async def test_one_s_groups_count_and_others_do_not(sqlite_store):
+    await give(sqlite_store, GROUP)
+    groups = {GROUP: {ALICE}}
+    assert (await person(sqlite_store, groups=groups)).grant_of(Right.PII).subject.id == GROUP
+    assert (await person(sqlite_store, BOB, groups)).grants == ()
+
+
+async def test_a_deny_leaves_no_grant_and_is_told(sqlite_store):
+    await give(sqlite_store)
+    denied = await deny(sqlite_store)
+    found = await person(sqlite_store)
+    assert found.grant_of(Right.PII) is None
+    assert found.deny_of(Right.PII) == denied
+    assert found.deny_of(Right.ADMIN) is None
+
+
+async def test_a_denied_group_that_cannot_be_read_concerns_everybody(sqlite_store):
+    await give(sqlite_store)
+    await deny(sqlite_store, GROUP)
+    rights = Rights(
+        database=sqlite_store, groups=Unread(), clock=lambda: NOON, first_admins=frozenset()
+    )
+    people = People(database=sqlite_store, rights=rights, clock=lambda: NOON)
+    found = await people.read(TEAM, ALICE)
+    assert found.held == frozenset()
+    assert found.deny_of(Right.PII).subject.id == GROUP

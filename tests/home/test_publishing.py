@@ -1,0 +1,155 @@
+"""Two workers at one Home: what stands there in the end is what was true last."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.access.grants import Right
+from bot.access.person import People
+from bot.access.policy import Standing
+from bot.errors import CallAudioError
+from bot.home.homes import Homes
+from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
+from bot.home.reading import Home, HomeReader
+from bot.settings import AudienceRule
+from bot.store.database import Database
+from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, rights_on
+from tests.conftest import NOON
+
+MINUTE = timedelta(minutes=1)
+
+
+class Wall:
+    """What Slack holds; like Slack it refuses a hash that is not of that."""
+
+    def __init__(self) -> None:
+        self.homes: dict[str, tuple[str, Home]] = {}
+        self.published = 0
+        self.error: CallAudioError | None = None
+        self.holding: list[asyncio.Event] = []
+
+    async def publish(self, home: Home, view_hash: str | None) -> str:
+        if self.holding:
+            await self.holding.pop().wait()
+        if self.error:
+            raise self.error
+        held = self.homes.get(home.user_id)
+        if view_hash and (held is None or held[0] != view_hash):
+            raise HomeMovedOn
+        self.published += 1
+        self.homes[home.user_id] = (f"h{self.published}", home)
+        return f"h{self.published}"
+
+
+class Office:
+    def __init__(self, database: Database, groups=None) -> None:
+        self.database, self.wall, self.now = database, Wall(), NOON
+        self.people = Workspace()
+        self.homes = Homes(database=database, clock=self.clock)
+        rights = rights_on(database, clock=self.clock, groups=groups)
+        self.reader = HomeReader(
+            database=database,
+            people=People(database=database, rights=rights, clock=self.clock),
+            rights=rights,
+            directory=self.people,
+            audience_rule=AudienceRule.CLEARED,
+            clock=self.clock,
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def worker(self) -> Callable[[], object]:
+        publishing = HomePublishing(
+            homes=self.homes, reader=self.reader, posting=self.wall, look_every=MINUTE
+        )
+        return lambda: publishing.look(10)
+
+    def shown(self, user_id: str = ALICE) -> frozenset[Right]:
+        return self.wall.homes[user_id][1].person.held
+
+
+@pytest.fixture
+async def office(sqlite_url):
+    database = Database(sqlite_url)
+    yield Office(database)
+    await database.close()
+
+
+async def test_a_late_worker_does_not_put_the_old_right_back(office):
+    await give(office.database, ALICE)
+    await office.homes.opened(TEAM, ALICE)
+    first, second = office.worker(), office.worker()
+    await first()
+    assert office.shown() == {Right.PII}
+
+    # The first is held up with a Home that still shows the right; meanwhile it is denied.
+    await office.homes.opened(TEAM, ALICE)
+    go_on = asyncio.Event()
+    office.wall.holding.append(go_on)
+    late = asyncio.create_task(first())
+    while office.wall.holding:
+        await asyncio.sleep(0.01)
+    office.now += timedelta(seconds=1)
+    await deny(office.database, ALICE)
+    await office.homes.look_now(TEAM)
+    await second()
+    assert office.shown() == frozenset()
+    go_on.set()
+    await late
+
+    assert office.shown() == frozenset()
+    await second()
+    assert office.shown() == frozenset()
+    assert await second() == 0  # and both rest
+
+
+async def test_what_slack_refuses_for_good_is_tried_again_only_after_long(office):
+    await office.homes.opened(TEAM, ALICE)
+    office.wall.error = CallAudioError()
+    look = office.worker()
+    assert await look() == 1
+    office.now += MINUTE
+    assert await look() == 0
+    office.wall.error = None
+    office.now = NOON + REFUSED_AGAIN_AFTER
+    await look()
+    assert ALICE in office.wall.homes
+
+
+async def test_one_that_slack_refuses_does_not_keep_the_others_waiting(office):
+    await office.homes.opened(TEAM, BOB)
+    await office.homes.opened(TEAM, ALICE)
+    office.people.failing = [f"standing of {BOB}"]
+    await office.worker()()
+    assert list(office.wall.homes) == [ALICE]
+
+
+@pytest.mark.parametrize(
+    ("standing", "by", "may_use", "held"),
+    [
+        pytest.param(Standing.MEMBER, ALICE, True, {Right.PII}, id="a member's right counts"),
+        pytest.param(Standing.MEMBER, GROUP, True, {Right.PII}, id="also through a group"),
+        pytest.param(Standing.MEMBER, None, True, set(), id="a member without rights may ask"),
+        pytest.param(Standing.GUEST, ALICE, True, {Right.PII}, id="a guest's own right counts"),
+        pytest.param(Standing.GUEST, GROUP, False, set(), id="a guest's group does not"),
+        pytest.param(Standing.GUEST, None, False, set(), id="a guest without a grant"),
+        pytest.param(Standing.EXTERNAL, ALICE, False, set(), id="an outsider, granted by mistake"),
+        pytest.param(Standing.DEACTIVATED, ALICE, False, set(), id="somebody who left"),
+        pytest.param(Standing.UNKNOWN, ALICE, False, set(), id="somebody Slack tells nothing of"),
+    ],
+)
+async def test_who_sees_what(sqlite_url, standing, by, may_use, held):
+    database = Database(sqlite_url)
+    office = Office(database, groups={GROUP: {ALICE}})
+    office.people.standings = {ALICE: standing}
+    if by:
+        await give(database, by)
+    home = await office.reader.read(TEAM, ALICE)
+    await database.close()
+    assert (home.may_use, home.person.held) == (may_use, held)
+    assert home.may_grow_old == bool(held)
+    assert home.admin is None
+    assert may_use or (home.deliveries, home.person.grants) == ((), ())

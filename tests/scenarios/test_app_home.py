@@ -1,0 +1,472 @@
+"""App Home: one's own rights and recordings, the admins' part, and what ends with a right."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
+from bot.sandbox.person import SlackSocketSide
+from bot.sandbox.workspace import Workspace
+from bot.slack.actions import Action, Input
+from bot.store.tables import HomeRow
+from bot.wiring.clock import utc_now
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
+
+CHIEF = "U0CHIEF00"
+ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
+OFTEN = replace(QUICK, home_look_every=timedelta(seconds=0.2))
+GROUP = "S0LISTEN00"
+WHY = "Customer +44 20 7946 0000 <!channel> complains"
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    async with new_scene(environment=ADMINS, pace=OFTEN) as scene:
+        scene.workspace.add_user(CHIEF)
+        yield scene
+        assert scene.workspace.violations == []
+
+
+async def until(look: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(10):
+        while not (found := look()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+def text_of(scene: Scene, user: str) -> str:
+    home = scene.workspace.homes.get(user)
+    return str(home.body["blocks"]) if home else ""
+
+
+async def shows(scene: Scene, user: str, words: str) -> str:
+    await until(lambda: words in text_of(scene, user))
+    home = scene.workspace.homes[user]
+    assert problems(home.body["blocks"], "home") == []
+    assert len(home.body["blocks"]) <= 100
+    return text_of(scene, user)
+
+
+async def opened(scene: Scene, user: str = ALICE, words: str = "What you may hear") -> str:
+    ack = await scene.people.home_opened(user)
+    assert ack.arrived
+    return await shows(scene, user, words)
+
+
+def buttons(scene: Scene, user: str) -> dict[str, Mapping[str, Any]]:
+    return {
+        element["text"]["text"]: element
+        for block in scene.workspace.homes[user].body["blocks"]
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+async def press(scene: Scene, label: str, *, drawn_for: str, user: str | None = None) -> Ack:
+    button = buttons(scene, drawn_for)[label]
+    return await scene.people.block_action(
+        user or drawn_for,
+        None,
+        "",
+        button["action_id"],
+        button["value"],
+        view_id=scene.workspace.homes[drawn_for].id,
+    )
+
+
+async def ask_for_access(scene: Scene) -> None:
+    """Alice asks to hear raw recordings for four hours."""
+    seen = await scene.ask()
+    (button,) = seen.buttons
+    before = set(scene.workspace.views)
+    await scene.people.block_action(
+        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+    (view_id,) = set(scene.workspace.views) - before
+    await scene.people.view_submission(
+        ALICE,
+        view_id,
+        {
+            Input.REASON: {Input.REASON: {"value": WHY}},
+            Input.HOURS: {Input.HOURS: {"selected_option": {"value": "4"}}},
+        },
+    )
+
+
+async def revoke(scene: Scene, user: str, right: str = "pii") -> None:
+    ack = await scene.people.command(
+        BOSS, CHANNEL, f"revoke <@{user}> {right}", command="/callaudio-admin"
+    )
+    assert ack.text == "Revoked."
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [event.tag for event in await scene.all_audit()]
+
+
+# ---- what stands there
+
+
+async def test_opening_it_is_answered_at_once_and_published_by_a_worker(scene: Scene) -> None:
+    scene.slack.faults.add(Fault("views.publish", delay_seconds=0.5))
+    ack = await scene.people.home_opened(ALICE)
+    assert ack.arrived
+    assert text_of(scene, ALICE) == ""
+    await shows(scene, ALICE, "What you may hear")
+
+
+async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -> None:
+    await scene.grant(lasting=timedelta(hours=8))
+    text = await opened(scene)
+    assert "You may hear raw recordings until <!date^" in text
+    assert f"given by <@{BOSS}>" in text
+    assert "every listener may hear them" in text
+    assert "Get call audio" in text
+    assert "admin" not in text.lower().replace("`/callaudio", "")
+
+
+async def test_without_a_right_it_says_how_to_ask(scene: Scene) -> None:
+    text = await opened(scene)
+    assert "You are not cleared" in text
+    assert "Request access" in text
+    assert "not asked for any yet" in text
+
+
+async def test_a_deny_is_told_with_its_giver(scene: Scene) -> None:
+    await scene.grant(effect=Effect.DENY)
+    assert f"<@{BOSS}> denied it" in await opened(scene)
+
+
+async def test_the_other_audience_rule_is_told(new_scene: OpenScene) -> None:
+    async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
+        assert "whoever else listens" in await opened(scene)
+
+
+async def test_the_last_recordings_stand_there_with_state_and_link(scene: Scene) -> None:
+    delivered = await scene.ask()
+    scene.polyai.faults.add(Fault("audio", status=410))
+    failed = await scene.ask(scene.another_call())
+
+    text = await opened(scene, words=failed.delivery.id)
+
+    channel = f"https://sandbox.slack.com/archives/{CHANNEL}"
+    share = delivered.delivery.share_ts.replace(".", "")
+    parent = delivered.delivery.parent_ts
+    assert f"<{channel}/p{share}?thread_ts={parent}&amp;cid={CHANNEL}|delivered>" in text
+    assert "*redacted*" in text
+    assert "failed (`recording_gone`)" in text
+    assert text.index(failed.delivery.id) < text.index(delivered.delivery.id)
+    assert [call for call in scene.workspace.calls if call.method == "chat.getPermalink"] == []
+
+
+async def test_the_link_is_the_one_slack_itself_gives(scene: Scene) -> None:
+    delivered = await scene.ask()
+    (shared,) = [m for m in delivered.posted if m.thread_ts]
+    permalink = f"https://sandbox.slack.com/archives/{CHANNEL}/p{shared.ts.replace('.', '')}"
+    assert permalink in await opened(scene, words=delivered.delivery.id)
+
+
+async def test_twenty_of_them_and_nobody_else_s(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    others = await scene.ask(scene.another_call(), user=BOB)
+    asked = [scene.another_call() for _ in range(21)]
+    await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, each) for each in asked))
+
+    text = await opened(scene, words=f"`{asked[-1]}`")
+
+    assert sum(call in text for call in asked) == 20
+    assert others.delivery.conversation_id not in text
+
+
+async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await scene.grant(BOB, lasting=timedelta(days=3))
+    await scene.grant(CHIEF, lasting=timedelta(days=30))
+
+    text = await opened(scene, BOSS, words="You are an admin of callaudio")
+
+    assert f"<@{ALICE}> asks to hear raw recordings for *4 hours*" in text
+    assert f"`pii` for <@{BOB}>, until <!date^" in text
+    assert f"`pii` for <@{CHIEF}>" not in text
+    assert list(buttons(scene, BOSS)) == ["Find a call", "Approve", "Deny"]
+    for words in ("7946", "<!channel>", "complains"):  # people's own words stay in the request
+        assert words not in text
+
+
+async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await scene.grant(ALICE, right=Right.ADMIN)
+    text = await opened(scene, words="You are an admin")
+    assert "Nobody decides on their own request." in text
+    assert buttons(scene, ALICE).keys() == {"Find a call"}
+
+
+# ---- for whom it is
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param({"team_id": "T0ELSEWHERE", "is_stranger": True}, id="an external user"),
+        pytest.param({"is_restricted": True}, id="a guest"),
+        pytest.param({"omit": {"is_restricted"}}, id="somebody Slack does not tell of"),
+    ],
+)
+async def test_others_see_nothing_of_it(scene: Scene, who: Mapping[str, Any]) -> None:
+    scene.workspace.add_user(BOB, **who)
+    scene.workspace.usergroups[GROUP] = (BOB,)
+    await ask_for_access(scene)
+    await grant_to_group(scene, Right.ADMIN)
+
+    text = await opened(scene, BOB, words="for members of this workspace")
+
+    assert "admin of callaudio." not in text
+    assert ALICE not in text
+    assert buttons(scene, BOB) == {}
+
+
+async def test_a_guest_with_a_grant_of_their_own_sees_it(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_restricted=True)
+    await scene.grant(BOB)
+    assert "You may hear raw recordings" in await opened(scene, BOB)
+
+
+async def test_other_tabs_publish_nothing(scene: Scene) -> None:
+    await scene.people.event(
+        {"type": "app_home_opened", "user": ALICE, "channel": "D0ALICE00", "tab": "messages"}
+    )
+    await opened(scene, BOB)
+    assert ALICE not in scene.workspace.homes
+
+
+# ---- the admins' buttons
+
+
+async def test_approving_there_gives_the_right_and_takes_the_buttons_away(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await opened(scene, BOSS)
+    await opened(scene, CHIEF)
+
+    ack = await press(scene, "Approve", drawn_for=BOSS)
+
+    assert (ack.arrived, ack.text) == (True, "")
+    for admin in (BOSS, CHIEF):
+        await shows(scene, admin, "No request for access is waiting.")
+        assert buttons(scene, admin).keys() == {"Find a call"}
+    assert "admin:access:approved" in await tags(scene)
+    # It is one of those that end within a week, too.
+    assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
+
+
+async def test_denying_there_takes_the_buttons_away(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await opened(scene, BOSS)
+    await press(scene, "Deny", drawn_for=BOSS)
+    await shows(scene, BOSS, "No request for access is waiting.")
+
+
+@pytest.mark.parametrize("who", ["an external user", "a guest", "a member", "an admin no more"])
+async def test_whoever_may_not_decide_is_told_so_in_a_modal_and_audited(
+    scene: Scene, who: str
+) -> None:
+    await ask_for_access(scene)
+    await opened(scene, BOSS)
+    presser = BOB
+    if who == "an external user":
+        scene.workspace.add_user(BOB, team_id="T0ELSEWHERE", is_stranger=True)
+    if who == "a guest":
+        scene.workspace.add_user(BOB, is_restricted=True)
+        scene.workspace.usergroups[GROUP] = (BOB,)
+        await grant_to_group(scene, Right.ADMIN)
+    if who == "an admin no more":
+        presser = BOSS
+        # The button is still there: the Home cannot be published now.
+        scene.slack.faults.add(Fault("views.publish", status=500, times=500))
+        await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
+
+    ack = await press(scene, "Approve", drawn_for=BOSS, user=presser)
+
+    assert ack.arrived
+    view = list(scene.workspace.views.values())[-1]
+    assert view.user == presser
+    assert "Only admins of callaudio can do that." in str(view.body["blocks"])
+    assert "Reference" in str(view.body["blocks"])
+    (refused,) = [e for e in await scene.all_audit() if e.tag == "slack:admin:refused"]
+    assert (refused.actor_id, refused.team_id) == (presser, scene.workspace.team_id)
+    assert refused.payload["action"] == "approve_access"
+    assert "admin:access:approved" not in await tags(scene)
+
+
+async def test_a_request_that_was_decided_meanwhile_is_said_so(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await opened(scene, BOSS)
+    drawn = buttons(scene, BOSS)["Approve"]
+    home_id = scene.workspace.homes[BOSS].id
+    for _ in range(2):
+        await scene.people.block_action(
+            BOSS, None, "", drawn["action_id"], drawn["value"], view_id=home_id
+        )
+    assert drawn["action_id"] == Action.APPROVE_ACCESS
+    view = list(scene.workspace.views.values())[-1]
+    assert f"<@{BOSS}> has already approved that request." in str(view.body["blocks"])
+
+
+# ---- scrubbed when a right ends
+
+
+async def test_a_revoked_right_is_gone_from_it(scene: Scene) -> None:
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+    await revoke(scene, ALICE)
+    assert "You may hear" not in await shows(scene, ALICE, "You are not cleared")
+
+
+async def test_a_denied_right_is_gone_from_it(scene: Scene) -> None:
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+    await scene.grant(effect=Effect.DENY)
+    await shows(scene, ALICE, "You may not hear raw recordings")
+
+
+async def test_an_expired_right_is_gone_from_it(scene: Scene) -> None:
+    await scene.grant(lasting=timedelta(hours=1))
+    await opened(scene, words="You may hear raw recordings")
+    await scene.let_grants_expire()
+    await shows(scene, ALICE, "You are not cleared")
+
+
+async def test_a_right_that_ended_with_a_group_is_gone_from_it(scene: Scene) -> None:
+    scene.workspace.usergroups[GROUP] = (ALICE,)
+    await grant_to_group(scene, Right.PII)
+    text = await opened(scene, words="You may hear raw recordings")
+    assert f"given to <!subteam^{GROUP}> by <@{BOSS}>" in text
+
+    scene.workspace.usergroups[GROUP] = (BOB,)
+    await scene.people.event(
+        {
+            "type": "subteam_members_changed",
+            "subteam_id": GROUP,
+            "team_id": scene.workspace.team_id,
+        }
+    )
+    await shows(scene, ALICE, "You are not cleared")
+
+
+async def test_an_admin_s_part_is_gone_with_the_right(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await scene.grant(BOB, right=Right.ADMIN)
+    assert ALICE in await opened(scene, BOB, words="You are an admin")
+
+    await revoke(scene, BOB, "admin")
+
+    await until(lambda: "You are an admin" not in text_of(scene, BOB))
+    assert ALICE not in text_of(scene, BOB)
+    assert list(buttons(scene, BOB)) == ["Find a call"]
+
+
+async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Scene) -> None:
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+    scene.slack.faults.add(Fault("views.publish", status=500, times=2))
+    await revoke(scene, ALICE)
+    await scene.slack.faults.reached("views.publish", times=2)
+    await shows(scene, ALICE, "You are not cleared")
+
+
+# ---- many looks, one Home
+
+
+async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None:
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+    row = await home_row(scene)
+    before = len(scene.workspace.called("views.publish"))
+
+    async with asyncio.timeout(10):
+        while (await home_row(scene)).look_at == row.look_at:
+            await asyncio.sleep(0.05)
+
+    assert len(scene.workspace.called("views.publish")) == before
+
+
+async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: Scene) -> None:
+    await opened(scene)
+    async with asyncio.timeout(10):
+        while (await home_row(scene)).look_at is not None:
+            await asyncio.sleep(0.02)
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+
+
+async def test_a_hash_that_slack_does_not_know_any_more_is_done_without(scene: Scene) -> None:
+    await scene.grant()
+    await opened(scene, words="You may hear raw recordings")
+    home = scene.workspace.homes[ALICE]
+    scene.workspace.homes[ALICE] = replace(home, hash="published.by.another")
+
+    await revoke(scene, ALICE)
+
+    await shows(scene, ALICE, "You are not cleared")
+    statuses = [call.status for call in scene.workspace.called("views.publish")]
+    assert statuses.count("hash_conflict") == 1
+
+
+# ---- the other way in, and help
+
+
+async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
+    workspace = Workspace()
+    environment = {"SLACK_APP_TOKEN": workspace.app_token, **ADMINS}
+    async with new_scene(workspace=workspace, environment=environment) as stage:
+        scene = Scene(replace(stage.stage, people=SlackSocketSide(stage.slack)))
+        await scene.slack.socket_mode.connected()
+        await ask_for_access(scene)
+        await opened(scene, BOSS)
+        await press(scene, "Approve", drawn_for=BOSS)
+        await shows(scene, BOSS, "No request for access is waiting.")
+        refused = await scene.people.block_action(
+            BOB, None, "", Action.DENY_ACCESS, "a0", view_id=workspace.homes[BOSS].id
+        )
+        assert refused.arrived
+        assert "I do not know that request" in str(list(workspace.views.values())[-1].body)
+
+
+async def test_help_is_for_who_asks(scene: Scene) -> None:
+    await scene.grant(lasting=timedelta(hours=8))
+    mine = (await scene.people.command(ALICE, CHANNEL, "help")).text
+    assert "You may hear raw recordings until <!date^" in mine
+    assert "/callaudio-admin" not in mine
+    assert "Get call audio" in mine
+
+    boss = (await scene.people.command(BOSS, CHANNEL, "help")).text
+    assert "You are not cleared" in boss
+    assert "/callaudio-admin grant" in boss
+    assert len(boss) < 4000
+
+
+async def grant_to_group(scene: Scene, right: Right) -> None:
+    new = NewGrant(
+        subject=Subject(scene.workspace.team_id, SubjectKind.GROUP, GROUP),
+        right=right,
+        effect=Effect.GRANT,
+        given_by=BOSS,
+        reason="call quality",
+        now=utc_now(),
+    )
+    async with scene.stage.application.database.write() as session:
+        await add_grant(session, new)
+
+
+async def home_row(scene: Scene) -> HomeRow:
+    async with scene.stage.application.database.read() as session:
+        row = await session.get(HomeRow, (scene.workspace.team_id, ALICE))
+    assert row is not None
+    return row

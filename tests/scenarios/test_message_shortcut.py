@@ -1,0 +1,465 @@
+"""*Get call audio* on a message: found, confirmed, and delivered into that message's thread."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.access.grants import Effect
+from bot.cli.stage import AGENT_ID
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import File, Message, View
+from bot.sandbox.person import SlackSocketSide
+from bot.sandbox.workspace import Workspace
+from bot.slack.actions import Action, Input, ModalCallback
+from bot.store.tables import DeliveryRow
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
+
+PRIVATE = "C0PRIVATE0"
+UUID = "123e4567-e89b-12d3-a456-426614174000"
+STRANGE = f"https://studio.eu.poly.ai/other/PROJECT-OTHER/conversations/{UUID}"
+
+
+async def until(look: Callable[[], Any]) -> Any:
+    """Wait until something is there."""
+    async with asyncio.timeout(10):
+        while not (found := look()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+async def open_form(
+    scene: Scene, message: Message, *, user: str = ALICE, expect: str = "You would"
+) -> View:
+    """Use the shortcut and wait until the modal is filled in."""
+    before = set(scene.workspace.views)
+    ack = await scene.people.message_shortcut(user, message.channel, message.ts)
+    assert (ack.arrived, ack.text) == (True, "")
+    (view_id,) = set(scene.workspace.views) - before
+    return await shown(scene, view_id, expect)
+
+
+async def shown(scene: Scene, view_id: str, words: str) -> View:
+    def look() -> View | None:
+        view = scene.workspace.views[view_id]
+        return view if words in str(view.body["blocks"]) else None
+
+    view: View = await until(look)
+    assert problems(view.body["blocks"], "modal") == []
+    return view
+
+
+def chosen(
+    *,
+    call: str | None = None,
+    typed: str | None = None,
+    side: str = "combined",
+    redacted: bool = False,
+) -> dict[str, Any]:
+    """What a person filled in, as Slack sends it."""
+    ticked = [{"value": "redacted"}] if redacted else []
+    values: dict[str, Any] = {
+        Input.DIRECTION: {"type": "static_select", "selected_option": {"value": side}},
+        Action.CHOOSE_REDACTED: {"type": "checkboxes", "selected_options": ticked},
+    }
+    if call is not None:
+        values[Action.CHOOSE_CALL] = {"type": "radio_buttons", "selected_option": {"value": call}}
+    if typed is not None:
+        values[Input.CONVERSATION] = {"type": "plain_text_input", "value": typed}
+    return {str(name): {str(name): value} for name, value in values.items()}
+
+
+async def submit(
+    scene: Scene, view: View, *, user: str = ALICE, **filled: Any
+) -> tuple[Ack, DeliveryRow]:
+    ack = await scene.people.view_submission(user, view.id, chosen(**filled))
+    assert ack.arrived
+    return ack, await scene.ended(await scene.latest())
+
+
+def files_in(scene: Scene, message: Message) -> list[File]:
+    return scene.workspace.visible_recordings(message.channel, message.ts)
+
+
+def inputs(view: View) -> list[str]:
+    return [block["block_id"] for block in view.body["blocks"] if block["type"] == "input"]
+
+
+def private(scene: Scene, user: str = ALICE) -> str:
+    return "\n".join(e.text for e in scene.workspace.ephemerals if e.user == user)
+
+
+# ---- the way through
+
+
+async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene) -> None:
+    await scene.grant()
+    message = scene.workspace.say(CHANNEL, ALICE, f"Listen to {CALL}, please")
+
+    view = await open_form(scene, message)
+    text = str(view.body["blocks"])
+    assert CALL in text
+    assert f"You would get it *raw*: it may be heard in <#{CHANNEL}>." in text
+    assert "decided again" in text
+    assert inputs(view) == [Input.DIRECTION, Action.CHOOSE_REDACTED]
+    assert view.body["callback_id"] == ModalCallback.GET_CALL_AUDIO
+    assert scene.stage.polyai.requests
+    assert [r for r in scene.polyai.requests if r.path.endswith("/audio")] == []
+
+    ack, delivery = await submit(scene, view)
+
+    assert ack.body["response_action"] == "update"
+    assert f"Fetching the recording of `{CALL}`" in str(scene.workspace.views[view.id].body)
+    assert (delivery.state, delivery.outcome, delivery.source) == ("delivered", "raw", "shortcut")
+    (file,) = files_in(scene, message)
+    assert RAW_SPAN in file.content
+    assert file.name == f"{CALL}-raw.wav"
+    # Nothing but the file was added, and it hangs below the message.
+    assert {m.thread_ts for m in scene.everything_posted() if m.ts != message.ts} == {message.ts}
+    assert scene.workspace.violations == []
+
+
+async def test_the_modal_is_there_at_once_and_filled_in_when_the_facts_are_known(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    scene.slack.faults.add(Fault("conversations.info", delay_seconds=0.3))
+
+    ack = await scene.people.message_shortcut(ALICE, CHANNEL, message.ts)
+    (view,) = scene.workspace.views.values()
+    assert ack.arrived
+    assert "One moment" in str(view.body["blocks"])
+    assert "submit" not in view.body
+    await shown(scene, view.id, "You would get it")
+
+
+async def test_a_reply_s_recording_goes_into_the_thread_it_is_in(scene: Scene) -> None:
+    parent = scene.workspace.say(CHANNEL, ALICE, "A strange call")
+    reply = scene.workspace.say(CHANNEL, ALICE, f"`{CALL}`", thread_ts=parent.ts)
+
+    _, delivery = await submit(scene, await open_form(scene, reply))
+
+    assert delivery.asked_thread_ts == parent.ts
+    assert len(files_in(scene, parent)) == 1
+
+
+async def test_only_ids_are_carried_along(scene: Scene) -> None:
+    words = f"Mrs Private, +44 20 7946 0123, was angry about {CALL}"
+    message = scene.workspace.say(CHANNEL, ALICE, words)
+
+    view = await open_form(scene, message)
+
+    carried = view.body["private_metadata"]
+    assert len(carried) < 3000
+    assert CHANNEL in carried
+    assert message.ts in carried
+    for secret in ("Private", "7946", "hooks", "commands/"):
+        assert secret not in carried
+        assert secret not in str(view.body["blocks"])
+
+
+async def test_one_side_and_redacted_are_what_the_form_says(scene: Scene) -> None:
+    await scene.grant()
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+
+    view = await open_form(scene, message)
+    await scene.people.choose(
+        ALICE,
+        view.id,
+        {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
+        chosen(redacted=True),
+    )
+    view = await shown(scene, view.id, "You would get it *redacted*, as asked.")
+    _, delivery = await submit(scene, view, side="agent", redacted=True)
+
+    assert (delivery.outcome, delivery.reason) == ("redacted", "asked")
+    (file,) = files_in(scene, message)
+    assert file.name == f"{CALL}-agent-redacted.wav"
+
+
+async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene: Scene) -> None:
+    second = scene.another_call()
+    message = scene.workspace.say(CHANNEL, ALICE, f"{CALL} or {second}?")
+
+    view = await open_form(scene, message)
+    (radio,) = [b for b in view.body["blocks"] if b.get("block_id") == Action.CHOOSE_CALL]
+    labels = [each["text"]["text"] for each in radio["element"]["options"]]
+    assert labels == [CALL, second]
+    before = len(scene.polyai.requests)
+    ack = await scene.people.choose(
+        ALICE,
+        view.id,
+        {"type": "radio_buttons", "action_id": Action.CHOOSE_CALL},
+        chosen(call="1"),
+    )
+    assert ack.arrived
+    asked = await until(lambda: scene.polyai.requests[before:])
+    assert second in asked[0].path
+
+    _, delivery = await submit(scene, view, call="1")
+    assert delivery.conversation_id == second
+    assert [f.name for f in files_in(scene, message)] == [f"{second}-redacted.wav"]
+
+
+async def test_where_nothing_is_found_one_is_typed_and_mistakes_are_told_below(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, "Has anybody listened to it?")
+    view = await open_form(scene, message)
+    assert inputs(view)[0] == Input.CONVERSATION
+
+    wrong = await scene.people.view_submission(ALICE, view.id, chosen(typed="<@U0BOB0000>"))
+    assert wrong.body["response_action"] == "errors"
+    assert "names no conversation" in wrong.body["errors"][Input.CONVERSATION]
+    assert "Reference" in wrong.body["errors"][Input.CONVERSATION]
+    assert await scene.deliveries() == []
+
+    _, delivery = await submit(scene, view, typed=CALL)
+    assert delivery.state == "delivered"
+    assert len(files_in(scene, message)) == 1
+    assert scene.workspace.violations == []
+
+
+async def test_a_call_of_an_agent_that_is_not_set_up_is_named_but_not_offered(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this> and {CALL}")
+    view = await open_form(scene, message)
+    text = str(view.body["blocks"])
+    assert f"not set up here: `{UUID}`" in text
+    assert Action.CHOOSE_CALL not in inputs(view)
+
+    alone = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this>")
+    view = await open_form(scene, alone)
+    assert f"not set up here: `{UUID}`" in str(view.body["blocks"])
+    assert inputs(view)[0] == Input.CONVERSATION
+
+
+async def test_an_alert_s_blocks_attachments_and_files_count_too(scene: Scene) -> None:
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"Handoff in {CALL}"}}
+    for held in ({"blocks": (block,)}, {"attachments": ({"title": "Alert", "blocks": [block]},)}):
+        alert = scene.workspace.post(Message(CHANNEL, "", BOB, "Alert", **held))
+        view = await open_form(scene, alert)
+        assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
+
+
+async def test_it_works_on_the_bot_s_own_message_and_on_its_file(scene: Scene) -> None:
+    seen = await scene.ask()
+    (parent,) = [m for m in seen.posted if m.thread_ts is None]
+    (shared,) = [m for m in seen.posted if m.thread_ts]
+    for message in (parent, shared):
+        view = await open_form(scene, message)
+        assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
+    _, delivery = await submit(scene, view, side="user")
+    assert (delivery.state, delivery.asked_thread_ts) == ("delivered", parent.ts)
+
+
+async def test_words_in_the_message_and_of_the_caller_cannot_speak_in_the_modal(
+    scene: Scene,
+) -> None:
+    hostile = f"<!channel> `*{CALL}*` <https://evil.example|click> <@{BOB}>"
+    message = scene.workspace.say(CHANNEL, ALICE, hostile)
+    scene.polyai.add_call(CALL, agent_id=AGENT_ID, from_number="<!here>")
+
+    view = await open_form(scene, message)
+
+    text = str(view.body["blocks"])
+    for word in ("<!here>", "<!channel>", "evil.example", f"<@{BOB}>"):
+        assert word not in text
+
+
+# ---- the same form twice
+
+
+async def test_sent_twice_it_is_one_recording(scene: Scene) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message)
+
+    first, second = await asyncio.gather(
+        scene.people.view_submission(ALICE, view.id, chosen()),
+        scene.people.view_submission(ALICE, view.id, chosen()),
+    )
+
+    assert first.arrived
+    assert second.arrived
+    await scene.ended(await scene.latest())
+    assert len(await scene.deliveries()) == 1
+    assert len(files_in(scene, message)) == 1
+
+
+# ---- rights are decided again
+
+
+async def test_a_right_that_ended_after_the_form_was_drawn_gives_redacted(scene: Scene) -> None:
+    await scene.grant()
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message)
+    assert "*raw*" in str(view.body["blocks"])
+
+    await scene.grant(effect=Effect.DENY)
+    _, delivery = await submit(scene, view)
+
+    assert (delivery.outcome, delivery.reason) == ("redacted", "not_cleared")
+    assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
+    await until(lambda: "you are not cleared" in private(scene))
+
+
+async def test_a_channel_shared_after_the_form_was_drawn_gets_nothing(scene: Scene) -> None:
+    await scene.grant()
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message)
+
+    scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
+    _, delivery = await submit(scene, view)
+
+    assert (delivery.state, delivery.reason) == ("refused", "external_destination")
+    assert files_in(scene, message) == []
+    await until(lambda: "another organisation" in private(scene))
+    assert [e.tag for e in await scene.audit(delivery.id)][-1] == "policy:delivery:refused"
+
+
+# ---- refused at once, and audited
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "an external user": (
+        {"team_id": "T0ELSEWHERE", "is_stranger": True},
+        "Only members of this workspace",
+    ),
+    "a guest": ({"is_restricted": True}, "Only members of this workspace"),
+    "somebody deactivated": ({"deleted": True}, "Only members of this workspace"),
+}
+
+
+@pytest.mark.parametrize(("who", "why"), REFUSED.values(), ids=REFUSED)
+async def test_whoever_may_not_ask_is_told_so_in_the_modal_and_audited(
+    scene: Scene, who: Mapping[str, Any], why: str
+) -> None:
+    scene.workspace.add_user(BOB, **who)
+    scene.workspace.join(CHANNEL, BOB)
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+
+    view = await open_form(scene, message, user=BOB, expect="You would not get")
+
+    assert why in str(view.body["blocks"])
+    assert "submit" not in view.body
+    assert scene.polyai.requests == []
+    (event,) = await scene.all_audit()
+    assert (event.tag, event.actor_id) == ("policy:preview:refused", BOB)
+    assert event.payload["reason"] == "requester_not_allowed"
+    assert event.payload["channel_id"] == CHANNEL
+
+
+async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene: Scene) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message)
+
+    scene.workspace.change_user(ALICE, is_ultra_restricted=True)
+    _, delivery = await submit(scene, view)
+
+    assert (delivery.state, delivery.reason) == ("refused", "requester_not_allowed")
+    assert files_in(scene, message) == []
+    await until(lambda: "Only members of this workspace" in private(scene))
+
+
+async def test_outside_the_channel_nothing_is_offered(scene: Scene) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message, user=BOB, expect="You would not get")
+    assert "You are not in that conversation" in str(view.body["blocks"])
+
+
+# ---- where the bot is not
+
+
+async def test_a_private_channel_without_the_bot_says_how_to_invite_it(scene: Scene) -> None:
+    scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
+    message = scene.workspace.say(PRIVATE, ALICE, CALL)
+
+    view = await open_form(scene, message, expect="/invite @callaudio")
+    assert "Reference" in str(view.body["blocks"])
+    assert "submit" not in view.body
+
+
+async def test_a_public_channel_is_entered(scene: Scene) -> None:
+    scene.workspace.change_channel(CHANNEL, bot_is_member=False)
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+
+    _, delivery = await submit(scene, await open_form(scene, message))
+
+    assert delivery.state == "delivered"
+    assert len(files_in(scene, message)) == 1
+
+
+async def test_between_two_people_it_comes_to_the_asker_s_messages_with_the_bot(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    between = "D0BETWEEN0"
+    scene.workspace.add_channel(between, members=[ALICE, BOB], is_im=True, bot_is_member=False)
+    message = scene.workspace.say(between, ALICE, CALL)
+
+    view = await open_form(scene, message)
+    assert "direct messages with me instead" in str(view.body["blocks"])
+    assert "*raw*" in str(view.body["blocks"])
+    _, delivery = await submit(scene, view)
+
+    assert (delivery.state, delivery.outcome) == ("delivered", "raw")
+    assert delivery.asked_thread_ts is None
+    own = f"D{ALICE[1:]}"
+    assert delivery.destination_channel_id.startswith(own)
+    assert scene.workspace.messages(between) == [message]
+
+
+# ---- what goes wrong is said
+
+
+async def test_when_the_modal_cannot_be_opened_the_person_is_told_beside_the_message(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    scene.slack.faults.add(Fault("views.open", error="expired_trigger_id"))
+
+    ack = await scene.people.message_shortcut(ALICE, CHANNEL, message.ts)
+
+    assert ack.arrived
+    assert "could not be opened in time" in private(scene)
+    assert "Reference" in private(scene)
+
+
+async def test_facts_that_cannot_be_had_leave_the_form_as_it_is(scene: Scene) -> None:
+    scene.polyai.faults.add(Fault("conversation", status=500, times=9))
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    view = await open_form(scene, message)
+    assert view.body["submit"]
+
+
+# ---- the other way in
+
+
+async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
+    workspace = Workspace()
+    environment = {"SLACK_APP_TOKEN": workspace.app_token}
+    async with new_scene(workspace=workspace, environment=environment) as opened:
+        scene = Scene(replace(opened.stage, people=SlackSocketSide(opened.slack)))
+        await scene.slack.socket_mode.connected()
+        await scene.grant()
+        message = scene.workspace.say(CHANNEL, ALICE, CALL)
+
+        view = await open_form(scene, message)
+        await scene.people.choose(
+            ALICE,
+            view.id,
+            {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
+            chosen(redacted=True),
+        )
+        view = await shown(scene, view.id, "as asked")
+        _, delivery = await submit(scene, view)
+
+        assert (delivery.state, delivery.outcome) == ("delivered", "raw")
+        assert len(files_in(scene, message)) == 1
+        assert workspace.violations == []

@@ -1,0 +1,62 @@
+"""What people are told of their own rights."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
+from bot.access.person import Person
+from bot.slack.access import rights_wording
+from tests.conftest import NOON
+
+BOSS, GROUP = "U0BOSS000", "S0QUALITY"
+GRANT = Grant(
+    id=1,
+    subject=Subject("T0CALLAUDIO", SubjectKind.USER, "U0ALICE00"),
+    right=Right.PII,
+    effect=Effect.GRANT,
+    given_by=BOSS,
+    reason="call quality",
+    starts_at=NOON,
+    expires_at=None,
+    revoked_by=None,
+    revoked_at=None,
+)
+ENDING = replace(GRANT, expires_at=NOON + timedelta(hours=8))
+GROUPS = replace(GRANT, subject=replace(GRANT.subject, kind=SubjectKind.GROUP, id=GROUP))
+DENY = replace(GRANT, effect=Effect.DENY)
+
+
+def person(*grants: Grant, held: set[Right]) -> Person:
+    return Person(frozenset(held), grants)
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (person(GRANT, held={Right.PII}), f"without an end, given by <@{BOSS}>."),
+        (person(ENDING, held={Right.PII}), "until <!date^1780516800^"),
+        (person(GROUPS, held={Right.PII}), f"given to <!subteam^{GROUP}> by <@{BOSS}>."),
+        (
+            person(replace(GRANT, given_by="cli:`ops`"), held={Right.PII}),
+            "given by `cli:ops`.",
+        ),
+        (person(held=set()), "You are not cleared"),
+        (person(GRANT, DENY, held=set()), f"<@{BOSS}> denied it, and a deny beats"),
+        (
+            person(replace(GROUPS, effect=Effect.DENY), held=set()),
+            f"denied it through <!subteam^{GROUP}>",
+        ),
+    ],
+)
+def test_whether_one_may_hear_raw(who, said):
+    assert said in rights_wording.clearance(who)
+
+
+def test_an_admin_is_told_so_and_others_are_not():
+    first = person(held={Right.ADMIN})
+    given = person(replace(ENDING, right=Right.ADMIN), held={Right.ADMIN})
+    assert rights_wording.administration(first) == "You are an admin of callaudio."
+    assert f"given by <@{BOSS}>" in str(rights_wording.administration(given))
+    assert rights_wording.administration(person(GRANT, held={Right.PII})) is None

@@ -1,0 +1,130 @@
+"""App Home in words: within Slack's limits however much there is, and nothing in it speaks."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
+from bot.access.person import Person
+from bot.access.policy import Outcome
+from bot.access.requests import AccessState
+from bot.home.reading import AdminPart, Home, Watched
+from bot.recordings.history import PastDelivery
+from bot.recordings.states import State
+from bot.sandbox.block_limits import problems
+from bot.settings import AudienceRule
+from bot.slack.home.view import home
+from tests.conftest import NOON
+from tests.contracts.test_listeners import request
+
+ALICE, BOSS, TEAM = "U0ALICE00", "U0BOSS000", "T0CALLAUDIO"
+URL = "https://acme.slack.com"
+PAST = PastDelivery(
+    id="d0123456789abcdef0123",
+    conversation_id="CA0123456789abcdef0123456789abcdef",
+    requested_at=NOON,
+    channel_id="C0QUALITY0",
+    state=State.DELIVERED,
+    outcome=Outcome.RAW,
+    parent_ts="1780000000.000100",
+    share_ts="1780000009.000200",
+    error_code=None,
+    is_taken_back=False,
+)
+GRANT = Grant(
+    id=1,
+    subject=Subject(TEAM, SubjectKind.USER, ALICE),
+    right=Right.PII,
+    effect=Effect.GRANT,
+    given_by=BOSS,
+    reason="<!channel> Mrs Private",
+    starts_at=NOON,
+    expires_at=NOON + timedelta(hours=8),
+    revoked_by=None,
+    revoked_at=None,
+)
+NOBODY = Person(frozenset(), ())
+PENDING = replace(
+    request(AccessState.PENDING), reason="<!channel> Mrs Private", messages=(("C0APPROVE0", "1.2"),)
+)
+
+
+def read(**changes) -> Home:
+    usual = Home(
+        user_id=ALICE,
+        may_use=True,
+        person=NOBODY,
+        audience_rule=AudienceRule.CLEARED,
+        deliveries=(),
+        admin=None,
+        watched=Watched(frozenset(), ()),
+    )
+    return replace(usual, **changes)
+
+
+def words(read_: Home, url: str | None = URL) -> str:
+    view = home(read_, url)
+    assert view["type"] == "home"
+    assert problems(view["blocks"], "home") == []
+    return str(view["blocks"])
+
+
+def test_the_most_there_can_be_is_within_slack_s_limits():
+    longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
+    many = AdminPart((PENDING,) * 99, (GRANT,) * 99)
+    held = Person(frozenset(Right), (GRANT,))
+    text = words(read(person=held, deliveries=(longest,) * 20, admin=many))
+    assert "… and 89 more" in text
+    assert "… and 79 more" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "*raw*"),
+        ({"outcome": Outcome.REDACTED}, "*redacted*"),
+        ({}, f"{URL}/archives/C0QUALITY0/p1780000009000200?thread_ts=1780000000.000100&amp;cid="),
+        ({"is_taken_back": True}, f"<{URL}/archives/C0QUALITY0/p1780000000000100|deleted since>"),
+        ({"state": State.UNCONFIRMED, "share_ts": None}, "|posted, but not seen yet>"),
+        ({"state": State.REQUESTED, "outcome": None}, "· on its way ·"),
+        ({"state": State.REFUSED, "outcome": Outcome.REFUSED}, "· refused ·"),
+        ({"state": State.FAILED, "error_code": "recording_gone"}, "failed (`recording_gone`)"),
+        ({}, "reference `d0123456789abcdef0123`"),
+    ],
+)
+def test_each_recording_has_its_state(changes, said):
+    assert said in words(read(deliveries=(replace(PAST, **changes),)))
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in State if s not in (State.DELIVERED, State.UNCONFIRMED)]
+)
+def test_what_is_not_there_has_no_link_and_no_variant(state):
+    text = words(read(deliveries=(replace(PAST, state=state),)))
+    assert URL not in text
+    assert "*raw*" not in text
+
+
+def test_without_the_workspace_s_address_there_are_no_links():
+    text = words(read(deliveries=(PAST,), admin=AdminPart((PENDING,), ())), None)
+    assert "archives" not in text
+    assert "· delivered ·" in text
+
+
+def test_people_s_own_words_stay_out_of_it():
+    text = words(read(admin=AdminPart((PENDING,), (GRANT,))))
+    assert "Mrs Private" not in text
+    assert "<!channel>" not in text
+    assert f"<{URL}/archives/C0APPROVE0/p12|the reason>" in text
+
+
+def test_others_see_a_single_sentence():
+    view = home(read(may_use=False), URL)
+    assert len(view["blocks"]) == 1
+    assert "members of this workspace" in words(read(may_use=False))
+
+
+@pytest.mark.parametrize("rule", AudienceRule)
+def test_the_rule_that_is_on_is_told(rule):
+    assert "Raw recordings go" in words(read(audience_rule=rule))

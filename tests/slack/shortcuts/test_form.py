@@ -1,0 +1,145 @@
+"""The form behind *Get call audio*: within Slack's limits, and read back as it was filled in."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.policy import Decision, Outcome, Reason
+from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.previewing import Choice, Preview
+from bot.recordings.reference import InvalidReference, Reference
+from bot.recordings.requests import StoredRequest
+from bot.sandbox.block_limits import problems
+from bot.slack import wording
+from bot.slack.actions import Action, Input
+from bot.slack.shortcuts import form
+from bot.slack.shortcuts.form import Filled, Thread
+
+CALL = "CA0123456789abcdef0123456789abcdef"
+ONE = (Choice("default", CALL),)
+RAW = Decision(Outcome.RAW, Reason.CLEARED)
+FACTS = CallFacts(
+    conversation_id=CALL,
+    started_at=datetime(2026, 6, 3, 13, 18, tzinfo=UTC),
+    direction="inbound",
+    masked_caller="+44••••••••90",
+)
+names = st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True)
+ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_:-]{2,127}", fullmatch=True)
+choices = st.lists(st.builds(Choice, names, ids), max_size=10, unique=True).map(tuple)
+
+
+def thread(found=ONE, strange=(), channel="C0QUALITY0"):
+    return Thread(channel, "1780000000.000100", found, strange)
+
+
+def drawn(found=ONE, decision=RAW, *, call=None, goes_to_dm=False, state=None, **where):
+    state = state or Filled(found[0] if found else None, redacted=False)
+    return form.form(thread(found, **where), state, Preview(decision, call, goes_to_dm))
+
+
+def submitted(view, **values):
+    return {**view, "state": {"values": {k: {k: v} for k, v in values.items()}}}
+
+
+def words(view):
+    return str(view["blocks"])
+
+
+DECISIONS = [
+    RAW,
+    *(Decision(Outcome.REDACTED, reason) for reason in wording.WHY_REDACTED),
+    *(Decision(Outcome.REFUSED, reason) for reason in wording.WHY_REFUSED),
+]
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda each: f"{each.outcome} {each.reason}")
+@pytest.mark.parametrize("goes_to_dm", [True, False])
+@pytest.mark.parametrize("found", [(), ONE, (*ONE, Choice("sales", CALL))])
+def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decision, goes_to_dm):
+    view = drawn(found, decision, call=FACTS, goes_to_dm=goes_to_dm)
+    assert problems(view["blocks"], "modal") == []
+    assert len(view["title"]["text"]) <= 24
+    if decision.outcome is Outcome.REFUSED:
+        assert "submit" not in view
+        assert wording.WHY_REFUSED[decision.reason] in words(view)
+    else:
+        assert f"*{decision.outcome}*" in words(view)
+        assert "decided again" in words(view)
+        assert ("direct messages" in words(view)) == goes_to_dm
+
+
+@given(found=choices, strange=st.lists(ids, max_size=10).map(tuple))
+def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, strange):
+    strange = strange[: 10 - len(found)]  # ten references in all
+    view = drawn(found, strange=strange)
+    assert problems(view["blocks"], "modal") == []
+    assert len(view["private_metadata"]) <= 3000
+    assert form.thread_of(view) == thread(found, strange)
+
+
+@given(found=choices.filter(lambda each: len(each) > 1), data=st.data())
+def test_what_was_chosen_is_what_is_asked_for(found, data):
+    at = data.draw(st.integers(0, len(found) - 1))
+    view = drawn(found)
+    selected = {"selected_option": {"value": str(at)}}
+    sent = submitted(view, **{Action.CHOOSE_CALL: selected})
+    reference = form.reference_of(form.thread_of(sent), sent)
+    assert reference == Reference(found[at].conversation_id, agent_name=found[at].agent_name)
+
+
+def test_the_one_call_needs_no_choice_and_its_facts_are_told():
+    view = drawn(call=FACTS)
+    assert Action.CHOOSE_CALL not in words(view)
+    assert "+44••••••••90" in words(view)
+    assert form.reference_of(thread(), view) == Reference(CALL, agent_name="default")
+
+
+def test_another_agent_is_named_and_the_usual_one_is_not():
+    assert "of the agent `sales`" in words(drawn((Choice("sales", CALL),)))
+    assert "default" not in words(drawn())
+
+
+def test_a_typed_conversation_is_read_and_a_mistake_refused():
+    view = drawn(())
+    typed = submitted(view, **{Input.CONVERSATION: {"value": f"sales:{CALL}"}})
+    assert form.reference_of(thread(()), typed) == Reference(CALL, agent_name="sales")
+    with pytest.raises(InvalidReference):
+        form.reference_of(thread(()), submitted(view, **{Input.CONVERSATION: {"value": None}}))
+
+
+@pytest.mark.parametrize("value", [None, "", "7", "x", "-1"])
+def test_a_choice_that_is_none_of_those_drawn_chooses_nothing_else(value):
+    found = (*ONE, Choice("sales", CALL))
+    sent = submitted(drawn(found), **{Action.CHOOSE_CALL: {"selected_option": {"value": value}}})
+    assert form.filled(thread(found), sent).chosen in (found[0], None)
+
+
+@pytest.mark.parametrize(
+    ("value", "side"),
+    [("user", Direction.USER), ("agent", Direction.AGENT), ("x", Direction.COMBINED)],
+)
+def test_the_side_is_read_and_both_are_meant_otherwise(value, side):
+    sent = submitted(drawn(), **{Input.DIRECTION: {"selected_option": {"value": value}}})
+    assert form.direction_of(sent) is side
+    assert form.direction_of(drawn()) is Direction.COMBINED
+
+
+@pytest.mark.parametrize(("ticked", "redacted"), [([{"value": "redacted"}], True), ([], False)])
+def test_redacted_is_read_and_stays_ticked(ticked, redacted):
+    sent = submitted(drawn(), **{Action.CHOOSE_REDACTED: {"selected_options": ticked}})
+    state = form.filled(thread(), sent)
+    assert state.redacted is redacted
+    again = drawn(state=state)
+    assert ("initial_options" in words(again)) == redacted
+    assert problems(again["blocks"], "modal") == []
+
+
+@pytest.mark.parametrize("is_repeat", [True, False])
+def test_the_form_turns_into_what_happens_next(is_repeat):
+    view = form.accepted(StoredRequest("d0", is_repeat=is_repeat), CALL)
+    assert problems(view["blocks"], "modal") == []
+    assert CALL in words(view)
+    assert ("already on its way" in words(view)) == is_repeat
