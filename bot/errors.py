@@ -18,6 +18,7 @@ class CallAudioError(Exception):
     Attributes:
         code: stable snake_case name for audit payloads, metrics and logs.
         retryable: the same call may succeed later.
+        may_be_done: the call may have had its effect all the same.
         retry_after_seconds: the least wait the other side asked for.
         correlation_id: the other side's own id of the failed call, safe to show.
     """
@@ -27,6 +28,7 @@ class CallAudioError(Exception):
     likely_cause = ""
     fix = ""
     retryable = False
+    may_be_done = False
 
     def __init__(
         self,

@@ -44,6 +44,15 @@ class AuditTag(StrEnum):
     ACCESS_APPROVED = "admin:access:approved"
     ACCESS_DENIED = "admin:access:denied"
     ACCESS_EXPIRED = "worker:access:expired"
+    DIGEST_ADDED = "admin:digest:added"
+    DIGEST_PAUSED = "admin:digest:paused"
+    DIGEST_RESUMED = "admin:digest:resumed"
+    DIGEST_REMOVED = "admin:digest:removed"
+    DIGEST_ASKED = "admin:digest:asked"
+    DIGEST_POSTED = "worker:digest:posted"
+    DIGEST_SKIPPED = "worker:digest:skipped"
+    DIGEST_FAILED = "worker:digest:failed"
+    DIGEST_SUSPENDED = "worker:digest:suspended"
     AUDIT_SEALED = "admin:audit:sealed"
 
 

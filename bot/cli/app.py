@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.cli import audit, demo, doctor, grants, serve
+from bot.cli import audit, demo, digests, doctor, grants, serve
 
 
 def build_cli() -> typer.Typer:
@@ -22,4 +22,5 @@ def build_cli() -> typer.Typer:
     cli.command("demo")(demo.demo)
     cli.add_typer(grants.build(), name="grants")
     cli.add_typer(audit.build(), name="audit")
+    cli.add_typer(digests.build(), name="digests")
     return cli

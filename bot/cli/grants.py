@@ -82,7 +82,7 @@ def revoke_(
     async def work() -> int:
         async with console.store() as database:
             async with database.write() as session:
-                ended = await revoke(session, subject, right, by=_operator(), now=utc_now())
+                ended = await revoke(session, subject, right, by=operator(), now=utc_now())
             await _look_now(database, subject.team_id)
         return ended
 
@@ -113,7 +113,7 @@ async def _write(
         subject=subject,
         right=right,
         effect=effect,
-        given_by=_operator(),
+        given_by=operator(),
         reason=reason,
         now=now,
         expires_at=now + parse_duration(lasting) if lasting else None,
@@ -149,7 +149,7 @@ def _looks_like(kind: SubjectKind, subject_id: str) -> bool:
     return subject_id.startswith(starts) and subject_id.isalnum() and subject_id.isupper()
 
 
-def _operator() -> str:
+def operator() -> str:
     """Name the giver of rights given here: the account on this machine."""
     try:
         return f"cli:{getpass.getuser()}"

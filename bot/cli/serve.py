@@ -16,6 +16,7 @@ from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 from bot.wiring.application import Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
+from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 
 log = get_logger(__name__)
@@ -67,10 +68,18 @@ def _serve(settings: Settings, roles: Roles, host: str) -> None:
 
 
 async def serve(
-    settings: Settings, roles: Roles, *, host: str, port: int, pace: Pace | None = None
+    settings: Settings,
+    roles: Roles,
+    *,
+    host: str,
+    port: int,
+    pace: Pace | None = None,
+    open_outlets: OpenOutlets = build_outlets,
 ) -> None:
     """Run the application until a signal, or until it must stop itself."""
-    async with open_application(settings, roles=roles, pace=pace) as application:
+    async with open_application(
+        settings, roles=roles, pace=pace, open_outlets=open_outlets
+    ) as application:
         server = _Server(
             uvicorn.Config(
                 application.web,

@@ -16,6 +16,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.wiring.application import Application, Roles, open_application
+from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 
 LOOPBACK: Final = "127.0.0.1"
@@ -48,6 +49,7 @@ async def open_stage(
     workspace: Workspace | None = None,
     region: str = "us",
     has_platform: bool = False,
+    open_outlets: OpenOutlets = build_outlets,
 ) -> AsyncIterator[Stage]:
     """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings.
 
@@ -67,7 +69,9 @@ async def open_stage(
         settings = load_settings({name: value for name, value in environ.items() if value})
         roles = Roles(listens=True, works=True)
         async with (
-            open_application(settings, roles=roles, pace=pace) as application,
+            open_application(
+                settings, roles=roles, pace=pace, open_outlets=open_outlets
+            ) as application,
             serving(application.web) as origin,
         ):
             yield Stage(

@@ -14,6 +14,8 @@ from bot.access.person import People, Person
 from bot.access.policy import belongs
 from bot.access.requests import AccessRequest, AccessState, request_of
 from bot.access.rights import Rights
+from bot.digests.book import DigestBook
+from bot.digests.scheduling import Listed, listed
 from bot.recordings.history import PastDelivery, past_deliveries
 from bot.settings import AudienceRule
 from bot.store.database import Database
@@ -44,6 +46,7 @@ class AdminPart:
     pending: tuple[AccessRequest, ...]
     ending: tuple[Grant, ...]
     """Grants that end within a week, the next first."""
+    digests: tuple[Listed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class HomeReader:
         directory: Directory,
         audience_rule: AudienceRule,
         clock: Callable[[], datetime],
+        digests: DigestBook,
     ) -> None:
         self._database = database
         self._people = people
@@ -85,6 +89,7 @@ class HomeReader:
         self._directory = directory
         self._audience_rule = audience_rule
         self._clock = clock
+        self._digests = digests
 
     async def watched(self, team_id: str, user_id: str) -> Watched:
         """Read what must not grow old, and no more: this is asked over and over."""
@@ -152,4 +157,8 @@ class HomeReader:
             and grant.expires_at
             and grant.expires_at <= now + ENDING_WITHIN
         ]
-        return AdminPart(watched.pending, tuple(grant for _, _, grant in sorted(ending)))
+        return AdminPart(
+            watched.pending,
+            tuple(grant for _, _, grant in sorted(ending)),
+            tuple(listed(digest, now) for digest in await self._digests.list(team_id)),
+        )

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from bot.jobs.engine import Engine
+from bot.jobs.engine import DELIVERIES, Engine
 from bot.logs import get_logger
 from bot.recordings.record import DeliveryLog
 
@@ -50,7 +50,7 @@ class Dispatcher:
         """Hand over one batch, oldest first; tells whether there may be more."""
         delivery_ids = await self._deliveries.undispatched(BATCH)
         for delivery_id in delivery_ids:
-            await self._engine.enqueue(delivery_id)
+            await self._engine.enqueue(DELIVERIES, delivery_id)
         if delivery_ids:
             await self._deliveries.mark_dispatched(delivery_ids)
         return len(delivery_ids) == BATCH

@@ -2,7 +2,7 @@
 
 import asyncio
 import fcntl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,11 @@ class SoleWorker:
         self.file.close()
 
 
+async def _nobody() -> Collection[str]:
+    """Nobody holds work."""
+    return ()
+
+
 class Leases:
     """One row per PostgreSQL worker, renewed every ``BEAT_SECONDS``."""
 
@@ -65,6 +70,7 @@ class Leases:
         may_take_over: Callable[[], bool],
         on_lost: Callable[[], None],
         lapse: timedelta = LAPSE,
+        holders: Callable[[], Awaitable[Collection[str]]] = _nobody,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -73,6 +79,7 @@ class Leases:
         self._may_take_over = may_take_over
         self._on_lost = on_lost
         self._lapse = lapse
+        self._holders = holders
         self.is_lost = False
 
     async def claim(self) -> None:
@@ -123,7 +130,11 @@ class Leases:
             self._on_lost()
 
     async def sweep(self) -> None:
-        """Take over from every worker whose lease has lapsed, one sweeper at a time."""
+        """Take over from every worker whose lease has lapsed, one sweeper at a time.
+
+        And from those that hold work without a lease: a worker that had been taken for dead may
+        have begun something between that and its own end.
+        """
         async with self._database.write() as session:
             if not await session.scalar(select(func.pg_try_advisory_xact_lock(TAKEOVER_LOCK))):
                 return
@@ -138,3 +149,9 @@ class Leases:
                     delete(WorkerLeaseRow).where(WorkerLeaseRow.executor_id == executor_id)
                 )
                 log.warning("worker_taken_over", executor_id=executor_id, workflows=taken)
+            # In this order: whoever holds work has had a lease since before.
+            holders = await self._holders()
+            leased = set(await session.scalars(select(WorkerLeaseRow.executor_id)))
+            for executor_id in set(holders) - leased:
+                taken = await self._take_over(executor_id)
+                log.warning("orphans_taken_over", executor_id=executor_id, workflows=taken)

@@ -1,25 +1,23 @@
 """Runs the job engine under the lock or the lease that says whose work is whose."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.jobs.background import in_background
-from bot.jobs.engine import Engine
+from bot.jobs.engine import Engine, Work
 from bot.jobs.leases import Leases, SoleWorker
 from bot.store.database import Database, sqlite_path
 
-# Deliveries under way in one worker; most of them wait for somebody else's server.
-MAX_DELIVERIES: Final = 32
 SOLE_EXECUTOR: Final = "sole-worker"
 
 
 @asynccontextmanager
 async def running_engine(
     database: Database,
-    deliver: Callable[[str], Awaitable[str]],
+    works: Sequence[Work],
     *,
     clock: Callable[[], datetime],
     on_lost: Callable[[], None],
@@ -37,7 +35,7 @@ async def running_engine(
     """
     path = sqlite_path(database.url)
     executor_id = SOLE_EXECUTOR if path else f"worker-{uuid.uuid4().hex[:12]}"
-    engine = Engine(store_url=database.url, executor_id=executor_id, max_concurrent=MAX_DELIVERIES)
+    engine = Engine(store_url=database.url, executor_id=executor_id)
     leases = Leases(
         database=database,
         clock=clock,
@@ -46,6 +44,7 @@ async def running_engine(
         may_take_over=lambda: engine.is_running,
         on_lost=on_lost,
         lapse=lapse,
+        holders=engine.holders,
     )
     async with AsyncExitStack() as stack:
         if path:
@@ -62,5 +61,5 @@ async def running_engine(
             await engine.stop(drain_seconds=0 if leases.is_lost else drain_seconds)
 
         stack.push_async_callback(stop)
-        await engine.start(deliver)
+        await engine.start(works)
         yield engine

@@ -1,10 +1,15 @@
-"""What a worker does over and over besides deliveries."""
+"""What a worker does over and over besides deliveries and digests."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.access.access_rounds import AccessRounds
+from bot.digests.claims import Claims
 from bot.home.publishing import HomePublishing
+from bot.jobs.engine import Engine
+from bot.jobs.scheduler import Scheduler
 from bot.logs import get_logger
 from bot.recordings.retention import Retention
 
@@ -12,39 +17,56 @@ log = get_logger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
 BATCH: Final = 20
+CLEAN_SECONDS: Final = 3600.0
+CLEAN_BATCH: Final = 500
+# Long enough to look into what went wrong last week.
+KEEP_ENDED_WORK: Final = timedelta(days=14)
+KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 
-async def take_back(retention: Retention) -> None:
-    """Look after raw recordings until cancelled; the store says which are due."""
-    while True:
-        try:
-            looked_at = await retention.look(BATCH)
-        except Exception:
-            log.exception("take_back_failed")
-            looked_at = 0
-        if looked_at < BATCH:
-            await asyncio.sleep(PAUSE_SECONDS)
+def take_back(scheduler: Scheduler, retention: Retention, pause_seconds: float) -> None:
+    """Look after raw recordings; the store says which are due."""
+    work = _until_idle(lambda: retention.look(BATCH), BATCH)
+    scheduler.every(pause_seconds, "take_back", work)
 
 
-async def attend_access(rounds: AccessRounds, pause_seconds: float) -> None:
-    """Carry requests for access along until cancelled; the store says which are due."""
-    while True:
-        try:
-            attended = await rounds.look(BATCH)
-        except Exception:
-            log.exception("attend_access_failed")
-            attended = 0
-        if attended < BATCH:
-            await asyncio.sleep(pause_seconds)
+def attend_access(scheduler: Scheduler, rounds: AccessRounds, pause_seconds: float) -> None:
+    """Carry requests for access along, to their expiry; the store says which are due."""
+    work = _until_idle(lambda: rounds.look(BATCH), BATCH)
+    scheduler.every(pause_seconds, "attend_access", work)
 
 
-async def publish_homes(publishing: HomePublishing, pause_seconds: float) -> None:
-    """Publish App Homes until cancelled; the store says which are due."""
-    while True:
-        try:
-            looked_at = await publishing.look(BATCH)
-        except Exception:
-            log.exception("publish_homes_failed")
-            looked_at = 0
-        if looked_at < BATCH:
-            await asyncio.sleep(pause_seconds)
+def publish_homes(scheduler: Scheduler, publishing: HomePublishing, pause_seconds: float) -> None:
+    """Publish App Homes; the store says which are due."""
+    work = _until_idle(lambda: publishing.look(BATCH), BATCH)
+    scheduler.every(pause_seconds, "publish_homes", work)
+
+
+def clean_up(
+    scheduler: Scheduler,
+    *,
+    engine: Engine,
+    claims: Claims,
+    clock: Callable[[], datetime],
+    pause_seconds: float = CLEAN_SECONDS,
+) -> None:
+    """Remove what is kept of work that ended long ago; the audit log stays as it is."""
+
+    async def forget_work() -> int:
+        return await engine.forget_ended(clock() - KEEP_ENDED_WORK, CLEAN_BATCH)
+
+    async def clean() -> None:
+        await _until_idle(forget_work, CLEAN_BATCH)()
+        await claims.forget_older(KEEP_DIGEST_RUNS)
+
+    scheduler.every(pause_seconds, "clean_up", clean)
+
+
+def _until_idle(look: Callable[[], Awaitable[int]], batch: int) -> Callable[[], Awaitable[None]]:
+    """Look again at once while there was a whole batch to do."""
+
+    async def work() -> None:
+        while await look() >= batch:  # noqa: ASYNC110 - it waits for nobody, it only lets others run
+            await asyncio.sleep(0)
+
+    return work

@@ -36,6 +36,8 @@ class Action(StrEnum):
     FIND_OLDER = "find_older"
     CHOOSE_CALL = "choose_call"
     CHOOSE_REDACTED = "choose_redacted"
+    ADD_DIGEST = "add_digest"
+    SAVE_DIGEST = "save_digest"
 
 
 class ModalCallback(StrEnum):
@@ -44,6 +46,8 @@ class ModalCallback(StrEnum):
     REQUEST_ACCESS = "request_access"
     FIND_CALL = "find_call"
     GET_CALL_AUDIO = "get_call_audio"
+    ADD_DIGEST = "add_digest"
+    SAVE_DIGEST = "save_digest"
 
 
 class MessageShortcut(StrEnum):
@@ -62,3 +66,8 @@ class Input(StrEnum):
     DIRECTION = "direction"
     REDACTED = "redacted"
     CONVERSATION = "conversation"
+    KIND = "kind"
+    CHANNEL = "channel"
+    TIMETABLE = "timetable"
+    ZONE = "zone"
+    AGENT = "agent"

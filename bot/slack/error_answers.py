@@ -62,7 +62,7 @@ class ErrorAnswers:
 
         In a modal and in App Home there is no way to answer but another modal.
         """
-        if body.get("response_url") and await _responded(respond, message):
+        if body.get("response_url") and await responded(respond, message):
             return True
         view, open_view = notice(str(message["text"])), body.get("view") or {}
         is_in_modal = open_view.get("type") == "modal"
@@ -113,9 +113,11 @@ def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> 
     return {"response_action": "update", "view": shown}
 
 
-async def _responded(respond: AsyncRespond, message: Mapping[str, Any]) -> bool:
+async def responded(
+    respond: AsyncRespond, message: Mapping[str, Any], *, replace_original: bool = False
+) -> bool:
     """Use the press's own way to answer privately; tells whether Slack took it."""
-    said = respond(**message, replace_original=False)
+    said = respond(**message, replace_original=replace_original)
     try:
         response = await asyncio.wait_for(said, RESPOND_SECONDS)
     except (aiohttp.ClientError, SlackClientError, TimeoutError, ValueError):

@@ -7,6 +7,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.access.group_changes import GroupChanges
+from bot.digests.book import DigestBook
 from bot.home.homes import Homes
 from bot.recordings.raw_files import RawFiles
 from bot.slack.actions import (
@@ -27,11 +28,13 @@ class EventListeners:
         changes: GroupChanges,
         raw_files: RawFiles,
         homes: Homes,
+        digests: DigestBook,
         clock: Callable[[], datetime],
     ) -> None:
         self._changes = changes
         self._raw_files = raw_files
         self._homes = homes
+        self._digests = digests
         self._clock = clock
 
     def register(self, app: AsyncApp) -> None:
@@ -63,6 +66,7 @@ class EventListeners:
 
     async def channel_id_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
-        await self._raw_files.follow(
-            str(body["team_id"]), str(event["old_channel_id"]), str(event["new_channel_id"])
-        )
+        team_id = str(body["team_id"])
+        old, new = str(event["old_channel_id"]), str(event["new_channel_id"])
+        await self._raw_files.follow(team_id, old, new)
+        await self._digests.follow(team_id, old, new)

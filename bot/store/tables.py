@@ -285,6 +285,55 @@ class HomeRow(Base):
     view_hash: Mapped[str | None]
 
 
+class DigestRow(Base):
+    """A digest that somebody scheduled."""
+
+    __tablename__ = "digests"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    team_id: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(16))
+    channel_id: Mapped[str]
+    agent_name: Mapped[str]
+    timetable: Mapped[str]
+    zone: Mapped[str] = mapped_column(String(64))
+    owner_id: Mapped[str]
+    created_at: Mapped[datetime]
+    # From when on its slots count: since it was added, or since it goes on after a pause.
+    due_since: Mapped[datetime]
+    paused_because: Mapped[str | None] = mapped_column(String(32))
+    revision: Mapped[int]
+
+
+class DigestRunRow(Base):
+    """One slot of a digest, claimed by one worker; or one that was missed."""
+
+    __tablename__ = "digest_runs"
+    __table_args__ = (
+        Index(None, "state", "dispatched_at"),
+        Index(None, "digest_id", "due_at"),
+    )
+
+    digest_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # The wall clock's time: one name for a slot, whatever the offset to UTC.
+    slot_local: Mapped[str] = mapped_column(String(32), primary_key=True)
+    due_at: Mapped[datetime]
+    covered_since: Mapped[datetime]
+    # Who wanted it out of turn.
+    asked_by: Mapped[str | None]
+    claimed_at: Mapped[datetime]
+    dispatched_at: Mapped[datetime | None]
+    # Set before the post: a second run knows that the first may have been seen.
+    post_tried_at: Mapped[datetime | None]
+    # Posts to which Slack gave no clear answer.
+    lost_answers: Mapped[int]
+    ts: Mapped[str | None] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    # Why it was not posted.
+    note: Mapped[str | None] = mapped_column(String(64))
+    ended_at: Mapped[datetime | None]
+
+
 class BotUserRow(Base):
     """A Slack user known to be a bot: not a listener, and not worth asking after twice."""
 

@@ -16,9 +16,10 @@ from bot.store.database import Database
 from bot.store.schema import is_migrated
 from bot.wiring.clock import utc_now
 from bot.wiring.core import open_core
+from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
 from bot.wiring.pace import Pace
-from bot.wiring.worker import build_worker, start_worker
+from bot.wiring.worker import Wakes, build_worker, start_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ async def open_application(
     roles: Roles,
     clock: Callable[[], datetime] = utc_now,
     pace: Pace | None = None,
+    open_outlets: OpenOutlets = build_outlets,
 ) -> AsyncIterator[Application]:
     """Build the bot, run its background work, and close it all in reverse.
+
+    ``open_outlets`` gives what digests are made of and posted with.
 
     Raises:
         DatabaseNotMigrated: before anything is started.
@@ -60,12 +64,13 @@ async def open_application(
             "database": _answers(core.database.ping),
             "migrations": lambda: is_migrated(core.database),
         }
-        wake: Callable[[], None] = _nobody_to_wake
+        wakes = Wakes(deliveries=_nobody_to_wake, digests=_nobody_to_wake)
         if roles.works:
-            worker = build_worker(core, pace or Pace())
-            engine, wake = await start_worker(stack, core, worker, stopping, pace or Pace())
+            outlets = open_outlets(core)
+            worker = build_worker(core, pace or Pace(), outlets)
+            engine, wakes = await start_worker(stack, core, worker, stopping, pace or Pace())
             probes["engine"] = _tells(lambda: engine.is_running)
-        app = build_listening(stack, core, wake) if roles.listens else None
+        app = build_listening(stack, core, wakes) if roles.listens else None
         if app and settings.slack_app_token:
             token = settings.slack_app_token.get_secret_value()
             socket = SocketMode(app, token, core.client, core.metrics)

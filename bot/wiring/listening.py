@@ -1,6 +1,5 @@
 """The listening half: what Slack's requests call."""
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from slack_bolt.async_app import AsyncApp
@@ -8,6 +7,9 @@ from slack_bolt.async_app import AsyncApp
 from bot.access.administration import Administration
 from bot.access.approving import Approving
 from bot.access.asking_for_access import AskingForAccess
+from bot.digests.book import DigestBook
+from bot.digests.claims import Claims
+from bot.digests.scheduling import Scheduling
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -30,13 +32,16 @@ from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.schedules.answers import DigestAnswers
+from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.zones import Zones
 from bot.wiring.core import Core
+from bot.wiring.worker import Wakes
 
 
-def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None]) -> AsyncApp:
-    """Build the Bolt app; ``wake`` is called when a request was stored."""
+def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp:
+    """Build the Bolt app; ``wakes`` are called when something was stored."""
     settings = core.settings
 
     async def rights_changed(team_id: str) -> None:
@@ -51,7 +56,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
         on_rights_changed=rights_changed,
     )
     asking = Asking(
-        book=RequestBook(database=core.database, clock=core.clock, on_stored=wake),
+        book=RequestBook(database=core.database, clock=core.clock, on_stored=wakes.deliveries),
         deliveries=core.deliveries,
         agents=core.agents,
         metrics=core.metrics,
@@ -73,6 +78,15 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
     )
     deleting = Deleting(
         deliveries=core.deliveries, files=core.raw_files, administration=administration
+    )
+    book = DigestBook(database=core.database, clock=core.clock, on_changed=wakes.digests)
+    scheduling = Scheduling(
+        administration=administration,
+        book=book,
+        claims=Claims(database=core.database, clock=core.clock),
+        directory=core.directory,
+        agents=core.agents.keys(),
+        on_claimed=wakes.digests,
     )
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
     viewing = Viewing(
@@ -99,7 +113,8 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
             CardListeners(asking, deleting),
             WaveformListener(viewing, modals),
             Listeners(asking, core.people),
-            AdminListeners(administration, explaining),
+            AdminListeners(administration, explaining, DigestAnswers(scheduling)),
+            ScheduleListeners(scheduling, modals),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),
             FinderListeners(finding, asking, modals, Zones(core.api)),
@@ -108,6 +123,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wake: Callable[[], None])
                 changes=core.group_changes,
                 raw_files=core.raw_files,
                 homes=core.homes,
+                digests=book,
                 clock=core.clock,
             ),
         ),

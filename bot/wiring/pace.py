@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.digests.missed import CatchUp
 from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
+from bot.jobs.digest_feed import FEED_SECONDS
 from bot.jobs.leases import LAPSE
+from bot.jobs.steps import RetryRule
 from bot.jobs.upkeep import PAUSE_SECONDS
-from bot.jobs.workflow import RetryRule
 from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
@@ -27,3 +29,5 @@ class Pace:
     # Somebody who opens their Home for the first time sees nothing before it is published.
     home_pause_seconds: float = 0.5
     home_look_every: timedelta = LOOK_AT_HOMES_EVERY
+    feed_seconds: float = FEED_SECONDS
+    catch_up: CatchUp = field(default_factory=CatchUp)

@@ -1,4 +1,4 @@
-"""The worker's half: deliveries, and what is done over and over."""
+"""The worker's half: deliveries, digests, and what is done over and over."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,13 +9,17 @@ from typing import Final
 
 from bot.access.access_rounds import AccessRounds
 from bot.access.due_requests import DueRequests
+from bot.digests.book import DigestBook
+from bot.digests.claims import Claims
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
+from bot.jobs.digest_workflow import DigestWorkflow
 from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.engine import Engine, run_step
+from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work, run_step
 from bot.jobs.running import running_engine
-from bot.jobs.upkeep import attend_access, publish_homes, take_back
+from bot.jobs.scheduler import Scheduler
+from bot.jobs.upkeep import PAUSE_SECONDS, attend_access, clean_up, publish_homes, take_back
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -32,6 +36,7 @@ from bot.slack.access.posting import SlackAccessPosting
 from bot.slack.home.posting import SlackHomePosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.wiring.core import Core
+from bot.wiring.digests import DigestOutlets, build_digest_feed, build_digest_workflow
 from bot.wiring.pace import Pace
 
 # Bodies moving at a time: each holds a few network buffers.
@@ -46,9 +51,18 @@ class Worker:
     retention: Retention
     access_rounds: AccessRounds
     home_publishing: HomePublishing
+    digests: DigestWorkflow
 
 
-def build_worker(core: Core, pace: Pace) -> Worker:
+@dataclass(frozen=True, slots=True)
+class Wakes:
+    """How a process tells its own worker that something was stored."""
+
+    deliveries: Callable[[], None]
+    digests: Callable[[], None]
+
+
+def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     """Build what a worker runs; nothing runs yet."""
     posting = SlackPosting(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
@@ -107,6 +121,7 @@ def build_worker(core: Core, pace: Pace) -> Worker:
             again_after=pace.access_again_after,
         ),
         home_publishing=build_home_publishing(core, pace),
+        digests=build_digest_workflow(core, outlets, pace),
     )
 
 
@@ -121,6 +136,7 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
             directory=core.directory,
             audience_rule=core.settings.callaudio_audience,
             clock=core.clock,
+            digests=DigestBook(database=core.database, clock=core.clock),
         ),
         posting=SlackHomePosting(core.api, core.identity),
         look_every=pace.home_look_every,
@@ -129,12 +145,13 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
 
 async def start_worker(
     stack: AsyncExitStack, core: Core, worker: Worker, stopping: asyncio.Event, pace: Pace
-) -> tuple[Engine, Callable[[], None]]:
-    """Start the engine and what runs beside it; gives the way to wake it, too."""
+) -> tuple[Engine, Wakes]:
+    """Start the engine and what runs beside it; gives the ways to wake it, too."""
+    works = [Work(DELIVERIES, worker.workflow.run), Work(DIGESTS, worker.digests.run)]
     engine = await stack.enter_async_context(
         running_engine(
             core.database,
-            worker.workflow.run,
+            works,
             clock=core.clock,
             on_lost=stopping.set,
             lapse=pace.lapse,
@@ -143,9 +160,13 @@ async def start_worker(
     )
     dispatcher = Dispatcher(deliveries=core.deliveries, engine=engine)
     await stack.enter_async_context(in_background(dispatcher.run()))
-    await stack.enter_async_context(in_background(take_back(worker.retention)))
-    attending = attend_access(worker.access_rounds, pace.access_pause_seconds)
-    await stack.enter_async_context(in_background(attending))
-    publishing = publish_homes(worker.home_publishing, pace.home_pause_seconds)
-    await stack.enter_async_context(in_background(publishing))
-    return engine, dispatcher.wake
+    scheduler = Scheduler()
+    await stack.enter_async_context(scheduler.running())
+    take_back(scheduler, worker.retention, PAUSE_SECONDS)
+    attend_access(scheduler, worker.access_rounds, pace.access_pause_seconds)
+    publish_homes(scheduler, worker.home_publishing, pace.home_pause_seconds)
+    claims = Claims(database=core.database, clock=core.clock)
+    clean_up(scheduler, engine=engine, claims=claims, clock=core.clock)
+    feed = build_digest_feed(core, claims, engine, scheduler, pace)
+    feed.start(pace.feed_seconds)
+    return engine, Wakes(deliveries=dispatcher.wake, digests=feed.wake)

@@ -10,6 +10,9 @@ import yaml
 from bot.access.asking_for_access import Offer
 from bot.access.policy import Decision, Outcome, Reason
 from bot.access.requests import AccessRequest, AccessState
+from bot.digests.digest import DigestKind
+from bot.digests.scheduling import Draft
+from bot.digests.scheduling import Preview as DigestPreview
 from bot.polyai.browsing import Screen
 from bot.polyai.listed import ListedCall
 from bot.recordings.posting import NoteKind, TakenBack
@@ -38,6 +41,9 @@ from bot.slack.recordings import cards
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.schedules import form as digest_form
+from bot.slack.schedules import replies as digest_replies
+from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts import form as shortcut_form
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
@@ -58,6 +64,12 @@ FINDER = finder_view.finder(
     Screen((ListedCall("CA0", NOON),), "7:cursor:y"),
     ZoneInfo("UTC"),
     ("default", "sales"),
+)
+
+PREVIEW = DigestPreview(
+    Draft("g0", DigestKind.CALLS, "C0QUALITY0", "default", "09:00", "Europe/London"),
+    "At 09:00",
+    ("Mon 1 Jun 09:00 BST",),
 )
 
 
@@ -82,12 +94,13 @@ def heard() -> dict[str, list[str]]:
         CardListeners(asking=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
         Listeners(asking=None, people=None),
-        AdminListeners(administration=None, explaining=None),
+        AdminListeners(administration=None, explaining=None, digests=None),
+        ScheduleListeners(scheduling=None, modals=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
         FinderListeners(finding=None, asking=None, modals=None, zones=None),
         ShortcutListeners(asking=None, previewing=None, modals=None),
-        EventListeners(changes=None, raw_files=None, homes=None, clock=None),
+        EventListeners(changes=None, raw_files=None, homes=None, digests=None, clock=None),
     ):
         listeners.register(app)
     return app.heard
@@ -134,6 +147,8 @@ def drawn() -> set[str]:
         access_cards.warning(request(AccessState.APPROVED), NOON),
         FINDER,
         {"blocks": [actions(finder_view.open_button())]},
+        digest_replies.offered(PREVIEW),
+        {"blocks": [actions(digest_form.add_button())]},
     ]
     in_digests = digest_cards.message(post(full_calls()))["blocks"]
     beside = [block["accessory"] for block in in_digests if "accessory" in block]
@@ -150,6 +165,8 @@ def forms() -> list[dict[str, Any]]:
         access_form.form(Offer(DELIVERY, "CA0", (1, 4))),
         FINDER,
         shortcut_form.form(thread, shortcut_form.Filled(choices[0], redacted=False), preview),
+        digest_form.form(["default"]),
+        digest_form.confirmation(PREVIEW),
     ]
 
 

@@ -97,7 +97,7 @@ def test_the_commands_are_the_contracts(manifest):
     assert command["should_escape"] is True
     assert admin_command["command"] == "/callaudio-admin"
     assert admin_command["usage_hint"] == (
-        "grant|deny|revoke @user pii … | list | who @user | explain … | help"
+        "grant|deny|revoke @user pii … | list | who @user | explain … | digest … | help"
     )
     assert admin_command["should_escape"] is True
 

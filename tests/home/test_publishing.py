@@ -9,6 +9,7 @@ import pytest
 from bot.access.grants import Right
 from bot.access.person import People
 from bot.access.policy import Standing
+from bot.digests.book import DigestBook
 from bot.errors import CallAudioError
 from bot.home.homes import Homes
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
@@ -56,6 +57,7 @@ class Office:
             directory=self.people,
             audience_rule=AudienceRule.CLEARED,
             clock=self.clock,
+            digests=DigestBook(database=database, clock=self.clock),
         )
 
     def clock(self) -> datetime:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from bot.jobs.dispatcher import BATCH, Dispatcher
+from bot.jobs.engine import DELIVERIES, WorkKind
 
 
 class Requests:
@@ -32,7 +33,8 @@ class EngineDouble:
         self.taken: list[str] = []
         self.refusals = 0
 
-    async def enqueue(self, delivery_id: str) -> None:
+    async def enqueue(self, kind: WorkKind, delivery_id: str) -> None:
+        assert kind is DELIVERIES
         if self.refusals:
             self.refusals -= 1
             raise OSError

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.jobs.engine import Engine, engine_url, run_step
+from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work, engine_url, run_step
 from bot.store.database import async_url
 from bot.store.schema import upgrade
+from bot.wiring.clock import utc_now
 
 POSTGRESQL = "postgresql://callaudio:secret@db.example:5432/callaudio?sslmode=require"
 
@@ -57,9 +59,9 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
 
     hold = asyncio.Event()
     first_engine = new_engine(url)
-    await first_engine.start(deliver)
+    await first_engine.start([Work(DELIVERIES, deliver)])
     for _ in range(3):
-        await first_engine.enqueue("d1")
+        await first_engine.enqueue(DELIVERIES, "d1")
     async with asyncio.timeout(10):
         await begun.wait()
     await first_engine.stop(drain_seconds=0)
@@ -70,7 +72,7 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
 
     hold.set()
     second_engine = new_engine(url)
-    await second_engine.start(deliver)
+    await second_engine.start([Work(DELIVERIES, deliver)])
     assert second_engine.is_running
     async with asyncio.timeout(10):
         await finished.wait()
@@ -86,7 +88,7 @@ async def test_there_is_nothing_to_take_over_from_a_worker_that_had_nothing(
         return delivery_id
 
     engine = new_engine(sqlite_url)
-    await engine.start(deliver)
+    await engine.start([Work(DELIVERIES, deliver)])
 
     assert await engine.take_over("worker-unknown") == 0
 
@@ -94,4 +96,48 @@ async def test_there_is_nothing_to_take_over_from_a_worker_that_had_nothing(
 
 
 def new_engine(url: str) -> Engine:
-    return Engine(store_url=async_url(url), executor_id="sole-worker", max_concurrent=2)
+    return Engine(store_url=async_url(url), executor_id="sole-worker")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_what_ended_long_ago_is_forgotten_and_what_goes_on_is_kept(
+    kind: str, sqlite_url: str, request: pytest.FixtureRequest
+) -> None:
+    url = sqlite_url
+    if kind == "postgresql":
+        create: Callable[[], str] = request.getfixturevalue("postgresql")
+        url = create()
+        upgrade(async_url(url))
+    hold, begun = asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    async def deliver(delivery_id: str) -> str:
+        ran.append(delivery_id)
+        if delivery_id == "held":
+            begun.set()
+            await hold.wait()
+        return delivery_id
+
+    async def post(run_id: str) -> str:
+        ran.append(run_id)
+        return run_id
+
+    engine = new_engine(url)
+    await engine.start([Work(DELIVERIES, deliver), Work(DIGESTS, post)])
+    await engine.enqueue(DELIVERIES, "held")
+    await engine.enqueue(DELIVERIES, "d1")
+    await engine.enqueue(DIGESTS, "digest:g1:2026-06-03T09:00")
+    async with asyncio.timeout(10):
+        await begun.wait()
+        while len(ran) < 3:
+            await asyncio.sleep(0.02)
+        assert await engine.forget_ended(utc_now() - timedelta(days=1), 10) == 0
+        forgotten = 0
+        while forgotten < 2:  # an end is written a moment after it
+            forgotten += await engine.forget_ended(utc_now() + timedelta(days=1), 10)
+            await asyncio.sleep(0.02)
+    assert await engine.forget_ended(utc_now() + timedelta(days=1), 10) == 0
+    hold.set()
+    await engine.stop(drain_seconds=5)
+
+    assert sorted(ran) == ["d1", "digest:g1:2026-06-03T09:00", "held"]

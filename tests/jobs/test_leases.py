@@ -29,6 +29,7 @@ class Fleet:
         self.stopped: list[str] = []
         self.stopping: set[str] = set()
         self.refusing: set[str] = set()
+        self.holding: set[str] = set()
 
     def worker(self, name: str, lapse: timedelta = LAPSE) -> Leases:
         async def take_over(dead: str) -> int:
@@ -38,6 +39,9 @@ class Fleet:
             self.taken.append((name, dead))
             return 1
 
+        async def holders() -> set[str]:
+            return self.holding
+
         return Leases(
             database=self.database,
             clock=lambda: self.now,
@@ -46,6 +50,7 @@ class Fleet:
             may_take_over=lambda: name not in self.stopping,
             on_lost=lambda: self.stopped.append(name),
             lapse=lapse,
+            holders=holders,
         )
 
     async def rows(self) -> set[str]:
@@ -133,6 +138,17 @@ async def test_a_worker_taken_for_dead_stops_and_what_came_to_it_since_is_taken_
     assert fleet.taken == [("other", "still"), ("other", "still")]
     await still.beat()
     assert await fleet.rows() == set()
+
+
+async def test_work_that_is_held_without_a_lease_is_taken_over_and_no_other(fleet: Fleet) -> None:
+    sweeper = fleet.worker("alive")
+    await sweeper.claim()
+    fleet.holding = {"alive", "gone"}
+
+    await sweeper.sweep()
+
+    assert fleet.taken == [("alive", "gone")]
+    assert await fleet.rows() == {"alive"}
 
 
 async def test_a_worker_that_ends_in_good_order_is_taken_over_at_once(fleet: Fleet) -> None:

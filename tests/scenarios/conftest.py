@@ -12,13 +12,14 @@ from tenacity.wait import wait_exponential_jitter
 
 from bot import retry
 from bot.cli.stage import open_stage
-from bot.jobs.engine import Engine
-from bot.jobs.running import MAX_DELIVERIES, SOLE_EXECUTOR
+from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work
+from bot.jobs.running import SOLE_EXECUTOR
 from bot.jobs.workflow import RetryRule
 from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import upgrade
+from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
 
@@ -35,6 +36,7 @@ QUICK = Pace(
     access_pause_seconds=0.05,
     access_again_after=timedelta(seconds=0.5),
     home_pause_seconds=0.05,
+    feed_seconds=0.1,
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -79,8 +81,8 @@ def _prepare(database_url: str, executor_id: str) -> None:
     upgrade(url)
 
     async def prepare() -> None:
-        engine = Engine(store_url=url, executor_id=executor_id, max_concurrent=MAX_DELIVERIES)
-        await engine.start(_nothing)
+        engine = Engine(store_url=url, executor_id=executor_id)
+        await engine.start([Work(DELIVERIES, _nothing), Work(DIGESTS, _nothing)])
         await engine.stop(drain_seconds=1)
 
     asyncio.run(prepare())
@@ -109,6 +111,7 @@ def new_scene(scene_url: str) -> OpenScene:
         region: str = "us",
         database_url: str | None = None,
         has_platform: bool = False,
+        open_outlets: OpenOutlets = build_outlets,
     ) -> AsyncIterator[Scene]:
         async with open_stage(
             database_url or scene_url,
@@ -117,6 +120,7 @@ def new_scene(scene_url: str) -> OpenScene:
             workspace=workspace,
             region=region,
             has_platform=has_platform,
+            open_outlets=open_outlets,
         ) as stage:
             yield Scene(stage)
 

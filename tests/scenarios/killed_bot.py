@@ -25,6 +25,7 @@ from starlette.applications import Starlette
 
 from bot.cli.serve import serve, uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of
+from bot.digests.missed import CatchUp
 from bot.environment import load_settings
 from bot.jobs.workflow import RetryRule
 from bot.logs import configure_logging
@@ -37,6 +38,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles
 from bot.wiring.pace import Pace
+from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
 QUICK = Pace(
@@ -45,6 +47,9 @@ QUICK = Pace(
     lapse=timedelta(seconds=2),  # a start on a new database holds its event loop for a second
     drain_seconds=5,
     look_every=timedelta(seconds=1),
+    feed_seconds=0.2,
+    # Slots a second apart would be let go whenever the machine is busy.
+    catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
 START_SECONDS = 30.0
 ONE_PROCESS = Roles(listens=True, works=True)
@@ -74,7 +79,16 @@ def _be_a_bot(order: dict[str, Any]) -> None:
         settings = load_settings(order["environment"])
         configure_logging(settings.callaudio_log_format, settings.secret_values)
         roles = Roles(**order["roles"])
-        uvloop_run(serve(settings, roles, host=LOOPBACK, port=settings.port, pace=QUICK))
+        uvloop_run(
+            serve(
+                settings,
+                roles,
+                host=LOOPBACK,
+                port=settings.port,
+                pace=QUICK,
+                open_outlets=plain_outlets,
+            )
+        )
         status = 0
     finally:
         sys.stdout.flush()

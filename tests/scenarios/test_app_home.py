@@ -196,7 +196,7 @@ async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None
     assert f"<@{ALICE}> asks to hear raw recordings for *4 hours*" in text
     assert f"`pii` for <@{BOB}>, until <!date^" in text
     assert f"`pii` for <@{CHIEF}>" not in text
-    assert list(buttons(scene, BOSS)) == ["Find a call", "Approve", "Deny"]
+    assert list(buttons(scene, BOSS)) == ["Find a call", "Approve", "Deny", "Add a digest"]
     for words in ("7946", "<!channel>", "complains"):  # people's own words stay in the request
         assert words not in text
 
@@ -206,7 +206,7 @@ async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) ->
     await scene.grant(ALICE, right=Right.ADMIN)
     text = await opened(scene, words="You are an admin")
     assert "Nobody decides on their own request." in text
-    assert buttons(scene, ALICE).keys() == {"Find a call"}
+    assert buttons(scene, ALICE).keys() == {"Find a call", "Add a digest"}
 
 
 # ---- for whom it is
@@ -260,7 +260,7 @@ async def test_approving_there_gives_the_right_and_takes_the_buttons_away(scene:
     assert (ack.arrived, ack.text) == (True, "")
     for admin in (BOSS, CHIEF):
         await shows(scene, admin, "No request for access is waiting.")
-        assert buttons(scene, admin).keys() == {"Find a call"}
+        assert buttons(scene, admin).keys() == {"Find a call", "Add a digest"}
     assert "admin:access:approved" in await tags(scene)
     # It is one of those that end within a week, too.
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)

@@ -10,6 +10,7 @@ from bot.access.grants import Effect, Right, SubjectKind
 from bot.errors import UsageError
 from bot.recordings.reference import Reference, parse_reference
 from bot.slack.recordings.commands import channel_of, words_of
+from bot.slack.schedules.commands import DigestCommand, parse_digest_command
 from bot.slack.wording import code
 
 USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")
@@ -77,7 +78,8 @@ class Explain:
     channel_id: str
 
 
-AdminCommand = Help | Give | Revoke | ListAll | Who | Explain
+RightsCommand = Help | Give | Revoke | ListAll | Who | Explain
+AdminCommand = RightsCommand | DigestCommand
 
 
 def parse_admin_command(text: str) -> AdminCommand:
@@ -95,6 +97,8 @@ def parse_admin_command(text: str) -> AdminCommand:
             return ListAll()
         case (("grant" | "deny"), [whom, right, *reason]):
             return _give(Effect(verb), whom, right, reason)
+        case "digest", _:
+            return parse_digest_command(rest)
         case "revoke", [whom, right]:
             return Revoke(_whom(whom), _right(right))
         case "who", [user]:

@@ -18,19 +18,27 @@ from bot.slack.admin.commands import (
     Help,
     ListAll,
     Revoke,
+    RightsCommand,
     Who,
     Whom,
     parse_admin_command,
 )
+from bot.slack.blocks import Message
 from bot.slack.payloads import actor_of_command
+from bot.slack.schedules import replies as schedules
+from bot.slack.schedules.answers import DigestAnswers
+from bot.slack.schedules.commands import DigestCommand
 
 
 class AdminListeners:
     """`/callaudio-admin`, answered in the ack and seen by the admin alone."""
 
-    def __init__(self, administration: Administration, explaining: Explaining) -> None:
+    def __init__(
+        self, administration: Administration, explaining: Explaining, digests: DigestAnswers
+    ) -> None:
         self._administration = administration
         self._explaining = explaining
+        self._digests = digests
 
     def register(self, app: AsyncApp) -> None:
         """Hand the command to Bolt."""
@@ -40,15 +48,21 @@ class AdminListeners:
         """`/callaudio-admin …`."""
         actor = actor_of_command(command)
         asked = parse_admin_command(str(command.get("text") or ""))
-        text = await within_ack_window(self._answer(actor, asked))
-        await ack(text=text, response_type="ephemeral")
+        message = await within_ack_window(self._answer(actor, asked))
+        await ack(**message, response_type="ephemeral")
 
-    async def _answer(self, actor: Actor, asked: AdminCommand) -> str:
+    async def _answer(self, actor: Actor, asked: AdminCommand) -> Message:
+        if isinstance(asked, DigestCommand):
+            return await self._digests.answer(actor, asked)
+        return {"text": await self._answer_in_text(actor, asked)}
+
+    async def _answer_in_text(self, actor: Actor, asked: RightsCommand) -> str:
         administration = self._administration
         match asked:
             case Help():
                 is_admin = await administration.is_admin(actor)
-                return replies.HELP if is_admin else replies.HELP_FOR_OTHERS
+                everything = f"{replies.HELP}\n{schedules.HELP}"
+                return everything if is_admin else replies.HELP_FOR_OTHERS
             case Give(effect, whom, right, lasting, reason):
                 return replies.given(
                     await administration.give(

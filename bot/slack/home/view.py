@@ -7,6 +7,7 @@ from typing import Final
 from bot.access.grants import Grant
 from bot.access.policy import Outcome
 from bot.access.requests import AccessRequest
+from bot.digests.scheduling import Listed
 from bot.home.reading import AdminPart, Home
 from bot.recordings.history import PastDelivery
 from bot.recordings.states import State
@@ -16,9 +17,12 @@ from bot.slack.access import rights_wording
 from bot.slack.actions import Action
 from bot.slack.blocks import Block, View, actions, button, context, plain, section
 from bot.slack.finder.view import open_button as open_finder
+from bot.slack.schedules.form import add_button
+from bot.slack.schedules.replies import line
 
 MOST_PENDING: Final = 10
 MOST_ENDING: Final = 20
+MOST_DIGESTS: Final = 10
 
 HOW: Final = (
     "Choose *Get call audio* from the menu of a message that names a call, or type "
@@ -122,7 +126,18 @@ def _admin_part(part: AdminPart, user_id: str, workspace_url: str | None) -> lis
         *_pending(part.pending, user_id, workspace_url),
         _heading("Grants that end within a week"),
         *_ending(part.ending),
+        _heading("Digests"),
+        *_digests(part.digests),
     ]
+
+
+def _digests(digests: tuple[Listed, ...]) -> list[Block]:
+    lines = [context(line(each)) for each in digests[:MOST_DIGESTS]]
+    if not lines:
+        lines = [context("None is scheduled.")]
+    if len(digests) > MOST_DIGESTS:
+        lines.append(context(f"… and {len(digests) - MOST_DIGESTS} more."))
+    return [*lines, actions(add_button())]
 
 
 def _pending(

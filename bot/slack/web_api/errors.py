@@ -44,6 +44,7 @@ class SlackUnclear(SlackError):
     likely_cause = "A disturbance at Slack or in the network between."
     fix = "Try again in a few minutes."
     retryable = True
+    may_be_done = True
 
 
 class UploadRefused(SlackError):

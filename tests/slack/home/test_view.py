@@ -9,6 +9,8 @@ from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Outcome
 from bot.access.requests import AccessState
+from bot.digests.digest import Digest, DigestKind
+from bot.digests.scheduling import Listed
 from bot.home.reading import AdminPart, Home, Watched
 from bot.recordings.history import PastDelivery
 from bot.recordings.states import State
@@ -63,6 +65,25 @@ def read(**changes) -> Home:
     return replace(usual, **changes)
 
 
+LISTED = Listed(
+    digest=Digest(
+        id="g0123456789",
+        team_id="T0CALLAUDIO",
+        kind=DigestKind.CALLS,
+        channel_id="C0QUALITY0",
+        agent_name="sales",
+        timetable="09:00 mon-fri",
+        zone="Europe/London",
+        owner_id="U0BOSS000",
+        created_at=NOON,
+        paused_because=None,
+        revision=1,
+    ),
+    in_words="At 09:00, Monday through Friday",
+    next_run="Thu 4 Jun 09:00 BST",
+)
+
+
 def words(read_: Home, url: str | None = URL) -> str:
     view = home(read_, url)
     assert view["type"] == "home"
@@ -72,11 +93,21 @@ def words(read_: Home, url: str | None = URL) -> str:
 
 def test_the_most_there_can_be_is_within_slack_s_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
-    many = AdminPart((PENDING,) * 99, (GRANT,) * 99)
+    many = AdminPart((PENDING,) * 99, (GRANT,) * 99, (LISTED,) * 99)
     held = Person(frozenset(Right), (GRANT,))
     text = words(read(person=held, deliveries=(longest,) * 20, admin=many))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
+    assert text.count("calls digest") == 10
+
+
+def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
+    text = words(read(admin=AdminPart((), (), (LISTED,))))
+    assert "calls digest of `sales` in <#C0QUALITY0>" in text
+    assert "next: Thu 4 Jun 09:00" in text
+    assert "Add a digest" in text
+    assert "None is scheduled." in words(read(admin=AdminPart((), (), ())))
+    assert "Add a digest" not in words(read())
 
 
 @pytest.mark.parametrize(
@@ -107,13 +138,13 @@ def test_what_is_not_there_has_no_link_and_no_variant(state):
 
 
 def test_without_the_workspace_s_address_there_are_no_links():
-    text = words(read(deliveries=(PAST,), admin=AdminPart((PENDING,), ())), None)
+    text = words(read(deliveries=(PAST,), admin=AdminPart((PENDING,), (), ())), None)
     assert "archives" not in text
     assert "· delivered ·" in text
 
 
 def test_people_s_own_words_stay_out_of_it():
-    text = words(read(admin=AdminPart((PENDING,), (GRANT,))))
+    text = words(read(admin=AdminPart((PENDING,), (GRANT,), ())))
     assert "Mrs Private" not in text
     assert "<!channel>" not in text
     assert f"<{URL}/archives/C0APPROVE0/p12|the reason>" in text

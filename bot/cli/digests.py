@@ -1,0 +1,164 @@
+"""`digests add|list|remove|run`: schedules, from the machine the bot runs on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli import console
+from bot.cli.grants import AsJson, Team, operator
+from bot.digests.book import WHY_PAUSED, DigestBook
+from bot.digests.claims import Claims
+from bot.digests.digest import Digest, DigestKind
+from bot.digests.scheduling import (
+    Draft,
+    Preview,
+    listed,
+    new_digest,
+    new_draft_id,
+    preview,
+    usual_agent,
+)
+from bot.digests.timetable_text import timetable_of
+from bot.recordings.agents import DEFAULT_AGENT
+from bot.store.database import Database
+from bot.wiring.clock import utc_now
+
+Channel = Annotated[str, typer.Option("--channel", help="Channel id, C…")]
+At = Annotated[str, typer.Option("--at", help='"09:00 mon-fri", or five fields of cron.')]
+Zone = Annotated[str, typer.Option("--zone", help="Time zone, such as Europe/London.")]
+Owner = Annotated[str, typer.Option("--owner", help="User id, U…: told when it is paused.")]
+Kind = Annotated[DigestKind, typer.Option("--kind", help="What it tells.")]
+Agent = Annotated[str | None, typer.Option("--agent", help="Name in POLYAI_AGENTS.")]
+DigestId = Annotated[str, typer.Argument(help="As `digests list` shows it.")]
+
+COLUMNS = (
+    "id", "team", "kind", "channel", "agent", "timetable", "zone", "in_words", "next", "paused",
+    "owner",
+)  # fmt: skip
+
+
+def build() -> typer.Typer:
+    """Build the subcommands."""
+    cli = typer.Typer(help="Add, list, remove and run digests.", no_args_is_help=True)
+    cli.command("add")(add)
+    cli.command("list")(list_)
+    cli.command("remove")(remove)
+    cli.command("run")(run)
+    return cli
+
+
+def add(  # noqa: PLR0917 - one parameter per option
+    team: Team,
+    channel: Channel,
+    at: At,
+    zone: Zone,
+    owner: Owner,
+    kind: Kind = DigestKind.CALLS,
+    agent: Agent = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Save without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show when a digest would come, and save it; a worker checks the channel at each post."""
+    _check_ids(team, channel, owner)
+    draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
+
+    async def look() -> Preview:
+        return preview(draft, _agents(agent), utc_now())
+
+    shown = console.run_async(look())
+    if not as_json:
+        _tell(shown)
+    if not yes and not typer.confirm("Save it?", err=as_json):
+        raise typer.Exit(console.FAILED)
+
+    async def work() -> dict[str, Any]:
+        async with console.store() as database:
+            digest = await _book(database).add(new_digest(draft, team, owner), operator())
+        return _shown(digest)
+
+    row = console.run_async(work())
+    if as_json:
+        console.print_rows([row], COLUMNS, as_json=True)
+    else:
+        typer.echo(f"Saved as {row['id']}.")
+
+
+def list_(
+    team: Annotated[str | None, typer.Option("--team", help="One workspace alone.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List digests, with when each comes next."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with console.store() as database:
+            return [_shown(digest) for digest in await _book(database).list(team)]
+
+    console.print_rows(console.run_async(work()), COLUMNS, as_json=as_json)
+
+
+def remove(digest_id: DigestId) -> None:
+    """End a digest."""
+
+    async def work() -> None:
+        async with console.store() as database:
+            book = _book(database)
+            await book.remove(await book.read(digest_id), operator())
+
+    console.run_async(work())
+    typer.echo(f"Removed {digest_id}.")
+
+
+def run(digest_id: DigestId) -> None:
+    """Have a digest posted now; a running worker takes it up within seconds."""
+
+    async def work() -> str:
+        async with console.store() as database:
+            digest = await _book(database).read(digest_id)
+            slot = timetable_of(digest).slot_on_request(utc_now())
+            await Claims(database=database, clock=utc_now).ask(digest, slot, operator())
+            return digest.channel_id
+
+    typer.echo(f"A worker posts {digest_id} in {console.run_async(work())}.")
+
+
+def _book(database: Database) -> DigestBook:
+    return DigestBook(database=database, clock=utc_now)
+
+
+def _agents(named: str | None) -> set[str]:
+    """Name the agents there are; the other settings are read only where one was named."""
+    return {DEFAULT_AGENT, *(console.settings().polyai_agents if named else ())}
+
+
+def _check_ids(team: str, channel: str, owner: str) -> None:
+    looks = ((team, "T"), (channel, "CG"), (owner, "UW"))
+    if not all(each[:1] in starts and each.isalnum() and each.isupper() for each, starts in looks):
+        raise console.complain(
+            "Ids look like T012ABCDEF, C012ABCDEF and U012ABCDEF.", code=console.BAD_USAGE
+        )
+
+
+def _tell(shown: Preview) -> None:
+    typer.echo(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
+    for each in shown.next_runs:
+        typer.echo(f"  {each}")
+
+
+def _shown(digest: Digest) -> dict[str, Any]:
+    item = listed(digest, utc_now())
+    paused = digest.paused_because
+    return {
+        "id": digest.id,
+        "team": digest.team_id,
+        "kind": digest.kind.value,
+        "channel": digest.channel_id,
+        "agent": digest.agent_name or None,
+        "timetable": digest.timetable,
+        "zone": digest.zone,
+        "in_words": item.in_words,
+        "next": item.next_run,
+        "paused": WHY_PAUSED.get(paused, paused) if paused else None,
+        "owner": digest.owner_id,
+    }

@@ -1,0 +1,206 @@
+"""Digests in the store; each change shares a transaction with its audit event."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.digests.digest import Digest, DigestKind
+from bot.errors import UsageError
+from bot.store.database import Database
+from bot.store.tables import DigestRow, DigestRunRow
+
+
+class DigestUnknown(UsageError):
+    """No digest of that id in this workspace."""
+
+    code = "digest_unknown"
+    what = "There is no such digest."
+    fix = "`/callaudio-admin digest list` shows the ids."
+
+
+class PauseCause(StrEnum):
+    """Why a digest is paused."""
+
+    ASKED = "asked"
+    ARCHIVED = "archived"
+    UNSEEN = "unseen"
+    EXTERNAL = "external"
+    NOT_INVITED = "not_invited"
+
+
+WHY_PAUSED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PauseCause.ASKED: "an admin paused it",
+        PauseCause.ARCHIVED: "the channel is archived",
+        PauseCause.UNSEEN: "the channel is gone, or it is private and I am not in it any more",
+        PauseCause.EXTERNAL: (
+            "the channel is, or is about to be, shared with another organisation"
+        ),
+        PauseCause.NOT_INVITED: "I am not in the channel any more",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDigest:
+    """A digest as somebody wants it; the same ``id`` again is the same wish."""
+
+    id: str
+    team_id: str
+    kind: DigestKind
+    channel_id: str
+    agent_name: str
+    timetable: str
+    zone: str
+    owner_id: str
+
+
+class DigestBook:
+    """Reads and changes digests."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Callable[[], datetime],
+        on_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self.clock = clock
+        self._on_changed = on_changed
+
+    async def add(self, new: NewDigest, actor_id: str) -> Digest:
+        """Store a digest; its slots count from now on."""
+        now = self.clock()
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        statement = insert(DigestRow).values(
+            {
+                **{field.name: getattr(new, field.name) for field in fields(new)},
+                "kind": new.kind.value,
+                "created_at": now,
+                "due_since": now,
+                "revision": 1,
+            }
+        )
+        async with self._database.write() as session:
+            once = statement.on_conflict_do_nothing().returning(DigestRow.id)
+            is_new = await session.scalar(once) is not None
+            digest = digest_of(await session.get_one(DigestRow, new.id))
+            if is_new:
+                await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
+        self._on_changed()
+        return digest
+
+    async def read(self, digest_id: str, team_id: str | None = None) -> Digest:
+        """Read one digest, of one workspace where one is named.
+
+        Raises:
+            DigestUnknown: there is none.
+        """
+        async with self._database.read() as session:
+            row = await session.get(DigestRow, digest_id)
+        if row is None or team_id not in (None, row.team_id):
+            raise DigestUnknown
+        return digest_of(row)
+
+    async def list(self, team_id: str | None = None) -> tuple[Digest, ...]:
+        """List the digests of a workspace, or of all, oldest first."""
+        query = select(DigestRow).order_by(DigestRow.created_at, DigestRow.id)
+        if team_id is not None:
+            query = query.where(DigestRow.team_id == team_id)
+        async with self._database.read() as session:
+            return tuple(digest_of(row) for row in await session.scalars(query))
+
+    async def pause(self, digest: Digest, actor_id: str) -> None:
+        """Let a digest rest; one that rests already stays as it is."""
+        changes = {"paused_because": PauseCause.ASKED.value}
+        await self._change(
+            digest, changes, DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED, actor_id
+        )
+
+    async def resume(self, digest: Digest, actor_id: str) -> None:
+        """Let a digest go on; what was due while it rested is not made up for."""
+        changes = {"paused_because": None, "due_since": self.clock()}
+        rests = DigestRow.paused_because.is_not(None)
+        await self._change(digest, changes, rests, AuditTag.DIGEST_RESUMED, actor_id)
+
+    async def remove(self, digest: Digest, actor_id: str) -> None:
+        """Forget a digest and its runs; the audit keeps what it did."""
+        async with self._database.write() as session:
+            gone = delete(DigestRow).where(DigestRow.id == digest.id).returning(DigestRow.id)
+            if await session.scalar(gone):
+                await session.execute(
+                    delete(DigestRunRow).where(DigestRunRow.digest_id == digest.id)
+                )
+                event = event_of(AuditTag.DIGEST_REMOVED, digest, actor_id, self.clock())
+                await record(session, event)
+        self._on_changed()
+
+    async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
+        """A channel got another id: its digests go to that."""
+        statement = (
+            update(DigestRow)
+            .where(DigestRow.team_id == team_id, DigestRow.channel_id == old_channel_id)
+            .values(channel_id=new_channel_id, revision=DigestRow.revision + 1)
+        )
+        async with self._database.write() as session:
+            await session.execute(statement)
+
+    async def _change(
+        self,
+        digest: Digest,
+        changes: Mapping[str, Any],
+        when: ColumnElement[bool],
+        tag: AuditTag,
+        actor_id: str,
+    ) -> None:
+        statement = (
+            update(DigestRow)
+            .where(DigestRow.id == digest.id, when)
+            .values(revision=DigestRow.revision + 1, **changes)
+            .returning(DigestRow.id)
+        )
+        async with self._database.write() as session:
+            if await session.scalar(statement):
+                await record(session, event_of(tag, digest, actor_id, self.clock()))
+        self._on_changed()
+
+
+def digest_of(row: DigestRow) -> Digest:
+    """Read a row as a frozen value."""
+    return Digest(
+        id=row.id,
+        team_id=row.team_id,
+        kind=DigestKind(row.kind),
+        channel_id=row.channel_id,
+        agent_name=row.agent_name,
+        timetable=row.timetable,
+        zone=row.zone,
+        owner_id=row.owner_id,
+        created_at=row.created_at,
+        paused_because=row.paused_because,
+        revision=row.revision,
+    )
+
+
+def event_of(
+    tag: AuditTag, digest: Digest, actor_id: str, now: datetime, **more: str | int | None
+) -> AuditEvent:
+    """Tell of a digest in ids."""
+    payload = {"digest_id": digest.id, "kind": digest.kind.value, "channel_id": digest.channel_id}
+    return AuditEvent(
+        tag=tag,
+        team_id=digest.team_id,
+        actor_id=actor_id,
+        occurred_at=now,
+        payload={**payload, **more},
+    )

@@ -1,0 +1,165 @@
+"""Slots are claimed in the store before anything else: by one worker, whoever is first."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import SYSTEM_ACTOR, AuditTag
+from bot.audit.log import record
+from bot.digests.book import digest_of, event_of
+from bot.digests.digest import Digest
+from bot.digests.posting import Slot
+from bot.digests.runs import RunKey, RunState
+from bot.store.database import Database
+from bot.store.tables import DigestRow, DigestRunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A digest that is not paused, and since when its slots are to be looked at."""
+
+    digest: Digest
+    since: datetime
+
+
+class Claims:
+    """Claims slots and hands them to the job engine: a claimed row is the outbox."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def revisions(self) -> dict[str, int]:
+        """List the digests that are not paused, each with its revision."""
+        query = select(DigestRow.id, DigestRow.revision).where(DigestRow.paused_because.is_(None))
+        async with self._database.read() as session:
+            return {row.id: row.revision for row in await session.execute(query)}
+
+    async def watched(self, digest_id: str) -> Watched | None:
+        """Read a digest and its newest slot; None if it is paused or gone."""
+        newest = select(func.max(DigestRunRow.due_at)).where(
+            DigestRunRow.digest_id == digest_id, DigestRunRow.asked_by.is_(None)
+        )
+        async with self._database.read() as session:
+            row = await session.get(DigestRow, digest_id)
+            if row is None or row.paused_because is not None:
+                return None
+            claimed = await session.scalar(newest)
+        return Watched(digest_of(row), max(row.due_since, claimed or row.due_since))
+
+    async def claim(
+        self, digest: Digest, to_post: Sequence[Slot], to_skip: Sequence[Slot]
+    ) -> list[RunKey]:
+        """Claim slots; gives those that nobody was quicker to claim.
+
+        Nothing is claimed for a digest that has changed meanwhile.
+        """
+        now = self.clock()
+        unchanged = select(DigestRow.id).where(
+            DigestRow.id == digest.id,
+            DigestRow.revision == digest.revision,
+            DigestRow.paused_because.is_(None),
+        )
+        async with self._database.write() as session:
+            if await session.scalar(unchanged.with_for_update()) is None:
+                return []
+            skipped = await self._insert(session, digest, to_skip, RunState.SKIPPED)
+            claimed = await self._insert(session, digest, to_post, RunState.CLAIMED)
+            if skipped:
+                event = event_of(
+                    AuditTag.DIGEST_SKIPPED,
+                    digest,
+                    SYSTEM_ACTOR,
+                    now,
+                    slots=len(skipped),
+                    first=min(skipped),
+                    last=max(skipped),
+                    note="missed",
+                )
+                await record(session, event)
+        return [RunKey(digest.id, local) for local in sorted(claimed)]
+
+    async def ask(self, digest: Digest, slot: Slot, actor_id: str) -> None:
+        """Claim a post out of turn; the same moment twice is one post."""
+        async with self._database.write() as session:
+            if await self._insert(session, digest, [slot], RunState.CLAIMED, asked_by=actor_id):
+                event = event_of(
+                    AuditTag.DIGEST_ASKED, digest, actor_id, self.clock(), slot=slot.local
+                )
+                await record(session, event)
+
+    async def undispatched(self, limit: int) -> list[RunKey]:
+        """List claimed runs that the engine may not hold yet, oldest first."""
+        row = DigestRunRow
+        query = (
+            select(row.digest_id, row.slot_local)
+            .where(row.state == RunState.CLAIMED.value, row.dispatched_at.is_(None))
+            .order_by(row.claimed_at)
+        )
+        async with self._database.read() as session:
+            found = await session.execute(query.limit(limit))
+            return [RunKey(each.digest_id, each.slot_local) for each in found]
+
+    async def mark_dispatched(self, key: RunKey) -> None:
+        """Note that the job engine holds this run now."""
+        await self._set(key, dispatched_at=self.clock())
+
+    async def forget_older(self, than: timedelta) -> int:
+        """Remove old runs, but for the newest of each digest; gives how many that were."""
+        row = DigestRunRow
+        newest = select(func.max(row.due_at)).group_by(row.digest_id)
+        old = (
+            delete(row)
+            .where(
+                row.due_at < self.clock() - than,
+                row.state != RunState.CLAIMED.value,
+                row.due_at.not_in(newest),
+            )
+            .returning(row.slot_local)
+        )
+        async with self._database.write() as session:
+            return len((await session.execute(old)).all())
+
+    async def _set(self, key: RunKey, **values: datetime) -> None:
+        row = DigestRunRow
+        async with self._database.write() as session:
+            await session.execute(
+                update(row)
+                .where(row.digest_id == key.digest_id, row.slot_local == key.slot_local)
+                .values(**values)
+            )
+
+    async def _insert(
+        self,
+        session: AsyncSession,
+        digest: Digest,
+        slots: Sequence[Slot],
+        state: RunState,
+        asked_by: str | None = None,
+    ) -> Sequence[str]:
+        """Write a row for each slot that has none; gives their names."""
+        if not slots:
+            return []
+        now = self.clock()
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        rows = [
+            {
+                "digest_id": digest.id,
+                "slot_local": slot.local,
+                "due_at": slot.due_at,
+                "covered_since": slot.period.since,
+                "asked_by": asked_by,
+                "claimed_at": now,
+                "lost_answers": 0,
+                "state": state.value,
+                "ended_at": now if state is RunState.SKIPPED else None,
+            }
+            for slot in slots
+        ]
+        statement = insert(DigestRunRow).values(rows).on_conflict_do_nothing()
+        return (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()

@@ -1,0 +1,125 @@
+"""What becomes of a claimed slot; each change shares a transaction with its audit event."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import SYSTEM_ACTOR, AuditTag
+from bot.audit.log import record
+from bot.digests.book import PauseCause, digest_of, event_of
+from bot.digests.runs import Run, RunKey, RunState, run_of
+from bot.store.database import Database
+from bot.store.tables import DigestRow, DigestRunRow
+
+MAX_MISSED_TOLD: Final = 20
+POST_UNCLEAR: Final = "digest_post_unclear"
+
+
+class RunLog:
+    """Reads runs and brings them to their end, once."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def read(self, key: RunKey) -> Run | None:
+        """Read a run with its digest; None if the digest was removed meanwhile."""
+        async with self._database.read() as session:
+            row = await session.get(DigestRunRow, (key.digest_id, key.slot_local))
+            digest = await session.get(DigestRow, key.digest_id)
+        return run_of(row, digest_of(digest)) if row and digest else None
+
+    async def missed_before(self, run: Run) -> tuple[str, ...]:
+        """Name the slots since the last post that were not posted, oldest first."""
+        row = DigestRunRow
+        of_digest = (row.digest_id == run.digest.id, row.asked_by.is_(None))
+        last_post = select(func.max(row.due_at)).where(
+            *of_digest, row.state == RunState.POSTED.value, row.due_at < run.slot.due_at
+        )
+        query = (
+            select(row.slot_local)
+            .where(
+                *of_digest,
+                row.state.in_([RunState.SKIPPED.value, RunState.FAILED.value]),
+                row.due_at < run.slot.due_at,
+                func.coalesce(row.note, "") != POST_UNCLEAR,  # it may well be there
+            )
+            .order_by(row.due_at.desc())
+        )
+        async with self._database.read() as session:
+            since = await session.scalar(last_post)
+            if since:
+                query = query.where(row.due_at > since)
+            found = await session.scalars(query.limit(MAX_MISSED_TOLD))
+            return tuple(reversed(found.all()))
+
+    async def note_try(self, run: Run) -> None:
+        """Note that a post is about to be made: from here on it may have been seen."""
+        tried_at = func.coalesce(DigestRunRow.post_tried_at, self._clock())
+        await self._change(run, post_tried_at=tried_at)
+
+    async def forget_try(self, run: Run) -> None:
+        """Take that back: the post was certainly not made."""
+        await self._change(run, post_tried_at=run.post_tried_at)
+
+    async def note_lost_answer(self, run: Run) -> None:
+        """Note that Slack did not say whether it was posted."""
+        await self._change(run, lost_answers=DigestRunRow.lost_answers + 1)
+
+    async def posted(self, run: Run, ts: str) -> None:
+        """End a run whose post is there."""
+        changes = {"state": RunState.POSTED.value, "ts": ts}
+        await self._end(run, changes, AuditTag.DIGEST_POSTED, ts=ts)
+
+    async def skip(self, run: Run, note: str) -> None:
+        """End a run that is not wanted any more."""
+        changes = {"state": RunState.SKIPPED.value, "note": note}
+        await self._end(run, changes, AuditTag.DIGEST_SKIPPED, note=note)
+
+    async def fail(self, run: Run, code: str) -> None:
+        """End a run that could not be posted."""
+        changes = {"state": RunState.FAILED.value, "note": code}
+        await self._end(run, changes, AuditTag.DIGEST_FAILED, code=code)
+
+    async def suspend(self, run: Run, cause: PauseCause) -> None:
+        """Pause the digest, and end the run that found the cause; of several runs one does."""
+        pause = (
+            update(DigestRow)
+            .where(DigestRow.id == run.digest.id, DigestRow.paused_because.is_(None))
+            .values(paused_because=cause.value, revision=DigestRow.revision + 1)
+            .returning(DigestRow.id)
+        )
+        async with self._database.write() as session:
+            is_pausing = await session.scalar(pause) is not None
+            state = RunState.SUSPENDED if is_pausing else RunState.SKIPPED
+            tag = AuditTag.DIGEST_SUSPENDED if is_pausing else AuditTag.DIGEST_SKIPPED
+            changes = {"state": state.value, "note": cause.value}
+            await self._end_in(session, run, changes, tag, note=cause.value)
+
+    async def _change(self, run: Run, **values: Any) -> None:  # noqa: ANN401 - columns
+        async with self._database.write() as session:
+            await session.execute(_of(run).values(**values))
+
+    async def _end(self, run: Run, changes: dict[str, str], tag: AuditTag, **told: str) -> None:
+        async with self._database.write() as session:
+            await self._end_in(session, run, changes, tag, **told)
+
+    async def _end_in(
+        self, session: AsyncSession, run: Run, changes: dict[str, str], tag: AuditTag, **told: str
+    ) -> None:
+        now = self._clock()
+        ended = _of(run).where(DigestRunRow.state == RunState.CLAIMED.value)
+        statement = ended.values(ended_at=now, **changes).returning(DigestRunRow.slot_local)
+        if await session.scalar(statement):
+            actor_id = run.asked_by or SYSTEM_ACTOR
+            event = event_of(tag, run.digest, actor_id, now, slot=run.slot.local, **told)
+            await record(session, event)
+
+
+def _of(run: Run) -> Any:  # noqa: ANN401 - an update statement, whose type names all its parts
+    return update(DigestRunRow).where(
+        DigestRunRow.digest_id == run.digest.id, DigestRunRow.slot_local == run.slot.local
+    )

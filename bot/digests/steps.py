@@ -1,0 +1,161 @@
+"""The steps of one run: look at the channel, post, record. Each may run twice."""
+
+from types import MappingProxyType
+from typing import Final
+
+from bot.access.directory import Conversation, Directory
+from bot.digests.book import WHY_PAUSED, PauseCause
+from bot.digests.posting import DigestPost, DigestPosting, Reporter
+from bot.digests.run_log import POST_UNCLEAR, RunLog
+from bot.digests.runs import RunKey, RunState
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.recordings.destination import ConversationArchived, ConversationUnseen
+
+log = get_logger(__name__)
+
+# After one lost answer the digest is posted once more, unless it is found; after two, never.
+MAX_LOST_ANSWERS: Final = 1
+
+
+class ChannelExternal(CallAudioError):
+    """People of another organisation are, or are about to be, in the channel."""
+
+    code = "digest_channel_external"
+    what = "That channel is, or is about to be, shared with another organisation."
+    fix = "Choose a channel of your own organisation."
+
+
+class BotNotInvited(CallAudioError):
+    """The bot is not in the channel."""
+
+    code = "digest_not_invited"
+    what = "I am not in that channel."
+    fix = "Type `/invite @callaudio` there, and try again."
+
+
+class ChannelUnclear(CallAudioError):
+    """Slack did not tell whether the channel is shared; unknown counts as shared for now."""
+
+    code = "digest_channel_unclear"
+    what = "Slack did not tell me whether that channel is shared with another organisation."
+    fix = "Try again in a minute."
+    retryable = True
+
+
+class PostUnclear(CallAudioError):
+    """Slack's answers were lost, so the digest may be there; it is not posted again."""
+
+    code = POST_UNCLEAR
+    what = "Slack did not say whether the digest was posted."
+
+
+CAUSES: Final = MappingProxyType(
+    {
+        ConversationArchived.code: PauseCause.ARCHIVED,
+        ConversationUnseen.code: PauseCause.UNSEEN,
+        ChannelExternal.code: PauseCause.EXTERNAL,
+        BotNotInvited.code: PauseCause.NOT_INVITED,
+    }
+)
+
+
+def check_channel(channel: Conversation) -> None:
+    """Let pass a channel in which a digest may be posted now.
+
+    Raises:
+        ConversationArchived, ChannelExternal, BotNotInvited: for as long as somebody changes it.
+        ChannelUnclear: Slack did not tell.
+    """
+    if channel.is_archived:
+        raise ConversationArchived
+    if channel.is_external:
+        raise ChannelExternal
+    if channel.is_external is None:
+        raise ChannelUnclear
+    if not channel.bot_is_member:
+        raise BotNotInvited
+
+
+class DigestSteps:
+    """Brings one claimed slot into its channel."""
+
+    def __init__(
+        self, *, runs: RunLog, directory: Directory, reporter: Reporter, posting: DigestPosting
+    ) -> None:
+        self._runs = runs
+        self._directory = directory
+        self._reporter = reporter
+        self._posting = posting
+
+    async def check(self, key: RunKey) -> bool:
+        """Tell whether there is something to post, and look at the channel if so.
+
+        Raises:
+            CallAudioError: it cannot be posted there.
+        """
+        run = await self._runs.read(key)
+        if run is None or run.has_ended:
+            return False
+        if run.digest.paused_because is not None and run.asked_by is None:
+            await self._runs.skip(run, "paused")
+            return False
+        check_channel(await self._directory.conversation(run.digest.channel_id))
+        return True
+
+    async def post(self, key: RunKey) -> str:
+        """Post, unless an earlier run of this step has; gives the ts, or nothing if it is moot.
+
+        Raises:
+            PostUnclear: the answers to both posts were lost.
+            CallAudioError: there is nothing to tell, or Slack refuses it.
+        """
+        run = await self._runs.read(key)
+        if run is None or run.has_ended:
+            return ""
+        if run.post_tried_at is not None:
+            found = await self._posting.find(run.digest, run.slot.local, run.post_tried_at)
+            if found:
+                return found
+            if run.lost_answers > MAX_LOST_ANSWERS:
+                raise PostUnclear
+        report = await self._reporter.report(run.digest, run.slot.period)
+        missed = () if run.asked_by else await self._runs.missed_before(run)
+        await self._runs.note_try(run)
+        try:
+            return await self._posting.post(DigestPost(run.digest, run.slot, report, missed))
+        except CallAudioError as error:
+            if error.may_be_done:
+                await self._runs.note_lost_answer(run)
+            else:
+                await self._runs.forget_try(run)
+            raise
+
+    async def record(self, key: RunKey, ts: str) -> None:
+        """Store where the post is."""
+        run = await self._runs.read(key)
+        if run and ts:
+            await self._runs.posted(run, ts)
+
+    async def fail(self, key: RunKey, code: str) -> None:
+        """End a run that cannot be posted; pause the digest where the channel is the cause."""
+        run = await self._runs.read(key)
+        if run is None:
+            return
+        cause = CAUSES.get(code)
+        if cause:
+            await self._runs.suspend(run, cause)
+        else:
+            await self._runs.fail(run, code)
+
+    async def tell(self, key: RunKey) -> None:
+        """Tell the owner if this run is the one that had to pause the digest."""
+        run = await self._runs.read(key)
+        if run is None or run.state is not RunState.SUSPENDED or not run.digest.paused_because:
+            return
+        try:
+            await self._posting.tell_owner(run.digest, WHY_PAUSED[run.digest.paused_because])
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("digest_owner_untold", digest_id=run.digest.id, code=error.code)

@@ -1,0 +1,247 @@
+"""Timetables as people type them: a time and days, or five fields of cron."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import islice, pairwise
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from bot.digests.digest import Digest
+from bot.digests.timetable import FIELDS, Timetable
+from bot.errors import UsageError
+
+SHORTEST_INTERVAL: Final = timedelta(minutes=15)
+# Any four years do, for they hold every date; the densest timetable that is allowed shows its
+# intervals within two of its days.
+SAMPLED_SINCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
+SAMPLED_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)
+SAMPLE: Final = 200
+WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTHS: Final = (
+    *("", "jan", "feb", "mar", "apr", "may", "jun"),
+    *("jul", "aug", "sep", "oct", "nov", "dec"),
+)
+TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+DAYS: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("daily", "everyday"), "*"),
+        **dict.fromkeys(("weekdays", "weekday", "workdays"), "mon-fri"),
+        **dict.fromkeys(("weekends", "weekend"), "sat,sun"),
+    }
+)
+FILLERS: Final = frozenset({"at", "on", "every", "day", "and", "each"})
+PART: Final = re.compile(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/([0-9]{1,2}))?")
+LIMITS: Final = MappingProxyType(
+    {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
+)
+
+
+class TimetableUnclear(UsageError):
+    """A timetable that cannot be read."""
+
+    code = "timetable_unclear"
+    fix = (
+        "Type a time and days, such as `09:00 mon-fri`, or five fields of cron, such as "
+        "`0 9 * * mon-fri`."
+    )
+
+
+class TooOften(UsageError):
+    """A timetable that would flood a channel."""
+
+    code = "too_often"
+    what = "A digest comes every 15 minutes at most."
+    fix = "Choose times that are further apart."
+
+
+class ZoneUnknown(UsageError):
+    """A word that names no zone."""
+
+    code = "zone_unknown"
+    fix = "Type a zone of the IANA database, such as `Europe/London` or `America/New_York`."
+
+
+def timetable_of(digest: Digest) -> Timetable:
+    """Read the timetable of a stored digest."""
+    return read_timetable(digest.timetable, digest.zone)
+
+
+def timetable_for_people(text: str, zone: str) -> Timetable:
+    """Read what somebody typed, within the bounds set for people.
+
+    Raises:
+        UsageError: it cannot be read, is never due, or is due too often.
+    """
+    timetable = read_timetable(text, zone)
+    timetable.after(SAMPLED_SINCE)
+    on_the_wall = Timetable(timetable.cron, ZoneInfo("UTC"))
+    sample = islice(on_the_wall.between(SAMPLED_SINCE, SAMPLED_UNTIL), SAMPLE)
+    if any(later - earlier < SHORTEST_INTERVAL for earlier, later in pairwise(sample)):
+        raise TooOften
+    return timetable
+
+
+def read_timetable(text: str, zone: str) -> Timetable:
+    """Read a timetable; six fields of cron, seconds first, are understood too.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    words = text.replace("`", "").lower().split()
+    times = [word for word in words if TIME.fullmatch(word)]
+    if times:
+        cron = _time_and_days(times, [word for word in words if word not in times])
+    elif len(words) in (len(FIELDS) - 1, len(FIELDS)):
+        cron = _cron(words)
+    else:
+        raise TimetableUnclear(what=f"I cannot read `{_shown(text)}` as a timetable.")
+    try:
+        return Timetable(cron, zone_of(zone))
+    except ValueError:  # a step that leads out of its range
+        raise TimetableUnclear(what=f"I cannot read `{_shown(text)}` as a timetable.") from None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Find a zone by its IANA name, in any case.
+
+    Raises:
+        ZoneUnknown: there is none.
+    """
+    zones = _zones()
+    found = zones.get(name.lower())
+    if found is None:
+        near = difflib.get_close_matches(name.lower(), zones, n=1)
+        cause = f"Did you mean `{zones[near[0]]}`?" if near else None
+        raise ZoneUnknown(what=f"`{_shown(name)}` is no time zone.", likely_cause=cause)
+    return ZoneInfo(found)
+
+
+def is_zone(word: str) -> bool:
+    """Tell whether a word names a zone."""
+    return word.lower() in _zones()
+
+
+def _time_and_days(times: list[str], others: list[str]) -> str:
+    if len(times) > 1:
+        raise TimetableUnclear(
+            what="A timetable has one time.", fix="Add a digest for each time, or use cron."
+        )
+    days = [DAYS.get(word, word) for word in others if word not in FILLERS]
+    hour, minute = times[0].split(":")
+    return f"{int(minute)} {int(hour)} * * {_weekdays(','.join(days) or '*')}"
+
+
+def _cron(words: list[str]) -> str:
+    names = FIELDS[-len(words) :]
+    fields = [_numbers(name, word) for name, word in zip(names[:-1], words[:-1], strict=True)]
+    weekdays = _weekdays(words[-1])
+    if weekdays != "*" and fields[-2] != "*":
+        raise TimetableUnclear(
+            what="A timetable names days of the month or weekdays, not both.",
+            likely_cause="Programs differ in what both together mean.",
+            fix="Put a `*` in the third or in the fifth field.",
+        )
+    return " ".join([*fields, weekdays])
+
+
+def _numbers(name: str, field: str) -> str:
+    """Check a field of numbers, and spell months as numbers."""
+    least, most = LIMITS[name]
+
+    def number(word: str) -> int:
+        value = MONTHS.index(word) if name == "month" and word in MONTHS else _int(word, field)
+        if not least <= value <= most:
+            raise _unreadable(field)
+        return value
+
+    def spelt(first: str, last: str | None, step: str | None) -> str:
+        if first == "*":
+            numbers = "*"
+        elif last is None:
+            numbers = str(number(first))
+        elif number(first) <= number(last):
+            numbers = f"{number(first)}-{number(last)}"
+        else:
+            raise _unreadable(field)
+        return f"{numbers}/{int(step)}" if step else numbers
+
+    return ",".join(spelt(*part) for part in _parts(field))
+
+
+def _weekdays(field: str) -> str:
+    """Spell a field of weekdays by name.
+
+    As in crontab 0 and 7 are Sunday; APScheduler, whose 0 is Monday, is given names alone.
+    """
+    chosen: set[int] = set()
+
+    def number(word: str) -> int:
+        value = WEEKDAYS.index(word[:3]) if _is_weekday(word) else _int(word, field)
+        if value > len(WEEKDAYS):
+            raise _unreadable(field)
+        return value
+
+    for first, last, step in _parts(field):
+        if first == "*":
+            days = list(range(7))
+        elif last is None:
+            days = [number(first)]
+        else:  # over the end of the week, as in `fri-mon`, too
+            days = [number(first) + offset for offset in range(_distance(first, last, number) + 1)]
+        chosen |= {day % 7 for day in days[:: int(step or 1)]}
+    return _named(chosen)
+
+
+def _distance(first: str, last: str, number: Callable[[str], int]) -> int:
+    """Count the days from the first to the last, `0-7` being a whole week."""
+    return min((number(last) - number(first)) % 7 or number(last) - number(first), 6)
+
+
+def _named(chosen: set[int]) -> str:
+    """Spell weekdays from Monday on, a run of three and more as a range."""
+    week = [day for day in (1, 2, 3, 4, 5, 6, 0) if day in chosen]
+    if len(week) == len(WEEKDAYS):
+        return "*"
+    order = [(day - 1) % 7 for day in week]
+    is_run = len(order) > 2 and order[-1] - order[0] == len(order) - 1  # noqa: PLR2004 - a range
+    if is_run:
+        return f"{WEEKDAYS[week[0]]}-{WEEKDAYS[week[-1]]}"
+    return ",".join(WEEKDAYS[day] for day in week)
+
+
+def _parts(field: str) -> Iterator[tuple[str, str | None, str | None]]:
+    for part in field.split(","):
+        found = PART.fullmatch(part)
+        if not found or (found[1] == "*" and found[2]) or found[3] in {"0", "00"}:
+            raise _unreadable(field)
+        yield found[1], found[2], found[3]
+
+
+def _is_weekday(word: str) -> bool:
+    """Tell whether a word is a weekday: `mon`, `monday`, and what people write between."""
+    full = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+    return len(word) > 2 and any(day.startswith(word.removesuffix("s")) for day in full)  # noqa: PLR2004 - as in `mon`
+
+
+def _int(word: str, field: str) -> int:
+    if not (word.isascii() and word.isdigit() and len(word) <= 4):  # noqa: PLR2004 - more than any field
+        raise _unreadable(field)
+    return int(word)
+
+
+def _unreadable(field: str) -> TimetableUnclear:
+    return TimetableUnclear(what=f"I cannot read `{_shown(field)}` in a timetable.")
+
+
+def _shown(text: str) -> str:
+    """Quote what was typed; a backtick would end it early, and a tag would be one."""
+    return re.sub(r"[`<>&]", "", text)[:60]
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    return {name.lower(): name for name in available_timezones()}

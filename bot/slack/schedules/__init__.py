@@ -1,0 +1,1 @@
+"""Scheduling digests: the admins' command, and the form in App Home."""

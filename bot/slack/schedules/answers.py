@@ -1,0 +1,41 @@
+"""The answers to `/callaudio-admin digest …`: calls one use case, and renders."""
+
+from bot.access.administration import Actor
+from bot.digests.scheduling import Scheduling
+from bot.slack.blocks import Message
+from bot.slack.schedules import replies
+from bot.slack.schedules.commands import (
+    AddDigest,
+    ChangeDigest,
+    DigestCommand,
+    DigestVerb,
+    ListDigests,
+)
+
+
+class DigestAnswers:
+    """Does what an admin typed about digests, and says so."""
+
+    def __init__(self, scheduling: Scheduling) -> None:
+        self._scheduling = scheduling
+
+    async def answer(self, actor: Actor, asked: DigestCommand) -> Message:
+        """Give the private answer."""
+        match asked:
+            case AddDigest(draft):
+                return replies.offered(await self._scheduling.preview(actor, draft))
+            case ListDigests():
+                return {"text": replies.listing(await self._scheduling.list(actor))}
+            case ChangeDigest(verb, digest_id):
+                return {"text": await self._change(actor, verb, digest_id)}
+
+    async def _change(self, actor: Actor, verb: DigestVerb, digest_id: str) -> str:
+        match verb:
+            case DigestVerb.PAUSE:
+                return replies.paused(await self._scheduling.pause(actor, digest_id))
+            case DigestVerb.RESUME:
+                return replies.resumed(await self._scheduling.resume(actor, digest_id))
+            case DigestVerb.REMOVE:
+                return replies.removed(await self._scheduling.remove(actor, digest_id))
+            case DigestVerb.RUN:
+                return replies.running(await self._scheduling.run(actor, digest_id))

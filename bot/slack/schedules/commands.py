@@ -1,0 +1,100 @@
+"""What `/callaudio-admin digest …` may say, read into a value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.digests.digest import DigestKind
+from bot.digests.scheduling import Draft, new_draft_id, usual_agent
+from bot.digests.timetable_text import is_zone
+from bot.errors import UsageError
+from bot.slack.recordings.commands import channel_of
+from bot.slack.wording import code
+
+
+class DigestUsage(UsageError):
+    """A command about digests that cannot be read."""
+
+    code = "digest_usage"
+    fix = (
+        "Type for instance `/callaudio-admin digest add calls #channel at 09:00 mon-fri "
+        "Europe/London`; `/callaudio-admin help` shows all commands."
+    )
+
+
+class DigestVerb(StrEnum):
+    """What is done with one digest."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    REMOVE = "remove"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class AddDigest:
+    """`digest add calls|access #channel [at] <timetable> <zone> [agent]`."""
+
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class ListDigests:
+    """`digest list`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDigest:
+    """`digest pause|resume|remove|run <id>`."""
+
+    verb: DigestVerb
+    digest_id: str
+
+
+DigestCommand = AddDigest | ListDigests | ChangeDigest
+
+
+def parse_digest_command(words: list[str]) -> DigestCommand:
+    """Read the words after `digest`.
+
+    Raises:
+        UsageError: they cannot be understood.
+    """
+    match [word.lower() for word in words[:1]], words[1:]:
+        case ["list"], []:
+            return ListDigests()
+        case ["add"], [kind, channel, *rest]:
+            return AddDigest(_draft(kind, channel, rest))
+        case [("pause" | "resume" | "remove" | "run") as verb], [digest_id]:
+            return ChangeDigest(DigestVerb(verb), digest_id.strip("`").lower())
+    raise DigestUsage(what=f"I cannot read {code(' '.join(['digest', *words])[:80])}.")
+
+
+def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
+    if kind_word.lower() not in list(DigestKind):
+        raise DigestUsage(
+            what=f"{code(kind_word[:60])} is no digest; there are `calls` and `access`."
+        )
+    channel_id = channel_of(channel)
+    if channel_id is None:
+        raise DigestUsage(
+            what=f"{code(channel[:60])} is no channel.",
+            fix="Choose the channel from the list that opens after `#`, or paste its id.",
+        )
+    at = next((number for number, word in enumerate(rest) if is_zone(word)), None)
+    if at is None:
+        raise DigestUsage(
+            what="The time zone is missing.",
+            fix="Put it after the timetable, such as `09:00 mon-fri Europe/London`.",
+        )
+    timetable, after = rest[:at], rest[at + 1 :]
+    if len(after) > 1:
+        raise DigestUsage(what=f"{code(after[1][:60])} is one word too many.")
+    kind = DigestKind(kind_word.lower())
+    return Draft(
+        id=new_draft_id(),
+        kind=kind,
+        channel_id=channel_id,
+        agent_name=after[0] if after else usual_agent(kind),
+        timetable=" ".join(timetable),
+        zone=rest[at],
+    )

@@ -1,0 +1,118 @@
+"""The form in which an admin schedules a digest, and what it turns into."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.digests.digest import DigestKind
+from bot.digests.scheduling import LONGEST_TIMETABLE, Draft, Preview, new_draft_id, usual_agent
+from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.blocks import Block, View, button, context, modal, option, plain, section
+from bot.slack.payloads import field_of
+from bot.slack.schedules import replies
+from bot.slack.schedules.drafts import pack
+
+KINDS = {DigestKind.CALLS: "Calls of an agent", DigestKind.ACCESS: "Access to recordings"}
+TITLE = "New digest"
+MAX_AGENTS = 100
+LONGEST_ZONE = 64
+
+
+def add_button() -> Block:
+    """The button that opens the form; App Home shows it to admins."""
+    return button(Action.ADD_DIGEST, "Add a digest", "new")
+
+
+def form(agents: Sequence[str]) -> View:
+    """The empty form."""
+    kinds = [option(label, kind.value) for kind, label in KINDS.items()]
+    # Slack's bounds for a menu: 100 options of 75 characters.
+    names = [option(name[:75], name) for name in agents[:MAX_AGENTS]]
+    return modal(
+        TITLE,
+        [
+            _input(Input.KIND, "What does it tell?", _menu(Input.KIND, kinds)),
+            _input(
+                Input.CHANNEL,
+                "In which channel?",
+                {
+                    "type": "conversations_select",
+                    "action_id": Input.CHANNEL.value,
+                    "filter": {
+                        "include": ["public", "private"],
+                        "exclude_external_shared_channels": True,
+                    },
+                },
+            ),
+            _input(
+                Input.TIMETABLE,
+                "When?",
+                _text(Input.TIMETABLE, "09:00 mon-fri", LONGEST_TIMETABLE),
+                hint="A time and days, such as 09:00 mon-fri, or five fields of cron.",
+            ),
+            _input(
+                Input.ZONE,
+                "In which time zone?",
+                _text(Input.ZONE, "Europe/London", LONGEST_ZONE),
+            ),
+            {
+                **_input(Input.AGENT, "Of which agent?", _menu(Input.AGENT, names)),
+                "optional": True,
+            },
+        ],
+        close="Cancel",
+        submit=plain("Continue"),
+        callback_id=ModalCallback.ADD_DIGEST.value,
+    )
+
+
+def draft_of(view: Mapping[str, Any]) -> Draft:
+    """Read the filled-in form."""
+    chosen = (field_of(view, Input.KIND).get("selected_option") or {}).get("value")
+    kind = DigestKind.ACCESS if chosen == DigestKind.ACCESS else DigestKind.CALLS
+    agent = (field_of(view, Input.AGENT).get("selected_option") or {}).get("value")
+    # The menu cannot know that the digest of access is of all agents, so it is not asked there.
+    named = str(agent) if agent and kind is DigestKind.CALLS else usual_agent(kind)
+    return Draft(
+        id=new_draft_id(),
+        kind=kind,
+        channel_id=str(field_of(view, Input.CHANNEL).get("selected_conversation") or ""),
+        agent_name=named,
+        timetable=str(field_of(view, Input.TIMETABLE).get("value") or ""),
+        zone=str(field_of(view, Input.ZONE).get("value") or "").strip(),
+    )
+
+
+def confirmation(preview: Preview) -> View:
+    """What the form turns into: the next runs, and the button that saves."""
+    return modal(
+        TITLE,
+        [section(replies.proposal(preview)), context("Nothing is saved yet.")],
+        close="Cancel",
+        submit=plain("Save"),
+        callback_id=ModalCallback.SAVE_DIGEST.value,
+        private_metadata=pack(preview.draft),
+    )
+
+
+def _input(name: Input, label: str, element: Block, hint: str | None = None) -> Block:
+    block = {"type": "input", "block_id": name.value, "label": plain(label), "element": element}
+    return {**block, "hint": plain(hint)} if hint else block
+
+
+def _menu(name: Input, options: Sequence[Block]) -> Block:
+    return {
+        "type": "static_select",
+        "action_id": name.value,
+        "options": list(options),
+        "initial_option": options[0],
+    }
+
+
+def _text(name: Input, placeholder: str, max_length: int) -> Block:
+    return {
+        "type": "plain_text_input",
+        "action_id": name.value,
+        "min_length": 1,
+        "max_length": max_length,
+        "placeholder": plain(placeholder),
+    }

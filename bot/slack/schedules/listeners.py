@@ -1,0 +1,71 @@
+"""Scheduling digests by buttons and forms: reads the payload, calls one use case, and renders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.context.respond.async_respond import AsyncRespond
+
+from bot.digests.scheduling import Scheduling
+from bot.slack.ack_window import within_ack_window
+from bot.slack.actions import Action, ModalCallback
+from bot.slack.blocks import View, notice
+from bot.slack.error_answers import responded
+from bot.slack.modals import Modals
+from bot.slack.payloads import actor_of
+from bot.slack.schedules import form, replies
+from bot.slack.schedules.drafts import unpack
+
+
+class ScheduleListeners:
+    """*Save*, *Add a digest*, and the form behind it."""
+
+    def __init__(self, scheduling: Scheduling, modals: Modals) -> None:
+        self._scheduling = scheduling
+        self._modals = modals
+
+    def register(self, app: AsyncApp) -> None:
+        """Hand every listener to Bolt."""
+        app.action(Action.SAVE_DIGEST.value)(self.save)
+        app.action(Action.ADD_DIGEST.value)(self.open_form)
+        app.view(ModalCallback.ADD_DIGEST.value)(self.submit_form)
+        app.view(ModalCallback.SAVE_DIGEST.value)(self.submit_confirmation)
+
+    async def save(
+        self,
+        ack: AsyncAck,
+        body: Mapping[str, Any],
+        action: Mapping[str, Any],
+        respond: AsyncRespond,
+    ) -> None:
+        """*Save* below the answer to the command, whose place the new answer takes."""
+        draft = unpack(str(action["value"]))
+        digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
+        await ack()
+        await responded(respond, {"text": replies.saved(digest)}, replace_original=True)
+
+    async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """*Add a digest* in App Home, where nothing else could say what is wrong."""
+        actor = actor_of(body)
+
+        async def fill() -> View:
+            return form.form(await self._scheduling.offer(actor))
+
+        await self._modals.open(str(body["trigger_id"]), form.TITLE, fill)
+        await ack()
+
+    async def submit_form(
+        self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
+    ) -> None:
+        """The filled-in form turns into what it would do."""
+        draft = form.draft_of(view)
+        preview = await within_ack_window(self._scheduling.preview(actor_of(body), draft))
+        await ack(response_action="update", view=form.confirmation(preview))
+
+    async def submit_confirmation(
+        self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
+    ) -> None:
+        """*Save* in the form: it is stored before the form says so."""
+        draft = unpack(str(view.get("private_metadata") or ""))
+        digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
+        await ack(response_action="update", view=notice(replies.saved(digest)))

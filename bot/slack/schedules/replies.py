@@ -1,0 +1,99 @@
+"""What admins are told about digests."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.digests.book import WHY_PAUSED
+from bot.digests.digest import Digest, DigestKind
+from bot.digests.scheduling import Listed, Preview
+from bot.slack.actions import Action
+from bot.slack.blocks import Message, actions, button, section
+from bot.slack.schedules.drafts import pack
+from bot.slack.wording import code, escape
+
+MAX_LISTED: Final = 30
+
+HELP: Final = """*Digests of callaudio*
+`/callaudio-admin digest add calls|access #channel at 09:00 mon-fri Europe/London [agent]` \
+schedules one; five fields of cron, such as `0 9 * * 1-5`, do as well
+`/callaudio-admin digest list` shows all, with their ids
+`/callaudio-admin digest pause|resume|remove <id>` lets one rest, go on, or ends it
+`/callaudio-admin digest run <id>` posts one now"""
+
+
+def offered(preview: Preview) -> Message:
+    """Show what would be saved, and the button that saves it."""
+    text = f"{proposal(preview)}\nNothing is saved yet."
+    save = button(Action.SAVE_DIGEST, "Save", pack(preview.draft), style="primary")
+    return {"text": text, "blocks": [section(text), actions(save)]}
+
+
+def proposal(preview: Preview) -> str:
+    """Say what a digest would do, and when next."""
+    draft = preview.draft
+    what = _what(draft.kind, draft.agent_name, draft.channel_id)
+    when = f"{escape(preview.in_words)} ({escape(draft.zone)})"
+    runs = "\n".join(f"• {each}" for each in preview.next_runs)
+    return f"{what}: {when}.\nIt would come next:\n{runs}"
+
+
+def saved(digest: Digest) -> str:
+    """Say that it is saved."""
+    return f"Saved as {code(digest.id)}: {_of(digest)}."
+
+
+def listing(digests: Sequence[Listed]) -> str:
+    """List the digests of the workspace."""
+    if not digests:
+        return "No digest is scheduled. `/callaudio-admin help` shows how to add one."
+    lines = [line(each) for each in digests[:MAX_LISTED]]
+    if len(digests) > MAX_LISTED:
+        rest = len(digests) - MAX_LISTED
+        lines.append(f"… and {rest} more: `callaudio digests list` shows them where the bot runs.")
+    return "\n".join(lines)
+
+
+def paused(digest: Digest) -> str:
+    """Say that it rests."""
+    return f"Paused {code(digest.id)}. `/callaudio-admin digest resume {digest.id}` lets it go on."
+
+
+def resumed(item: Listed) -> str:
+    """Say that it goes on."""
+    return f"{code(item.digest.id)} goes on; next: {item.next_run}."
+
+
+def removed(digest: Digest) -> str:
+    """Say that it is gone."""
+    return f"Removed {code(digest.id)}, the {_of(digest)}."
+
+
+def running(digest: Digest) -> str:
+    """Say that it is on its way."""
+    return f"I post {code(digest.id)} in <#{digest.channel_id}> in a few seconds."
+
+
+def line(item: Listed) -> str:
+    """Say what a digest is, and when it comes next."""
+    digest = item.digest
+    when = f"next: {item.next_run}"
+    if digest.paused_because is not None:
+        why = WHY_PAUSED.get(digest.paused_because, digest.paused_because)
+        when = f"*paused*: {escape(why)}"
+    return (
+        f"• {code(digest.id)} {_of(digest)}: {escape(item.in_words)} ({escape(digest.zone)}), "
+        f"{when}, by {_owner(digest)}"
+    )
+
+
+def _of(digest: Digest) -> str:
+    return _what(digest.kind, digest.agent_name, digest.channel_id)
+
+
+def _what(kind: DigestKind, agent_name: str, channel_id: str) -> str:
+    of = f" of {code(agent_name)}" if agent_name else ""
+    return f"{kind.value} digest{of} in <#{channel_id}>"
+
+
+def _owner(digest: Digest) -> str:
+    return f"<@{digest.owner_id}>"

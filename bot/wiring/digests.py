@@ -1,0 +1,68 @@
+"""Builds the digests' half of a worker."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.digests.access_report import AccessReporter
+from bot.digests.calls_report import CallsReporter
+from bot.digests.claims import Claims
+from bot.digests.firing import Firing
+from bot.digests.posting import DigestPosting, Reporter
+from bot.digests.reporting import PeriodReporter
+from bot.digests.run_log import RunLog
+from bot.digests.steps import DigestSteps
+from bot.jobs.digest_feed import DigestFeed
+from bot.jobs.digest_workflow import DigestWorkflow
+from bot.jobs.engine import DIGESTS, Engine, run_step
+from bot.jobs.scheduler import Scheduler
+from bot.polyai.lists import CallLists
+from bot.slack.digests.posting import SlackDigestPosting
+from bot.slack.recordings.posting import SlackPosting
+from bot.wiring.core import Core
+from bot.wiring.pace import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class DigestOutlets:
+    """What makes the content of digests, and what posts it."""
+
+    reporter: Reporter
+    posting: DigestPosting
+
+
+OpenOutlets = Callable[[Core], DigestOutlets]
+
+
+def build_outlets(core: Core) -> DigestOutlets:
+    """Build what reads a period and what posts of it."""
+    source = CallLists(core.http, clock=core.clock)
+    return DigestOutlets(
+        reporter=PeriodReporter(
+            calls=CallsReporter(source=source, agents=core.agents),
+            access=AccessReporter(database=core.database),
+        ),
+        posting=SlackDigestPosting(core.api, SlackPosting(core.api, core.http)),
+    )
+
+
+def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> DigestWorkflow:
+    """Build the workflow of one slot."""
+    steps = DigestSteps(
+        runs=RunLog(database=core.database, clock=core.clock),
+        directory=core.directory,
+        reporter=outlets.reporter,
+        posting=outlets.posting,
+    )
+    return DigestWorkflow(steps=steps, run_step=run_step, retry=pace.retry)
+
+
+def build_digest_feed(
+    core: Core, claims: Claims, engine: Engine, scheduler: Scheduler, pace: Pace
+) -> DigestFeed:
+    """Build what hands slots that are due to the engine."""
+
+    async def enqueue(run_id: str) -> None:
+        await engine.enqueue(DIGESTS, run_id)
+
+    firing = Firing(claims=claims, enqueue=enqueue, rule=pace.catch_up)
+    return DigestFeed(firing=firing, scheduler=scheduler, clock=core.clock)

@@ -1,0 +1,96 @@
+"""`callaudio digests`: schedules from the machine the bot runs on."""
+
+import json
+
+import pytest
+
+TEAM, CHANNEL, BOSS = "T0CALLAUDIO", "C0QUALITY0", "U0BOSS000"
+WHERE = ("--team", TEAM, "--channel", CHANNEL, "--owner", BOSS, "--zone", "Europe/London")
+
+
+def listed(run, *arguments):
+    result = run("digests", "list", "--json", *arguments)
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def tags(run):
+    return [event["tag"] for event in json.loads(run("audit", "list", "--json").stdout)]
+
+
+def test_a_digest_is_shown_with_its_next_runs_before_it_is_saved(run):
+    result = run("digests", "add", *WHERE, "--at", "09:00 mon-fri", "--yes")
+    assert result.exit_code == 0
+    first, *runs, last = result.stdout.splitlines()
+    assert first == "At 09:00, Monday through Friday (Europe/London). It would come next:"
+    assert [line[-9:-4] for line in runs] == ["09:00"] * 3
+    (digest,) = listed(run)
+    assert last == f"Saved as {digest['id']}."
+    assert digest | {"id": "", "next": ""} == {
+        "id": "",
+        "team": TEAM,
+        "kind": "calls",
+        "channel": CHANNEL,
+        "agent": "default",
+        "timetable": "09:00 mon-fri",
+        "zone": "Europe/London",
+        "in_words": "At 09:00, Monday through Friday",
+        "next": "",
+        "paused": None,
+        "owner": BOSS,
+    }
+    assert digest["next"] == runs[0].strip()
+    assert tags(run) == ["admin:digest:added"]
+
+
+def test_without_a_yes_nothing_is_saved(run):
+    result = run("digests", "add", *WHERE, "--at", "09:00")  # standard input is empty
+    assert result.exit_code == 1
+    assert "It would come next" in result.stdout
+    assert listed(run) == []
+
+
+def test_as_json_it_is_one_array(run):
+    result = run("digests", "add", *WHERE, "--at", "0 9 * * 1", "--yes", "--json")
+    assert [row["in_words"] for row in json.loads(result.stdout)] == ["At 09:00, only on Monday"]
+
+
+def test_it_is_removed_and_run(run):
+    run("digests", "add", *WHERE, "--at", "09:00", "--kind", "access", "--yes")
+    (digest,) = listed(run, "--team", TEAM)
+    assert (digest["kind"], digest["agent"]) == ("access", None)
+    asked = run("digests", "run", digest["id"])
+    assert (asked.exit_code, asked.stdout) == (
+        0,
+        f"A worker posts {digest['id']} in {CHANNEL}.\n",
+    )
+    removed = run("digests", "remove", digest["id"])
+    assert (removed.exit_code, removed.stdout) == (0, f"Removed {digest['id']}.\n")
+    assert listed(run) == []
+    assert tags(run) == ["admin:digest:added", "admin:digest:asked", "admin:digest:removed"]
+
+
+@pytest.mark.parametrize("verb", ["remove", "run"])
+def test_with_an_id_of_none_the_answer_is_no(run, verb):
+    result = run("digests", verb, "g0")
+    assert result.exit_code == 1
+    assert "There is no such digest" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "says"),
+    [
+        (("--at", "* * * * *"), 1, "every 15 minutes"),
+        (("--at", "soon"), 1, "I cannot read"),
+        (("--at", "09:00", "--zone", "Mars/Olympus"), 1, "no time zone"),
+        (("--at", "09:00", "--channel", "quality"), 2, "C012ABCDEF"),
+        (("--at", "09:00", "--owner", "boss"), 2, "U012ABCDEF"),
+        (("--at", "09:00", "--kind", "weather"), 2, "weather"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_is_saved(run, changed, code, says):
+    result = run("digests", "add", *WHERE, "--yes", *changed)
+    assert result.exit_code == code
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    assert listed(run) == []

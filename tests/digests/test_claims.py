@@ -1,0 +1,230 @@
+"""Slots in the store: claimed by whoever is first, found again, and ended once."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.audit.log import AuditFilter, newest_events
+from bot.digests.book import DigestBook, DigestUnknown, PauseCause
+from bot.digests.claims import Claims
+from bot.digests.digest import Digest
+from bot.digests.firing import Firing
+from bot.digests.missed import CatchUp
+from bot.digests.run_log import RunLog
+from bot.digests.runs import RunKey
+from bot.digests.timetable_text import timetable_of
+from bot.store.database import Database
+from tests.conftest import NOON
+from tests.scenarios.digest_scene import add_digest, read_digest, runs
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+class Desk:
+    """Some workers with one store and one clock."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.handed_over: list[str] = []
+        self.refusals = 0
+        self.claims = Claims(database=database, clock=self.clock)
+        self.runs = RunLog(database=database, clock=self.clock)
+        self.book = DigestBook(database=database, clock=self.clock)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def worker(self) -> Firing:
+        async def enqueue(run_id: str) -> None:
+            if self.refusals:
+                self.refusals -= 1
+                raise ConnectionError
+            self.handed_over.append(run_id)
+
+        return Firing(claims=self.claims, enqueue=enqueue, rule=CatchUp())
+
+    async def digest(self, timetable: str = "09:00") -> Digest:
+        return await add_digest(self.database, timetable=timetable, clock=self.clock)
+
+    async def tags(self) -> list[str]:
+        async with self.database.read() as session:
+            return [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+async def test_of_several_workers_one_has_the_slot(desk: Desk) -> None:
+    await desk.digest()
+    desk.now = NOON + DAY
+
+    await asyncio.gather(*(desk.worker().look("g1") for _ in range(4)))
+
+    assert desk.handed_over == ["digest:g1:2026-06-04T09:00"]
+    (run,) = await runs(desk.database)
+    assert (run.state, run.due_at) == ("claimed", NOON + DAY - 3 * HOUR)
+    assert run.covered_since == NOON - 3 * HOUR
+    assert run.dispatched_at == desk.now
+
+
+async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_nothing(
+    desk: Desk,
+) -> None:
+    await desk.digest()
+    desk.now = NOON + DAY
+    worker = desk.worker()
+
+    assert [await worker.look("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
+    assert len(desk.handed_over) == 1
+
+
+async def test_what_the_engine_did_not_take_is_handed_over_by_the_next_sweep(desk: Desk) -> None:
+    await desk.digest()
+    desk.now = NOON + DAY
+    desk.refusals = 1
+    with pytest.raises(ConnectionError):
+        await desk.worker().look("g1")
+
+    assert await desk.worker().sweep() == 1
+    assert await desk.worker().sweep() == 0
+    assert desk.handed_over == ["digest:g1:2026-06-04T09:00"]
+
+
+async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are_let_go(
+    desk: Desk,
+) -> None:
+    await desk.digest()
+    desk.now = NOON + 4 * DAY
+
+    await desk.worker().look("g1")
+    await desk.worker().look("g1")
+
+    found = [(run.slot_local, run.state) for run in await runs(desk.database)]
+    assert found == [
+        ("2026-06-04T09:00", "skipped"),
+        ("2026-06-05T09:00", "skipped"),
+        ("2026-06-06T09:00", "skipped"),
+        ("2026-06-07T09:00", "claimed"),
+    ]
+    assert desk.handed_over == ["digest:g1:2026-06-07T09:00"]
+    assert await desk.tags() == ["admin:digest:added", "worker:digest:skipped"]
+    run = await desk.runs.read(RunKey("g1", "2026-06-07T09:00"))
+    assert await desk.runs.missed_before(run) == tuple(local for local, _ in found[:3])
+
+
+async def test_a_digest_of_yesterday_evening_is_let_go_this_noon(desk: Desk) -> None:
+    await desk.digest("20:00")
+    desk.now = NOON + DAY
+
+    await desk.worker().look("g1")
+
+    assert desk.handed_over == []
+    assert [run.state for run in await runs(desk.database)] == ["skipped"]
+
+
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "paused"])
+async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
+    desk: Desk, is_removed: bool
+) -> None:
+    digest = await desk.digest()
+    slot = timetable_of(digest).slot(NOON + DAY - 3 * HOUR)
+    if is_removed:
+        await desk.book.remove(digest, "U0BOSS000")
+    else:
+        await desk.book.pause(digest, "U0BOSS000")
+
+    assert await desk.claims.claim(digest, [slot], []) == []
+    assert await desk.worker().look("g1") is None
+    assert await runs(desk.database) == []
+    assert await desk.worker().revisions() == {}
+
+
+async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> None:
+    digest = await desk.digest()
+    await desk.book.pause(digest, "U0BOSS000")
+    desk.now = NOON + 2 * DAY
+    await desk.book.resume(digest, "U0BOSS000")
+    await desk.book.resume(digest, "U0BOSS000")
+
+    assert await desk.worker().look("g1") == NOON + 3 * DAY - 3 * HOUR
+    assert desk.handed_over == []
+    assert await desk.worker().revisions() == {"g1": 3}
+    assert await desk.tags() == [
+        "admin:digest:added",
+        "admin:digest:paused",
+        "admin:digest:resumed",
+    ]
+
+
+async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> None:
+    digest = await desk.digest()
+    desk.now = NOON + DAY
+    slot = timetable_of(digest).slot_on_request(desk.now)
+    for _ in range(2):  # the same moment twice
+        await desk.claims.ask(digest, slot, "U0BOSS000")
+
+    await desk.worker().look("g1")
+    await desk.worker().sweep()
+
+    assert sorted(desk.handed_over) == [
+        "digest:g1:2026-06-04T09:00",
+        "digest:g1:2026-06-04T12:00:00",
+    ]
+    assert (await desk.tags()).count("admin:digest:asked") == 1
+
+
+async def test_a_run_ends_once_and_its_event_is_written_once(desk: Desk) -> None:
+    await desk.digest()
+    desk.now = NOON + DAY
+    await desk.worker().look("g1")
+    run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
+    for _ in range(2):
+        await desk.runs.posted(run, "1.0")
+    await desk.runs.fail(run, "late")
+
+    (row,) = await runs(desk.database)
+    assert (row.state, row.ts, row.note) == ("posted", "1.0", None)
+    assert (await desk.tags())[1:] == ["worker:digest:posted"]
+
+
+async def test_of_two_runs_that_find_the_channel_gone_one_pauses_the_digest(desk: Desk) -> None:
+    digest = await desk.digest()
+    claims = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2)]
+    keys = await desk.claims.claim(digest, claims, [])
+    found = [await desk.runs.read(key) for key in keys]
+
+    for run in (*found, *found):
+        await desk.runs.suspend(run, PauseCause.ARCHIVED)
+
+    assert [run.state for run in await runs(desk.database)] == ["suspended", "skipped"]
+    assert (await read_digest(desk.database)).paused_because == "archived"
+    assert (await desk.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
+
+
+async def test_old_runs_are_forgotten_but_for_the_newest_and_those_under_way(desk: Desk) -> None:
+    digest = await desk.digest()
+    slots = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2, 3)]
+    await desk.claims.claim(digest, [slots[0]], slots[1:])
+    desk.now = NOON + 100 * DAY
+
+    assert await desk.claims.forget_older(90 * DAY) == 1
+    left = [run.slot_local for run in await runs(desk.database)]
+    assert left == ["2026-06-04T09:00", "2026-06-06T09:00"]
+
+
+async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(
+    desk: Desk,
+) -> None:
+    digest = await desk.digest()
+    assert await desk.digest() == digest
+
+    assert await desk.book.list() == (digest,)
+    assert await desk.book.list("T0OTHER00") == ()
+    with pytest.raises(DigestUnknown):
+        await desk.book.read("g1", "T0OTHER00")
+    assert await desk.tags() == ["admin:digest:added"]

@@ -1,0 +1,58 @@
+"""What is made up for after an outage: the newest slot, while it is not too old."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.digests.missed import CatchUp, sort_out
+from tests.conftest import NOON
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("due", "following", "posted", "skipped"),
+    [
+        pytest.param([], DAY, [], [], id="nothing came due"),
+        pytest.param([0 * HOUR], DAY, [0 * HOUR], [], id="it is due right now"),
+        pytest.param([-6 * HOUR], 18 * HOUR, [-6 * HOUR], [], id="six hours late is in time"),
+        pytest.param([-12 * HOUR], 12 * HOUR, [-12 * HOUR], [], id="so are twelve"),
+        pytest.param([-13 * HOUR], 11 * HOUR, [], [-13 * HOUR], id="more are too late"),
+        pytest.param([-13 * HOUR], 6 * DAY, [], [-13 * HOUR], id="for a weekly one as well"),
+        pytest.param(
+            [-3 * DAY, -2 * DAY, -DAY, -HOUR],
+            23 * HOUR,
+            [-HOUR],
+            [-3 * DAY, -2 * DAY, -DAY],
+            id="of several the newest alone",
+        ),
+        pytest.param(
+            [-20 * MINUTE, -5 * MINUTE],
+            10 * MINUTE,
+            [-5 * MINUTE],
+            [-20 * MINUTE],
+            id="within half of a short interval",
+        ),
+        pytest.param(
+            [-25 * MINUTE, -10 * MINUTE],
+            5 * MINUTE,
+            [],
+            [-25 * MINUTE, -10 * MINUTE],
+            id="in its second half the next one is near enough",
+        ),
+    ],
+)
+def test_the_newest_slot_is_made_up_for_within_its_grace(
+    due: list[timedelta],
+    following: timedelta,
+    posted: list[timedelta],
+    skipped: list[timedelta],
+) -> None:
+    def instants(offsets: list[timedelta]) -> tuple[datetime, ...]:
+        return tuple(NOON + each for each in offsets)
+
+    found = sort_out(instants(due), NOON + following, NOON, CatchUp())
+
+    assert (found.to_post, found.to_skip) == (instants(posted), instants(skipped))

@@ -1,0 +1,315 @@
+"""When a digest is due: over changes of the clock, and beside another reading of cron."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.digests.timetable import NeverDue, Timetable
+from bot.digests.timetable_text import read_timetable
+
+UNHURRIED = settings(deadline=None, max_examples=60)
+HOUR = timedelta(hours=1)
+ZONES = (
+    "UTC",
+    "Europe/London",
+    "Europe/Warsaw",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Pacific/Auckland",
+    "America/Havana",
+)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def due(cron: str, zone: str, since: str, count: int) -> list[str]:
+    timetable = Timetable(cron, ZoneInfo(zone))
+    found = timetable.upcoming(at(since), count)
+    return [f"{timetable.local(each)[5:]} = {each:%m-%d %H:%M}Z" for each in found]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "since", "expected"),
+    [
+        pytest.param(
+            "30 2 * * *",
+            "Europe/Warsaw",
+            "2026-03-28T12:00",
+            ["03-29T03:30 = 03-29 01:30Z", "03-30T02:30 = 03-30 00:30Z"],
+            id="Warsaw in spring: 02:30 does not exist and is due an hour later, once",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            "Europe/Warsaw",
+            "2026-10-24T12:00",
+            ["10-25T02:30 = 10-25 00:30Z", "10-26T02:30 = 10-26 01:30Z"],
+            id="Warsaw in autumn: 02:30 comes twice and is due the first time",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            "America/New_York",
+            "2026-03-07T12:00",
+            ["03-08T03:30 = 03-08 07:30Z", "03-09T02:30 = 03-09 06:30Z"],
+            id="New York in spring: the same, on another day",
+        ),
+        pytest.param(
+            "30 1 * * *",
+            "America/New_York",
+            "2026-10-31T12:00",
+            ["11-01T01:30 = 11-01 05:30Z", "11-02T01:30 = 11-02 06:30Z"],
+            id="New York in autumn: 01:30 is the one that comes twice",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            "America/New_York",
+            "2026-10-31T12:00",
+            ["11-01T02:30 = 11-01 07:30Z", "11-02T02:30 = 11-02 07:30Z"],
+            id="New York in autumn: 02:30 comes once, after the change",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            "Europe/London",
+            "2026-03-28T12:00",
+            ["03-29T02:30 = 03-29 01:30Z", "03-30T02:30 = 03-30 01:30Z"],
+            id="London in spring: 02:30 is after the gap and as ever",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            "Europe/London",
+            "2026-10-24T12:00",
+            ["10-25T02:30 = 10-25 02:30Z", "10-26T02:30 = 10-26 02:30Z"],
+            id="London in autumn: 02:30 is after the change and as ever",
+        ),
+        pytest.param(
+            "15 2 * * *",
+            "Australia/Lord_Howe",
+            "2026-10-03T02:00",
+            ["10-04T02:45 = 10-03 15:45Z", "10-05T02:15 = 10-04 15:15Z"],
+            id="Lord Howe in spring: clocks go forward by half an hour",
+        ),
+        pytest.param(
+            "0 9 * * *",
+            "Europe/London",
+            "2026-03-28T12:00",
+            ["03-29T09:00 = 03-29 08:00Z", "03-30T09:00 = 03-30 08:00Z"],
+            id="09:00 stays 09:00 where clocks went forward",
+        ),
+        pytest.param(
+            "0 9 * * *",
+            "Europe/Warsaw",
+            "2026-10-24T05:00",
+            ["10-24T09:00 = 10-24 07:00Z", "10-25T09:00 = 10-25 08:00Z"],
+            id="09:00 stays 09:00 where clocks went back",
+        ),
+        pytest.param(
+            "0 9 * * *",
+            "America/New_York",
+            "2026-03-07T12:00",
+            ["03-07T09:00 = 03-07 14:00Z", "03-08T09:00 = 03-08 13:00Z"],
+            id="09:00 in New York over the change",
+        ),
+        pytest.param(
+            "*/30 * * * *",
+            "Europe/Warsaw",
+            "2026-03-29T00:15",
+            [
+                "03-29T01:30 = 03-29 00:30Z",
+                "03-29T03:00 = 03-29 01:00Z",
+                "03-29T03:30 = 03-29 01:30Z",
+                "03-29T04:00 = 03-29 02:00Z",
+            ],
+            id="what is due in the gap and after it is due once",
+        ),
+        pytest.param(
+            "*/30 * * * *",
+            "Europe/Warsaw",
+            "2026-10-24T23:45",
+            [
+                "10-25T02:00 = 10-25 00:00Z",
+                "10-25T02:30 = 10-25 00:30Z",
+                "10-25T03:00 = 10-25 02:00Z",
+            ],
+            id="the repeated hour is passed over",
+        ),
+        pytest.param(
+            "0 0 1 * *",
+            "Europe/Warsaw",
+            "2026-03-15T12:00",
+            ["04-01T00:00 = 03-31 22:00Z", "05-01T00:00 = 04-30 22:00Z"],
+            id="midnight of a month that begins after the change is not lost",
+        ),
+    ],
+)
+def test_over_the_changes_of_the_clock(
+    cron: str, zone: str, since: str, expected: list[str]
+) -> None:
+    assert due(cron, zone, since, len(expected)) == expected
+
+
+def test_asked_within_the_repeated_hour_it_is_due_after_it() -> None:
+    second_time = at("2026-10-25T01:10")  # 02:10 in Warsaw, for the second time
+    timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
+
+    assert timetable.after(second_time) == at("2026-10-26T01:30")
+
+
+def test_asked_right_after_a_gap_what_was_in_it_may_be_due_yet() -> None:
+    timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
+
+    assert timetable.after(at("2026-03-29T01:10")) == at("2026-03-29T01:30")
+
+
+def test_a_slot_tells_of_the_time_since_the_one_before() -> None:
+    timetable = read_timetable("09:00 mon-fri", "Europe/London")
+    slot = timetable.slot(at("2026-03-30T08:00"))
+
+    assert slot.local == "2026-03-30T09:00"
+    # From Friday, still in winter time, to Monday.
+    assert slot.period.since == at("2026-03-27T09:00")
+    assert slot.period.until == slot.due_at == at("2026-03-30T08:00")
+
+
+@pytest.mark.parametrize(
+    ("cron", "length"),
+    [
+        ("* * * * * *", timedelta(seconds=1)),
+        ("*/15 * * * *", timedelta(minutes=15)),
+        ("0 * * * *", HOUR),
+        ("0 9 * * mon", timedelta(days=7)),
+        ("0 9 1 * *", timedelta(days=31)),
+        ("0 9 1 6 *", timedelta(days=365)),
+    ],
+)
+def test_the_slot_before_is_found_however_far_it_is(cron: str, length: timedelta) -> None:
+    timetable = Timetable(cron, ZoneInfo("UTC"))
+    due_at = timetable.after(at("2026-05-31T23:59:59"))
+
+    assert due_at - timetable.before(due_at) == length
+
+
+def test_out_of_turn_it_tells_of_as_much_time_as_the_next_slot_will() -> None:
+    timetable = read_timetable("09:00 mon-fri", "Europe/London")
+    saturday = at("2026-06-06T14:23:05")
+    slot = timetable.slot_on_request(saturday)
+
+    assert slot.local == "2026-06-06T15:23:05"
+    assert slot.period.until == saturday
+    assert slot.period.until - slot.period.since == timedelta(days=3)
+
+
+def test_what_the_calendar_does_not_have_is_never_due() -> None:
+    with pytest.raises(NeverDue):
+        Timetable("0 9 30 2 *", ZoneInfo("UTC")).after(at("2026-06-03T12:00"))
+
+
+def test_it_is_said_in_words() -> None:
+    timetable = read_timetable("09:00 mon-fri", "Europe/London")
+    now = at("2026-05-30T12:00")
+    first, second, _ = timetable.upcoming(now, 3)
+
+    assert timetable.in_words() == "At 09:00, Monday through Friday"
+    assert timetable.moment(first, now) == "Mon 1 Jun 09:00 BST"
+    assert timetable.moment(second, now) == "Tue 2 Jun 09:00 BST"
+    assert timetable.moment(first + timedelta(days=217), now) == "Mon 4 Jan 2027 08:00 GMT"
+
+
+def field(least: int, most: int) -> st.SearchStrategy[str]:
+    number = st.integers(least, most)
+    pairs = st.tuples(number, number).map(sorted)
+    return st.one_of(
+        st.just("*"),
+        number.map(str),
+        pairs.map(lambda pair: f"{pair[0]}-{pair[1]}"),
+        st.lists(number, min_size=1, max_size=3).map(lambda ns: ",".join(map(str, ns))),
+        st.sampled_from([2, 3, 5, 15]).map(lambda step: f"*/{min(step, most - least)}"),
+    )
+
+
+WEEKDAY = st.one_of(field(0, 6), st.sampled_from(["mon-fri", "sat", "sun", "mon,wed", "0", "7"]))
+# As dense as people may have them, and a little more: each look at a denser one takes long.
+MINUTE = st.one_of(
+    st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True).map(
+        lambda minutes: ",".join(map(str, minutes))
+    ),
+    st.sampled_from(["*/15", "*/20", "5-50/15"]),
+)
+CRONS = st.one_of(
+    st.tuples(MINUTE, field(0, 23), field(1, 28), field(1, 12), st.just("*")),
+    st.tuples(MINUTE, field(0, 23), st.just("*"), field(1, 12), WEEKDAY),
+).map(" ".join)
+INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(tzinfo=UTC, microsecond=0)
+)
+
+
+def independently(cron: str, zone: ZoneInfo, since: datetime, count: int) -> list[datetime]:
+    """Read the cron by another library on a plain calendar, and put the zone's clock on it."""
+    start = since - timedelta(hours=30)
+    walls = CronSim(cron, start.replace(tzinfo=None))
+    found: set[datetime] = set()
+    for wall in walls:
+        # Of a time that comes twice the first; one in a gap as much later as the gap is long.
+        found.add(wall.replace(tzinfo=zone, fold=0).astimezone(UTC))
+        late = since + timedelta(hours=30)
+        if len([each for each in found if each > since]) >= count and wall > late.replace(
+            tzinfo=None
+        ):
+            break
+    return sorted(each for each in found if each > since)[:count]
+
+
+@UNHURRIED
+@given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
+def test_the_next_slots_are_those_of_an_independent_reading(
+    cron: str, zone: str, since: datetime
+) -> None:
+    timetable = read_timetable(cron, zone)
+
+    assert list(timetable.upcoming(since, 2)) == independently(cron, ZoneInfo(zone), since, 2)
+
+
+@UNHURRIED
+@given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
+def test_slots_come_in_order_each_with_a_name_of_its_own(
+    cron: str, zone: str, since: datetime
+) -> None:
+    timetable = read_timetable(cron, zone)
+    found = list(islice(timetable.between(since, since + timedelta(days=400)), 30))
+    names = [timetable.local(each) for each in found]
+
+    assert found == sorted(set(found))
+    assert names == sorted(set(names))
+
+
+@UNHURRIED
+@given(
+    cron=CRONS,
+    zone=st.sampled_from(ZONES),
+    day=st.sampled_from(["03-08", "03-29", "04-05", "10-04", "10-25", "11-01"]),
+    minutes=st.integers(-600, 1440),
+)
+def test_near_a_change_of_the_clock_too(cron: str, zone: str, day: str, minutes: int) -> None:
+    since = at(f"2026-{day}T00:00") + timedelta(minutes=minutes)
+    timetable = read_timetable(cron, zone)
+
+    assert list(timetable.upcoming(since, 3)) == independently(cron, ZoneInfo(zone), since, 3)
+
+
+@UNHURRIED
+@given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
+def test_the_slot_before_the_next_is_not_after_now(cron: str, zone: str, since: datetime) -> None:
+    timetable = read_timetable(cron, zone)
+    following = timetable.after(since)
+    before = timetable.before(following)
+
+    assert before <= since
+    if following - before < timedelta(days=367):
+        assert timetable.after(before) == following

@@ -1,0 +1,85 @@
+"""What tests of digests arrange in the store, and what they look at."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from bot.digests.book import DigestBook, NewDigest
+from bot.digests.claims import Claims
+from bot.digests.digest import Digest, DigestKind
+from bot.digests.timetable_text import timetable_of
+from bot.sandbox.objects import Message
+from bot.sandbox.workspace import Workspace
+from bot.store.database import Database
+from bot.store.tables import DigestRow, DigestRunRow
+from bot.wiring.clock import utc_now
+from tests.scenarios.scene import BOSS, CHANNEL, PATIENCE_SECONDS
+
+TEAM = "T0CALLAUDIO"
+NEVER_NOW = "0 9 29 2 *"
+EVERY_SECOND = "* * * * * *"
+
+
+async def add_digest(
+    database: Database,
+    digest_id: str = "g1",
+    timetable: str = NEVER_NOW,
+    *,
+    zone: str = "UTC",
+    channel_id: str = CHANNEL,
+    clock: Callable[[], datetime] = utc_now,
+) -> Digest:
+    """Store a digest as it stands, without the bounds that are set for people."""
+    book = DigestBook(database=database, clock=clock)
+    new = NewDigest(
+        id=digest_id,
+        team_id=TEAM,
+        kind=DigestKind.CALLS,
+        channel_id=channel_id,
+        agent_name="default",
+        timetable=timetable,
+        zone=zone,
+        owner_id=BOSS,
+    )
+    return await book.add(new, BOSS)
+
+
+async def ask_for(database: Database, digest: Digest) -> str:
+    """Claim a post out of turn as `run` does: a worker finds the row by itself."""
+    slot = timetable_of(digest).slot_on_request(utc_now())
+    await Claims(database=database, clock=utc_now).ask(digest, slot, BOSS)
+    return slot.local
+
+
+async def read_digest(database: Database, digest_id: str = "g1") -> DigestRow:
+    async with database.read() as session:
+        return await session.get_one(DigestRow, digest_id)
+
+
+async def runs(database: Database) -> Sequence[DigestRunRow]:
+    async with database.read() as session:
+        return (await session.scalars(select(DigestRunRow).order_by(DigestRunRow.due_at))).all()
+
+
+async def ended(database: Database, count: int = 1) -> Sequence[DigestRunRow]:
+    """Wait until so many runs are there and all have ended."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found = await runs(database)
+            if len(found) >= count and all(each.ended_at for each in found):
+                return found
+            await asyncio.sleep(0.05)
+
+
+def posts(workspace: Workspace) -> Counter[tuple[str, str]]:
+    """Count the posts of every slot, by digest and slot."""
+    marks = [m.metadata["event_payload"] for m in digest_messages(workspace)]
+    return Counter((mark["digest_id"], mark["slot"]) for mark in marks)
+
+
+def digest_messages(workspace: Workspace) -> list[Message]:
+    every = [m for channel in workspace.channels for m in workspace.messages(channel)]
+    return [m for m in every if m.metadata and m.metadata["event_type"] == "callaudio_digest"]

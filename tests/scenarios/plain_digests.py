@@ -1,0 +1,69 @@
+"""Digests of one line: a report that is soon made, and a post that Slack keeps."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.digests.digest import Digest, Period
+from bot.digests.posting import DigestPost
+from bot.digests.report import CallsReport, Figures, Report
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import ScopeMissing
+from bot.wiring.core import Core
+from bot.wiring.digests import DigestOutlets
+
+METADATA_TYPE = "callaudio_digest"
+
+
+class PlainReporter:
+    async def report(self, digest: Digest, period: Period) -> Report:
+        assert period.since < period.until
+        return CallsReport(digest.agent_name, Figures())
+
+
+@dataclass
+class PlainPosting:
+    api: SlackApi
+
+    async def post(self, post: DigestPost) -> str:
+        period = post.slot.period
+        missed = f" Missed: {', '.join(post.skipped)}." if post.skipped else ""
+        answer = await self.api.write(
+            "chat.postMessage",
+            channel=post.digest.channel_id,
+            text=f"{period.since.isoformat()} to {period.until.isoformat()}.{missed}",
+            metadata={
+                "event_type": METADATA_TYPE,
+                "event_payload": {"digest_id": post.digest.id, "slot": post.slot.local},
+            },
+        )
+        return str(answer["ts"])
+
+    async def find(self, digest: Digest, slot_local: str, since: datetime) -> str | None:
+        cursor = None
+        while True:
+            try:
+                answer = await self.api.read(
+                    "conversations.history",
+                    channel=digest.channel_id,
+                    oldest=f"{since.timestamp() - 60:.6f}",
+                    include_all_metadata=True,
+                    cursor=cursor,
+                )
+            except ScopeMissing:
+                return None
+            for message in answer["messages"]:
+                payload = (message.get("metadata") or {}).get("event_payload") or {}
+                if payload == {"digest_id": digest.id, "slot": slot_local}:
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+
+    async def tell_owner(self, digest: Digest, why: str) -> None:
+        opened = await self.api.read("conversations.open", users=digest.owner_id)
+        text = f"I paused your digest: {why}."
+        await self.api.write("chat.postMessage", channel=opened["channel"]["id"], text=text)
+
+
+def plain_outlets(core: Core) -> DigestOutlets:
+    return DigestOutlets(reporter=PlainReporter(), posting=PlainPosting(core.api))

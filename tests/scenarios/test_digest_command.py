@@ -1,0 +1,236 @@
+"""`/callaudio-admin digest …` and the form: shown first, then saved, by admins alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from bot.sandbox.block_limits import problems
+from bot.sandbox.delivery import Ack
+from bot.slack.actions import Action
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
+from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
+
+SALES = '{"sales": {"agent_id": "PROJECT-SALES", "region": "us", "api_key": "k"}}'
+ADD = f"digest add calls <#{CHANNEL}|quality> at 09:00 mon-fri Europe/London"
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    environment = {"CALLAUDIO_ADMINS": BOSS, "POLYAI_AGENTS": SALES}
+    async with new_scene(environment=environment, open_outlets=plain_outlets) as scene:
+        yield scene
+
+
+async def say(scene: Scene, text: str, user: str = BOSS) -> Ack:
+    return await scene.people.command(user, CHANNEL, text, command="/callaudio-admin")
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [event.tag for event in await scene.all_audit()]
+
+
+def save_button(ack: Ack) -> Mapping[str, Any]:
+    assert problems(ack.body["blocks"]) == []
+    ((button,),) = [b["elements"] for b in ack.body["blocks"] if b["type"] == "actions"]
+    return button
+
+
+async def press(scene: Scene, button: Mapping[str, Any], user: str = BOSS) -> Ack:
+    shown = scene.workspace.ephemerals[-1]
+    return await scene.people.block_action(
+        user, CHANNEL, shown.ts, button["action_id"], button["value"]
+    )
+
+
+async def test_it_is_shown_with_the_next_three_runs_and_saved_by_a_press(scene: Scene) -> None:
+    shown = await say(scene, f"{ADD} sales")
+
+    assert "At 09:00, Monday through Friday (Europe/London)" in shown.text
+    assert "`sales`" in shown.text
+    assert shown.text.count("• ") == 3
+    assert "Nothing is saved yet." in shown.text
+    assert "No digest" in (await say(scene, "digest list")).text
+
+    scene.workspace.show_answer(CHANNEL, BOSS, shown.body)
+    button = save_button(shown)
+    for _ in range(2):  # a double press is one digest
+        await press(scene, button)
+
+    assert "Saved as `g" in scene.workspace.ephemerals[-1].text
+    listed = await say(scene, "digest list")
+    assert listed.text.count("• ") == 1
+    assert f"calls digest of `sales` in <#{CHANNEL}>" in listed.text
+    assert ", next: " in listed.text
+    assert await tags(scene) == ["admin:digest:added"]
+
+
+async def test_it_is_paused_resumed_run_and_removed(scene: Scene) -> None:
+    database = scene.stage.application.database
+    await add_digest(database, timetable="09:00 mon-fri", zone="Europe/London")
+
+    assert "Paused `g1`" in (await say(scene, "digest pause g1")).text
+    assert "*paused*: an admin paused it" in (await say(scene, "digest list")).text
+    assert "`g1` goes on; next: " in (await say(scene, "digest resume g1")).text
+    assert "in a few seconds" in (await say(scene, "digest run `g1`")).text
+    (run,) = await ended(database)
+    assert (run.state, run.asked_by) == ("posted", BOSS)
+    assert len(digest_messages(scene.workspace)) == 1
+    assert "Removed `g1`" in (await say(scene, "digest remove g1")).text
+    assert "There is no such digest." in (await say(scene, "digest run g1")).text
+    assert await tags(scene) == [
+        "admin:digest:added",
+        "admin:digest:paused",
+        "admin:digest:resumed",
+        "admin:digest:asked",
+        "worker:digest:posted",
+        "admin:digest:removed",
+    ]
+
+
+@pytest.mark.parametrize("text", [ADD, "digest list", "digest pause g1", "digest run g1"])
+async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
+    ack = await say(scene, text, user=ALICE)
+
+    assert "Only admins of callaudio can do that." in ack.text
+    assert await tags(scene) == ["slack:admin:refused"]
+
+
+async def test_a_save_button_is_of_no_use_to_others(scene: Scene) -> None:
+    shown = await say(scene, ADD)
+    scene.workspace.show_answer(CHANNEL, BOSS, shown.body)
+
+    await press(scene, save_button(shown), user=ALICE)
+
+    assert "Only admins" in scene.workspace.ephemerals[-1].text
+    assert "No digest" in (await say(scene, "digest list")).text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("digest", "I cannot read `digest`"),
+        ("digest add calls", "I cannot read"),
+        ("digest add weather <#C0QUALITY0> 09:00 UTC", "`weather` is no digest"),
+        ("digest add calls #quality 09:00 UTC", "is no channel"),
+        ("digest add calls <#C0QUALITY0> 09:00 mon-fri", "time zone is missing"),
+        ("digest add calls <#C0QUALITY0> 09:00 Europe/Londn", "time zone is missing"),
+        ("digest add calls <#C0QUALITY0> soon UTC", "I cannot read `soon`"),
+        ("digest add calls <#C0QUALITY0> * * * * * UTC", "every 15 minutes"),
+        ("digest add calls <#C0QUALITY0> 09:00 UTC nobody", "No agent is set up"),
+        ("digest add calls <#C0QUALITY0> 09:00 UTC sales too", "one word too many"),
+        ("digest add access <#C0QUALITY0> 09:00 UTC sales", "of all agents"),
+        ("digest add calls <#C0NOWHERE0> 09:00 UTC", "not in that conversation"),
+        ("digest pause <!channel>", "There is no such digest"),
+    ],
+)
+async def test_what_cannot_be_is_told_with_what_to_do(scene: Scene, text: str, says: str) -> None:
+    ack = await say(scene, text)
+
+    assert says in ack.text
+    assert "*What to do:*" in ack.text
+    assert "<!channel>" not in ack.text
+    assert await tags(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"is_ext_shared": True}, "another organisation"),
+        ({"is_archived": True}, "archived"),
+        ({"bot_is_member": False}, "/invite @callaudio"),
+    ],
+)
+async def test_a_channel_that_cannot_be_is_told_at_once(
+    scene: Scene, changes: dict[str, bool], says: str
+) -> None:
+    scene.workspace.change_channel(CHANNEL, **changes)
+
+    assert says in (await say(scene, ADD)).text
+
+
+async def test_help_tells_of_digests_too(scene: Scene) -> None:
+    assert "digest add calls" in (await say(scene, "help")).text
+
+
+VALUES = {
+    "kind": {"kind": {"selected_option": {"value": "calls"}}},
+    "channel": {"channel": {"selected_conversation": CHANNEL}},
+    "timetable": {"timetable": {"value": "0 9 * * 1"}},
+    "zone": {"zone": {"value": "Europe/London"}},
+    "agent": {"agent": {"selected_option": {"value": "sales"}}},
+}
+
+
+async def open_form(scene: Scene, user: str = BOSS) -> Any:
+    assert (await scene.people.home_opened(user)).arrived
+    async with asyncio.timeout(5):
+        while user not in scene.workspace.homes:
+            await asyncio.sleep(0.02)
+    home = scene.workspace.homes[user].id
+    await scene.people.block_action(user, None, "", Action.ADD_DIGEST.value, "new", view_id=home)
+    (view,) = scene.workspace.views.values()
+    for _ in range(100):
+        if "One moment" not in str(scene.workspace.views[view.id].body):
+            break
+        await asyncio.sleep(0.02)
+    return scene.workspace.views[view.id]
+
+
+async def test_the_form_turns_into_the_next_runs_and_then_saves(scene: Scene) -> None:
+    view = await open_form(scene)
+    assert [b["block_id"] for b in view.body["blocks"]] == [
+        "kind", "channel", "timetable", "zone", "agent",
+    ]  # fmt: skip
+
+    shown = await scene.people.view_submission(BOSS, view.id, VALUES)
+    confirmation = shown.body["view"]
+    assert shown.body["response_action"] == "update"
+    assert problems(confirmation["blocks"], "modal") == []
+    assert "At 09:00, only on Monday" in str(confirmation)
+    assert await tags(scene) == []
+
+    # Submitted twice it is one digest.
+    both = await asyncio.gather(
+        *(scene.people.view_submission(BOSS, view.id, {}) for _ in range(2))
+    )
+    assert all("Saved as" in str(saved.body["view"]) for saved in both)
+    assert await tags(scene) == ["admin:digest:added"]
+
+
+async def test_what_is_wrong_stands_in_the_form(scene: Scene) -> None:
+    view = await open_form(scene)
+    values = {**VALUES, "timetable": {"timetable": {"value": "soon"}}}
+
+    shown = await scene.people.view_submission(BOSS, view.id, values)
+
+    assert shown.body["response_action"] == "errors"
+    assert "I cannot read soon" in str(shown.body["errors"])
+
+
+async def test_the_form_says_to_others_that_it_is_for_admins(scene: Scene) -> None:
+    view = await open_form(scene, ALICE)
+    assert "Only admins of callaudio" in str(view.body)
+
+
+async def test_a_form_of_an_admin_is_nobody_else_s_to_send(scene: Scene) -> None:
+    view = await open_form(scene)
+    shown = await scene.people.view_submission(ALICE, view.id, VALUES)
+    assert "Only admins of callaudio" in str(shown.body)
+
+
+async def test_a_moved_channel_takes_its_digests_along(scene: Scene) -> None:
+    await add_digest(scene.stage.application.database)
+    await scene.people.event(
+        {
+            "type": "channel_id_changed",
+            "old_channel_id": CHANNEL,
+            "new_channel_id": "C0MOVED00",
+            "event_ts": "1.0",
+        }
+    )
+
+    assert (await read_digest(scene.stage.application.database)).channel_id == "C0MOVED00"

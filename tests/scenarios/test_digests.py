@@ -1,0 +1,241 @@
+"""Digests on a running bot: due, asked for, missed, and paused when their channel is gone."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from bot.digests.book import DigestBook, PauseCause
+from bot.digests.missed import CatchUp
+from bot.sandbox.faults import Fault
+from bot.store.database import Database
+from bot.store.tables import DigestRow
+from bot.wiring.clock import utc_now
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.digest_scene import (
+    EVERY_SECOND,
+    add_digest,
+    ask_for,
+    digest_messages,
+    ended,
+    posts,
+    read_digest,
+    runs,
+)
+from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.scene import BOSS, CHANNEL, PATIENCE_SECONDS, Scene
+
+BOSS_DM = "D0BOSS000"
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    async with new_scene(open_outlets=plain_outlets) as scene:
+        yield scene
+
+
+def database_of(scene: Scene) -> Database:
+    return scene.stage.application.database
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [event.tag for event in await scene.all_audit()]
+
+
+async def told(scene: Scene) -> list[str]:
+    """What the owner was told in direct messages."""
+    return [m.text for name in scene.workspace.channels if name.startswith("D")
+            for m in scene.workspace.messages(name)]  # fmt: skip
+
+
+async def until(scene: Scene, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(digest_messages(scene.workspace)) < count:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene: Scene) -> None:
+    await add_digest(database_of(scene), timetable=EVERY_SECOND)
+
+    await until(scene, 2)
+
+    first, second, *_ = await runs(database_of(scene))
+    assert second.due_at - first.due_at == timedelta(seconds=1)
+    assert set(posts(scene.workspace).values()) == {1}
+    assert (await tags(scene))[:2] == ["admin:digest:added", "worker:digest:posted"]
+
+
+async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
+    database = database_of(scene)
+    book = DigestBook(database=database, clock=utc_now)
+    paused = await add_digest(database, "g1", EVERY_SECOND)
+    removed = await add_digest(database, "g2", EVERY_SECOND)
+    await until(scene, 2)
+
+    await book.pause(paused, BOSS)
+    await book.remove(removed, BOSS)
+    await asyncio.sleep(0.5)  # what was under way has ended
+    count = len(digest_messages(scene.workspace))
+    await asyncio.sleep(2.0)
+
+    assert len(digest_messages(scene.workspace)) == count
+    await book.resume(await book.read("g1"), BOSS)
+    await until(scene, count + 1)
+    due = [run.due_at for run in await runs(database)]
+    assert max(later - earlier for earlier, later in itertools.pairwise(due)) >= timedelta(
+        seconds=2
+    )  # what was due while it rested is not made up for
+
+
+async def test_asked_for_it_is_posted_once_out_of_turn(scene: Scene) -> None:
+    digest = await add_digest(database_of(scene))
+    local = await ask_for(database_of(scene), digest)
+
+    (run,) = await ended(database_of(scene))
+
+    assert (run.state, run.asked_by) == ("posted", BOSS)
+    (message,) = digest_messages(scene.workspace)
+    assert run.ts == message.ts
+    assert posts(scene.workspace) == {("g1", local): 1}
+    posted = (await scene.all_audit())[-1]
+    assert (posted.tag, posted.actor_id) == ("worker:digest:posted", BOSS)
+    assert posted.payload["slot"] == local
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "says"),
+    [
+        ({"is_archived": True}, PauseCause.ARCHIVED, "archived"),
+        ({"is_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
+        ({"is_pending_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
+        ({"bot_is_member": False}, PauseCause.NOT_INVITED, "not in the channel"),
+        ({"bot_is_member": False, "is_private": True}, PauseCause.UNSEEN, "gone"),
+    ],
+    ids=["archived", "shared", "about to be shared", "without the bot", "private without the bot"],
+)
+async def test_a_channel_that_cannot_be_pauses_the_digest_and_its_owner_is_told_once(
+    scene: Scene, changes: dict[str, bool], cause: PauseCause, says: str
+) -> None:
+    digest = await add_digest(database_of(scene))
+    scene.workspace.change_channel(CHANNEL, **changes)
+    for _ in range(2):
+        await ask_for(database_of(scene), digest)
+        await asyncio.sleep(1.0)  # each is of another second
+
+    first, second = await ended(database_of(scene), 2)
+
+    assert {first.state, second.state} == {"suspended", "skipped"}
+    assert (await read_digest(database_of(scene))).paused_because == cause.value
+    assert digest_messages(scene.workspace) == []
+    (text,) = await told(scene)
+    assert says in text
+    assert (await tags(scene)).count("worker:digest:suspended") == 1
+
+
+async def test_while_slack_does_not_tell_who_shares_the_channel_nothing_is_posted(
+    scene: Scene,
+) -> None:
+    digest = await add_digest(database_of(scene))
+    scene.workspace.change_channel(CHANNEL, omit=frozenset({"is_ext_shared"}))
+    await ask_for(database_of(scene), digest)
+
+    (run,) = await ended(database_of(scene))
+
+    assert (run.state, run.note) == ("failed", "digest_channel_unclear")
+    assert (await read_digest(database_of(scene))).paused_because is None
+    assert digest_messages(scene.workspace) == []
+
+
+async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: Scene) -> None:
+    database = database_of(scene)
+    minute = utc_now() + timedelta(minutes=2)
+    await add_digest(database, timetable=f"{minute.minute} * * * *")
+    hours = timedelta(hours=4)
+    async with database.write() as session:  # nobody looked for a while
+        await session.execute(
+            update(DigestRow).values(
+                due_since=minute - hours - timedelta(seconds=90), revision=DigestRow.revision + 1
+            )
+        )
+
+    await ended(database, 3)
+
+    found = await runs(database)
+    # The newest is 58 minutes old: in the second half of its hour it is too late as well.
+    assert {run.state for run in found} == {"skipped"}
+    (event,) = [e for e in await scene.all_audit() if e.tag == "worker:digest:skipped"]
+    assert event.payload["slots"] == len(found)
+
+
+async def test_what_was_missed_stands_in_the_next_post(new_scene: OpenScene) -> None:
+    pace = replace(QUICK, catch_up=CatchUp(slots=1, intervals=1.0))
+    async with new_scene(open_outlets=plain_outlets, pace=pace) as scene:
+        database = database_of(scene)
+        now = utc_now()
+        await add_digest(
+            database,
+            timetable=f"{(now - timedelta(minutes=1)).minute} * * * *",
+            clock=lambda: now - timedelta(hours=3),
+        )
+
+        found = await ended(database, 3)
+
+        assert [run.state for run in found] == ["skipped", "skipped", "posted"]
+        (message,) = digest_messages(scene.workspace)
+        assert f"Missed: {found[0].slot_local}, {found[1].slot_local}." in message.text
+        assert posts(scene.workspace) == {("g1", found[2].slot_local): 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "messages", "state"),
+    [
+        pytest.param(
+            Fault("chat.postMessage", error="internal_error"), 1, "posted", id="it was not taken"
+        ),
+        pytest.param(
+            Fault("chat.postMessage", when="after", drop_connection=True),
+            1,
+            "posted",
+            id="it was taken and the answer lost",
+        ),
+        pytest.param(
+            Fault("chat.postMessage", status=429, headers={"Retry-After": "0"}),
+            1,
+            "posted",
+            id="Slack asked for a slower pace",
+        ),
+        pytest.param(
+            Fault("chat.postMessage", error="restricted_action"), 0, "failed", id="refused"
+        ),
+    ],
+)
+async def test_a_post_that_fails_or_whose_answer_is_lost_is_one_message_at_most(
+    scene: Scene, fault: Fault, messages: int, state: str
+) -> None:
+    scene.workspace.scopes.add("channels:history")
+    digest = await add_digest(database_of(scene))
+    scene.slack.faults.add(fault)
+    await ask_for(database_of(scene), digest)
+
+    (run,) = await ended(database_of(scene))
+
+    assert run.state == state
+    assert len(digest_messages(scene.workspace)) == messages
+
+
+async def test_without_history_lost_answers_cost_one_more_message_and_no_third(
+    scene: Scene,
+) -> None:
+    scene.workspace.scopes.discard("channels:history")
+    digest = await add_digest(database_of(scene))
+    scene.slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True, times=9))
+    await ask_for(database_of(scene), digest)
+
+    (run,) = await ended(database_of(scene))
+
+    assert (run.state, run.note) == ("failed", "digest_post_unclear")
+    assert len(digest_messages(scene.workspace)) == 2

@@ -1,0 +1,197 @@
+"""Workers killed at any moment: every slot of a digest is posted, and once."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from bot.digests.claims import Claims
+from bot.digests.timetable_text import timetable_of
+from bot.sandbox.faults import Fault
+from bot.store.database import Database, async_url
+from bot.store.schema import upgrade
+from bot.store.tables import DigestRow, DigestRunRow
+from bot.wiring.application import Roles
+from bot.wiring.clock import utc_now
+from tests.scenarios.digest_scene import (
+    EVERY_SECOND,
+    add_digest,
+    ask_for,
+    ended,
+    posts,
+    runs,
+)
+from tests.scenarios.killed_bot import Bot, Nursery, Street, free_port, open_street
+
+WORKER = Roles(listens=False, works=True)
+HISTORY = "channels:history"
+DIGESTS = 8
+# 500 take a minute or two each: `CALLAUDIO_TEST_SLOTS=500 pytest -k killed_at_random`.
+SLOTS = int(os.environ.get("CALLAUDIO_TEST_SLOTS", "60"))
+KILLS_AT_LEAST = 3
+LONG_ENOUGH_SECONDS = 180.0
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize(
+    ("route", "when"),
+    [
+        pytest.param("conversations.info", "before", id="between the claim and the post"),
+        pytest.param("chat.postMessage", "before", id="as it posts, before Slack had it"),
+        pytest.param("chat.postMessage", "after", id="between the post and the record"),
+    ],
+)
+async def test_where_history_may_be_read_a_killed_run_is_one_message(
+    nursery: Nursery, template_databases: Path, tmp_path: Path, route: str, when: str
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        street.scene.workspace.scopes.add(HISTORY)
+        local = await kill_at(street, route, when)
+
+        (run,) = await ended(database_of(street))
+
+        assert (run.state, run.slot_local) == ("posted", local)
+        assert posts(street.scene.workspace) == {("g1", local): 1}
+
+
+async def test_without_history_a_kill_between_post_and_record_costs_one_more_message_at_most(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        street.scene.workspace.scopes.discard(HISTORY)
+        local = await kill_at(street, "chat.postMessage", "after")
+
+        (run,) = await ended(database_of(street))
+
+        assert run.state == "posted"
+        assert posts(street.scene.workspace) == {("g1", local): 2}
+
+
+async def test_without_history_a_kill_before_the_post_is_still_one_message(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        street.scene.workspace.scopes.discard(HISTORY)
+        local = await kill_at(street, "conversations.info", "before")
+
+        await ended(database_of(street))
+
+        assert posts(street.scene.workspace) == {("g1", local): 1}
+
+
+async def test_a_slot_whose_worker_died_right_after_the_claim_is_found_and_posted(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        digest = await add_digest(database_of(street))
+        slot = timetable_of(digest).slot(utc_now())
+        claims = Claims(database=database_of(street), clock=utc_now)
+        (key,) = await claims.claim(digest, [slot], [])
+
+        await street.start(WORKER)
+
+        (run,) = await ended(database_of(street))
+        assert run.state == "posted"
+        assert posts(street.scene.workspace) == {("g1", key.slot_local): 1}
+
+
+async def test_four_workers_killed_at_random_post_every_slot_once(
+    nursery: Nursery, postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    url = postgresql()
+    upgrade(async_url(url))
+    async with open_street(nursery, tmp_path, database_url=url) as street:
+        await kill_at_random(street, workers=4, slots=SLOTS)
+
+
+async def test_one_worker_on_sqlite_killed_at_random_posts_every_slot_once(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        await kill_at_random(street, workers=1, slots=SLOTS)
+
+
+async def kill_at(street: Street, route: str, when: str) -> str:
+    """Ask for a post, kill the worker at the moment, and start it anew; gives the slot."""
+    street.scene.slack.faults.add(Fault(route, when=when, hang=True))
+    digest = await add_digest(database_of(street))
+    local = await ask_for(database_of(street), digest)
+    bot = await street.start(WORKER)
+    await street.scene.slack.faults.reached(route)
+    await bot.kill()
+    street.scene.slack.faults.release(route)
+    await street.start(WORKER)
+    return local
+
+
+async def kill_at_random(street: Street, *, workers: int, slots: int) -> None:
+    database = database_of(street)
+    street.scene.workspace.scopes.add(HISTORY)
+    bots = [await street.start(WORKER, port=free_port()) for _ in range(workers)]
+    digests = [await add_digest(database, f"g{n}", EVERY_SECOND) for n in range(DIGESTS)]
+    dice = random.Random(20260603)
+    async with asyncio.timeout(LONG_ENOUGH_SECONDS):
+        while await count(database) < slots or await digests_that_ran(database) < DIGESTS:
+            await asyncio.sleep(dice.uniform(0.2, 2.5))
+            await replace_one(street, bots, dice)
+        await let_no_more_be_due(database)
+        for _ in range(KILLS_AT_LEAST):
+            await asyncio.sleep(dice.uniform(0.2, 1.0))
+            await replace_one(street, bots, dice)
+        while await count(database, "claimed"):
+            await asyncio.sleep(0.2)
+            for number, bot in enumerate(bots):
+                if not bot.is_alive:
+                    bots[number] = await street.start(WORKER, port=free_port())
+
+    found = await runs(database)
+    assert len(found) >= slots
+    assert {run.state for run in found} == {"posted"}
+    for digest in digests:
+        due = [run.due_at for run in found if run.digest_id == digest.id]
+        assert due == list(timetable_of(digest).between(digest.created_at, due[-1]))
+    assert posts(street.scene.workspace) == {(run.digest_id, run.slot_local): 1 for run in found}
+
+
+async def replace_one(street: Street, bots: list[Bot], dice: random.Random) -> None:
+    number = dice.randrange(len(bots))
+    # On a busy machine one may have found its lease lost, and ended by itself.
+    if bots[number].is_alive:
+        await bots[number].kill()
+    bots[number] = await street.start(WORKER, port=free_port())
+
+
+async def count(database: Database, *states: str) -> int:
+    query = select(func.count()).select_from(DigestRunRow)
+    if states:
+        query = query.where(DigestRunRow.state.in_(states))
+    async with database.read() as session:
+        return int(await session.scalar(query) or 0)
+
+
+async def digests_that_ran(database: Database) -> int:
+    query = select(func.count(DigestRunRow.digest_id.distinct()))
+    async with database.read() as session:
+        return int(await session.scalar(query) or 0)
+
+
+async def let_no_more_be_due(database: Database) -> None:
+    """What was claimed goes on; a paused digest would let it go."""
+    tomorrow = utc_now() + timedelta(days=1)
+    async with database.write() as session:
+        changes = {"due_since": tomorrow, "revision": DigestRow.revision + 1}
+        await session.execute(update(DigestRow).values(**changes))
+
+
+def database_of(street: Street) -> Database:
+    return street.scene.stage.application.database
