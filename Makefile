@@ -11,7 +11,7 @@ COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover install lint bench lock
+.PHONY: help demo test cover install lint bench pictures lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -36,6 +36,9 @@ lint: .venv/.dev-stamp ## check style, types and the direction of imports
 
 bench: .venv/.dev-stamp ## measure the relay, the listener, the decision and the audit
 	@$(call bounded,1800) $(BIN)/python -m tests.bench
+
+pictures: .venv/.dev-stamp ## take README's pictures anew; CHROMIUM=… names the browser
+	@$(call bounded,600) $(BIN)/python -m tests.pictures $(ARGS)
 
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions
 	@$(COMPILE) --group build -o requirements.txt

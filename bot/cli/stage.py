@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import uvicorn
@@ -16,6 +17,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.wiring.application import Application, Roles, open_application
+from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 
@@ -50,10 +52,12 @@ async def open_stage(
     region: str = "us",
     has_platform: bool = False,
     open_outlets: OpenOutlets = build_outlets,
+    clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Stage]:
     """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings.
 
-    With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list.
+    With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list. The bot's
+    time is ``clock``; a workspace has one of its own.
     """
     workspace = workspace or Workspace()
     async with SlackSandbox(workspace) as slack, PolyAISandbox(region) as polyai:
@@ -70,7 +74,7 @@ async def open_stage(
         roles = Roles(listens=True, works=True)
         async with (
             open_application(
-                settings, roles=roles, pace=pace, open_outlets=open_outlets
+                settings, roles=roles, clock=clock, pace=pace, open_outlets=open_outlets
             ) as application,
             serving(application.web) as origin,
         ):

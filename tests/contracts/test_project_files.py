@@ -10,7 +10,7 @@ from bot.settings import SECRET_NAMES, Settings
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
-TARGETS = {"demo", "test", "cover", "install", "lint", "bench", "lock"}
+TARGETS = {"demo", "test", "cover", "install", "lint", "bench", "pictures", "lock"}
 COMMANDS = {"run", "web", "worker", "migrate", "doctor", "demo", "grants", "audit", "digests"}
 
 

@@ -1,7 +1,6 @@
-"""README says what the code does: settings, rules, scopes, paths and the picture of a thread."""
+"""README says what the code does: settings, rules, scopes and paths."""
 
 import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,14 +8,10 @@ import yaml
 
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
-from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.posting import Announcement, Delivered
 from bot.settings import Settings
-from bot.slack.recordings import cards
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-CALL = "CA0123456789abcdef0123456789abcdef"
 NONE = "\N{EN DASH}"
 
 
@@ -48,39 +43,6 @@ def test_the_scopes_are_the_manifest_s() -> None:
     )
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     assert told == set(manifest["oauth_config"]["scopes"]["bot"])
-
-
-def test_the_picture_of_the_thread_shows_what_the_bot_writes() -> None:
-    delivered = Delivered(
-        announcement=Announcement("d0", "C0QUALITY0", "U0YOU0000", CALL),
-        outcome="raw",
-        reason="cleared",
-        direction=Direction.COMBINED,
-        size_bytes=192_972,
-        length_seconds=12.06,
-        call=CallFacts(
-            conversation_id=CALL,
-            started_at=datetime(2026, 6, 3, 13, 18, tzinfo=UTC),
-            length_seconds=12,
-            direction="inbound",
-            masked_caller="+44••••••••90",
-        ),
-        deleted_at=datetime(2026, 6, 4, 13, 18, tzinfo=UTC),
-        has_picture=True,
-    )
-    message = cards.delivered(delivered)
-    *facts, row = message["blocks"]
-    written = [message["text"]] + [
-        element["text"] for block in facts for element in block.get("elements", [])
-    ]
-    menu, *buttons = row["elements"]
-    labels = [f"{menu['placeholder']['text']} ▾", *(each["text"]["text"] for each in buttons)]
-    written.append(" ".join(f"[{label}]" for label in labels))
-    picture = README.partition("```")[2].partition("```")[0]
-    for line in written:
-        plain = line.replace("`", "").replace("*", "")
-        seen = re.sub(r"<!date[^>]*2026-06-0(\d) 13:18[^>]*>", r"\1 Jun 13:18", plain)
-        assert seen.replace("<@U0YOU0000>", "@you") in picture
 
 
 def test_every_path_of_the_http_surface_is_told() -> None:

@@ -1,0 +1,1 @@
+"""What people see in Slack, as HTML: the workspace's messages and views, drawn like its client."""

@@ -1,0 +1,85 @@
+"""Files as the client shows them: recordings to play, pictures to look at."""
+
+import base64
+import io
+import wave
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.objects import File
+from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
+from bot.sandbox.render.reader import Reader
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def file_card(file: File) -> Html:
+    """Draw a shared file.
+
+    Raises:
+        UnrenderableError: neither a WAV file nor a PNG picture.
+    """
+    if file.deleted:
+        return tag("div", "This file was deleted.", class_="file gone")
+    if file.content.startswith(b"RIFF"):
+        return _player(file)
+    if file.content.startswith(_PNG):
+        return tag("div", tag("div", file.title, class_="caption"), _inline(file, file.title))
+    raise UnrenderableError(f"file: {file.name}")
+
+
+def picture(image: Mapping[str, Any], reader: Reader) -> Html:
+    """Draw an ``image`` block or element out of the workspace's own files.
+
+    Raises:
+        UnrenderableError: it lies elsewhere (nothing is loaded from outside), or is no PNG.
+    """
+    file_id = (image.get("slack_file") or {}).get("id")
+    file = reader.files.get(str(file_id))
+    if file is None or file.deleted or not file.content.startswith(_PNG):
+        raise UnrenderableError(f"image: {image.get('image_url') or file_id}")
+    return _inline(file, str(image["alt_text"]))
+
+
+def _inline(file: File, alt: str) -> Html:
+    content = base64.b64encode(file.content).decode()
+    return tag("img", src=f"data:image/png;base64,{content}", alt=alt)
+
+
+def _player(file: File) -> Html:
+    seconds = round(_seconds(file))
+    length = f"{seconds // 60}:{seconds % 60:02}"
+    name = tag("div", file.title or file.name, class_="name")
+    controls = tag(
+        "div",
+        tag("span", _PLAY, class_="play"),
+        tag("span", "0:00", class_="time"),
+        tag("span", tag("i"), class_="bar"),
+        tag("span", length, class_="time"),
+        class_="controls",
+    )
+    kind = join("WAV audio")
+    about = tag("div", tag("span", _NOTE, class_="icon"), tag("div", name, tag("small", kind)))
+    return tag("div", about, controls, class_="file player")
+
+
+def _seconds(file: File) -> float:
+    try:
+        with wave.open(io.BytesIO(file.content)) as audio:
+            frames, rate = int(audio.getnframes()), int(audio.getframerate())
+    except (wave.Error, EOFError):
+        raise UnrenderableError(f"file: {file.name} is no PCM WAV") from None
+    return frames / rate
+
+
+_PLAY = tag("svg", tag("path", d="M5 3.2v9.6l8-4.8z", fill="currentColor"), viewBox="0 0 16 16")
+_BARS = ((2, 7, 9), (5, 4, 12), (8, 2, 14), (11, 5, 11), (14, 7, 9))
+_NOTE = tag(
+    "svg",
+    *(
+        tag("path", d=f"M{x} {top}V{bottom}", stroke="currentColor", stroke_width=1.7)
+        for x, top, bottom in _BARS
+    ),
+    viewBox="0 0 16 16",
+    stroke_linecap="round",
+)

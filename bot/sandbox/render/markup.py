@@ -1,0 +1,53 @@
+"""HTML put together so that text cannot become markup."""
+
+from html import escape
+from typing import Any
+
+_WITHOUT_END = frozenset({"br", "img", "meta"})
+
+
+class UnrenderableError(Exception):
+    """A block, an element or a file that this renderer cannot draw: left out, it would be a lie."""
+
+
+class Html(str):
+    """Markup; every other string is text, and is escaped where it is put into markup."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *children: str, **attributes: str | float | None) -> Html:
+    """An element; ``class_`` is written ``class``, ``stroke_width`` becomes ``stroke-width``.
+
+    An attribute that is None is left out.
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in _WITHOUT_END:
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{join(*children)}</{name}>")
+
+
+def join(*parts: str) -> Html:
+    """The parts one after another; text among them is escaped."""
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
+
+
+def lines(text: str) -> Html:
+    """Text with its line breaks."""
+    return Html("<br>".join(escape(line) for line in text.split("\n")))
+
+
+def kind_of(thing: Any, what: str) -> str:  # noqa: ANN401 - whatever Block Kit's JSON holds
+    """The ``type`` of a block or an element.
+
+    Raises:
+        UnrenderableError: it has none.
+    """
+    kind = thing.get("type") if isinstance(thing, dict) else None
+    if not isinstance(kind, str):
+        raise UnrenderableError(f"{what} without a type")
+    return kind

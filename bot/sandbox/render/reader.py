@@ -1,0 +1,33 @@
+"""Who looks at the workspace, when and where, and the names they know people by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Self
+
+from bot.sandbox.objects import File
+from bot.sandbox.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One person in front of Slack; ``names`` are those of people, channels and groups, by id."""
+
+    user_id: str
+    now: datetime
+    names: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, File] = field(default_factory=dict)
+    zone: tzinfo = UTC
+
+    @classmethod
+    def of(
+        cls, workspace: Workspace, user_id: str, names: Mapping[str, str], zone: tzinfo = UTC
+    ) -> Self:
+        """The person as things stand in the workspace."""
+        now = datetime.fromtimestamp(workspace.clock(), UTC)
+        known = {workspace.bot_user_id: "callaudio", **names}
+        return cls(user_id, now, known, dict(workspace.file_table), zone)
+
+    def name(self, some_id: str) -> str:
+        """The name behind an id, or the id itself where nobody told it."""
+        return self.names.get(some_id, some_id)

@@ -1,0 +1,45 @@
+"""Takes README's pictures anew: `make pictures`; `ARGS=thread` takes that one alone.
+
+Needs Chromium; `CHROMIUM=…` names its program.
+"""
+
+import asyncio
+import logging
+import sys
+import tempfile
+
+from bot.logs import configure_logging
+from bot.sandbox.render.markup import Html
+from bot.sandbox.render.pages import page
+from bot.store.database import async_url
+from bot.store.schema import upgrade
+from tests.pictures.chromium import capture
+from tests.pictures.freshness import FOLDER, THEMES, path_of, remember
+from tests.pictures.scenes import SCENES, tell
+from tests.pictures.story import open_story
+
+
+async def play() -> dict[str, Html]:
+    with tempfile.TemporaryDirectory(prefix="callaudio-pictures-") as folder:
+        database_url = f"sqlite:///{folder}/story.db"
+        upgrade(async_url(database_url))
+        async with open_story(database_url) as story:
+            return await tell(story)
+
+
+def main() -> None:
+    configure_logging("console")
+    logging.getLogger().setLevel(logging.ERROR)
+    pages = asyncio.run(play())
+    FOLDER.mkdir(exist_ok=True)
+    names = sys.argv[1:] or list(SCENES)
+    for name in names:
+        for theme in THEMES:
+            target = path_of(name, theme)
+            capture(page(pages[name], theme=theme), target)
+            print(f"{target.name}: {target.stat().st_size // 1000} kB")
+    remember(pages, names)
+
+
+if __name__ == "__main__":
+    main()

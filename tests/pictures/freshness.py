@@ -1,0 +1,38 @@
+"""Whether the pictures in the repository still show what the bot writes."""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from bot.sandbox.render.markup import Html
+from bot.sandbox.render.pages import page
+
+FOLDER = Path(__file__).parents[2] / ".pictures"
+FINGERPRINTS = FOLDER / "fingerprints.json"
+THEMES = ("light", "dark")
+# The bytes of a drawn picture differ between versions of what draws it; that it is there does not.
+# References come from Slack's triggers, which are another one each time.
+_PASSING = re.compile(r'data:image/png;base64,[^"]*|\bd[0-9a-f]{20}\b')
+
+
+def path_of(name: str, theme: str) -> Path:
+    return FOLDER / f"{name}-{theme}.png"
+
+
+def fingerprint(drawn: Html) -> str:
+    """What changes with the words, the blocks or the look of a page, and with nothing else."""
+    return hashlib.sha256(_PASSING.sub("…", page(drawn)).encode()).hexdigest()
+
+
+def remembered() -> dict[str, str]:
+    return json.loads(FINGERPRINTS.read_text()) if FINGERPRINTS.exists() else {}
+
+
+def remember(pages: Mapping[str, Html], names: Collection[str]) -> None:
+    """Note that the pictures of these names were taken; names without a page are forgotten."""
+    before = remembered()
+    taken = {name: fingerprint(pages[name]) for name in names}
+    known = {name: taken.get(name) or before.get(name, "never taken") for name in pages}
+    FINGERPRINTS.write_text(json.dumps(known, indent=2) + "\n")

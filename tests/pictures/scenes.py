@@ -1,0 +1,88 @@
+"""README's pictures, each one function: people act on the running bot, and one of them looks.
+
+To add a picture, write a function that takes the ``Story``, lets people do something
+(``story.people`` has commands, shortcuts, presses, submissions and `home_opened`) and gives one of
+the pages of ``bot.sandbox.render.pages``; put it at the end of ``SCENES`` and run `make pictures`:
+
+- a modal of a shortcut: ``story.people.message_shortcut(…)``, wait with ``story.until`` until the
+  view in ``story.workspace.views`` is filled in, ``modal_page(view.body, reader)``;
+- App Home: ``story.people.home_opened(…)``, wait for ``story.workspace.homes[user_id]``,
+  ``home_page(home.body, reader)``;
+- a digest: run it, wait for its message, ``channel_page`` with ``since=`` the time it began.
+
+The clock stands still within a scene and moves on a little between two, so a new one at the end
+changes none before it. What a scene leaves behind stays: a pending request for access, a grant.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from bot.sandbox.render.markup import Html
+from bot.sandbox.render.pages import channel_page, modal_page, thread_page
+from bot.slack.actions import Input
+from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
+
+BETWEEN_SCENES = 10
+"""Minutes: few, so that no reminder of a request left behind comes into another picture."""
+
+Scene = Callable[[Story], Awaitable[Html]]
+
+
+async def thread(story: Story) -> Html:
+    """A raw recording, where every listener is cleared."""
+    delivery = await story.ask(ANALYST, QUALITY, story.call())
+    return thread_page(story.workspace, QUALITY, delivery.parent_ts, story.reader(ANALYST))
+
+
+async def redacted(story: Story) -> Html:
+    """A redacted one, and what the person who asked is told privately."""
+    began = story.workspace.next_ts()
+    await story.ask(AGENT, SUPPORT, story.call())
+    return channel_page(story.workspace, SUPPORT, story.reader(AGENT), since=began)
+
+
+async def request_access(story: Story) -> Html:
+    """The modal behind the button of that note."""
+    await story.ask(AGENT, SUPPORT, story.call())
+    view = await story.press_for_modal(AGENT, story.note_to(AGENT), "Request access")
+    return modal_page(view.body, story.reader(AGENT))
+
+
+async def approval(story: Story) -> Html:
+    """What the admins are asked after it was sent."""
+    began = story.workspace.next_ts()
+    await story.ask(AGENT, SUPPORT, story.call())
+    view = await story.press_for_modal(AGENT, story.note_to(AGENT), "Request access")
+    reason = {"type": "plain_text_input", "value": "A caller disputes what was agreed on the phone"}
+    hours = {"type": "static_select", "selected_option": {"value": "4"}}
+    await story.people.view_submission(
+        AGENT,
+        view.id,
+        {Input.REASON: {Input.REASON: reason}, Input.HOURS: {Input.HOURS: hours}},
+    )
+    channel_id = await story.until(lambda: _direct_messages(story, ADMIN))
+    return channel_page(story.workspace, channel_id, story.reader(ADMIN), since=began)
+
+
+def _direct_messages(story: Story, user_id: str) -> str | None:
+    """The conversation of somebody with the bot, once there is something in it."""
+    for channel in story.workspace.channels.values():
+        if channel.is_im and user_id in channel.members and story.workspace.messages(channel.id):
+            return channel.id
+    return None
+
+
+SCENES: dict[str, Scene] = {
+    "thread": thread,
+    "redacted": redacted,
+    "request_access": request_access,
+    "approval": approval,
+}
+
+
+async def tell(story: Story) -> dict[str, Html]:
+    """Every scene's page, by the name of its picture."""
+    pages = {}
+    for name, scene in SCENES.items():
+        pages[name] = await scene(story)
+        story.clock.move(minutes=BETWEEN_SCENES)
+    return pages

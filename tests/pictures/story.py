@@ -1,0 +1,158 @@
+"""A story on a running stage: its people, its clock, and what they do in it."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.cli.stage import AGENT_ID, Stage, open_stage
+from bot.recordings.states import ENDED, State
+from bot.sandbox.objects import Ephemeral, View
+from bot.sandbox.polyai_calls import Recording
+from bot.sandbox.render.reader import Reader
+from bot.sandbox.workspace import Workspace
+from bot.store.tables import DeliveryRow
+
+ANALYST, AGENT, ADMIN = "U0ANALYST0", "U0SUPPORT0", "U0ADMIN000"
+"""Cleared; not cleared; decides."""
+QUALITY, SUPPORT = "C0QUALITY0", "C0SUPPORT0"
+"""Everyone cleared; not everyone."""
+NAMES = {
+    ANALYST: "Quality analyst",
+    AGENT: "Support agent",
+    ADMIN: "Workspace admin",
+    QUALITY: "quality",
+    SUPPORT: "support",
+}
+STARTS_AT = datetime(2026, 6, 3, 13, 30, tzinfo=UTC)
+PATIENCE_SECONDS = 20.0
+
+
+class Clock:
+    """Stands still until it is moved, so that the same story is told at the same time again."""
+
+    def __init__(self) -> None:
+        self.now = STARTS_AT
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class Story:
+    """What a picture's people can do; each call is a conversation of its own."""
+
+    def __init__(self, stage: Stage, clock: Clock) -> None:
+        self.stage, self.clock = stage, clock
+        self.workspace, self.people = stage.workspace, stage.people
+        self._numbers = itertools.count(1)
+
+    def reader(self, user_id: str) -> Reader:
+        return Reader.of(self.workspace, user_id, NAMES)
+
+    def call(self, **about: Any) -> str:
+        """Somebody rang a quarter of an hour ago; gives the conversation's id."""
+        number = next(self._numbers)
+        conversation_id = f"CA{sha256(f'call {number}'.encode()).hexdigest()[:32]}"
+        began = self.clock.now - timedelta(minutes=15)
+        usual = {"agent_id": AGENT_ID, "recording": Recording.speech(), "started_at": began}
+        self.stage.polyai.add_call(conversation_id, **{**usual, **about})
+        return conversation_id
+
+    async def ask(self, user_id: str, channel_id: str, conversation_id: str) -> DeliveryRow:
+        """Type `/callaudio` and a conversation, and wait until what came of it is there."""
+        # The reference that people see is derived from the trigger: the same one again.
+        trigger_id = f"trigger-of-{conversation_id}"
+        await self.people.command(user_id, channel_id, conversation_id, trigger_id=trigger_id)
+        return await self.delivered(conversation_id)
+
+    async def delivered(self, conversation_id: str) -> DeliveryRow:
+        """Wait until a recording is there, and everything about it was said."""
+
+        async def ended() -> DeliveryRow | None:
+            async with self.stage.application.database.read() as session:
+                its = select(DeliveryRow).where(DeliveryRow.conversation_id == conversation_id)
+                row = await session.scalar(its)
+            # The way to answer is forgotten last of all.
+            return row if row and row.state in ENDED and row.response_url is None else None
+
+        row = await self.until(ended)
+        assert row.state == State.DELIVERED, row.error_code
+        return row
+
+    async def until(self, look: Callable[[], Any]) -> Any:
+        """Wait until ``look``, plain or async, finds something."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                found = look()
+                found = await found if asyncio.iscoroutine(found) else found
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+
+    async def press_for_modal(self, user_id: str, note: Ephemeral, label: str) -> View:
+        """Press a button of a private note; gives the modal it opens."""
+        button = labelled(note.blocks, label)
+        before = set(self.workspace.views)
+        await self.people.block_action(
+            user_id, note.channel, note.ts, button["action_id"], button["value"]
+        )
+        (view_id,) = await self.until(lambda: set(self.workspace.views) - before)
+        return self.workspace.views[view_id]
+
+    def note_to(self, user_id: str) -> Ephemeral:
+        """The last thing somebody was told privately."""
+        return [note for note in self.workspace.ephemerals if note.user == user_id][-1]
+
+
+def labelled(blocks: Any, label: str) -> Mapping[str, Any]:
+    """The button with this label."""
+    (found,) = [
+        element
+        for block in blocks
+        for element in block.get("elements", ())
+        if element.get("type") == "button" and element["text"]["text"] == label
+    ]
+    return found
+
+
+@asynccontextmanager
+async def open_story(database_url: str) -> AsyncIterator[Story]:
+    """The stage with the story's people and channels on it, on a migrated database."""
+    clock = Clock()
+    workspace = Workspace(clock=clock.seconds)
+    environment = {"CALLAUDIO_ADMINS": ADMIN}
+    async with open_stage(
+        database_url, environment=environment, workspace=workspace, clock=clock
+    ) as stage:
+        for user_id in (ANALYST, AGENT, ADMIN):
+            workspace.add_user(user_id)
+        workspace.add_channel(QUALITY, members=[ANALYST])
+        workspace.add_channel(SUPPORT, members=[ANALYST, AGENT])
+        await clear(stage, ANALYST, clock.now)
+        yield Story(stage, clock)
+
+
+async def clear(stage: Stage, user_id: str, now: datetime) -> None:
+    """Let somebody hear raw recordings."""
+    grant = NewGrant(
+        subject=Subject(stage.workspace.team_id, SubjectKind.USER, user_id),
+        right=Right.PII,
+        effect=Effect.GRANT,
+        given_by=ADMIN,
+        reason="listens for call quality",
+        now=now,
+    )
+    async with stage.application.database.write() as session:
+        await add_grant(session, grant)

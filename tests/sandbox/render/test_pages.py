@@ -1,0 +1,136 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from bot.sandbox import recordings
+from bot.sandbox.objects import Ephemeral, File, Message
+from bot.sandbox.render.markup import UnrenderableError
+from bot.sandbox.render.pages import channel_page, home_page, modal_page, page, thread_page
+from bot.sandbox.render.reader import Reader
+from bot.sandbox.workspace import Workspace
+from tests.sandbox.render import samples
+from tests.sandbox.render.conftest import Drawn
+
+WHO, OTHER, WHERE = "U0ANALYST0", "U0OTHER000", "C0QUALITY0"
+NAMES = {WHO: "Quality analyst", WHERE: "quality"}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+
+
+@pytest.fixture
+def workspace():
+    workspace = Workspace(clock=lambda: 1_780_493_400.0)
+    workspace.add_user(WHO)
+    workspace.add_channel(WHERE, members=[WHO, OTHER])
+    return workspace
+
+
+def share(workspace, content, parent, **about):
+    file = File(workspace.next_id("F"), "CA1-raw.wav", "CA1 (raw)", len(content), content=content)
+    workspace.file_table[file.id] = replace(file, **about)
+    bot = workspace.bot_user_id
+    return workspace.post(Message(WHERE, "", bot, thread_ts=parent.ts, files=(file.id,)))
+
+
+def drawn_thread(workspace, parent):
+    markup = thread_page(workspace, WHERE, parent.ts, Reader.of(workspace, WHO, NAMES))
+    return Drawn(markup)
+
+
+def drawn_channel(workspace, **more):
+    return Drawn(channel_page(workspace, WHERE, Reader.of(workspace, WHO, NAMES), **more)).text
+
+
+def test_a_thread_shows_who_said_what_when(workspace):
+    parent = workspace.say(WHERE, WHO, "Listen to *this*")
+    share(workspace, recordings.load("combined", redacted=True), parent)
+    workspace.say(WHERE, WHO, "elsewhere")
+    text = drawn_thread(workspace, parent).text
+    assert text.startswith("Thread # quality")
+    assert "Quality analyst13:30Listen to this1 replycallaudioAPP13:30" in text.replace("QAQ", "Q")
+    assert "elsewhere" not in text
+
+
+def test_a_recording_is_something_to_play(workspace):
+    parent = workspace.say(WHERE, WHO, "x")
+    share(workspace, recordings.load("combined", redacted=True), parent)
+    assert "CA1 (raw)WAV audio0:000:12" in drawn_thread(workspace, parent).text
+
+
+def test_a_picture_is_shown_inline(workspace):
+    parent = workspace.say(WHERE, WHO, "x")
+    share(workspace, PNG, parent)
+    assert "img" in drawn_thread(workspace, parent).names
+
+
+def test_a_deleted_file_is_gone(workspace):
+    parent = workspace.say(WHERE, WHO, "x")
+    share(workspace, recordings.load("combined", redacted=True), parent, deleted=True)
+    text = drawn_thread(workspace, parent).text
+    assert "This file was deleted." in text
+    assert "CA1" not in text
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"RIFF"])
+def test_a_file_that_is_nothing_known_is_not_left_out_in_silence(workspace, content):
+    parent = workspace.say(WHERE, WHO, "x")
+    share(workspace, content, parent)
+    with pytest.raises(UnrenderableError):
+        drawn_thread(workspace, parent)
+
+
+def test_a_channel_hides_replies_behind_their_thread(workspace):
+    parent = workspace.say(WHERE, WHO, "first")
+    for words in ("one", "two"):
+        workspace.say(WHERE, WHO, words, thread_ts=parent.ts)
+    text = drawn_channel(workspace)
+    assert "2 replies" in text
+    assert "one" not in text
+
+
+def test_a_private_note_is_for_its_reader_alone(workspace):
+    blocks = ({"type": "section", "text": samples.marked("for *you*")},)
+    workspace.show(Ephemeral(WHERE, WHO, "fallback", blocks))
+    workspace.show(Ephemeral(WHERE, OTHER, "for somebody else"))
+    text = drawn_channel(workspace)
+    assert "Only visible to youcallaudioAPP13:30for you" in text
+    assert "somebody else" not in text
+    assert "fallback" not in text
+
+
+def test_a_channel_is_looked_at_from_some_time_on(workspace):
+    workspace.say(WHERE, WHO, "before")
+    since = workspace.next_ts()
+    workspace.say(WHERE, WHO, "after")
+    text = drawn_channel(workspace, since=since)
+    assert "after" in text
+    assert "before" not in text
+
+
+def test_a_modal_shows_its_title_its_fields_and_its_buttons(reader):
+    text = Drawn(modal_page(samples.MODAL, reader)).text
+    assert text.startswith("Find a recording")
+    assert text.endswith("CancelFetch")
+    assert "#quality" in text
+
+
+def test_home_shows_its_tab(reader):
+    text = Drawn(home_page(samples.HOME, reader)).text
+    assert text.startswith("callaudioHomeMessagesAbout")
+    assert "may hear raw recordings" in text
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_needs_nothing_from_outside(reader, theme):
+    markup = page(home_page(samples.HOME, reader), modal_page(samples.MODAL, reader), theme=theme)
+    drawn = Drawn(markup.removeprefix("<!doctype html>"))
+    assert ("data-theme", theme) in drawn.attributes
+    assert set(drawn.names) & {"script", "link", "iframe", "base", "object"} == set()
+    assert not re.search(r"url\(|@import|\bsrc=", markup)
+
+
+def test_every_class_of_the_pages_has_a_look(reader):
+    markup = page(home_page({"blocks": samples.MESSAGE}, reader), modal_page(samples.MODAL, reader))
+    used = {name for names in re.findall(r'class="([^"]*)"', markup) for name in names.split()}
+    styled = set(re.findall(r"\.([a-z][\w-]*)", markup.partition("</style>")[0]))
+    assert used - styled == set()
