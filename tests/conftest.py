@@ -18,6 +18,9 @@ from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 
+# Its assertions are to say what they saw, so it must not be imported before this line.
+pytest.register_assert_rewrite("tests.scenarios.scene")
+
 KINDS = ("sqlite", "postgresql")
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 

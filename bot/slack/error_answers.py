@@ -91,7 +91,7 @@ class ErrorAnswers:
         return replies.problem(*self._note(error))
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
-        reference = uuid.uuid4().hex[:12]
+        reference = f"e{uuid.uuid4().hex[:11]}"  # a letter first: no number that logs would mask
         if isinstance(error, CallAudioError):
             log.info("request_refused", reference=reference, code=error.code)
             known = error

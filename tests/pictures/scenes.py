@@ -17,7 +17,7 @@ changes none before it. What a scene leaves behind stays: a pending request for 
 from collections.abc import Awaitable, Callable
 
 from bot.sandbox.render.markup import Html
-from bot.sandbox.render.pages import channel_page, modal_page, thread_page
+from bot.sandbox.render.pages import channel_page, home_page, modal_page, thread_page
 from bot.slack.actions import Input
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
 
@@ -63,6 +63,40 @@ async def approval(story: Story) -> Html:
     return channel_page(story.workspace, channel_id, story.reader(ADMIN), since=began)
 
 
+async def get_call_audio(story: Story) -> Html:
+    """The shortcut on a message that names a call: what would come, and why."""
+    call = story.call()
+    said = story.workspace.say(SUPPORT, ADMIN, f"Could somebody listen to {call}?")
+    view = await story.shortcut_modal(AGENT, SUPPORT, said.ts)
+    return modal_page(view.body, story.reader(AGENT))
+
+
+async def app_home(story: Story) -> Html:
+    """The Home of an admin, while somebody waits for access and a digest is scheduled."""
+    await story.schedule("calls", "09:00 mon-fri")
+    await story.people.home_opened(ADMIN)
+    home = await story.until(lambda: story.home_with(ADMIN, "calls digest"))
+    return home_page(home.body, story.reader(ADMIN))
+
+
+async def digest_of_calls(story: Story) -> Html:
+    """A day's calls, each of the notable ones one press away."""
+    story.a_day_of_calls()
+    return await _posted_digest(story, await story.schedule("calls", "10:00 every day"))
+
+
+async def digest_of_access(story: Story) -> Html:
+    """Who received what, and why not more."""
+    return await _posted_digest(story, await story.schedule("access", "11:00 every day"))
+
+
+async def _posted_digest(story: Story, digest_id: str) -> Html:
+    began = story.workspace.next_ts()
+    message = await story.run_digest(digest_id)
+    assert message.ts > began
+    return channel_page(story.workspace, QUALITY, story.reader(ANALYST), since=began)
+
+
 def _direct_messages(story: Story, user_id: str) -> str | None:
     """The conversation of somebody with the bot, once there is something in it."""
     for channel in story.workspace.channels.values():
@@ -76,6 +110,10 @@ SCENES: dict[str, Scene] = {
     "redacted": redacted,
     "request_access": request_access,
     "approval": approval,
+    "get_call_audio": get_call_audio,
+    "app_home": app_home,
+    "digest_of_calls": digest_of_calls,
+    "digest_of_access": digest_of_access,
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage, open_stage
+from bot.digests.book import DigestBook, NewDigest
+from bot.digests.digest import DigestKind
 from bot.recordings.states import ENDED, State
-from bot.sandbox.objects import Ephemeral, View
+from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
@@ -57,6 +60,7 @@ class Story:
         self.stage, self.clock = stage, clock
         self.workspace, self.people = stage.workspace, stage.people
         self._numbers = itertools.count(1)
+        self._digests = 0
 
     def reader(self, user_id: str) -> Reader:
         return Reader.of(self.workspace, user_id, NAMES)
@@ -110,6 +114,64 @@ class Story:
         )
         (view_id,) = await self.until(lambda: set(self.workspace.views) - before)
         return self.workspace.views[view_id]
+
+    async def shortcut_modal(self, user_id: str, channel_id: str, message_ts: str) -> View:
+        """Choose *Get call audio* on a message; gives the modal once it is filled in."""
+        before = set(self.workspace.views)
+        await self.people.message_shortcut(user_id, channel_id, message_ts)
+        (view_id,) = await self.until(lambda: set(self.workspace.views) - before)
+        return await self.until(
+            lambda: view if (view := self.workspace.views[view_id]).body.get("submit") else None
+        )
+
+    def home_with(self, user_id: str, words: str) -> View | None:
+        """Somebody's App Home, once these words stand in it."""
+        home = self.workspace.homes.get(user_id)
+        return home if home and words in str(home.body) else None
+
+    async def schedule(self, kind: str, timetable: str) -> str:
+        """Add a digest to the quality channel; gives its id."""
+        self._digests += 1
+        new = NewDigest(
+            id=f"g{self._digests:010}",
+            team_id=self.workspace.team_id,
+            kind=DigestKind(kind),
+            channel_id=QUALITY,
+            agent_name="default" if kind == "calls" else "",
+            timetable=timetable,
+            zone="Europe/London",
+            owner_id=ADMIN,
+        )
+        book = DigestBook(database=self.stage.application.database, clock=self.clock)
+        return (await book.add(new, ADMIN)).id
+
+    async def run_digest(self, digest_id: str) -> Message:
+        """Type `/callaudio-admin digest run`; gives the post."""
+        before = {message.ts for message in self.workspace.messages(QUALITY)}
+        await self.people.command(
+            ADMIN, QUALITY, f"digest run {digest_id}", command="/callaudio-admin"
+        )
+
+        def posted() -> Message | None:
+            return next((m for m in self.workspace.messages(QUALITY) if m.ts not in before), None)
+
+        return await self.until(posted)
+
+    def a_day_of_calls(self) -> None:
+        """Calls over the last 24 hours and the 24 before, more of them by day."""
+        dice = random.Random(20260603)
+        for hours_ago in range(48):
+            hour = (self.clock.now - timedelta(hours=hours_ago)).hour
+            for _ in range(dice.randint(1, 6) if 7 <= hour <= 19 else dice.randint(0, 1)):
+                began = self.clock.now - timedelta(hours=hours_ago, minutes=dice.randint(1, 59))
+                was_passed_on = dice.random() < 0.06
+                reason = dice.choice(("billing question", "asked for a person", "complaint"))
+                self.call(
+                    started_at=began,
+                    finished_at=began + timedelta(seconds=round(dice.lognormvariate(4.7, 0.4))),
+                    handoff=was_passed_on,
+                    row={"handoffReason": reason if was_passed_on else None},
+                )
 
     def note_to(self, user_id: str) -> Ephemeral:
         """The last thing somebody was told privately."""

@@ -22,10 +22,7 @@ from bot.store.schema import upgrade
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
-
-# Its assertions are to say what they saw, so it must not be imported before this line.
-pytest.register_assert_rewrite("tests.scenarios.scene")
-from tests.scenarios.scene import Scene  # noqa: E402
+from tests.scenarios.scene import Scene
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
 QUICK = Pace(
