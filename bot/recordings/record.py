@@ -139,17 +139,7 @@ class DeliveryLog:
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**changes).returning(DeliveryRow.id))
             if changed and tag:
-                await record(
-                    session,
-                    AuditEvent(
-                        tag=tag,
-                        team_id=delivery.team_id,
-                        actor_id=actor_id,
-                        occurred_at=self.clock(),
-                        delivery_id=delivery.id,
-                        payload=payload or {},
-                    ),
-                )
+                await record(session, self._event(delivery, tag, payload or {}, actor_id))
             if changed and leaves_files:
                 until = self.clock() + STAYS_UNSEEN_AFTER
                 await leave(session, _left_files(delivery, until), self.clock())
@@ -165,17 +155,23 @@ class DeliveryLog:
     ) -> None:
         """Record an event about a delivery that changes nothing of it."""
         async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=tag,
-                    team_id=delivery.team_id,
-                    actor_id=actor_id,
-                    occurred_at=self.clock(),
-                    delivery_id=delivery.id,
-                    payload=payload,
-                ),
-            )
+            await record(session, self._event(delivery, tag, payload, actor_id))
+
+    def _event(
+        self,
+        delivery: Delivery,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        actor_id: str,
+    ) -> AuditEvent:
+        return AuditEvent(
+            tag=tag,
+            team_id=delivery.team_id,
+            actor_id=actor_id,
+            occurred_at=self.clock(),
+            delivery_id=delivery.id,
+            payload=payload,
+        )
 
     async def call_is_shown(self, delivery: Delivery) -> bool:
         """Tell whether a card in the same thread tells the facts of the same call already."""

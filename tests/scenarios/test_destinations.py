@@ -157,7 +157,8 @@ async def test_what_the_workspace_does_not_take_is_told_and_taken_back(
         "invalid_channel": "slack_refused",
     }.items():
         with subtests.test(f"{error}, when all is uploaded"):
-            scene.slack.faults.add(Fault("files.completeUploadExternal", error=error))
+            # Once with the picture, once without.
+            scene.slack.faults.add(Fault("files.completeUploadExternal", error=error, times=2))
             seen = await scene.ask(scene.another_call())
             assert_failed(seen, code)
             assert "worker:delivery:uploaded" in seen.tags
@@ -181,7 +182,8 @@ async def test_an_upload_in_doubt_is_done_again_with_a_new_ticket_but_not_for_ev
 
             assert_raw(await scene.ask(call), call)
 
-            assert len(scene.workspace.called("files.getUploadURLExternal")) == 2 * number
+            # Two for the recording, one for its picture.
+            assert len(scene.workspace.called("files.getUploadURLExternal")) == 3 * number
             assert len(scene.workspace.called("files.completeUploadExternal")) == number
             assert len(scene.workspace.called("chat.postMessage")) == number
 
@@ -202,7 +204,8 @@ async def test_a_slower_pace_makes_one_announcement_and_one_share(scene: Scene) 
     assert_raw(seen)
     for method in ("chat.postMessage", "files.completeUploadExternal"):
         assert [call.status for call in scene.workspace.called(method)] == ["fault", "ok"]
-    assert len(scene.workspace.called("files.getUploadURLExternal")) == 1  # the same upload
+    # The same uploads: of the recording and of its picture.
+    assert len(scene.workspace.called("files.getUploadURLExternal")) == 2
 
 
 async def test_a_share_that_has_to_wait_is_decided_again_before_its_next_try(
