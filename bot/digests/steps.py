@@ -120,6 +120,8 @@ class DigestSteps:
             if run.lost_answers > MAX_LOST_ANSWERS:
                 raise PostUnclear
         report = await self._reporter.report(run.digest, run.slot.period)
+        if not await self.check(key):  # reading took its time, and a retry longer still
+            return ""
         missed = () if run.asked_by else await self._runs.missed_before(run)
         await self._runs.note_try(run)
         try:

@@ -122,15 +122,15 @@ class Endings:
                 "file_id": delivery.file_id,
             },
             changes={"error_code": problem.code},
+            # A share whose answer was lost may come to light after the deletion below.
+            leaves_files=delivery.share_tried_at is not None,
         ):
             self._count(delivery, State.FAILED.value, problem.code)
             self._metrics.errors.labels(code=problem.code).inc()
         elif delivery.state is not State.FAILED:
             return delivery.state.value
         if delivery.share_tried_at and delivery.file_id:
-            deleting = delete_files(self._posting, delivery.file_ids)
-            if not await _quietly(deleting, "delete_files"):
-                await self._deliveries.leave_to_retention(delivery_id)
+            await _quietly(delete_files(self._posting, delivery.file_ids), "delete_files")
         await self._withdraw(delivery)
         await self._note(delivery, NoteKind.FAILED, problem)
         await self._deliveries.forget_response_url(delivery_id)

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.recordings.record import Delivery, delivery_of
+from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
+from bot.recordings.record import Delivery, delivery_of, left_files_of
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -92,11 +93,15 @@ class RawFiles:
         It is looked at again until ``told``: a worker may end before the card says so.
         """
         now = self.clock()
+        # What Slack never showed may come to light after it was deleted in vain.
+        may_appear = delivery.file_ids if delivery.share_ts is None else ()
+        until = now + STAYS_UNSEEN_AFTER
         ending = {"taken_back_at": now, "taken_back_cause": cause}
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *_visible())
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
             if changed:
+                await leave(session, left_files_of(delivery, may_appear, until), now)
                 await record(
                     session,
                     AuditEvent(

@@ -1,6 +1,6 @@
 """The stored record of one delivery: read as a frozen value, changed with its audit event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -142,7 +142,9 @@ class DeliveryLog:
                 await record(session, self._event(delivery, tag, payload or {}, actor_id))
             if changed and leaves_files:
                 until = self.clock() + STAYS_UNSEEN_AFTER
-                await leave(session, _left_files(delivery, until), self.clock())
+                await leave(
+                    session, left_files_of(delivery, delivery.file_ids, until), self.clock()
+                )
         return changed is not None
 
     async def note(
@@ -194,7 +196,7 @@ class DeliveryLog:
         """
         now = self.clock()
         async with self._database.write() as session:
-            await leave(session, _left_files(delivery, now), now)
+            await leave(session, left_files_of(delivery, delivery.file_ids, now), now)
 
     async def end(
         self,
@@ -204,10 +206,13 @@ class DeliveryLog:
         tag: AuditTag,
         payload: Mapping[str, PayloadValue],
         changes: Mapping[str, Any] | None = None,
+        leaves_files: bool = False,
     ) -> bool:
         """End the delivery once; gives whether this call did."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
-        return await self.change(delivery, ending, tag=tag, payload=payload)
+        return await self.change(
+            delivery, ending, tag=tag, payload=payload, leaves_files=leaves_files
+        )
 
     async def forget_response_url(self, delivery_id: str) -> None:
         """Clear the private way to answer: it is not needed after the end."""
@@ -300,8 +305,9 @@ def _muted_of(row: DeliveryRow) -> Spans | None:
     return Spans(row.muted_spans, row.muted_seconds, tuple(Span(*each) for each in where))
 
 
-def _left_files(delivery: Delivery, until: datetime) -> list[LeftFile]:
+def left_files_of(delivery: Delivery, file_ids: Iterable[str], until: datetime) -> list[LeftFile]:
+    """Spell what has to be deleted although the delivery's row knows it no more."""
     return [
         LeftFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
-        for file_id in delivery.file_ids
+        for file_id in file_ids
     ]

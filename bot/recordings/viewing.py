@@ -35,6 +35,10 @@ WHY: Final = MappingProxyType(
 )
 
 
+SHOWN: Final = (State.DELIVERED, State.UNCONFIRMED)
+"""States in which the picture may be there: Slack is asked whether it is."""
+
+
 class WaveformRefused(UsageError):
     """The picture shows what this person may not hear."""
 
@@ -106,7 +110,7 @@ class Viewing:
             await self._note(AuditTag.WAVEFORM_REFUSED, actor, delivery, reason=refusal)
             raise WaveformRefused(likely_cause=WHY.get(refusal, ""))
         picture_id = delivery.picture_file_id
-        if picture_id is None or delivery.taken_back_at or delivery.state is not State.DELIVERED:
+        if picture_id is None or delivery.taken_back_at or delivery.state not in SHOWN:
             raise WaveformGone
         if await self._shares.find_share(picture_id, channel_id) is None:
             raise WaveformNotReady

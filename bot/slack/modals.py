@@ -67,11 +67,15 @@ class Modals:
         Raises:
             TooManyModals: the modal stays as it is.
         """
-        earlier = self._filling.pop(view_id, None)
-        if earlier:
-            earlier.cancel()  # or it might come last and show what nobody asked for last
+        self.leave(view_id)  # or the earlier might come last and show what nobody asked for last
         self._check_room()
         self._start(view_id, fill)
+
+    def leave(self, view_id: str) -> None:
+        """Fill that modal in no more: it was sent, and shows something else now."""
+        filling = self._filling.pop(view_id, None)
+        if filling:
+            filling.cancel()
 
     async def close(self) -> None:
         """Stop what is still being filled in."""

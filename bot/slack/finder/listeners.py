@@ -104,6 +104,7 @@ class FinderListeners:
     async def send(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """*Send recording*: the request is stored before the modal says so."""
         choice = _choice_of(view)
+        self._modals.leave(str(view["id"]))
         actor = actor_of(body)
         asker = Asker(
             team_id=actor.team_id,

@@ -119,7 +119,8 @@ def _delivery() -> list[Block]:
             {
                 "type": "conversations_select",
                 "default_to_current_conversation": True,
-                "filter": {"exclude_external_shared_channels": True, "exclude_bot_users": True},
+                # Direct messages with the bot count as those of a bot user: they have to stay.
+                "filter": {"exclude_external_shared_channels": True},
             },
         ),
         _input(

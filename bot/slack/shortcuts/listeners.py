@@ -57,6 +57,7 @@ class ShortcutListeners:
         """The form is sent: the request is stored before Slack is answered."""
         thread = form.thread_of(view)
         reference = form.reference_of(thread, view)
+        self._modals.leave(str(view["id"]))
         stored = await self._asking.recording(
             asker_of_submission(body, view, thread.channel_id),
             reference,
