@@ -49,6 +49,7 @@ class AuditTag(StrEnum):
     DIGEST_RESUMED = "admin:digest:resumed"
     DIGEST_REMOVED = "admin:digest:removed"
     DIGEST_ASKED = "admin:digest:asked"
+    DIGEST_MOVED = "slack:digest:moved"
     DIGEST_POSTED = "worker:digest:posted"
     DIGEST_SKIPPED = "worker:digest:skipped"
     DIGEST_FAILED = "worker:digest:failed"

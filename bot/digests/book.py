@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
 from bot.errors import UsageError
@@ -151,9 +151,18 @@ class DigestBook:
             update(DigestRow)
             .where(DigestRow.team_id == team_id, DigestRow.channel_id == old_channel_id)
             .values(channel_id=new_channel_id, revision=DigestRow.revision + 1)
+            .returning(DigestRow)
         )
         async with self._database.write() as session:
-            await session.execute(statement)
+            for row in await session.scalars(statement):
+                moved = event_of(
+                    AuditTag.DIGEST_MOVED,
+                    digest_of(row),
+                    SYSTEM_ACTOR,
+                    self.clock(),
+                    from_channel_id=old_channel_id,
+                )
+                await record(session, moved)
 
     async def _change(
         self,
