@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install -q --disable-pip-version-check --no-input --timeout 60 --retries 3
 LIMIT := $(shell timeout --foreground 1 true 2>/dev/null && echo timeout --foreground)
 bounded = $(if $(LIMIT),$(LIMIT) $(1))
-COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url -q \
+COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-strip-extras --no-emit-index-url -q \
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help

@@ -1,9 +1,11 @@
 import re
 import subprocess
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from bot.environment import load_settings
 from bot.settings import SECRET_NAMES, Settings
@@ -43,6 +45,23 @@ def test_every_requirement_is_pinned_and_hashed(name):
 def test_no_requirement_names_a_package_index(name):
     assert "://" not in text(name)
     assert [entry for entry in entries(name) if entry.startswith("-") or " @ " in entry] == []
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_whoever_wants_an_extra_finds_it_pinned(name):
+    """Older pips take `name[extra]` for another project than `name`, and pin it by itself alone."""
+    pinned = [Requirement(entry.partition(" --hash")[0]) for entry in entries(name)]
+    extras = {each.name: each.extras for each in pinned}
+    here = [each for each in pinned if each.marker is None or each.marker.evaluate()]
+    wanted = [Requirement(line) for each in here for line in requires(each.name) or []]
+    needed = [each for each in wanted if each.extras and not _is_optional(each)]
+    assert needed
+    assert [str(each) for each in needed if not each.extras <= extras[each.name]] == []
+
+
+def _is_optional(requirement: Requirement) -> bool:
+    """Whether it is another extra's, or another platform's."""
+    return requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
 
 
 def test_development_runs_on_the_versions_of_production():
