@@ -1,5 +1,7 @@
 """Who acted, as Slack's payloads tell it (docs: "Handling user interaction")."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +9,8 @@ from pydantic import SecretStr
 
 from bot.access.administration import Actor
 from bot.recordings.presses import Asker
+
+Choice = str | int | bool | None
 
 
 def actor_of_command(command: Mapping[str, Any]) -> Actor:
@@ -75,11 +79,12 @@ def chosen(action: Mapping[str, Any]) -> str:
     return str((action.get("selected_option") or {}).get("value") or "")
 
 
-def asker_of_submission(body: Mapping[str, Any], view: Mapping[str, Any], channel_id: str) -> Asker:
-    """Read who asks by a form that was opened in a conversation.
+def asker_of_submission(
+    body: Mapping[str, Any], view: Mapping[str, Any], channel_id: str, *choices: Choice
+) -> Asker:
+    """Read who asks by a form in a conversation; ``choices`` is all that was chosen there.
 
-    The form's own id is the trigger, so that the same form sent twice is one request. A submission
-    brings no way to answer of its own; the bot's ways do without.
+    A submission brings no way to answer of its own; the bot's ways do without.
     """
     actor = actor_of(body)
     return Asker(
@@ -87,9 +92,20 @@ def asker_of_submission(body: Mapping[str, Any], view: Mapping[str, Any], channe
         enterprise_id=actor.enterprise_id,
         user_id=actor.user_id,
         channel_id=channel_id,
-        trigger_id=str(view["id"]),
+        trigger_id=submission_id_of(view, *choices),
         response_url=None,
     )
+
+
+def submission_id_of(view: Mapping[str, Any], *choices: Choice) -> str:
+    """Name what a form asks for: the same form with the same choices has the same name.
+
+    Slack sends a submission with nothing that names it, and the form stays open after an error: its
+    own id alone would take the next choice for the first one again.
+    """
+    # Hashed, for choices may be words, and of any length.
+    asked = json.dumps([str(view["id"]), *choices])
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:

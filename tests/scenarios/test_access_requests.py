@@ -375,6 +375,33 @@ async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
     assert [row.state for row in await rows(scene)] == ["denied", "pending"]
 
 
+@on_both_databases
+async def test_the_form_sent_again_is_the_same_request_unless_it_asks_for_something_else(
+    scene: Scene,
+) -> None:
+    view_id = await open_form(scene, await redacted(scene))
+    form = scene.workspace.views[view_id]
+
+    async def send(hours: str) -> None:
+        scene.workspace.views[view_id] = form  # as it stays when Slack got no answer in time
+        await submit(scene, view_id, hours=hours)
+
+    await send("4")
+    await send("4")
+    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Deny", BOSS)
+    await message(scene, dm(ALICE), "denied your request")
+    await send("4")
+    assert [row.state for row in await rows(scene)] == ["denied"]
+    await send("1")
+
+    assert [(row.state, row.hours) for row in await rows(scene)] == [("denied", 4), ("pending", 1)]
+    assert await tags(scene) == [
+        "slack:access:requested",
+        "admin:access:denied",
+        "slack:access:requested",
+    ]
+
+
 async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene) -> None:
     async with new_scene(environment={"CALLAUDIO_ADMINS": ALICE}) as scene:
         seen = await redacted(scene)

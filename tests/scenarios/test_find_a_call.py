@@ -165,6 +165,21 @@ async def test_sending_twice_is_one_request(scene: Scene) -> None:
     await scene.ended(await scene.latest())
 
 
+async def test_sending_with_another_choice_after_the_answer_was_lost_is_a_request_of_its_own(
+    scene: Scene,
+) -> None:
+    view_id = await opened(scene)
+    form = scene.workspace.views[view_id]
+    await send(scene, view_id, CALL)
+    other_side = {"direction": {"direction": {"selected_option": {"value": "user"}}}}
+    for more, is_new in ((other_side, True), (other_side, False), ({}, False)):
+        scene.workspace.views[view_id] = form  # as it stays when Slack got no answer in time
+        ack = await send(scene, view_id, CALL, **more)
+        assert ("Fetching" in str(ack.body)) == is_new
+    sides = [(await scene.ended(each.id)).direction for each in await scene.deliveries()]
+    assert sorted(sides) == ["combined", "user"]
+
+
 async def test_redacted_and_one_side_can_be_asked_for(scene: Scene) -> None:
     await scene.grant()
     view_id = await opened(scene)

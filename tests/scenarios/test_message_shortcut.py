@@ -292,6 +292,22 @@ async def test_sent_twice_it_is_one_recording(scene: Scene) -> None:
     assert len(files_in(scene, message)) == 1
 
 
+async def test_sent_with_another_choice_after_the_answer_was_lost_it_is_a_request_of_its_own(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, f"{CALL} or {scene.another_call()}?")
+    view = await open_form(scene, message)
+
+    choices: list[dict[str, Any]] = [{"call": "0"}, {"call": "1"}, {"call": "1", "side": "user"}]
+    for filled in (*choices, *choices):
+        scene.workspace.views[view.id] = view  # as it stays when Slack got no answer in time
+        await submit(scene, view, **filled)
+
+    for delivery in await scene.deliveries():
+        await scene.ended(delivery.id)
+    assert len(await scene.deliveries()) == len(files_in(scene, message)) == 3
+
+
 # ---- rights are decided again
 
 

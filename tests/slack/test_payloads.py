@@ -1,8 +1,8 @@
-"""Where a press happened, as Slack's payload tells it."""
+"""Where a press happened and what a form asks for, as Slack's payload tells it."""
 
 import pytest
 
-from bot.slack.payloads import thread_of
+from bot.slack.payloads import asker_of_submission, submission_id_of, thread_of
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,41 @@ from bot.slack.payloads import thread_of
 )
 def test_the_thread_of_a_press_is_that_of_its_message(body, thread_ts):
     assert thread_of(body) == thread_ts
+
+
+FORM = {"id": "V0FORM0000"}
+
+
+def test_the_same_form_with_the_same_choices_is_the_same_request():
+    assert submission_id_of(FORM, "CA1", True) == submission_id_of(dict(FORM), "CA1", True)
+
+
+@pytest.mark.parametrize(
+    ("view", "choices"),
+    [
+        ({"id": "V0OTHER000"}, ("CA1", "both", False)),
+        (FORM, ("CA2", "both", False)),
+        (FORM, ("CA1", "user", False)),
+        (FORM, ("CA1", "both", True)),
+        (FORM, ("CA1", "both")),
+        (FORM, ("CA1both", "", False)),
+        (FORM, ("CA1", None, False)),
+    ],
+)
+def test_another_form_or_another_choice_is_another_request(view, choices):
+    assert submission_id_of(view, *choices) != submission_id_of(FORM, "CA1", "both", False)
+
+
+def test_the_name_of_what_a_form_asks_for_is_short_and_tells_nothing_of_it():
+    name = submission_id_of(FORM, "Because Mrs Private of +44 20 7946 0123 asked. " * 100)
+    assert len(name) <= 64
+    assert name.isalnum()
+    assert "Private" not in name
+
+
+def test_who_sends_a_form_asks_by_what_was_chosen_in_it():
+    body = {"user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"}}
+    asker = asker_of_submission(body, FORM, "C0QUALITY0", "CA1", None)
+    assert (asker.user_id, asker.channel_id) == ("U0ALICE00", "C0QUALITY0")
+    assert asker.trigger_id == submission_id_of(FORM, "CA1", None)
+    assert asker.response_url is None

@@ -11,7 +11,7 @@ from bot.access.asking_for_access import AskingForAccess, Wish
 from bot.slack.access import form
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, Input, ModalCallback
-from bot.slack.payloads import actor_of, field_of
+from bot.slack.payloads import actor_of, field_of, submission_id_of
 from bot.slack.web_api.api import SlackApi
 
 
@@ -42,11 +42,13 @@ class AccessListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
         """The filled-in form: the request is stored before the form closes."""
+        reason = str(field_of(view, Input.REASON).get("value") or "")
+        hours = _hours(field_of(view, Input.HOURS))
         wish = Wish(
             delivery_id=str(view.get("private_metadata") or ""),
-            reason=str(field_of(view, Input.REASON).get("value") or ""),
-            hours=_hours(field_of(view, Input.HOURS)),
-            submission_id=str(view["id"]),
+            reason=reason,
+            hours=hours,
+            submission_id=submission_id_of(view, reason, hours),
         )
         stored = await within_ack_window(self._asking.ask(actor_of(body), wish))
         if stored.is_new:

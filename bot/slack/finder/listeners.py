@@ -1,7 +1,7 @@
 """Finding a call: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,6 @@ from bot.polyai.payloads import Direction
 from bot.recordings.agents import DEFAULT_AGENT
 from bot.recordings.asking import Asking, Surface
 from bot.recordings.finding import Finding
-from bot.recordings.presses import Asker
 from bot.recordings.reference import Reference
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
@@ -22,7 +21,7 @@ from bot.slack.finder import view as views
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, field_of
+from bot.slack.payloads import actor_of, asker_of_submission, field_of
 from bot.slack.web_api.zones import Zones, zone_named
 
 
@@ -105,19 +104,10 @@ class FinderListeners:
         """*Send recording*: the request is stored before the modal says so."""
         choice = _choice_of(view)
         self._modals.leave(str(view["id"]))
-        actor = actor_of(body)
-        asker = Asker(
-            team_id=actor.team_id,
-            enterprise_id=actor.enterprise_id,
-            user_id=actor.user_id,
-            channel_id=choice.channel_id,
-            trigger_id=str(view["id"]),  # sent twice, it is one request
-            response_url=None,
-        )
         stored = await within_ack_window(
             self._asking.recording(
-                asker,
-                Reference(choice.conversation_id, agent_name=_search_of(view).agent_name),
+                asker_of_submission(body, view, choice.channel_id, *astuple(choice)),
+                Reference(choice.conversation_id, agent_name=choice.agent_name),
                 channel_id=choice.channel_id,
                 direction=choice.direction,
                 redacted=choice.redacted,
@@ -159,6 +149,7 @@ class FinderListeners:
 class _Choice:
     """What was chosen in the modal."""
 
+    agent_name: str
     conversation_id: str
     channel_id: str
     direction: Direction
@@ -175,6 +166,7 @@ def _choice_of(view: Mapping[str, Any]) -> _Choice:
         raise NothingChosen
     side = _chosen(field_of(view, Input.DIRECTION))
     return _Choice(
+        agent_name=_search_of(view).agent_name,
         conversation_id=conversation_id,
         channel_id=channel_id,
         direction=Direction(side) if side else Direction.COMBINED,

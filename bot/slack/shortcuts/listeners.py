@@ -1,6 +1,7 @@
 """*Get call audio* on a message: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -58,13 +59,15 @@ class ShortcutListeners:
         thread = form.thread_of(view)
         reference = form.reference_of(thread, view)
         self._modals.leave(str(view["id"]))
+        direction, redacted = form.direction_of(view), form.filled(thread, view).redacted
+        chosen = (*astuple(reference), direction, redacted)
         stored = await self._asking.recording(
-            asker_of_submission(body, view, thread.channel_id),
+            asker_of_submission(body, view, thread.channel_id, *chosen),
             reference,
             channel_id=None,
             thread_ts=thread.thread_ts,
-            direction=form.direction_of(view),
-            redacted=form.filled(thread, view).redacted,
+            direction=direction,
+            redacted=redacted,
             surface=Surface.SHORTCUT,
         )
         await ack(response_action="update", view=form.accepted(stored, reference.conversation_id))
