@@ -41,8 +41,11 @@ class Deleting:
 
         Raises:
             DeletionRefused: they neither asked for it nor are an admin now.
+            NotYours: there is no such delivery.
             Outsider: they are not of that workspace, or not in that conversation.
             NothingToDelete: it is gone.
+
+        Each is audited.
         """
         delivery = await self._presses.of_anybody_there(asker, delivery_id, "delete")
         actor = Actor(asker.team_id, asker.enterprise_id, asker.user_id)
@@ -52,4 +55,4 @@ class Deleting:
             return
         now = await self._deliveries.read(delivery.id)
         if now.taken_back_at or not now.delete_asked_by:
-            raise NothingToDelete
+            raise await self._presses.refused(asker, delivery, "delete", NothingToDelete())

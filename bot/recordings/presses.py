@@ -39,7 +39,7 @@ class Outsider(UsageError):
 
 
 class Presses:
-    """Finds the delivery behind a button; every refusal is audited where the delivery is."""
+    """Finds the delivery behind a button; every refusal is audited, where the delivery is."""
 
     def __init__(self, deliveries: DeliveryLog) -> None:
         self._deliveries = deliveries
@@ -48,9 +48,9 @@ class Presses:
         """Find the delivery for the person it was asked for by.
 
         Raises:
-            NotYours: it was not theirs.
+            NotYours: it was not theirs, or there is no such delivery.
         """
-        delivery = await self._find(delivery_id)
+        delivery = await self._find(asker, delivery_id, button)
         if (delivery.user_id, delivery.team_id) != (asker.user_id, asker.team_id):
             raise await self.refused(asker, delivery, button, NotYours())
         return delivery
@@ -62,25 +62,26 @@ class Presses:
             NotYours: there is no such delivery.
             Outsider: they are not of that workspace, or it went elsewhere.
         """
-        delivery = await self._find(delivery_id)
+        delivery = await self._find(asker, delivery_id, button)
         if (delivery.channel_id, delivery.team_id) != (asker.channel_id, asker.team_id):
             raise await self.refused(asker, delivery, button, Outsider())
         return delivery
 
     async def refused(
-        self, asker: Asker, delivery: Delivery, button: str, error: CallAudioError
+        self, asker: Asker, delivery: Delivery | None, button: str, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refused press; gives the error to raise."""
-        await self._deliveries.note(
-            delivery,
-            AuditTag.BUTTON_REFUSED,
-            {"button": button, "code": error.code, "actor_team_id": asker.team_id},
-            actor_id=asker.user_id,
-        )
+        """Audit a refused press, also one for no delivery at all; gives the error to raise."""
+        told = {"button": button, "code": error.code, "actor_team_id": asker.team_id}
+        tag, actor_id = AuditTag.BUTTON_REFUSED, asker.user_id
+        if delivery:
+            await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
+        else:
+            await self._deliveries.note_unknown(asker.team_id, tag, told, actor_id=actor_id)
         return error
 
-    async def _find(self, delivery_id: str) -> Delivery:
+    async def _find(self, asker: Asker, delivery_id: str, button: str) -> Delivery:
         try:
             return await self._deliveries.read(delivery_id)
         except LookupError:
-            raise NotYours from None  # made up: no button of ours sends it
+            # Made up: no button of ours sends it.
+            raise await self.refused(asker, None, button, NotYours()) from None

@@ -15,6 +15,8 @@ from bot.recordings.waveform.spans import Spans
 
 ELSEWHERE: Final = "elsewhere"
 """Why somebody is refused who pressed a button that is not of this conversation."""
+MADE_UP: Final = "made_up"
+"""Why somebody is refused who names a recording that there is none of."""
 
 WHY: Final = MappingProxyType(
     {
@@ -96,24 +98,23 @@ class Viewing:
     async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
         """Give the picture to somebody who may hear the recording, here and now.
 
+        Each press is audited, and why it was refused.
+
         Raises:
-            WaveformRefused: they may not; recorded with its reason.
-            WaveformGone: it was deleted.
+            WaveformRefused: they may not.
+            WaveformGone: it was deleted, or never was.
             WaveformNotReady: Slack does not show it.
         """
-        try:
-            delivery = await self._deliveries.read(delivery_id)
-        except LookupError:
-            raise WaveformGone from None
+        delivery = await self._find(actor, delivery_id)
         refusal = await self._refusal(actor, channel_id, delivery)
         if refusal:
-            await self._note(AuditTag.WAVEFORM_REFUSED, actor, delivery, reason=refusal)
-            raise WaveformRefused(likely_cause=WHY.get(refusal, ""))
+            error = WaveformRefused(likely_cause=WHY.get(refusal, ""))
+            raise await self._refused(actor, delivery, refusal, error)
         picture_id = delivery.picture_file_id
         if picture_id is None or delivery.taken_back_at or delivery.state not in SHOWN:
-            raise WaveformGone
+            raise await self._refused(actor, delivery, WaveformGone.code, WaveformGone())
         if await self._shares.find_share(picture_id, channel_id) is None:
-            raise WaveformNotReady
+            raise await self._refused(actor, delivery, WaveformNotReady.code, WaveformNotReady())
         await self._note(AuditTag.WAVEFORM_SHOWN, actor, delivery, outcome=str(delivery.outcome))
         return WaveformShown(
             conversation_id=delivery.conversation_id,
@@ -122,6 +123,14 @@ class Viewing:
             length_seconds=delivery.length_seconds,
             muted=delivery.muted,
         )
+
+    async def _find(self, actor: Actor, delivery_id: str) -> Delivery:
+        try:
+            return await self._deliveries.read(delivery_id)
+        except LookupError:
+            tag, told = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
+            await self._deliveries.note_unknown(actor.team_id, tag, told, actor_id=actor.user_id)
+            raise WaveformGone from None
 
     async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:
         if delivery.channel_id != channel_id:
@@ -139,6 +148,13 @@ class Viewing:
         )
         wanted = Outcome.RAW if delivery.is_raw else Outcome.REDACTED
         return None if ruling.decision.outcome is wanted else ruling.decision.reason.value
+
+    async def _refused(
+        self, actor: Actor, delivery: Delivery, reason: str, error: CallAudioError
+    ) -> CallAudioError:
+        """Audit a refused press; gives the error to raise."""
+        await self._note(AuditTag.WAVEFORM_REFUSED, actor, delivery, reason=reason)
+        return error
 
     async def _note(self, tag: AuditTag, actor: Actor, delivery: Delivery, **payload: str) -> None:
         told = {"conversation_id": delivery.conversation_id, **payload}

@@ -198,6 +198,17 @@ async def test_what_all_can_see_is_for_those_there_alone(office, outsider, butto
 async def test_a_button_for_no_delivery_is_nobodys(office):
     with pytest.raises(NotYours):
         await office.asking.raw_to_dm(ASKER, "dmadeup")
+    refused = {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": ASKER.team_id}
+    assert await office.refused() == [(ASKER.team_id, ALICE, refused)]
+
+
+async def test_a_button_for_no_delivery_is_told_in_the_workspace_of_who_pressed_it(office):
+    press = replace(ASKER, team_id="T0OTHERTEAM")
+    with pytest.raises(NotYours):
+        await office.asking.transcript(press, "dmadeup")
+    ((team_id, actor_id, payload),) = await office.refused()
+    assert (team_id, actor_id) == ("T0OTHERTEAM", ALICE)
+    assert "dmadeup" not in str(payload)
 
 
 PARENT_TS = "1717416000.000100"

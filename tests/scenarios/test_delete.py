@@ -90,8 +90,45 @@ async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene
     _, (told,) = await press(scene, message, Action.DELETE)
 
     assert "nothing to delete any more" in told.text
+    assert await refused_presses(scene) == [(ALICE, "delete", "nothing_to_delete")]
     assert len(scene.workspace.called("files.delete")) == 2  # the recording and its picture
     assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
+
+
+async def test_pressed_twice_before_it_is_gone_it_is_one_deletion_and_no_refusal(
+    scene: Scene,
+) -> None:
+    scene.slack.faults.add(Fault("files.delete", hang=True, when="after"))
+    seen, message = await delivered(scene, raw=False)
+    await press(scene, message, Action.DELETE)
+    await scene.slack.faults.reached("files.delete")
+
+    _, told = await press(scene, message, Action.DELETE)
+
+    assert told == []
+    scene.slack.faults.release("files.delete")
+    await card(scene, seen.delivery, "was deleted by")
+    assert await refused_presses(scene) == []
+
+
+async def test_a_made_up_recording_is_refused_in_words_and_audited_without_its_name(
+    scene: Scene,
+) -> None:
+    for action in (Action.DELETE, Action.TRANSCRIPT, Action.SEND_AGAIN):
+        ack = await scene.people.block_action(
+            ALICE, CHANNEL, "1.1", action.value, "call +44 20 7946 0123", ephemeral=False
+        )
+        assert ack.arrived
+        assert "belongs to somebody else" in scene.workspace.ephemerals[-1].text
+
+    assert await refused_presses(scene) == [
+        (ALICE, "delete", "not_yours"),
+        (ALICE, "transcript", "not_yours"),
+        (ALICE, "once_more", "not_yours"),
+    ]
+    for event in await scene.all_audit():
+        assert (event.team_id, event.delivery_id) == (scene.workspace.team_id, None)
+        assert "7946" not in str(event.payload)
 
 
 async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:

@@ -364,6 +364,37 @@ async def test_a_picture_that_was_taken_back_is_not_shown_by_an_old_button(scene
         scene.workspace.file_table[file.id] = replace(file, deleted=True)
     await press(scene, seen)
     assert "does not show this waveform" in str(await modal(scene))
+    assert await events(scene, "slack:waveform:refused") == [
+        {"conversation_id": CALL, "reason": "waveform_not_ready"}
+    ]
+
+
+async def test_a_picture_whose_recording_was_deleted_is_gone_and_the_press_audited(
+    scene: Scene,
+) -> None:
+    seen = await scene.ask()
+    async with scene.stage.application.database.write() as session:
+        row = await session.get_one(DeliveryRow, seen.delivery.id)
+        row.taken_back_at, row.taken_back_cause = utc_now(), "asked"
+
+    await press(scene, seen)
+
+    assert "not there any more" in str(await modal(scene))
+    assert await events(scene, "slack:waveform:refused") == [
+        {"conversation_id": CALL, "reason": "waveform_gone"}
+    ]
+
+
+async def test_a_made_up_recording_has_no_picture_and_its_name_is_not_kept(scene: Scene) -> None:
+    await scene.people.block_action(
+        ALICE, CHANNEL, "1.1", Action.WAVEFORM.value, "+44 20 7946 0123", ephemeral=False
+    )
+
+    assert "not there any more" in str(await modal(scene))
+    (event,) = await scene.all_audit()
+    assert (event.tag, event.actor_id) == ("slack:waveform:refused", ALICE)
+    assert (event.team_id, event.delivery_id) == (scene.workspace.team_id, None)
+    assert event.payload == {"reason": "made_up"}
 
 
 async def left_files(scene: Scene) -> list[str]:
