@@ -1,5 +1,8 @@
 """The facts of a call where they can be had: shown beside the audio, never needed for it."""
 
+import asyncio
+from typing import Final
+
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
@@ -8,17 +11,37 @@ from bot.polyai.payloads import CallFacts
 
 log = get_logger(__name__)
 
+MAX_READS: Final = 4
+"""Reads at a time: a transcript comes along with each, and up to 16 MiB are held and parsed."""
+
+LONGEST_READ_SECONDS: Final = 20.0
+"""From the request on, waiting for a place included; tries that hang would take minutes."""
+
 
 class CallReader:
-    """Reads a call's facts and does without them where PolyAI does not give them."""
+    """Reads a call's facts and does without them where PolyAI does not give them in time.
 
-    def __init__(self, polyai: PolyAIClient) -> None:
+    Those who use one reader share its places: forms have another than deliveries.
+    """
+
+    def __init__(
+        self,
+        polyai: PolyAIClient,
+        *,
+        max_reads: int = MAX_READS,
+        longest_seconds: float = LONGEST_READ_SECONDS,
+    ) -> None:
         self._polyai = polyai
+        self._places = asyncio.Semaphore(max_reads)
+        self._longest_seconds = longest_seconds
 
     async def read(self, agent: Agent, conversation_id: str) -> CallFacts | None:
         """Read the facts; None where they cannot be had. The audio call tells what is wrong."""
         try:
-            return await self._polyai.conversation(agent, conversation_id)
+            async with asyncio.timeout(self._longest_seconds), self._places:
+                return await self._polyai.conversation(agent, conversation_id)
+        except TimeoutError:
+            log.info("call_facts_absent", code="too_slow")
         except PolyAIError as error:
             log.info("call_facts_absent", code=error.code, correlation_id=error.correlation_id)
-            return None
+        return None

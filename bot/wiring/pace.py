@@ -9,6 +9,7 @@ from bot.jobs.digest_feed import FEED_SECONDS
 from bot.jobs.leases import LAPSE
 from bot.jobs.steps import RetryRule
 from bot.jobs.upkeep import PAUSE_SECONDS
+from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
@@ -23,6 +24,7 @@ class Pace:
     lapse: timedelta = LAPSE
     drain_seconds: int = 20
     look_every: timedelta = LOOK_EVERY
+    facts_seconds: float = LONGEST_READ_SECONDS
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_pause_seconds: float = PAUSE_SECONDS
     access_again_after: timedelta = timedelta(seconds=60)

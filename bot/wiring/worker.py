@@ -66,7 +66,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     """Build what a worker runs; nothing runs yet."""
     posting = SlackPosting(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
-    calls = CallReader(polyai)
+    calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
     sharing = Sharing(
         log=core.deliveries, decider=core.decider, posting=posting, patience=pace.patience
     )

@@ -1,14 +1,18 @@
 """Everything PolyAI may answer instead of a recording, as the person who asked comes to see it."""
 
+import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
+from bot.polyai.calls import MAX_READS
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_server import PolyAISandbox
+from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import (
     ALICE,
     CALL,
@@ -313,6 +317,19 @@ async def test_facts_are_shown_without_the_number_and_stand_in_nobodys_way(scene
     scene.polyai.faults.add(Fault("conversation", status=500, times=100))
     call = scene.another_call()
     assert_redacted(await scene.ask(call), "not_cleared", call)
+
+
+async def test_facts_that_do_not_come_hold_no_recording_up(new_scene: OpenScene) -> None:
+    async with new_scene(pace=replace(QUICK, facts_seconds=0.2)) as scene:
+        scene.polyai.faults.add(Fault("conversation", hang=True, times=100))
+        calls = [scene.another_call() for _ in range(2 * MAX_READS)]
+
+        await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, call) for call in calls))
+
+        for each in await scene.deliveries():
+            assert (await scene.ended(each.id)).state == "delivered"
+        assert len(scene.every_visible_file()) == len(calls)
+        scene.polyai.faults.release("conversation")
 
 
 async def test_placeholders_are_refused_before_any_request(

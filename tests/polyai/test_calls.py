@@ -1,0 +1,89 @@
+"""Facts of a call: a few at a time, and never waited for long."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.polyai.calls import MAX_READS, CallReader
+from bot.polyai.errors import PolyAIUnavailable
+from bot.polyai.payloads import call_facts
+
+CALL = "CAabcd1234567abcdef1250065d4fc7389"
+
+
+class Desk:
+    """A PolyAI that answers when it is let, and sees how many ask at a time."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def conversation(self, _agent, conversation_id):
+        self.asked += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self.may_answer.wait()
+            if self.error:
+                raise self.error
+            return call_facts({}, conversation_id=conversation_id)
+        finally:
+            self.now -= 1
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+async def settled():
+    """Let everything run that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_than_a_few_are_read_at_a_time_and_all_get_theirs(desk, agent):
+    reader = CallReader(desk)
+    reads = [asyncio.create_task(reader.read(agent, f"CA{n}")) for n in range(3 * MAX_READS)]
+    await settled()
+    assert desk.asked == MAX_READS
+
+    desk.may_answer.set()
+
+    read = await asyncio.gather(*reads)
+    assert [facts.conversation_id for facts in read] == [f"CA{n}" for n in range(3 * MAX_READS)]
+    assert desk.most == MAX_READS
+
+
+async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_back(desk, agent):
+    reader = CallReader(desk, max_reads=1, longest_seconds=0.05)
+
+    with capture_logs() as lines:
+        assert await asyncio.gather(*(reader.read(agent, CALL) for _ in range(3))) == [None] * 3
+
+    assert desk.asked == 1, "the others waited for a place alone"
+    assert [line["code"] for line in lines] == ["too_slow"] * 3
+    desk.may_answer.set()
+    facts = await reader.read(agent, CALL)
+    assert facts is not None
+
+
+async def test_a_failed_read_gives_its_place_back(desk, agent):
+    reader = CallReader(desk, max_reads=1)
+    desk.may_answer.set()
+    desk.error = PolyAIUnavailable()
+    assert await reader.read(agent, CALL) is None
+    desk.error = None
+    assert await reader.read(agent, CALL) is not None
+
+
+async def test_readers_do_not_wait_for_one_another(desk, agent):
+    forms, deliveries = CallReader(desk, max_reads=1), CallReader(desk, max_reads=1)
+    first = asyncio.create_task(forms.read(agent, CALL))
+    second = asyncio.create_task(deliveries.read(agent, CALL))
+    await settled()
+    assert desk.asked == 2
+    desk.may_answer.set()
+    assert None not in await asyncio.gather(first, second)
