@@ -133,13 +133,18 @@ class RawFiles:
             await session.execute(statement.values(recheck_at=self.clock()))
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
-        """A conversation got another id, as it does when it is shared: keep hold of its files."""
+        """A conversation got another id, as it does when it is shared: keep hold of its files.
+
+        Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
+        """
         here = update(DeliveryRow).where(
             DeliveryRow.team_id == team_id, DeliveryRow.destination_channel_id == old_channel_id
         )
         async with self._database.write() as session:
             await session.execute(here.where(*_visible()).values(recheck_at=self.clock()))
-            await session.execute(here.values(destination_channel_id=new_channel_id))
+            moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
+            if not (await session.scalars(moving)).all():
+                return
             await record(
                 session,
                 AuditEvent(

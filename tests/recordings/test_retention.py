@@ -347,3 +347,20 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
         await shelf.look(LOOK_EVERY)
     assert shelf.posting.taken_back == ["audience"]
     assert await shelf.causes() == ["audience"]
+
+
+async def test_a_channel_s_new_id_is_taken_over_and_recorded_once_however_often_it_is_told(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    await shelf.put("d2", outcome="redacted")
+
+    await asyncio.gather(*(shelf.files.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
+    await shelf.files.follow(TEAM, CHANNEL, "C0NEW")
+
+    async with shelf.database.read() as session:
+        channels = (await session.scalars(select(DeliveryRow.destination_channel_id))).all()
+        is_move = AuditEventRow.tag == "slack:channel:moved"
+        moves = (await session.scalars(select(AuditEventRow).where(is_move))).all()
+    assert channels == ["C0NEW", "C0NEW"]
+    assert [each.payload for each in moves] == [{"from": CHANNEL, "to": "C0NEW"}]
