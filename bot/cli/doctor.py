@@ -1,6 +1,6 @@
 """`doctor`: what is set up, what answers, and what to do about the rest."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -12,6 +12,7 @@ from bot.errors import CallAudioError
 from bot.logs import configure_logging
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
+from bot.polyai.lists import CallLists
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
 from bot.settings import Settings
@@ -71,10 +72,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         directory = SlackDirectory(api, Identity(api, token=token, clock=utc_now))
         yield await _approvals(directory, settings.callaudio_approvals_channel)
     async with build_http_client(max_connections=4) as http:
-        polyai = PolyAIClient(http, clock=utc_now)
+        polyai, lists = PolyAIClient(http, clock=utc_now), CallLists(http, clock=utc_now)
+        has_account = settings.polyai_account_id is not None
         for agent in build_agents(settings).values():
             async for finding in _agent(polyai, agent):
                 yield finding
+            yield await _list(lists, agent, has_account=has_account)
     mode = "Socket Mode" if settings.slack_app_token else f"HTTP on port {settings.port}"
     yield Finding("requests from Slack", State.SET, mode)
     rule = settings.callaudio_audience.value
@@ -133,16 +136,33 @@ async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Findi
 
 
 async def _agent(polyai: PolyAIClient, agent: Agent) -> AsyncIterator[Finding]:
-    yield await _try(f"plain key of {agent.name}", lambda: polyai.try_key(agent, raw=False))
+    opens = "opens the agent"
+    plain = polyai.try_key(agent, raw=False)
+    yield await _try(f"plain key of {agent.name}", plain, opens)
     if agent.pii_api_key is None:
         yield Finding(f"raw key of {agent.name}", State.SET, "none: raw is never delivered")
     else:
-        yield await _try(f"raw key of {agent.name}", lambda: polyai.try_key(agent, raw=True))
+        raw = polyai.try_key(agent, raw=True)
+        yield await _try(f"raw key of {agent.name}", raw, opens)
 
 
-async def _try(what: str, call: Callable[[], Awaitable[None]]) -> Finding:
+async def _list(lists: CallLists, agent: Agent, *, has_account: bool) -> Finding:
+    """Tell which list is read; v1 is what the plain key was tried with."""
+    what = f"calls of {agent.name}"
+    if agent.platform:
+        trying = lists.try_platform(agent, agent.platform, utc_now())
+        return await _try(what, trying, "digests and Find a call read the v3 list")
+    why = (
+        "the agent is in another region than POLYAI_REGION"
+        if has_account
+        else "POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set"
+    )
+    return Finding(what, State.SET, f"digests and Find a call read the older v1 list: {why}")
+
+
+async def _try(what: str, call: Awaitable[None], says: str) -> Finding:
     try:
-        await call()
+        await call
     except CallAudioError as error:
         return Finding(what, State.WRONG, error.what, error.fix)
-    return Finding(what, State.OK, "opens the agent")
+    return Finding(what, State.OK, says)

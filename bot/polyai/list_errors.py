@@ -34,7 +34,7 @@ OF_THE_PLATFORM: Final[Words] = {
     errors.PolyAIKeyRejected: (
         "PolyAI did not accept the platform key.",
         "It is the key of another region, or it is wrong, expired or empty.",
-        f"{_OPERATOR} check `POLYAI_PLATFORM_API_KEY`; without it, the older list is read.",
+        f"{_OPERATOR} compare `POLYAI_REGION` with the region `POLYAI_PLATFORM_API_KEY` is of.",
     ),
     errors.PolyAIForbidden: (
         "PolyAI does not let the platform key list the agent's conversations.",
@@ -43,13 +43,13 @@ OF_THE_PLATFORM: Final[Words] = {
     ),
     errors.AgentNotFound: (
         "PolyAI knows no such agent in the configured account.",
-        "`POLYAI_ACCOUNT_ID` is wrong, or the agent belongs to another account.",
-        f"{_OPERATOR} compare `POLYAI_ACCOUNT_ID` and the agent's id with its Studio link.",
+        "`POLYAI_ACCOUNT_ID` is wrong, or the agent belongs to another account or region.",
+        f"{_OPERATOR} compare `POLYAI_ACCOUNT_ID`, `POLYAI_REGION` and the agent's id with Studio.",
     ),
     errors.WrongHost: (
         None,
         None,
-        f"{_OPERATOR} remove `POLYAI_PLATFORM_URL` or correct it.",
+        f"{_OPERATOR} remove `POLYAI_PLATFORM_URL` or correct it, and to check `POLYAI_REGION`.",
     ),
     errors.UnexpectedRedirect: (None, None, f"{_OPERATOR} check `POLYAI_PLATFORM_URL`."),
     ListUnreadable: (

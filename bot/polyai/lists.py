@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
@@ -23,6 +23,7 @@ V1_LIMIT: Final = 200
 SMALLEST_LIMIT: Final = 15
 LOG_EVERY_PAGES: Final = 50
 PAGES_REMEMBERED: Final = 4
+LATELY: Final = timedelta(days=1)
 MAX_STANDSTILL_PAGES: Final = 20
 """So many pages without a new row, one after another, and the list leads nowhere."""
 
@@ -64,6 +65,14 @@ class CallLists:
             if read % LOG_EVERY_PAGES == 0:
                 log.info("listing_calls", agent=agent.name, pages=read, unusable_rows=unusable)
         log.info("calls_listed", agent=agent.name, pages=read, unusable_rows=unusable)
+
+    async def try_platform(self, agent: Agent, platform: Platform, now: datetime) -> None:
+        """Ask for one row of the v3 list and drop it: do account and key open the agent?
+
+        Raises:
+            PolyAIError: they do not, or PolyAI cannot be reached.
+        """
+        await self._pages.v3(agent, platform, now - LATELY, now, limit=1, place=None)
 
     async def _v3(
         self, agent: Agent, platform: Platform, since: datetime, until: datetime

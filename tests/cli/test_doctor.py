@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from bot.cli.doctor import Finding, State, examine
-from bot.cli.stage import PLAIN_KEY, RAW_KEY, environment_of
+from bot.cli.stage import (
+    ACCOUNT_ID,
+    AGENT_ID,
+    PLAIN_KEY,
+    PLATFORM_KEY,
+    RAW_KEY,
+    environment_of,
+    platform_environment_of,
+)
 from bot.environment import load_settings
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
@@ -22,11 +30,20 @@ def workspace() -> Workspace:
 
 
 @pytest.fixture
-async def environ(workspace: Workspace, sqlite_url: str) -> AsyncIterator[dict[str, str]]:
-    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+async def polyai() -> AsyncIterator[PolyAISandbox]:
+    async with PolyAISandbox() as polyai:
         polyai.add_key(PLAIN_KEY)
         polyai.add_key(RAW_KEY, pii=True)
-        polyai.add_call("CALL-1", agent_id="PROJECT-SANDBOX")
+        polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])
+        polyai.add_call("CALL-1", agent_id=AGENT_ID)
+        yield polyai
+
+
+@pytest.fixture
+async def environ(
+    workspace: Workspace, polyai: PolyAISandbox, sqlite_url: str
+) -> AsyncIterator[dict[str, str]]:
+    async with SlackSandbox(workspace) as slack:
         yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
 
 
@@ -145,3 +162,98 @@ async def test_without_an_approvals_channel_it_says_what_that_means(
     finding = (await found(environ))["approvals channel"]
 
     assert (finding.state, "direct messages" in finding.says) == (State.SET, True)
+
+
+async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    finding = (await found(environ, **platform_environment_of(polyai)))["calls of default"]
+
+    assert (finding.state, finding.fix) == (State.OK, "")
+    assert finding.says == "digests and Find a call read the v3 list"
+    (asked,) = polyai.platform.requests
+    assert (asked.key_kind, asked.query["limit"]) == ("platform", "1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "agents", "says", "fix"),
+    [
+        pytest.param(
+            {"POLYAI_PLATFORM_API_KEY": "wrongKey3"},
+            [AGENT_ID],
+            "platform key",
+            ("POLYAI_PLATFORM_API_KEY", "POLYAI_REGION"),
+            id="401: another key, or one of another region",
+        ),
+        pytest.param(
+            {}, ["PROJECT-OTHER"], "platform key", ("covers this agent",), id="403: other agents"
+        ),
+        pytest.param(
+            {"POLYAI_ACCOUNT_ID": "ws-other"},
+            [AGENT_ID],
+            "configured account",
+            ("POLYAI_ACCOUNT_ID", "POLYAI_REGION"),
+            id="404: another account",
+        ),
+        pytest.param(
+            {"POLYAI_AGENT_ID": "PROJECT-OTHER"},
+            [AGENT_ID],
+            "configured account",
+            ("POLYAI_ACCOUNT_ID", "agent's id"),
+            id="404: another agent",
+        ),
+    ],
+)
+async def test_a_list_that_cannot_be_read_is_told_with_what_to_mend(
+    environ: dict[str, str],
+    polyai: PolyAISandbox,
+    changes: dict[str, str],
+    agents: list[str],
+    says: str,
+    fix: tuple[str, ...],
+) -> None:
+    polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=agents)
+
+    findings = await found(environ, **{**platform_environment_of(polyai), **changes})
+
+    finding = findings["calls of default"]
+    assert finding.state is State.WRONG
+    assert says in finding.says
+    assert not [each for each in fix if each not in finding.fix]
+    told = str(list(findings.values()))
+    assert not [key for key in (PLATFORM_KEY, "wrongKey3", PLAIN_KEY) if key in told]
+
+
+async def test_another_host_than_the_platform_s_is_told_with_what_to_mend(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    changes = {**platform_environment_of(polyai), "POLYAI_PLATFORM_URL": polyai.url}
+
+    finding = (await found(environ, **changes))["calls of default"]
+
+    assert finding.state is State.WRONG
+    assert "POLYAI_PLATFORM_URL" in finding.fix
+    assert "POLYAI_REGION" in finding.fix
+
+
+async def test_without_an_account_it_says_that_the_older_list_is_read(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    finding = (await found(environ))["calls of default"]
+
+    assert finding.state is State.SET
+    assert "v1 list: POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set" in finding.says
+    assert polyai.platform.requests == []
+
+
+async def test_an_agent_of_another_region_is_read_from_the_older_list(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    sales = {"agent_id": AGENT_ID, "region": "eu", "api_key": PLAIN_KEY}
+    more = {"POLYAI_AGENTS": json.dumps({"sales": sales})}
+
+    findings = await found(environ, **platform_environment_of(polyai), **more)
+
+    assert findings["calls of default"].state is State.OK
+    assert findings["calls of sales"].state is State.SET
+    assert "v1 list: the agent is in another region" in findings["calls of sales"].says
