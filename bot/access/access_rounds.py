@@ -16,7 +16,7 @@ from bot.access.due_requests import (
     WARN_BEFORE,
     DueRequests,
 )
-from bot.access.request_store import LIFETIME, AccessRequests
+from bot.access.request_store import AccessRequests
 from bot.access.requests import AccessRequest, AccessState
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -92,7 +92,7 @@ class AccessRounds:
     async def _attend(self, request: AccessRequest) -> bool:
         """Do what is due for one request; gives whether nothing more can come."""
         now = self._requests.clock()
-        if request.is_pending and now >= request.requested_at + LIFETIME:
+        if request.is_pending and now >= request.expires_at:
             request = await self._requests.expire(request)
         if request.is_pending:
             await self._put_to_admins(request, now)

@@ -7,8 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, not_, or_, select, update
 
 from bot.access.grants import Effect, Right, SubjectKind
-from bot.access.request_store import LIFETIME
-from bot.access.requests import AccessRequest, AccessState, request_of
+from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
 from bot.store.database import Database
 from bot.store.tables import AccessRequestRow, GrantRow
 

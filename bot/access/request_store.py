@@ -5,8 +5,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.requests import (
+    LIFETIME,
     AccessRequest,
     AccessState,
     NewAccessRequest,
@@ -25,9 +26,6 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
 from bot.store.tables import AccessRequestRow
-
-LIFETIME: Final = timedelta(hours=24)
-"""How long people can decide; then the request expires."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.store.tables import AccessRequestRow
+
+LIFETIME: Final = timedelta(hours=24)
+"""How long people can decide; then the request expires."""
 
 
 class AccessState(StrEnum):
@@ -60,6 +64,11 @@ class AccessRequest:
     def is_pending(self) -> bool:
         """Whether nobody has decided yet."""
         return self.state is AccessState.PENDING
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when people can decide."""
+        return self.requested_at + LIFETIME
 
     @property
     def ends_at(self) -> datetime | None:

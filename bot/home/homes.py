@@ -28,7 +28,7 @@ class ClaimedHome:
 
 
 class Homes:
-    """Keeps whose Home to look at, and when; one that shows no right is left until it is opened."""
+    """Keeps whose Home to look at, and when; what cannot grow old is left until it is opened."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database

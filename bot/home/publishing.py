@@ -1,8 +1,8 @@
 """Publishes App Homes: when they are opened, and again when what they show is over.
 
-The store says which are due; what fails is repeated after a while. A Home that shows a right is
-looked at over and over, so it is scrubbed however the right ended: revoked, denied, expired, or
-with a group.
+The store says which are due; what fails is repeated after a while. A Home that shows a right, or a
+request that waits, is looked at over and over, so it is scrubbed however that ended: revoked,
+denied, expired, decided, or with a group.
 """
 
 from datetime import datetime, timedelta

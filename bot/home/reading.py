@@ -12,7 +12,7 @@ from bot.access.directory import Directory
 from bot.access.grants import Effect, Grant, Right, list_grants
 from bot.access.person import People, Person
 from bot.access.policy import belongs
-from bot.access.requests import AccessRequest, AccessState, request_of
+from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
 from bot.access.rights import Rights
 from bot.digests.book import DigestBook
 from bot.digests.scheduling import Listed, listed
@@ -27,15 +27,20 @@ ENDING_WITHIN: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a Home shows that must not grow old there: rights, and what an admin has to decide."""
+    """What a Home shows that must not grow old there: rights, and requests that wait."""
 
     held: frozenset[Right]
     pending: tuple[AccessRequest, ...]
+    """What an admin has to decide."""
+    own: AccessRequest | None
+    """What the person asked for themselves."""
 
     @property
     def digest(self) -> str:
         """Spell it in short: the same for the same."""
         words = [*sorted(self.held), *(request.id for request in self.pending)]
+        if self.own:
+            words.append(f"own {self.own.id}")
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
@@ -64,9 +69,14 @@ class Home:
     watched: Watched
 
     @property
+    def asked(self) -> AccessRequest | None:
+        """Their own request that waits for an admin."""
+        return self.watched.own if self.may_use else None
+
+    @property
     def may_grow_old(self) -> bool:
-        """Whether it shows what has to go when a right ends."""
-        return bool(self.person.held)
+        """Whether it shows what has to go when a right ends or a request is decided."""
+        return bool(self.person.held) or self.asked is not None
 
 
 class HomeReader:
@@ -94,7 +104,7 @@ class HomeReader:
     async def watched(self, team_id: str, user_id: str) -> Watched:
         """Read what must not grow old, and no more: this is asked over and over."""
         held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
-        return Watched(frozenset(held), await self._pending(team_id, frozenset(held)))
+        return await self._watched(team_id, user_id, frozenset(held))
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.
@@ -103,7 +113,7 @@ class HomeReader:
             CallAudioError: Slack does not tell who the person is; nothing is shown for a guess.
         """
         person = await self._people.read(team_id, user_id)
-        watched = Watched(person.held, await self._pending(team_id, person.held))
+        watched = await self._watched(team_id, user_id, person.held)
         counted = await self._counted(team_id, user_id, person.held)
         standing = await self._directory.standing(user_id)
         may_use = belongs(standing, by_name=bool(counted))
@@ -129,6 +139,22 @@ class HomeReader:
             if user_id in (await self._rights.holders(team_id, right, {user_id})).by_name
         ]
         return frozenset(by_name)
+
+    async def _watched(self, team_id: str, user_id: str, held: frozenset[Right]) -> Watched:
+        pending = await self._pending(team_id, held)
+        return Watched(held, pending, await self._own(team_id, user_id))
+
+    async def _own(self, team_id: str, user_id: str) -> AccessRequest | None:
+        """Read the person's request on which somebody can still decide."""
+        query = select(AccessRequestRow).where(
+            AccessRequestRow.team_id == team_id,
+            AccessRequestRow.user_id == user_id,
+            AccessRequestRow.state == AccessState.PENDING.value,
+            AccessRequestRow.requested_at > self._clock() - LIFETIME,
+        )
+        async with self._database.read() as session:
+            row = await session.scalar(query)
+        return request_of(row) if row else None
 
     async def _pending(self, team_id: str, held: frozenset[Right]) -> tuple[AccessRequest, ...]:
         """List what an admin has to decide, the oldest first; nothing for others."""

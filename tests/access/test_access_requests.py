@@ -14,8 +14,8 @@ from bot.access.asking_for_access import choices
 from bot.access.directory import Conversation, MemberPage
 from bot.access.due_requests import DueRequests
 from bot.access.policy import Standing
-from bot.access.request_store import LIFETIME, AccessRequests
-from bot.access.requests import AccessRequest, AccessState, NewAccessRequest
+from bot.access.request_store import AccessRequests
+from bot.access.requests import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access.rights import Rights
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade

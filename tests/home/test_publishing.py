@@ -9,6 +9,8 @@ import pytest
 from bot.access.grants import Right
 from bot.access.person import People
 from bot.access.policy import Standing
+from bot.access.request_store import AccessRequests
+from bot.access.requests import LIFETIME, NewAccessRequest
 from bot.digests.book import DigestBook
 from bot.errors import CallAudioError
 from bot.home.homes import Homes
@@ -106,6 +108,54 @@ async def test_a_late_worker_does_not_put_the_old_right_back(office):
     await second()
     assert office.shown() == frozenset()
     assert await second() == 0  # and both rest
+
+
+async def ask_for_access(office: Office, user_id: str = ALICE) -> None:
+    requests = AccessRequests(database=office.database, clock=office.clock)
+    await requests.store(
+        NewAccessRequest(
+            id="a0",
+            team_id=TEAM,
+            enterprise_id=None,
+            user_id=user_id,
+            delivery_id="d0",
+            conversation_id="CA0",
+            reason="call quality",
+            hours=4,
+        )
+    )
+
+
+async def test_a_request_that_waits_is_watched_and_gone_in_time_whoever_says_so(office):
+    await ask_for_access(office)
+    await office.homes.opened(TEAM, ALICE)
+    look = office.worker()
+    await look()
+    asked = office.wall.homes[ALICE][1].asked
+    assert (asked.hours, asked.requested_at, asked.expires_at) == (4, NOON, NOON + LIFETIME)
+
+    office.now = NOON + LIFETIME - timedelta(seconds=1)
+    await look()
+    assert office.wall.published == 1, "it is as it was"
+
+    office.now += MINUTE
+    await look()  # before anything else has noted that it expired
+    assert office.wall.homes[ALICE][1].asked is None
+    office.now += MINUTE
+    assert await look() == 0  # and it rests
+
+
+async def test_the_request_of_another_is_not_shown(office):
+    await ask_for_access(office, BOB)
+    home = await office.reader.read(TEAM, ALICE)
+    assert (home.asked, home.may_grow_old) == (None, False)
+
+
+async def test_whoever_may_not_use_it_is_not_told_of_a_request_either(office):
+    office.people.standings = {ALICE: Standing.GUEST}
+    await ask_for_access(office)
+    home = await office.reader.read(TEAM, ALICE)
+    assert (home.may_use, home.asked, home.may_grow_old) == (False, None, False)
 
 
 async def test_what_slack_refuses_for_good_is_tried_again_only_after_long(office):

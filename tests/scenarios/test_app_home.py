@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.sandbox.block_limits import problems
@@ -15,7 +16,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input
-from bot.store.tables import HomeRow
+from bot.store.tables import AccessRequestRow, HomeRow
 from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
@@ -317,6 +318,45 @@ async def test_a_request_that_was_decided_meanwhile_is_said_so(scene: Scene) -> 
     assert drawn["action_id"] == Action.APPROVE_ACCESS
     view = list(scene.workspace.views.values())[-1]
     assert f"<@{BOSS}> has already approved that request." in str(view.body["blocks"])
+
+
+# ---- one's own request
+
+
+async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -> None:
+    await ask_for_access(scene)
+    text = await opened(scene, words="You asked to hear raw recordings for *4 hours*")
+    assert text.count("<!date^") >= 2
+    for words in ("7946", "<!channel>", "complains", "Waiting for an admin"):
+        assert words not in text
+
+    await opened(scene, BOSS)
+    await press(scene, "Approve", drawn_for=BOSS)
+
+    assert "You asked" not in await shows(scene, ALICE, "You may hear raw recordings until")
+
+
+async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await opened(scene, words="You asked to hear raw")
+    await opened(scene, BOSS)
+    await press(scene, "Deny", drawn_for=BOSS)
+    await until(lambda: "You asked" not in text_of(scene, ALICE))
+    assert "You are not cleared" in text_of(scene, ALICE)
+
+
+async def test_the_own_request_is_gone_when_it_expires(scene: Scene) -> None:
+    await ask_for_access(scene)
+    await opened(scene, words="You asked to hear raw")
+    async with scene.stage.application.database.write() as session:
+        (row,) = await session.scalars(select(AccessRequestRow))
+        row.requested_at -= timedelta(hours=24)
+    await until(lambda: "You asked" not in text_of(scene, ALICE))
+
+
+async def test_nobody_sees_the_request_of_another(scene: Scene) -> None:
+    await ask_for_access(scene)
+    assert "You asked" not in await opened(scene, BOB)
 
 
 # ---- scrubbed when a right ends

@@ -5,8 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from bot.access.request_store import LIFETIME
-from bot.access.requests import AccessRequest, AccessState
+from bot.access.requests import LIFETIME, AccessRequest, AccessState
 from bot.slack import wording
 from bot.slack.actions import Action
 from bot.slack.blocks import Block, Message, actions, button, context, quotation, section

@@ -76,8 +76,18 @@ def _heading(text: str) -> Block:
 
 def _clearance(read: Home) -> list[Block]:
     said = [rights_wording.clearance(read.person), rights_wording.administration(read.person)]
+    if read.asked:
+        said.append(_asked(read.asked))
     text = "\n".join(line for line in said if line)
     return [_heading("What you may hear"), section(text), context(RULES[read.audience_rule])]
+
+
+def _asked(request: AccessRequest) -> str:
+    return (
+        f"You asked to hear raw recordings for *{wording.hours(request.hours)}* · "
+        f"{wording.moment(request.requested_at)}. It waits for an admin until "
+        f"{wording.moment(request.expires_at)}, and then expires."
+    )
 
 
 def _deliveries(past: tuple[PastDelivery, ...], workspace_url: str | None) -> list[Block]:

@@ -60,7 +60,7 @@ def read(**changes) -> Home:
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=None,
-        watched=Watched(frozenset(), ()),
+        watched=Watched(frozenset(), (), None),
     )
     return replace(usual, **changes)
 
@@ -95,7 +95,8 @@ def test_the_most_there_can_be_is_within_slack_s_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
     many = AdminPart((PENDING,) * 99, (GRANT,) * 99, (LISTED,) * 99)
     held = Person(frozenset(Right), (GRANT,))
-    text = words(read(person=held, deliveries=(longest,) * 20, admin=many))
+    asked = Watched(frozenset(), (), PENDING)
+    text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
     assert text.count("calls digest") == 10
@@ -150,8 +151,18 @@ def test_people_s_own_words_stay_out_of_it():
     assert f"<{URL}/archives/C0APPROVE0/p12|the reason>" in text
 
 
+def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
+    text = words(read(watched=Watched(frozenset(), (), PENDING)))
+    expires_at = int((NOON + timedelta(hours=24)).timestamp())
+    assert "You asked to hear raw recordings for *4 hours*" in text
+    assert f"<!date^{int(NOON.timestamp())}^" in text
+    assert f"waits for an admin until <!date^{expires_at}^" in text
+    assert "Mrs Private" not in text
+    assert "You asked" not in words(read())
+
+
 def test_others_see_a_single_sentence():
-    view = home(read(may_use=False), URL)
+    view = home(read(may_use=False, watched=Watched(frozenset(), (), PENDING)), URL)
     assert len(view["blocks"]) == 1
     assert "members of this workspace" in words(read(may_use=False))
 
