@@ -68,7 +68,7 @@ async def run() -> None:
                 drawing_seconds.append(time.perf_counter() - began)
 
             drawing_seconds: list[float] = []
-            for warm_up in (without, watched):  # numpy and matplotlib are loaded here, once
+            for warm_up in (without, watched):  # numpy is loaded here, once
                 await warm_up(WARM_UP)
             await _alternate(without, watched)
             print(f"  of that drawing: {median(drawing_seconds):.2f} s, once a recording")

@@ -1,23 +1,16 @@
-"""Draws a waveform as a PNG that is at home on Slack's light and its dark background.
-
-Matplotlib takes a second to load: import this module only where something is drawn.
-"""
+"""Draws a waveform as a PNG that is at home on Slack's light and its dark background."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import Span
 
-DOTS_PER_INCH: Final = 100
 WIDTH_PIXELS: Final = 1200
 LANE_PIXELS: Final = {1: 200, 2: 125}
 """By the number of lanes; the time below takes the rest."""
@@ -25,19 +18,28 @@ TIME_PIXELS: Final = 40
 MARGIN_PIXELS: Final = 28
 NAMES_PIXELS: Final = 84
 """To the left of each lane where there are several."""
+SWING: Final = 0.44
+"""Of a lane's height: how far full loudness reaches from its middle."""
 BARS: Final = 292
-BAR_POINTS: Final = 2.0
-# Nothing is drawn behind the sound, so every colour must be seen on white and on near-black.
+BAR_PIXELS: Final = 2.8
+TICK_PIXELS: Final = 5
+# Nothing is drawn behind the sound, so every colour must be seen on white and on near-black. Four
+# to one is about the best there is on both; the label brings a background of its own.
 SOUND: Final = "#2b8fd6"
-MUTED: Final = "#dc7f1e"
-WORDS: Final = "#82878f"
-TYPE_POINTS: Final = 9.5
+MUTED: Final = "#b35c00"
+LABEL: Final = "#ffffff"
+WORDS: Final = "#7b7f86"
+MIDDLE_OPACITY: Final = 0.45
+MUTED_OPACITY: Final = 0.3
+TYPE_PIXELS: Final = 14
+LABEL_PADDING_PIXELS: Final = 7
+LABEL_HEIGHT_PIXELS: Final = 21
 LEAST_PEAK: Final = 0.05
 """A recording quieter than that is drawn as quiet as it is, and not blown up further."""
-LEAST_LABEL: Final = 0.05
-"""Of the width: a shorter stretch has no room for its label."""
 TICK_SECONDS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 MOST_TICKS: Final = 13
+SHARPNESS: Final = 2
+"""Drawn larger by this and then scaled down, which smooths the edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,91 +50,138 @@ class Marks:
     spans: tuple[Span, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """Where one channel is drawn, in pixels."""
+
+    left: float
+    right: float
+    top: float
+    height: float
+    length_seconds: float
+
+    @property
+    def middle(self) -> float:
+        return self.top + self.height / 2
+
+    def across(self, seconds: float) -> float:
+        """Where an instant of the recording is."""
+        return self.left + (self.right - self.left) * seconds / self.length_seconds
+
+
+class _Layer:
+    """What is drawn in one colour; only how opaque it is where is kept."""
+
+    def __init__(self, colour: str, height: int) -> None:
+        self._colour = colour
+        self._mask = Image.new("L", (WIDTH_PIXELS * SHARPNESS, height * SHARPNESS))
+        self._pen = ImageDraw.Draw(self._mask)
+        self._type = ImageFont.load_default(TYPE_PIXELS * SHARPNESS)
+
+    def box(self, left: float, top: float, right: float, bottom: float, opacity: float) -> None:
+        corners = [round(edge * SHARPNESS) for edge in (left, top, right, bottom)]
+        # Both corners belong to a rectangle, and it is never thinner than it can be drawn.
+        corners[2], corners[3] = max(corners[0], corners[2] - 1), max(corners[1], corners[3] - 1)
+        self._pen.rectangle(corners, fill=round(255 * opacity))
+
+    def rounded(self, left: float, top: float, right: float, bottom: float, radius: float) -> None:
+        corners = [edge * SHARPNESS for edge in (left, top, right, bottom)]
+        self._pen.rounded_rectangle(corners, radius * SHARPNESS, fill=255)
+
+    def words(self, at: float, top: float, text: str, anchor: str) -> None:
+        self._pen.text(
+            (at * SHARPNESS, top * SHARPNESS), text, fill=255, font=self._type, anchor=anchor
+        )
+
+    def width_of(self, text: str) -> float:
+        return self._type.getlength(text) / SHARPNESS
+
+    def laid_over(self, picture: Image.Image) -> None:
+        layer = Image.new("RGBA", picture.size, self._colour)
+        layer.putalpha(self._mask.reduce(SHARPNESS))
+        picture.alpha_composite(layer)
+
+
 def draw(waveform: Waveform, marks: Marks | None) -> bytes:
     """Draw it: one lane a channel, minutes and seconds below; the same input, the same bytes."""
-    lane_pixels = LANE_PIXELS[waveform.channels]
-    height = lane_pixels * waveform.channels + TIME_PIXELS
-    figure = Figure((WIDTH_PIXELS / DOTS_PER_INCH, height / DOTS_PER_INCH), DOTS_PER_INCH)
-    figure.patch.set_alpha(0)
-    length = max(waveform.length_seconds, waveform.bin_seconds)
+    lanes = list(_lanes(waveform))
+    height = round(lanes[-1].top + lanes[-1].height) + TIME_PIXELS
+    layers = [_Layer(colour, height) for colour in (MUTED, LABEL, SOUND, WORDS)]
+    shades, labels, sound, words = layers
+    if marks:
+        _draw_marks(shades, labels, lanes, marks)
     peak = max(LEAST_PEAK, float(max(-waveform.lows.min(), waveform.highs.max())))
-    for channel in range(waveform.channels):
-        bottom = TIME_PIXELS + lane_pixels * (waveform.channels - 1 - channel)
-        axes = _lane(figure, waveform.channels, (bottom / height, lane_pixels / height), length)
-        _draw_marks(axes, marks, length, is_top=channel == 0)
-        _draw_sound(axes, waveform, channel, peak)
-        _draw_time(axes, length, shown=channel == waveform.channels - 1)
-        if waveform.channels > 1:
+    for channel, lane in enumerate(lanes):
+        _draw_sound(sound, lane, waveform, channel, peak)
+        if len(lanes) > 1:
             # Which side is which PolyAI does not tell: the words must not guess.
-            _write(axes, -0.012, 0.5, f"channel {channel + 1}", va="center", ha="right")
+            words.words(lane.left - 14, lane.middle, f"channel {channel + 1}", "rm")
+    _draw_time(words, lanes[-1])
+    picture = Image.new("RGBA", (WIDTH_PIXELS, height))
+    for layer in layers:
+        layer.laid_over(picture)
     file = io.BytesIO()
-    FigureCanvasAgg(figure)  # the figure draws itself on it
-    figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    picture.save(file, "PNG")
     return file.getvalue()
 
 
-def _lane(figure: Figure, lanes: int, across: tuple[float, float], length: float) -> Axes:
-    bottom, height = across
-    left = (NAMES_PIXELS if lanes > 1 else MARGIN_PIXELS) / WIDTH_PIXELS
-    width = 1 - left - MARGIN_PIXELS / WIDTH_PIXELS
-    axes = figure.add_axes((left, bottom, width, height))
-    axes.set(xlim=(0, length), ylim=(-1.12, 1.12))
-    axes.patch.set_alpha(0)
-    axes.set_yticks([])
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-    return axes
+def _lanes(waveform: Waveform) -> Iterator[_Lane]:
+    height = LANE_PIXELS[waveform.channels]
+    for channel in range(waveform.channels):
+        yield _Lane(
+            left=NAMES_PIXELS if waveform.channels > 1 else MARGIN_PIXELS,
+            right=WIDTH_PIXELS - MARGIN_PIXELS,
+            top=channel * height,
+            height=height,
+            length_seconds=max(waveform.length_seconds, waveform.bin_seconds),
+        )
 
 
-def _draw_sound(axes: Axes, waveform: Waveform, channel: int, peak: float) -> None:
+def _draw_sound(layer: _Layer, lane: _Lane, waveform: Waveform, channel: int, peak: float) -> None:
     lows, highs = waveform.lows[:, channel] / peak, waveform.highs[:, channel] / peak
     count = min(BARS, len(lows))
     starts = np.arange(count) * len(lows) // count
     low, high = np.minimum.reduceat(lows, starts), np.maximum.reduceat(highs, starts)
     ends = np.append(starts[1:], len(lows))
-    middle = np.minimum((starts + ends) / 2 * waveform.bin_seconds, waveform.length_seconds)
-    axes.axhline(0, color=SOUND, alpha=0.45, linewidth=1)  # all there is to see of silence
-    width = BAR_POINTS * max(1.0, BARS / count * 0.8)
-    axes.add_collection(
-        LineCollection(_bars(middle, low, high), colors=SOUND, linewidths=width, capstyle="round"),
-        autolim=False,
-    )
+    at = np.minimum((starts + ends) / 2 * waveform.bin_seconds, waveform.length_seconds)
+    # All there is to see of silence.
+    layer.box(lane.left, lane.middle - 0.7, lane.right, lane.middle + 0.7, MIDDLE_OPACITY)
+    half = BAR_PIXELS * max(1.0, BARS / count * 0.8) / 2
+    reach = lane.height * SWING
+    for seconds, least, most in zip(at.tolist(), low.tolist(), high.tolist(), strict=True):
+        x, top, bottom = (
+            lane.across(seconds),
+            lane.middle - most * reach,
+            lane.middle - least * reach,
+        )
+        layer.rounded(x - half, top - half, x + half, bottom + half, half)
 
 
-def _bars(
-    at: NDArray[np.float64], low: NDArray[np.float32], high: NDArray[np.float32]
-) -> list[NDArray[np.float64]]:
-    return list(np.stack([np.stack([at, low], axis=1), np.stack([at, high], axis=1)], axis=1))
-
-
-def _draw_marks(axes: Axes, marks: Marks | None, length: float, *, is_top: bool) -> None:
-    if marks is None:
-        return
+def _draw_marks(shades: _Layer, labels: _Layer, lanes: list[_Lane], marks: Marks) -> None:
+    half = labels.width_of(marks.label) / 2 + LABEL_PADDING_PIXELS
     for span in marks.spans:
-        axes.axvspan(span.start_seconds, span.end_seconds, color=MUTED, alpha=0.28, linewidth=0)
-        share = (span.end_seconds - span.start_seconds) / length
-        if is_top and share >= LEAST_LABEL:
-            middle = (span.start_seconds + span.end_seconds) / 2 / length
-            _write(axes, middle, 0.94, marks.label, va="top", ha="center", color=MUTED)
+        first = lanes[0]
+        left, right = first.across(span.start_seconds), first.across(span.end_seconds)
+        for lane in lanes:
+            shades.box(left, lane.top, right, lane.top + lane.height, MUTED_OPACITY)
+        if right - left > 2 * half + LABEL_PADDING_PIXELS:
+            middle, top = (left + right) / 2, first.top + LABEL_PADDING_PIXELS
+            bottom = top + LABEL_HEIGHT_PIXELS
+            shades.rounded(middle - half, top, middle + half, bottom, LABEL_HEIGHT_PIXELS / 2)
+            labels.words(middle, (top + bottom) / 2, marks.label, "mm")
 
 
-def _draw_time(axes: Axes, length: float, *, shown: bool) -> None:
-    axes.spines["bottom"].set_visible(shown)
-    axes.spines["bottom"].set_color(WORDS)
+def _draw_time(layer: _Layer, lane: _Lane) -> None:
+    length, bottom = lane.length_seconds, lane.top + lane.height
+    layer.box(lane.left, bottom, lane.right, bottom + 1, 1)
     step = next((each for each in TICK_SECONDS if length / each <= MOST_TICKS), TICK_SECONDS[-1])
-    ticks = np.arange(0, length + step / 1000, step) if shown else np.array([])
-    labels = [_clock(int(tick)) for tick in ticks]
-    axes.set_xticks(ticks, labels=labels, color=WORDS, size=TYPE_POINTS)
-    axes.tick_params(axis="x", color=WORDS, length=4)
+    for tick in np.arange(0, length + step / 1000, step).tolist():
+        at = lane.across(tick)
+        layer.box(at - 0.5, bottom, at + 0.5, bottom + TICK_PIXELS, 1)
+        layer.words(at, bottom + TICK_PIXELS + 5, _clock(int(tick)), "ma")
 
 
 def _clock(seconds: int) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _write(
-    axes: Axes, x: float, y: float, text: str, *, va: str, ha: str, color: str = WORDS
-) -> None:
-    axes.text(x, y, text, transform=axes.transAxes, color=color, size=TYPE_POINTS, va=va, ha=ha)
