@@ -21,10 +21,10 @@ demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins o
 	@$(BIN)/python -m bot demo
 
 test: .venv/.dev-stamp ## run the whole suite; ARGS=… goes to pytest
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 3 -q $(ARGS)
+	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
 
 cover: .venv/.dev-stamp ## the same with branch coverage, which takes half as long again
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 3 --cov=bot --cov-branch --cov-report=term -q
+	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal --cov=bot --cov-branch --cov-report=term -q
 
 install: .venv/.runtime-stamp ## put callaudio and what it needs into .venv
 

@@ -30,10 +30,10 @@ QUICK = Pace(
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
     lapse=timedelta(seconds=1),
     drain_seconds=5,
-    access_pause_seconds=0.05,
+    access_pause_seconds=0.2,
     access_again_after=timedelta(seconds=0.5),
-    home_pause_seconds=0.05,
-    feed_seconds=0.1,
+    home_pause_seconds=0.2,
+    feed_seconds=0.3,
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]

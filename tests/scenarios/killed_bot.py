@@ -44,7 +44,7 @@ from tests.scenarios.scene import Scene
 QUICK = Pace(
     patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
-    lapse=timedelta(seconds=2),  # a start on a new database holds its event loop for a second
+    lapse=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
     drain_seconds=5,
     look_every=timedelta(seconds=1),
     feed_seconds=0.2,
