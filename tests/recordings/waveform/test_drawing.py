@@ -1,103 +1,157 @@
-"""The picture: what it shows, and that it can be seen on Slack's light and its dark background."""
+"""The picture of a waveform: its words can be read on both of Slack's backgrounds, and fit."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
+from PIL import Image
 
-from bot.recordings.waveform.drawing import LABEL, MUTED, SOUND, WORDS, Marks, draw
+from bot.recordings.waveform.canvas import text_pixels
+from bot.recordings.waveform.drawing import (
+    BAND,
+    LANE_PIXELS,
+    LEGEND_PIXELS,
+    MUTED,
+    ON_BAND,
+    ON_MUTED,
+    ROOM_PIXELS,
+    SOUND,
+    TIME_PIXELS,
+    Marks,
+    draw,
+    labelled_spans,
+    lane_width_pixels,
+)
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import Span, Spans
 
 LIGHT, DARK = "#ffffff", "#1a1d21"
-SECONDS = 60.0
+WORDS = ("muted", "silent or muted")
+READABLE, VISIBLE = 4.5, 3.0
+"""WCAG 2.2, 1.4.3 for text and 1.4.11 for what is drawn."""
+SECONDS = 40.0
+NEAR = 60
+"""As the edges of thin letters are blended with their ground."""
 
 
-def outline(loud: float = 0.5, *, channels: int = 1, seconds: float = SECONDS) -> Waveform:
-    highs = np.full((600, channels), loud, np.float32)
+def outline(channels: int = 1) -> Waveform:
+    """A hum that grows and fades."""
+    high = np.repeat(np.abs(np.sin(np.linspace(0, 9, 400)))[:, None], channels, axis=1)
+    levels = high.astype(np.float32)
     return Waveform(
-        lows=-highs,
-        highs=highs,
-        bin_seconds=seconds / 600,
-        length_seconds=seconds,
-        silences=Spans(count=0, seconds=0.0, kept=()),
+        lows=-levels,
+        highs=levels,
+        bin_seconds=SECONDS / 400,
+        length_seconds=SECONDS,
+        silences=Spans(0, 0.0, ()),
     )
 
 
-def picture(waveform: Waveform, *spans: Span, label: str = "muted") -> np.ndarray:
-    drawn = Image.open(io.BytesIO(draw(waveform, Marks(label, spans) if spans else None)))
-    assert (drawn.format, drawn.mode, drawn.width) == ("PNG", "RGBA", 1200)
-    return np.asarray(drawn)
+def picture(marks: Marks | None, channels: int = 1) -> Image.Image:
+    return Image.open(io.BytesIO(draw(outline(channels), marks))).convert("RGBA")
 
 
-def painted(pixels: np.ndarray, colour: str) -> np.ndarray:
-    """Where exactly this colour is, and all of it."""
-    return (pixels[..., :3] == ImageColor.getrgb(colour)).all(axis=2) & (pixels[..., 3] == 255)
+def channels_of(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
 
 
 def luminance(colour: str) -> float:
-    """WCAG 2.2, relative luminance."""
-    parts = np.array(ImageColor.getrgb(colour)) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    linear = [
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
+        for each in channels_of(colour)
+    ]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
 def contrast(one: str, other: str) -> float:
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def where(image: Image.Image, colour: str) -> np.ndarray:
+    """The rows and columns in which a colour is drawn, at most a little diluted."""
+    wanted = [*(round(255 * each) for each in channels_of(colour)), 255]
+    distance = np.abs(np.asarray(image).astype(int) - wanted)
+    return np.argwhere(distance.max(axis=2) < NEAR)
+
+
+@pytest.mark.parametrize(("words", "ground"), [(ON_BAND, BAND), (ON_MUTED, MUTED)])
+def test_words_can_be_read_on_their_ground(words, ground):
+    assert contrast(words, ground) >= READABLE
 
 
 @pytest.mark.parametrize("background", [LIGHT, DARK])
-def test_sound_and_words_are_seen_on_both_backgrounds(background):
-    assert contrast(SOUND, background) > 3
-    assert contrast(MUTED, background) > 3
-    assert contrast(WORDS, background) > 4
+@pytest.mark.parametrize("drawn", [SOUND, MUTED])
+def test_what_is_drawn_can_be_seen_on_both_backgrounds(drawn, background):
+    assert contrast(drawn, background) >= VISIBLE
 
 
-def test_the_label_is_read_on_the_background_it_brings():
-    assert contrast(LABEL, MUTED) > 4.5
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("spans", [(Span(10, 30),), (Span(10, 10.3),)], ids=["wide", "narrow"])
+def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans):
+    image = picture(Marks(word, spans), channels)
+    pixels = np.asarray(image)
+    for colour in (ON_BAND, ON_MUTED):
+        found = where(image, colour)
+        assert len(found) > 10, "it is written"
+        for row, column in found:
+            around = pixels[row - 2 : row + 3, column - 2 : column + 3, 3]
+            assert around.min() == 255, "nothing of Slack's background shows around a letter"
 
 
-def test_nothing_is_behind_the_sound():
-    corners = picture(outline())[[0, 0, -1, -1], [0, -1, 0, -1]]
-    assert (corners[:, 3] == 0).all()
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(word, channels):
+    wanted = (text_pixels(word) + 2 * ROOM_PIXELS) * SECONDS / lane_width_pixels(channels)
+    fits, does_not = Span(1, 1 + wanted * 1.01), Span(20, 20 + wanted * 0.99)
+    marks = Marks(word, (fits, does_not))
+    assert labelled_spans(marks, SECONDS, channels) == (fits,)
+    letters = where(picture(marks, channels), ON_MUTED)
+    heads = where(picture(Marks(word, (fits,)), channels), MUTED)
+    # Columns: the letters keep their distance from both ends of the solid head.
+    assert letters[:, 1].min() >= heads[:, 1].min() + ROOM_PIXELS - 2
+    assert letters[:, 1].max() <= heads[:, 1].max() - ROOM_PIXELS + 2
 
 
-def test_each_channel_has_a_lane_of_its_own():
-    one, two = picture(outline()), picture(outline(channels=2))
-    assert (one.shape[0], two.shape[0]) == (240, 290)
-    assert painted(two[:125, :80], WORDS).any()  # their names
-    assert painted(two[125:250, :80], WORDS).any()
-    assert not painted(one[:200, :80], WORDS).any()
+@pytest.mark.parametrize("channels", [1, 2])
+def test_where_no_stretch_has_room_a_legend_says_what_is_shaded(channels):
+    plain = LANE_PIXELS[channels] * channels + TIME_PIXELS
+    assert picture(None, channels).height == plain
+    assert picture(Marks("muted", ()), channels).height == plain
+    assert picture(Marks("muted", (Span(1, 30),)), channels).height == plain
+    narrow = picture(Marks("silent or muted", (Span(1, 1.3), Span(5, 6))), channels)
+    assert narrow.height == plain + LEGEND_PIXELS
+    assert where(narrow, ON_MUTED)[:, 0].min() > plain - 8, "below the times"
 
 
-def test_a_louder_recording_is_drawn_as_loud_and_a_quiet_one_as_quiet():
-    heights = [
-        painted(picture(outline(loud)), SOUND).any(axis=1).sum() for loud in (0.9, 0.3, 0.01)
-    ]
-    assert heights[0] == heights[1]  # each fills its lane
-    assert heights[2] < heights[1] / 4
+def test_the_shortest_mute_is_seen():
+    found = where(picture(Marks("muted", (Span(20, 20.01),))), MUTED)
+    (middle,) = {round(SECONDS / 2)}
+    columns = found[found[:, 0] < 20][:, 1]
+    assert len(columns) > 0
+    assert abs(columns.mean() - 600) < 3 * middle
 
 
-def test_a_muted_stretch_is_shaded_where_it_is_and_named():
-    pixels = picture(outline(0), Span(15.0, 30.0))
-    columns = np.flatnonzero(painted(pixels, MUTED).any(axis=0))
-    width = 1200 - 2 * 28
-    assert columns.min() > 28 + width * 0.25
-    assert columns.max() < 28 + width * 0.5
-    assert painted(pixels, LABEL).any()
-    shade = pixels[1, :, 3] > 0
-    assert np.flatnonzero(shade).min() == pytest.approx(28 + width * 0.25, abs=2)
-    assert np.flatnonzero(shade).max() == pytest.approx(28 + width * 0.5, abs=2)
+def test_nothing_is_shaded_where_there_is_no_word_for_it():
+    assert len(where(picture(None), MUTED)) == 0
 
 
-def test_a_stretch_too_short_for_its_name_is_shaded_without_it():
-    short = Span(15.0, 19.0)
-    assert painted(picture(outline(0), short), LABEL).any()
-    pixels = picture(outline(0), short, label="silent or muted")
-    assert not painted(pixels, LABEL).any()
-    assert (pixels[1, :, 3] > 0).any()
+def test_the_same_input_gives_the_same_bytes():
+    marks = Marks("muted", (Span(10, 20),))
+    assert draw(outline(), marks) == draw(outline(), marks)
+
+
+def test_a_louder_recording_fills_its_lane_and_a_very_quiet_one_does_not():
+    def height(loud: float) -> int:
+        levels = np.full((400, 1), loud, np.float32)
+        quiet = replace(outline(), lows=-levels, highs=levels)
+        rows = where(Image.open(io.BytesIO(draw(quiet, None))), SOUND)[:, 0]
+        return len({row for row in rows if row < LANE_PIXELS[1]})
+
+    assert height(0.9) == height(0.3)
+    assert height(0.01) < height(0.3) / 4
 
 
 def test_the_same_recording_is_the_same_picture():
@@ -105,5 +159,7 @@ def test_the_same_recording_is_the_same_picture():
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1, 59, 3599, 86_400])
-def test_any_length_has_a_time_below_it(seconds):
-    assert painted(picture(outline(seconds=seconds))[-30:], WORDS).any()
+def test_any_length_has_times_below_it(seconds):
+    some = replace(outline(), length_seconds=seconds, bin_seconds=seconds / 400)
+    found = where(Image.open(io.BytesIO(draw(some, None))), ON_BAND)
+    assert found[:, 0].min() > LANE_PIXELS[1]
