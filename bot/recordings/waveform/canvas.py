@@ -34,6 +34,7 @@ class Layer:
         self._pen.rectangle(corners, fill=round(255 * opacity))
 
     def rounded(self, left: float, top: float, right: float, bottom: float, radius: float) -> None:
+        """Fill a rectangle with round corners."""
         corners = [edge * SHARPNESS for edge in (left, top, right, bottom)]
         self._pen.rounded_rectangle(corners, radius * SHARPNESS, fill=255)
 
