@@ -346,8 +346,8 @@ class BotUserRow(Base):
 class AuditEventRow(Base):
     """One thing that happened, in ids only; a link in its workspace's chain.
 
-    Rows are inserted and never changed: triggers refuse it, and refuse removal but for what a
-    checkpoint has sealed.
+    Rows are inserted and never changed or written over: triggers refuse it, and refuse removal but
+    for what a checkpoint has sealed.
     """
 
     __tablename__ = "audit_events"
@@ -381,7 +381,10 @@ class AuditHeadRow(Base):
 
 
 class AuditCheckpointRow(Base):
-    """A sealed link: what came up to it may be removed, and the chain is verified from it on."""
+    """A sealed link: what came up to it may be removed, and the chain is verified from it on.
+
+    Checkpoints are kept for good and never changed: each new one vouches for those before it.
+    """
 
     __tablename__ = "audit_checkpoints"
 
