@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-FIRST_PREVIOUS: Final = "0" * 64
+HASH_LENGTH: Final = 64
+FIRST_PREVIOUS: Final = "0" * HASH_LENGTH
 
 # Built once: `json.dumps` would build an encoder anew for each of a million events.
 _SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

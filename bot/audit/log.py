@@ -33,7 +33,7 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
     The head's row lock is taken last in every transaction and held to its end, so concurrent
     writers of one workspace make one chain.
     """
-    head = await _head_in(session, event.team_id)
+    head = await locked_head(session, event.team_id)
     link = Link(
         seq=head.seq + 1,
         occurred_at=event.occurred_at,
@@ -62,6 +62,14 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
     )
 
 
+async def locked_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
+    """Give the head this transaction has locked, locking it the first time."""
+    held: dict[str, AuditHeadRow] = session.info.setdefault("audit_heads", {})
+    if team_id not in held:
+        held[team_id] = await _lock_head(session, team_id)
+    return held[team_id]
+
+
 async def newest_events(
     session: AsyncSession, wanted: AuditFilter, limit: int
 ) -> Sequence[AuditEventRow]:
@@ -85,15 +93,7 @@ async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterato
         last_id = rows[-1].id
 
 
-async def _head_in(session: AsyncSession, team_id: str) -> AuditHeadRow:
-    """Give the head this transaction has locked, locking it the first time."""
-    held: dict[str, AuditHeadRow] = session.info.setdefault("audit_heads", {})
-    if team_id not in held:
-        held[team_id] = await _locked_head(session, team_id)
-    return held[team_id]
-
-
-async def _locked_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
+async def _lock_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
     query = select(AuditHeadRow).where(AuditHeadRow.team_id == team_id).with_for_update()
     head = await session.scalar(query.execution_options(populate_existing=True))
     if head:

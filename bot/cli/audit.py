@@ -1,7 +1,6 @@
-"""`audit list|export|verify|seal`: what happened, in ids, and the proof that it is all there."""
+"""`audit list|export`: what happened, in ids."""
 
 import csv
-import getpass
 import json
 import sys
 from datetime import UTC, datetime
@@ -9,15 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from bot.audit.log import AuditFilter, all_events, newest_events
-from bot.audit.seal import seal
-from bot.audit.verify import Finding, Head, count_events, heads, verify
-from bot.cli import console
+from bot.cli import audit_proof, console
 from bot.store.tables import AuditEventRow
-from bot.wiring.clock import utc_now
 
 Since = Annotated[datetime | None, typer.Option("--since", help="UTC, included")]
 Until = Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")]
@@ -41,8 +35,8 @@ def build() -> typer.Typer:
     cli = typer.Typer(help="Read, export, prove and seal the audit events.", no_args_is_help=True)
     cli.command("list")(list_)
     cli.command("export")(export)
-    cli.command("verify")(verify_)
-    cli.command("seal")(seal_)
+    cli.command("verify")(audit_proof.verify_)
+    cli.command("seal")(audit_proof.seal_)
     return cli
 
 
@@ -102,72 +96,6 @@ def export(
     console.run_async(work())
 
 
-def verify_(
-    anchor: Annotated[
-        list[str] | None, typer.Option("--anchor", help="T…:seq:hash, written down earlier")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Prove the chain; ends with 1 and names each place when something was tampered with."""
-    anchors = tuple(_anchor(text) for text in anchor or [])
-
-    async def work() -> tuple[list[Finding], list[Head]]:
-        async with console.store() as database, database.read() as session:
-            progress = Progress(console=Console(stderr=True), transient=True)
-            with progress:
-                task = progress.add_task("events", total=await count_events(session))
-                found = [
-                    finding
-                    async for finding in verify(
-                        session,
-                        anchors=anchors,
-                        on_progress=lambda steps: progress.advance(task, steps),
-                    )
-                ]
-            return found, await heads(session)
-
-    found, newest = console.run_async(work())
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "faults": [
-                        {"team": f.team_id, "seq": f.seq, "fault": f.fault, "says": f.says}
-                        for f in found
-                    ],
-                    "heads": [f"{head.team_id}:{head.seq}:{head.hash}" for head in newest],
-                }
-            )
-        )
-    else:
-        for finding in found:
-            typer.echo(f"{finding.team_id} {finding.seq} {finding.fault}: {finding.says}")
-        for head in newest:
-            typer.echo(f"head {head.team_id}:{head.seq}:{head.hash}")
-    if found:
-        raise typer.Exit(console.FAILED)
-
-
-def seal_(
-    team: Annotated[str, typer.Option("--team", help="Workspace id, T…")],
-    before: Annotated[datetime, typer.Option("--before", help="UTC")],
-) -> None:
-    """Remove events older than a date; a sealed checkpoint keeps the rest provable."""
-
-    async def work() -> int:
-        async with console.store() as database, database.write() as session:
-            return await seal(
-                session,
-                team,
-                before=before.replace(tzinfo=UTC),
-                by=f"cli:{getpass.getuser()}",
-                now=utc_now(),
-            )
-
-    typer.echo(f"Sealed; {console.run_async(work())} events removed.")
-
-
 def _filter(
     since: datetime | None,
     until: datetime | None,
@@ -182,14 +110,6 @@ def _filter(
         delivery_id=delivery,
         conversation_id=conversation,
     )
-
-
-def _anchor(text: str) -> Head:
-    team_id, _, rest = text.partition(":")
-    seq, _, digest = rest.partition(":")
-    if not team_id or not seq.isdigit() or len(digest) != len("0" * 64):
-        raise console.complain("An anchor reads T…:number:hash.", code=console.BAD_USAGE)
-    return Head(team_id, int(seq), digest)
 
 
 def _row(row: AuditEventRow) -> dict[str, Any]:

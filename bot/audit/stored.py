@@ -1,0 +1,165 @@
+"""Reads the audit's tables as they are, believing nothing: any column may hold anything."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Text,
+    cast,
+    column,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.chain import HASH_LENGTH, Link
+from bot.audit.checkpoints import Checkpoint
+
+BATCH: Final = 2000
+
+_OF_EVENTS: Final = (
+    "id",
+    "seq",
+    "team_id",
+    "tag",
+    "actor_id",
+    "delivery_id",
+    "version",
+    "previous_hash",
+    "hash",
+)
+_OF_CHECKPOINTS: Final = ("team_id", "seq", "hash", "sealed_by")
+# Without types, so that what is no time or no JSON arrives here instead of failing on its way.
+_EVENTS: Final = table(
+    "audit_events", *(column(name) for name in (*_OF_EVENTS, "occurred_at", "payload"))
+)
+_HEADS: Final = table("audit_heads", *(column(name) for name in ("team_id", "seq", "hash")))
+_CHECKPOINTS: Final = table(
+    "audit_checkpoints",
+    *(column(name) for name in (*_OF_CHECKPOINTS, "sealed_at")),
+)
+
+
+async def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
+    """Stream every event of every workspace, chain by chain, in bounded memory."""
+    columns = _EVENTS.c
+    told: list[ColumnElement[Any]] = [columns[name] for name in _OF_EVENTS]
+    told += [_time(session, "occurred_at"), _json(session, "payload")]
+    query = select(*told).order_by(columns.team_id, columns.seq, columns.id)
+    result = await session.stream(query, execution_options={"yield_per": BATCH})
+    try:
+        async for rows in result.partitions():
+            yield rows
+    finally:
+        await result.close()
+
+
+async def head_rows(session: AsyncSession) -> Sequence[Row[Any]]:
+    """Read every head."""
+    return (await session.execute(select(_HEADS).order_by(_HEADS.c.team_id))).all()
+
+
+async def checkpoint_rows(session: AsyncSession, team_id: str | None = None) -> Sequence[Row[Any]]:
+    """Read every checkpoint, or those of one workspace, oldest first."""
+    columns = _CHECKPOINTS.c
+    told: list[ColumnElement[Any]] = [columns[name] for name in _OF_CHECKPOINTS]
+    told.append(_time(session, "sealed_at"))
+    query = select(*told).order_by(columns.team_id, columns.seq)
+    if team_id is not None:
+        query = query.where(columns.team_id == team_id)
+    return (await session.execute(query)).all()
+
+
+def hash_of(row: Row[Any]) -> str | None:
+    """Compute the event's hash from what its row says; None where that is no event at all."""
+    link = link_of(row)
+    try:
+        return link.hash() if link else None
+    except RecursionError:
+        return None
+
+
+def link_of(row: Row[Any]) -> Link | None:
+    """Read an event from its row; None where a column holds what no event could."""
+    occurred_at, payload = _moment(row.occurred_at), _mapping(row.payload)
+    if (
+        occurred_at is None
+        or payload is None
+        or not is_number(row.seq)
+        or not is_number(row.version)
+        or not all(
+            isinstance(each, str)
+            for each in (row.team_id, row.tag, row.actor_id, row.previous_hash, row.hash)
+        )
+        or not isinstance(row.delivery_id, str | None)
+    ):
+        return None
+    return Link(
+        seq=row.seq,
+        occurred_at=occurred_at,
+        team_id=row.team_id,
+        tag=row.tag,
+        actor_id=row.actor_id,
+        delivery_id=row.delivery_id,
+        version=row.version,
+        payload=payload,
+        previous_hash=row.previous_hash,
+    )
+
+
+def checkpoint_of(row: Row[Any]) -> Checkpoint | None:
+    """Read a checkpoint from its row; None where a column holds what no checkpoint could."""
+    sealed_at = _moment(row.sealed_at)
+    if (
+        sealed_at is None
+        or not is_number(row.seq)
+        or row.seq < 1
+        or not all(isinstance(each, str) for each in (row.team_id, row.hash, row.sealed_by))
+        or len(row.hash) != HASH_LENGTH
+    ):
+        return None
+    return Checkpoint(row.team_id, row.seq, row.hash, sealed_at, row.sealed_by)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether this is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a time; what SQLite keeps has no zone and is UTC."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if at is None:
+            return None
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _mapping(value: object) -> dict[str, Any] | None:
+    try:
+        said = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _time(session: AsyncSession, name: str) -> ColumnElement[Any]:
+    """Read a time as text: PostgreSQL knows times that Python does not, such as infinity."""
+    if session.get_bind().dialect.name == "sqlite":
+        return column(name)
+    # Spelt the same under every DateStyle.
+    return literal_column(f"to_json({name}) #>> '{{}}'").label(name)
+
+
+def _json(session: AsyncSession, name: str) -> ColumnElement[Any]:
+    """Read JSON as text: it may hold numbers too long for Python's reader."""
+    if session.get_bind().dialect.name == "sqlite":
+        return column(name)
+    return cast(column(name), Text).label(name)

@@ -1,0 +1,145 @@
+"""Chains that are the same in every run, and a way of editing them that nothing refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.chain import FIRST_PREVIOUS, Link
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.audit.seal import seal
+from bot.audit.verify import Fault, Head, verify
+from bot.store.database import Database
+
+# Two whole chains, and one that was sealed at event 2, and then at event 4.
+TEAM, OTHER, SEALED = "T0QUALITY0", "T0SALES000", "T0SUPPORT0"
+LENGTHS = {TEAM: 6, OTHER: 2, SEALED: 7}
+SEALS = (2, 4)
+BOSS, OPS = "U0BOSS000", "cli:ops"
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+
+Found = list[tuple[str, int | None, Fault]]
+
+
+def event(number: int, team_id: str = TEAM) -> AuditEvent:
+    return AuditEvent(
+        tag=AuditTag.GRANT_ADDED,
+        team_id=team_id,
+        actor_id=BOSS,
+        occurred_at=NOON + timedelta(seconds=number),
+        payload={"grant_id": number, "until": None, "right": "pii"},
+    )
+
+
+def link(number: int, previous: str, team_id: str = TEAM, actor_id: str = BOSS) -> Link:
+    """The event of that number, as the chain sees it."""
+    said = event(number, team_id)
+    return Link(
+        seq=number,
+        occurred_at=said.occurred_at,
+        team_id=team_id,
+        tag=said.tag.value,
+        actor_id=actor_id,
+        delivery_id=None,
+        version=1,
+        payload=said.payload,
+        previous_hash=previous,
+    )
+
+
+def hashes(team_id: str = TEAM) -> list[str]:
+    """The hash of every event that was written with `event`, by its number."""
+    found = [FIRST_PREVIOUS]
+    for number in range(1, LENGTHS[team_id] + 1):
+        found.append(link(number, found[-1], team_id).hash())
+    return found
+
+
+async def write(database: Database, numbers: Iterable[int], team_id: str = TEAM) -> None:
+    for number in numbers:
+        async with database.write() as session:
+            await record(session, event(number, team_id))
+
+
+async def seal_at(database: Database, seq: int, team_id: str = SEALED) -> Head:
+    """Seal a chain of `event`s at one of them; gives the anchor."""
+    async with database.write() as session:
+        sealed = await seal(
+            session,
+            team_id,
+            before=NOON + timedelta(seconds=seq, milliseconds=1),
+            by=OPS,
+            now=LATER + timedelta(seconds=seq),
+        )
+    assert sealed
+    return sealed.anchor
+
+
+def fill(url: str) -> None:
+    """Write the three chains."""
+
+    async def work() -> None:
+        database = Database(url)
+        for team_id, length in LENGTHS.items():
+            await write(database, range(1, length + 1), team_id)
+        for seq in SEALS:
+            await seal_at(database, seq)
+        await database.close()
+
+    asyncio.run(work())
+
+
+async def found(session: AsyncSession, *anchors: Head) -> Found:
+    return [(each.team_id, each.seq, each.fault) async for each in verify(session, anchors=anchors)]
+
+
+async def tamper(session: AsyncSession, *statements: str) -> None:
+    """Edit as somebody can who owns the database: free of triggers, constraints and keys."""
+    connection = await session.connection()
+    for name in ("audit_events", "audit_heads", "audit_checkpoints"):
+        for statement in (
+            f"CREATE TABLE forged AS SELECT * FROM {name}",
+            f"DROP TABLE {name}",
+            f"ALTER TABLE forged RENAME TO {name}",
+        ):
+            await connection.exec_driver_sql(statement)
+    for statement in statements:
+        await connection.exec_driver_sql(statement)
+
+
+async def overrule(database: Database, *statements: str) -> None:
+    """Edit for good, free of triggers alone, so that the bot can go on."""
+    drop = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'"
+    async with database.engine.begin() as connection:
+        if database.is_sqlite:
+            free = list((await connection.exec_driver_sql(drop)).scalars())
+        else:
+            tables = ("audit_events", "audit_checkpoints")
+            free = [f"ALTER TABLE {name} DISABLE TRIGGER ALL" for name in tables]
+        for statement in (*free, *statements):
+            await connection.exec_driver_sql(statement)
+
+
+@asynccontextmanager
+async def undone(database: Database) -> AsyncIterator[AsyncSession]:
+    """Give a session of which nothing stays."""
+    async with database.engine.connect() as connection, AsyncSession(connection) as session:
+        yield session
+
+
+def inserted(link: Link, *, row_id: int = 99) -> str:
+    """The statement that puts an event where the bot did not."""
+    return (
+        "INSERT INTO audit_events (id, seq, occurred_at, team_id, tag, actor_id, version, payload, "
+        f"previous_hash, hash) VALUES ({row_id}, {link.seq}, "
+        f"'{link.occurred_at:%Y-%m-%d %H:%M:%S.%f+00:00}', '{link.team_id}', '{link.tag}', "
+        f"'{link.actor_id}', 1, '{_json(link)}', '{link.previous_hash}', '{link.hash()}')"
+    )
+
+
+def _json(link: Link) -> str:
+    return f'{{"grant_id": {link.payload["grant_id"]}, "until": null, "right": "pii"}}'

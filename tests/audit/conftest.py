@@ -1,0 +1,34 @@
+"""The three chains of `chains.py`, written once for every test that leaves them as they are."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.store.database import Database
+from tests.audit.chains import fill
+from tests.conftest import KINDS
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def chained_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a store with the three chains, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        migrated: Path = request.getfixturevalue("migrated_sqlite")
+        path = tmp_path_factory.mktemp("chains") / "callaudio.db"
+        shutil.copy(migrated, path)
+        url = f"sqlite:///{path}"
+    else:
+        create: Callable[[], str] = request.getfixturevalue("migrated_postgresql")
+        url = create()
+    fill(url)
+    return url
+
+
+@pytest.fixture
+async def chained(chained_url: str) -> AsyncIterator[Database]:
+    """A store with the three chains, to be left as it is."""
+    database = Database(chained_url)
+    yield database
+    await database.close()

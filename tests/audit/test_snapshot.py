@@ -1,0 +1,99 @@
+"""A proof sees one state of the store: a bot that writes and seals beside it raises no alarm."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from bot.audit import stored
+from bot.audit.snapshot import snapshot
+from bot.audit.verify import Fault, count_events, heads
+from bot.store.database import Database
+from tests.audit.chains import OTHER, TEAM, found, overrule, seal_at, write
+
+
+async def written(database: Database) -> None:
+    await write(database, (7, 8))
+
+
+async def begun(database: Database) -> None:
+    await write(database, (1,), OTHER)
+
+
+async def sealed(database: Database) -> None:
+    await seal_at(database, 4, TEAM)
+
+
+async def all_of_it(database: Database) -> None:
+    for change in (written, sealed, begun):
+        await change(database)
+
+
+@pytest.mark.parametrize("change", [written, begun, sealed, all_of_it])
+async def test_what_is_changed_after_the_first_look_is_not_seen(
+    database: Database, change: Callable[[Database], Awaitable[None]]
+) -> None:
+    await write(database, range(1, 7))
+    async with snapshot(database) as session:
+        assert await count_events(session) == 6
+        await change(database)
+
+        assert await found(session) == []
+        assert [(head.team_id, head.seq) for head in await heads(session)] == [(TEAM, 6)]
+
+    async with snapshot(database) as session:
+        assert await found(session) == []
+
+
+async def test_proofs_beside_a_writer_and_a_sealer_find_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "BATCH", 5)
+    await write(database, range(1, 41))
+    is_over = asyncio.Event()
+
+    async def bot() -> None:
+        number = 40
+        while not is_over.is_set():
+            number += 1
+            await write(database, (number,))
+            if number % 4 == 0:
+                await seal_at(database, number - 30, TEAM)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bot())
+        for _ in range(5):
+            async with snapshot(database) as session:
+                assert await found(session) == []
+        is_over.set()
+
+
+async def test_a_snapshot_is_for_reading_and_leaves_its_connection_as_it_was(
+    database: Database,
+) -> None:
+    if not database.is_sqlite:
+        with pytest.raises(DBAPIError, match="read-only"):
+            await write_within_a_snapshot(database)
+    async with snapshot(database) as session:
+        assert await found(session) == []
+
+    await write(database, (1, 2))
+    async with database.read() as session:
+        assert (await heads(session))[0].seq == 2
+
+
+async def write_within_a_snapshot(database: Database) -> None:
+    async with snapshot(database) as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql("DELETE FROM audit_heads")
+
+
+async def test_text_that_is_no_utf_8_is_an_altered_event(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    await write(database, range(1, 4))
+    await overrule(database, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2")
+
+    async with snapshot(database) as session:
+        assert await found(session) == [(TEAM, 2, Fault.ALTERED)]
+    await database.close()

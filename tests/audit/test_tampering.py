@@ -1,0 +1,439 @@
+"""Every kind of tampering is found and named: one row a kind, edited behind the program's back."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.audit.verify import Fault
+from bot.store.database import Database
+from tests.audit.chains import (
+    LENGTHS,
+    OPS,
+    OTHER,
+    SEALED,
+    TEAM,
+    Found,
+    found,
+    hashes,
+    inserted,
+    link,
+    tamper,
+    undone,
+)
+
+HASHES = hashes()
+FORGED = "f" * 64
+LAST = LENGTHS[TEAM]
+LAST_SEALED = LENGTHS[SEALED] + 2
+
+ALTERED, REMOVED, UNLINKED = Fault.ALTERED, Fault.REMOVED, Fault.UNLINKED
+REORDERED, STRAY = Fault.REORDERED, Fault.STRAY
+TAIL, HEAD, UNSEALED = Fault.TAIL_REMOVED, Fault.HEAD_ALTERED, Fault.UNSEALED
+
+Case = tuple[str, tuple[str, ...], Found]
+
+
+def event(change: str, seq: int = 3, team_id: str = TEAM) -> str:
+    return f"UPDATE audit_events SET {change} WHERE team_id = '{team_id}' AND seq = {seq}"
+
+
+def events(change: str, where: str) -> str:
+    return f"UPDATE audit_events SET {change} WHERE team_id = '{TEAM}' AND {where}"
+
+
+def gone(where: str) -> str:
+    return f"DELETE FROM audit_events WHERE team_id = '{TEAM}' AND {where}"
+
+
+def head(change: str) -> str:
+    return f"UPDATE audit_heads SET {change} WHERE team_id = '{TEAM}'"
+
+
+def checkpoint(change: str, seq: int) -> str:
+    return f"UPDATE audit_checkpoints SET {change} WHERE team_id = '{SEALED}' AND seq = {seq}"
+
+
+def forged_checkpoint(seq: int, digest: str, team_id: str = TEAM) -> str:
+    return (
+        "INSERT INTO audit_checkpoints (team_id, seq, hash, sealed_at, sealed_by) VALUES "
+        f"('{team_id}', {seq}, '{digest}', '2026-06-03 13:00:00.000000+00:00', '{OPS}')"
+    )
+
+
+def at(*places: tuple[int | None, Fault], team_id: str = TEAM) -> Found:
+    return [(team_id, seq, fault) for seq, fault in places]
+
+
+FORGED_LINK = link(3, HASHES[2], actor_id="U0FORGER0")
+TAIL_LINK = link(LAST + 1, HASHES[LAST])
+FIRST_LINK = link(1, HASHES[0], actor_id="U0FORGER0")
+
+HEAD_SET_BACK = (
+    "UPDATE audit_heads SET (seq, hash) = (SELECT seq, hash FROM audit_events "
+    f"WHERE team_id = '{SEALED}' AND seq = {LAST_SEALED - 1}) WHERE team_id = '{SEALED}'"
+)
+
+ALTERING: list[Case] = [
+    ("its tag is another", (event("tag = 'admin:grant:denied'"),), at((3, ALTERED))),
+    ("its actor is another", (event("actor_id = 'U0OTHER00'"),), at((3, ALTERED))),
+    ("its delivery is another", (event("delivery_id = 'd1'"),), at((3, ALTERED))),
+    ("its version is another", (event("version = 2"),), at((3, ALTERED))),
+    (
+        "its time is another",
+        (event("occurred_at = '2026-06-03 11:00:00+00:00'"),),
+        at((3, ALTERED)),
+    ),
+    (
+        "its payload is another",
+        (event("""payload = '{"grant_id": 3, "until": null, "right": "admin"}'"""),),
+        at((3, ALTERED)),
+    ),
+    (
+        "it names another event before it",
+        (event(f"previous_hash = '{FORGED}'"),),
+        at((3, UNLINKED), (3, ALTERED)),
+    ),
+    ("its hash is another", (event(f"hash = '{FORGED}'"),), at((3, ALTERED), (4, UNLINKED))),
+    (
+        "it says something else, and its hash was computed anew",
+        (event(f"actor_id = 'U0FORGER0', hash = '{FORGED_LINK.hash()}'"),),
+        at((4, UNLINKED)),
+    ),
+    (
+        "its number is another",
+        (event("seq = 8"),),
+        at((3, REMOVED), (7, REMOVED), (8, ALTERED), (8, HEAD)),
+    ),
+    ("its id is that of a later event", (event("id = 1000"),), at((4, REORDERED))),
+    (
+        "it was moved to another workspace's chain",
+        (event(f"team_id = '{OTHER}'"),),
+        [
+            *at((3, REMOVED)),
+            *at((3, UNLINKED), (3, ALTERED), (3, HEAD), team_id=OTHER),
+        ],
+    ),
+    (
+        "the first is another",
+        (event("actor_id = 'U0OTHER00'", seq=1),),
+        at((1, ALTERED)),
+    ),
+    (
+        "the last is another",
+        (event("actor_id = 'U0OTHER00'", seq=LAST),),
+        at((LAST, ALTERED)),
+    ),
+]
+
+REMOVING: list[Case] = [
+    ("the first is gone", (gone("seq = 1"),), at((1, REMOVED))),
+    ("some in the middle are gone", (gone("seq IN (3, 4)"),), at((3, REMOVED))),
+    ("the last are gone", (gone("seq > 4"),), at((4, TAIL))),
+    ("all are gone", (gone("seq > 0"),), at((0, TAIL))),
+    (
+        "the first of a sealed chain is gone",
+        (f"DELETE FROM audit_events WHERE team_id = '{SEALED}' AND seq = 5",),
+        at((5, REMOVED), team_id=SEALED),
+    ),
+    (
+        "the event that tells of the seal is gone, with all after it and the head set back",
+        (
+            f"DELETE FROM audit_events WHERE team_id = '{SEALED}' AND seq >= {LAST_SEALED}",
+            HEAD_SET_BACK,
+        ),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+]
+
+INSERTING: list[Case] = [
+    (
+        "one before the first, which it pushes back",
+        (events("seq = seq + 1", "seq > 0"), inserted(FIRST_LINK)),
+        at(
+            (2, UNLINKED),
+            *((seq, ALTERED) for seq in range(2, LAST + 2)),
+            (LAST + 1, HEAD),
+        ),
+    ),
+    (
+        "one in the middle, which pushes back the rest",
+        (events("seq = seq + 1", "seq > 2"), inserted(FORGED_LINK)),
+        at((4, UNLINKED), *((seq, ALTERED) for seq in range(4, LAST + 2)), (LAST + 1, HEAD)),
+    ),
+    ("one after the last", (inserted(TAIL_LINK),), at((LAST + 1, HEAD))),
+    ("one with the number of another", (inserted(FORGED_LINK),), at((3, UNLINKED))),
+    (
+        "one with the number of another, and an id before it",
+        (inserted(FORGED_LINK, row_id=-1),),
+        at((3, UNLINKED), (4, UNLINKED), (3, REORDERED)),
+    ),
+    ("one numbered 0", (inserted(replace(FIRST_LINK, seq=0)),), at((0, STRAY))),
+    ("one with a number below 0", (inserted(replace(FIRST_LINK, seq=-7)),), at((-7, STRAY))),
+    ("one without a number", (inserted(TAIL_LINK), event("seq = NULL", 7)), at((None, STRAY))),
+    (
+        "one numbered like the checkpoint",
+        (inserted(link(4, FORGED, SEALED)),),
+        at((4, STRAY), team_id=SEALED),
+    ),
+    (
+        "one numbered below the checkpoint",
+        (inserted(link(1, FORGED, SEALED)),),
+        at((1, STRAY), team_id=SEALED),
+    ),
+    (
+        "one in a workspace that has no chain",
+        (inserted(link(1, HASHES[0], "T0NOBODY00")),),
+        at((1, HEAD), team_id="T0NOBODY00"),
+    ),
+    (
+        "one that belongs to no workspace",
+        (inserted(TAIL_LINK), event("team_id = NULL", 7)),
+        [("None", None, STRAY)],
+    ),
+]
+
+REORDERING: list[Case] = [
+    (
+        "two have changed their numbers",
+        (event("seq = 99", 2), event("seq = 2", 3), event("seq = 3", 99)),
+        at((2, UNLINKED), (2, ALTERED), (3, UNLINKED), (3, ALTERED), (4, UNLINKED)),
+    ),
+    (
+        "two have changed their ids, by which they are listed",
+        (event("id = -1", 2), event("id = 2", 3), event("id = 3", 2)),
+        at((3, REORDERED)),
+    ),
+]
+
+HEADS: list[Case] = [
+    ("it is an earlier event", (head(f"seq = 5, hash = '{HASHES[5]}'"),), at((LAST, HEAD))),
+    ("it is a later event", (head("seq = 9"),), at((LAST, TAIL))),
+    ("its hash is another", (head(f"hash = '{FORGED}'"),), at((LAST, HEAD))),
+    ("its hash is gone", (head("hash = NULL"),), at((LAST, HEAD))),
+    ("its number is gone", (head("seq = NULL"),), at((LAST, HEAD))),
+    ("it is gone", (f"DELETE FROM audit_heads WHERE team_id = '{TEAM}'",), at((LAST, HEAD))),
+    (
+        "there are two",
+        (f"INSERT INTO audit_heads (team_id, seq, hash) VALUES ('{TEAM}', 9, '{FORGED}')",),
+        at((LAST, HEAD)),
+    ),
+    (
+        "it is that of no workspace",
+        (head("team_id = NULL"),),
+        [("None", None, HEAD), *at((LAST, HEAD))],
+    ),
+    (
+        "there is one where there are no events",
+        (f"INSERT INTO audit_heads (team_id, seq, hash) VALUES ('T0NOBODY00', 9, '{FORGED}')",),
+        at((0, TAIL), team_id="T0NOBODY00"),
+    ),
+]
+
+CHECKPOINTS: list[Case] = [
+    (
+        "nobody tells of it, and what it covers is gone",
+        (forged_checkpoint(3, HASHES[3]), gone("seq <= 3")),
+        at((3, UNSEALED)),
+    ),
+    (
+        "nobody tells of it, and what it covers is there",
+        (forged_checkpoint(3, HASHES[3]),),
+        at((1, STRAY), (2, STRAY), (3, STRAY), (3, UNSEALED)),
+    ),
+    (
+        "there is one where there are no events",
+        (forged_checkpoint(3, FORGED, "T0NOBODY00"),),
+        at((3, HEAD), (3, UNSEALED), team_id="T0NOBODY00"),
+    ),
+    (
+        "its hash is another",
+        (checkpoint(f"hash = '{FORGED}'", 4),),
+        at((5, UNLINKED), (4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "its number is another",
+        (checkpoint("seq = 3", 4),),
+        at((4, REMOVED), (3, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "another made it",
+        (checkpoint("sealed_by = 'cli:else'", 4),),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "it was made at another time",
+        (checkpoint("sealed_at = '2026-06-03 11:00:00+00:00'", 4),),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "it is gone",
+        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}' AND seq = 4",),
+        at((3, REMOVED), team_id=SEALED),
+    ),
+    (
+        "all are gone",
+        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}'",),
+        at((1, REMOVED), team_id=SEALED),
+    ),
+    (
+        "an earlier one is gone",
+        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}' AND seq = 2",),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "an earlier one was made by another",
+        (checkpoint("sealed_by = 'cli:else'", 2),),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "an earlier one was added",
+        (forged_checkpoint(3, FORGED, SEALED),),
+        at((4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "its number is gone",
+        (checkpoint("seq = NULL", 4),),
+        at((None, UNSEALED), (3, REMOVED), team_id=SEALED),
+    ),
+    (
+        "its time is gone",
+        (checkpoint("sealed_at = NULL", 2),),
+        at((2, UNSEALED), (4, UNSEALED), team_id=SEALED),
+    ),
+    (
+        "it is that of no workspace",
+        (checkpoint("team_id = NULL", 2),),
+        [("None", 2, UNSEALED), *at((4, UNSEALED), team_id=SEALED)],
+    ),
+]
+
+LONG_NUMBER = f"""payload = '{{"grant_id": {"9" * 5000}}}'"""
+DEEP = f"""payload = '{'{"a":' * 2000}1{"}" * 2000}'"""
+UNREADABLE: list[Case] = [
+    (
+        "a list where a seal tells of itself",
+        (event("payload = '[]', tag = 'admin:audit:sealed'"),),
+        at((3, ALTERED)),
+    ),
+    ("a payload that is text", (event("""payload = '"words"'"""),), at((3, ALTERED))),
+    ("a payload that is null", (event("payload = 'null'"),), at((3, ALTERED))),
+    ("a payload with a number of 5000 digits", (event(LONG_NUMBER),), at((3, ALTERED))),
+    ("a payload 2000 deep", (event(DEEP),), at((3, ALTERED))),
+    *(
+        (f"no {column}", (event(f"{column} = NULL"),), at((3, ALTERED)))
+        for column in ("payload", "occurred_at", "tag", "actor_id", "version")
+    ),
+    ("no previous_hash", (event("previous_hash = NULL"),), at((3, UNLINKED), (3, ALTERED))),
+    ("no hash", (event("hash = NULL"),), at((3, ALTERED), (4, UNLINKED))),
+    ("no id", (event("id = NULL"),), at((3, REORDERED))),
+    ("a time in year 1", (event("occurred_at = '0001-01-01 00:00:00+00:00'"),), at((3, ALTERED))),
+    (
+        "a tag that would write to the terminal",
+        (event("tag = '\x1b[31m'"),),
+        at((3, ALTERED)),
+    ),
+]
+
+OF_SQLITE: list[Case] = [
+    ("a payload that is no JSON", (event("payload = 'not json'"),), at((3, ALTERED))),
+    ("a payload of bytes", (event("payload = x'ff00'"),), at((3, ALTERED))),
+    ("a payload that is a number", (event("payload = 7"),), at((3, ALTERED))),
+    ("a time that is none", (event("occurred_at = 'garbage'"),), at((3, ALTERED))),
+    ("a time that is a number", (event("occurred_at = 7"),), at((3, ALTERED))),
+    (
+        "a time out of reach",
+        (event("occurred_at = '0001-01-01 00:00:00+23:00'"),),
+        at((3, ALTERED)),
+    ),
+    ("an actor of bytes", (event("actor_id = x'ff'"),), at((3, ALTERED))),
+    ("a delivery of bytes", (event("delivery_id = x'ff'"),), at((3, ALTERED))),
+    ("a version that is text", (event("version = 'one'"),), at((3, ALTERED))),
+    ("a number that is text", (event("seq = 'three'"),), at((None, STRAY), (3, REMOVED))),
+    ("a number between two", (event("seq = 2.5"),), at((None, STRAY), (3, REMOVED))),
+    ("an id that is text", (event("id = 'three'"),), at((3, REORDERED))),
+    (
+        "a workspace of bytes",
+        (event("team_id = x'ff'"),),
+        [("b'\\xff'", None, STRAY), *at((3, REMOVED))],
+    ),
+    ("a head that is text", (head("seq = 'six'"),), at((LAST, HEAD))),
+    (
+        "a checkpoint that is text",
+        (checkpoint("seq = 'four'", 4),),
+        at((None, UNSEALED), (3, REMOVED), team_id=SEALED),
+    ),
+]
+
+OF_POSTGRESQL: list[Case] = [
+    ("a time without end", (event("occurred_at = 'infinity'"),), at((3, ALTERED))),
+    (
+        "a time before our era",
+        (event("occurred_at = '0044-03-15 12:00:00+00 BC'"),),
+        at((3, ALTERED)),
+    ),
+    (
+        "a time after year 9999",
+        (event("occurred_at = '20000-01-01 00:00:00+00'"),),
+        at((3, ALTERED)),
+    ),
+    (
+        "a checkpoint's time without end",
+        (checkpoint("sealed_at = 'infinity'", 2),),
+        at((2, UNSEALED), (4, UNSEALED), team_id=SEALED),
+    ),
+]
+
+
+def table(kind: str, cases: list[Case]) -> list[object]:
+    return [pytest.param(*rest, id=f"{kind}: {says}") for says, *rest in cases]
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        *table("an altered event", ALTERING),
+        *table("removed events", REMOVING),
+        *table("inserted events", INSERTING),
+        *table("reordered events", REORDERING),
+        *table("a forged head", HEADS),
+        *table("a forged checkpoint", CHECKPOINTS),
+        *table("what no event could hold", UNREADABLE),
+    ],
+)
+async def test_tampering_is_found_and_named(
+    chained: Database, statements: tuple[str, ...], expected: Found
+) -> None:
+    async with undone(chained) as session:
+        await tamper(session, *statements)
+        assert order(await found(session)) == order(expected)
+
+
+@pytest.mark.parametrize("chained_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_SQLITE))
+async def test_what_only_sqlite_can_hold_is_found_and_named(
+    chained: Database, statements: tuple[str, ...], expected: Found
+) -> None:
+    async with undone(chained) as session:
+        await tamper(session, *statements)
+        assert order(await found(session)) == order(expected)
+
+
+@pytest.mark.parametrize("chained_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_POSTGRESQL))
+async def test_what_only_postgresql_can_hold_is_found_and_named(
+    chained: Database, statements: tuple[str, ...], expected: Found
+) -> None:
+    async with undone(chained) as session:
+        await tamper(session, *statements)
+        assert order(await found(session)) == order(expected)
+
+
+async def test_untouched_chains_are_whole(chained: Database) -> None:
+    async with undone(chained) as session:
+        assert await found(session) == []
+        await tamper(session)
+        assert await found(session) == []
+
+
+def order(places: Found) -> list[tuple[str, ...]]:
+    return sorted((team_id, str(seq), fault) for team_id, seq, fault in places)
