@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import json
+import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -203,12 +205,88 @@ def test_what_is_no_anchor_is_bad_usage(run: Run, anchor: str) -> None:
     assert "An anchor reads" in result.stderr
 
 
+def test_an_anchor_proves_whatever_else_was_written_down(run: Run) -> None:
+    (head,) = json.loads(run("verify", "--json").stdout)["heads"]
+    other = head[:-1] + ("0" if head[-1] != "0" else "1")
+
+    for anchors in (("--anchor", head, "--anchor", other), ("--anchor", other, "--anchor", head)):
+        assert "4 anchor_broken" in run("verify", *anchors).stdout
+    assert run("verify", "--anchor", head[:-64] + head[-64:].upper()).exit_code == 0
+
+
 def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
 
     assert sealed.exit_code == 0
     assert sealed.stdout.startswith(f"Sealed; 2 events removed.\nanchor {TEAM}:5:")
-    assert run("verify").exit_code == 0
     rows = exported(run("export"))
     assert [row["seq"] for row in rows] == [3, 4, 5]
     assert (rows[-1]["tag"], rows[-1]["actor"]) == ("admin:audit:sealed", "cli:ops")
+
+
+def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: Run) -> None:
+    first, *_ = exported(run("export"))
+    sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
+    new = sealed.stdout.split()[-1]
+
+    proven = run("verify", "--anchor", new)
+    assert proven.exit_code == 0
+    told, head = proven.stdout.splitlines()
+    assert told.startswith(f"sealed {TEAM}:2 at ")
+    assert told.endswith(" by cli:ops")
+    assert head == f"head {new}"
+
+    overtaken = run("verify", "--json", "--anchor", f"{TEAM}:1:{first['hash']}")
+    assert overtaken.exit_code == 1
+    told = json.loads(overtaken.stdout)
+    assert [(each["seq"], each["fault"]) for each in told["faults"]] == [(1, "anchor_unprovable")]
+    assert [(each["seq"], each["by"]) for each in told["seals"]] == [(2, "cli:ops")]
+
+
+def test_where_nothing_is_older_nothing_is_sealed(run: Run) -> None:
+    sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T12:00:00")
+
+    assert (sealed.exit_code, sealed.stdout) == (0, "No event is older; nothing was sealed.\n")
+    assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
+
+
+def test_what_a_terminal_would_obey_is_spelt_out(run: Run, sqlite_url: str) -> None:
+    tamper(sqlite_url, "UPDATE audit_events SET tag = char(27) || '[2J' WHERE seq = 3")
+
+    result = run("verify")
+
+    assert result.exit_code == 1
+    assert f"{TEAM} 3 altered: event 3 ('\\x1b[2J') does not say" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_terminal", "is_shown"),
+    [
+        (("verify",), True, True),
+        (("verify", "--json"), True, False),
+        (("verify",), False, False),
+        (("verify", "--json"), False, False),
+    ],
+)
+def test_a_progress_bar_is_shown_on_a_terminal_alone(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: Sequence[str],
+    is_terminal: bool,
+    is_shown: bool,
+) -> None:
+    del run  # for its store
+    ours, theirs = os.openpty() if is_terminal else os.pipe()
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(theirs, "w", encoding="utf-8") as told, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", told)
+        build_cli()(["audit", *arguments], standalone_mode=False)
+        told.write("the end")
+        told.flush()
+        shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+
+    assert ("events" in shown and "100%" in shown) == is_shown
+    assert is_shown or shown == "the end"
+    assert "100%" not in capsys.readouterr().out
