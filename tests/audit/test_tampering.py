@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.audit import verify as verification
 from bot.audit.verify import Fault
 from bot.store.database import Database
 from tests.audit.chains import (
@@ -433,6 +434,18 @@ async def test_untouched_chains_are_whole(chained: Database) -> None:
         assert await found(session) == []
         await tamper(session)
         assert await found(session) == []
+
+
+async def test_of_many_alike_the_first_are_named_and_the_rest_counted(
+    chained: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "MOST_NAMED", 2)
+    async with undone(chained) as session:
+        await tamper(session, events("version = 2", "seq > 0"))
+        findings = [each async for each in verification.verify(session)]
+
+    assert [each.seq for each in findings] == [1, 2, None]
+    assert findings[-1].says == f"and {LAST - 2} more like these"
 
 
 def order(places: Found) -> list[tuple[str, ...]]:
