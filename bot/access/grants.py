@@ -104,7 +104,7 @@ async def add_grant(session: AsyncSession, new: NewGrant) -> Grant:
         SelfGrantRefused: the giver is the one who would hear raw.
     """
     gives = new.effect is Effect.GRANT
-    if gives and new.right is Right.PII and new.subject.id == new.given_by:
+    if gives and not counts_for(new.subject.id, new.right, new.given_by):
         raise SelfGrantRefused
     row = GrantRow(
         team_id=new.subject.team_id,
@@ -164,6 +164,14 @@ async def list_grants(
     if not ended:
         query = query.where(in_force(now))
     return tuple(_grant(row) for row in await session.scalars(query))
+
+
+def counts_for(user_id: str, right: Right, given_by: str) -> bool:
+    """Tell whether a grant gives somebody the right: nobody gives themselves `pii`.
+
+    A group's grant counts for each of its members but its giver, whenever they came into it.
+    """
+    return right is not Right.PII or given_by != user_id
 
 
 def in_force(now: datetime) -> ColumnElement[bool]:

@@ -13,8 +13,10 @@ from bot.access.grants import LastAdminKept, Right, SubjectKind, in_force
 from bot.store.tables import GrantRow, UtcDateTime
 
 
-def _query(*, asked: str, named: str, gathered: str) -> TextClause:
+def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
     """Give a row for people and one for groups: who is granted and who is denied, as JSON.
+
+    A group comes with the giver, as a pair: it counts for its members, but not for all alike.
 
     The planner of PostgreSQL would look up each further column of the index for each id, which
     takes ten times as long; so the asked are gathered first (`MATERIALIZED`) and sifted after.
@@ -23,8 +25,11 @@ def _query(*, asked: str, named: str, gathered: str) -> TextClause:
         'team_id = :team AND "right" = :right AND starts_at <= :now '
         "AND (expires_at IS NULL OR expires_at > :now)"
     )
-    of_effect = "CAST({}(subject_id) FILTER (WHERE effect = '{}') AS TEXT)"
-    who = ", ".join(of_effect.format(gathered, effect) for effect in ("grant", "deny"))
+    of_effect = "CAST({}({}) FILTER (WHERE effect = '{}') AS TEXT)"
+    who, which = (
+        ", ".join(of_effect.format(gathered, told, effect) for effect in ("grant", "deny"))
+        for told in ("subject_id", f"{pair}(subject_id, given_by)")
+    )
     return text(
         f"""
         WITH asked AS {asked} (
@@ -33,20 +38,32 @@ def _query(*, asked: str, named: str, gathered: str) -> TextClause:
         )
         SELECT 'user', {who} FROM asked WHERE subject_kind = 'user' AND {in_force}
         UNION ALL
-        SELECT 'group', {who} FROM grants
+        SELECT 'group', {which} FROM grants
         WHERE revoked_at IS NULL AND subject_kind = 'group' AND {in_force}
         """  # noqa: S608 - put together from the words in this file
     ).bindparams(bindparam("now", type_=UtcDateTime()))
 
 
 _ON_SQLITE: Final = _query(
-    asked="", named="IN (SELECT value FROM json_each(:ids))", gathered="json_group_array"
+    asked="",
+    named="IN (SELECT value FROM json_each(:ids))",
+    gathered="json_group_array",
+    pair="json_array",
 )
 _ON_POSTGRESQL: Final = _query(
     asked="MATERIALIZED",
     named="= ANY(ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
     gathered="json_agg",
+    pair="json_build_array",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGrant:
+    """A right given to a group, and by whom."""
+
+    group_id: str
+    given_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +72,7 @@ class NamedGrants:
 
     granted: frozenset[str]
     denied: frozenset[str]
-    granted_groups: frozenset[str]
+    granted_groups: frozenset[GroupGrant]
     denied_groups: frozenset[str]
 
 
@@ -73,12 +90,15 @@ async def read_named(
         # In the order of the index, which then is read from front to back.
         {"team": team_id, "right": right.value, "now": now, "ids": json.dumps(sorted(user_ids))},
     )
-    found = {
-        kind: [frozenset(json.loads(ids or "[]")) for ids in by_effect] for kind, *by_effect in rows
-    }
+    found = {kind: [json.loads(told or "[]") for told in by_effect] for kind, *by_effect in rows}
     granted, denied = found[SubjectKind.USER.value]
     granted_groups, denied_groups = found[SubjectKind.GROUP.value]
-    return NamedGrants(granted, denied, granted_groups, denied_groups)
+    return NamedGrants(
+        granted=frozenset(granted),
+        denied=frozenset(denied),
+        granted_groups=frozenset(GroupGrant(*pair) for pair in granted_groups),
+        denied_groups=frozenset(group_id for group_id, _ in denied_groups),
+    )
 
 
 async def named_admins(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access.grants import Effect, Grant, Right, SubjectKind, list_grants
+from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for, list_grants
 from bot.access.rights import Rights
 from bot.store.database import Database
 
@@ -57,5 +57,8 @@ class People:
         if subject.kind is SubjectKind.USER:
             return subject.id == user_id
         members = await self._rights.members(subject.team_id, subject.id)
-        # A deny for a group that cannot be read concerns everybody.
-        return grant.effect is Effect.DENY if members is None else user_id in members
+        if grant.effect is Effect.DENY:
+            # A deny for a group that cannot be read concerns everybody.
+            return members is None or user_id in members
+        is_counted = counts_for(user_id, grant.right, grant.given_by)
+        return is_counted and members is not None and user_id in members

@@ -1,12 +1,12 @@
 """Who holds a right now: by name or through a Slack user group; a deny beats every grant."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.access.grants import Right
-from bot.access.named import read_named
+from bot.access.grants import Right, counts_for
+from bot.access.named import GroupGrant, read_named
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
@@ -42,8 +42,8 @@ class _InGroups:
     """Who of the asked is in one of some groups."""
 
     found: frozenset[str]
-    is_complete: bool
-    """Whether every group that was needed could be read."""
+    perhaps: frozenset[str]
+    """Those of the rest who may be in one that cannot be read."""
 
 
 class Rights:
@@ -73,18 +73,18 @@ class Rights:
         async with self._database.read() as session:
             named = await read_named(session, team_id, right, user_ids, self._clock())
         asked = frozenset(user_ids)
-        denying = await self._in_groups(team_id, named.denied_groups, asked - named.denied)
+        rest = asked - named.denied
+        denying = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, rest))
         denied = named.denied | denying.found
         first = self._first_admins & asked if right is Right.ADMIN else frozenset[str]()
         by_name = (named.granted | first) - denied
-        open_ = asked - denied
-        giving = await self._in_groups(team_id, named.granted_groups, open_ - by_name)
+        reached = _reached(right, named.granted_groups, asked - denied - by_name)
+        giving = await self._in_groups(team_id, reached)
         holding = by_name | giving.found
-        if not denying.is_complete:
-            may_hold = holding if giving.is_complete else open_
+        if denying.perhaps:
+            may_hold = holding | giving.perhaps
             return Holders(everyone=frozenset(), by_name=frozenset(), unknown=may_hold)
-        unknown = frozenset[str]() if giving.is_complete else open_ - holding
-        return Holders(everyone=holding, by_name=by_name, unknown=unknown)
+        return Holders(everyone=holding, by_name=by_name, unknown=giving.perhaps)
 
     async def hold(self, team_id: str, right: Right, user_id: str) -> bool:
         """Tell whether one person holds the right; not where that is unknown."""
@@ -100,22 +100,23 @@ class Rights:
             named = await read_named(session, team_id, right, asked, self._clock())
         if named.denied:
             return True
-        denying = await self._in_groups(team_id, named.denied_groups, asked)
-        return bool(denying.found) or not denying.is_complete
+        denying = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, asked))
+        return bool(denying.found or denying.perhaps)
 
-    async def _in_groups(
-        self, team_id: str, group_ids: frozenset[str], asked: frozenset[str]
-    ) -> _InGroups:
-        """Look for people in groups, until all are found."""
+    async def _in_groups(self, team_id: str, reached: Mapping[str, frozenset[str]]) -> _InGroups:
+        """Look in each group for those whom it would reach, until all are found."""
         found: frozenset[str] = frozenset()
-        is_complete = True
-        for group_id in sorted(group_ids):
-            if found == asked:
-                break
+        perhaps: frozenset[str] = frozenset()
+        for group_id, people in sorted(reached.items()):
+            sought = people - found
+            if not sought:
+                continue
             members = await self.members(team_id, group_id)
-            found |= asked & (members or frozenset())
-            is_complete = is_complete and members is not None
-        return _InGroups(found, is_complete or found == asked)
+            if members is None:
+                perhaps |= sought
+            else:
+                found |= sought & members
+        return _InGroups(found, perhaps - found)
 
     async def members(self, team_id: str, group_id: str) -> frozenset[str] | None:
         """List a group's members; None where Slack does not tell."""
@@ -124,3 +125,17 @@ class Rights:
         except CallAudioError as error:
             log.warning("group_unknown", group_id=group_id, code=error.code)
             return None
+
+
+def _reached(
+    right: Right, granted: Collection[GroupGrant], people: frozenset[str]
+) -> dict[str, frozenset[str]]:
+    """Tell whom of ``people`` each granted group gives the right, if they are in it."""
+    reached: dict[str, frozenset[str]] = {}
+    for each in granted:
+        giver = each.given_by
+        is_barred = giver in people and not counts_for(giver, right, giver)
+        counting = people - {giver} if is_barred else people
+        already = reached.get(each.group_id)
+        reached[each.group_id] = counting | already if already else counting
+    return reached

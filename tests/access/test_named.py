@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.access.grants import Effect, Right
-from bot.access.named import NamedGrants, named_admins, read_named
+from bot.access.named import GroupGrant, NamedGrants, named_admins, read_named
 from bot.store.database import Database
 from tests.access.builders import ALICE, BOB, BOSS, CAROL, GROUP, TEAM, deny, give
 from tests.conftest import NOON
@@ -24,11 +24,10 @@ async def test_all_groups_and_those_people_who_were_asked_after_are_named(databa
     assert await named(database, ALICE, BOB) == NamedGrants(
         granted=frozenset({ALICE, BOB}),
         denied=frozenset({BOB}),
-        granted_groups=frozenset({GROUP}),
+        granted_groups=frozenset({GroupGrant(GROUP, BOSS)}),
         denied_groups=frozenset({"S0OTHERS0"}),
     )
-    nobody = frozenset[str]()
-    nothing = NamedGrants(nobody, nobody, nobody, nobody)
+    nothing = NamedGrants(frozenset(), frozenset(), frozenset(), frozenset())
     assert await named(database, ALICE, right=Right.ADMIN) == nothing
 
 
@@ -45,6 +44,14 @@ async def test_two_grants_and_a_deny_of_one_person_are_one_name_each(database):
     await deny(database)
     found = await named(database, ALICE, ALICE)
     assert (found.granted, found.denied) == ({ALICE}, {ALICE})
+
+
+async def test_a_group_is_named_once_for_each_who_gave_it_the_right(database):
+    for giver in (BOSS, BOSS, 'U"é,'):
+        await give(database, GROUP, by=giver)
+    await give(database, GROUP, by=CAROL, right=Right.ADMIN)
+    found = await named(database)
+    assert found.granted_groups == {GroupGrant(GROUP, BOSS), GroupGrant(GROUP, 'U"é,')}
 
 
 async def test_the_admins_by_name_are_found_among_all_others(database):

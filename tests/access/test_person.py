@@ -48,6 +48,13 @@ async def test_one_s_groups_count_and_others_do_not(sqlite_store):
     assert (await person(sqlite_store, BOB, groups)).grants == ()
 
 
+async def test_what_one_gave_to_one_s_own_group_is_no_grant_of_theirs(sqlite_store):
+    await give(sqlite_store, GROUP, by=ALICE)
+    groups = {GROUP: {ALICE, BOB}}
+    assert (await person(sqlite_store, ALICE, groups)).grants == ()
+    assert (await person(sqlite_store, BOB, groups)).held == {Right.PII}
+
+
 async def test_a_deny_leaves_no_grant_and_is_told(sqlite_store):
     await give(sqlite_store)
     denied = await deny(sqlite_store)

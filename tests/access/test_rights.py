@@ -47,6 +47,7 @@ async def say(
     *,
     team_id: str = TEAM,
     right: Right = Right.PII,
+    by: str = "U0BOSS",
     starts: timedelta = timedelta(0),
     lasting: timedelta | None = None,
 ) -> None:
@@ -55,7 +56,7 @@ async def say(
         subject=subject(subject_id, team_id),
         right=right,
         effect=effect,
-        given_by="U0BOSS",
+        given_by=by,
         reason="call quality",
         now=start,
         expires_at=start + lasting if lasting else None,
@@ -203,6 +204,56 @@ async def test_while_a_group_cannot_be_read_what_it_decides_is_unknown(
     assert found.by_name <= found.everyone
     for each in unknown:
         assert not await rights.hold(TEAM, Right.PII, each)
+
+
+@pytest.mark.parametrize(
+    ("given", "hold"),
+    [
+        pytest.param([(ONE, ALICE)], {BOB}, id="not their giver"),
+        pytest.param([(ONE, ALICE), (ONE, BOB)], {ALICE, BOB}, id="each by another giver"),
+        pytest.param([(ONE, ALICE), (ONE, ALICE)], {BOB}, id="however often they gave it"),
+        pytest.param([(ONE, BOB), (TWO, BOB)], {ALICE, CAROL}, id="through none of their groups"),
+        pytest.param([(ONE, BOB), (TWO, CAROL)], {ALICE, BOB}, id="but through another's"),
+        pytest.param([(ONE, ALICE), (ALICE, BOB)], {ALICE, BOB}, id="or by their name"),
+        pytest.param([(TWO, ALICE)], {BOB, CAROL}, id="a giver outside takes from nobody"),
+        pytest.param([(ONE, "cli:ops")], {ALICE, BOB}, id="nor does one where the bot runs"),
+    ],
+)
+async def test_a_group_s_pii_counts_for_its_members_but_not_for_who_gave_it(
+    database: Database, rights: Rights, given: list[tuple[str, str]], hold: set[str]
+) -> None:
+    for subject_id, giver in given:
+        await say(database, GIVE, subject_id, by=giver)
+
+    assert await holders(rights) == hold
+    for each in EVERYBODY:
+        assert await rights.hold(TEAM, Right.PII, each) is (each in hold)
+
+
+async def test_who_comes_into_a_group_after_granting_to_it_gets_nothing_by_it(
+    database: Database, rights: Rights, world: World
+) -> None:
+    await say(database, GIVE, TWO, by=ALICE)
+    world.groups[TWO] |= {ALICE}
+
+    assert await holders(rights) == {BOB, CAROL}
+
+
+async def test_admin_may_come_from_oneself(database: Database, rights: Rights) -> None:
+    await say(database, GIVE, ONE, right=Right.ADMIN, by=ALICE)
+
+    assert await holders(rights, right=Right.ADMIN) == {ALICE, BOB, CAROL}
+
+
+async def test_while_the_group_cannot_be_read_its_giver_is_known_to_get_nothing(
+    database: Database, rights: Rights, world: World
+) -> None:
+    await say(database, GIVE, ONE, by=ALICE)
+    world.away = frozenset({f"group {ONE}"})
+
+    found = await rights.holders(TEAM, Right.PII, EVERYBODY)
+
+    assert (found.everyone, found.unknown) == (frozenset(), {BOB, CAROL})
 
 
 async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(

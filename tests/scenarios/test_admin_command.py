@@ -69,6 +69,31 @@ async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
     assert await tags(scene) == []
 
 
+@on_both_databases
+async def test_nobody_gives_themselves_pii_through_a_group(scene: Scene) -> None:
+    scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
+    scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
+
+    granted = await say(scene, f"grant <!subteam^{TEAM_GROUP}|@quality> pii the quality team")
+    mine = await scene.ask(user=BOSS, channel="C0BOSS0000")
+    hers = await scene.ask(scene.another_call())
+
+    assert "For you it does not count" in granted.text
+    assert (mine.delivery.outcome, mine.delivery.reason) == ("redacted", "not_cleared")
+    assert hers.delivery.outcome == "raw"
+    assert f"<@{BOSS}> holds `admin`" in (await say(scene, f"who <@{BOSS}>")).text
+
+
+async def test_nobody_comes_to_pii_by_entering_a_group_they_gave_it_to(scene: Scene) -> None:
+    await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
+    scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
+    scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
+
+    mine = await scene.ask(user=BOSS, channel="C0BOSS0000")
+
+    assert (mine.delivery.outcome, mine.delivery.reason) == ("redacted", "not_cleared")
+
+
 @pytest.mark.parametrize("verb", ["deny", "revoke"])
 async def test_the_last_admin_cannot_be_removed(new_scene: OpenScene, verb: str) -> None:
     async with new_scene() as scene:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.access.deciding import Ruling
-from bot.access.grants import Effect, Grant, Right
+from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.wording import code, escape
@@ -27,7 +27,11 @@ HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and 
 def given(grant: Grant) -> str:
     """Say what was just given or denied."""
     verb = "may" if grant.effect is Effect.GRANT else "may not"
-    return f"{subject(grant)} {verb} {_right(grant)}, {end(grant.expires_at)}."
+    said = f"{subject(grant)} {verb} {_right(grant)}, {end(grant.expires_at)}."
+    to_a_group = grant.subject.kind is SubjectKind.GROUP and grant.effect is Effect.GRANT
+    if to_a_group and grant.right is Right.PII:
+        return f"{said} For you it does not count: nobody gives themselves `pii`."
+    return said
 
 
 def revoked(count: int) -> str:
