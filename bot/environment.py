@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from bot.settings import (
     SECRET_NAMES,
+    AdminIds,
     Settings,
     SettingsError,
     check_database_url,
@@ -64,6 +65,24 @@ def load_database_url(environ: Mapping[str, str]) -> str:
     if url is None or problems:
         raise SettingsError(tuple(sentence for _, sentence in problems))
     return url
+
+
+def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
+    """Read ``CALLAUDIO_ADMINS`` alone, for operators' commands, which need no secrets.
+
+    Raises:
+        SettingsError: it holds what is no user id.
+    """
+    name = "CALLAUDIO_ADMINS"
+    values, _ = _read(environ, [name])
+    if name not in values:
+        return frozenset()
+    try:
+        return pydantic.TypeAdapter(AdminIds).validate_python(values[name])
+    except pydantic.ValidationError as error:
+        said = error.errors(include_url=False)[0]["msg"]
+        use = Settings.model_fields[name.lower()].description
+        raise SettingsError((f"{name} {said}: use {use}.",)) from None
 
 
 def _read(

@@ -134,6 +134,9 @@ DatabaseUrl = Annotated[
 ]
 
 
+AdminIds = Annotated[frozenset[str], _ids(r"[UW][A-Z0-9]{6,}")]
+
+
 class AgentSettings(pydantic.BaseModel):
     """One more agent, reached as ``/callaudio name:CA…``, with its own region and keys."""
 
@@ -198,7 +201,7 @@ class Settings(BaseSettings):
         description="sqlite:///path/to/file.db or postgresql://user:password@host/name",
     )
     port: int = Field(3000, ge=1, le=65_535, description="a port from 1 to 65535")
-    callaudio_admins: Annotated[frozenset[str], _ids(r"[UW][A-Z0-9]{6,}")] = Field(
+    callaudio_admins: AdminIds = Field(
         frozenset(), description="user ids such as U012ABCDEF, separated by commas"
     )
     callaudio_approvals_channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{8,19}$")] | None = (

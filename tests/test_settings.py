@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.environment import load_database_url, load_settings
+from bot.environment import load_database_url, load_first_admins, load_settings
 from bot.settings import (
     SECRET_NAMES,
     AudienceRule,
@@ -351,6 +351,14 @@ def test_migrations_refuse_an_unusable_database_without_its_password(environ):
         load_database_url(environ)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_operators_need_the_first_admins_alone():
+    assert load_first_admins({}) == frozenset()
+    named = {"CALLAUDIO_ADMINS": " U0ALICE00, W0BOB0000 ,"}
+    assert load_first_admins(named) == {"U0ALICE00", "W0BOB0000"}
+    with pytest.raises(SettingsError, match="CALLAUDIO_ADMINS holds 'alice': use user ids"):
+        load_first_admins({"CALLAUDIO_ADMINS": "alice"})
 
 
 def test_every_setting_says_what_a_usable_value_is():

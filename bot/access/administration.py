@@ -4,18 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.access.changing import RightsChanges
+from bot.access.directory import Directory
 from bot.access.grants import (
     Effect,
     Grant,
     NewGrant,
     Right,
     Subject,
-    add_grant,
+    SubjectKind,
     list_grants,
-    revoke,
 )
-from bot.access.named import keep_an_admin
+from bot.access.last_admin import Named
 from bot.access.person import People, Person
+from bot.access.policy import belongs
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -48,20 +50,34 @@ class Administration:
         *,
         database: Database,
         rights: Rights,
+        directory: Directory,
         clock: Callable[[], datetime],
         first_admins: frozenset[str],
         on_rights_changed: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
         self._rights = rights
+        self._directory = directory
         self._clock = clock
         self._first_admins = first_admins
+        self._changes = RightsChanges(database=database, clock=clock)
         self._people = People(database=database, rights=rights, clock=clock)
         self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
-        """Tell whether the actor may administer now."""
-        return await self._rights.hold(actor.team_id, Right.ADMIN, actor.user_id)
+        """Tell whether the actor may administer now.
+
+        The right counts for members, and for guests whose name it is given to. It is asked first,
+        for most people hold none.
+
+        Raises:
+            CallAudioError: Slack does not tell who somebody with the right is.
+        """
+        held = await self._rights.holders(actor.team_id, Right.ADMIN, {actor.user_id})
+        if actor.user_id not in held.everyone:
+            return False
+        standing = await self._directory.standing(actor.user_id)
+        return belongs(standing, by_name=actor.user_id in held.by_name)
 
     async def require_admin(self, actor: Actor, action: str) -> None:
         """Let admins pass; anybody else is refused, and the refusal audited.
@@ -79,7 +95,7 @@ class Administration:
                     team_id=actor.team_id,
                     actor_id=actor.user_id,
                     occurred_at=self._clock(),
-                    payload={"action": action},
+                    payload={"action": action, "code": NotAdmin.code},
                 ),
             )
         raise NotAdmin
@@ -99,7 +115,7 @@ class Administration:
         Raises:
             NotAdmin: the actor is none.
             SelfGrantRefused: nobody gives themselves `pii`.
-            LastAdminKept: the deny would leave nobody.
+            LastAdminKept: the deny would leave nobody, or may reach everybody.
         """
         await self.require_admin(actor, effect.value)
         now = self._clock()
@@ -113,11 +129,9 @@ class Administration:
             expires_at=now + lasting if lasting else None,
             enterprise_id=actor.enterprise_id,
         )
-        async with self._database.write() as session:
-            row = await add_grant(session, new)
-            await keep_an_admin(session, actor.team_id, self._first_admins, now)
+        grant = await self._changes.give(new, await self._named(subject, right))
         await self._on_rights_changed(actor.team_id)
-        return row
+        return grant
 
     async def revoke(self, actor: Actor, subject: Subject, right: Right) -> int:
         """End every grant and deny of the right for the subject; gives how many there were.
@@ -125,13 +139,17 @@ class Administration:
         Raises:
             NotAdmin: the actor is none.
             NothingToRevoke: none is in force.
+            OwnDenyKept: nobody lifts a deny of `pii` that reaches themselves.
             LastAdminKept: nobody would be left.
         """
         await self.require_admin(actor, "revoke")
-        now = self._clock()
-        async with self._database.write() as session:
-            ended = await revoke(session, subject, right, by=actor.user_id, now=now)
-            await keep_an_admin(session, actor.team_id, self._first_admins, now)
+        ended = await self._changes.revoke(
+            subject,
+            right,
+            by=actor.user_id,
+            named=await self._named(subject, right),
+            reaches_actor=right is Right.PII and await self._reaches(actor, subject),
+        )
         await self._on_rights_changed(actor.team_id)
         return ended
 
@@ -153,3 +171,19 @@ class Administration:
         """
         await self.require_admin(actor, "who")
         return await self._people.read(actor.team_id, user_id)
+
+    async def _named(self, subject: Subject, right: Right) -> Named:
+        """Gather what a change of `admin` is judged by; the members come from Slack beforehand."""
+        if right is not Right.ADMIN:
+            return Named(self._first_admins, {})
+        members = await self._rights.denied_groups(subject.team_id, right)
+        if subject.kind is SubjectKind.GROUP:
+            members[subject.id] = await self._rights.members(subject.team_id, subject.id)
+        return Named(self._first_admins, members)
+
+    async def _reaches(self, actor: Actor, subject: Subject) -> bool:
+        """Tell whether what is said of the subject may hold for the actor."""
+        if subject.kind is SubjectKind.USER:
+            return subject.id == actor.user_id
+        members = await self._rights.members(subject.team_id, subject.id)
+        return members is None or actor.user_id in members

@@ -3,16 +3,14 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from bot.access.administration import Actor, NotAdmin
-from bot.access.directory import Directory
+from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.access.policy import belongs
 from bot.access.request_store import AccessRequests, close
 from bot.access.requests import AccessRequest, AccessState, event_of, request_of
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.errors import UsageError
+from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
 
 VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
@@ -59,7 +57,7 @@ class Approving:
         database: Database,
         requests: AccessRequests,
         rights: Rights,
-        directory: Directory,
+        administration: Administration,
         clock: Callable[[], datetime],
         on_rights_changed: Callable[[str], Awaitable[None]],
         on_decided: Callable[[str], Awaitable[None]],
@@ -67,7 +65,7 @@ class Approving:
         self._database = database
         self._requests = requests
         self._rights = rights
-        self._directory = directory
+        self._administration = administration
         self._clock = clock
         self._on_rights_changed = on_rights_changed
         self._on_decided = on_decided
@@ -84,8 +82,7 @@ class Approving:
         """
         request = await self._admitted(actor, request_id, "approve")
         if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
-            await self._refuse(actor, request, "approve")
-            raise AskerDenied
+            raise await self._refused(actor, request, "approve", AskerDenied())
         now = self._clock()
         async with self._database.write() as session:
             row = await close(session, request.id, AccessState.APPROVED, by=actor.user_id, now=now)
@@ -125,25 +122,18 @@ class Approving:
             request = await self._requests.read(request_id)
         except LookupError:
             raise RequestUnknown from None
-        if not await self._is_admin_here(actor, request):
-            await self._refuse(actor, request, action)
-            raise NotAdmin
+        # The button may hang in a shared channel, so they may be of another workspace.
+        is_of_here = actor.team_id == request.team_id
+        if not is_of_here or not await self._administration.is_admin(actor):
+            raise await self._refused(actor, request, action, NotAdmin())
         if actor.user_id == request.user_id:
-            await self._refuse(actor, request, action)
-            raise OwnRequest
+            raise await self._refused(actor, request, action, OwnRequest())
         return request
 
-    async def _is_admin_here(self, actor: Actor, request: AccessRequest) -> bool:
-        """Ask the right first, and then, as the button may hang in a shared channel, who it is."""
-        if actor.team_id != request.team_id:
-            return False
-        held = await self._rights.holders(request.team_id, Right.ADMIN, {actor.user_id})
-        if actor.user_id not in held.everyone:
-            return False
-        standing = await self._directory.standing(actor.user_id)
-        return belongs(standing, by_name=actor.user_id in held.by_name)
-
-    async def _refuse(self, actor: Actor, request: AccessRequest, action: str) -> None:
+    async def _refused(
+        self, actor: Actor, request: AccessRequest, action: str, error: CallAudioError
+    ) -> CallAudioError:
+        """Audit a refusal; gives the error to raise."""
         async with self._database.write() as session:
             await record(
                 session,
@@ -153,9 +143,14 @@ class Approving:
                     actor_id=actor.user_id,
                     occurred_at=self._clock(),
                     delivery_id=request.delivery_id,
-                    payload={"action": f"{action}_access", "request_id": request.id},
+                    payload={
+                        "action": f"{action}_access",
+                        "code": error.code,
+                        "request_id": request.id,
+                    },
                 ),
             )
+        return error
 
     async def _too_late(self, request: AccessRequest) -> AlreadyDecided:
         found = await self._requests.read(request.id)

@@ -43,7 +43,13 @@ class Subject:
     id: str
 
 
-class SelfGrantRefused(UsageError):
+class ChangeRefused(UsageError):
+    """Whoever may change rights in general may not do this; each such refusal is audited."""
+
+    code = "change_refused"
+
+
+class SelfGrantRefused(ChangeRefused):
     """Somebody tried to give themselves the right to hear raw."""
 
     code = "self_grant"
@@ -51,12 +57,13 @@ class SelfGrantRefused(UsageError):
     fix = "Ask another admin."
 
 
-class LastAdminKept(UsageError):
-    """The change would leave nobody who can manage rights."""
+class OwnDenyKept(ChangeRefused):
+    """Somebody tried to lift what keeps themselves from hearing raw."""
 
-    code = "last_admin"
-    what = "That would leave no admin."
-    fix = "Make somebody else admin first."
+    code = "own_deny"
+    what = "Nobody lifts a deny of `pii` that keeps themselves from it."
+    likely_cause = "You are denied by name or in that group, or the group cannot be read now."
+    fix = "Ask another admin."
 
 
 class NothingToRevoke(UsageError):
@@ -127,12 +134,21 @@ async def add_grant(session: AsyncSession, new: NewGrant) -> Grant:
 
 
 async def revoke(
-    session: AsyncSession, subject: Subject, right: Right, *, by: str, now: datetime
+    session: AsyncSession,
+    subject: Subject,
+    right: Right,
+    *,
+    by: str,
+    now: datetime,
+    reaches_actor: bool = False,
 ) -> int:
     """End every grant and deny of that right in force for the subject; gives how many there were.
 
+    With ``reaches_actor`` the subject is whoever revokes, or a group they may be in.
+
     Raises:
         NothingToRevoke: none is in force.
+        OwnDenyKept: one is a deny of `pii` that reaches the actor.
     """
     rows = (
         await session.scalars(
@@ -147,6 +163,9 @@ async def revoke(
     ).all()
     if not rows:
         raise NothingToRevoke
+    is_denied = any(row.effect == Effect.DENY for row in rows)
+    if reaches_actor and right is Right.PII and is_denied:
+        raise OwnDenyKept
     for row in rows:
         row.revoked_by = by
         row.revoked_at = now

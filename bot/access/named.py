@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import TextClause, bindparam, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.access.grants import LastAdminKept, Right, SubjectKind, in_force
+from bot.access.grants import Right, SubjectKind, in_force
 from bot.store.tables import GrantRow, UtcDateTime
 
 
@@ -116,17 +116,3 @@ async def named_admins(
     )
     named = await read_named(session, team_id, Right.ADMIN, first_admins | set(granted.all()), now)
     return (named.granted | first_admins) - named.denied
-
-
-async def keep_an_admin(
-    session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
-) -> None:
-    """Refuse a state without admins; asked after a change, in its transaction.
-
-    Only people count, not groups: Slack may empty a group at any time.
-
-    Raises:
-        LastAdminKept: nobody would be left.
-    """
-    if not await named_admins(session, team_id, first_admins, now):
-        raise LastAdminKept

@@ -103,6 +103,12 @@ class Rights:
         denying = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, asked))
         return bool(denying.found or denying.perhaps)
 
+    async def denied_groups(self, team_id: str, right: Right) -> dict[str, frozenset[str] | None]:
+        """List who is in each group the right is denied to; None where Slack does not tell."""
+        async with self._database.read() as session:
+            named = await read_named(session, team_id, right, (), self._clock())
+        return {each: await self.members(team_id, each) for each in sorted(named.denied_groups)}
+
     async def _in_groups(self, team_id: str, reached: Mapping[str, frozenset[str]]) -> _InGroups:
         """Look in each group for those whom it would reach, until all are found."""
         found: frozenset[str] = frozenset()

@@ -38,6 +38,7 @@ class AuditTag(StrEnum):
     GRANT_ADDED = "admin:grant:added"
     GRANT_DENIED = "admin:grant:denied"
     GRANT_REVOKED = "admin:grant:revoked"
+    GRANT_REFUSED = "admin:grant:refused"
     ADMIN_REFUSED = "slack:admin:refused"
     ACCESS_REQUESTED = "slack:access:requested"
     ACCESS_JOINED = "slack:access:joined"

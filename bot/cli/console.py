@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
-from bot.environment import load_database_url, load_settings
+from bot.environment import load_database_url, load_first_admins, load_settings
 from bot.errors import CallAudioError
 from bot.settings import Settings, SettingsError
 from bot.store.database import Database
@@ -42,6 +42,11 @@ def settings() -> Settings:
 def database_url() -> str:
     """Read DATABASE_URL alone: operators' commands need no Slack or PolyAI secrets."""
     return _read(load_database_url)
+
+
+def first_admins() -> frozenset[str]:
+    """Read CALLAUDIO_ADMINS alone; what is no user id ends the command with 2."""
+    return _read(load_first_admins)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.access.changing import RightsChanges
 from bot.access.durations import parse_duration
 from bot.access.grants import (
     Effect,
@@ -14,10 +15,9 @@ from bot.access.grants import (
     Right,
     Subject,
     SubjectKind,
-    add_grant,
     list_grants,
-    revoke,
 )
+from bot.access.last_admin import Named
 from bot.cli import console
 from bot.errors import UsageError
 from bot.home.homes import Homes
@@ -80,9 +80,10 @@ def revoke_(
     subject = _subject(team, user, group)
 
     async def work() -> int:
+        named = _named(right)
         async with console.store() as database:
-            async with database.write() as session:
-                ended = await revoke(session, subject, right, by=operator(), now=utc_now())
+            changes = RightsChanges(database=database, clock=utc_now)
+            ended = await changes.revoke(subject, right, by=operator(), named=named)
             await _look_now(database, subject.team_id)
         return ended
 
@@ -118,12 +119,18 @@ async def _write(
         now=now,
         expires_at=now + parse_duration(lasting) if lasting else None,
     )
+    named = _named(right)
     async with console.store() as database:
-        async with database.write() as session:
-            grant = await add_grant(session, new)
+        grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
         await _look_now(database, subject.team_id)
     end = grant.expires_at.isoformat() if grant.expires_at else "no end"
     typer.echo(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
+
+
+def _named(right: Right) -> Named:
+    """Judge the last admin by the store and the settings: Slack is not asked from here."""
+    first = console.first_admins() if right is Right.ADMIN else frozenset[str]()
+    return Named(first, members=None)
 
 
 async def _look_now(database: Database, team_id: str) -> None:

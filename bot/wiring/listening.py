@@ -51,6 +51,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
     administration = Administration(
         database=core.database,
         rights=core.rights,
+        directory=core.directory,
         clock=core.clock,
         first_admins=settings.callaudio_admins,
         on_rights_changed=rights_changed,
@@ -71,7 +72,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         database=core.database,
         requests=core.access_requests,
         rights=core.rights,
-        directory=core.directory,
+        administration=administration,
         clock=core.clock,
         on_rights_changed=rights_changed,
         on_decided=core.homes.look_now,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, func, select
 
-from bot.access.administration import Actor
+from bot.access.administration import Actor, Administration
 from bot.access.approving import AlreadyDecided, Approving
 from bot.access.asking_for_access import choices
 from bot.access.directory import Conversation, MemberPage
@@ -67,16 +67,22 @@ class Desk:
         self.decided: list[str] = []
         self.requests = AccessRequests(database=database, clock=self.clock)
         self.due = DueRequests(database=database, clock=self.clock)
+        first_admins = frozenset({BOSS, CHIEF})
+        rights = Rights(
+            database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
+        )
         self.approving = Approving(
             database=database,
             requests=self.requests,
-            rights=Rights(
+            rights=rights,
+            administration=Administration(
                 database=database,
-                groups=NoGroups(),
+                rights=rights,
+                directory=EverybodyIsHere(),
                 clock=self.clock,
-                first_admins=frozenset({BOSS, CHIEF}),
+                first_admins=first_admins,
+                on_rights_changed=self.note,
             ),
-            directory=EverybodyIsHere(),
             clock=self.clock,
             on_rights_changed=self.note,
             on_decided=self.note_decided,

@@ -1,5 +1,7 @@
 """Admins change rights; nobody clears themselves, and somebody always remains an admin."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -8,21 +10,25 @@ from sqlalchemy import select
 from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import (
     Effect,
-    LastAdminKept,
     NewGrant,
+    OwnDenyKept,
     Right,
     SelfGrantRefused,
     Subject,
     SubjectKind,
     add_grant,
+    revoke,
 )
+from bot.access.last_admin import LastAdminKept
+from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow
+from tests.access.builders import Silent, Workspace
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
-TEAM, GROUP = "T0QUALITY0", "S0ADMINS"
+TEAM, GROUP, OTHERS = "T0QUALITY0", "S0ADMINS", "S0OTHERS"
 BOSS, ALICE, BOB = (Actor(TEAM, None, each) for each in ("U0BOSS", "U0ALICE", "U0BOB"))
 
 
@@ -32,16 +38,18 @@ class Office:
     def __init__(self, database: Database, *first_admins: str) -> None:
         self.database = database
         self.told: list[str] = []
-        world = World(standing={}, channels={}, groups={GROUP: {"U0BOB"}})
+        self.world = World(standing={}, channels={}, groups={GROUP: {"U0BOB"}, OTHERS: {"U0ALICE"}})
+        self.people = Workspace()
         rights = Rights(
             database=database,
-            groups=WorldGroups(world),
+            groups=WorldGroups(self.world),
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
         )
         self.admin = Administration(
             database=database,
             rights=rights,
+            directory=self.people,
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
             on_rights_changed=self._tell,
@@ -67,6 +75,13 @@ class Office:
         self, actor: Actor, who: str, right: Right = Right.PII, effect: Effect = Effect.GRANT
     ) -> None:
         await self.admin.give(actor, subject(who), right, effect, lasting=None, reason="why")
+
+    async def codes(self) -> list[tuple[str, str, str]]:
+        """Who was refused which change, and under which code."""
+        async with self.database.read() as session:
+            rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))
+            refused = [row for row in rows if row.tag == "admin:grant:refused"]
+        return [(row.actor_id, row.payload["action"], row.payload["code"]) for row in refused]
 
     async def audit(self) -> list[tuple[str, str]]:
         async with self.database.read() as session:
@@ -95,6 +110,7 @@ async def test_a_refused_person_is_audited_with_what_they_tried(database: Databa
     async with database.read() as session:
         rows = (await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))).all()
     assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who"]
+    assert {row.payload["code"] for row in rows} == {"not_admin"}
     assert office.told == []
 
 
@@ -105,7 +121,60 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database)
         await office.give(BOSS, BOSS.user_id)
     await office.give(BOSS, BOSS.user_id, effect=Effect.DENY)
 
-    assert await office.audit() == [("admin:grant:denied", BOSS.user_id)]
+    assert await office.audit() == [
+        ("admin:grant:refused", BOSS.user_id),
+        ("admin:grant:denied", BOSS.user_id),
+    ]
+    async with database.read() as session:
+        first = await session.scalar(select(AuditEventRow).order_by(AuditEventRow.id).limit(1))
+    assert first is not None
+    assert first.payload == {
+        "action": "grant",
+        "code": "self_grant",
+        "right": "pii",
+        "subject_kind": "user",
+        "subject_id": BOSS.user_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("denied", "away", "kept"),
+    [
+        pytest.param(BOB.user_id, False, True, id="by name"),
+        pytest.param(GROUP, False, True, id="through a group they are in"),
+        pytest.param(OTHERS, True, True, id="through a group that cannot be read"),
+        pytest.param(OTHERS, False, False, id="not through a group they are not in"),
+        pytest.param(ALICE.user_id, False, False, id="not by another's name"),
+    ],
+)
+async def test_nobody_lifts_what_keeps_themselves_from_pii(
+    database: Database, denied: str, away: bool, kept: bool
+) -> None:
+    office = Office(database, "U0BOB", "U0BOSS")
+    await office.give(BOSS, BOB.user_id)
+    await office.give(BOSS, denied, effect=Effect.DENY)
+    office.world.away = frozenset({"group"} if away else ())
+
+    if kept:
+        with pytest.raises(OwnDenyKept):
+            await office.admin.revoke(BOB, subject(denied), Right.PII)
+        assert await office.codes() == [("U0BOB", "revoke", "own_deny")]
+        assert [tag for tag, _ in await office.audit()].count("admin:grant:revoked") == 0
+        assert office.told == [TEAM, TEAM], "nothing changed since the deny"
+    else:
+        await office.admin.revoke(BOB, subject(denied), Right.PII)
+
+    office.world.away = frozenset()
+    if kept:
+        assert await office.admin.revoke(BOSS, subject(denied), Right.PII) >= 1, "another admin may"
+
+
+async def test_anybody_may_give_up_what_was_given_to_them(database: Database) -> None:
+    office = Office(database, "U0BOB", "U0BOSS")
+    for each in (BOB.user_id, GROUP):
+        await office.give(BOSS, each)
+        assert await office.admin.revoke(BOB, subject(each), Right.PII) == 1
+    assert await office.codes() == []
 
 
 async def test_a_change_is_audited_and_told_on(database: Database) -> None:
@@ -150,10 +219,180 @@ async def test_the_last_admin_is_kept(
     if kept:
         with pytest.raises(LastAdminKept):
             await act()
-        assert await office.audit() == before, "the refused change left nothing behind"
+        assert await office.audit() == [*before, ("admin:grant:refused", BOB.user_id)]
+        assert await office.codes() == [(BOB.user_id, verb, "last_admin")]
         assert await office.admin.is_admin(BOB)
     else:
         await act()
+
+
+Act = Callable[[Office], Awaitable[object]]
+
+
+def revoking(subject_id: str, by: Actor = BOB) -> Act:
+    return lambda office: office.admin.revoke(by, subject(subject_id), Right.ADMIN)
+
+
+def denying(subject_id: str, by: Actor = BOB) -> Act:
+    return lambda office: office.give(by, subject_id, Right.ADMIN, Effect.DENY)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "appointed", "away", "acts", "kept"),
+    [
+        pytest.param(
+            [],
+            [("U0BOB", None), ("U0ALICE", MINUTE)],
+            False,
+            [revoking("U0BOB")],
+            True,
+            id="an heir for a minute is none",
+        ),
+        pytest.param(
+            [],
+            [("U0BOB", MINUTE), ("U0ALICE", MINUTE)],
+            False,
+            [revoking("U0ALICE")],
+            False,
+            id="nobody for good: others may go",
+        ),
+        pytest.param(
+            [],
+            [("U0BOB", MINUTE), ("U0ALICE", MINUTE)],
+            False,
+            [revoking("U0ALICE"), revoking("U0BOB")],
+            True,
+            id="but not the last one",
+        ),
+        pytest.param(
+            ["U0BOB"], [], False, [denying(GROUP)], True, id="the group that every admin is in"
+        ),
+        pytest.param(
+            ["U0BOB", "U0BOSS"],
+            [],
+            False,
+            [denying(GROUP, BOSS)],
+            False,
+            id="a group that another admin is not in",
+        ),
+        pytest.param(
+            ["U0BOB", "U0ALICE"],
+            [],
+            False,
+            [denying(GROUP, ALICE), denying(OTHERS, ALICE)],
+            True,
+            id="the groups that all admins are in between them",
+        ),
+        pytest.param(
+            ["U0ALICE"],
+            [("U0BOB", None)],
+            False,
+            [denying(OTHERS), revoking("U0BOB")],
+            True,
+            id="whoever is left is in a denied group",
+        ),
+        pytest.param(
+            ["U0BOB", "U0BOSS"],
+            [],
+            True,
+            [denying(OTHERS)],
+            True,
+            id="a group that cannot be read may hold all",
+        ),
+    ],
+)
+async def test_the_last_admin_is_kept_whichever_way_it_is_tried(
+    database: Database,
+    first: list[str],
+    appointed: list[tuple[str, timedelta | None]],
+    away: bool,
+    acts: list[Act],
+    kept: bool,
+) -> None:
+    office = Office(database, *first)
+    for each, lasting in appointed:
+        await office.appoint(each, lasting)
+    office.world.away = frozenset({"group"} if away else ())
+
+    *before, last = acts
+    for act in before:
+        await act(office)
+    if kept:
+        with pytest.raises(LastAdminKept):
+            await last(office)
+        assert [code for *_, code in await office.codes()] == ["last_admin"]
+    else:
+        await last(office)
+        assert await office.codes() == []
+
+
+async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Database) -> None:
+    for _ in range(5):
+        office = Office(database)
+        for each in ("U0BOB", "U0ALICE"):
+            await office.appoint(each)
+
+        acts = [revoking("U0BOB", ALICE)(office), revoking("U0ALICE", BOB)(office)]
+        done = await asyncio.gather(*acts, return_exceptions=True)
+
+        assert sum(isinstance(each, BaseException) for each in done) == 1
+        left = [each for each in (ALICE, BOB) if await office.admin.is_admin(each)]
+        assert len(left) == 1
+        await office.appoint("U0BOSS")
+        await office.admin.revoke(BOSS, subject(left[0].user_id), Right.ADMIN)
+        async with database.write() as session:
+            await revoke(session, subject("U0BOSS"), Right.ADMIN, by="cli:ops", now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("standing", "by", "counts"),
+    [
+        pytest.param(Standing.MEMBER, GROUP, True, id="a member's, also through a group"),
+        pytest.param(Standing.GUEST, "U0BOB", True, id="a guest's own"),
+        pytest.param(Standing.GUEST, None, True, id="a guest's who is named where the bot runs"),
+        pytest.param(Standing.GUEST, GROUP, False, id="not a guest's through a group"),
+        pytest.param(Standing.EXTERNAL, "U0BOB", False, id="no outsider's"),
+        pytest.param(Standing.DEACTIVATED, "U0BOB", False, id="not of who left"),
+        pytest.param(Standing.BOT, "U0BOB", False, id="no bot's"),
+        pytest.param(Standing.UNKNOWN, "U0BOB", False, id="of nobody Slack tells nothing of"),
+    ],
+)
+async def test_admin_counts_for_those_for_whom_rights_count(
+    database: Database, standing: Standing, by: str | None, counts: bool
+) -> None:
+    office = Office(database, *(() if by else ("U0BOB",)))
+    if by:
+        await office.appoint(by)
+    office.people.standings = {"U0BOB": standing}
+
+    assert await office.admin.is_admin(BOB) is counts
+    if not counts:
+        with pytest.raises(NotAdmin):
+            await office.admin.list(BOB)
+        assert ("slack:admin:refused", "U0BOB") in await office.audit()
+
+
+async def test_whether_somebody_without_the_right_is_a_guest_is_not_asked(
+    database: Database,
+) -> None:
+    office = Office(database, "U0BOSS")
+
+    assert not await office.admin.is_admin(BOB)
+    assert office.people.calls == []
+
+
+async def test_while_slack_does_not_tell_who_an_admin_is_nothing_is_done(
+    database: Database,
+) -> None:
+    office = Office(database, "U0BOSS")
+    office.people.failing = ["standing of U0BOSS"]
+
+    with pytest.raises(Silent):
+        await office.give(BOSS, ALICE.user_id)
+    assert await office.audit() == []
 
 
 async def test_who_names_rights_and_the_grants_that_make_them(database: Database) -> None:

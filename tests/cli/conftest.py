@@ -14,7 +14,13 @@ Run = Callable[..., Result]
 @pytest.fixture
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """No setting of this machine reaches a command; tables are as wide as they need to be."""
-    for name in ("DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "PORT"):
+    for name in (
+        "DATABASE_URL",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "CALLAUDIO_ADMINS",
+        "PORT",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LOGNAME", "operator")
     monkeypatch.setenv("COLUMNS", "300")

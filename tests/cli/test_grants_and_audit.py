@@ -141,6 +141,55 @@ def test_audit_events_are_filtered_by_person_delivery_time_and_number(run):
     assert run("audit", "list", "--since", "yesterday").exit_code == 2
 
 
+ADMIN = ("--right", "admin")
+
+
+def refused(run):
+    events = json.loads(run("audit", "list", "--json").stdout)
+    return [
+        (event["actor"], event["payload"]["action"], event["payload"]["code"])
+        for event in events
+        if event["tag"] == "admin:grant:refused"
+    ]
+
+
+@pytest.mark.parametrize("command", ["deny", "revoke"])
+def test_the_last_admin_is_kept_from_here_too(run, command):
+    run("grants", "add", *WHO, *WHY, *ADMIN)
+    run("grants", "add", "--team", TEAM, "--user", "U0BOB0000", *WHY, *ADMIN, "--for", "1m")
+    change = ("grants", command, *WHO, *ADMIN, *(WHY if command == "deny" else ()))
+
+    result = run(*change)
+
+    assert result.exit_code == 1
+    assert "That would leave no admin." in result.stderr
+    assert refused(run) == [("cli:operator", command, "last_admin")]
+    assert len(listed(run)) == 2
+    run("grants", "add", "--team", TEAM, "--user", "U0BOB0000", *WHY, *ADMIN)
+    assert run(*change).exit_code == 0
+
+
+@pytest.mark.parametrize(("first", "exit_code"), [("U0CAROL00", 0), (ALICE, 1), ("", 1)])
+def test_who_is_named_in_the_settings_counts_as_an_admin(run, empty_environment, first, exit_code):
+    empty_environment.setenv("CALLAUDIO_ADMINS", first)
+    run("grants", "add", *WHO, *WHY, *ADMIN)
+    assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == exit_code
+
+
+def test_an_unusable_name_in_the_settings_is_told_where_it_matters(run, empty_environment):
+    empty_environment.setenv("CALLAUDIO_ADMINS", "alice")
+    assert run("grants", "deny", *WHO, *WHY).exit_code == 0
+    result = run("grants", "deny", *WHO, *WHY, *ADMIN)
+    assert result.exit_code == 2
+    assert "CALLAUDIO_ADMINS holds 'alice'" in result.stderr
+    assert len(listed(run)) == 1
+
+
+def test_where_nobody_is_admin_yet_rights_are_given_and_denied(run):
+    assert run("grants", "add", *WHO, *WHY).exit_code == 0
+    assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == 0
+
+
 @pytest.mark.parametrize("group", ["grants", "audit"])
 def test_a_group_alone_shows_its_help(run, group):
     result = run(group)

@@ -126,9 +126,11 @@ class Scene:
         lasting: timedelta | None = None,
         right: Right = Right.PII,
     ) -> None:
+        """Give a right to a person or, by its id, to a group."""
         now = utc_now()
+        kind = SubjectKind.GROUP if user_id.startswith("S") else SubjectKind.USER
         new = NewGrant(
-            subject=Subject(self.workspace.team_id, SubjectKind.USER, user_id),
+            subject=Subject(self.workspace.team_id, kind, user_id),
             right=right,
             effect=effect,
             given_by=BOSS,

@@ -51,6 +51,15 @@ async def test_a_deny_beats_a_grant(scene: Scene) -> None:
     assert seen.delivery.reason == "not_cleared"
 
 
+async def refused_changes(scene: Scene) -> list[tuple[str, str, str]]:
+    """Who was refused which change of rights, and under which code."""
+    return [
+        (event.actor_id, event.payload["action"], event.payload["code"])
+        for event in await scene.all_audit()
+        if event.tag == "admin:grant:refused"
+    ]
+
+
 @pytest.mark.parametrize(
     "text", [f"grant <@{BOB}> pii please", f"deny <@{BOB}> pii x", f"revoke <@{BOB}> pii", "list"]
 )
@@ -66,7 +75,8 @@ async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
     ack = await say(scene, f"grant <@{BOSS}> pii I like it")
 
     assert "Nobody gives themselves" in ack.text
-    assert await tags(scene) == []
+    assert await refused_changes(scene) == [(BOSS, "grant", "self_grant")]
+    assert await tags(scene) == ["admin:grant:refused"]
 
 
 @on_both_databases
@@ -105,6 +115,72 @@ async def test_the_last_admin_cannot_be_removed(new_scene: OpenScene, verb: str)
         assert "That would leave no admin." in ack.text
         assert "Person" not in ack.text
         assert (await say(scene, "list", user=BOB)).text.startswith("• `admin`")
+        assert await refused_changes(scene) == [(BOB, verb, "last_admin")]
+
+
+@on_both_databases
+async def test_an_heir_for_a_minute_does_not_let_the_last_admin_go(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene() as scene:
+        await scene.grant(BOB, right=Right.ADMIN)
+        await say(scene, f"grant <@{ALICE}> admin for 1m holiday", user=BOB)
+
+        ack = await say(scene, f"revoke <@{BOB}> admin", user=BOB)
+
+        assert "That would leave no admin." in ack.text
+        assert "without an end" in ack.text
+        assert await refused_changes(scene) == [(BOB, "revoke", "last_admin")]
+
+
+@pytest.mark.parametrize("members", [(BOSS, BOB), None])
+async def test_no_group_takes_every_admin_away(
+    scene: Scene, members: tuple[str, ...] | None
+) -> None:
+    """Neither one that all admins are in nor one that Slack does not list."""
+    await scene.grant(BOB, right=Right.ADMIN)
+    if members:
+        scene.workspace.usergroups[TEAM_GROUP] = members
+
+    ack = await say(scene, f"deny <!subteam^{TEAM_GROUP}> admin clearing up")
+    assert "That would leave no admin." in ack.text
+    assert await refused_changes(scene) == [(BOSS, "deny", "last_admin")]
+    assert f"<@{BOB}>" in (await say(scene, "list")).text
+
+
+@pytest.mark.parametrize("through", [f"<@{BOB}>", f"<!subteam^{TEAM_GROUP}>"])
+@on_both_databases
+async def test_nobody_lifts_their_own_deny_of_pii(scene: Scene, through: str) -> None:
+    await scene.grant(BOB, right=Right.ADMIN)
+    await scene.grant(BOB)
+    scene.workspace.usergroups[TEAM_GROUP] = (BOB,)
+    await say(scene, f"deny {through} pii under review")
+    scene.workspace.join(CHANNEL, BOB)
+
+    ack = await say(scene, f"revoke {through} pii", user=BOB)
+
+    assert "Nobody lifts a deny" in ack.text
+    assert (await scene.ask(user=BOB)).delivery.reason == "not_cleared"
+    assert await refused_changes(scene) == [(BOB, "revoke", "own_deny")]
+    assert "Revoked" in (await say(scene, f"revoke {through} pii")).text
+
+
+@pytest.mark.parametrize("kind", ["is_restricted", "is_ultra_restricted"])
+@on_both_databases
+async def test_a_guest_in_an_admin_group_is_no_admin(scene: Scene, kind: str) -> None:
+    scene.workspace.add_user(BOB, **{kind: True})
+    scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOB)
+    await say(scene, f"grant <!subteam^{TEAM_GROUP}> admin the quality team")
+    typed = (f"grant <@{ALICE}> pii please", "list", "digest list", f"who <@{ALICE}>")
+
+    for text in typed:
+        assert "Only admins of callaudio" in (await say(scene, text, user=BOB)).text
+    assert "you are none" in (await say(scene, "help", user=BOB)).text
+    assert "`admin`" in (await say(scene, "list", user=ALICE)).text, "a member is"
+    assert (await tags(scene)).count("slack:admin:refused") == len(typed)
+
+    await scene.grant(BOB, right=Right.ADMIN)
+    assert "`admin`" in (await say(scene, "list", user=BOB)).text, "and a guest by name"
 
 
 async def test_an_admin_can_be_removed_while_another_is_left(scene: Scene) -> None:

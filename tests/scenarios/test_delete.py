@@ -12,6 +12,7 @@ from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, Seen
 from tests.scenarios.thread import card, offered, press, refused_presses
 
 SOON = replace(QUICK, look_every=timedelta(seconds=0.3))
+TEAM_GROUP = "S0QUALITY0"
 GONE = ("slack:file:delete_asked", "retention:file:deleted")
 
 
@@ -80,6 +81,20 @@ async def test_a_guest_who_did_not_ask_for_it_is_refused(scene: Scene) -> None:
     _, message = await delivered(scene, raw=False)
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
     assert "Only the person who asked for it" in told.text
+
+
+async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_restricted=True)
+    scene.workspace.usergroups[TEAM_GROUP] = (BOB, BOSS)
+    await scene.grant(TEAM_GROUP, right=Right.ADMIN)
+    seen, message = await delivered(scene, raw=False)
+
+    _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
+
+    assert "Only the person who asked for it" in told.text
+    assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
+    await press(scene, message, Action.DELETE, user=BOSS)
+    await card(scene, seen.delivery, f"was deleted by <@{BOSS}>")
 
 
 async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene: Scene) -> None:

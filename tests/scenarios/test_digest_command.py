@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.access.grants import Right
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action
@@ -15,6 +16,7 @@ from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 
 SALES = '{"sales": {"agent_id": "PROJECT-SALES", "region": "us", "api_key": "k"}}'
+TEAM_GROUP = "S0QUALITY0"
 ADD = f"digest add calls <#{CHANNEL}|quality> at 09:00 mon-fri Europe/London"
 
 
@@ -66,6 +68,21 @@ async def test_it_is_shown_with_the_next_three_runs_and_saved_by_a_press(scene: 
     assert f"calls digest of `sales` in <#{CHANNEL}>" in listed.text
     assert ", next: " in listed.text
     assert await tags(scene) == ["admin:digest:added"]
+
+
+async def test_a_guest_in_an_admin_group_neither_sees_nor_saves_one(scene: Scene) -> None:
+    scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
+    await scene.grant(TEAM_GROUP, right=Right.ADMIN)
+    shown = await say(scene, ADD, user=ALICE)
+    scene.workspace.show_answer(CHANNEL, ALICE, shown.body)
+    scene.workspace.add_user(ALICE, is_restricted=True)
+
+    await press(scene, save_button(shown), user=ALICE)
+
+    assert "Only admins of callaudio" in scene.workspace.ephemerals[-1].text
+    assert "Only admins of callaudio" in (await say(scene, ADD, user=ALICE)).text
+    assert await tags(scene) == ["admin:grant:added", *["slack:admin:refused"] * 2]
+    assert "No digest" in (await say(scene, "digest list")).text
 
 
 async def test_it_is_paused_resumed_run_and_removed(scene: Scene) -> None:

@@ -1,0 +1,83 @@
+"""Changes of rights: what must hold after each, and a trace of those that were refused."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.grants import ChangeRefused, Effect, Grant, NewGrant, Right, Subject, add_grant
+from bot.access.grants import revoke as end_grants
+from bot.access.last_admin import Named, an_admin_is_kept
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.store.database import Database
+
+
+class RightsChanges:
+    """Writes grants, denies and revocations; who may ask for them is settled before."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def give(self, new: NewGrant, named: Named) -> Grant:
+        """Write a grant or a deny.
+
+        Raises:
+            SelfGrantRefused: nobody gives themselves `pii`; audited.
+            LastAdminKept: the deny would leave no admin; audited.
+        """
+        asked = (new.effect.value, new.subject, new.right)
+        async with self._change(*asked, by=new.given_by, named=named) as session:
+            return await add_grant(session, new)
+
+    async def revoke(
+        self, subject: Subject, right: Right, *, by: str, named: Named, reaches_actor: bool = False
+    ) -> int:
+        """End every grant and deny of the right for the subject; gives how many there were.
+
+        Raises:
+            NothingToRevoke: none is in force.
+            OwnDenyKept: with ``reaches_actor`` a deny of `pii` would be lifted; audited.
+            LastAdminKept: no admin would be left; audited.
+        """
+        async with self._change("revoke", subject, right, by=by, named=named) as session:
+            return await end_grants(
+                session, subject, right, by=by, now=self._clock(), reaches_actor=reaches_actor
+            )
+
+    @asynccontextmanager
+    async def _change(
+        self, action: str, subject: Subject, right: Right, *, by: str, named: Named
+    ) -> AsyncIterator[AsyncSession]:
+        takes_admin = right is Right.ADMIN and action != Effect.GRANT
+        try:
+            async with self._database.write() as session:
+                if takes_admin:
+                    team_id, now = subject.team_id, self._clock()
+                    async with an_admin_is_kept(session, team_id, named, now):
+                        yield session
+                else:
+                    yield session
+        except ChangeRefused as error:
+            # What it did is rolled back; that it was tried is not.
+            payload = {
+                "action": action,
+                "code": error.code,
+                "right": right.value,
+                "subject_kind": subject.kind.value,
+                "subject_id": subject.id,
+            }
+            async with self._database.write() as session:
+                await record(
+                    session,
+                    AuditEvent(
+                        tag=AuditTag.GRANT_REFUSED,
+                        team_id=subject.team_id,
+                        actor_id=by,
+                        occurred_at=self._clock(),
+                        payload=payload,
+                    ),
+                )
+            raise
