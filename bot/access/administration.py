@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.access.changing import RightsChanges
 from bot.access.directory import Directory
+from bot.access.grant_lists import GrantPage, oldest_in_force
 from bot.access.grants import (
     Effect,
     Grant,
@@ -13,7 +14,6 @@ from bot.access.grants import (
     Right,
     Subject,
     SubjectKind,
-    list_grants,
 )
 from bot.access.last_admin import Named
 from bot.access.person import People, Person
@@ -153,15 +153,15 @@ class Administration:
         await self._on_rights_changed(actor.team_id)
         return ended
 
-    async def list(self, actor: Actor) -> tuple[Grant, ...]:
-        """List what is in force in the workspace.
+    async def list(self, actor: Actor, limit: int) -> GrantPage:
+        """List what has been in force in the workspace for longest.
 
         Raises:
             NotAdmin: the actor is none.
         """
         await self.require_admin(actor, "list")
         async with self._database.read() as session:
-            return await list_grants(session, team_id=actor.team_id, now=self._clock(), ended=False)
+            return await oldest_in_force(session, actor.team_id, self._clock(), limit)
 
     async def who(self, actor: Actor, user_id: str) -> Person:
         """Tell what rights a person holds, and which grants and denies make it so.

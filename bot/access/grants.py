@@ -1,4 +1,4 @@
-"""Rights: given, denied, revoked, listed. Each change shares a transaction with its audit event."""
+"""Rights: given, denied, revoked. Each change shares a transaction with its audit event."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,7 +128,7 @@ async def add_grant(session: AsyncSession, new: NewGrant) -> Grant:
     session.add(row)
     await session.flush()
     tag = AuditTag.GRANT_ADDED if gives else AuditTag.GRANT_DENIED
-    grant = _grant(row)
+    grant = grant_of(row)
     await record(session, _event(tag, grant, new.given_by, new.now))
     return grant
 
@@ -169,20 +169,8 @@ async def revoke(
     for row in rows:
         row.revoked_by = by
         row.revoked_at = now
-        await record(session, _event(AuditTag.GRANT_REVOKED, _grant(row), by, now))
+        await record(session, _event(AuditTag.GRANT_REVOKED, grant_of(row), by, now))
     return len(rows)
-
-
-async def list_grants(
-    session: AsyncSession, *, team_id: str | None, now: datetime, ended: bool
-) -> tuple[Grant, ...]:
-    """List the grants and denies in force, or with ``ended`` all that ever were, oldest first."""
-    query = select(GrantRow).order_by(GrantRow.id)
-    if team_id:
-        query = query.where(GrantRow.team_id == team_id)
-    if not ended:
-        query = query.where(in_force(now))
-    return tuple(_grant(row) for row in await session.scalars(query))
 
 
 def counts_for(user_id: str, right: Right, given_by: str) -> bool:
@@ -202,7 +190,8 @@ def in_force(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _grant(row: GrantRow) -> Grant:
+def grant_of(row: GrantRow) -> Grant:
+    """Read a row as a frozen value."""
     return Grant(
         id=row.id,
         subject=Subject(row.team_id, SubjectKind(row.subject_kind), row.subject_id),

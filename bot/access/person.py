@@ -1,10 +1,11 @@
 """What one person may do now, until when, and by whose leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for, list_grants
+from bot.access.grant_lists import groups_in_force, in_force_for
+from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for
 from bot.access.rights import Rights
 from bot.store.database import Database
 
@@ -15,6 +16,8 @@ class Person:
 
     held: frozenset[Right]
     grants: tuple[Grant, ...]
+    is_first_admin: bool = False
+    """Whether they are named as admin where the bot runs; a deny beats that too."""
 
     def grant_of(self, right: Right) -> Grant | None:
         """Give the grant that makes them hold a right for longest.
@@ -46,19 +49,27 @@ class People:
 
     async def read(self, team_id: str, user_id: str) -> Person:
         """Tell what rights a person holds, and which grants and denies make it so."""
+        now = self._clock()
         async with self._database.read() as session:
-            rows = await list_grants(session, team_id=team_id, now=self._clock(), ended=False)
+            group_ids = await groups_in_force(session, team_id, now)
+        groups = {each: await self._rights.members(team_id, each) for each in sorted(group_ids)}
+        theirs = (each for each, found in groups.items() if found is None or user_id in found)
+        async with self._database.read() as session:
+            rows = await in_force_for(session, team_id, {user_id, *theirs}, now)
         held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
-        concerning = [row for row in rows if await self._concerns(row, user_id)]
-        return Person(frozenset(held), tuple(concerning))
+        return Person(
+            frozenset(held),
+            tuple(row for row in rows if _concerns(row, user_id, groups)),
+            is_first_admin=self._rights.is_first_admin(user_id),
+        )
 
-    async def _concerns(self, grant: Grant, user_id: str) -> bool:
-        subject = grant.subject
-        if subject.kind is SubjectKind.USER:
-            return subject.id == user_id
-        members = await self._rights.members(subject.team_id, subject.id)
-        if grant.effect is Effect.DENY:
-            # A deny for a group that cannot be read concerns everybody.
-            return members is None or user_id in members
-        is_counted = counts_for(user_id, grant.right, grant.given_by)
-        return is_counted and members is not None and user_id in members
+
+def _concerns(grant: Grant, user_id: str, groups: Mapping[str, frozenset[str] | None]) -> bool:
+    if grant.subject.kind is SubjectKind.USER:
+        return True
+    members = groups[grant.subject.id]
+    if grant.effect is Effect.DENY:
+        # A deny for a group that cannot be read concerns everybody.
+        return members is None or user_id in members
+    is_counted = counts_for(user_id, grant.right, grant.given_by)
+    return is_counted and members is not None and user_id in members

@@ -90,6 +90,10 @@ class Rights:
         """Tell whether one person holds the right; not where that is unknown."""
         return user_id in (await self.holders(team_id, right, {user_id})).everyone
 
+    def is_first_admin(self, user_id: str) -> bool:
+        """Tell whether somebody is named as admin where the bot runs."""
+        return user_id in self._first_admins
+
     async def is_denied(self, team_id: str, right: Right, user_id: str) -> bool:
         """Tell whether a deny keeps the right from somebody, so that no grant gives it.
 

@@ -8,6 +8,7 @@ import typer
 
 from bot.access.changing import RightsChanges
 from bot.access.durations import parse_duration
+from bot.access.grant_lists import list_grants
 from bot.access.grants import (
     Effect,
     Grant,
@@ -15,7 +16,6 @@ from bot.access.grants import (
     Right,
     Subject,
     SubjectKind,
-    list_grants,
 )
 from bot.access.last_admin import Named
 from bot.cli import console

@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import select
 
 from bot.access.directory import Directory
-from bot.access.grants import Effect, Grant, Right, list_grants
+from bot.access.grant_lists import next_to_end
+from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
 from bot.access.policy import belongs
 from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
@@ -22,6 +23,7 @@ from bot.store.database import Database
 from bot.store.tables import AccessRequestRow
 
 MOST_DELIVERIES: Final = 20
+MOST_ENDING: Final = 20
 ENDING_WITHIN: Final = timedelta(days=7)
 
 
@@ -50,8 +52,10 @@ class AdminPart:
 
     pending: tuple[AccessRequest, ...]
     ending: tuple[Grant, ...]
-    """Grants that end within a week, the next first."""
+    """The first grants to end within a week, the next first."""
     digests: tuple[Listed, ...]
+    more_ending: int = 0
+    """How many grants besides end within a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +179,12 @@ class HomeReader:
     async def _admin(self, team_id: str, watched: Watched) -> AdminPart:
         now = self._clock()
         async with self._database.read() as session:
-            grants = await list_grants(session, team_id=team_id, now=now, ended=False)
-        ending = [
-            (grant.expires_at, grant.id, grant)
-            for grant in grants
-            if grant.effect is Effect.GRANT
-            and grant.expires_at
-            and grant.expires_at <= now + ENDING_WITHIN
-        ]
+            ending = await next_to_end(
+                session, team_id, now=now, until=now + ENDING_WITHIN, limit=MOST_ENDING
+            )
         return AdminPart(
             watched.pending,
-            tuple(grant for _, _, grant in sorted(ending)),
+            ending.shown,
             tuple(listed(digest, now) for digest in await self._digests.list(team_id)),
+            more_ending=ending.more,
         )

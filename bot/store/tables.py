@@ -111,6 +111,17 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL AND \"right\" = 'admin'"),
             postgresql_where=text("revoked_at IS NULL AND \"right\" = 'admin'"),
         ),
+        # Those that end soon, found and counted with nothing else read.
+        Index(
+            "ix_grants_ends",
+            "team_id",
+            "expires_at",
+            "effect",
+            "starts_at",
+            "revoked_at",
+            sqlite_where=text("revoked_at IS NULL AND expires_at IS NOT NULL"),
+            postgresql_where=text("revoked_at IS NULL AND expires_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)

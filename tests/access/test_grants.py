@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.access.grant_lists import list_grants
 from bot.access.grants import (
     Effect,
     Grant,
@@ -15,7 +16,6 @@ from bot.access.grants import (
     Right,
     SelfGrantRefused,
     add_grant,
-    list_grants,
     revoke,
 )
 from bot.access.rights import Holders

@@ -1,11 +1,14 @@
 """`/callaudio-admin` through signed HTTP: who may, what it does, and what it says."""
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 
 import pytest
 
 from bot.access.grants import Effect, Right
+from bot.access.policy import Facts
 from bot.sandbox.delivery import Ack
+from bot.slack.admin.replies import MAX_LISTED
 from tests.scenarios.conftest import OpenScene, on_both_databases
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 
@@ -202,6 +205,22 @@ async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> N
     assert f"by <@{BOSS}>: night shift" in ack.text
 
 
+async def test_who_names_the_settings_as_the_giver_of_first_admins(scene: Scene) -> None:
+    assert "named in `CALLAUDIO_ADMINS`" in (await say(scene, f"who <@{BOSS}>")).text
+    assert "CALLAUDIO_ADMINS" not in (await say(scene, f"who <@{ALICE}>")).text
+
+
+async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
+    for _ in range(MAX_LISTED + 2):
+        await scene.grant()
+    await scene.grant(BOB)
+
+    for text, more in ((f"who <@{ALICE}>", 2), ("list", 3)):
+        ack = await say(scene, text)
+        assert ack.text.count("• `pii`") == MAX_LISTED
+        assert f"… and {more} more" in ack.text
+
+
 @on_both_databases
 async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(scene: Scene) -> None:
     await scene.grant()
@@ -212,6 +231,9 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     assert f"<@{ALICE}> in <#{CHANNEL}> would get *redacted*." in ack.text
     assert "reason: `audience`" in ack.text
     assert "the audience is: not_cleared" in ack.text
+    assert "cleared by name, as a guest must be: yes" in ack.text
+    assert "redacted was asked for: no" in ack.text
+    assert ack.text.count("• ") == 1 + len(fields(Facts)), "the reason and every fact"
     assert scene.polyai.requests == []
     assert scene.workspace.messages(CHANNEL) == []
 

@@ -73,7 +73,7 @@ class AdminListeners:
                 ended = await administration.revoke(actor, _subject(actor, whom), right)
                 return replies.revoked(ended)
             case ListAll():
-                return replies.listed(await administration.list(actor))
+                return replies.listed(await administration.list(actor, replies.MAX_LISTED))
             case Who(user_id):
                 return replies.who(user_id, await administration.who(actor, user_id))
             case Explain(reference, user_id, channel_id):

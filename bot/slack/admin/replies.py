@@ -1,9 +1,9 @@
 """The private answers to `/callaudio-admin`."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from bot.access.deciding import Ruling
+from bot.access.grant_lists import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.slack.access.rights_wording import end, giver, subject
@@ -39,21 +39,28 @@ def revoked(count: int) -> str:
     return "Revoked." if count == 1 else f"Revoked: {count} grants and denies."
 
 
-def listed(grants: Sequence[Grant]) -> str:
+def listed(page: GrantPage) -> str:
     """List what is in force."""
-    if not grants:
+    if not page.shown:
         return "No grant and no deny is in force."
-    lines = [_line(grant) for grant in grants[:MAX_LISTED]]
-    if len(grants) > MAX_LISTED:
-        rest = len(grants) - MAX_LISTED
-        lines.append(f"… and {rest} more: `callaudio grants list` shows them where the bot runs.")
+    lines = [_line(grant) for grant in page.shown]
+    if page.more:
+        lines.append(
+            f"… and {page.more} more: `callaudio grants list` shows them where the bot runs."
+        )
     return "\n".join(lines)
 
 
 def who(user_id: str, person: Person) -> str:
     """Say what one person may do, and by which grants."""
     held = ", ".join(code(right.value) for right in Right if right in person.held) or "no right"
-    lines = [f"<@{user_id}> holds {held}.", *(_line(grant) for grant in person.grants[:MAX_LISTED])]
+    lines = [f"<@{user_id}> holds {held}."]
+    if person.is_first_admin:
+        lines.append(f"• {code(Right.ADMIN)} <@{user_id}>, named in `CALLAUDIO_ADMINS`")
+    lines += [_line(grant) for grant in person.grants[:MAX_LISTED]]
+    if len(person.grants) > MAX_LISTED:
+        rest = len(person.grants) - MAX_LISTED
+        lines.append(f"… and {rest} more: `callaudio grants list` shows them where the bot runs.")
     return "\n".join(lines)
 
 
@@ -64,9 +71,11 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
         f"<@{user_id}> in <#{channel_id}> would get *{ruling.decision.outcome}*.",
         f"• reason: {code(ruling.decision.reason)}",
         f"• the person is: {facts.standing}",
+        f"• cleared by name, as a guest must be: {_yes_no(facts.requester_granted_by_name)}",
         f"• in the destination: {_yes_no(facts.requester_in_destination)}",
         f"• shared with another organisation: {_yes_no(facts.destination_is_external)}",
         f"• on the allow-list: {_yes_no(facts.destination_is_allow_listed)}",
+        f"• redacted was asked for: {_yes_no(facts.asked_redacted)}",
         f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",
         f"• a raw key is set up: {_yes_no(facts.has_raw_key)}",
         f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",

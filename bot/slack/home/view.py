@@ -8,7 +8,7 @@ from bot.access.grants import Grant
 from bot.access.policy import Outcome
 from bot.access.requests import AccessRequest
 from bot.digests.scheduling import Listed
-from bot.home.reading import AdminPart, Home
+from bot.home.reading import MOST_ENDING, AdminPart, Home
 from bot.recordings.history import PastDelivery
 from bot.recordings.states import State
 from bot.settings import AudienceRule
@@ -21,7 +21,6 @@ from bot.slack.schedules.form import add_button
 from bot.slack.schedules.replies import line
 
 MOST_PENDING: Final = 10
-MOST_ENDING: Final = 20
 MOST_DIGESTS: Final = 10
 
 HOW: Final = (
@@ -135,7 +134,7 @@ def _admin_part(part: AdminPart, user_id: str, workspace_url: str | None) -> lis
         _heading("Waiting for an admin"),
         *_pending(part.pending, user_id, workspace_url),
         _heading("Grants that end within a week"),
-        *_ending(part.ending),
+        *_ending(part.ending, part.more_ending),
         _heading("Digests"),
         *_digests(part.digests),
     ]
@@ -185,7 +184,7 @@ def _request(request: AccessRequest, workspace_url: str | None) -> str:
     return f"{asked} · <{workspace_url}/archives/{channel_id}/p{ts.replace('.', '')}|the reason>"
 
 
-def _ending(grants: tuple[Grant, ...]) -> list[Block]:
+def _ending(grants: tuple[Grant, ...], more: int) -> list[Block]:
     if not grants:
         return [context("None.")]
     lines = [
@@ -193,6 +192,7 @@ def _ending(grants: tuple[Grant, ...]) -> list[Block]:
         f"{rights_wording.end(grant.expires_at)}, given by {rights_wording.giver(grant.given_by)}"
         for grant in grants[:MOST_ENDING]
     ]
-    if len(grants) > MOST_ENDING:
-        lines.append(f"… and {len(grants) - MOST_ENDING} more: `/callaudio-admin list`")
+    rest = more + max(0, len(grants) - MOST_ENDING)
+    if rest:
+        lines.append(f"… and {rest} more: `/callaudio-admin list`")
     return [section("\n".join(lines))]

@@ -1,0 +1,192 @@
+"""Lists of grants read no more than they show, however many there are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, insert
+
+from bot.access.administration import Actor, Administration
+from bot.access.grant_lists import next_to_end, oldest_in_force
+from bot.access.grants import Effect, Right
+from bot.access.person import People
+from bot.digests.book import DigestBook
+from bot.home.reading import MOST_ENDING, HomeReader
+from bot.settings import AudienceRule
+from bot.store.database import Database
+from bot.store.tables import GrantRow
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    BOSS,
+    GROUP,
+    OTHER_TEAM,
+    TEAM,
+    Workspace,
+    deny,
+    give,
+    rights_on,
+)
+from tests.conftest import NOON
+
+UNREAD = "S0OTHERS0"
+MANY, HOUR, DAY = 1000, timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+async def crowd(database: Database) -> Database:
+    """A workspace with very many grants, half of which end within the week."""
+    async with database.write() as session:
+        await session.execute(
+            insert(GrantRow),
+            [
+                {
+                    "team_id": TEAM,
+                    "subject_kind": "user",
+                    "subject_id": f"U0CROWD{number:04d}",
+                    "right": "pii",
+                    "effect": "grant",
+                    "given_by": BOSS,
+                    "reason": "call quality",
+                    "starts_at": NOON,
+                    "expires_at": NOON + DAY if number % 2 else None,
+                }
+                for number in range(MANY)
+            ],
+        )
+    return database
+
+
+@contextmanager
+def rows_read() -> Iterator[list[str]]:
+    """Which grants are made into objects meanwhile, by whom they are for."""
+    read: list[str] = []
+
+    def note(row: GrantRow, _context: object) -> None:
+        read.append(row.subject_id)
+
+    event.listen(GrantRow, "load", note)
+    try:
+        yield read
+    finally:
+        event.remove(GrantRow, "load", note)
+
+
+def admin_of(database: Database) -> Administration:
+    async def nothing(team_id: str) -> None:
+        del team_id
+
+    return Administration(
+        database=database,
+        rights=rights_on(database, groups={GROUP: {ALICE}, UNREAD: None}),
+        directory=Workspace(),
+        clock=lambda: NOON,
+        first_admins=frozenset(),
+        on_rights_changed=nothing,
+    )
+
+
+async def test_a_list_reads_what_it_shows_and_counts_the_rest(crowd):
+    await give(crowd, BOSS, right=Right.ADMIN)
+    with rows_read() as read:
+        page = await admin_of(crowd).list(Actor(TEAM, None, BOSS), 30)
+    assert [grant.subject.id for grant in page.shown[:2]] == ["U0CROWD0000", "U0CROWD0001"]
+    assert (len(page.shown), page.more) == (30, MANY + 1 - 30)
+    assert len(read) == 30
+
+
+async def test_who_reads_what_concerns_one_person_alone(crowd):
+    await give(crowd, BOSS, right=Right.ADMIN)
+    await give(crowd, ALICE)
+    await give(crowd, GROUP)
+    await deny(crowd, UNREAD)
+    with rows_read() as read:
+        person = await admin_of(crowd).who(Actor(TEAM, None, BOSS), "U0CROWD0007")
+    assert {each.subject.id for each in person.grants} == {"U0CROWD0007", UNREAD}
+    assert sorted(read) == [UNREAD, "U0CROWD0007"]
+    alice = await admin_of(crowd).who(Actor(TEAM, None, BOSS), ALICE)
+    assert [each.subject.id for each in alice.grants] == [ALICE, GROUP, UNREAD]
+
+
+async def test_an_admin_s_home_reads_the_grants_it_shows(crowd):
+    await give(crowd, BOSS, right=Right.ADMIN)
+    await give(crowd, ALICE, lasting=HOUR)
+    rights = rights_on(crowd)
+    home = HomeReader(
+        database=crowd,
+        people=People(database=crowd, rights=rights, clock=lambda: NOON),
+        rights=rights,
+        directory=Workspace(),
+        audience_rule=AudienceRule.CLEARED,
+        clock=lambda: NOON,
+        digests=DigestBook(database=crowd, clock=lambda: NOON),
+    )
+    with rows_read() as read:
+        admin = (await home.read(TEAM, BOSS)).admin
+    assert admin is not None
+    assert [grant.subject.id for grant in admin.ending[:2]] == [ALICE, "U0CROWD0001"]
+    assert (len(admin.ending), admin.more_ending) == (MOST_ENDING, MANY // 2 + 1 - MOST_ENDING)
+    assert len(read) == 1 + MOST_ENDING
+
+
+async def test_a_page_holds_what_is_in_force_there_and_then(database):
+    await give(database, ALICE, lasting=HOUR)
+    await give(database, BOB, team=OTHER_TEAM)
+    later = await give(database, BOB)
+    denied = await deny(database, ALICE)
+    async with database.read() as session:
+        page = await oldest_in_force(session, TEAM, NOON + HOUR, 2)
+        assert (page.shown, page.more) == ((later, denied), 0)
+        page = await oldest_in_force(session, TEAM, NOON + HOUR, 1)
+        assert (page.shown, page.more) == ((later,), 1)
+
+
+@pytest.mark.parametrize(
+    ("lasting", "effect", "shown"),
+    [
+        (HOUR, Effect.GRANT, True),
+        (7 * DAY, Effect.GRANT, True),
+        (7 * DAY + timedelta(seconds=1), Effect.GRANT, False),
+        (None, Effect.GRANT, False),
+        (timedelta(0), Effect.GRANT, False),
+        (HOUR, Effect.DENY, False),
+    ],
+)
+async def test_what_ends_within_a_time_is_what_is_in_force_now_and_then_is_not(
+    database, lasting, effect, shown
+):
+    await give(database, lasting=lasting, effect=effect)
+    async with database.read() as session:
+        page = await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=5)
+    assert len(page.shown) == shown
+
+
+async def test_sqlite_finds_persons_groups_and_ends_along_their_indexes(sqlite_store):
+    for number in range(40):
+        await give(sqlite_store, f"U0PERSON{number:02d}", lasting=DAY)
+    asked: list[tuple[str, object]] = []
+    people = People(database=sqlite_store, rights=rights_on(sqlite_store), clock=lambda: NOON)
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = sqlite_store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    await people.read(TEAM, ALICE)
+    async with sqlite_store.read() as session:
+        await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=1)
+    event.remove(engine, "before_cursor_execute", note)
+
+    plans = []
+    async with sqlite_store.engine.connect() as connection:
+        for statement, parameters in asked:
+            if "grants" in statement:
+                plan = await connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+                plans += [row.detail for row in plan]
+    assert not [step for step in plans if step.startswith("SCAN grants")]
+    for index in ("ix_grants_live", "ix_grants_live_groups", "ix_grants_ends"):
+        assert [step for step in plans if f"INDEX {index} " in step], plans
+    assert [step for step in plans if "USING COVERING INDEX ix_grants_ends " in step], "the count"
