@@ -7,6 +7,16 @@ CallAudioError
 └── (bot.slack.web_api.errors)    Slack's answers, translated at that edge
 """
 
+import re
+from typing import Final
+
+MAX_QUOTED_CHARACTERS: Final = 60
+
+
+def quoted(typed: str) -> str:
+    """Quote what somebody typed; a backtick would end it early, and a tag would be one."""
+    return f"`{re.sub(r'[`<>&]', '', typed)[:MAX_QUOTED_CHARACTERS]}`"
+
 
 class CallAudioError(Exception):
     """Something went wrong on the way to the recording.

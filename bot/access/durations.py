@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from bot.errors import UsageError
+from bot.errors import UsageError, quoted
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST = timedelta(days=3650)
@@ -19,6 +19,6 @@ def parse_duration(text: str) -> timedelta:
     length = int(match[1]) * UNITS[match[2]] if match else timedelta()
     if not timedelta() < length <= LONGEST:
         raise UsageError(
-            what=f"`{text[:20]}` is not a duration.", fix="Write it like 30m, 8h or 3d."
+            what=f"{quoted(text)} is not a duration.", fix="Write it like 30m, 8h or 3d."
         )
     return length

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from bot.digests.digest import Digest
 from bot.digests.timetable import FIELDS, Timetable
-from bot.errors import UsageError
+from bot.errors import UsageError, quoted
 
 SHORTEST_INTERVAL: Final = timedelta(minutes=15)
 # Any four years do, for they hold every date; the densest timetable that is allowed shows its
@@ -98,11 +98,11 @@ def read_timetable(text: str, zone: str) -> Timetable:
     elif len(words) in (len(FIELDS) - 1, len(FIELDS)):
         cron = _cron(words)
     else:
-        raise TimetableUnclear(what=f"I cannot read `{_shown(text)}` as a timetable.")
+        raise TimetableUnclear(what=f"I cannot read {quoted(text)} as a timetable.")
     try:
         return Timetable(cron, zone_of(zone))
     except ValueError:  # a step that leads out of its range
-        raise TimetableUnclear(what=f"I cannot read `{_shown(text)}` as a timetable.") from None
+        raise TimetableUnclear(what=f"I cannot read {quoted(text)} as a timetable.") from None
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -116,7 +116,7 @@ def zone_of(name: str) -> ZoneInfo:
     if found is None:
         near = difflib.get_close_matches(name.lower(), zones, n=1)
         cause = f"Did you mean `{zones[near[0]]}`?" if near else None
-        raise ZoneUnknown(what=f"`{_shown(name)}` is no time zone.", likely_cause=cause)
+        raise ZoneUnknown(what=f"{quoted(name)} is no time zone.", likely_cause=cause)
     return ZoneInfo(found)
 
 
@@ -234,12 +234,7 @@ def _int(word: str, field: str) -> int:
 
 
 def _unreadable(field: str) -> TimetableUnclear:
-    return TimetableUnclear(what=f"I cannot read `{_shown(field)}` in a timetable.")
-
-
-def _shown(text: str) -> str:
-    """Quote what was typed; a backtick would end it early, and a tag would be one."""
-    return re.sub(r"[`<>&]", "", text)[:60]
+    return TimetableUnclear(what=f"I cannot read {quoted(field)} in a timetable.")
 
 
 @cache
