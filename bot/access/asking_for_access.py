@@ -4,27 +4,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
-
 from bot.access.administration import Actor
 from bot.access.approvers import Approvers
-from bot.access.policy import Outcome, Reason
+from bot.access.askers import Askers
 from bot.access.request_store import AccessRequests, StoredAccessRequest
 from bot.access.requests import NewAccessRequest
 from bot.errors import UsageError
-from bot.store.database import Database
-from bot.store.tables import DeliveryRow
 
 LONGEST_REASON: Final = 300
 USUAL_HOURS: Final = (1, 4, 8, 24, 72, 168)
-
-
-class NothingToAskFor(UsageError):
-    """The recording is not one this person got redacted for want of a right."""
-
-    code = "nothing_to_ask_for"
-    what = "That button belongs to somebody else's request, or to one that needs no access."
-    fix = "Ask for the recording yourself with `/callaudio`."
 
 
 class NobodyToAsk(UsageError):
@@ -76,12 +64,12 @@ class AskingForAccess:
     def __init__(
         self,
         *,
-        database: Database,
         requests: AccessRequests,
+        askers: Askers,
         approvers: Approvers,
         max_hours: int,
     ) -> None:
-        self._database = database
+        self._askers = askers
         self._requests = requests
         self._approvers = approvers
         self._hours = choices(max_hours)
@@ -90,10 +78,11 @@ class AskingForAccess:
         """Tell what the person may ask for, before they fill anything in.
 
         Raises:
-            NothingToAskFor: the recording is not theirs, or needs no access.
+            NothingToAskFor: the recording is not theirs, or needs no access; audited.
+            AskerNotAllowed: no right could count for them; audited.
             NobodyToAsk: nobody could decide.
         """
-        conversation_id = await self._redacted_for(actor, delivery_id)
+        conversation_id = await self._askers.admit(actor, delivery_id)
         if not self._approvers.channel_id and not await self._approvers.people(
             actor.team_id, actor.user_id
         ):
@@ -106,14 +95,15 @@ class AskingForAccess:
         Raises:
             ReasonUnusable: the reason is empty or too long.
             HoursUnusable: the duration was not offered.
-            NothingToAskFor: the recording is not theirs, or needs no access.
+            NothingToAskFor: the recording is not theirs, or needs no access; audited.
+            AskerNotAllowed: no right could count for them; audited.
         """
         reason = " ".join(wish.reason.split())  # one line, as the lists of grants show it
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonUnusable
         if wish.hours not in self._hours:
             raise HoursUnusable
-        conversation_id = await self._redacted_for(actor, wish.delivery_id)
+        conversation_id = await self._askers.admit(actor, wish.delivery_id)
         return await self._requests.store(
             NewAccessRequest(
                 id=request_id_of(actor.team_id, wish.submission_id),
@@ -126,25 +116,6 @@ class AskingForAccess:
                 hours=wish.hours,
             )
         )
-
-    async def _redacted_for(self, actor: Actor, delivery_id: str) -> str:
-        """Find the conversation of a recording that this person got redacted for want of a right.
-
-        Raises:
-            NothingToAskFor: it is none.
-        """
-        query = select(DeliveryRow.conversation_id).where(
-            DeliveryRow.id == delivery_id,
-            DeliveryRow.team_id == actor.team_id,
-            DeliveryRow.user_id == actor.user_id,
-            DeliveryRow.outcome == Outcome.REDACTED.value,
-            DeliveryRow.reason == Reason.NOT_CLEARED.value,
-        )
-        async with self._database.read() as session:
-            conversation_id = await session.scalar(query)
-        if conversation_id is None:
-            raise NothingToAskFor
-        return conversation_id
 
 
 def choices(max_hours: int) -> tuple[int, ...]:

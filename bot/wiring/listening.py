@@ -6,6 +6,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.access.administration import Administration
 from bot.access.approving import Approving
+from bot.access.askers import Askers
 from bot.access.asking_for_access import AskingForAccess
 from bot.digests.book import DigestBook
 from bot.digests.claims import Claims
@@ -63,8 +64,13 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         metrics=core.metrics,
     )
     asking_for_access = AskingForAccess(
-        database=core.database,
         requests=core.access_requests,
+        askers=Askers(
+            database=core.database,
+            rights=core.rights,
+            directory=core.directory,
+            clock=core.clock,
+        ),
         approvers=core.approvers,
         max_hours=settings.callaudio_max_grant_hours,
     )

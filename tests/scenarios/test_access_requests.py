@@ -28,7 +28,9 @@ from tests.scenarios.scene import (
     Scene,
     Seen,
 )
+from tests.scenarios.thread import refused_presses
 
+STRANGER = "U0STRANGER"
 CHIEF = "U0CHIEF00"
 APPROVALS = "C0APPROVE0"
 WHY = "Customer 4711 <!channel> complains & wants an answer"
@@ -346,6 +348,43 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
     assert "somebody else's request" in told(scene, BOB)
     assert ack.body["response_action"] == "errors"
     assert await rows(scene) == []
+    refusal = (BOB, "request_access", "nothing_to_ask_for")
+    assert await refused_presses(scene) == [refusal, refusal]
+
+
+async def test_somebody_of_another_organisation_is_refused_and_audited(scene: Scene) -> None:
+    seen = await redacted(scene)
+    (button,) = seen.buttons
+    scene.workspace.add_user(STRANGER, is_stranger=True, team_id="T0OTHER000")
+
+    await scene.people.block_action(
+        STRANGER, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+
+    assert "somebody else's request" in told(scene, STRANGER)
+    (event,) = [e for e in await scene.all_audit() if e.tag == "slack:button:refused"]
+    assert (event.actor_id, event.team_id) == (STRANGER, scene.workspace.team_id)
+    assert (event.delivery_id, event.payload["actor_team_id"]) == (seen.delivery.id, "T0OTHER000")
+    assert scene.workspace.views == {}
+
+
+@on_both_databases
+async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -> None:
+    seen = await redacted(scene)
+    view_id = await open_form(scene, seen)
+    scene.workspace.add_user(ALICE, is_restricted=True)
+    (button,) = seen.buttons
+
+    await scene.people.block_action(
+        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
+    )
+    ack = await submit(scene, view_id)
+
+    assert "Only members of this workspace can ask" in told(scene, ALICE)
+    assert "Only members of this workspace can ask" in ack.body["errors"][Input.REASON]
+    assert len(scene.workspace.views) == 1
+    assert await rows(scene) == []
+    assert await refused_presses(scene) == [(ALICE, "request_access", "asker_not_allowed")] * 2
 
 
 @on_both_databases

@@ -1,0 +1,103 @@
+"""Who may ask for access, and with which recording; whoever may not is audited."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from bot.access.administration import Actor
+from bot.access.directory import Directory
+from bot.access.grants import Right
+from bot.access.policy import Outcome, Reason, belongs
+from bot.access.rights import Rights
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.errors import CallAudioError, UsageError
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+
+NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
+"""What was decided where a right is all that was wanting."""
+
+
+class NothingToAskFor(UsageError):
+    """The recording is not one this person got redacted for want of a right."""
+
+    code = "nothing_to_ask_for"
+    what = "That button belongs to somebody else's request, or to one that needs no access."
+    fix = "Ask for the recording yourself with `/callaudio`."
+
+
+class AskerNotAllowed(UsageError):
+    """No right could count for this person, so there is none to ask for."""
+
+    code = "asker_not_allowed"
+    what = (
+        "Only members of this workspace can ask for access, and guests with a grant of their own."
+    )
+    likely_cause = "You are a guest now, or Slack does not tell that you are a member."
+    fix = "Ask an admin of callaudio for a grant of your own."
+
+
+class Askers:
+    """Admits people to the form and to what they send with it, afresh each time."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        rights: Rights,
+        directory: Directory,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._rights = rights
+        self._directory = directory
+        self._clock = clock
+
+    async def admit(self, actor: Actor, delivery_id: str) -> str:
+        """Find the conversation of a recording that this person got redacted for want of a right.
+
+        Raises:
+            NothingToAskFor: it is none, or another's; audited.
+            AskerNotAllowed: they are no member, nor a guest with a grant of their own; audited.
+            CallAudioError: Slack does not tell who they are.
+        """
+        async with self._database.read() as session:
+            delivery = await session.get(DeliveryRow, delivery_id)
+        if delivery is None:
+            raise NothingToAskFor  # made up: no button of ours sends it
+        asked_by = (delivery.team_id, delivery.user_id)
+        decided = (delivery.outcome, delivery.reason)
+        if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
+            raise await self._refused(actor, delivery, NothingToAskFor())
+        if not await self._belongs(actor):
+            raise await self._refused(actor, delivery, AskerNotAllowed())
+        return delivery.conversation_id
+
+    async def _belongs(self, actor: Actor) -> bool:
+        standing = await self._directory.standing(actor.user_id)
+        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
+        return belongs(standing, by_name=actor.user_id in held.by_name)
+
+    async def _refused(
+        self, actor: Actor, delivery: DeliveryRow, error: CallAudioError
+    ) -> CallAudioError:
+        """Audit a refusal where the delivery is; gives the error to raise."""
+        payload = {
+            "button": "request_access",
+            "code": error.code,
+            "actor_team_id": actor.team_id,
+        }
+        async with self._database.write() as session:
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.BUTTON_REFUSED,
+                    team_id=delivery.team_id,
+                    actor_id=actor.user_id,
+                    occurred_at=self._clock(),
+                    delivery_id=delivery.id,
+                    payload=payload,
+                ),
+            )
+        return error

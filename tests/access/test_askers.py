@@ -1,0 +1,141 @@
+"""Who may ask for access with which recording, and that whoever may not is audited."""
+
+import pytest
+from sqlalchemy import select, update
+
+from bot.access.administration import Actor
+from bot.access.askers import AskerNotAllowed, Askers, NothingToAskFor
+from bot.access.policy import Standing
+from bot.polyai.payloads import Direction
+from bot.recordings.requests import NewRequest, RequestBook
+from bot.store.database import Database
+from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    CHANNEL,
+    GROUP,
+    OTHER_TEAM,
+    TEAM,
+    Silent,
+    Workspace,
+    deny,
+    give,
+    rights_on,
+)
+from tests.conftest import NOON
+
+CONVERSATION = f"CA{1:032x}"
+
+
+async def delivered(
+    database: Database, outcome: str | None = "redacted", reason: str | None = "not_cleared"
+) -> str:
+    """Store what ALICE asked for, and what was decided."""
+    book = RequestBook(database=database, clock=lambda: NOON, on_stored=lambda: None)
+    stored = await book.store(
+        NewRequest(
+            team_id=TEAM,
+            enterprise_id=None,
+            user_id=ALICE,
+            source="command",
+            trigger_id="1.1",
+            agent_name="default",
+            conversation_id=CONVERSATION,
+            direction=Direction.COMBINED,
+            asked_redacted=False,
+            origin_channel_id=CHANNEL,
+            channel_id=CHANNEL,
+        )
+    )
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(outcome=outcome, reason=reason))
+    return stored.delivery_id
+
+
+def askers(database: Database, people: Workspace | None = None) -> Askers:
+    return Askers(
+        database=database,
+        rights=rights_on(database, groups={GROUP: {ALICE}}),
+        directory=people or Workspace(),
+        clock=lambda: NOON,
+    )
+
+
+async def refusals(database: Database) -> list[tuple[str, str, str | None, object]]:
+    async with database.read() as session:
+        rows = await session.scalars(
+            select(AuditEventRow).where(AuditEventRow.tag == "slack:button:refused")
+        )
+        return [(row.team_id, row.actor_id, row.delivery_id, row.payload) for row in rows]
+
+
+async def test_who_got_it_redacted_for_want_of_a_right_may_ask(database):
+    delivery_id = await delivered(database)
+    found = await askers(database).admit(Actor(TEAM, None, ALICE), delivery_id)
+    assert found == CONVERSATION
+    assert await refusals(database) == []
+
+
+@pytest.mark.parametrize(
+    ("team", "user", "decided"),
+    [
+        pytest.param(TEAM, BOB, ("redacted", "not_cleared"), id="somebody else's"),
+        pytest.param(OTHER_TEAM, ALICE, ("redacted", "not_cleared"), id="another workspace's"),
+        pytest.param(TEAM, ALICE, ("redacted", "audience"), id="redacted for another reason"),
+        pytest.param(TEAM, ALICE, ("raw", "cleared"), id="raw"),
+        pytest.param(TEAM, ALICE, (None, None), id="not decided yet"),
+    ],
+)
+async def test_others_are_refused_and_audited_where_the_recording_is(database, team, user, decided):
+    delivery_id = await delivered(database, *decided)
+    with pytest.raises(NothingToAskFor):
+        await askers(database).admit(Actor(team, None, user), delivery_id)
+    payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
+    assert await refusals(database) == [(TEAM, user, delivery_id, payload)]
+
+
+async def test_a_recording_that_never_was_is_nobody_s(database):
+    with pytest.raises(NothingToAskFor):
+        await askers(database).admit(Actor(TEAM, None, ALICE), "d-made-up")
+    assert await refusals(database) == []
+
+
+@pytest.mark.parametrize(
+    ("standing", "given", "may_ask"),
+    [
+        (Standing.MEMBER, None, True),
+        (Standing.GUEST, ALICE, True),
+        (Standing.GUEST, GROUP, False),
+        (Standing.GUEST, None, False),
+        (Standing.EXTERNAL, ALICE, False),
+        (Standing.DEACTIVATED, ALICE, False),
+        (Standing.UNKNOWN, ALICE, False),
+    ],
+)
+async def test_only_those_ask_for_whom_a_right_would_count(database, standing, given, may_ask):
+    delivery_id = await delivered(database)
+    if given:
+        await give(database, given)
+    asking = askers(database, Workspace(standings={ALICE: standing}))
+    if may_ask:
+        await asking.admit(Actor(TEAM, None, ALICE), delivery_id)
+        return
+    with pytest.raises(AskerNotAllowed):
+        await asking.admit(Actor(TEAM, None, ALICE), delivery_id)
+    ((_, actor, _, payload),) = await refusals(database)
+    assert (actor, payload["code"]) == (ALICE, "asker_not_allowed")
+
+
+async def test_a_denied_member_may_still_ask(sqlite_store):
+    await deny(sqlite_store)
+    await askers(sqlite_store).admit(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
+
+
+async def test_while_slack_does_not_tell_who_somebody_is_they_are_told_that(sqlite_store):
+    people = Workspace(failing=[f"standing of {ALICE}"])
+    with pytest.raises(Silent):
+        await askers(sqlite_store, people).admit(
+            Actor(TEAM, None, ALICE), await delivered(sqlite_store)
+        )
+    assert await refusals(sqlite_store) == []
