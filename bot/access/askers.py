@@ -64,8 +64,8 @@ class Askers:
         """
         async with self._database.read() as session:
             delivery = await session.get(DeliveryRow, delivery_id)
-        if delivery is None:
-            raise NothingToAskFor  # made up: no button of ours sends it
+        if delivery is None:  # made up: no button of ours sends it
+            raise await self._refused(actor, None, NothingToAskFor())
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
@@ -80,9 +80,9 @@ class Askers:
         return belongs(standing, by_name=actor.user_id in held.by_name)
 
     async def _refused(
-        self, actor: Actor, delivery: DeliveryRow, error: CallAudioError
+        self, actor: Actor, delivery: DeliveryRow | None, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refusal where the delivery is; gives the error to raise."""
+        """Audit a refusal, where the delivery is or else where they are; gives the error."""
         payload = {
             "button": "request_access",
             "code": error.code,
@@ -93,10 +93,10 @@ class Askers:
                 session,
                 AuditEvent(
                     tag=AuditTag.BUTTON_REFUSED,
-                    team_id=delivery.team_id,
+                    team_id=delivery.team_id if delivery else actor.team_id,
                     actor_id=actor.user_id,
                     occurred_at=self._clock(),
-                    delivery_id=delivery.id,
+                    delivery_id=delivery.id if delivery else None,
                     payload=payload,
                 ),
             )

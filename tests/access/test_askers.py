@@ -98,7 +98,9 @@ async def test_others_are_refused_and_audited_where_the_recording_is(database, t
 async def test_a_recording_that_never_was_is_nobody_s(database):
     with pytest.raises(NothingToAskFor):
         await askers(database).admit(Actor(TEAM, None, ALICE), "d-made-up")
-    assert await refusals(database) == []
+    ((team_id, actor, delivery_id, payload),) = await refusals(database)
+    assert (team_id, actor, delivery_id) == (TEAM, ALICE, None)
+    assert payload["code"] == "nothing_to_ask_for"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,12 @@ def test_the_most_there_can_be_is_within_slack_s_limits():
     assert text.count("calls digest") == 10
 
 
+def test_grants_that_end_but_were_not_read_are_counted():
+    text = words(read(admin=AdminPart((), (GRANT,), (), more_ending=5)))
+    assert "… and 5 more: `/callaudio-admin list`" in text
+    assert "… and" not in words(read(admin=AdminPart((), (GRANT,), ())))
+
+
 def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
     text = words(read(admin=AdminPart((), (), (LISTED,))))
     assert "calls digest of `sales` in <#C0QUALITY0>" in text
