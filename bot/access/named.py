@@ -12,6 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.grants import Right, SubjectKind, in_force
 from bot.store.tables import GrantRow, UtcDateTime
 
+IN_FORCE: Final = (
+    'revoked_at IS NULL AND team_id = :team AND "right" = :right AND starts_at <= :now '
+    "AND (expires_at IS NULL OR expires_at > :now)"
+)
+"""Tells in SQL whether a grant or deny counts, of the right and in the workspace asked about."""
+
 
 def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
     """Give a row for people and one for groups: who is granted and who is denied, as JSON.
@@ -21,10 +27,6 @@ def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
     The planner of PostgreSQL would look up each further column of the index for each id, which
     takes ten times as long; so the asked are gathered first (`MATERIALIZED`) and sifted after.
     """
-    in_force = (
-        'team_id = :team AND "right" = :right AND starts_at <= :now '
-        "AND (expires_at IS NULL OR expires_at > :now)"
-    )
     of_effect = "CAST({}({}) FILTER (WHERE effect = '{}') AS TEXT)"
     who, which = (
         ", ".join(of_effect.format(gathered, told, effect) for effect in ("grant", "deny"))
@@ -33,13 +35,13 @@ def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
     return text(
         f"""
         WITH asked AS {asked} (
-            SELECT subject_id, team_id, "right", subject_kind, effect, starts_at, expires_at
-            FROM grants WHERE revoked_at IS NULL AND subject_id {named}
+            SELECT subject_id, team_id, "right", subject_kind, effect, starts_at, expires_at,
+            revoked_at FROM grants WHERE revoked_at IS NULL AND subject_id {named}
         )
-        SELECT 'user', {who} FROM asked WHERE subject_kind = 'user' AND {in_force}
+        SELECT 'user', {who} FROM asked WHERE subject_kind = 'user' AND {IN_FORCE}
         UNION ALL
         SELECT 'group', {which} FROM grants
-        WHERE revoked_at IS NULL AND subject_kind = 'group' AND {in_force}
+        WHERE subject_kind = 'group' AND {IN_FORCE}
         """  # noqa: S608 - put together from the words in this file
     ).bindparams(bindparam("now", type_=UtcDateTime()))
 
