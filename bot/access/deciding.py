@@ -35,7 +35,7 @@ class Question:
     asked_redacted: bool
     has_raw_key: bool
     raw_only: bool = False
-    """What is asked for has no redacted variant."""
+    """What is asked for has no redacted variant, and needs a cleared audience in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class Decider:
             asked_redacted=question.asked_redacted,
             requester_is_cleared=_among(held, question.user_id),
             has_raw_key=question.has_raw_key,
-            audience_must_be_cleared=self._audience_must_be_cleared,
+            # What cannot be redacted is for cleared people alone, whatever the rule for audio is.
+            audience_must_be_cleared=self._audience_must_be_cleared or question.raw_only,
             audience=Audience.UNKNOWN,
         )
 

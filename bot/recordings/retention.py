@@ -152,4 +152,5 @@ class Retention:
             channel_id=delivery.channel_id or "",
             asked_redacted=False,
             has_raw_key=delivery.agent_name in self._agents,
+            raw_only=delivery.is_transcript,
         )

@@ -346,3 +346,13 @@ async def test_what_has_no_redacted_variant_is_refused_where_redacted_would_be_g
     assert said(await rule(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
     no_key = replace(ask, has_raw_key=False)
     assert said(await rule(database, alone, ask=no_key)) == (Outcome.REFUSED, Reason.NO_RAW_KEY)
+
+
+async def test_what_has_no_redacted_variant_needs_a_cleared_audience_whatever_the_rule(database):
+    await give(database, ALICE)
+    ask = replace(question(), raw_only=True)
+    alone, with_bob = Workspace(members_in=(ALICE,)), Workspace(members_in=(ALICE, BOB))
+    ruling = await rule(database, with_bob, ask=ask, audience_rule=False)
+    assert said(ruling) == (Outcome.REFUSED, Reason.AUDIENCE)
+    ruling = await rule(database, alone, ask=ask, audience_rule=False)
+    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)

@@ -105,6 +105,26 @@ async def test_somebody_not_cleared_who_presses_is_refused(scene: Scene) -> None
     assert scene.workspace.ephemerals[-1].user == BOB
 
 
+async def test_where_only_the_requester_counts_a_transcript_still_needs_cleared_listeners(
+    new_scene: OpenScene,
+) -> None:
+    environment = {"CALLAUDIO_AUDIENCE": "requester"}
+    async with new_scene(environment=environment, pace=SOON) as scene:
+        message = await raw(scene)
+        delivered = await press_for_more(scene, message, Action.TRANSCRIPT)
+        assert (delivered.state, delivered.outcome) == ("delivered", "raw")
+
+        scene.workspace.join(CHANNEL, BOB)
+        await card(scene, delivered, "The transcript was deleted: somebody here is not cleared")
+        assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
+
+        asked = len(scene.polyai.requests)
+        row = await press_later(scene, message)
+        assert (row.state, row.reason) == ("refused", "audience")
+        assert "not everyone here is cleared" in scene.workspace.ephemerals[-1].text
+        assert len(scene.polyai.requests) == asked
+
+
 async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(
     new_scene: OpenScene,
 ) -> None:
