@@ -8,6 +8,7 @@ CallAudioError
 """
 
 import re
+import uuid
 from typing import Final
 
 MAX_QUOTED_CHARACTERS: Final = 60
@@ -63,3 +64,8 @@ class UsageError(CallAudioError):
     code = "usage"
     what = "I could not read that."
     fix = "Type `/callaudio help` to see what can be asked."
+
+
+def new_reference() -> str:
+    """Make an id under which what somebody is told is found again in logs and audit."""
+    return f"e{uuid.uuid4().hex[:11]}"  # a letter first: no number that logs would mask

@@ -117,7 +117,9 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         about = AuditEventRow.payload["subject_id"].as_string() == wanted.actor_id
         found.append(or_(AuditEventRow.actor_id == wanted.actor_id, about))
     if wanted.delivery_id:
-        found.append(AuditEventRow.delivery_id == wanted.delivery_id)
+        # Where nothing was delivered, people were told another reference: it finds the event, too.
+        told = AuditEventRow.payload["reference"].as_string() == wanted.delivery_id
+        found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, told))
     if wanted.conversation_id:
         of_conversation = select(DeliveryRow.id).where(
             DeliveryRow.conversation_id == wanted.conversation_id

@@ -8,6 +8,7 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
+from bot.recordings.insiders import Insiders
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.presses import Asker, Presses
 from bot.recordings.record import Delivery, DeliveryLog
@@ -33,11 +34,13 @@ class Asking:
         *,
         book: RequestBook,
         deliveries: DeliveryLog,
+        insiders: Insiders,
         agents: Mapping[str, Agent],
         metrics: Metrics,
     ) -> None:
         self._book = book
         self._presses = Presses(deliveries)
+        self._insiders = insiders
         self._agents = agents
         self._metrics = metrics
 
@@ -54,13 +57,17 @@ class Asking:
     ) -> StoredRequest:
         """Store a request for a recording in ``channel_id``, else where it was asked for.
 
-        With ``thread_ts`` it goes into that thread instead of one of its own.
-
-        It comes into the thread of ``thread_ts``; without one it starts a thread of its own.
+        It comes into the thread of ``thread_ts``; without one it starts a thread of its own. What
+        hangs in a shared channel can be pressed from another workspace; Slack runs commands for the
+        people of its own alone.
 
         Raises:
             AgentNotConfigured: the reference is about an agent the bot does not know.
+            Outsider: they are of another workspace; audited in the bot's.
         """
+        if surface is not Surface.COMMAND:
+            about = {"conversation_id": reference.conversation_id}
+            await self._insiders.admit(asker, f"get_from_{surface.value}", about)
         agent = choose_agent(self._agents, reference)
         return await self._store(
             NewRequest(

@@ -9,15 +9,14 @@ from bot.access.directory import Directory
 from bot.access.grants import Right
 from bot.access.policy import Standing, belongs
 from bot.access.rights import Rights
-from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
+from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter, Screen
 from bot.recordings.agents import choose_agent
+from bot.recordings.insiders import Insiders
 from bot.recordings.reference import Reference
-from bot.store.database import Database
 
 log = get_logger(__name__)
 
@@ -41,14 +40,14 @@ class Finding:
     def __init__(
         self,
         *,
-        database: Database,
+        insiders: Insiders,
         directory: Directory,
         rights: Rights,
         browser: CallBrowser,
         agents: Mapping[str, Agent],
         clock: Callable[[], datetime],
     ) -> None:
-        self._database = database
+        self._insiders = insiders
         self._directory = directory
         self._rights = rights
         self._browser = browser
@@ -81,15 +80,6 @@ class Finding:
         held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
         if belongs(standing, by_name=actor.user_id in held.by_name):
             return
-        async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.FINDER_REFUSED,
-                    team_id=actor.team_id,
-                    actor_id=actor.user_id,
-                    occurred_at=self.clock(),
-                    payload={"standing": standing.value},
-                ),
-            )
+        told = {"standing": standing.value}
+        await self._insiders.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, told)
         raise FinderRefused

@@ -2,21 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.access.administration import Actor
 from bot.access.deciding import Decider, Question
 from bot.access.directory import Directory
 from bot.access.policy import Decision, Outcome
-from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
+from bot.audit.events import AuditTag
+from bot.errors import new_reference
+from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.polyai.payloads import CallFacts
 from bot.recordings.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
 from bot.recordings.destination import find_conversation
+from bot.recordings.insiders import Insiders
 from bot.recordings.reference import Reference
-from bot.store.database import Database
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Preview:
     call: CallFacts | None
     goes_to_dm: bool
     """Whether it would come to the person's direct messages with the bot instead."""
+    reference: str | None = None
+    """Where it is refused: what the person is told, the log and the audit have in common."""
 
 
 class Previewing:
@@ -57,21 +61,19 @@ class Previewing:
     def __init__(
         self,
         *,
-        database: Database,
+        insiders: Insiders,
         decider: Decider,
         directory: Directory,
         open_dm: Callable[[str], Awaitable[str]],
         calls: CallReader,
         agents: Mapping[str, Agent],
-        clock: Callable[[], datetime],
     ) -> None:
-        self._database = database
+        self._insiders = insiders
         self._decider = decider
         self._directory = directory
         self._open_dm = open_dm
         self._calls = calls
         self._agents = agents
-        self._clock = clock
 
     def sort(self, references: Iterable[Reference]) -> Sorted:
         """Tell what can be fetched from what cannot: a link never adds an agent or a region."""
@@ -111,28 +113,22 @@ class Previewing:
             has_raw_key=agent.pii_api_key is not None,
         )
         decision = (await self._decider.rule(question)).decision
-        call = None
         if decision.outcome is Outcome.REFUSED:
-            await self._note_refusal(question, choice, decision)
-        elif choice:
-            call = await self._calls.read(agent, choice.conversation_id)
+            reference = await self._note_refusal(actor, place, choice, decision)
+            return Preview(decision, None, goes_to_dm, reference)
+        call = await self._calls.read(agent, choice.conversation_id) if choice else None
         return Preview(decision, call, goes_to_dm)
 
     async def _note_refusal(
-        self, question: Question, choice: Choice | None, decision: Decision
-    ) -> None:
-        async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.PREVIEW_REFUSED,
-                    team_id=question.team_id,
-                    actor_id=question.user_id,
-                    occurred_at=self._clock(),
-                    payload={
-                        "conversation_id": choice.conversation_id if choice else None,
-                        "channel_id": question.channel_id,
-                        "reason": decision.reason.value,
-                    },
-                ),
-            )
+        self, actor: Actor, channel_id: str, choice: Choice | None, decision: Decision
+    ) -> str:
+        reference = new_reference()
+        told = {
+            "reference": reference,
+            "conversation_id": choice.conversation_id if choice else None,
+            "channel_id": channel_id,
+            "reason": decision.reason.value,
+        }
+        await self._insiders.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, told)
+        log.info("preview_refused", reference=reference, reason=decision.reason.value)
+        return reference

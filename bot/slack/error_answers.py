@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, new_reference
 from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.slack.blocks import notice
@@ -91,7 +90,7 @@ class ErrorAnswers:
         return replies.problem(*self._note(error))
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
-        reference = f"e{uuid.uuid4().hex[:11]}"  # a letter first: no number that logs would mask
+        reference = new_reference()
         if isinstance(error, CallAudioError):
             log.info("request_refused", reference=reference, code=error.code)
             known = error

@@ -18,6 +18,7 @@ from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import Finding
+from bot.recordings.insiders import Insiders
 from bot.recordings.previewing import Previewing
 from bot.recordings.requests import RequestBook
 from bot.recordings.viewing import Viewing
@@ -57,9 +58,11 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         first_admins=settings.callaudio_admins,
         on_rights_changed=rights_changed,
     )
+    insiders = build_insiders(core)
     asking = Asking(
         book=RequestBook(database=core.database, clock=core.clock, on_stored=wakes.deliveries),
         deliveries=core.deliveries,
+        insiders=insiders,
         agents=core.agents,
         metrics=core.metrics,
     )
@@ -102,7 +105,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         shares=SlackPosting(core.api, core.http),
     )
     finding = Finding(
-        database=core.database,
+        insiders=insiders,
         directory=core.directory,
         rights=core.rights,
         browser=CallBrowser(core.http, clock=core.clock),
@@ -138,14 +141,18 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
     )
 
 
+def build_insiders(core: Core) -> Insiders:
+    """Build what tells the workspace's own people from others."""
+    return Insiders(database=core.database, home_team=core.identity.team_id, clock=core.clock)
+
+
 def build_previewing(core: Core) -> Previewing:
     """Build what tells people beforehand what they would get."""
     return Previewing(
-        database=core.database,
+        insiders=build_insiders(core),
         decider=core.decider,
         directory=core.directory,
         open_dm=SlackPosting(core.api, core.http).open_dm,
         calls=CallReader(PolyAIClient(core.http, clock=core.clock)),
         agents=core.agents,
-        clock=core.clock,
     )

@@ -139,3 +139,12 @@ def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
         requested_at=NOON,
         state="accepted",
     )
+
+
+async def test_what_was_told_under_a_reference_is_found_by_it(database):
+    told = replace(EVENT, delivery_id=None, payload={"reference": "e0123456789a"})
+    await write(database, EVENT, told)
+    (row,) = await read(database, delivery_id="e0123456789a")
+    assert row.payload == told.payload
+    (row,) = await read(database, delivery_id="d1")
+    assert row.payload == EVENT.payload

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
-from bot.recordings.asking import Asking
+from bot.recordings.asking import Asking, Surface
+from bot.recordings.insiders import Insiders
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.presses import Asker, NotYours, Outsider
 from bot.recordings.record import DeliveryLog
@@ -24,6 +25,10 @@ ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
 ASKER = Asker("T0CALLAUDIO", "E0ORG", ALICE, CHANNEL, "111.222.first", ANSWER_URL)
 
 
+async def home_team() -> str:
+    return "T0CALLAUDIO"
+
+
 class Office:
     """The use cases on a store of their own."""
 
@@ -32,6 +37,7 @@ class Office:
         self.asking = Asking(
             book=Desk(database).book,
             deliveries=DeliveryLog(database=database, clock=lambda: NOON),
+            insiders=Insiders(database=database, home_team=home_team, clock=lambda: NOON),
             agents=AGENTS,
             metrics=self.metrics,
         )
@@ -73,6 +79,22 @@ async def office(sqlite_url):
     database = Database(sqlite_url)
     yield Office(database)
     await database.close()
+
+
+@pytest.mark.parametrize("surface", [each for each in Surface if each is not Surface.COMMAND])
+async def test_what_is_pressed_from_another_workspace_is_audited_in_the_bots(office, surface):
+    elsewhere = replace(ASKER, team_id="T0ELSEWHERE")
+    with pytest.raises(Outsider):
+        await office.ask(elsewhere, thread_ts="1.000000", surface=surface)
+    assert await office.how_many() == 0
+    told = {
+        "button": f"get_from_{surface.value}",
+        "code": "outsider",
+        "channel_id": CHANNEL,
+        "conversation_id": CALL,
+        "actor_team_id": "T0ELSEWHERE",
+    }
+    assert await office.refused() == [("T0CALLAUDIO", ALICE, told)]
 
 
 async def test_a_command_asks_for_it_where_it_was_typed(office):

@@ -13,13 +13,12 @@ OTHER = "CA" + "fedcba9876543210" * 2
 def previewing() -> Previewing:
     """Sorting asks nobody."""
     return Previewing(
-        database=None,
+        insiders=None,
         decider=None,
         directory=None,
         open_dm=None,
         calls=None,
         agents=AGENTS,
-        clock=None,
     )
 
 

@@ -94,9 +94,6 @@ CASES = {
     ),
     "a guest": Case(GUEST, "requester_not_allowed", (ALICE,), (ALICE, GUEST)),
     "a guest with a grant of their own": Case(GUEST, "cleared", (ALICE, GUEST), (ALICE, GUEST)),
-    "somebody of another organisation": Case(
-        STRANGER, "requester_not_allowed", (ALICE, STRANGER), (ALICE, STRANGER), shared=True
-    ),
     "somebody who is not in the channel": Case(BOB, "requester_not_in_destination", (ALICE, BOB)),
     "a cleared person in a shared channel": Case(
         ALICE, "external_destination", (ALICE,), shared=True
@@ -114,7 +111,6 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}
     async with new_scene(environment=environment) as scene:
         scene.workspace.add_user(GUEST, is_restricted=True)
-        scene.workspace.add_user(STRANGER, team_id="T0ELSEWHERE", is_stranger=True)
         scene.workspace.add_channel(CHANNEL, members=case.members)
         for user in case.cleared:
             await scene.grant(user)
@@ -134,6 +130,35 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
         (unchanged,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == message.ts]
         assert unchanged == message
         assert scene.workspace.violations == []
+
+
+async def test_somebody_of_another_workspace_is_told_so_and_our_own_audit_shows_it(
+    scene: Scene,
+) -> None:
+    scene.workspace.add_user(STRANGER, team_id="T0ELSEWHERE", is_stranger=True)
+    scene.workspace.add_channel(CHANNEL, members=[ALICE, STRANGER], is_ext_shared=True)
+    await scene.grant(STRANGER)
+    message = await posted(scene, CALL)
+    pressed = button(message)
+
+    await scene.people.block_action(
+        STRANGER, CHANNEL, message.ts, pressed["action_id"], pressed["value"], ephemeral=False
+    )
+
+    (told,) = scene.workspace.ephemerals
+    assert (told.user, told.via) == (STRANGER, "response_url")
+    assert "You belong to another organisation" in told.text
+    (event,) = [e for e in await scene.all_audit() if e.actor_id == STRANGER]
+    assert (event.team_id, event.tag) == (scene.workspace.team_id, "slack:button:refused")
+    assert event.payload == {
+        "button": "get_from_digest",
+        "code": "outsider",
+        "channel_id": CHANNEL,
+        "conversation_id": CALL,
+        "actor_team_id": "T0ELSEWHERE",
+    }
+    assert await scene.deliveries() == []
+    assert scene.polyai.requests == []
 
 
 async def test_every_row_brings_its_own_call_into_the_one_thread(scene: Scene) -> None:

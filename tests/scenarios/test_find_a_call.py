@@ -275,7 +275,9 @@ async def test_who_may_not_ask_may_not_look(scene: Scene, standing: dict[str, An
     assert "You cannot list calls here" in str(body(scene, view_id))
     assert rows(scene, view_id) == []
     assert [*scene.polyai.requests, *scene.polyai.platform.requests] == []
-    assert [event.tag for event in await scene.all_audit()] == ["policy:finder:refused"]
+    (event,) = await scene.all_audit()
+    assert (event.tag, event.team_id) == ("policy:finder:refused", scene.workspace.team_id)
+    assert event.payload.get("actor_team_id") == standing.get("team_id")
 
 
 async def test_a_guest_with_a_grant_may_look(scene: Scene) -> None:

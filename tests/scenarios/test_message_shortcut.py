@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access.grants import Effect
+from bot.audit.log import AuditFilter, newest_events
 from bot.cli.stage import AGENT_ID
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
@@ -369,6 +370,13 @@ async def test_whoever_may_not_ask_is_told_so_in_the_modal_and_audited(
     assert (event.tag, event.actor_id) == ("policy:preview:refused", BOB)
     assert event.payload["reason"] == "requester_not_allowed"
     assert event.payload["channel_id"] == CHANNEL
+    assert event.team_id == scene.workspace.team_id, "whatever workspace they are of"
+    assert event.payload.get("actor_team_id") == who.get("team_id")
+    reference = event.payload["reference"]
+    assert f"Reference `{reference}`" in str(view.body["blocks"])
+    async with scene.stage.application.database.read() as session:
+        (found,) = await newest_events(session, AuditFilter(delivery_id=reference), 10)
+    assert found.id == event.id
 
 
 async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene: Scene) -> None:

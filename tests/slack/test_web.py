@@ -98,6 +98,7 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
     asking = Asking(
         book=RequestBook(database=database, clock=now, on_stored=lambda: None),
         deliveries=DeliveryLog(database=database, clock=now),
+        insiders=None,
         agents=AGENTS,
         metrics=metrics,
     )

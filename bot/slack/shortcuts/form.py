@@ -125,7 +125,10 @@ def accepted(stored: StoredRequest, conversation_id: str) -> View:
 def _refused(state: Filled, preview: Preview) -> View:
     of = f" of {wording.code(state.chosen.conversation_id)}" if state.chosen else ""
     why = wording.WHY_REFUSED[preview.decision.reason]
-    return notice(f"You would not get the recording{of} here.\n{why}")
+    lines = [f"You would not get the recording{of} here.", why]
+    if preview.reference:
+        lines.append(f"Reference {wording.code(preview.reference)}")
+    return notice("\n".join(lines))
 
 
 def _calls(thread: Thread, state: Filled, preview: Preview) -> list[Block]:

@@ -61,6 +61,14 @@ class Identity:
             self._asked_at = now
             return self._known
 
+    async def team_id(self) -> str:
+        """Tell which workspace the bot is installed in.
+
+        Raises:
+            CallAudioError: Slack does not accept the token, or does not answer.
+        """
+        return (await self.read()).team_id
+
     async def authorize(self) -> AuthorizeResult:
         """Give Bolt the installation for a request."""
         bot = await self.read()
