@@ -78,8 +78,10 @@ class ErrorAnswers:
         return False
 
     async def _shown(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
+        # A trigger is good for one view; an update shows the same however often it is tried.
+        call = self._api.read if method == "views.update" else self._api.write
         try:
-            await asyncio.wait_for(self._api.write(method, **arguments), RESPOND_SECONDS)
+            await asyncio.wait_for(call(method, **arguments), RESPOND_SECONDS)
         except (CallAudioError, TimeoutError) as error:
             log.info("view_refused", method=method, code=getattr(error, "code", "timeout"))
             return False

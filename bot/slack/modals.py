@@ -10,6 +10,7 @@ from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View, context, modal, notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import ModalClosed
 
 log = get_logger(__name__)
 
@@ -17,6 +18,8 @@ Fill = Callable[[], Awaitable[View]]
 
 FILL_SECONDS: Final = 30.0
 MAX_FILLING: Final = 64
+LONGEST_WAIT_SECONDS: Final = 60.0
+WAITING: Final = "One moment … If nothing comes within a minute, close this and try again."
 
 
 class TooManyModals(CallAudioError):
@@ -40,12 +43,19 @@ class Modals:
     """Opens modals within the three seconds of their trigger, and fills them in afterwards.
 
     What is filled in is only looked at: nothing is lost when the bot ends meanwhile, and the person
-    opens the modal once more.
+    opens the modal once more, as it says. What Slack does not take is tried again, and then told.
     """
 
-    def __init__(self, api: SlackApi, answers: ErrorAnswers) -> None:
+    def __init__(
+        self,
+        api: SlackApi,
+        answers: ErrorAnswers,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._api = api
         self._answers = answers
+        self._sleep = sleep
         self._filling: dict[str, asyncio.Task[None]] = {}
 
     async def open(self, trigger_id: str, title: str, fill: Fill) -> None:
@@ -56,7 +66,7 @@ class Modals:
             CallAudioError: Slack did not open it.
         """
         self._check_room()
-        waiting = modal(title, [context("One moment …")])
+        waiting = modal(title, [context(WAITING)])
         opening = self._api.write("views.open", trigger_id=trigger_id, view=waiting)
         opened = await within_ack_window(opening)
         self._start(str(opened["view"]["id"]), fill)
@@ -106,6 +116,20 @@ class Modals:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the modal
             view = notice(self._answers.words_for(error))
         try:
-            await self._api.write("views.update", view_id=view_id, view=view)
+            await self._show(view_id, view)
+        except ModalClosed:
+            log.info("modal_closed")  # nobody waits for it
         except CallAudioError as error:
-            log.info("modal_not_filled", code=error.code)  # closed meanwhile, mostly
+            await self._show_why_not(view_id, error)
+
+    async def _show(self, view_id: str, view: View) -> None:
+        # The same view shown twice is shown once, so a lost answer is no reason to stop.
+        await self._api.read("views.update", view_id=view_id, view=view)
+
+    async def _show_why_not(self, view_id: str, error: CallAudioError) -> None:
+        """Say what went wrong instead: a plainer view may be taken, and a later one, too."""
+        await self._sleep(min(error.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS))
+        try:
+            await self._show(view_id, notice(self._answers.words_for(error)))
+        except CallAudioError as still:
+            log.warning("modal_not_filled", code=still.code)

@@ -217,6 +217,14 @@ async def test_older_and_newer_turn_the_page(scene: Scene) -> None:
     assert values(scene, view_id) == first
 
 
+async def test_a_page_that_slack_does_not_take_at_once_is_turned_all_the_same(scene: Scene) -> None:
+    view_id = await opened(scene)
+    first = values(scene, view_id)
+    scene.slack.faults.add(Fault("views.update", error="ratelimited"))
+    await press(scene, view_id, Action.FIND_OLDER)
+    assert set(values(scene, view_id)).isdisjoint(first)
+
+
 async def test_a_day_and_an_outcome_choose(scene: Scene) -> None:
     when = datetime(2026, 3, 1, 16, tzinfo=UTC)  # already the second of March in Tokyo
     scene.polyai.add_call("CA-march", started_at=when, recording=Recording.speech())

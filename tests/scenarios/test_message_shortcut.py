@@ -139,6 +139,23 @@ async def test_the_modal_is_there_at_once_and_filled_in_when_the_facts_are_known
     await shown(scene, view.id, "You would get it")
 
 
+async def test_a_form_that_slack_does_not_take_at_once_is_filled_in_all_the_same(
+    scene: Scene,
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    scene.slack.faults.add(Fault("views.update", error="internal_error"))
+    view = await open_form(scene, message)
+    assert "submit" in view.body
+
+
+async def test_a_form_that_slack_never_takes_says_what_happened(scene: Scene) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, CALL)
+    scene.slack.faults.add(Fault("views.update", error="internal_error", times=4))
+    view = await open_form(scene, message, expect="Slack did not answer clearly.")
+    assert "Reference" in str(view.body["blocks"])
+    assert "submit" not in view.body
+
+
 async def test_a_reply_s_recording_goes_into_the_thread_it_is_in(scene: Scene) -> None:
     parent = scene.workspace.say(CHANNEL, ALICE, "A strange call")
     reply = scene.workspace.say(CHANNEL, ALICE, f"`{CALL}`", thread_ts=parent.ts)

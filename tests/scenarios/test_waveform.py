@@ -303,6 +303,15 @@ async def test_a_press_shows_the_picture_and_where_it_is_muted(scene: Scene) -> 
     ]
 
 
+async def test_a_picture_that_slack_does_not_take_is_told_as_such(scene: Scene) -> None:
+    seen = await scene.ask()
+    scene.slack.faults.add(Fault("views.update", error="invalid_blocks"))
+    await press(scene, seen)
+    told = str((await modal(scene))["blocks"])
+    assert "a picture is still being prepared" in told
+    assert "Reference" in told
+
+
 async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
     new_scene: OpenScene,
 ) -> None:

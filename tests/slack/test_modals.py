@@ -7,6 +7,7 @@ import pytest
 
 from bot.errors import CallAudioError
 from bot.metrics import Metrics
+from bot.sandbox.faults import Fault
 from bot.sandbox.workspace import Workspace
 from bot.slack import modals as modals_module
 from bot.slack.blocks import View, notice
@@ -17,8 +18,11 @@ from tests.slack.conftest import ALICE
 
 
 @pytest.fixture
-async def modals(api: SlackApi) -> AsyncIterator[Modals]:
-    modals = Modals(api, ErrorAnswers(Metrics(), api))
+async def modals(api: SlackApi, waits: list[float]) -> AsyncIterator[Modals]:
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    modals = Modals(api, ErrorAnswers(Metrics(), api), sleep=note)
     yield modals
     await modals.close()
 
@@ -127,3 +131,77 @@ async def test_what_is_refilled_again_and_again_takes_the_room_of_one(
         modals.refill(view_id, asyncio.Event().wait)
     with pytest.raises(TooManyModals):
         modals.refill("V0OTHER", asyncio.Event().wait)
+
+
+HERE = notice("Here it is.")
+REFUSALS = {
+    "a disturbance": Fault("views.update", error="internal_error"),
+    "too many calls": Fault("views.update", status=429, headers={"Retry-After": "7"}),
+    "the same as a word": Fault("views.update", error="ratelimited"),
+    "a broken answer": Fault("views.update", status=502),
+    "a lost answer": Fault("views.update", when="after", drop_connection=True),
+}
+
+
+async def here() -> View:
+    return HERE
+
+
+@pytest.mark.parametrize("fault", REFUSALS.values(), ids=REFUSALS)
+async def test_one_refused_update_is_tried_again(modals, workspace, slack, waits, fault):
+    slack.faults.add(fault)
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
+    await until_shown(workspace, "Here it is.")
+    (waited,) = waits
+    assert waited >= (7 if fault.status == 429 else 0)
+
+
+async def test_refused_again_and_again_it_says_what_happened_instead(modals, workspace, slack):
+    slack.faults.add(Fault("views.update", error="internal_error", times=4))
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
+    await until_shown(workspace, "Slack did not answer clearly.")
+    for words in ("*Likely cause:*", "*What to do:*", "Reference"):
+        assert words in shown(workspace)
+
+
+async def test_a_longer_wait_than_a_try_is_worth_is_waited_for_before_it_is_told(
+    modals, workspace, slack, waits
+):
+    much = Fault("views.update", status=429, headers={"Retry-After": "45"})
+    slack.faults.add(much)
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
+    await until_shown(workspace, "Slack asks for a slower pace.")
+    assert waits == [45]
+
+
+async def test_a_picture_that_slack_does_not_take_is_told_as_such(modals, workspace):
+    picture = {"type": "image", "slack_file": {"id": "F0GONE"}, "alt_text": "Waveform"}
+
+    async def with_picture() -> View:
+        return {**HERE, "blocks": [picture]}
+
+    await modals.open(workspace.issue_trigger(ALICE), "Waveform", with_picture)
+    await until_shown(workspace, "does not show what I tried to show")
+    assert "a picture is still being prepared" in shown(workspace)
+    assert "Reference" in shown(workspace)
+
+
+async def test_a_modal_that_was_closed_is_left_alone(modals, workspace):
+    known = asyncio.Event()
+
+    async def fill() -> View:
+        await known.wait()
+        return HERE
+
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
+    workspace.views.clear()
+    known.set()
+    async with asyncio.timeout(5):
+        while modals._filling:
+            await asyncio.sleep(0.01)
+    assert [call.status for call in workspace.called("views.update")] == ["not_found"]
+
+
+async def test_while_nothing_has_come_it_says_what_to_do_if_nothing_does(modals, workspace):
+    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
+    assert "close this and try again" in shown(workspace)

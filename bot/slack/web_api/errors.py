@@ -111,6 +111,15 @@ class TriggerLapsed(SlackError):
     fix = "Press the button again."
 
 
+class ModalClosed(SlackError):
+    """The modal that was to be changed is not open any more."""
+
+    code = "slack_modal_closed"
+    what = "That form is not open any more."
+    likely_cause = "It was closed a moment ago."
+    fix = "Open it again."
+
+
 class PersonUnknown(SlackError):
     """Slack does not know the person, or does not let a bot write to them."""
 
@@ -120,11 +129,15 @@ class PersonUnknown(SlackError):
 
 
 class BlocksRefused(SlackError):
-    """The workspace does not take a kind of block, so nothing was posted."""
+    """The workspace does not take a kind of block, or a picture in one: nothing is shown."""
 
     code = "slack_blocks_refused"
-    what = "This workspace does not show what I tried to post."
-    likely_cause = "Its version of Slack lacks a kind of block, such as charts or tables."
+    what = "Slack does not show what I tried to show."
+    likely_cause = (
+        "Its version here lacks a kind of block, such as charts or tables, or a picture is still "
+        "being prepared."
+    )
+    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
 
 
 BY_CODE: Final[dict[str, type[CallAudioError]]] = {
@@ -164,6 +177,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "expired_trigger_id": TriggerLapsed,
     "exchanged_trigger_id": TriggerLapsed,
     "invalid_blocks": BlocksRefused,
+    "not_found": ModalClosed,
     "hash_conflict": HomeMovedOn,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
