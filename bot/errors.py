@@ -2,6 +2,7 @@
 
 CallAudioError
 ├── UsageError            what was typed cannot be acted on
+├── Unexpected            a failure that nobody thought of
 ├── (bot.polyai.errors)   PolyAI's answers, translated at that edge
 ├── (bot.recordings.wav)  a body that is not the recording it claims to be
 └── (bot.slack.web_api.errors)    Slack's answers, translated at that edge
@@ -22,9 +23,10 @@ def quoted(typed: str) -> str:
 class CallAudioError(Exception):
     """Something went wrong on the way to the recording.
 
-    A subclass states, for people, ``what`` happened, the ``likely_cause`` and the ``fix``; a call
-    site may replace any of the three. None of them may hold a secret, a URL, a phone number or a
-    transcript: they are shown, logged and stored.
+    A subclass states, for people, ``what`` happened, the ``likely_cause`` where one can be known
+    that ``what`` does not say, and the ``fix``; a call site may replace any of the three. None of
+    them may hold a secret, a URL, a phone number or a transcript: they are shown, logged and
+    stored.
 
     Attributes:
         code: stable snake_case name for audit payloads, metrics and logs.
@@ -35,9 +37,9 @@ class CallAudioError(Exception):
     """
 
     code = "failed"
-    what = "Something went wrong on the way to the recording."
+    what = "That did not work."
     likely_cause = ""
-    fix = ""
+    fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
     retryable = False
     may_be_done = False
 
@@ -64,6 +66,15 @@ class UsageError(CallAudioError):
     code = "usage"
     what = "I could not read that."
     fix = "Type `/callaudio help` to see what can be asked."
+
+
+class Unexpected(CallAudioError):
+    """A failure that nobody thought of; the log holds it under the reference."""
+
+    code = "unexpected"
+    what = "Something went wrong that I did not expect."
+    likely_cause = "A mistake in me, or a part of me that is away; it is nothing you did."
+    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
 
 
 def new_reference() -> str:

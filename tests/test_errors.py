@@ -1,12 +1,103 @@
-"""What an error may hold of what somebody typed."""
+"""Every error that a person may be told says what happened, why, and what to do, without a sting."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
 
 import pytest
 
+import bot
 from bot.access.durations import parse_duration
 from bot.digests.timetable_text import read_timetable, zone_of
-from bot.errors import UsageError, quoted
+from bot.errors import CallAudioError, UsageError, new_reference, quoted
+from bot.slack.recordings.replies import problem
 
 VICIOUS = "<!channel> `*x*` <https://phish.invalid|here> &lt;"
+SAID_BY_WHAT = {
+    "CallAudioError",
+    "UsageError",
+    # What was typed or chosen, or the rule that forbids it, is the cause, and `what` names it.
+    "AdminUsage",
+    "AgentNotConfigured",
+    "digests.AgentUnknown",
+    "AgentNotWanted",
+    "AlreadyDecided",
+    "ConversationArchived",
+    "DigestUsage",
+    "ChannelExternal",
+    "HoursUnusable",
+    "LastAdminKept",
+    "NeverDue",
+    "NobodyToAsk",
+    "NothingChosen",
+    "NothingToAskFor",
+    "NothingToRevoke",
+    "OwnRequest",
+    "ReasonUnusable",
+    "SelfGrantRefused",
+    "TimetableUnclear",
+    "TooOften",
+    "ZoneUnknown",
+    # Each refusal brings the cause that holds for it.
+    "WaveformRefused",
+}
+"""Errors that state no likely cause of their own, for a reason."""
+
+
+def everything_below(kind: type[CallAudioError]) -> Iterator[type[CallAudioError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from everything_below(below)
+
+
+def kinds() -> list[type[CallAudioError]]:
+    for module in pkgutil.walk_packages(bot.__path__, "bot."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found = {kind for kind in everything_below(CallAudioError) if kind.__module__[:4] == "bot."}
+    return sorted(found, key=lambda kind: (kind.__module__, kind.__name__))
+
+
+def name_of(kind: type[CallAudioError]) -> str:
+    """Its name, with its package where two have the same."""
+    alike = [other for other in kinds() if other.__name__ == kind.__name__]
+    package = kind.__module__.split(".")[1]
+    return kind.__name__ if len(alike) == 1 else f"{package}.{kind.__name__}"
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+def test_it_says_what_happened_and_what_to_do(kind):
+    assert kind.what.strip()
+    assert kind.fix.strip()
+    assert kind.what.endswith((".", "`"))
+    assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+def test_it_says_why_unless_what_happened_says_so(kind):
+    assert (not kind.likely_cause.strip()) == (name_of(kind) in SAID_BY_WHAT)
+
+
+def test_none_is_excused_that_is_not_there():
+    assert {name_of(kind) for kind in kinds()} >= SAID_BY_WHAT
+
+
+def test_two_kinds_never_share_a_code():
+    codes = [kind.code for kind in kinds() if "code" in kind.__dict__]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+def test_people_are_told_all_of_it_with_the_reference(kind):
+    told = problem(kind(), "e0123456789a")
+    for words in (kind.what, kind.likely_cause, kind.fix, "Reference `e0123456789a`"):
+        assert words in told
+
+
+def test_a_reference_is_no_number_that_logs_would_mask():
+    assert re.fullmatch(r"e[0-9a-f]{11}", new_reference())
+    assert new_reference() != new_reference()
 
 
 def test_a_quotation_neither_ends_early_nor_calls_anybody():

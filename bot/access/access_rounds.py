@@ -30,6 +30,7 @@ class NobodyReached(CallAudioError):
 
     code = "nobody_reached"
     what = "No admin could be reached."
+    likely_cause = "Slack did not let me write to the channel or to anybody who holds `admin`."
     retryable = True
 
 

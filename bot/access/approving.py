@@ -21,6 +21,7 @@ class RequestUnknown(UsageError):
 
     code = "request_unknown"
     what = "I do not know that request any more."
+    likely_cause = "It is of another installation of me, or was removed since."
     fix = "The person can ask again."
 
 

@@ -24,6 +24,7 @@ class DigestUnknown(UsageError):
 
     code = "digest_unknown"
     what = "There is no such digest."
+    likely_cause = "It was removed, or its id has a typing mistake."
     fix = "`/callaudio-admin digest list` shows the ids."
 
 

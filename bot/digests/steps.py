@@ -31,6 +31,7 @@ class BotNotInvited(CallAudioError):
 
     code = "digest_not_invited"
     what = "I am not in that channel."
+    likely_cause = "Nobody has invited me yet, or somebody took me out."
     fix = "Type `/invite @callaudio` there, and try again."
 
 
@@ -39,6 +40,7 @@ class ChannelUnclear(CallAudioError):
 
     code = "digest_channel_unclear"
     what = "Slack did not tell me whether that channel is shared with another organisation."
+    likely_cause = "A disturbance at Slack, or I am not in that channel."
     fix = "Try again in a minute."
     retryable = True
 
@@ -48,6 +50,8 @@ class PostUnclear(CallAudioError):
 
     code = POST_UNCLEAR
     what = "Slack did not say whether the digest was posted."
+    likely_cause = "A disturbance at Slack or in the network between."
+    fix = "Look into the channel; `/callaudio-admin digest run <id>` posts it once more."
 
 
 CAUSES: Final = MappingProxyType(

@@ -25,6 +25,7 @@ class HomeMovedOn(CallAudioError):
 
     code = "home_moved_on"
     what = "The Home was published by somebody else meanwhile."
+    likely_cause = "Two workers published it at the same time."
     retryable = True
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, Unexpected
 from bot.logs import get_logger
 from bot.recordings.posting import Problem
 from bot.retry import retrying
@@ -81,7 +81,7 @@ class Steps:
             except Exception:
                 # A bug must end in words too; the reference id leads from them to this line.
                 log.exception("step_broke", step=name, work_id=work_id)
-                return {"problem": asdict(Problem.of(CallAudioError()))}
+                return {"problem": asdict(Problem.of(Unexpected()))}
 
         result = await self._run_step(name, attempt)
         if isinstance(result, dict):

@@ -20,6 +20,7 @@ class NotPostable(CallAudioError):
 
     code = "not_postable"
     what = "The recording could not be posted: who may hear it changed again and again."
+    likely_cause = "People joined or left, or rights were changed, while it was on its way."
     fix = "Try again."
 
 

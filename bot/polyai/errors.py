@@ -23,6 +23,8 @@ class PolyAIError(CallAudioError):
 
     code = "polyai_failed"
     what = "PolyAI did not give the recording."
+    likely_cause = "A setting there, or a change in PolyAI's API that I do not know."
+    fix = "Try again in a few minutes; if it stays so, tell whoever runs callaudio the reference."
 
 
 class PolyAIKeyRejected(PolyAIError):

@@ -36,6 +36,7 @@ class AgentUnknown(CallAudioError):
 
     code = "agent_unknown"
     what = "That agent is not set up any more."
+    likely_cause = "The settings were changed after it was asked for."
     fix = "Ask whoever runs the bot to add it to POLYAI_AGENTS."
 
 
@@ -44,6 +45,7 @@ class TranscriptRefused(CallAudioError):
 
     code = "transcript_refused"
     what = "The transcript may not be fetched any more."
+    likely_cause = "A right, or who is in the conversation, changed meanwhile."
     fix = "Press *Transcript* again to see why."
 
 

@@ -142,6 +142,8 @@ class ShareUnclear(CallAudioError):
 
     code = "share_unclear"
     what = "Slack did not say whether the recording was posted."
+    likely_cause = "A disturbance at Slack or in the network between."
+    fix = "Look into the thread in a few minutes before you ask once more."
 
 
 class Posting(Protocol):

@@ -26,6 +26,9 @@ class NotYours(UsageError):
 
     code = "not_yours"
     what = "That button belongs to somebody else's request."
+    likely_cause = (
+        "It was drawn for the person who asked, and you are somebody else; or it is very old."
+    )
     fix = "Ask for the recording yourself with `/callaudio`."
 
 

@@ -35,6 +35,7 @@ class UploadGone(CallAudioError):
 
     code = "upload_gone"
     what = "Slack discarded the upload before it could be posted."
+    likely_cause = "It took too long between the upload and the post, or a scan refused the file."
     fix = "Try again."
 
 

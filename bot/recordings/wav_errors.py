@@ -17,6 +17,7 @@ class WavError(CallAudioError):
 
     code = "wav_failed"
     what = "What PolyAI sent is not a usable recording."
+    likely_cause = "The call was still being recorded, or the file was damaged on its way."
     fix = _AGAIN
 
 

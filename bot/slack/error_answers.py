@@ -11,7 +11,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 
-from bot.errors import CallAudioError, new_reference
+from bot.errors import CallAudioError, Unexpected, new_reference
 from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.slack.blocks import notice
@@ -98,7 +98,7 @@ class ErrorAnswers:
             known = error
         else:
             log.error("request_broke", reference=reference, exc_info=error)
-            known = CallAudioError()
+            known = Unexpected()
         self._metrics.errors.labels(code=known.code).inc()
         return known, reference
 

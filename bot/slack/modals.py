@@ -27,6 +27,7 @@ class TooManyModals(CallAudioError):
 
     code = "too_many_modals"
     what = "Too many people are opening this at the moment."
+    likely_cause = "PolyAI or Slack answers slowly, so that those before you still wait."
     fix = "Try again in a minute."
 
 

@@ -286,8 +286,10 @@ async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_th
     assert response.status_code == 200
     answer = response.json()
     assert answer["response_type"] == "ephemeral"
-    first, last = answer["text"].splitlines()
-    assert first == "Something went wrong on the way to the recording."
+    first, cause, fix, last = answer["text"].splitlines()
+    assert first == "Something went wrong that I did not expect."
+    assert cause.startswith("*Likely cause:* A mistake in me")
+    assert fix.startswith("*What to do:* Try again in a minute")
     reference = last.removeprefix("Reference `").removesuffix("`")
     for word in ("Traceback", "sqlite", "no such table", "Error", ".py"):
         assert word not in answer["text"]
@@ -296,7 +298,7 @@ async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_th
     assert logged["reference"] == reference
     assert "no such table" in logged["exception"]
     assert COMMAND["response_url"] not in line
-    assert door.counted("failed") == 1
+    assert door.counted("unexpected") == 1
 
 
 async def test_slacks_certificate_check_needs_no_signature_and_reaches_nothing(door):

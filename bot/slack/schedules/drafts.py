@@ -13,6 +13,7 @@ class DraftUnreadable(UsageError):
 
     code = "draft_unreadable"
     what = "I cannot read what was to be saved."
+    likely_cause = "It is of an older version of me."
     fix = "Begin anew."
 
 

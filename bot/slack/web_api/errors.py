@@ -14,6 +14,7 @@ class SlackError(CallAudioError):
 
     code = "slack_refused"
     what = "Slack did not accept what I tried to do."
+    likely_cause = "A setting of the workspace, or a change at Slack that I do not know."
     fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
 
 
@@ -32,6 +33,7 @@ class SlackUnreachable(SlackError):
 
     code = "slack_unreachable"
     what = "Slack cannot be reached at the moment."
+    likely_cause = "Slack is disturbed, or the network between it and me."
     fix = "Try again in a few minutes."
     retryable = True
 
@@ -126,6 +128,7 @@ class PersonUnknown(SlackError):
     code = "slack_person_unknown"
     what = "I cannot write to that person."
     likely_cause = "The account is deactivated, or direct messages with the app are off."
+    fix = "Ask a workspace admin whether the account is active and may write to apps."
 
 
 class BlocksRefused(SlackError):
