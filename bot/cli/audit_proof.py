@@ -18,6 +18,7 @@ from bot.audit.snapshot import snapshot
 from bot.audit.verify import Finding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
 from bot.cli import console
+from bot.slack.wording import counted
 from bot.wiring.clock import utc_now
 
 ANCHOR: Final = re.compile(r"(?P<team>[^:]+):(?P<seq>[0-9]{1,18}):(?P<hash>[0-9A-Fa-f]{64})")
@@ -116,7 +117,7 @@ def seal_(
     if sealed is None:
         typer.echo("No event is older; nothing was sealed.")
         return
-    typer.echo(f"Sealed; {sealed.removed} events removed.")
+    typer.echo(f"Sealed; {counted(sealed.removed, 'event')} removed.")
     typer.echo(f"anchor {_spelt(sealed.anchor)}")
 
 

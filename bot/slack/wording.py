@@ -120,9 +120,14 @@ def length(length_seconds: float | None) -> str | None:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Spell how many there are; without ``several`` the plural of ``one`` ends in s."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def hours(count: int) -> str:
     """Spell a number of hours."""
-    return "1 hour" if count == 1 else f"{count} hours"
+    return counted(count, "hour")
 
 
 def moment(when: datetime) -> str:
@@ -143,8 +148,7 @@ def muted(spans: Spans | None) -> str | None:
     """Say how much of a recording is muted; None where that is not known, or nothing is."""
     if spans is None or not spans.count:
         return None
-    noun = "span" if spans.count == 1 else "spans"
-    return f"muted {spans.count} {noun}, {spans.seconds:.1f} s"
+    return f"muted {counted(spans.count, 'span')}, {spans.seconds:.1f} s"
 
 
 def variant(

@@ -130,3 +130,17 @@ def test_all_facts_in_the_order_people_read_them():
     assert line.split(" · ")[0] == "inbound"
     assert line.endswith("call of 1:15 · +44•••••••90 · handed over to a person")
     assert "2026-06-03 12:00 UTC" in line
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1000, "1,000 calls")],
+)
+def test_one_is_one_and_all_else_is_several(count, said):
+    assert wording.counted(count, "call") == said
+
+
+def test_a_plural_may_be_a_word_of_its_own():
+    assert wording.counted(1, "more person", "more people") == "1 more person"
+    assert wording.counted(3, "more person", "more people") == "3 more people"
+    assert [wording.hours(count) for count in (1, 8)] == ["1 hour", "8 hours"]

@@ -6,7 +6,7 @@ from bot.digests.digest import Period
 from bot.digests.report import AccessReport, EndingGrant, PersonTally
 from bot.slack.blocks import Block, context, section
 from bot.slack.digests import charts, tables, words
-from bot.slack.wording import code, escape
+from bot.slack.wording import code, counted, escape
 
 
 def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Block]:
@@ -31,7 +31,7 @@ def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Bloc
 def summary(report: AccessReport) -> str:
     """Say the most in one sentence, for notifications."""
     raw = sum(each.count for each in report.outcomes if each.name == "raw")
-    return f"{report.deliveries:,} recordings asked for, {raw:,} of them delivered raw"
+    return f"{counted(report.deliveries, 'recording')} asked for, {raw:,} of them delivered raw"
 
 
 def _fields(report: AccessReport) -> Block:
@@ -77,7 +77,7 @@ def _people(report: AccessReport, *, is_plain: bool) -> list[Block]:
         if is_plain
         else [tables.people(report.people)]
     )
-    return [*said, context(f"and {more:,} more people")] if more else said
+    return [*said, context(f"and {counted(more, 'more person', 'more people')}")] if more else said
 
 
 def _person(person: PersonTally) -> str:
@@ -100,4 +100,4 @@ def _audit(report: AccessReport) -> str:
     if report.head is None:
         return "Nothing has been audited yet."
     anchor = f"{report.head.team_id}:{report.head.seq}:{report.head.hash}"
-    return f"{report.audit_events:,} audit events; the chain ends in {code(anchor)}"
+    return f"{counted(report.audit_events, 'audit event')}; the chain ends in {code(anchor)}"

@@ -38,7 +38,7 @@ def summary(report: CallsReport) -> str:
     rate = words.rate(figures)
     handed_off = f", {rate} of calls handed off" if rate else ""
     incomplete = "; incomplete, more could not be read" if report.is_partial else ""
-    return f"{figures.conversations:,} conversations{handed_off}{incomplete}"
+    return f"{wording.counted(figures.conversations, 'conversation')}{handed_off}{incomplete}"
 
 
 def _fields(report: CallsReport, zone: ZoneInfo) -> Block:
@@ -65,7 +65,7 @@ def _handed_off(now: Figures, before: Figures | None) -> str | None:
         return None
     was = words.rate(before) if before else None
     compared = f" ({was} before)" if was else ""
-    return f"*{rate}*{compared}, {now.handoffs:,} calls"
+    return f"*{rate}*{compared}, {wording.counted(now.handoffs, 'call')}"
 
 
 def _direction(now: Figures) -> str | None:
@@ -91,7 +91,8 @@ def _busiest(now: Figures) -> str | None:
     if now.busiest is None:
         return None
     start = now.busiest.starts_at
-    return f"{start:%a} {start.day} {start:%b %H:%M}, {now.busiest.conversations:,} conversations"
+    conversations = wording.counted(now.busiest.conversations, "conversation")
+    return f"{start:%a} {start.day} {start:%b %H:%M}, {conversations}"
 
 
 def _reasons(figures: Figures) -> list[Block]:

@@ -121,10 +121,11 @@ def gap(missing: Gap, zone: ZoneInfo) -> str:
     if missing.earliest and missing.latest:
         first, last = (moment(when, zone) for when in (missing.earliest, missing.latest))
         between = f", begun between {first} and {last}"
+    read = wording.counted(missing.read, "conversation")
     return (
         f"*Incomplete:* {problem(missing.problem)}\n"
-        f"Only {missing.read:,} conversations could be read{between}. Everything below is of "
-        "those alone; how many are missing is not known, and nothing is compared."
+        f"Only {read} could be read{between}. Everything below is of those alone; how many are "
+        "missing is not known, and nothing is compared."
     )
 
 

@@ -44,7 +44,7 @@ def progress(announcement: Announcement, percent: int) -> Message:
 
 def delivered(result: Delivered) -> Message:
     """The card once the file is in the thread: what it is, and what can be done with it."""
-    text = _heading(result.announcement)
+    heading = _heading(result.announcement)
     is_transcript = result.announcement.kind is DeliveryKind.TRANSCRIPT
     file = [
         None if is_transcript else wording.length(result.length_seconds),
@@ -58,7 +58,9 @@ def delivered(result: Delivered) -> Message:
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
     lines = [*about, wording.call_facts(result.call), not_shown]
     contexts = [context(line) for line in lines if line]
-    return {"text": text, "blocks": [section(text), *contexts, actions(*_offers(result))]}
+    # All that a notification shows, and those who see no blocks.
+    text = f"{heading}: {variant}"
+    return {"text": text, "blocks": [section(heading), *contexts, actions(*_offers(result))]}
 
 
 def taken_back(taken: TakenBack) -> Message:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,14 +13,23 @@ from bot.access.policy import Reason
 from bot.digests.digest import DigestKind, Period
 from bot.digests.notable import Mark, NotableCall
 from bot.digests.posting import Slot
-from bot.digests.report import AccessReport, Figures, Gap, Named
+from bot.digests.report import AccessReport, Figures, Gap, Named, PersonTally
 from bot.recordings.posting import Problem
 from bot.recordings.retention import Cause
 from bot.sandbox.block_limits import problems
 from bot.slack.actions import Action
 from bot.slack.digests import cards, words
 from tests.digests.builders import SINCE, UNTIL, calls_report, digest, listed, post
-from tests.slack.digests.builders import GAP, LOUD, PROBLEM, REPORTS, full_calls, loud_calls
+from tests.slack.digests.builders import (
+    GAP,
+    HEAD,
+    LOUD,
+    PROBLEM,
+    REPORTS,
+    full_calls,
+    loud_calls,
+    summed,
+)
 
 NEW_BLOCKS = {"data_visualization", "data_table", "table"}
 RENDERINGS = {"rich": cards.message, "plain": cards.plain_message}
@@ -124,6 +134,30 @@ def test_reasons_that_look_alike_when_cut_stay_apart():
     assert len(set(labels)) == len(labels) == 9
     assert labels[-1] == "other or not told"
     assert labels[:2] == ["same beginning of a…", "same beginning of… 2"]
+
+
+@pytest.mark.parametrize("render", RENDERINGS.values(), ids=RENDERINGS)
+def test_one_of_anything_is_said_to_be_one(render):
+    one = replace(GAP, read=1)
+    figures, _ = summed([listed(0, handoff=True)])
+    said = shown(render(post(calls_report(figures=figures, gap=one))))
+    assert "1 conversation, 100.0 % of calls handed off" in said
+    assert "*100.0 %*, 1 call" in said
+    assert "Only 1 conversation could be read" in said
+    access = AccessReport(
+        outcomes=(Named("raw", 1),),
+        people=(PersonTally("U0ALICE00", raw=1),),
+        people_in_all=2,
+        audit_events=1,
+        head=HEAD,
+    )
+    said += shown(render(post(access)))
+    assert "1 recording asked for" in said
+    assert "and 1 more person" in said
+    assert "1 audit event;" in said
+    assert (
+        re.findall(r"\b1 (?:calls|conversations|recordings|more people|audit events)", said) == []
+    )
 
 
 def test_ten_calls_have_a_button_and_the_table_holds_them_and_more():

@@ -20,6 +20,7 @@ from bot.recordings.posting import (
     Problem,
     TakenBack,
 )
+from bot.recordings.waveform.spans import Spans
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.actions import Action
@@ -92,6 +93,24 @@ def buttons(message) -> list[dict]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (delivered(), "*raw* — cleared"),
+        (delivered(Outcome.REDACTED, Reason.NOT_CLEARED), "*redacted* — the requester is not"),
+        (
+            delivered(Outcome.REDACTED, Reason.ASKED, muted=Spans(2, 3.25, ())),
+            "*redacted* — muted 2 spans, 3.2 s",
+        ),
+        (delivered(is_follow_up=True), "*raw* — cleared"),
+    ],
+)
+def test_a_notification_says_which_variant_is_there(result, said):
+    text = cards.delivered(result)["text"]
+    assert text.startswith(f"Recording of `{CALL}`, asked for by <@U0ALICE00>: ")
+    assert said in text
+
+
 def assert_harmless(message):
     """What was given from outside may be read, but neither calls anybody nor leads anywhere."""
     for sign in ("<!channel>", "<@U0BOB0000>", "<https:", "|click>"):
@@ -153,7 +172,7 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
     before, after = cards.on_its_way(announcement()), cards.delivered(delivered())
     for message in (before, after):
         assert problems(message["blocks"]) == []
-        assert message["text"] == f"Recording of `{CALL}`, asked for by <@U0ALICE00>"
+        assert message["text"].startswith(f"Recording of `{CALL}`, asked for by <@U0ALICE00>")
     assert "Waiting to be fetched" in shown(before)
     assert "Waiting" not in shown(after)
     assert "0:12 · 200 KB · both sides" in shown(after)
