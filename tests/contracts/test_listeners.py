@@ -93,7 +93,7 @@ def heard() -> dict[str, list[str]]:
     for listeners in (
         CardListeners(asking=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
-        Listeners(asking=None, people=None),
+        Listeners(asking=None, admission=None),
         AdminListeners(administration=None, explaining=None, digests=None),
         ScheduleListeners(scheduling=None, modals=None),
         DigestListeners(asking=None),

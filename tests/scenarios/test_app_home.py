@@ -489,7 +489,36 @@ async def test_help_is_for_who_asks(scene: Scene) -> None:
     boss = (await scene.people.command(BOSS, CHANNEL, "help")).text
     assert "You are not cleared" in boss
     assert "/callaudio-admin grant" in boss
+    assert "/callaudio-admin digest add" in boss
     assert len(boss) < 4000
+    for said in (mine, boss):
+        assert "*Find a call*" in said
+
+
+@pytest.mark.parametrize("who", [{"is_restricted": True}, {"is_stranger": True}], ids=str)
+@pytest.mark.parametrize("through_group", [False, True])
+async def test_help_offers_nothing_to_those_who_get_nothing(
+    scene: Scene, who: dict[str, bool], *, through_group: bool
+) -> None:
+    scene.workspace.add_user(BOB, **who)
+    if through_group:
+        scene.workspace.usergroups[GROUP] = (BOB,)
+        await grant_to_group(scene, Right.PII)
+        await grant_to_group(scene, Right.ADMIN)
+    told = (await scene.people.command(BOB, CHANNEL, "help")).text
+    assert told.startswith("callaudio is for members of this workspace, and for guests")
+    for word in ("raw", "Request access", "/callaudio"):
+        assert word not in told
+
+
+async def test_help_tells_a_guest_of_the_rights_that_count_for_them(scene: Scene) -> None:
+    scene.workspace.add_user(BOB, is_restricted=True)
+    scene.workspace.usergroups[GROUP] = (BOB,)
+    await grant_to_group(scene, Right.ADMIN)
+    await scene.grant(BOB)
+    told = (await scene.people.command(BOB, CHANNEL, "help")).text
+    assert "You may hear raw recordings" in told
+    assert "/callaudio-admin" not in told
 
 
 async def grant_to_group(scene: Scene, right: Right) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.access.admission import Admission
 from bot.access.person import People
 from bot.access.rights import Rights
 from bot.logs import configure_logging
@@ -23,6 +24,7 @@ from bot.slack.recordings.listeners import Listeners
 from bot.slack.web import MAX_BODY_BYTES, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.database import Database
+from tests.access.builders import Workspace
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS
 
@@ -103,11 +105,13 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
         metrics=metrics,
     )
     rights = Rights(database=database, groups=None, clock=now, first_admins=frozenset())
+    people = People(database=database, rights=rights, clock=now)
+    admission = Admission(people=people, rights=rights, directory=Workspace())
     app = build_app(
         client=build_client("xoxb-1", None, session),
         signing_secret=SECRET,
         authorize=authorize,
-        listeners=[Listeners(asking, People(database=database, rights=rights, clock=now))],
+        listeners=[Listeners(asking, admission)],
         answers=ErrorAnswers(metrics, SlackApi(build_client("xoxb-1", NOBODY, session))),
     )
     web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})

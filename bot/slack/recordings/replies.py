@@ -8,6 +8,7 @@ from bot.errors import CallAudioError
 from bot.recordings.requests import StoredRequest
 from bot.slack.access import rights_wording
 from bot.slack.admin.replies import HELP as ADMIN_HELP
+from bot.slack.schedules.replies import HELP as DIGEST_HELP
 from bot.slack.wording import code
 
 HELP: Final = """*I bring call recordings into threads.*
@@ -18,17 +19,25 @@ Words that may follow, in any order:
 • `redacted`, to get it redacted although you could hear it raw
 `/callaudio sales:CA…` asks another agent, here one set up as `sales`.
 *Get call audio* in the menu of a message brings the recording of the call it names into its thread.
+*Find a call*, among the shortcuts and in the *Home* tab of the app, lists the latest calls.
 What you asked for lately, and what became of it, stands in the *Home* tab of the app.
 
 You get the raw recording only where it may be heard; otherwise what is personal is muted. What \
 I decide, and why, stands on the message."""
 
+NOT_FOR_YOU: Final = """callaudio is for members of this workspace, and for guests with a grant of \
+their own.
+If you are one, ask an admin of callaudio for it, or type this again in a minute."""
 
-def help_for(person: Person) -> str:
-    """Tell somebody what they can do, and what they would hear."""
-    admin_help = ADMIN_HELP if Right.ADMIN in person.held else None
-    parts = (HELP, rights_wording.clearance(person), admin_help)
-    return "\n\n".join(part for part in parts if part)
+
+def help_for(person: Person | None) -> str:
+    """Tell somebody what they can do, and what they would hear; None is who may do nothing."""
+    if person is None:
+        return NOT_FOR_YOU
+    parts = [HELP, rights_wording.clearance(person)]
+    if Right.ADMIN in person.held:
+        parts += [ADMIN_HELP, DIGEST_HELP]
+    return "\n\n".join(parts)
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:

@@ -1,0 +1,48 @@
+"""Whom callaudio is for, and which of their rights count."""
+
+import pytest
+
+from bot.access.admission import Admission
+from bot.access.grants import Right
+from bot.access.person import People
+from bot.access.policy import Standing
+from tests.access.builders import ALICE, GROUP, TEAM, Workspace, give, rights_on
+from tests.conftest import NOON
+
+NOBODY = [each for each in Standing if each not in (Standing.MEMBER, Standing.GUEST)]
+
+
+async def admitted(database, standing=Standing.MEMBER, failing=()):
+    rights = rights_on(database, groups={GROUP: {ALICE}})
+    admission = Admission(
+        people=People(database=database, rights=rights, clock=lambda: NOON),
+        rights=rights,
+        directory=Workspace(standings={ALICE: standing}, failing=failing),
+    )
+    return await admission.read(TEAM, ALICE)
+
+
+async def test_a_member_is_admitted_with_every_right(sqlite_store):
+    assert (await admitted(sqlite_store)).held == frozenset()
+    await give(sqlite_store, GROUP)
+    assert (await admitted(sqlite_store)).held == {Right.PII}
+
+
+async def test_a_guest_is_admitted_by_a_grant_of_their_own_and_a_group_s_does_not_count(
+    sqlite_store,
+):
+    await give(sqlite_store, GROUP, right=Right.ADMIN)
+    assert await admitted(sqlite_store, Standing.GUEST) is None
+    await give(sqlite_store, right=Right.PII)
+    assert (await admitted(sqlite_store, Standing.GUEST)).held == {Right.PII}
+
+
+@pytest.mark.parametrize("standing", NOBODY)
+async def test_nobody_else_is_whatever_they_hold(sqlite_store, standing):
+    await give(sqlite_store)
+    assert await admitted(sqlite_store, standing) is None
+
+
+async def test_who_slack_does_not_tell_of_is_not(sqlite_store):
+    await give(sqlite_store)
+    assert await admitted(sqlite_store, failing={f"standing of {ALICE}"}) is None
