@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.sandbox.block_limits import Surface, problems
+from bot.sandbox.content import LONGEST_POST, Breach, check_message
 from bot.sandbox.objects import Blocks
 from bot.sandbox.workspace import Workspace
 
@@ -13,9 +13,11 @@ from bot.sandbox.workspace import Workspace
 class RefusalError(Exception):
     """Slack's ``ok: false`` with its error code and what else the answer carries."""
 
-    def __init__(self, error: str, **extra: object) -> None:
+    def __init__(self, error: str, *, breach: Breach | None = None, **extra: object) -> None:
         super().__init__(error)
         self.error = error
+        self.breach = breach
+        """Set where a limit of messages or views was broken."""
         self.extra = extra
 
 
@@ -56,25 +58,33 @@ class Arguments:
         except ValueError:
             raise RefusalError(error) from None
 
-    def blocks(self, surface: Surface = "message") -> Blocks:
-        """Valid blocks, or none."""
+    def message(self, longest: int = LONGEST_POST) -> tuple[str, Blocks]:
+        """The text and the blocks of a valid message."""
+        text = self.text("text")
+        blocks = self.structure("blocks", error="invalid_blocks_format")
+        body = {"text": text, "blocks": blocks}
+        refuse(check_message(body, longest=longest, unknown=self._unknown_blocks))
+        return text, tuple(blocks) if isinstance(blocks, list) else ()
+
+    def blocks(self) -> Blocks:
+        """Valid blocks of a message, or none."""
         value = self.structure("blocks", error="invalid_blocks_format")
-        return checked_blocks(value, surface, self._unknown_blocks) if value else ()
+        if not value:
+            return ()
+        refuse(check_message({"blocks": value}, unknown=self._unknown_blocks))
+        return tuple(value) if isinstance(value, list) else ()
 
 
-def checked_blocks(
-    value: object, surface: Surface, unknown: frozenset[str] = frozenset()
-) -> Blocks:
-    """The blocks as a value; ``unknown`` types are those this workspace does not have yet.
+def refuse(breach: Breach | None) -> None:
+    """Answer a breach as Slack does, with every detail in ``response_metadata.messages``.
 
     Raises:
-        RefusalError: ``invalid_blocks``, with every problem in ``response_metadata.messages``.
+        RefusalError: there is one.
     """
-    found = problems(value, surface, unknown)
-    if found or not isinstance(value, list):
-        messages = [f"[ERROR] {problem}" for problem in found]
-        raise RefusalError("invalid_blocks", response_metadata={"messages": messages})
-    return tuple(value)
+    if breach:
+        messages = [f"[ERROR] {detail}" for detail in breach.details]
+        more = {"response_metadata": {"messages": messages}} if messages else {}
+        raise RefusalError(breach.error, breach=breach, **more)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack, Delivery, SignedPosts, SocketEnvelopes
 from bot.sandbox.methods.chat import message_body
 from bot.sandbox.objects import View
@@ -187,15 +186,25 @@ class SlackPerson:
     def _follow(self, opened: View, ack: Ack) -> None:
         """Do with the modal what the app's answer says, where Slack would take it."""
         action = ack.body.get("response_action")
-        view = ack.body.get("view") or {}
-        inputs = {b.get("block_id") for b in opened.body["blocks"] if b.get("type") == "input"}
-        if action == "errors" and not set(ack.body["errors"]) <= inputs:
-            self.workspace.violations.append("view_submission: an error for no input")
-        if action == "update" and problems(view.get("blocks"), "modal"):
-            self.workspace.violations.append("view_submission: invalid blocks")
+        if action == "errors":
+            self._check_errors(opened, ack.body.get("errors"))
         elif action == "update":
-            updated = View(opened.id, opened.user, view, hash=self.workspace.next_ts())
-            self.workspace.views[opened.id] = updated
+            view = ack.body.get("view")
+            breach = self.workspace.check_view(view, "modal")
+            if breach:
+                self.workspace.note_breach("view_submission", breach)
+            elif isinstance(view, dict):
+                updated = View(opened.id, opened.user, view, hash=self.workspace.next_ts())
+                self.workspace.views[opened.id] = updated
+        elif action not in (None, "clear"):
+            self.workspace.violations.append(f"view_submission: {action!r} is not followed here")
+
+    def _check_errors(self, opened: View, errors: object) -> None:
+        inputs = {b.get("block_id") for b in opened.body["blocks"] if b.get("type") == "input"}
+        if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
+            self.workspace.violations.append("view_submission: an error for no input")
+        elif not all(isinstance(words, str) and words for words in errors.values()):
+            self.workspace.violations.append("view_submission: an error without words")
 
     async def event(self, payload: Mapping[str, Any]) -> Ack:
         """Something happens that the app subscribed to; ``payload`` is the inner event."""

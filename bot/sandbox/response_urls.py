@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.block_limits import problems
+from bot.sandbox.content import check_message
 from bot.sandbox.faults import Faults
 from bot.sandbox.objects import Ephemeral, Message
 from bot.sandbox.passes import PassExpiredError, PassUnknownError, PassUsedError
@@ -46,13 +46,13 @@ class ResponseUrls:
         return self._show(about["channel"], about["user"], body)
 
     def _show(self, channel: str, user: str, body: dict[str, Any]) -> web.Response:
-        text, blocks = str(body.get("text") or ""), body.get("blocks") or []
-        if problems(blocks):
-            return web.Response(status=400, text="invalid_blocks")
         if body.get("delete_original"):
             return web.Response(text="ok")
-        if not text and not blocks:
-            return web.Response(status=400, text="no_text")
+        breach = check_message(body, unknown=self._workspace.unknown_blocks)
+        if breach:
+            self._workspace.note_breach("response_url", breach)
+            return web.Response(status=400, text=breach.error)
+        text, blocks = str(body.get("text") or ""), body.get("blocks") or []
         if body.get("response_type") == "in_channel":
             thread_ts = body.get("thread_ts")
             self._workspace.post(

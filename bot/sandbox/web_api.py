@@ -59,6 +59,8 @@ class WebApi:
             arguments = Arguments(values, frozenset(self._workspace.unknown_blocks))
             return {"ok": True, **method.run(self._workspace, arguments)}
         except RefusalError as refusal:
+            if refusal.breach:
+                self._workspace.note_breach(name, refusal.breach)
             return {"ok": False, "error": refusal.error, **refusal.extra}
 
     def _checked_method(self, request: web.Request, name: str, values: dict[str, Any]) -> Method:

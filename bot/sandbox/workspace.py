@@ -4,8 +4,9 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from bot.sandbox.content import Breach, check_message, check_view
 from bot.sandbox.objects import Call, Channel, Ephemeral, File, Message, User, View
 from bot.sandbox.passes import Passes
 
@@ -236,11 +237,33 @@ class Workspace:
 
     def show_answer(self, channel_id: str, user_id: str, body: Mapping[str, Any]) -> None:
         """Show an ack's body: to the person, or to all with ``response_type: in_channel``."""
-        text, blocks = str(body.get("text", "")), tuple(body.get("blocks") or ())
+        if not body.get("text") and not body.get("blocks"):
+            return
+        breach = check_message(body, unknown=self.unknown_blocks)
+        if breach:
+            self.note_breach("ack", breach)
+            return
+        text, blocks = str(body.get("text") or ""), tuple(body.get("blocks") or ())
         if body.get("response_type") == "in_channel":
             self.post(Message(channel_id, "", self.bot_user_id, text, blocks))
-        elif text or blocks:
+        else:
             self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
+
+    def check_view(self, view: object, kind: Literal["modal", "home"]) -> Breach | None:
+        """Judge a view by the limits, and by the files that are here now."""
+        return check_view(view, kind, is_picture=self.shows_picture, unknown=self.unknown_blocks)
+
+    def shows_picture(self, file_id: str) -> bool:
+        """Whether a file is a picture that has been processed and is still there."""
+        file = self.file_table.get(file_id)
+        if file is None or file.deleted or not file.completed_times:
+            return False
+        return file.is_picture and file.visible_at <= self.clock()
+
+    def note_breach(self, way: str, breach: Breach) -> None:
+        """Record what an app should never have sent."""
+        if breach.is_fault:
+            self.violations.append(f"{way}: {breach}")
 
     def issue_trigger(self, user_id: str, modal_id: str = "") -> str:
         """A trigger id, perhaps of a press in a modal: good for three seconds and one view."""

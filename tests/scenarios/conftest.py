@@ -97,7 +97,11 @@ def scene_url(request: pytest.FixtureRequest, template_databases: Path, tmp_path
 
 @pytest.fixture
 def new_scene(scene_url: str) -> OpenScene:
-    """Open a scene with settings, a pace or a workspace of its own."""
+    """Open a scene with settings, a pace or a workspace of its own.
+
+    At its end nothing may have reached Slack that a well-behaved app never sends, unless the
+    scenario provokes it and says so: ``Scene.excuse``.
+    """
 
     @asynccontextmanager
     async def open_scene(
@@ -119,7 +123,10 @@ def new_scene(scene_url: str) -> OpenScene:
             has_platform=has_platform,
             open_outlets=open_outlets,
         ) as stage:
-            yield Scene(stage)
+            scene = Scene(stage)
+            yield scene
+            found = scene.workspace.violations
+            assert [each for each in found if each not in scene.excused] == []
 
     return open_scene
 

@@ -96,11 +96,16 @@ class Scene:
         self.polyai = stage.polyai
         self.slack = stage.slack
         self.people = stage.people
+        self.excused: set[str] = set()
         self._numbers = itertools.count(1)
         for user_id in (ALICE, BOB, BOSS):
             self.workspace.add_user(user_id)
         self.workspace.add_channel(CHANNEL, members=[ALICE])
         self.call()
+
+    def excuse(self, violation: str) -> None:
+        """Let a violation pass that the scenario provokes, such as an upload that breaks off."""
+        self.excused.add(violation)
 
     def call(self, conversation_id: str = CALL, shape: Shape = Shape.CONTENT_LENGTH) -> None:
         self.polyai.add_call(

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bot.sandbox.content import LONGEST_UPDATE
 from bot.sandbox.method import Arguments, Method, RefusalError
 from bot.sandbox.methods.reach import message_at, seen_channel, thread_parent, writable_channel
-from bot.sandbox.objects import Blocks, Ephemeral, Message
+from bot.sandbox.objects import Ephemeral, Message
 from bot.sandbox.workspace import Workspace
-
-_LONGEST_POST = 40_000
-_LONGEST_UPDATE = 4_000
 
 
 def message_body(workspace: Workspace, message: Message) -> dict[str, Any]:
@@ -37,15 +35,6 @@ def message_body(workspace: Workspace, message: Message) -> dict[str, Any]:
     return body
 
 
-def _content(arguments: Arguments, longest: int) -> tuple[str, Blocks]:
-    text, blocks = arguments.text("text"), arguments.blocks()
-    if not text and not blocks:
-        raise RefusalError("no_text")
-    if len(text) > longest:
-        raise RefusalError("msg_too_long")
-    return text, blocks
-
-
 def _metadata(arguments: Arguments) -> Mapping[str, Any] | None:
     error = "invalid_metadata_format"
     metadata = arguments.structure("metadata", error=error)
@@ -64,7 +53,7 @@ def _post_message(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     channel = writable_channel(
         workspace, arguments.text("channel"), read_only_error="restricted_action_read_only_channel"
     )
-    text, blocks = _content(arguments, _LONGEST_POST)
+    text, blocks = arguments.message()
     thread_ts = thread_parent(workspace, channel.id, arguments.text("thread_ts"))
     message = workspace.post(
         Message(
@@ -90,7 +79,7 @@ def _post_ephemeral(workspace: Workspace, arguments: Arguments) -> dict[str, Any
         raise RefusalError("channel_not_found")
     if arguments.text("user") not in channel.members:
         raise RefusalError("user_not_in_channel")
-    text, blocks = _content(arguments, _LONGEST_POST)
+    text, blocks = arguments.message()
     shown = workspace.show(Ephemeral(channel.id, arguments.text("user"), text, blocks))
     return {"message_ts": shown.ts}
 
@@ -107,7 +96,7 @@ def _own_message(workspace: Workspace, arguments: Arguments, *, foreign_error: s
 
 def _update(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     message = _own_message(workspace, arguments, foreign_error="cant_update_message")
-    text, blocks = _content(arguments, _LONGEST_UPDATE)
+    text, blocks = arguments.message(LONGEST_UPDATE)
     metadata = _metadata(arguments) or message.metadata
     changed = replace(message, text=text, blocks=blocks, metadata=metadata, edited=True)
     timeline = workspace.timeline[message.channel]
