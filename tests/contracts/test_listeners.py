@@ -1,5 +1,6 @@
 """Every button drawn is listened to, and nothing is listened to that nobody draws."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -8,15 +9,22 @@ import pytest
 import yaml
 
 from bot.access.asking_for_access import Offer
+from bot.access.grants import Right
+from bot.access.person import Person
 from bot.access.policy import Decision, Outcome, Reason
 from bot.access.requests import AccessRequest, AccessState
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft
 from bot.digests.scheduling import Preview as DigestPreview
+from bot.home.reading import AdminPart, Home, Watched
 from bot.polyai.browsing import Screen
 from bot.polyai.listed import ListedCall
 from bot.recordings.posting import NoteKind, TakenBack
 from bot.recordings.previewing import Choice, Preview
+from bot.recordings.requests import StoredRequest
+from bot.recordings.viewing import WaveformShown
+from bot.recordings.waveform.spans import Span, Spans
+from bot.settings import AudienceRule
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form
@@ -30,14 +38,15 @@ from bot.slack.actions import (
     ModalCallback,
 )
 from bot.slack.admin.listeners import AdminListeners
-from bot.slack.blocks import actions
+from bot.slack.blocks import notice
 from bot.slack.digests import cards as digest_cards
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.event_listeners import EventListeners
 from bot.slack.finder import view as finder_view
 from bot.slack.finder.listeners import FinderListeners
 from bot.slack.finder.search import Search
-from bot.slack.recordings import cards
+from bot.slack.home.view import home
+from bot.slack.recordings import cards, waveform_modal
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.waveform_listener import WaveformListener
@@ -49,12 +58,12 @@ from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
 from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
+from tests.drawn import dispatched
 from tests.slack.digests.builders import full_calls
 from tests.slack.recordings.test_cards import (
     DELIVERY,
     REASONS,
     announcement,
-    buttons,
     delivered,
     note,
 )
@@ -145,19 +154,52 @@ def drawn() -> set[str]:
         *(access_cards.outcome(each) for each in decided),
         *(access_cards.answer(each) for each in decided),
         access_cards.warning(request(AccessState.APPROVED), NOON),
-        FINDER,
-        {"blocks": [actions(finder_view.open_button())]},
         digest_replies.offered(PREVIEW),
-        {"blocks": [actions(digest_form.add_button())]},
+        digest_cards.message(post(full_calls())),
+        digest_cards.plain_message(post(full_calls())),
     ]
-    in_digests = digest_cards.message(post(full_calls()))["blocks"]
-    beside = [block["accessory"] for block in in_digests if "accessory" in block]
-    drawn = [*beside, *(button for message in messages for button in buttons(message))]
-    shown = {button["action_id"] for button in drawn}
-    return shown | {name for view in forms() for name in dispatched(view)}
+    shown = [*messages, *forms(), *notices(), *homes()]
+    return {action for each in shown for action in dispatched(each["blocks"])}
+
+
+def homes() -> list[dict[str, Any]]:
+    """App Home of an admin who has something to decide, and of somebody it is not for."""
+    pending = request(AccessState.PENDING)
+    admin = Home(
+        user_id="U0BOSS000",
+        may_use=True,
+        person=Person(frozenset(Right), ()),
+        audience_rule=AudienceRule.CLEARED,
+        deliveries=(),
+        admin=AdminPart((pending,), (), ()),
+        watched=Watched(frozenset(Right), (pending,)),
+    )
+    return [home(each, None) for each in (admin, replace(admin, may_use=False, admin=None))]
+
+
+def notices() -> list[dict[str, Any]]:
+    """Views that nobody can send: what opens, what a form turns into, and what is refused."""
+    stored = StoredRequest(DELIVERY, is_repeat=False)
+    state = shortcut_form.Filled(None, redacted=False)
+    thread = shortcut_form.Thread("C0QUALITY0", "1.1", (), ())
+    refused = Preview(
+        Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED), None, goes_to_dm=False
+    )
+    empty = Screen((), "7:cursor:y")
+    search = Search("default", NOON, older="7:cursor:y")
+    muted = Spans(1, 2.0, (Span(1.0, 3.0),))
+    return [
+        notice("It is saved."),
+        shortcut_form.accepted(stored, "CA0"),
+        shortcut_form.form(thread, state, refused),
+        access_form.joined(request(AccessState.PENDING)),
+        finder_view.finder(search, empty, ZoneInfo("UTC"), ("default",)),
+        waveform_modal.view(WaveformShown("CA0", "redacted", "F0PICTURE0", 9.0, muted)),
+    ]
 
 
 def forms() -> list[dict[str, Any]]:
+    """Every form that can be sent, one of each kind."""
     choices = (Choice("default", "CA0"), Choice("default", "CA1"))
     thread = shortcut_form.Thread("C0QUALITY0", "1.1", choices, ())
     preview = Preview(Decision(Outcome.RAW, Reason.CLEARED), None, goes_to_dm=False)
@@ -168,12 +210,6 @@ def forms() -> list[dict[str, Any]]:
         digest_form.form(["default"]),
         digest_form.confirmation(PREVIEW),
     ]
-
-
-def dispatched(view: dict[str, Any]) -> list[str]:
-    """The inputs whose changes are sent at once."""
-    blocks = [block for block in view["blocks"] if block.get("dispatch_action")]
-    return [block["element"]["action_id"] for block in blocks]
 
 
 def test_every_action_is_drawn_somewhere_and_everything_drawn_is_an_action():
@@ -201,6 +237,10 @@ def test_every_form_has_exactly_one_listener(heard):
     drawn_ids = [form["callback_id"] for form in forms()]
     assert drawn_ids == [callback.value for callback in ModalCallback]
     assert sorted(heard["view"]) == sorted(callback.value for callback in ModalCallback)
+
+
+def test_what_cannot_be_sent_has_no_button_to_send_it_and_no_name_to_be_heard_by():
+    assert [view for view in notices() if "submit" in view or "callback_id" in view] == []
 
 
 def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):

@@ -22,6 +22,7 @@ from bot.store.schema import upgrade
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
+from tests.drawn import unheard
 from tests.scenarios.scene import Scene
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
@@ -100,7 +101,8 @@ def new_scene(scene_url: str) -> OpenScene:
     """Open a scene with settings, a pace or a workspace of its own.
 
     At its end nothing may have reached Slack that a well-behaved app never sends, unless the
-    scenario provokes it and says so: ``Scene.excuse``.
+    scenario provokes it and says so: ``Scene.excuse``; and nothing may be there to be used that
+    nothing listens to.
     """
 
     @asynccontextmanager
@@ -127,6 +129,7 @@ def new_scene(scene_url: str) -> OpenScene:
             yield scene
             found = scene.workspace.violations
             assert [each for each in found if each not in scene.excused] == []
+            assert unheard(scene.workspace) == set()
 
     return open_scene
 

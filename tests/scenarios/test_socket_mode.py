@@ -10,8 +10,17 @@ import pytest
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
+from bot.slack.actions import Action
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, PATIENCE_SECONDS, Scene
+from tests.scenarios.thread import (
+    card,
+    choose_side,
+    offered,
+    press,
+    press_for_more,
+    refused_presses,
+)
 
 ALREADY = f"The recording of `{CALL}` is already on its way."
 
@@ -62,6 +71,48 @@ async def test_the_button_works_over_the_socket(scene: Scene) -> None:
     private = await scene.ended(await scene.latest())
     assert (private.state, private.outcome) == ("delivered", "raw")
     assert str(private.destination_channel_id).startswith("D")
+
+
+async def test_a_card_s_buttons_work_over_the_socket(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*raw*")
+    assert set(offered(message)) == {
+        Action.OTHER_SIDE,
+        Action.WAVEFORM,
+        Action.TRANSCRIPT,
+        Action.DELETE,
+    }
+
+    other = await choose_side(scene, message, "Caller")
+    assert (other.state, other.outcome, other.direction) == ("delivered", "raw", "user")
+
+    transcript = await press_for_more(scene, message, Action.TRANSCRIPT)
+    assert (transcript.state, transcript.kind) == ("delivered", "transcript")
+
+    ack, _ = await press(scene, message, Action.WAVEFORM)
+    assert ack.arrived
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "slack_file" not in str(*(view.body for view in scene.workspace.views.values())):
+            await asyncio.sleep(0.02)
+
+    ack, _ = await press(scene, message, Action.DELETE)
+    assert ack.arrived
+    gone = await card(scene, seen.delivery, f"was deleted by <@{ALICE}>")
+    assert offered(gone) == {}
+    left = [file.name for file in scene.workspace.visible_recordings(CHANNEL, message.ts)]
+    assert sorted(left) == [f"{CALL}-transcript.txt", f"{CALL}-user-raw.wav"]
+
+
+async def test_a_refused_press_on_a_card_is_told_over_the_socket(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*raw*")
+    scene.workspace.join(CHANNEL, BOB)
+    ack, told = await press(scene, message, Action.DELETE, user=BOB)
+    assert ack.arrived
+    assert "Only the person who asked for it" in told[-1].text
+    assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
 
 
 async def test_help_and_mistakes_are_answered_over_the_socket(scene: Scene) -> None:

@@ -1,0 +1,33 @@
+"""What of messages and views Slack sends back when somebody uses it (docs: "Block Kit")."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bot.sandbox.workspace import Workspace
+from bot.slack.actions import Action, ModalCallback
+
+
+def dispatched(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The action of everything whose use is sent at once, each as often as it is drawn."""
+    found: list[str] = []
+    for block in blocks:
+        if block["type"] == "actions":
+            found += [element["action_id"] for element in block["elements"]]
+        if "accessory" in block:
+            found.append(block["accessory"]["action_id"])
+        if block.get("dispatch_action"):
+            found.append(block["element"]["action_id"])
+    return found
+
+
+def unheard(workspace: Workspace) -> set[str]:
+    """Whatever people see now that sends something nothing listens to."""
+    views = [view.body for view in (*workspace.views.values(), *workspace.homes.values())]
+    messages = [each for timeline in workspace.timeline.values() for each in timeline]
+    shown = [
+        *(view["blocks"] for view in views),
+        *(each.blocks for each in (*messages, *workspace.ephemerals)),
+    ]
+    sent = {action for blocks in shown for action in dispatched(blocks)}
+    forms = {str(view.get("callback_id")) for view in views if view.get("submit")}
+    return (sent - set(Action)) | (forms - set(ModalCallback))
