@@ -27,6 +27,8 @@ BOB = "U0BOB0000"
 BOSS = "U0BOSS000"
 CHANNEL = "C0QUALITY0"
 PATIENCE_SECONDS = 20.0
+BROKEN_OFF = "upload: the body ended early"
+"""The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
 RAW_SPAN = recordings.raw_span("combined")
 """Bytes that are in the raw recording alone."""
 

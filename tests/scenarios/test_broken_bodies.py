@@ -10,7 +10,7 @@ from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.scene import RAW_SPAN, Scene, assert_failed
+from tests.scenarios.scene import BROKEN_OFF, RAW_SPAN, Scene, assert_failed
 
 MEGABYTE = 2**20
 # Each in the words of its error; the last two are noticed only when all of the body has come.
@@ -42,6 +42,7 @@ def test_every_shape_is_covered() -> None:
 async def test_a_broken_body_fails_in_words_and_leaves_nothing_behind(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
+    scene.excuse(BROKEN_OFF)
     await scene.grant()
     for shape, (code, *words) in BROKEN.items():
         with subtests.test(shape.value):
@@ -129,6 +130,7 @@ async def test_no_byte_of_a_recording_touches_the_disk(
             await asyncio.sleep(0.002)
 
     async with new_scene() as scene:
+        scene.excuse(BROKEN_OFF)
         await scene.grant()
         watching = asyncio.create_task(watch())
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.01))

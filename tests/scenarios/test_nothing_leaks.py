@@ -24,7 +24,7 @@ from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Shape
 from bot.sandbox.workspace import Workspace
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
+from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene
 
 CALLER, CALLED = "1234567890", "2079460000"  # of the stand-in's +44… numbers
 SOUND = RAW_SPAN[1024 : 1024 + 48]
@@ -125,6 +125,7 @@ async def go_through_everything(scene: Scene) -> set[str]:
         states.append(seen.delivery.state)
 
     slack, polyai = scene.slack.faults, scene.polyai.faults
+    scene.excuse(BROKEN_OFF)
     await scene.grant()
     await ask(handoff=True)  # raw
     await ask("redacted")

@@ -15,6 +15,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import (
     ALICE,
+    BROKEN_OFF,
     CALL,
     CHANNEL,
     Scene,
@@ -278,6 +279,7 @@ async def test_no_redirect_is_followed_and_no_key_reaches_its_target(
 async def test_what_fails_after_the_announcement_takes_it_back(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
+    scene.excuse(BROKEN_OFF)
     late = {
         "recording_gone": Fault("audio", status=410),
         "polyai_key_rejected": Fault("audio", status=401),
