@@ -62,7 +62,7 @@ async def end_right(street: Street) -> None:
 async def assert_taken_back_once(street: Street) -> None:
     scene = street.scene
     async with asyncio.timeout(15):
-        while "deleted" not in parent_of(street).text:
+        while "was deleted" not in parent_of(street).text:
             await asyncio.sleep(0.05)
     assert scene.workspace.visible_files(CHANNEL) == []
     events = [each for each in await scene.all_audit() if each.tag == "retention:file:taken_back"]
