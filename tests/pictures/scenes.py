@@ -72,7 +72,12 @@ async def get_call_audio(story: Story) -> Html:
 
 
 async def app_home(story: Story) -> Html:
-    """The Home of an admin, while somebody waits for access and a digest is scheduled."""
+    """The Home of an admin with recordings, while somebody waits for access and a digest is due."""
+    await story.clear(ADMIN, given_by=ANALYST)
+    for channel_id in (SUPPORT, QUALITY):
+        story.workspace.join(channel_id, ADMIN)
+        await story.ask(ADMIN, channel_id, story.call())
+        story.clock.move(minutes=1)
     await story.schedule("calls", "09:00 mon-fri")
     await story.people.home_opened(ADMIN)
     home = await story.until(lambda: story.home_with(ADMIN, "calls digest"))
@@ -88,6 +93,12 @@ async def digest_of_calls(story: Story) -> Html:
 async def digest_of_access(story: Story) -> Html:
     """Who received what, and why not more."""
     return await _posted_digest(story, await story.schedule("access", "11:00 every day"))
+
+
+async def redacted_thread(story: Story) -> Html:
+    """A redacted recording, with where it is muted."""
+    delivery = await story.ask(AGENT, SUPPORT, story.call())
+    return thread_page(story.workspace, SUPPORT, delivery.parent_ts, story.reader(AGENT))
 
 
 async def _posted_digest(story: Story, digest_id: str) -> Html:
@@ -114,6 +125,7 @@ SCENES: dict[str, Scene] = {
     "app_home": app_home,
     "digest_of_calls": digest_of_calls,
     "digest_of_access": digest_of_access,
+    "redacted_thread": redacted_thread,
 }
 
 

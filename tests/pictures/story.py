@@ -74,6 +74,19 @@ class Story:
         self.stage.polyai.add_call(conversation_id, **{**usual, **about})
         return conversation_id
 
+    async def clear(self, user_id: str, *, given_by: str) -> None:
+        """Let somebody hear raw recordings."""
+        grant = NewGrant(
+            subject=Subject(self.workspace.team_id, SubjectKind.USER, user_id),
+            right=Right.PII,
+            effect=Effect.GRANT,
+            given_by=given_by,
+            reason="listens for call quality",
+            now=self.clock.now,
+        )
+        async with self.stage.application.database.write() as session:
+            await add_grant(session, grant)
+
     async def ask(self, user_id: str, channel_id: str, conversation_id: str) -> DeliveryRow:
         """Type `/callaudio` and a conversation, and wait until what came of it is there."""
         # The reference that people see is derived from the trigger: the same one again.
@@ -206,19 +219,6 @@ async def open_story(database_url: str) -> AsyncIterator[Story]:
             workspace.add_user(user_id)
         workspace.add_channel(QUALITY, members=[ANALYST])
         workspace.add_channel(SUPPORT, members=[ANALYST, AGENT])
-        await clear(stage, ANALYST, clock.now)
-        yield Story(stage, clock)
-
-
-async def clear(stage: Stage, user_id: str, now: datetime) -> None:
-    """Let somebody hear raw recordings."""
-    grant = NewGrant(
-        subject=Subject(stage.workspace.team_id, SubjectKind.USER, user_id),
-        right=Right.PII,
-        effect=Effect.GRANT,
-        given_by=ADMIN,
-        reason="listens for call quality",
-        now=now,
-    )
-    async with stage.application.database.write() as session:
-        await add_grant(session, grant)
+        story = Story(stage, clock)
+        await story.clear(ANALYST, given_by=ADMIN)
+        yield story
