@@ -1,4 +1,4 @@
-"""Every error that a person may be told says what happened, why, and what to do, without a sting."""
+"""Every error that a person may be told says what happened, why, and what to do; nothing stings."""
 
 import importlib
 import pkgutil
@@ -25,9 +25,9 @@ SAID_BY_WHAT = {
     "AlreadyDecided",
     "ConversationArchived",
     "DigestUsage",
+    "ChangeRefused",
     "ChannelExternal",
     "HoursUnusable",
-    "LastAdminKept",
     "NeverDue",
     "NobodyToAsk",
     "NothingChosen",

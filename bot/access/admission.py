@@ -2,7 +2,7 @@
 
 from bot.access.directory import Directory
 from bot.access.person import People, Person
-from bot.access.policy import Standing, belongs
+from bot.access.policy import belongs
 from bot.access.rights import Rights
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -21,10 +21,12 @@ class Admission:
     async def read(self, team_id: str, user_id: str) -> Person | None:
         """Give a member with all their rights, a guest with those that are theirs by name.
 
-        None for everybody else, a guest without such a right among them, and where Slack does not
-        tell who it is.
+        None for everybody else, a guest without such a right among them.
+
+        Raises:
+            CallAudioError: Slack does not tell who it is.
         """
-        standing = await self._standing(user_id)
+        standing = await self._directory.standing(user_id)
         person = await self._people.read(team_id, user_id)
         if belongs(standing, by_name=False):
             return person
@@ -37,9 +39,10 @@ class Admission:
             return None
         return Person(frozenset(counted), person.grants)
 
-    async def _standing(self, user_id: str) -> Standing:
+    async def read_if_known(self, team_id: str, user_id: str) -> Person | None:
+        """Do as ``read`` does, and give None also where Slack does not tell who it is."""
         try:
-            return await self._directory.standing(user_id)
+            return await self.read(team_id, user_id)
         except CallAudioError as error:
             log.warning("fact_unknown", fact="standing", code=error.code)
-            return Standing.UNKNOWN
+            return None

@@ -24,6 +24,7 @@ class ClaimedHome:
     shown: str | None
     """The digest of what it shows that must not grow old; None: never published."""
     view_hash: str | None
+    published_at: datetime | None
     look_at: datetime
 
 
@@ -115,5 +116,6 @@ def _claimed(row: HomeRow, look_at: datetime) -> ClaimedHome:
         is_stale=row.is_stale,
         shown=row.shown,
         view_hash=row.view_hash,
+        published_at=row.published_at,
         look_at=look_at,
     )

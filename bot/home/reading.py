@@ -8,11 +8,10 @@ from typing import Final
 
 from sqlalchemy import select
 
-from bot.access.directory import Directory
+from bot.access.admission import Admission
 from bot.access.grant_lists import next_to_end
 from bot.access.grants import Grant, Right
-from bot.access.person import People, Person
-from bot.access.policy import belongs
+from bot.access.person import Person
 from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
 from bot.access.rights import Rights
 from bot.digests.book import DigestBook
@@ -90,17 +89,15 @@ class HomeReader:
         self,
         *,
         database: Database,
-        people: People,
+        admission: Admission,
         rights: Rights,
-        directory: Directory,
         audience_rule: AudienceRule,
         clock: Callable[[], datetime],
         digests: DigestBook,
     ) -> None:
         self._database = database
-        self._people = people
+        self._admission = admission
         self._rights = rights
-        self._directory = directory
         self._audience_rule = audience_rule
         self._clock = clock
         self._digests = digests
@@ -108,7 +105,8 @@ class HomeReader:
     async def watched(self, team_id: str, user_id: str) -> Watched:
         """Read what must not grow old, and no more: this is asked over and over."""
         held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
-        return await self._watched(team_id, user_id, frozenset(held))
+        pending = await self._pending(team_id, frozenset(held))
+        return Watched(frozenset(held), pending, await self._own(team_id, user_id))
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.
@@ -116,37 +114,19 @@ class HomeReader:
         Raises:
             CallAudioError: Slack does not tell who the person is; nothing is shown for a guess.
         """
-        person = await self._people.read(team_id, user_id)
-        watched = await self._watched(team_id, user_id, person.held)
-        counted = await self._counted(team_id, user_id, person.held)
-        standing = await self._directory.standing(user_id)
-        may_use = belongs(standing, by_name=bool(counted))
-        held = person.held if belongs(standing, by_name=False) else counted
-        shown = Person(held, person.grants) if may_use else Person(frozenset(), ())
+        # First, so that a right which ends meanwhile is missed in it, and the next look sees that.
+        watched = await self.watched(team_id, user_id)
+        admitted = await self._admission.read(team_id, user_id)
+        person = admitted or Person(frozenset(), ())
         return Home(
             user_id=user_id,
-            may_use=may_use,
-            person=shown,
+            may_use=admitted is not None,
+            person=person,
             audience_rule=self._audience_rule,
-            deliveries=await self._deliveries(team_id, user_id) if may_use else (),
-            admin=await self._admin(team_id, watched) if Right.ADMIN in shown.held else None,
+            deliveries=await self._deliveries(team_id, user_id) if admitted else (),
+            admin=await self._admin(team_id, watched) if Right.ADMIN in person.held else None,
             watched=watched,
         )
-
-    async def _counted(
-        self, team_id: str, user_id: str, held: frozenset[Right]
-    ) -> frozenset[Right]:
-        """Give the rights that are theirs by name: a guest's others do not count."""
-        by_name = [
-            right
-            for right in held
-            if user_id in (await self._rights.holders(team_id, right, {user_id})).by_name
-        ]
-        return frozenset(by_name)
-
-    async def _watched(self, team_id: str, user_id: str, held: frozenset[Right]) -> Watched:
-        pending = await self._pending(team_id, held)
-        return Watched(held, pending, await self._own(team_id, user_id))
 
     async def _own(self, team_id: str, user_id: str) -> AccessRequest | None:
         """Read the person's request on which somebody can still decide."""

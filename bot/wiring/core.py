@@ -8,6 +8,7 @@ from datetime import datetime
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.access.admission import Admission
 from bot.access.approvers import Approvers
 from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider
@@ -52,6 +53,7 @@ class Core:
     directory: SlackDirectory
     rights: Rights
     people: People
+    admission: Admission
     group_changes: GroupChanges
     decider: Decider
     deliveries: DeliveryLog
@@ -93,6 +95,7 @@ async def open_core(
         rights=rights,
         max_audience=settings.callaudio_max_audience,
     )
+    people = People(database=database, rights=rights, clock=clock)
     return Core(
         settings=settings,
         clock=clock,
@@ -104,7 +107,8 @@ async def open_core(
         identity=identity,
         directory=directory,
         rights=rights,
-        people=People(database=database, rights=rights, clock=clock),
+        people=people,
+        admission=Admission(people=people, rights=rights, directory=directory),
         group_changes=group_changes,
         decider=Decider(
             directory=directory,

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from slack_bolt.async_app import AsyncApp
 
 from bot.access.administration import Administration
-from bot.access.admission import Admission
 from bot.access.approving import Approving
 from bot.access.askers import Askers
 from bot.access.asking_for_access import AskingForAccess
@@ -113,7 +112,6 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         agents=core.agents,
         clock=core.clock,
     )
-    admission = Admission(people=core.people, rights=core.rights, directory=core.directory)
     answers = ErrorAnswers(core.metrics, core.api)
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
@@ -124,7 +122,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         listeners=(
             CardListeners(asking, deleting),
             WaveformListener(viewing, modals),
-            Listeners(asking, admission),
+            Listeners(asking, core.admission),
             AdminListeners(administration, explaining, DigestAnswers(scheduling)),
             ScheduleListeners(scheduling, modals),
             DigestListeners(asking),

@@ -131,9 +131,8 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
         homes=core.homes,
         reader=HomeReader(
             database=core.database,
-            people=core.people,
+            admission=core.admission,
             rights=core.rights,
-            directory=core.directory,
             audience_rule=core.settings.callaudio_audience,
             clock=core.clock,
             digests=DigestBook(database=core.database, clock=core.clock),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event, insert
 
 from bot.access.administration import Actor, Administration
+from bot.access.admission import Admission
 from bot.access.grant_lists import next_to_end, oldest_in_force
 from bot.access.grants import Effect, Right
 from bot.access.person import People
@@ -115,9 +116,12 @@ async def test_an_admin_s_home_reads_the_grants_it_shows(crowd):
     rights = rights_on(crowd)
     home = HomeReader(
         database=crowd,
-        people=People(database=crowd, rights=rights, clock=lambda: NOON),
+        admission=Admission(
+            people=People(database=crowd, rights=rights, clock=lambda: NOON),
+            rights=rights,
+            directory=Workspace(),
+        ),
         rights=rights,
-        directory=Workspace(),
         audience_rule=AudienceRule.CLEARED,
         clock=lambda: NOON,
         digests=DigestBook(database=crowd, clock=lambda: NOON),

@@ -172,7 +172,7 @@ def homes() -> list[dict[str, Any]]:
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=AdminPart((pending,), (), ()),
-        watched=Watched(frozenset(Right), (pending,)),
+        watched=Watched(frozenset(Right), (pending,), None),
     )
     return [home(each, None) for each in (admin, replace(admin, may_use=False, admin=None))]
 

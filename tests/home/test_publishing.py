@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.access.admission import Admission
 from bot.access.grants import Right
 from bot.access.person import People
 from bot.access.policy import Standing
@@ -14,7 +15,7 @@ from bot.access.requests import LIFETIME, NewAccessRequest
 from bot.digests.book import DigestBook
 from bot.errors import CallAudioError
 from bot.home.homes import Homes
-from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
+from bot.home.publishing import READ_AGAIN_AFTER, REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
 from bot.home.reading import Home, HomeReader
 from bot.settings import AudienceRule
 from bot.store.database import Database
@@ -54,9 +55,12 @@ class Office:
         rights = rights_on(database, clock=self.clock, groups=groups)
         self.reader = HomeReader(
             database=database,
-            people=People(database=database, rights=rights, clock=self.clock),
+            admission=Admission(
+                people=People(database=database, rights=rights, clock=self.clock),
+                rights=rights,
+                directory=self.people,
+            ),
             rights=rights,
-            directory=self.people,
             audience_rule=AudienceRule.CLEARED,
             clock=self.clock,
             digests=DigestBook(database=database, clock=self.clock),
@@ -110,6 +114,27 @@ async def test_a_late_worker_does_not_put_the_old_right_back(office):
     assert await second() == 0  # and both rest
 
 
+async def test_whoever_became_a_guest_finds_nothing_after_a_quarter_of_an_hour(sqlite_url):
+    database = Database(sqlite_url)
+    office = Office(database, groups={GROUP: {ALICE}})
+    await give(database, GROUP)
+    await office.homes.opened(TEAM, ALICE)
+    look = office.worker()
+    await look()
+    assert office.shown() == {Right.PII}
+
+    office.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
+    office.now += READ_AGAIN_AFTER - timedelta(seconds=1)
+    await look()
+    assert office.wall.published == 1, "a guest's standing is not asked for at each look"
+    office.now += MINUTE
+    await look()
+
+    assert office.shown() == frozenset()
+    assert not office.wall.homes[ALICE][1].may_use
+    await database.close()
+
+
 async def ask_for_access(office: Office, user_id: str = ALICE) -> None:
     requests = AccessRequests(database=office.database, clock=office.clock)
     await requests.store(
@@ -136,7 +161,7 @@ async def test_a_request_that_waits_is_watched_and_gone_in_time_whoever_says_so(
 
     office.now = NOON + LIFETIME - timedelta(seconds=1)
     await look()
-    assert office.wall.published == 1, "it is as it was"
+    assert office.wall.homes[ALICE][1].asked == asked, "it is as it was"
 
     office.now += MINUTE
     await look()  # before anything else has noted that it expired

@@ -33,7 +33,7 @@ class Listeners:
         asked = parse_command(str(command.get("text") or ""))
         if isinstance(asked, AskForHelp):
             actor = actor_of_command(command)
-            reading = self._admission.read(actor.team_id, actor.user_id)
+            reading = self._admission.read_if_known(actor.team_id, actor.user_id)
             text = replies.help_for(await within_ack_window(reading))
             await ack(text=text, response_type="ephemeral")
             return
