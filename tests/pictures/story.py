@@ -217,8 +217,8 @@ async def open_story(database_url: str) -> AsyncIterator[Story]:
     ) as stage:
         for user_id in (ANALYST, AGENT, ADMIN):
             workspace.add_user(user_id)
-        workspace.add_channel(QUALITY, members=[ANALYST])
-        workspace.add_channel(SUPPORT, members=[ANALYST, AGENT])
+        workspace.add_channel(QUALITY, members=[ANALYST], is_private=True)
+        workspace.add_channel(SUPPORT, members=[ANALYST, AGENT], is_private=True)
         story = Story(stage, clock)
         await story.clear(ANALYST, given_by=ADMIN)
         yield story

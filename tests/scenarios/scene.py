@@ -26,6 +26,7 @@ BOB = "U0BOB0000"
 """Never cleared."""
 BOSS = "U0BOSS000"
 CHANNEL = "C0QUALITY0"
+"""Private: only its members can open what is in it."""
 PATIENCE_SECONDS = 20.0
 BROKEN_OFF = "upload: the body ended early"
 """The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
@@ -102,7 +103,7 @@ class Scene:
         self._numbers = itertools.count(1)
         for user_id in (ALICE, BOB, BOSS):
             self.workspace.add_user(user_id)
-        self.workspace.add_channel(CHANNEL, members=[ALICE])
+        self.workspace.add_channel(CHANNEL, members=[ALICE], is_private=True)
         self.call()
 
     def excuse(self, violation: str) -> None:

@@ -191,12 +191,14 @@ async def test_row_4_an_allow_listed_shared_channel_gets_redacted_audio_even_for
         assert_redacted(await scene.ask(), "external_destination")
 
         call = scene.another_call()
-        scene.workspace.add_channel(CHANNEL, members=[ALICE], omit={"is_ext_shared"})
+        scene.workspace.add_channel(
+            CHANNEL, members=[ALICE], omit={"is_ext_shared"}, is_private=True
+        )
         assert_redacted(await scene.ask(call), "external_destination", call)
 
         # The list allows a channel more than others get, and never takes away what it may have.
         call = scene.another_call()
-        scene.workspace.add_channel(CHANNEL, members=[ALICE])
+        scene.workspace.add_channel(CHANNEL, members=[ALICE], is_private=True)
         assert_raw(await scene.ask(call), call)
 
         # It is about one channel.

@@ -112,8 +112,12 @@ async def test_asked_for_it_is_posted_once_out_of_turn(scene: Scene) -> None:
         ({"is_archived": True}, PauseCause.ARCHIVED, "archived"),
         ({"is_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
         ({"is_pending_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
-        ({"bot_is_member": False}, PauseCause.NOT_INVITED, "not in the channel"),
-        ({"bot_is_member": False, "is_private": True}, PauseCause.UNSEEN, "gone"),
+        (
+            {"bot_is_member": False, "is_private": False},
+            PauseCause.NOT_INVITED,
+            "not in the channel",
+        ),
+        ({"bot_is_member": False}, PauseCause.UNSEEN, "gone"),
     ],
     ids=["archived", "shared", "about to be shared", "without the bot", "private without the bot"],
 )
@@ -216,7 +220,7 @@ async def test_what_was_missed_stands_in_the_next_post(new_scene: OpenScene) -> 
 async def test_a_post_that_fails_or_whose_answer_is_lost_is_one_message_at_most(
     scene: Scene, fault: Fault, messages: int, state: str
 ) -> None:
-    scene.workspace.scopes.add("channels:history")
+    scene.workspace.scopes.add("groups:history")
     digest = await add_digest(database_of(scene))
     scene.slack.faults.add(fault)
     await ask_for(database_of(scene), digest)
@@ -230,7 +234,7 @@ async def test_a_post_that_fails_or_whose_answer_is_lost_is_one_message_at_most(
 async def test_without_history_lost_answers_cost_one_more_message_and_no_third(
     scene: Scene,
 ) -> None:
-    scene.workspace.scopes.discard("channels:history")
+    scene.workspace.scopes.discard("groups:history")
     digest = await add_digest(database_of(scene))
     scene.slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True, times=9))
     await ask_for(database_of(scene), digest)

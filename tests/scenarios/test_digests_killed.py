@@ -29,7 +29,7 @@ from tests.scenarios.digest_scene import (
 from tests.scenarios.killed_bot import Bot, Nursery, Street, free_port, open_street
 
 WORKER = Roles(listens=False, works=True)
-HISTORY = "channels:history"
+HISTORY = "groups:history"
 DIGESTS = 8
 # 500 take a minute or two each: `CALLAUDIO_TEST_SLOTS=500 pytest -k killed_at_random`.
 SLOTS = int(os.environ.get("CALLAUDIO_TEST_SLOTS", "60"))

@@ -43,7 +43,7 @@ MOMENTS = {
     "looking whether it is visible": Moment("files.info"),
     "putting the facts on the announcement": Moment("chat.update"),
 }
-ONE_ANNOUNCEMENT_NEEDS = "channels:history"
+ONE_ANNOUNCEMENT_NEEDS = "groups:history"
 
 
 @pytest.fixture(scope="module")

@@ -233,7 +233,7 @@ async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(
 async def test_an_announcement_not_answered_is_found_where_history_may_be_read(
     scene: Scene, fault: Fault
 ) -> None:
-    scene.workspace.scopes.add("channels:history")
+    scene.workspace.scopes.add("groups:history")
     scene.slack.faults.add(fault)
 
     seen = await scene.ask()
@@ -258,7 +258,7 @@ async def test_an_announcement_not_answered_is_repeated_where_history_may_not_be
     assert seen.audit[-1].payload["thread_ts"] == kept
 
 
-@pytest.mark.parametrize("scope", [None, "channels:history"])
+@pytest.mark.parametrize("scope", [None, "groups:history"])
 async def test_an_announcement_lost_on_the_way_is_posted_once(
     scene: Scene, scope: str | None
 ) -> None:

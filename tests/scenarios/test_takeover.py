@@ -53,7 +53,7 @@ async def test_the_work_of_a_killed_worker_is_finished_by_another_exactly_once(
     nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str, when: str
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
-        street.scene.workspace.scopes.add("channels:history")
+        street.scene.workspace.scopes.add("groups:history")
         await street.scene.grant()
         street.scene.slack.faults.add(Fault(route, when=when, hang=True))
         await street.start(LISTENER)

@@ -137,7 +137,7 @@ async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene
 
 
 async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene: Scene) -> None:
-    scene.workspace.scopes.add("channels:history")
+    scene.workspace.scopes.add("groups:history")
     scene.polyai.faults.add(Fault("audio"))
     scene.polyai.faults.add(Fault("audio"))  # the first recording's
     scene.polyai.faults.add(Fault("audio"))
