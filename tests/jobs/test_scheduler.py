@@ -87,6 +87,18 @@ async def test_while_it_runs_its_next_times_are_left_out_without_a_word() -> Non
     assert logs == []
 
 
+async def test_runs_that_hang_are_joined_by_others_up_to_so_many_at_once() -> None:
+    work, scheduler = Work(), Scheduler()
+    work.hold.clear()
+    async with scheduler.running():
+        scheduler.every(0.02, "lanes", work, at_once=3)
+        await work.reaches(3)
+        await asyncio.sleep(0.2)
+        assert work.begun == 3
+
+    assert work.broken_off == 3
+
+
 async def test_an_error_is_logged_and_the_next_time_comes_all_the_same() -> None:
     work, scheduler = Work(), Scheduler()
     work.failures = 1
