@@ -8,13 +8,17 @@ from bot.access.audience import AudienceReader
 from bot.access.directory import Conversation, Directory
 from bot.access.grants import Right
 from bot.access.members import Members
+from bot.access.place import Place, Surroundings
 from bot.access.policy import (
     Audience,
+    Circumstances,
     Decision,
+    Exposure,
     Facts,
     Reason,
     Standing,
     decide,
+    exposure,
     raw_or_nothing,
 )
 from bot.access.rights import Holders, Rights
@@ -71,34 +75,60 @@ class Decider:
             return replace(ruling, decision=raw_or_nothing(ruling.decision))
         return ruling
 
-    async def survey(self, question: Question) -> Facts:
-        """Learn every fact about a recording that is already there, its audience included."""
-        place = await self._look(question)
-        facts = await self._learn(question, place)
-        return replace(facts, audience=await self._hear(question, place))
+    async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> Surroundings:
+        """Look around in a conversation, once for all the recordings that are already there.
+
+        ``raw_only``: something there has no redacted variant, so the audience counts by any rule.
+        """
+        conversation = await self._conversation(channel_id)
+        audience = Audience.UNKNOWN
+        if conversation and self._members_matter(conversation, raw_only=raw_only):
+            members = Members(self._directory, channel_id)
+            audience = await self._hear(team_id, Place(conversation, own_dm=False), members)
+        return Surroundings(conversation, audience)
+
+    async def judge(
+        self, team_id: str, user_id: str, around: Surroundings, *, raw_only: bool
+    ) -> Exposure:
+        """Tell whether what this person asked for may stay there, by their right of now."""
+        held = await self._rights.holders(team_id, Right.PII, {user_id})
+        place = Place.of(around.conversation, user_id)
+        return exposure(
+            Circumstances(
+                requester_is_cleared=_among(held, user_id),
+                destination_is_external=place.is_external,
+                destination_is_private=place.is_private,
+                audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
+                audience=Audience.CLEARED if place.own_dm else around.audience,
+            )
+        )
 
     async def _rule(self, question: Question) -> Ruling:
-        place = await self._look(question)
-        facts = await self._learn(question, place)
+        place = Place.of(await self._conversation(question.channel_id), question.user_id)
+        members = Members(self._directory, question.channel_id)
+        facts = await self._learn(question, place, members)
         decision = decide(facts)
-        # The audience is the dearest fact, and only the last rule asks for it.
-        if decision.reason is not Reason.AUDIENCE:
+        # The audience is the dearest fact: only the last rule asks for it, and only where it is
+        # known that nobody else can open the conversation.
+        if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
             return Ruling(decision, facts)
-        facts = replace(facts, audience=await self._hear(question, place))
+        facts = replace(facts, audience=await self._hear(question.team_id, place, members))
         return Ruling(decide(facts), facts)
 
-    async def _look(self, question: Question) -> "_Place":
-        conversation = await _or(
-            None, "conversation", lambda: self._directory.conversation(question.channel_id)
-        )
-        own_dm = (
-            conversation is not None
-            and conversation.is_im
-            and conversation.im_user_id == question.user_id
-        )
-        return _Place(conversation, Members(self._directory, question.channel_id), own_dm=own_dm)
+    async def _conversation(self, channel_id: str) -> Conversation | None:
+        return await _or(None, "conversation", lambda: self._directory.conversation(channel_id))
 
-    async def _learn(self, question: Question, place: "_Place") -> Facts:
+    def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
+        """Tell whether a file's stay depends on who the members are.
+
+        It does not where others can open the conversation as well, nor in direct messages, whose
+        one person Slack names with them.
+        """
+        open_to_others = conversation.is_external or conversation.is_private is False
+        must_be_cleared = self._audience_must_be_cleared or raw_only
+        return must_be_cleared and not open_to_others and not conversation.is_im
+
+    async def _learn(self, question: Question, place: Place, members: Members) -> Facts:
         standing = await _or(
             Standing.UNKNOWN, "standing", lambda: self._directory.standing(question.user_id)
         )
@@ -107,8 +137,9 @@ class Decider:
             standing=standing,
             requester_granted_by_name=question.user_id in held.by_name,
             requester_in_destination=place.own_dm
-            or await _or(None, "members", lambda: place.members.include(question.user_id)),
+            or await _or(None, "members", lambda: members.include(question.user_id)),
             destination_is_external=place.is_external,
+            destination_is_private=place.is_private,
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
             requester_is_cleared=_among(held, question.user_id),
@@ -118,38 +149,18 @@ class Decider:
             audience=Audience.UNKNOWN,
         )
 
-    async def _hear(self, question: Question, place: "_Place") -> Audience:
+    async def _hear(self, team_id: str, place: Place, members: Members) -> Audience:
         """Classify the audience; in their own messages with the bot it is the requester alone."""
-        if place.conversation is None:
+        conversation = place.conversation
+        if conversation is None:
             return Audience.UNKNOWN
         if place.own_dm:
             return Audience.CLEARED
-        conversation = place.conversation
         return await _or(
             Audience.UNKNOWN,
             "audience",
-            lambda: self._audience.read(question.team_id, conversation, place.members),
+            lambda: self._audience.read(team_id, conversation, members),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The destination as one decision sees it."""
-
-    conversation: Conversation | None
-    members: Members
-    own_dm: bool
-
-    @property
-    def is_external(self) -> bool | None:
-        """Whether outsiders are in it; None: not known.
-
-        Slack sends no sharing flags for a direct message; an external person there is refused by
-        their standing.
-        """
-        if self.conversation is None:
-            return None
-        return False if self.own_dm else self.conversation.is_external
 
 
 def _among(held: Holders, user_id: str) -> bool | None:

@@ -16,6 +16,7 @@ class Conversation:
     is_im: bool
     im_user_id: str | None
     is_private: bool | None
+    """Whether only its members can open it. Anything else is open to everybody in the workspace."""
     is_archived: bool
     bot_is_member: bool
     member_count: int | None

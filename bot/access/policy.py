@@ -53,6 +53,8 @@ class Facts:
     requester_granted_by_name: bool
     requester_in_destination: bool | None
     destination_is_external: bool | None
+    destination_is_private: bool | None
+    """False: everybody in the workspace can open it, and what is in it, without joining."""
     destination_is_allow_listed: bool
     asked_redacted: bool
     requester_is_cleared: bool | None
@@ -83,27 +85,40 @@ class Exposure(StrEnum):
     FINE = "fine"
     RIGHT_ENDED = "right_ended"
     EXTERNAL = "external"
+    PUBLIC = "public"
     AUDIENCE = "audience"
     DOUBTFUL = "doubtful"
 
 
-def exposure(facts: Facts) -> Exposure:
-    """Judge a visible raw file by the facts of now: every listener still has to be cleared.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What it rests on whether a visible raw file may stay. None means that it is not known."""
+
+    requester_is_cleared: bool | None
+    destination_is_external: bool | None
+    destination_is_private: bool | None
+    audience_must_be_cleared: bool
+    audience: Audience
+
+
+def exposure(now: Circumstances) -> Exposure:
+    """Judge a visible raw file as things are now: every listener still has to be cleared.
 
     What is known to be wrong comes before what is not known. That the requester has left the
     conversation changes nothing for those who are in it.
     """
-    if facts.requester_is_cleared is False:
+    if now.requester_is_cleared is False:
         return Exposure.RIGHT_ENDED
-    if facts.destination_is_external:
+    if now.destination_is_external:
         return Exposure.EXTERNAL
-    audience = facts.audience if facts.audience_must_be_cleared else Audience.CLEARED
-    if audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
-        return Exposure.AUDIENCE
-    unknown = (facts.requester_is_cleared, facts.destination_is_external)
-    if None in unknown or audience is Audience.UNKNOWN:
-        return Exposure.DOUBTFUL
-    return Exposure.FINE
+    unknown = [now.requester_is_cleared, now.destination_is_external]
+    if now.audience_must_be_cleared:
+        if now.destination_is_private is False:
+            return Exposure.PUBLIC
+        if now.audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
+            return Exposure.AUDIENCE
+        unknown += [now.destination_is_private, now.audience is Audience.CLEARED or None]
+    return Exposure.DOUBTFUL if None in unknown else Exposure.FINE
 
 
 def raw_or_nothing(decision: Decision) -> Decision:
@@ -131,6 +146,10 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
     admitted = belongs(facts.standing, by_name=facts.requester_granted_by_name)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
+    # Whoever is in the workspace can open what is not private: its members are not its audience.
+    heard_by_the_cleared_alone = (
+        facts.destination_is_private is True and facts.audience is Audience.CLEARED
+    )
     return (
         (not admitted, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
         (
@@ -149,7 +168,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
         ),
         (not facts.has_raw_key, Decision(Outcome.REDACTED, Reason.NO_RAW_KEY)),
         (
-            facts.audience_must_be_cleared and facts.audience is not Audience.CLEARED,
+            facts.audience_must_be_cleared and not heard_by_the_cleared_alone,
             Decision(Outcome.REDACTED, Reason.AUDIENCE),
         ),
     )

@@ -21,6 +21,7 @@ ADMIN: Final = "U0ADMIN000"
 
 QUALITY: Final = "C0QUALITY0"
 SUPPORT: Final = "C0SUPPORT0"
+GENERAL: Final = "C0GENERAL0"
 PARTNER: Final = "C0PARTNER0"
 SUPPLIER: Final = "C0SUPPLIER"
 
@@ -30,6 +31,7 @@ NAMES: Final = {
     GUEST: "guest",
     QUALITY: "#quality",
     SUPPORT: "#support",
+    GENERAL: "#general",
     PARTNER: "#partner",
     SUPPLIER: "#supplier",
 }
@@ -88,6 +90,14 @@ ACTS: Final = (
     ),
     Act(
         CLEARED,
+        GENERAL,
+        CALL,
+        Outcome.REDACTED,
+        Reason.AUDIENCE,
+        teaches="public: everybody in the workspace can open it",
+    ),
+    Act(
+        CLEARED,
         PARTNER,
         CALL,
         Outcome.REFUSED,
@@ -129,8 +139,9 @@ async def set_up(stage: Stage) -> None:
     for user_id in (CLEARED, NOT_CLEARED, ADMIN):
         workspace.add_user(user_id)
     workspace.add_user(GUEST, is_restricted=True)
-    workspace.add_channel(QUALITY, members=[CLEARED])
-    workspace.add_channel(SUPPORT, members=[CLEARED, NOT_CLEARED, GUEST])
+    workspace.add_channel(QUALITY, members=[CLEARED], is_private=True)
+    workspace.add_channel(SUPPORT, members=[CLEARED, NOT_CLEARED, GUEST], is_private=True)
+    workspace.add_channel(GENERAL, members=[CLEARED])
     workspace.add_channel(PARTNER, members=[CLEARED], is_ext_shared=True)
     workspace.add_channel(SUPPLIER, members=[CLEARED], is_ext_shared=True)
     stage.polyai.add_call(CALL, agent_id=AGENT_ID, recording=Recording.speech())

@@ -17,6 +17,9 @@ log = get_logger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
 BATCH: Final = 20
+# A look takes a second, or minutes where Slack hangs. So many may hang before another has to wait;
+# and with so many at work it is Slack that sets the pace: some 50 conversations a minute.
+LOOKS_AT_ONCE: Final = 6
 CLEAN_SECONDS: Final = 3600.0
 CLEAN_BATCH: Final = 500
 # Long enough to look into what went wrong last week.
@@ -26,8 +29,14 @@ KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 def take_back(scheduler: Scheduler, retention: Retention, pause_seconds: float) -> None:
     """Look after raw recordings; the store says which are due."""
-    work = _until_idle(lambda: retention.look(BATCH), BATCH)
-    scheduler.every(pause_seconds, "take_back", work)
+
+    async def look() -> None:
+        while await retention.look():
+            pass
+
+    scheduler.every(pause_seconds, "take_back", look, at_once=LOOKS_AT_ONCE)
+    delete = _until_idle(lambda: retention.delete_left(BATCH), BATCH)
+    scheduler.every(pause_seconds, "delete_left", delete)
 
 
 def attend_access(scheduler: Scheduler, rounds: AccessRounds, pause_seconds: float) -> None:

@@ -93,10 +93,11 @@ class DeliverySteps:
         """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.outcome is None:
-            decision = (await self._decider.rule(self._question(delivery))).decision
+            ruling = await self._decider.rule(self._question(delivery))
+            decision = ruling.decision
             await self._deliveries.change(
                 delivery,
-                decided(decision),
+                decided(ruling),
                 tag=AuditTag.DELIVERY_DECIDED,
                 payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
                 when=DeliveryRow.outcome.is_(None),

@@ -154,6 +154,7 @@ class Endings:
             is_confirmed=delivery.state is State.DELIVERED,
             muted=delivery.muted,
             has_picture=delivery.picture_file_id is not None,
+            is_public=delivery.destination_is_private is False,
         )
         await _quietly(self._posting.show_delivered(delivery.card_ts, delivered), "show_delivered")
         if (await self._deliveries.read(delivery.id)).taken_back_at:
@@ -183,6 +184,7 @@ class Endings:
             reason=delivery.reason,
             problem=problem,
             delivery_kind=delivery.kind,
+            is_public=delivery.destination_is_private is False,
         )
         await _quietly(self._posting.tell(note), "tell")
 

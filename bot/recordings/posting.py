@@ -47,6 +47,8 @@ class Delivered:
     muted: Spans | None = None
     """None: not known, or not to be told from silence."""
     has_picture: bool = False
+    is_public: bool = False
+    """Whether everybody in the workspace could open the conversation when it was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ class PrivateNote:
     reason: str | None = None
     problem: Problem | None = None
     delivery_kind: DeliveryKind = DeliveryKind.AUDIO
+    is_public: bool = False
+    """Whether everybody in the workspace could open the destination when it was decided."""
 
 
 class ShareUnclear(CallAudioError):

@@ -53,6 +53,8 @@ class Preview:
     """Whether it would come to the person's direct messages with the bot instead."""
     reference: str | None = None
     """Where it is refused: what the person is told, the log and the audit have in common."""
+    is_public: bool = False
+    """Whether everybody in the workspace can open the conversation it would go to."""
 
 
 class Previewing:
@@ -112,12 +114,14 @@ class Previewing:
             asked_redacted=asked_redacted,
             has_raw_key=agent.pii_api_key is not None,
         )
-        decision = (await self._decider.rule(question)).decision
+        ruling = await self._decider.rule(question)
+        decision = ruling.decision
         if decision.outcome is Outcome.REFUSED:
             reference = await self._note_refusal(actor, place, choice, decision)
             return Preview(decision, None, goes_to_dm, reference)
         call = await self._calls.read(agent, choice.conversation_id) if choice else None
-        return Preview(decision, call, goes_to_dm)
+        is_public = ruling.facts.destination_is_private is False
+        return Preview(decision, call, goes_to_dm, is_public=is_public)
 
     async def _note_refusal(
         self, actor: Actor, channel_id: str, choice: Choice | None, decision: Decision

@@ -1,25 +1,28 @@
-"""Which files are visible that may have to go, and when each is to be looked at again.
+"""Files that are visible and may have to go: what is known of them, and what becomes of them.
 
 Raw ones always may; a redacted one when somebody asked to delete it.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, update
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
-from bot.recordings.record import Delivery, delivery_of, left_files_of
+from bot.recordings.record import Delivery, left_files_of
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
 # An unconfirmed one may come to light later.
 VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
+
+# Longer than anything was ever left overdue: who is due for as long as that comes before them all.
+AHEAD: Final = timedelta(days=3650)
 
 
 class RawFiles:
@@ -28,21 +31,6 @@ class RawFiles:
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
-
-    async def claim_due(self, limit: int, look_every: timedelta) -> list[Delivery]:
-        """Take those to be looked at now, longest due first; each is due again after a while.
-
-        The claim is what makes a look that never ends harmless: another follows.
-        """
-        untold = DeliveryRow.taken_back_at.is_not(None)
-        wanted = or_(and_(*_visible()), untold)
-        due = select(DeliveryRow.id).where(wanted, DeliveryRow.recheck_at <= self.clock())
-        first = due.order_by(DeliveryRow.recheck_at).limit(limit).with_for_update(skip_locked=True)
-        claimed = {"recheck_at": self.clock() + look_every}
-        statement = update(DeliveryRow).where(DeliveryRow.id.in_(first)).values(**claimed)
-        async with self._database.write() as session:
-            rows = await session.scalars(statement.returning(DeliveryRow))
-            return [delivery_of(row) for row in rows]
 
     async def doubt(self, delivery: Delivery) -> datetime:
         """Note that Slack does not tell; gives since when it has not."""
@@ -64,7 +52,7 @@ class RawFiles:
             DeliveryRow.taken_back_at.is_(None),
             DeliveryRow.delete_asked_by.is_(None),
         )
-        asked = {"delete_asked_by": user_id, "recheck_at": now}
+        asked = {"delete_asked_by": user_id, "recheck_at": now - AHEAD}
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**asked).returning(DeliveryRow.id))
             if changed:
@@ -97,7 +85,7 @@ class RawFiles:
         may_appear = delivery.file_ids if delivery.share_ts is None else ()
         until = now + STAYS_UNSEEN_AFTER
         ending = {"taken_back_at": now, "taken_back_cause": cause}
-        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *_visible())
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *visible())
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
             if changed:
@@ -125,12 +113,15 @@ class RawFiles:
         return changed is not None
 
     async def look_now(self, team_id: str, channel_id: str | None = None) -> None:
-        """Something changed in the workspace, or in one conversation: look at all there is."""
-        statement = update(DeliveryRow).where(*_visible(), DeliveryRow.team_id == team_id)
+        """Something changed in the workspace, or in one conversation: look at all there is.
+
+        These come before what is merely due, however long it has been.
+        """
+        statement = update(DeliveryRow).where(*visible(), DeliveryRow.team_id == team_id)
         if channel_id:
             statement = statement.where(DeliveryRow.destination_channel_id == channel_id)
         async with self._database.write() as session:
-            await session.execute(statement.values(recheck_at=self.clock()))
+            await session.execute(statement.values(recheck_at=self.clock() - AHEAD))
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A conversation got another id, as it does when it is shared: keep hold of its files.
@@ -141,7 +132,7 @@ class RawFiles:
             DeliveryRow.team_id == team_id, DeliveryRow.destination_channel_id == old_channel_id
         )
         async with self._database.write() as session:
-            await session.execute(here.where(*_visible()).values(recheck_at=self.clock()))
+            await session.execute(here.where(*visible()).values(recheck_at=self.clock() - AHEAD))
             moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
             if not (await session.scalars(moving)).all():
                 return
@@ -160,12 +151,13 @@ class RawFiles:
         async with self._database.write() as session:
             await session.execute(
                 update(DeliveryRow)
-                .where(DeliveryRow.id == delivery.id, *_visible())
+                .where(DeliveryRow.id == delivery.id, *visible())
                 .values(**values)
             )
 
 
-def _visible() -> tuple[ColumnElement[bool], ...]:
+def visible() -> tuple[ColumnElement[bool], ...]:
+    """Spell which files are there, as far as is known, and may have to go."""
     # A failed delivery is looked at only where its file could not be deleted at its end.
     left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (

@@ -57,6 +57,8 @@ class Delivery:
     channel_id: str | None
     outcome: Outcome | None
     reason: str | None
+    destination_is_private: bool | None
+    """As it was when that was decided; None: nothing is decided yet, or Slack did not tell."""
     announce_tried_at: datetime | None
     parent_ts: str | None
     card_ts: str | None
@@ -286,6 +288,7 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         channel_id=row.destination_channel_id,
         outcome=Outcome(row.outcome) if row.outcome else None,
         reason=row.reason,
+        destination_is_private=row.destination_is_private,
         announce_tried_at=row.announce_tried_at,
         parent_ts=row.parent_ts,
         card_ts=row.card_ts,

@@ -6,17 +6,15 @@ The store says what is visible and when to look again; a look that fails is repe
 that never came, a refused deletion and a killed worker only delay.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from bot.access.deciding import Decider, Question
-from bot.access.policy import Exposure, exposure
+from bot.access.deciding import Decider
+from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.polyai.agents import Agent
+from bot.recordings.due_files import DueFiles
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Posting, TakenBack, delete_files
@@ -37,6 +35,7 @@ class Cause(StrEnum):
     TIME_OVER = "time_over"
     RIGHT_ENDED = "right_ended"
     EXTERNAL = "external"
+    PUBLIC = "public"
     AUDIENCE = "audience"
     DOUBT = "doubt"
     UNFINISHED = "unfinished"
@@ -46,17 +45,9 @@ class Cause(StrEnum):
 CAUSES: Final = {
     Exposure.RIGHT_ENDED: Cause.RIGHT_ENDED,
     Exposure.EXTERNAL: Cause.EXTERNAL,
+    Exposure.PUBLIC: Cause.PUBLIC,
     Exposure.AUDIENCE: Cause.AUDIENCE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionRule:
-    """How long raw recordings stay, and how often each is looked at."""
-
-    keep: timedelta | None
-    """None: for ever, as far as time goes."""
-    look_every: timedelta = LOOK_EVERY
 
 
 class Retention:
@@ -65,45 +56,87 @@ class Retention:
     def __init__(
         self,
         *,
+        due: DueFiles,
         files: RawFiles,
         left_files: LeftFiles,
         decider: Decider,
         posting: Posting,
-        agents: Mapping[str, Agent],
-        rule: RetentionRule,
     ) -> None:
+        self._due = due
         self._files = files
         self._left_files = left_files
         self._decider = decider
         self._posting = posting
-        self._agents = agents
-        self._rule = rule
+        self._looked_at: set[str] = set()
 
-    async def look(self, limit: int) -> int:
-        """Look at the files that are due; gives how many recordings and left files those were."""
-        due = await self._files.claim_due(limit, self._rule.look_every)
-        for delivery in due:
-            try:
-                await self._look_at(delivery)
-            except CallAudioError as error:
-                log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
-        left = await self._left_files.claim_due(limit, self._rule.look_every)
+    async def look(self) -> bool:
+        """See to the most urgent of what is due; gives whether there was anything.
+
+        Several may be under way: none waits for another, and no conversation is in two of them.
+        """
+        claimed = await self._due.claim(except_in=self._looked_at)
+        unsettled = [each for each in claimed if not await self._run_errand(each)]
+        if unsettled:
+            await self._look_around(unsettled)
+        return bool(claimed)
+
+    async def delete_left(self, limit: int) -> int:
+        """Delete files that no delivery holds any more; gives how many were due."""
+        left = await self._left_files.claim_due(limit, self._due.rhythm.look_every)
         for file in left:
             try:
                 await self._posting.delete_file(file.file_id)
                 await self._left_files.deleted(file, Cause.UNFINISHED.value)
             except CallAudioError as error:
                 log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
-        return len(due) + len(left)
+        return len(left)
 
-    async def _look_at(self, delivery: Delivery) -> None:
+    async def _run_errand(self, delivery: Delivery) -> bool:
+        """Do what needs no look at the conversation; gives whether that was all."""
         if delivery.taken_back_at:
             await self._tell(delivery, str(delivery.taken_back_cause))
+            return True
+        cause = self._plain_cause(delivery)
+        if cause:
+            await self._take_back(delivery, cause)
+        return cause is not None
+
+    async def _look_around(self, deliveries: list[Delivery]) -> None:
+        """Look at one conversation, once for all its files; nothing learnt outlives the look."""
+        team_id, channel_id = deliveries[0].team_id, deliveries[0].channel_id or ""
+        self._looked_at.add(channel_id)
+        try:
+            holds_transcripts = any(each.is_transcript for each in deliveries)
+            around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
+            judged = {
+                (user_id, raw_only): await self._decider.judge(
+                    team_id, user_id, around, raw_only=raw_only
+                )
+                for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
+            }
+            for each in deliveries:
+                await self._settle(each, judged[each.user_id, each.is_transcript])
+        finally:
+            self._looked_at.discard(channel_id)
+
+    async def _settle(self, delivery: Delivery, found: Exposure) -> None:
+        if found is Exposure.FINE:
+            await self._files.trust(delivery)
             return
-        cause = await self._cause(delivery)
+        cause = CAUSES.get(found)
         if cause is None:
+            since = await self._files.doubt(delivery)
+            if self._files.clock() - since < LONGEST_DOUBT:
+                return
+            cause = Cause.DOUBT
+        await self._take_back(delivery, cause)
+
+    async def _take_back(self, delivery: Delivery, cause: Cause) -> None:
+        try:
+            await delete_files(self._posting, delivery.file_ids)
+        except CallAudioError as error:
+            log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return
-        await delete_files(self._posting, delivery.file_ids)
         if await self._files.taken_back(delivery, cause.value):
             await self._tell(delivery, cause.value)
 
@@ -120,37 +153,9 @@ class Retention:
                     return
         await self._files.told(delivery)
 
-    async def _cause(self, delivery: Delivery) -> Cause | None:
+    def _plain_cause(self, delivery: Delivery) -> Cause | None:
         if delivery.delete_asked_by:
             return Cause.ASKED
         if delivery.state is State.FAILED:
             return Cause.UNFINISHED
-        if self._is_over(delivery, self._files.clock()):
-            return Cause.TIME_OVER
-        facts = await self._decider.survey(self._question(delivery))
-        found = exposure(facts)
-        if found in CAUSES:
-            return CAUSES[found]
-        if found is Exposure.FINE:
-            await self._files.trust(delivery)
-            return None
-        since = await self._files.doubt(delivery)
-        return Cause.DOUBT if self._files.clock() - since >= LONGEST_DOUBT else None
-
-    def _is_over(self, delivery: Delivery, now: datetime) -> bool:
-        ended_at = delivery.ended_at
-        return (
-            self._rule.keep is not None
-            and ended_at is not None
-            and now - ended_at >= self._rule.keep
-        )
-
-    def _question(self, delivery: Delivery) -> Question:
-        return Question(
-            team_id=delivery.team_id,
-            user_id=delivery.user_id,
-            channel_id=delivery.channel_id or "",
-            asked_redacted=False,
-            has_raw_key=delivery.agent_name in self._agents,
-            raw_only=delivery.is_transcript,
-        )
+        return Cause.TIME_OVER if self._due.is_over(delivery) else None

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.access.deciding import Decider, Question
-from bot.access.policy import Decision, Outcome, is_stricter
+from bot.access.deciding import Decider, Question, Ruling
+from bot.access.policy import Outcome, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -179,7 +179,8 @@ class Sharing:
 
     async def _tightened(self, delivery: Delivery, question: Question) -> bool:
         """Decide afresh; when stricter, drop the upload and store the new decision."""
-        decision = (await self._decider.rule(question)).decision
+        ruling = await self._decider.rule(question)
+        decision = ruling.decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False
         if delivery.share_tried_at:
@@ -187,7 +188,7 @@ class Sharing:
             await delete_files(self._posting, delivery.file_ids)
         await self._log.change(
             delivery,
-            {**decided(decision), **NO_UPLOAD},
+            {**decided(ruling), **NO_UPLOAD},
             tag=AuditTag.DELIVERY_TIGHTENED,
             payload={
                 "from": delivery.outcome,
@@ -204,10 +205,11 @@ class Sharing:
         return True
 
 
-def decided(decision: Decision) -> dict[str, str]:
+def decided(ruling: Ruling) -> dict[str, str | bool | None]:
     """Spell a decision in columns."""
     return {
-        "outcome": decision.outcome.value,
-        "reason": decision.reason.value,
+        "outcome": ruling.decision.outcome.value,
+        "reason": ruling.decision.reason.value,
+        "destination_is_private": ruling.facts.destination_is_private,
         "state": State.DECIDED.value,
     }

@@ -18,6 +18,9 @@ ELSEWHERE: Final = "elsewhere"
 MADE_UP: Final = "made_up"
 """Why somebody is refused who names a recording that there is none of."""
 
+PUBLIC: Final = "public"
+"""Why somebody is refused where everybody in the workspace could look on."""
+
 WHY: Final = MappingProxyType(
     {
         Reason.REQUESTER_NOT_ALLOWED.value: (
@@ -32,6 +35,7 @@ WHY: Final = MappingProxyType(
         ),
         Reason.NOT_CLEARED.value: "You are not cleared to hear raw recordings.",
         Reason.AUDIENCE.value: "Not everyone here is cleared to hear raw recordings.",
+        PUBLIC: "This is a public channel, and everybody in the workspace can open it.",
         ELSEWHERE: "It belongs to another conversation.",
     }
 )
@@ -147,7 +151,11 @@ class Viewing:
             )
         )
         wanted = Outcome.RAW if delivery.is_raw else Outcome.REDACTED
-        return None if ruling.decision.outcome is wanted else ruling.decision.reason.value
+        decision = ruling.decision
+        if decision.outcome is wanted:
+            return None
+        is_public = ruling.facts.destination_is_private is False
+        return PUBLIC if is_public and decision.reason is Reason.AUDIENCE else decision.reason.value
 
     async def _refused(
         self, actor: Actor, delivery: Delivery, reason: str, error: CallAudioError

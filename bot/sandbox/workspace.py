@@ -162,6 +162,15 @@ class Workspace:
         self.channels[channel_id] = replace(self.channels[channel_id], **changes)
         return self.channels[channel_id]
 
+    def change_channel_id(self, old_id: str, new_id: str) -> None:
+        """Give the conversation another id, as Slack may when it is shared."""
+        self.channels[new_id] = replace(self.channels.pop(old_id), id=new_id)
+        said = self.timeline.pop(old_id)
+        self.timeline[new_id] = [replace(message, channel=new_id) for message in said]
+        for file in self.files:
+            if file.channel == old_id:
+                self.file_table[file.id] = replace(file, channel=new_id)
+
     def join(self, channel_id: str, user_id: str) -> None:
         """The person enters the conversation."""
         members = (*self.channels[channel_id].members, user_id)

@@ -24,6 +24,8 @@ WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
     {**WHY_REDACTED, Reason.NOT_CLEARED: "the requester is not cleared to hear raw recordings"}
 )
 
+PUBLIC_CHANNEL: Final = "this is a public channel, and everybody in the workspace can open it"
+
 WHY_REFUSED: Final = MappingProxyType(
     {
         Reason.REQUESTER_NOT_ALLOWED: (
@@ -74,9 +76,16 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "time_over": "its time was over",
         "right_ended": "the right of the person who asked for it ended",
         "external": "this channel is, or is about to be, shared with another organisation",
+        "public": PUBLIC_CHANNEL,
         "audience": "somebody here is not cleared to hear raw recordings",
         "doubt": "Slack no longer told who can hear it",
     }
+)
+
+NO_TRANSCRIPT_IN_PUBLIC: Final = (
+    "A transcript is as personal as the raw recording, and this is a public channel, which "
+    "everybody in the workspace can open. Ask in a private channel where everyone is cleared, or "
+    "in your direct messages with me."
 )
 
 NOUNS: Final = MappingProxyType(
@@ -92,6 +101,20 @@ NOT_SHOWN_YET: Final = "Slack does not show the file yet; it may still be scanni
 SIDES: Final = MappingProxyType(
     {Direction.COMBINED: "both sides", Direction.USER: "caller", Direction.AGENT: "agent"}
 )
+
+
+def why_redacted(reason: Reason, *, is_public: bool) -> str:
+    """Tell the requester alone why it is redacted."""
+    if is_public and reason is Reason.AUDIENCE:
+        return PUBLIC_CHANNEL
+    return WHY_REDACTED[reason]
+
+
+def why_no_transcript(reason: Reason, *, is_public: bool) -> str:
+    """Tell the requester alone why there is no transcript."""
+    if is_public and reason is Reason.AUDIENCE:
+        return NO_TRANSCRIPT_IN_PUBLIC
+    return WHY_NO_TRANSCRIPT[reason]
 
 
 def escape(text: str) -> str:
@@ -152,13 +175,21 @@ def muted(spans: Spans | None) -> str | None:
 
 
 def variant(
-    outcome: str, reason: str, deleted_at: datetime | None, mutes: Spans | None = None
+    outcome: str,
+    reason: str,
+    deleted_at: datetime | None,
+    mutes: Spans | None = None,
+    *,
+    is_public: bool = False,
 ) -> str:
     """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
         until = f" · until {moment(deleted_at)}, then deleted" if deleted_at else ""
         return f"*raw* — cleared to be heard here{until}"
-    facts = (muted(mutes), WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason))
+    why = WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)
+    if is_public and reason == Reason.AUDIENCE:
+        why = PUBLIC_CHANNEL
+    facts = (muted(mutes), why)
     return f"*redacted* — {' · '.join(fact for fact in facts if fact)}"
 
 

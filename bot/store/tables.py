@@ -182,6 +182,8 @@ class DeliveryRow(Base):
     destination_channel_id: Mapped[str | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(64))
+    # As it was when that was decided; empty: nothing is decided yet, or Slack did not tell.
+    destination_is_private: Mapped[bool | None]
     # Set before the post: a second run knows that the first may have been seen.
     announce_tried_at: Mapped[datetime | None]
     parent_ts: Mapped[str | None] = mapped_column(String(32))

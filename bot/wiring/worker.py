@@ -25,10 +25,11 @@ from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
+from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
 from bot.recordings.progress import Progress
 from bot.recordings.relay import Relay
-from bot.recordings.retention import Retention, RetentionRule
+from bot.recordings.retention import Retention
 from bot.recordings.sharing import Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
@@ -105,12 +106,15 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             steps=steps, endings=endings, run_step=run_step, retry=pace.retry
         ),
         retention=Retention(
+            due=DueFiles(
+                database=core.database,
+                clock=core.clock,
+                rhythm=Rhythm(keep=keep_raw, look_every=pace.look_every),
+            ),
             files=core.raw_files,
             left_files=core.left_files,
             decider=core.decider,
             posting=posting,
-            agents=core.agents,
-            rule=RetentionRule(keep=keep_raw, look_every=pace.look_every),
         ),
         access_rounds=AccessRounds(
             requests=core.access_requests,

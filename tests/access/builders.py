@@ -106,6 +106,7 @@ def conversation(
     channel_id: str = CHANNEL,
     *,
     is_external: bool | None = False,
+    is_private: bool | None = True,
     im_user_id: str | None = None,
     member_count: int | None = None,
 ) -> Conversation:
@@ -114,7 +115,7 @@ def conversation(
         is_external=is_external,
         is_im=im_user_id is not None,
         im_user_id=im_user_id,
-        is_private=False,
+        is_private=is_private,
         is_archived=False,
         bot_is_member=True,
         member_count=member_count,

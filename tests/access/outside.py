@@ -45,6 +45,7 @@ AGENT = Agent(
 class Channel:
     members: set[str]
     is_external: bool | None = False
+    is_private: bool | None = True
     im_user_id: str | None = None
     """Whose direct messages with the bot these are."""
 
@@ -79,7 +80,7 @@ class WorldDirectory:
             is_external=channel.is_external,
             is_im=channel.im_user_id is not None,
             im_user_id=channel.im_user_id,
-            is_private=False,
+            is_private=channel.is_private,
             is_archived=False,
             bot_is_member=True,
             member_count=len(channel.members),

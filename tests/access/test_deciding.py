@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.grants import Right, revoke
-from bot.access.policy import Audience, Outcome, Reason, Standing
+from bot.access.policy import Audience, Exposure, Outcome, Reason, Standing
 from bot.store.tables import BotUserRow
 from tests.access.builders import (
     ALICE,
@@ -20,6 +20,7 @@ from tests.access.builders import (
     CHANNEL,
     DM,
     GROUP,
+    OTHER_ROBOT,
     ROBOT,
     TEAM,
     Workspace,
@@ -96,6 +97,21 @@ async def test_somebody_not_cleared_makes_it_redacted_on_account_of_the_audience
     ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)))
     assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
     assert ruling.facts.audience is Audience.NOT_CLEARED
+
+
+@pytest.mark.parametrize("private", [False, None])
+async def test_what_is_not_known_to_be_private_is_open_to_all_and_its_members_are_not_listed(
+    sqlite_store, private
+):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(
+        members_in=(ALICE, ROBOT, ROBOT, OTHER_ROBOT), place=conversation(is_private=private)
+    )
+    ruling = await rule(sqlite_store, workspace)
+    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert ruling.facts.destination_is_private is private
+    # One page, to see whether the requester is there at all.
+    assert workspace.calls == CHEAP
 
 
 CHEAP = ["conversation", f"standing of {ALICE}", "members from 0"]
@@ -356,3 +372,76 @@ async def test_what_has_no_redacted_variant_needs_a_cleared_audience_whatever_th
     assert said(ruling) == (Outcome.REFUSED, Reason.AUDIENCE)
     ruling = await rule(database, alone, ask=ask, audience_rule=False)
     assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+
+
+async def test_a_survey_is_of_the_members_and_asks_after_no_requester(database):
+    await give(database, ALICE)
+    workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
+    around = await decider(database, workspace).survey(TEAM, CHANNEL, raw_only=False)
+    assert around.audience is Audience.CLEARED
+    assert workspace.calls == ["conversation", "members from 0", f"standing of {ROBOT}"]
+
+
+@pytest.mark.parametrize(
+    ("place", "audience_rule", "found"),
+    [
+        pytest.param(conversation(is_private=False), True, Exposure.PUBLIC, id="public"),
+        pytest.param(conversation(is_external=True), True, Exposure.EXTERNAL, id="with outsiders"),
+        pytest.param(conversation(), False, Exposure.FINE, id="only the requester counts"),
+        pytest.param(
+            conversation(im_user_id=ALICE, is_external=None), True, Exposure.FINE, id="their own"
+        ),
+        pytest.param(
+            conversation(im_user_id=BOB, is_external=None), True, Exposure.DOUBTFUL, id="not theirs"
+        ),
+    ],
+)
+async def test_a_survey_lists_no_members_where_they_settle_nothing(
+    sqlite_store, place, audience_rule, found
+):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(place=place)
+    surveying = decider(sqlite_store, workspace, audience_rule=audience_rule)
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
+    assert workspace.calls == ["conversation"]
+
+
+async def test_what_has_no_redacted_variant_may_stay_among_the_cleared_alone_whatever_the_rule(
+    sqlite_store,
+):
+    await give(sqlite_store, ALICE)
+    surveying = decider(sqlite_store, Workspace(members_in=(ALICE, BOB)), audience_rule=False)
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=True)
+    judged = [
+        await surveying.judge(TEAM, ALICE, around, raw_only=raw_only) for raw_only in (True, False)
+    ]
+    assert judged == [Exposure.AUDIENCE, Exposure.FINE]
+
+
+async def test_one_survey_serves_all_requesters_each_by_their_right_of_now(sqlite_store):
+    for user_id in (ALICE, BOB):
+        await give(sqlite_store, user_id)
+    surveying = decider(sqlite_store, Workspace(members_in=(ALICE, BOB)))
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    await deny(sqlite_store, BOB)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.FINE
+    assert await surveying.judge(TEAM, BOB, around, raw_only=False) is Exposure.RIGHT_ENDED
+
+
+@pytest.mark.parametrize("lost", ["conversation", "members from 0"])
+async def test_what_a_survey_does_not_learn_is_doubtful(sqlite_store, lost):
+    await give(sqlite_store, ALICE)
+    surveying = decider(sqlite_store, Workspace(failing={lost}))
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.DOUBTFUL
+
+
+async def test_a_survey_finds_the_uncleared_though_slack_does_not_tell_what_is_private(
+    sqlite_store,
+):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(members_in=(ALICE, BOB), place=conversation(is_private=None))
+    surveying = decider(sqlite_store, workspace)
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.AUDIENCE

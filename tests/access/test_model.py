@@ -41,6 +41,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
+from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
@@ -48,7 +49,7 @@ from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.recordings.relay import Relay
 from bot.recordings.requests import NewRequest, RequestBook
-from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
+from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
 from bot.recordings.sharing import Patience, Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
@@ -79,7 +80,8 @@ STANDING = {
     PARTNER: Standing.EXTERNAL,
     ROBOT: Standing.BOT,
 }
-CHANNELS, GROUPS = ("C0ONE", "C0TWO"), ("S0ONE", "S0TWO")
+CHANNELS, GROUPS = ("C0ONE", "C0TWO", "C0OPEN"), ("S0ONE", "S0TWO")
+PUBLIC = "made public"
 OWN_DM = "the asker's direct messages with the bot"
 LOOKUPS = ("conversation", "members", "standing", "group")
 POSTING = ("share", "share is lost", "answer to share is lost", "find", "delete")
@@ -88,7 +90,12 @@ people = st.sampled_from(PEOPLE)
 channels = st.sampled_from(CHANNELS)
 groups = st.sampled_from(GROUPS)
 subjects = people | groups
-MEANWHILE = (*(None,) * 8, *PEOPLE, *CHANNELS, *((each, BOB) for each in CHANNELS))
+MEANWHILE = (
+    *(None,) * 8,
+    *PEOPLE,
+    *CHANNELS,
+    *((each, what) for each in CHANNELS for what in (BOB, PUBLIC)),
+)
 LOST = ("answer to share is lost", "find", "delete")  # it was shared, and nothing more is known
 away = st.sampled_from([()] * 6 + [(each,) for each in LOOKUPS + POSTING] + [LOST])
 
@@ -125,7 +132,9 @@ class Policy(RuleBasedStateMachine):
         self.said: list[Said] = []
         self.world = World(
             standing=STANDING,
-            channels={each: Channel({ALICE, ROBOT}) for each in CHANNELS}
+            channels={
+                each: Channel({ALICE, ROBOT}, is_private=each != "C0OPEN") for each in CHANNELS
+            }
             # Slack sends no sharing flags for these.
             | {_dm(each): Channel({each}, is_external=None, im_user_id=each) for each in PEOPLE},
             groups={each: set() for each in GROUPS},
@@ -209,13 +218,13 @@ class Policy(RuleBasedStateMachine):
             sleep=_at_once,
         )
         self.raw_files = RawFiles(database=self.database, clock=clock)
+        rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
         self.retention = Retention(
+            due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.raw_files,
             left_files=LeftFiles(database=self.database, clock=clock),
             decider=decider,
             posting=self.posting,
-            agents=agents,
-            rule=RetentionRule(keep=None),
         )
         self.book = RequestBook(database=self.database, clock=clock, on_stored=lambda: None)
 
@@ -273,6 +282,10 @@ class Policy(RuleBasedStateMachine):
     def a_channel_is_shared_or_no_longer(self, channel: str, external: bool | None) -> None:
         self.world.channels[channel].is_external = external
 
+    @rule(channel=channels, private=st.sampled_from([True, True, False, None]))
+    def a_channel_is_made_public_or_private(self, channel: str, private: bool | None) -> None:
+        self.world.channels[channel].is_private = private
+
     @rule(
         person=st.sampled_from((ALICE, ALICE, BOB, GUEST, PARTNER)),
         channel=st.sampled_from((*CHANNELS, OWN_DM)),
@@ -288,11 +301,13 @@ class Policy(RuleBasedStateMachine):
         redacted: bool,
         meanwhile: tuple[str, str] | str | None,
     ) -> None:
-        """While it is uploaded somebody may join, be denied, or the channel be shared."""
+        """While it is uploaded somebody may join, be denied, or the channel be shared or opened."""
 
         async def happen() -> None:
             self.posting.meanwhile = nothing
-            if isinstance(meanwhile, tuple):
+            if isinstance(meanwhile, tuple) and meanwhile[1] == PUBLIC:
+                self.world.channels[meanwhile[0]].is_private = False
+            elif isinstance(meanwhile, tuple):
                 self.world.channels[meanwhile[0]].members.add(meanwhile[1])
             elif meanwhile in CHANNELS:
                 self.world.channels[meanwhile].is_external = True
@@ -321,6 +336,25 @@ class Policy(RuleBasedStateMachine):
     ) -> None:
         person, channel = data.draw(st.sampled_from(self._where_raw_may_be()))
         self.a_recording_is_asked_for(person, channel, away, redacted=False, meanwhile=meanwhile)
+
+    @precondition(lambda self: self._channels_where_raw_may_be())
+    @rule(data=st.data(), private=st.sampled_from([False, None]))
+    def raw_is_asked_for_where_all_but_being_private_speaks_for_it(
+        self, data: st.DataObject, private: bool | None
+    ) -> None:
+        person, channel = data.draw(st.sampled_from(self._channels_where_raw_may_be()))
+        self.world.channels[channel].is_private = private
+        self.a_recording_is_asked_for(person, channel, (), redacted=False, meanwhile=None)
+
+    @precondition(lambda self: self._channels_with_raw())
+    @rule(data=st.data())
+    def a_channel_with_raw_files_is_made_public_and_no_event_tells(
+        self, data: st.DataObject
+    ) -> None:
+        channel = data.draw(st.sampled_from(self._channels_with_raw()))
+        self.world.channels[channel].is_private = False
+        for _ in range(3):
+            self._pass(60, frozenset())
 
     @rule(seconds=st.integers(1, 60))
     def time_passes(self, seconds: int) -> None:
@@ -375,8 +409,14 @@ class Policy(RuleBasedStateMachine):
     def _may_be_heard(self, person: str, channel_id: str) -> bool:
         """Tell whether what this person asked for may be raw before those who are there."""
         channel = self.world.channels[channel_id]
-        humans = channel.members - {ROBOT} if self.audience_must_be_cleared else {person}
-        return not channel.is_external and all(map(self._cleared, humans))
+        if channel.is_external:
+            return False
+        if not self.audience_must_be_cleared:
+            return self._cleared(person)
+        # Everybody in the workspace can open a public channel, whoever its members are.
+        return channel.is_private is not False and all(
+            map(self._cleared, channel.members - {ROBOT})
+        )
 
     def _may_be_raw(self, person: str, channel_id: str, redacted: bool) -> bool:
         channel = self.world.channels[channel_id]
@@ -391,6 +431,7 @@ class Policy(RuleBasedStateMachine):
             and person in channel.members
             and self._cleared(person)
             and (channel.is_external is False or channel_id == _dm(person))
+            and (channel.is_private is True or not self.audience_must_be_cleared)
             and self._may_be_heard(person, channel_id)
             and not redacted
         )
@@ -398,6 +439,13 @@ class Policy(RuleBasedStateMachine):
     def _where_raw_may_be(self) -> list[tuple[str, str]]:
         everywhere = [(each, place) for each in PEOPLE for place in (*CHANNELS, _dm(each))]
         return [each for each in everywhere if self._may_be_raw(*each, redacted=False)]
+
+    def _channels_where_raw_may_be(self) -> list[tuple[str, str]]:
+        return [each for each in self._where_raw_may_be() if each[1] in CHANNELS]
+
+    def _channels_with_raw(self) -> list[str]:
+        raw = {each.channel_id for each in self.posting.visible.values() if each.is_raw}
+        return sorted(raw & set(CHANNELS))
 
     def _must_be_allowed(self, file: File) -> None:
         """Note what must not be; raised here, it would count as one more failure of Slack's."""
@@ -420,7 +468,7 @@ class Policy(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
         self._exposed()
         self.world.away = away
-        self.runner.run(self.retention.look(20))
+        self.runner.run(self._look())
         self.world.away = frozenset()
         if away:
             self.unanswered_at = self.now
@@ -460,6 +508,11 @@ class Policy(RuleBasedStateMachine):
         """An event reaches the bot, or is lost."""
         if told:
             self.runner.run(self.raw_files.look_now(TEAM))
+
+    async def _look(self) -> None:
+        while await self.retention.look():
+            pass
+        await self.retention.delete_left(20)
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
         number = next(self.numbers)

@@ -26,6 +26,7 @@ EVERYTHING_SPEAKS_FOR_RAW = Facts(
     requester_granted_by_name=True,
     requester_in_destination=True,
     destination_is_external=False,
+    destination_is_private=True,
     destination_is_allow_listed=False,
     asked_redacted=False,
     requester_is_cleared=True,
@@ -130,7 +131,29 @@ TABLE = [
         Reason.AUDIENCE,
         audience=Audience.UNKNOWN,
     ),
+    row(
+        "row 8: a public channel is open to everybody, whoever its members are",
+        REDACTED,
+        Reason.AUDIENCE,
+        destination_is_private=False,
+    ),
+    row(
+        "row 8: and so may be one that is not known to be private",
+        REDACTED,
+        Reason.AUDIENCE,
+        destination_is_private=None,
+    ),
     row("row 9: everything speaks for raw", RAW, Reason.CLEARED),
+    *(
+        row(
+            f"row 9: with the rule `requester` it need not be private ({private})",
+            RAW,
+            Reason.CLEARED,
+            audience_must_be_cleared=False,
+            destination_is_private=private,
+        )
+        for private in (False, None)
+    ),
     *(
         row(
             f"row 9: with the rule `requester` the audience does not count ({audience})",
@@ -158,6 +181,7 @@ CAUSES = (
     ({"requester_is_cleared": False}, Reason.NOT_CLEARED),
     ({"requester_is_cleared": None}, Reason.NOT_CLEARED),
     ({"has_raw_key": False}, Reason.NO_RAW_KEY),
+    ({"destination_is_private": None}, Reason.AUDIENCE),
     ({"audience": Audience.UNKNOWN}, Reason.AUDIENCE),
 )
 
@@ -181,6 +205,7 @@ ALL_FACTS = st.builds(
     requester_granted_by_name=st.booleans(),
     requester_in_destination=st.sampled_from([True, False, None]),
     destination_is_external=st.sampled_from([True, False, None]),
+    destination_is_private=st.sampled_from([True, False, None]),
     destination_is_allow_listed=st.booleans(),
     asked_redacted=st.booleans(),
     requester_is_cleared=st.sampled_from([True, False, None]),
@@ -200,7 +225,8 @@ def all_that_raw_needs(known: Facts) -> bool:
             known.asked_redacted is False,
             known.requester_is_cleared is True,
             known.has_raw_key is True,
-            known.audience == Audience.CLEARED or known.audience_must_be_cleared is False,
+            (known.destination_is_private is True and known.audience == Audience.CLEARED)
+            or known.audience_must_be_cleared is False,
         )
     )
 
@@ -210,6 +236,7 @@ def test_over_every_combination_raw_comes_of_exactly_what_it_needs():
     everything = product(
         Standing,
         flags,
+        (*flags, None),
         (*flags, None),
         (*flags, None),
         flags,
@@ -248,6 +275,7 @@ SAFE_SIDE = {
     "requester_granted_by_name": False,
     "requester_in_destination": None,
     "destination_is_external": None,
+    "destination_is_private": None,
     "destination_is_allow_listed": False,
     "requester_is_cleared": False,
     "has_raw_key": False,

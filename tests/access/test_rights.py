@@ -1,14 +1,10 @@
-"""Who holds a right: by name, through a group, never against a deny; and what stays visible."""
+"""Who holds a right: by name, through a group, never against a deny."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
-from bot.access.policy import Audience, Exposure, Facts, Standing, exposure
 from bot.access.rights import Rights
 from bot.store.database import Database
 from tests.access.outside import World, WorldGroups
@@ -321,117 +317,3 @@ async def test_ten_thousand_people_can_be_asked_after_at_once(
     crowd = [f"U{number:07d}" for number in range(10_000)]
 
     assert await holders(rights, *crowd) == {"U0009999"}
-
-
-FINE = Facts(
-    standing=Standing.MEMBER,
-    requester_granted_by_name=True,
-    requester_in_destination=True,
-    destination_is_external=False,
-    destination_is_allow_listed=False,
-    asked_redacted=False,
-    requester_is_cleared=True,
-    has_raw_key=True,
-    audience_must_be_cleared=True,
-    audience=Audience.CLEARED,
-)
-
-
-def changed(**changes: object) -> Facts:
-    return replace(FINE, **changes)
-
-
-@pytest.mark.parametrize(
-    ("facts", "found"),
-    [
-        pytest.param(FINE, Exposure.FINE, id="every listener is cleared"),
-        pytest.param(
-            changed(requester_is_cleared=False),
-            Exposure.RIGHT_ENDED,
-            id="the right of who asked for it ended",
-        ),
-        pytest.param(
-            changed(requester_is_cleared=None),
-            Exposure.DOUBTFUL,
-            id="whether that right ended cannot be told",
-        ),
-        pytest.param(
-            changed(requester_is_cleared=None, destination_is_external=True),
-            Exposure.EXTERNAL,
-            id="a doubt does not hide what is certain",
-        ),
-        pytest.param(
-            changed(destination_is_external=None, audience=Audience.NOT_CLEARED),
-            Exposure.AUDIENCE,
-            id="nor that somebody is not cleared",
-        ),
-        pytest.param(
-            changed(destination_is_external=True), Exposure.EXTERNAL, id="outsiders came in"
-        ),
-        pytest.param(
-            changed(destination_is_external=True, destination_is_allow_listed=True),
-            Exposure.EXTERNAL,
-            id="the allow-list is for redacted recordings",
-        ),
-        pytest.param(
-            changed(destination_is_external=None),
-            Exposure.DOUBTFUL,
-            id="Slack does not tell whether outsiders are in it",
-        ),
-        pytest.param(
-            changed(audience=Audience.NOT_CLEARED),
-            Exposure.AUDIENCE,
-            id="somebody who is not cleared came in",
-        ),
-        pytest.param(
-            changed(audience=Audience.TOO_LARGE), Exposure.AUDIENCE, id="too many came in to tell"
-        ),
-        pytest.param(
-            changed(audience=Audience.UNKNOWN), Exposure.DOUBTFUL, id="Slack does not tell who"
-        ),
-        pytest.param(
-            changed(audience=Audience.NOT_CLEARED, audience_must_be_cleared=False),
-            Exposure.FINE,
-            id="where only the requester counts, the audience does not",
-        ),
-        pytest.param(
-            changed(destination_is_external=True, audience_must_be_cleared=False),
-            Exposure.EXTERNAL,
-            id="but outsiders do",
-        ),
-        pytest.param(
-            changed(requester_in_destination=False, standing=Standing.DEACTIVATED),
-            Exposure.FINE,
-            id="who asked for it has left: nothing changes for those who listen",
-        ),
-    ],
-)
-def test_what_becomes_of_a_visible_raw_file(facts: Facts, found: Exposure) -> None:
-    assert exposure(facts) is found
-
-
-flags = st.sampled_from([True, False, None])
-every_facts = st.builds(
-    Facts,
-    standing=st.sampled_from(Standing),
-    requester_granted_by_name=st.booleans(),
-    requester_in_destination=flags,
-    destination_is_external=flags,
-    destination_is_allow_listed=st.booleans(),
-    asked_redacted=st.booleans(),
-    requester_is_cleared=flags,
-    has_raw_key=st.booleans(),
-    audience_must_be_cleared=st.booleans(),
-    audience=st.sampled_from(Audience),
-)
-
-
-@given(every_facts)
-def test_fine_means_cleared_inside_and_among_cleared_listeners(facts: Facts) -> None:
-    holds = (
-        facts.requester_is_cleared is True
-        and facts.destination_is_external is False
-        and (facts.audience is Audience.CLEARED or not facts.audience_must_be_cleared)
-    )
-
-    assert (exposure(facts) is Exposure.FINE) is holds

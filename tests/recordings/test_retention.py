@@ -1,7 +1,6 @@
-"""Looking after visible raw recordings: who looks at which, how long doubt lasts, and when."""
+"""Looking after visible raw recordings: what is asked of Slack, how long doubt lasts, and when."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,18 +8,18 @@ from sqlalchemy import select
 
 from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider
+from bot.access.directory import Conversation
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
-from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention, RetentionRule
-from bot.store.database import Database, async_url
-from bot.store.schema import upgrade
+from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
+from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import (
-    AGENT,
     Channel,
     File,
     World,
@@ -31,7 +30,23 @@ from tests.access.outside import (
 from tests.conftest import NOON
 
 TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
+OTHER = "C0SUPPORT0"
 GROUP = "S0QUALITY0"
+
+
+class Hanging(WorldDirectory):
+    """Does not answer what ``hangs`` is about before ``answers``."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.hangs = ""
+        self.reached, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        if channel_id == self.hangs:
+            self.reached.set()
+            await self.answers.wait()
+        return await super().conversation(channel_id)
 
 
 class Shelf:
@@ -42,11 +57,12 @@ class Shelf:
         self.database = database
         self.world = World(
             standing={ALICE: Standing.MEMBER, BOB: Standing.MEMBER},
-            channels={CHANNEL: Channel({ALICE})},
+            channels={CHANNEL: Channel({ALICE}), OTHER: Channel({ALICE})},
             groups={GROUP: {ALICE, BOB}},
         )
         self.posting = WorldPosting(self.world)
-        directory = WorldDirectory(self.world)
+        directory = Hanging(self.world)
+        self.directory = directory
         rights = Rights(
             database=database,
             groups=WorldGroups(self.world),
@@ -54,7 +70,13 @@ class Shelf:
             first_admins=frozenset(),
         )
         self.files = RawFiles(database=database, clock=self.clock)
+        self.due = DueFiles(
+            database=database,
+            clock=self.clock,
+            rhythm=Rhythm(keep=keep, look_every=LOOK_EVERY),
+        )
         self.retention = Retention(
+            due=self.due,
             files=self.files,
             left_files=LeftFiles(database=database, clock=self.clock),
             decider=Decider(
@@ -67,8 +89,6 @@ class Shelf:
                 external_channels=frozenset(),
             ),
             posting=self.posting,
-            agents={AGENT.name: AGENT},
-            rule=RetentionRule(keep=keep),
         )
 
     def clock(self) -> datetime:
@@ -92,25 +112,32 @@ class Shelf:
             await add_grant(session, new)
 
     async def put(
-        self, delivery_id: str, state: str = "delivered", *, outcome: str = "raw", due: bool = True
+        self,
+        delivery_id: str,
+        state: str = "delivered",
+        *,
+        channel: str = CHANNEL,
+        user: str = ALICE,
+        outcome: str = "raw",
+        due: bool = True,
     ) -> None:
-        self.posting.visible[f"F{delivery_id}"] = File(CHANNEL, is_raw=outcome == "raw")
+        self.posting.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
         async with self.database.write() as session:
             session.add(
                 DeliveryRow(
                     id=delivery_id,
                     team_id=TEAM,
-                    user_id=ALICE,
+                    user_id=user,
                     source="command",
-                    agent_name=AGENT.name,
+                    agent_name="default",
                     conversation_id=f"CA{delivery_id}",
                     direction="combined",
                     asked_redacted=False,
-                    origin_channel_id=CHANNEL,
-                    asked_channel_id=CHANNEL,
+                    origin_channel_id=channel,
+                    asked_channel_id=channel,
                     requested_at=NOON,
                     state=state,
-                    destination_channel_id=CHANNEL,
+                    destination_channel_id=channel,
                     outcome=outcome,
                     reason="cleared",
                     parent_ts="1.000000",
@@ -124,7 +151,8 @@ class Shelf:
     async def look(self, later: timedelta = timedelta(0)) -> set[str]:
         """Let time pass and look; gives what is visible afterwards."""
         self.now += later
-        await self.retention.look(20)
+        while await self.retention.look():
+            pass
         return set(self.posting.visible)
 
     async def causes(self) -> list[str]:
@@ -175,49 +203,91 @@ async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it
     assert shelf.posting.taken_back == [], "nobody was ever told of it"
 
 
-async def test_a_claim_is_for_a_while_and_a_look_that_never_ended_is_repeated(shelf: Shelf) -> None:
-    await shelf.put("d1")
-
-    first = await shelf.files.claim_due(20, LOOK_EVERY)
-    at_once = await shelf.files.claim_due(20, LOOK_EVERY)
-    shelf.now += LOOK_EVERY
-    after = await shelf.files.claim_due(20, LOOK_EVERY)
-
-    assert [len(each) for each in (first, at_once, after)] == [1, 0, 1]
-
-
-async def test_the_longest_due_come_first(shelf: Shelf) -> None:
-    for number in range(3):
-        await shelf.put(f"d{number}")
-        shelf.now += timedelta(seconds=1)
-
-    claimed = await shelf.files.claim_due(2, LOOK_EVERY)
-
-    assert {each.id for each in claimed} == {"d0", "d1"}
-
-
-async def test_two_workers_never_look_at_the_same_file_at_once(
-    postgresql: Callable[[], str],
+@pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
+async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_be_is_doubtful(
+    shelf: Shelf, private: bool | None, cause: str
 ) -> None:
-    url = postgresql()
-    upgrade(async_url(url))
-    databases = [Database(url), Database(url)]
-    shelves = [Shelf(each) for each in databases]
-    for number in range(60):
-        await shelves[0].put(f"d{number}")
+    await shelf.put("d1")
+    shelf.world.channels[CHANNEL].is_private = private
 
-    async def work(shelf: Shelf) -> list[str]:
-        mine: list[str] = []
-        while claimed := await shelf.files.claim_due(7, LOOK_EVERY):
-            assert len(claimed) <= 7
-            mine += [each.id for each in claimed]
-        return mine
+    assert await shelf.look() == (set() if private is False else {"Fd1"})
+    assert await shelf.look(LONGEST_DOUBT) == set()
+    assert await shelf.causes() == [cause]
 
-    one, other = await asyncio.gather(*(work(shelf) for shelf in shelves))
 
-    assert sorted(one + other) == sorted(f"d{number}" for number in range(60))
-    for database in databases:
-        await database.close()
+async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -> None:
+    await shelf.clear(BOB)
+    shelf.world.channels[CHANNEL].members |= {BOB}
+    for number in range(20):
+        await shelf.put(f"d{number}", user=(ALICE, BOB)[number % 2])
+
+    await shelf.look()
+
+    assert shelf.world.asked == ["conversation", "members"]
+
+
+async def test_files_that_came_at_different_times_are_soon_looked_at_together(
+    shelf: Shelf,
+) -> None:
+    for number in range(12):
+        await shelf.put(f"d{number}")
+        await shelf.look(timedelta(seconds=5))
+    shelf.world.asked.clear()
+
+    for _ in range(60 * 3):
+        await shelf.look(timedelta(seconds=1))
+
+    looks = shelf.world.asked.count("conversation")
+    assert 3 <= looks <= 4, "once a minute, and once more while they come together"
+
+
+async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    assert await shelf.look() == {"Fd1"}
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.files.look_now(TEAM, CHANNEL)
+
+    assert await shelf.look() == set()
+
+
+async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once(
+    shelf: Shelf,
+) -> None:
+    shelf.directory.hangs = CHANNEL
+    await shelf.put("slow")
+    first = asyncio.create_task(shelf.retention.look())
+    await shelf.directory.reached.wait()
+    await shelf.put("urgent", channel=OTHER)
+    shelf.world.channels[OTHER].members.add(BOB)
+    await shelf.files.look_now(TEAM)
+
+    assert await shelf.look() == {"Fslow"}, "what is not told of one keeps the other from nothing"
+
+    shelf.world.channels[CHANNEL].is_external = True
+    shelf.directory.answers.set()
+    await first
+    assert await shelf.look() == set(), "the event that came meanwhile is not forgotten"
+    assert sorted(await shelf.causes()) == ["audience", "external"]
+
+
+async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_that_hangs(
+    database: Database,
+) -> None:
+    shelf = Shelf(database, keep=timedelta(hours=1))
+    await shelf.clear()
+    shelf.directory.hangs = CHANNEL
+    await shelf.put("d1")
+    first = asyncio.create_task(shelf.retention.look())
+    await shelf.directory.reached.wait()
+    await shelf.put("d2", outcome="redacted", due=False)
+    delivery = await DeliveryLog(database=database, clock=shelf.clock).read("d2")
+    await shelf.files.ask_deletion(delivery, BOB)
+
+    assert await shelf.look() == {"Fd1"}
+    assert await shelf.look(timedelta(hours=1)) == set(), "nor does what is over"
+    shelf.directory.answers.set()
+    await first
+    assert await shelf.causes() == ["time_over"]
 
 
 @pytest.mark.parametrize("away", ["conversation", "members"])
@@ -299,7 +369,7 @@ async def test_its_time_is_counted_from_its_end(
 
 async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
     await shelf.put("d1")
-    (delivery,) = await shelf.files.claim_due(1, LOOK_EVERY)
+    (delivery,) = await shelf.due.claim()
 
     assert await shelf.files.taken_back(delivery, "audience")
     assert not await shelf.files.taken_back(delivery, "audience")
@@ -337,7 +407,7 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1")
-    (delivery,) = await shelf.files.claim_due(1, LOOK_EVERY)
+    (delivery,) = await shelf.due.claim()
     await shelf.posting.delete_file("Fd1")
     assert await shelf.files.taken_back(delivery, "audience")
 

@@ -275,7 +275,9 @@ def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
     _assert_in_good_order(seen)
 
 
-def assert_redacted(seen: Seen, reason: str, conversation_id: str = CALL) -> None:
+def assert_redacted(
+    seen: Seen, reason: str, conversation_id: str = CALL, *, why: str | None = None
+) -> None:
     """One redacted file in a thread, fetched with the plain key *and* `redacted=true`."""
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
     assert seen.file.content == recordings.load("combined", redacted=True)
@@ -288,7 +290,7 @@ def assert_redacted(seen: Seen, reason: str, conversation_id: str = CALL) -> Non
     if reason == "asked":
         assert [e.via for e in seen.private] == ["ack"]
     else:
-        assert WHY[reason] in seen.note.text
+        assert WHY[why or reason] in seen.note.text
         assert seen.delivery.id in str(seen.note.blocks)
     _assert_in_good_order(seen)
 
@@ -332,6 +334,7 @@ WHY = {
     "not_cleared": "you are not cleared",
     "no_raw_key": "no raw key is set up",
     "audience": "not everyone here is cleared",
+    "public": "this is a public channel, and everybody in the workspace can open it",
 }
 DELIVERED_TAGS = [
     "slack:delivery:requested",

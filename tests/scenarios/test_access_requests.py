@@ -461,7 +461,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
     async with new_scene(environment=ADMINS, pace=rarely) as scene:
         scene.workspace.add_user(CHIEF)
         await scene.grant(BOB)
-        scene.workspace.add_channel("C0OTHER000", members=[BOB])
+        scene.workspace.add_channel("C0OTHER000", members=[BOB], is_private=True)
         raw = await scene.ask(user=BOB, channel="C0OTHER000")
         assert raw.delivery.outcome == "raw"
 

@@ -230,12 +230,25 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
 
     assert f"<@{ALICE}> in <#{CHANNEL}> would get *redacted*." in ack.text
     assert "reason: `audience`" in ack.text
+    assert "private, for its members alone: yes" in ack.text
     assert "the audience is: not_cleared" in ack.text
     assert "cleared by name, as a guest must be: yes" in ack.text
     assert "redacted was asked for: no" in ack.text
     assert ack.text.count("• ") == 1 + len(fields(Facts)), "the reason and every fact"
     assert scene.polyai.requests == []
     assert scene.workspace.messages(CHANNEL) == []
+
+
+async def test_explain_tells_that_a_channel_is_public_though_its_members_are_cleared(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    scene.workspace.change_channel(CHANNEL, is_private=False)
+
+    ack = await say(scene, f"explain {CALL} <@{ALICE}> <#{CHANNEL}|quality>")
+
+    assert "reason: `audience`" in ack.text
+    assert "private, for its members alone: no" in ack.text
 
 
 async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:

@@ -376,6 +376,52 @@ async def test_row_8_a_larger_audience_than_allowed_makes_it_redacted(
         assert_redacted(await scene.ask(call), "audience", call)
 
 
+async def test_row_8_a_public_channel_is_open_to_everybody_though_all_its_members_are_cleared(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    scene.workspace.change_channel(CHANNEL, is_private=False)
+
+    seen = await scene.ask()
+
+    assert_redacted(seen, "audience", why="public")
+    (card,) = [message for message in seen.posted if message.thread_ts is None]
+    assert "this is a public channel" in str(card.blocks)
+    # One page, twice: is the requester there? Nobody asks who else is.
+    assert len(scene.workspace.called("conversations.members")) == 2
+
+    in_dm = await scene.press(seen.buttons[0], seen.note)
+    assert in_dm.delivery.outcome == "raw"
+
+
+async def test_row_8_what_is_not_known_to_be_private_counts_as_public(scene: Scene) -> None:
+    await scene.grant()
+    scene.workspace.change_channel(CHANNEL, omit=frozenset({"is_private"}))
+    assert_redacted(await scene.ask(), "audience")
+
+
+async def test_row_8_a_group_message_is_private(scene: Scene) -> None:
+    await scene.grant()
+    group = "C0GROUPDM0"
+    scene.workspace.add_channel(group, members=[ALICE], is_mpim=True, omit={"is_private"})
+    assert_raw(await scene.ask(channel=group))
+
+
+async def test_row_8_a_channel_made_public_while_the_upload_runs_is_counted(scene: Scene) -> None:
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload", when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload")
+
+    scene.workspace.change_channel(CHANNEL, is_private=False)
+    scene.slack.faults.release("upload")
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")
+    assert RAW_SPAN not in seen.file.content
+    assert "this is a public channel" in seen.note.text
+
+
 async def test_row_8_bots_are_no_listeners_and_are_asked_after_once(scene: Scene) -> None:
     await scene.grant()
     for user_id in ("U0MACHINE", "U0MACHINE2"):

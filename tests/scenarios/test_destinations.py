@@ -31,7 +31,7 @@ async def test_a_channel_is_named_by_mention_or_by_id(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
-    scene.workspace.add_channel(OTHER, members=[ALICE])
+    scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True)
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True)
     named = {
         f"<#{OTHER}|other>": OTHER,
@@ -50,7 +50,7 @@ async def test_a_channel_is_named_by_mention_or_by_id(
 
 async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
     await scene.grant()
-    scene.workspace.add_channel(OTHER, members=[ALICE, BOB])
+    scene.workspace.add_channel(OTHER, members=[ALICE, BOB], is_private=True)
 
     seen = await scene.ask(f"{CALL} {OTHER}")
 
@@ -72,7 +72,7 @@ async def test_a_public_channel_is_joined_for_a_delivery_and_for_nothing_less(
     assert_failed(await scene.ask(f"{CALL} {OTHER} user"), "recording_gone")
     assert scene.workspace.called("conversations.join") == []
 
-    assert_raw(await scene.ask(f"{CALL} {OTHER}"))
+    assert_redacted(await scene.ask(f"{CALL} {OTHER}"), "audience", why="public")
     assert len(scene.workspace.called("conversations.join")) == 1
     assert scene.workspace.channels[OTHER].bot_is_member
 

@@ -83,6 +83,7 @@ class Case:
     shared: bool = False
     allow_listed: bool = False
     rule: str = "cleared"
+    public: bool = False
 
 
 CASES = {
@@ -92,6 +93,7 @@ CASES = {
     "the same, where only the requester counts": Case(
         ALICE, "cleared", (ALICE,), (ALICE, BOB), rule="requester"
     ),
+    "a cleared person in a public channel": Case(ALICE, "audience", (ALICE,), public=True),
     "a guest": Case(GUEST, "requester_not_allowed", (ALICE,), (ALICE, GUEST)),
     "a guest with a grant of their own": Case(GUEST, "cleared", (ALICE, GUEST), (ALICE, GUEST)),
     "somebody who is not in the channel": Case(BOB, "requester_not_in_destination", (ALICE, BOB)),
@@ -111,7 +113,7 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}
     async with new_scene(environment=environment) as scene:
         scene.workspace.add_user(GUEST, is_restricted=True)
-        scene.workspace.add_channel(CHANNEL, members=case.members)
+        scene.workspace.add_channel(CHANNEL, members=case.members, is_private=not case.public)
         for user in case.cleared:
             await scene.grant(user)
         message = await posted(scene, CALL)
@@ -125,7 +127,7 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
         else:
             outcome = "raw" if case.reason == Reason.CLEARED else "redacted"
             assert_in_thread(seen, message, outcome, case.reason)
-            told = WHY.get(case.reason)
+            told = WHY.get("public" if case.public else case.reason)
             assert told is None or told in seen.note.text
         (unchanged,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == message.ts]
         assert unchanged == message

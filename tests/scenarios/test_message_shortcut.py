@@ -427,12 +427,15 @@ async def test_a_private_channel_without_the_bot_says_how_to_invite_it(scene: Sc
 
 
 async def test_a_public_channel_is_entered(scene: Scene) -> None:
-    scene.workspace.change_channel(CHANNEL, bot_is_member=False)
+    scene.workspace.change_channel(CHANNEL, bot_is_member=False, is_private=False)
+    await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
-    _, delivery = await submit(scene, await open_form(scene, message))
+    view = await open_form(scene, message)
+    assert "this is a public channel, and everybody" in str(view.body["blocks"])
+    _, delivery = await submit(scene, view)
 
-    assert delivery.state == "delivered"
+    assert (delivery.state, delivery.outcome) == ("delivered", "redacted")
     assert len(files_in(scene, message)) == 1
 
 

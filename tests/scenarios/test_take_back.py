@@ -158,6 +158,7 @@ async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
 @on_both_databases
 async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     seen = await raw(scene)
+    scene.workspace.change_channel_id(CHANNEL, "C0QUALITY1")
     for _ in range(2):  # Slack may tell twice
         await tell(
             scene, type="channel_id_changed", old_channel_id=CHANNEL, new_channel_id="C0QUALITY1"
@@ -166,6 +167,15 @@ async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     row = await scene.row(seen.delivery.id)
     assert row.destination_channel_id == "C0QUALITY1"
     assert [event.tag for event in await scene.all_audit()].count("slack:channel:moved") == 1
+    scene.workspace.join("C0QUALITY1", BOB)
+    await tell(scene, type="member_joined_channel", channel="C0QUALITY1", user=BOB)
+
+    await gone(scene, "C0QUALITY1")
+    assert await cause(scene) == "audience"
+    assert {file.id for file in scene.workspace.files if file.deleted} == {
+        seen.delivery.file_id,
+        seen.delivery.picture_file_id,
+    }
 
 
 async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> None:
@@ -219,6 +229,42 @@ async def test_a_missed_event_only_delays(new_scene: OpenScene) -> None:
 
         await gone(scene)
         assert await cause(scene) == "audience"
+
+
+async def test_a_channel_made_public_takes_the_file_back_with_no_event_at_all(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant()
+        await raw(scene)
+        scene.workspace.change_channel(CHANNEL, is_private=False)
+
+        await gone(scene)
+        assert await cause(scene) == "public"
+        message = await parent(scene, "The raw recording was deleted")
+        assert "this is a public channel" in message.text
+
+
+async def test_a_file_in_a_channel_about_to_be_shared_is_taken_back_with_no_event_at_all(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await scene.grant()
+        await raw(scene)
+        scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
+
+        await gone(scene)
+        assert await cause(scene) == "external"
+
+
+async def test_where_only_the_requester_counts_it_may_be_public(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY, environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
+        await scene.grant()
+        scene.workspace.change_channel(CHANNEL, is_private=False)
+        await raw(scene)
+        await asyncio.sleep(1.5)
+
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 async def test_where_only_the_requester_counts_a_joining_person_changes_nothing(

@@ -80,6 +80,26 @@ def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
     assert "you " not in public
 
 
+def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
+    named = wording.PUBLIC_CHANNEL
+    redacted, raw = Outcome.REDACTED, Outcome.RAW
+    assert wording.variant(redacted, Reason.AUDIENCE, None, is_public=True) == (
+        f"*redacted* — {named}"
+    )
+    assert named not in wording.variant(redacted, Reason.ASKED, None, is_public=True)
+    assert named not in wording.variant(raw, Reason.CLEARED, None, is_public=True)
+
+
+@pytest.mark.parametrize("reason", [*wording.WHY_REDACTED, *wording.WHY_NO_TRANSCRIPT])
+@pytest.mark.parametrize("tell", [wording.why_redacted, wording.why_no_transcript])
+def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
+    if tell is wording.why_redacted and reason not in wording.WHY_REDACTED:
+        return
+    is_named = "everybody in the workspace can open" in tell(reason, is_public=True)
+    assert is_named == (reason is Reason.AUDIENCE)
+    assert "everybody" not in tell(reason, is_public=False)
+
+
 def test_raw_is_said_to_be_raw_and_until_when():
     stays = wording.variant(Outcome.RAW, Reason.CLEARED, None)
     assert stays == "*raw* — cleared to be heard here"

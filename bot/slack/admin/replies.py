@@ -74,6 +74,7 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
         f"• cleared by name, as a guest must be: {_yes_no(facts.requester_granted_by_name)}",
         f"• in the destination: {_yes_no(facts.requester_in_destination)}",
         f"• shared with another organisation: {_yes_no(facts.destination_is_external)}",
+        f"• private, for its members alone: {_yes_no(facts.destination_is_private)}",
         f"• on the allow-list: {_yes_no(facts.destination_is_allow_listed)}",
         f"• redacted was asked for: {_yes_no(facts.asked_redacted)}",
         f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",

@@ -47,6 +47,7 @@ TAKEN_BACK: Final = MappingProxyType(
         "time_over": "time over",
         "right_ended": "right ended",
         "external": "channel shared",
+        "public": "public channel",
         "audience": "audience",
         "doubt": "Slack did not tell",
         "unfinished": "delivery failed",

@@ -52,7 +52,13 @@ def delivered(result: Delivered) -> Message:
         None if is_transcript else wording.SIDES[result.direction],
     ]
     said = " · ".join(part for part in file if part)
-    variant = wording.variant(result.outcome, result.reason, result.deleted_at, result.muted)
+    variant = wording.variant(
+        result.outcome,
+        result.reason,
+        result.deleted_at,
+        result.muted,
+        is_public=result.is_public,
+    )
     # Below a card with the facts of the call one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
@@ -94,12 +100,17 @@ def private_note(note: PrivateNote) -> Message:
 def _refused(note: PrivateNote) -> list[str]:
     reason = Reason(note.reason or Reason.REQUESTER_NOT_ALLOWED)
     is_transcript = note.delivery_kind is DeliveryKind.TRANSCRIPT
-    why = (wording.WHY_NO_TRANSCRIPT if is_transcript else wording.WHY_REFUSED)[reason]
+    why = (
+        wording.why_no_transcript(reason, is_public=note.is_public)
+        if is_transcript
+        else wording.WHY_REFUSED[reason]
+    )
     return [f"I did not post {_the(note)}.", why]
 
 
 def _redacted(note: PrivateNote) -> list[str]:
-    why = wording.WHY_REDACTED[Reason(note.reason or Reason.NOT_CLEARED)]
+    reason = Reason(note.reason or Reason.NOT_CLEARED)
+    why = wording.why_redacted(reason, is_public=note.is_public)
     return [f"The recording of {wording.code(note.conversation_id)} is redacted: {why}."]
 
 

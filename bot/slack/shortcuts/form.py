@@ -160,7 +160,7 @@ def _verdict(thread: Thread, preview: Preview) -> str:
         place = "there"
     if preview.decision.outcome is Outcome.RAW:
         return f"You would get it *raw*: it may be heard {place}."
-    why = wording.WHY_REDACTED[preview.decision.reason]
+    why = wording.why_redacted(preview.decision.reason, is_public=preview.is_public)
     if preview.decision.reason is Reason.ASKED:
         return "You would get it *redacted*, as asked."
     return f"You would get it *redacted* {place}: {why}."

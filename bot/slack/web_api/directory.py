@@ -37,7 +37,7 @@ class SlackDirectory:
             is_external=_is_external(channel),
             is_im=is_im,
             im_user_id=user if is_im and isinstance(user, str) else None,
-            is_private=_flag(channel.get("is_private")),
+            is_private=_is_private(channel),
             is_archived=channel.get("is_archived") is True,
             bot_is_member=is_im or channel.get("is_member") is True,
             member_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
@@ -97,6 +97,16 @@ def _is_external(channel: Mapping[str, Any]) -> bool | None:
     if True in flags or pending:
         return True
     return False if flags == [False, False] else None
+
+
+def _is_private(channel: Mapping[str, Any]) -> bool | None:
+    """Tell whether only members can open it; None: not told.
+
+    Slack sends no such flag for a direct message. The letter an id begins with says nothing.
+    """
+    told = _flag(channel.get("is_private"))
+    among_people = channel.get("is_im") is True or channel.get("is_mpim") is True
+    return True if told is None and among_people else told
 
 
 def _flag(value: object) -> bool | None:

@@ -71,6 +71,13 @@ def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decis
         assert ("direct messages" in words(view)) == goes_to_dm
 
 
+def test_a_public_channel_is_named_as_the_reason():
+    decision = Decision(Outcome.REDACTED, Reason.AUDIENCE)
+    preview = Preview(decision, FACTS, goes_to_dm=False, is_public=True)
+    view = form.form(thread(), Filled(ONE[0], redacted=False), preview)
+    assert f"*redacted* in <#C0QUALITY0>: {wording.PUBLIC_CHANNEL}." in words(view)
+
+
 @given(found=choices, strange=st.lists(ids, max_size=10).map(tuple))
 def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, strange):
     strange = strange[: 10 - len(found)]  # ten references in all

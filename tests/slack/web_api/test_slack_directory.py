@@ -186,7 +186,7 @@ async def test_ones_own_direct_messages_are_known_by_their_person(people, worksp
     workspace.add_channel("D0ALICE00", members=[ALICE], is_im=True)
     dm = await people.conversation("D0ALICE00")
     assert (dm.is_im, dm.im_user_id, dm.bot_is_member) == (True, ALICE, True)
-    assert (dm.is_external, dm.is_private) == (None, None)
+    assert (dm.is_external, dm.is_private) == (None, True), "Slack sends no flag for either"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,11 @@ async def test_ones_own_direct_messages_are_known_by_their_person(people, worksp
         ({"omit": ["is_pending_ext_shared"]}, "is_external", None),
         ({"omit": ["is_ext_shared"], "is_pending_ext_shared": True}, "is_external", True),
         ({"is_private": True}, "is_private", True),
+        ({"is_private": False}, "is_private", False),
         ({"omit": ["is_private"]}, "is_private", None),
+        ({"is_private": True, "omit": ["is_private"]}, "is_private", None),
+        ({"is_mpim": True}, "is_private", True),
+        ({"is_mpim": True, "omit": ["is_private"]}, "is_private", True),
         ({"is_archived": True}, "is_archived", True),
         ({"omit": ["is_archived"]}, "is_archived", False),
         ({"bot_is_member": False}, "bot_is_member", False),

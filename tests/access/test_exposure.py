@@ -1,0 +1,117 @@
+"""What becomes of a raw file that is visible: a sentence a row, and when all is well."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.policy import Audience, Circumstances, Exposure, exposure
+
+FINE = Circumstances(
+    requester_is_cleared=True,
+    destination_is_external=False,
+    destination_is_private=True,
+    audience_must_be_cleared=True,
+    audience=Audience.CLEARED,
+)
+
+
+def row(sentence: str, found: Exposure, **changes: object):
+    return pytest.param(replace(FINE, **changes), found, id=sentence)
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        row("every listener is cleared", Exposure.FINE),
+        row(
+            "the right of who asked for it ended", Exposure.RIGHT_ENDED, requester_is_cleared=False
+        ),
+        row(
+            "whether that right ended cannot be told", Exposure.DOUBTFUL, requester_is_cleared=None
+        ),
+        row(
+            "a doubt does not hide what is certain",
+            Exposure.EXTERNAL,
+            requester_is_cleared=None,
+            destination_is_external=True,
+        ),
+        row(
+            "nor that somebody is not cleared",
+            Exposure.AUDIENCE,
+            destination_is_external=None,
+            destination_is_private=None,
+            audience=Audience.NOT_CLEARED,
+        ),
+        row("outsiders came in", Exposure.EXTERNAL, destination_is_external=True),
+        row(
+            "Slack does not tell whether outsiders are in it",
+            Exposure.DOUBTFUL,
+            destination_is_external=None,
+        ),
+        row("the channel was made public", Exposure.PUBLIC, destination_is_private=False),
+        row(
+            "then nobody need ask who its members are",
+            Exposure.PUBLIC,
+            destination_is_private=False,
+            audience=Audience.UNKNOWN,
+        ),
+        row(
+            "Slack does not tell whether it is private",
+            Exposure.DOUBTFUL,
+            destination_is_private=None,
+        ),
+        row(
+            "somebody who is not cleared came in",
+            Exposure.AUDIENCE,
+            audience=Audience.NOT_CLEARED,
+        ),
+        row("too many came in to tell", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
+        row("Slack does not tell who", Exposure.DOUBTFUL, audience=Audience.UNKNOWN),
+        row(
+            "where only the requester counts, the audience does not",
+            Exposure.FINE,
+            audience=Audience.NOT_CLEARED,
+            audience_must_be_cleared=False,
+        ),
+        row(
+            "nor does who could open it",
+            Exposure.FINE,
+            destination_is_private=False,
+            audience_must_be_cleared=False,
+        ),
+        row(
+            "but outsiders do",
+            Exposure.EXTERNAL,
+            destination_is_external=True,
+            audience_must_be_cleared=False,
+        ),
+    ],
+)
+def test_what_becomes_of_a_visible_raw_file(now: Circumstances, found: Exposure) -> None:
+    assert exposure(now) is found
+
+
+FLAGS = st.sampled_from([True, False, None])
+
+
+@given(
+    st.builds(
+        Circumstances,
+        requester_is_cleared=FLAGS,
+        destination_is_external=FLAGS,
+        destination_is_private=FLAGS,
+        audience_must_be_cleared=st.booleans(),
+        audience=st.sampled_from(Audience),
+    )
+)
+def test_fine_means_cleared_inside_and_among_cleared_listeners_alone(now: Circumstances) -> None:
+    among_the_cleared = now.audience is Audience.CLEARED and now.destination_is_private is True
+    holds = (
+        now.requester_is_cleared is True
+        and now.destination_is_external is False
+        and (among_the_cleared or not now.audience_must_be_cleared)
+    )
+
+    assert (exposure(now) is Exposure.FINE) is holds
