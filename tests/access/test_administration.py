@@ -371,7 +371,7 @@ async def test_admin_counts_for_those_for_whom_rights_count(
     assert await office.admin.is_admin(BOB) is counts
     if not counts:
         with pytest.raises(NotAdmin):
-            await office.admin.list(BOB)
+            await office.admin.list(BOB, 30)
         assert ("slack:admin:refused", "U0BOB") in await office.audit()
 
 

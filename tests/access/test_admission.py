@@ -6,20 +6,23 @@ from bot.access.admission import Admission
 from bot.access.grants import Right
 from bot.access.person import People
 from bot.access.policy import Standing
-from tests.access.builders import ALICE, GROUP, TEAM, Workspace, give, rights_on
+from tests.access.builders import ALICE, GROUP, TEAM, Silent, Workspace, give, rights_on
 from tests.conftest import NOON
 
 NOBODY = [each for each in Standing if each not in (Standing.MEMBER, Standing.GUEST)]
 
 
-async def admitted(database, standing=Standing.MEMBER, failing=()):
+def admission_to(database, standing=Standing.MEMBER, failing=()):
     rights = rights_on(database, groups={GROUP: {ALICE}})
-    admission = Admission(
+    return Admission(
         people=People(database=database, rights=rights, clock=lambda: NOON),
         rights=rights,
         directory=Workspace(standings={ALICE: standing}, failing=failing),
     )
-    return await admission.read(TEAM, ALICE)
+
+
+async def admitted(database, standing=Standing.MEMBER):
+    return await admission_to(database, standing).read(TEAM, ALICE)
 
 
 async def test_a_member_is_admitted_with_every_right(sqlite_store):
@@ -43,6 +46,9 @@ async def test_nobody_else_is_whatever_they_hold(sqlite_store, standing):
     assert await admitted(sqlite_store, standing) is None
 
 
-async def test_who_slack_does_not_tell_of_is_not(sqlite_store):
+async def test_nobody_is_admitted_or_sent_away_for_a_guess(sqlite_store):
     await give(sqlite_store)
-    assert await admitted(sqlite_store, failing={f"standing of {ALICE}"}) is None
+    admission = admission_to(sqlite_store, failing={f"standing of {ALICE}"})
+    with pytest.raises(Silent):
+        await admission.read(TEAM, ALICE)
+    assert await admission.read_if_known(TEAM, ALICE) is None

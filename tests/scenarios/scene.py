@@ -27,6 +27,7 @@ BOB = "U0BOB0000"
 BOSS = "U0BOSS000"
 CHANNEL = "C0QUALITY0"
 """Private: only its members can open what is in it."""
+SHARE = "files.completeUploadExternal"
 PATIENCE_SECONDS = 20.0
 BROKEN_OFF = "upload: the body ended early"
 """The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
@@ -181,6 +182,12 @@ class Scene:
     def every_visible_picture(self) -> list[File]:
         channels = self.workspace.channels
         return [f for c in channels for f in self.workspace.visible_files(c) if f.is_picture]
+
+    def decisions_by_audience(self) -> int:
+        """How often it was looked who listens, up to the last share: later looks take back."""
+        calls = self.workspace.calls
+        last = max(at for at, call in enumerate(calls) if call.method == SHARE)
+        return sum(call.method == "conversations.members" for call in calls[:last])
 
     def _look(self) -> tuple[int, int, set[str], set[str]]:
         return (

@@ -13,9 +13,8 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
-from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, Scene
+from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, SHARE, Scene
 
-SHARE = "files.completeUploadExternal"
 ANNOUNCE = "chat.postMessage"
 LOST: Mapping[str, Fault] = {
     "the connection breaks": Fault(SHARE, when="after", drop_connection=True),
@@ -72,7 +71,7 @@ async def test_a_share_that_was_lost_on_the_way_is_done_once_more_with_the_same_
     assert shared_files(scene) == [seen.file]
     assert len(scene.workspace.called("files.getUploadURLExternal")) == 2  # one for its picture
     # Decided at first, before the first try, and afresh before the second.
-    assert len(scene.workspace.called("conversations.members")) == 3
+    assert scene.decisions_by_audience() == 3
 
 
 async def test_a_share_answered_in_doubt_and_visible_late_is_waited_for(scene: Scene) -> None:
@@ -203,7 +202,7 @@ async def test_a_share_slack_slows_down_is_done_later_under_a_new_decision(scene
 
     assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
     assert seen.file.completed_times == 1
-    assert len(scene.workspace.called("conversations.members")) == 3
+    assert scene.decisions_by_audience() == 3
 
 
 async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(

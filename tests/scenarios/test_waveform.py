@@ -23,10 +23,9 @@ from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, LeftFileRow
 from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
-from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 
 UPLOAD_URL = "files.getUploadURLExternal"
-SHARE = "files.completeUploadExternal"
 RATE_HZ = 8000
 MUTED_SECONDS = 5.2
 """What the stand-in's redaction muted, to the tenth."""
@@ -209,7 +208,7 @@ async def test_a_share_refused_with_its_picture_is_decided_afresh_and_done_witho
     assert (seen.file.completed_times, seen.pictures) == (1, [])
     first, second = scene.workspace.called(SHARE)
     assert [str(each.arguments).count("title") for each in (first, second)] == [2, 1]
-    assert len(scene.workspace.called("conversations.members")) == 3
+    assert scene.decisions_by_audience() == 3
     assert len(seen.audio_requests) == 2
 
 
