@@ -19,7 +19,6 @@ APP_NAME: Final = "callaudio"
 # Raised only for a change that a workflow begun before it could not go on with.
 WORKFLOW_VERSION: Final = "1"
 ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-QUEUE_POLL_SECONDS: Final = 0.1
 # Nothing here uses the engine's messages; its thread for them sleeps so long before it can end.
 IDLE_POLL_SECONDS: Final = 0.05
 
@@ -32,16 +31,19 @@ class WorkKind:
         workflow: the name of the workflow.
         queue: the name of the queue it waits in.
         max_concurrent: how many a worker runs at a time.
+        poll_seconds: how often a worker looks for more of it; each look costs half a millisecond.
     """
 
     workflow: str
     queue: str
     max_concurrent: int
+    poll_seconds: float
 
 
-DELIVERIES: Final = WorkKind("deliver_recording", "deliveries", max_concurrent=32)
+DELIVERIES: Final = WorkKind("deliver_recording", "deliveries", max_concurrent=32, poll_seconds=0.1)
 """Most of those under way wait for somebody else's server."""
-DIGESTS: Final = WorkKind("post_digest", "digests", max_concurrent=4)
+DIGESTS: Final = WorkKind("post_digest", "digests", max_concurrent=4, poll_seconds=0.5)
+"""Nobody waits for them as for a recording."""
 
 Run = Callable[[str], Awaitable[str]]
 
@@ -86,7 +88,7 @@ class Engine:
             await DBOS.register_queue_async(
                 work.kind.queue,
                 worker_concurrency=work.kind.max_concurrent,
-                polling_interval_sec=QUEUE_POLL_SECONDS,
+                polling_interval_sec=work.kind.poll_seconds,
                 on_conflict="always_update",
             )
         self.is_running = True

@@ -31,10 +31,10 @@ QUICK = Pace(
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
     lapse=timedelta(seconds=1),
     drain_seconds=5,
-    access_pause_seconds=0.2,
+    access_pause_seconds=0.3,
     access_again_after=timedelta(seconds=0.5),
-    home_pause_seconds=0.2,
-    feed_seconds=0.3,
+    home_pause_seconds=0.3,
+    feed_seconds=0.4,
 )
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]

@@ -1,8 +1,9 @@
-"""Two hundred commands in one second, and one recording larger than anybody wants in memory."""
+"""Many commands in one second, and one recording larger than anybody wants in memory."""
 
 import asyncio
 import gc
 import hashlib
+import os
 import tempfile
 import tracemalloc
 from collections import Counter
@@ -24,7 +25,9 @@ from tests.scenarios.scene import ALICE, CHANNEL, Scene
 
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
 CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
-COMMANDS = 200
+# Two hundred keep two cores busy for a minute: `CALLAUDIO_TEST_COMMANDS=200 pytest -k commands_at`;
+# `make bench` measures as many.
+COMMANDS = int(os.environ.get("CALLAUDIO_TEST_COMMANDS", "60"))
 MIB = 2**20
 
 
@@ -62,16 +65,16 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     return traffic
 
 
-async def test_two_hundred_commands_at_once_are_all_acked_and_each_delivered_once(
+async def test_many_commands_at_once_are_all_acked_and_each_delivered_once(
     traffic: Traffic, template_databases: Path, tmp_path: Path
 ) -> None:
     with Nursery() as nursery:
         async with open_street(nursery, tmp_path, template=template_databases) as street:
             await street.start()
-            await ask_for_two_hundred(street.scene, traffic)
+            await ask_for_many(street.scene, traffic)
 
 
-async def ask_for_two_hundred(scene: Scene, traffic: Traffic) -> None:
+async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
     for user_id in PEOPLE:
         scene.workspace.add_user(user_id)
     for channel_id in CHANNELS:
