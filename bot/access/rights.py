@@ -96,7 +96,7 @@ class Rights:
 
         Many are asked after in two halves at once, for databases have several cores.
         """
-        ids, now = sorted(user_ids), self._clock()
+        ids, now = tuple(user_ids), self._clock()
         middle = len(ids) // 2 if len(ids) > TOGETHER else len(ids)
 
         async def are_named(some: Collection[str]) -> bool:

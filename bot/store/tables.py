@@ -104,6 +104,14 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL AND subject_kind = 'group'"),
             postgresql_where=text("revoked_at IS NULL AND subject_kind = 'group'"),
         ),
+        # Denies are few, too: mostly all there is to know of them is that there are none.
+        Index(
+            "ix_grants_live_denies",
+            "team_id",
+            "right",
+            sqlite_where=text("revoked_at IS NULL AND effect = 'deny'"),
+            postgresql_where=text("revoked_at IS NULL AND effect = 'deny'"),
+        ),
         # The few who are admins, among the many who may hear.
         Index(
             "ix_grants_live_admins",
