@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from contextlib import closing, suppress
@@ -27,6 +26,7 @@ from bot.store.schema import current_revision, newest_revision, upgrade
 from bot.store.tables import WorkerLeaseRow
 from bot.wiring.application import Roles
 from bot.wiring.pace import Pace
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COMPLETE = {
@@ -133,11 +133,6 @@ def test_run_too_tells_of_a_file_that_cannot_be_opened(empty_environment, tmp_pa
 
 def test_no_command_shows_the_commands():
     assert "migrate" in run().output
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def start(*arguments: str, **environ: str) -> asyncio.subprocess.Process:

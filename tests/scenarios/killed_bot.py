@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -38,6 +37,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles
 from bot.wiring.pace import Pace
+from tests.ports import free_port
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
@@ -230,11 +230,6 @@ async def open_street(
             for bot in street.bots:
                 await bot.is_gone()
             await database.close()
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

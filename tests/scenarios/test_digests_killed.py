@@ -18,6 +18,7 @@ from bot.store.schema import upgrade
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.application import Roles
 from bot.wiring.clock import utc_now
+from tests.ports import free_port
 from tests.scenarios.digest_scene import (
     EVERY_SECOND,
     add_digest,
@@ -26,13 +27,13 @@ from tests.scenarios.digest_scene import (
     posts,
     runs,
 )
-from tests.scenarios.killed_bot import Bot, Nursery, Street, free_port, open_street
+from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 
 WORKER = Roles(listens=False, works=True)
 HISTORY = "groups:history"
 DIGESTS = 8
 # 500 take a minute or two each: `CALLAUDIO_TEST_SLOTS=500 pytest -k killed_at_random`.
-SLOTS = int(os.environ.get("CALLAUDIO_TEST_SLOTS", "60"))
+SLOTS = int(os.environ.get("CALLAUDIO_TEST_SLOTS", "40"))
 KILLS_AT_LEAST = 3
 LONG_ENOUGH_SECONDS = 180.0
 

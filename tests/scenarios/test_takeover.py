@@ -16,8 +16,9 @@ from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.store.tables import WorkerLeaseRow
 from bot.wiring.application import Roles
+from tests.ports import free_port
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.killed_bot import Nursery, Street, free_port, open_street
+from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL, PATIENCE_SECONDS
 
 LISTENER = Roles(listens=True, works=False)
