@@ -187,12 +187,16 @@ def _request(request: AccessRequest, workspace_url: str | None) -> str:
 def _ending(grants: tuple[Grant, ...], more: int) -> list[Block]:
     if not grants:
         return [context("None.")]
+    # A block each: who gives rights where the bot runs may have a name of any length.
     lines = [
-        f"• {wording.code(grant.right)} for {rights_wording.subject(grant)}, "
-        f"{rights_wording.end(grant.expires_at)}, given by {rights_wording.giver(grant.given_by)}"
+        context(
+            f"• {wording.code(grant.right)} for {rights_wording.subject(grant)}, "
+            f"{rights_wording.end(grant.expires_at)}, "
+            f"given by {rights_wording.giver(grant.given_by)}"
+        )
         for grant in grants[:MOST_ENDING]
     ]
     rest = more + max(0, len(grants) - MOST_ENDING)
     if rest:
-        lines.append(f"… and {rest} more: `/callaudio-admin list`")
-    return [section("\n".join(lines))]
+        lines.append(context(f"… and {rest} more: `/callaudio-admin list`"))
+    return lines

@@ -93,7 +93,8 @@ def words(read_: Home, url: str | None = URL) -> str:
 
 def test_the_most_there_can_be_is_within_slack_s_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
-    many = AdminPart((PENDING,) * 99, (GRANT,) * 99, (LISTED,) * 99)
+    wordy = replace(GRANT, given_by="x" * 255)
+    many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
     held = Person(frozenset(Right), (GRANT,))
     asked = Watched(frozenset(), (), PENDING)
     text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
