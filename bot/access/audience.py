@@ -45,12 +45,14 @@ class AudienceReader:
         count = conversation.member_count
         if count is not None and count > self._max_audience:
             return Audience.TOO_LARGE
+        bots = await self._known_bots(team_id)
         seen, is_doubtful = 0, False
         async for some in _growing(members.pages()):
             seen += len(some)
             if seen > self._max_audience:
                 return Audience.TOO_LARGE
-            heard = await self._classify(team_id, some, is_doubtful=is_doubtful)
+            listeners = tuple(each for each in some if each not in bots)
+            heard = await self._classify(team_id, listeners, is_doubtful=is_doubtful)
             if heard is Audience.NOT_CLEARED:
                 return heard
             is_doubtful = is_doubtful or heard is Audience.UNKNOWN
@@ -60,24 +62,25 @@ class AudienceReader:
     async def _classify(
         self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
     ) -> Audience:
-        """Classify some of the members; one in doubt is enough, more need not be asked after."""
+        """Classify some of the members; one in doubt is enough, more need not be asked after.
+
+        The quick question comes first. Known bots are none of them: they hold nothing, and one is
+        wherever the bot itself is.
+        """
         if await self._rights.all_by_name(team_id, Right.PII, user_ids):
             return Audience.CLEARED
         held = await self._rights.holders(team_id, Right.PII, user_ids)
         rest = frozenset(user_ids) - held.everyone
         if not rest:
             return Audience.CLEARED
-        rest -= await self._known_bots(team_id, rest)
         if await self._holds_a_human(team_id, rest - held.unknown):
             return Audience.NOT_CLEARED
         if is_doubtful or await self._holds_a_human(team_id, rest & held.unknown):
             return Audience.UNKNOWN
         return Audience.CLEARED
 
-    async def _known_bots(self, team_id: str, user_ids: frozenset[str]) -> frozenset[str]:
-        query = select(BotUserRow.user_id).where(
-            BotUserRow.team_id == team_id, BotUserRow.user_id.in_(user_ids)
-        )
+    async def _known_bots(self, team_id: str) -> frozenset[str]:
+        query = select(BotUserRow.user_id).where(BotUserRow.team_id == team_id)
         async with self._database.read() as session:
             return frozenset(await session.scalars(query))
 
