@@ -22,6 +22,16 @@ from bot.store.schema import upgrade
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
 
+# The default draws every local variable of a traceback, for seconds each, while the bot waits.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+
 KINDS = ("sqlite", "postgresql")
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
@@ -117,7 +127,7 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 def logging_as_it_was() -> Iterator[None]:
     """Undo what a test that configures logging did to the process."""
     names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
-    root = logging.root
+    root, usual = logging.root, structlog.get_config()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in names}
     yield
@@ -127,7 +137,7 @@ def logging_as_it_was() -> Iterator[None]:
         logging.getLogger(name).setLevel(levels[name])
         logging.getLogger(name).handlers.clear()
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    structlog.configure(**usual)
 
 
 def _create_database(server: PostgresServer, name: str, template: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.store.database import Database
@@ -25,6 +26,8 @@ async def snapshot(database: Database) -> AsyncIterator[AsyncSession]:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         async with AsyncSession(connection) as session, session.begin():
+            # It locks nothing, and whoever reads what is printed may take their time.
+            await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield session
 
 

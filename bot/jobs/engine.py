@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL
 
 from bot.jobs.checkpoints import PlainJson
-from bot.store.database import sqlite_path
+from bot.store.database import IDLE_IN_TRANSACTION_SECONDS, sqlite_path
 from bot.store.schema import sync_url
 
 APP_NAME: Final = "callaudio"
@@ -77,6 +77,7 @@ class Engine:
             "serializer": PlainJson(),
             "enable_otlp": False,
             "log_level": "WARNING",
+            "sys_db_idle_transaction_timeout_sec": IDLE_IN_TRANSACTION_SECONDS,
             "use_listen_notify": False,
             "notification_listener_polling_interval_sec": IDLE_POLL_SECONDS,
         }

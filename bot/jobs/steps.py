@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from bot.errors import CallAudioError, Unexpected
 from bot.logs import get_logger
 from bot.recordings.posting import Problem
 from bot.retry import retrying
+from bot.store.database import is_away
 
 T = TypeVar("T")
 log = get_logger(__name__)
 
-STORE_AWAY: Final = (OperationalError, InterfaceError, NoFreeConnection)
 FIRST_WAIT_FOR_STORE_SECONDS: Final = 0.5
 
 
@@ -98,7 +98,9 @@ class Steps:
         while True:
             try:
                 return await act()
-            except STORE_AWAY as error:
+            except (DBAPIError, NoFreeConnection) as error:
+                if isinstance(error, DBAPIError) and not is_away(error):
+                    raise
                 log.warning("store_away", error=type(error).__name__)
             await self._sleep(wait_seconds)
             wait_seconds = min(2 * wait_seconds, self._retry.max_wait_seconds)

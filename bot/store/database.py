@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -16,6 +17,9 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 30_000
+# A process that stands still in mid-transaction, or a network that ends without a word, would hold
+# its locks for good: among them the one by which a worker takes over from a dead one.
+IDLE_IN_TRANSACTION_SECONDS = 5.0
 MAPPED_BYTES = 2**30
 
 
@@ -62,6 +66,12 @@ class Database:
         await self.engine.dispose()
 
 
+def is_away(error: DBAPIError) -> bool:
+    """Tell whether the store is to blame and not the statement, which may succeed later."""
+    # Whoever was cut off for standing still gets an error that says nothing of the connection.
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
 def async_url(database_url: str) -> URL:
     """Name the async driver for a ``sqlite:///`` or ``postgresql://`` URL."""
     url = make_url(database_url)
@@ -75,9 +85,13 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def build_engine(url: URL) -> AsyncEngine:
-    """Build the engine; on SQLite with WAL, foreign keys, and locks taken when writing starts."""
+    """Build the engine.
+
+    On SQLite with WAL, foreign keys, and locks taken when writing starts; on PostgreSQL with an end
+    for transactions that nobody goes on with.
+    """
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        return _build_postgresql_engine(url)
     engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -100,5 +114,20 @@ def build_engine(url: URL) -> AsyncEngine:
     def _on_begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("begin_immediate", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _build_postgresql_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    idle_ms = round(1000 * IDLE_IN_TRANSACTION_SECONDS)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        del record
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle_ms}")
+        cursor.close()
+        connection.commit()  # else the pool's rollback takes the setting back
 
     return engine

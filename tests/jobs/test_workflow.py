@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError, Unexpected
@@ -199,6 +199,15 @@ async def test_a_store_that_is_away_is_waited_for_and_costs_no_try(step: str) ->
     assert await workflow(play, Journal(), waits).run("d1") == "delivered"
 
     assert waits == [0.5, 1, 2, 4, 4, 4, 4, 4]
+
+
+async def test_a_statement_the_store_refuses_is_not_tried_for_ever() -> None:
+    refused = IntegrityError("INSERT", {}, Exception("not unique"))
+    play, waits = Play(upload=[refused]), []
+
+    assert await workflow(play, Journal(), waits).run("d1") == "failed"
+
+    assert waits == []
 
 
 async def test_a_failure_is_told_once_the_store_is_back() -> None:

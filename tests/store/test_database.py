@@ -4,12 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from bot.store.database import BUSY_TIMEOUT_MS, Database, async_url, sqlite_path
+from bot.store.database import BUSY_TIMEOUT_MS, Database, async_url, is_away, sqlite_path
 from bot.store.tables import BotUserRow, RecentRequestRow
 from tests.conftest import NOON
+from tests.patience import PATIENCE_SECONDS
 
 
 async def count(database: Database, table=BotUserRow) -> int:
@@ -27,8 +28,9 @@ async def test_what_is_written_together_is_kept_together_or_not_at_all(database)
             for user_id in user_ids:
                 await session.execute(bot(user_id))
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError) as refused:
         await write("U1", "U2", "U1")
+    assert not is_away(refused.value)
     assert await count(database) == 0
     await write("U1", "U2")
     assert await count(database) == 2
@@ -101,6 +103,31 @@ async def test_every_connection_to_sqlite_is_set_up(sqlite_url, pragma, value):
         for session in (one, other):
             assert await session.scalar(text(f"PRAGMA {pragma}")) == value
     await database.close()
+
+
+async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_locks_nobody_out(
+    migrated_postgresql, monkeypatch
+):
+    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 1)
+    url = migrated_postgresql()
+    still, other = Database(url), Database(url)
+    async with other.write() as session:
+        await session.execute(bot("U1"))
+
+    async def stand_still() -> None:
+        async with still.write() as session:
+            await session.execute(delete(BotUserRow))
+            async with asyncio.timeout(PATIENCE_SECONDS), other.write() as meanwhile:
+                await meanwhile.execute(update(BotUserRow).values(user_id="U2"))
+            await session.execute(bot("U3"))
+
+    with pytest.raises(DBAPIError, match="idle-in-transaction") as cut_off:
+        await stand_still()
+    assert is_away(cut_off.value)
+    async with still.read() as session:  # on another connection, without being told to
+        assert list(await session.scalars(select(BotUserRow.user_id))) == ["U2"]
+    await still.close()
+    await other.close()
 
 
 async def test_ping_tells_whether_the_database_answers(database):
