@@ -20,6 +20,9 @@ help: ## list the targets
 demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins on this machine
 	@$(BIN)/python -m bot demo
 
+# Four processes, and the bots they start, would else compile everything anew, each for itself.
+test cover: export PYTHONDONTWRITEBYTECODE =
+
 test: .venv/.dev-stamp ## run the whole suite; ARGS=… goes to pytest
 	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
 

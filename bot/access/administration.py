@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.access.admission import Admission
 from bot.access.changing import RightsChanges
 from bot.access.directory import Directory
 from bot.access.grant_lists import GrantPage, oldest_in_force
@@ -17,7 +18,6 @@ from bot.access.grants import (
 )
 from bot.access.last_admin import Named
 from bot.access.person import People, Person
-from bot.access.policy import belongs
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -63,22 +63,16 @@ class Administration:
         self._first_admins = first_admins
         self._changes = RightsChanges(database=database, clock=clock)
         self._people = People(database=database, rights=rights, clock=clock)
+        self._admission = Admission(people=self._people, rights=rights, directory=directory)
         self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
         """Tell whether the actor may administer now.
 
-        The right counts for members, and for guests whose name it is given to. It is asked first,
-        for most people hold none.
-
         Raises:
             CallAudioError: Slack does not tell who somebody with the right is.
         """
-        held = await self._rights.holders(actor.team_id, Right.ADMIN, {actor.user_id})
-        if actor.user_id not in held.everyone:
-            return False
-        standing = await self._directory.standing(actor.user_id)
-        return belongs(standing, by_name=actor.user_id in held.by_name)
+        return await self._admission.holds(actor.team_id, Right.ADMIN, actor.user_id)
 
     async def require_admin(self, actor: Actor, action: str) -> None:
         """Let admins pass; anybody else is refused, and the refusal audited.

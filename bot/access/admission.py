@@ -1,6 +1,7 @@
 """Whether callaudio is for a person at all, and which of their rights count."""
 
 from bot.access.directory import Directory
+from bot.access.grants import Right
 from bot.access.person import People, Person
 from bot.access.policy import belongs
 from bot.access.rights import Rights
@@ -17,6 +18,20 @@ class Admission:
         self._people = people
         self._rights = rights
         self._directory = directory
+
+    async def holds(self, team_id: str, right: Right, user_id: str) -> bool:
+        """Tell whether a right counts for somebody: for members, and for guests by their name.
+
+        The right is asked first, for most people hold none.
+
+        Raises:
+            CallAudioError: Slack does not tell who somebody with the right is.
+        """
+        held = await self._rights.holders(team_id, right, {user_id})
+        if user_id not in held.everyone:
+            return False
+        standing = await self._directory.standing(user_id)
+        return belongs(standing, by_name=user_id in held.by_name)
 
     async def read(self, team_id: str, user_id: str) -> Person | None:
         """Give a member with all their rights, a guest with those that are theirs by name.

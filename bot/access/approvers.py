@@ -4,8 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from bot.access.admission import Admission
+from bot.access.grants import Right
 from bot.access.named import named_admins
+from bot.errors import CallAudioError
+from bot.logs import get_logger
 from bot.store.database import Database
+
+log = get_logger(__name__)
 
 MOST_ASKED: Final = 10
 
@@ -17,18 +23,38 @@ class Approvers:
         self,
         *,
         database: Database,
+        admission: Admission,
         clock: Callable[[], datetime],
         first_admins: frozenset[str],
         channel_id: str | None,
     ) -> None:
         self._database = database
+        self._admission = admission
         self._clock = clock
         self._first_admins = first_admins
         self.channel_id = channel_id
 
-    async def people(self, team_id: str, asker_id: str) -> tuple[str, ...]:
-        """List up to ten admins but the asker, those who run the bot first."""
+    async def people(self, team_id: str, asker_id: str, most: int = MOST_ASKED) -> tuple[str, ...]:
+        """List some who could decide now, but the asker, those who run the bot first.
+
+        What is asked for is not for the eyes of those who hold the right and cannot use it.
+
+        Raises:
+            CallAudioError: Slack does not tell at the moment who somebody is.
+        """
         async with self._database.read() as session:
             named = await named_admins(session, team_id, self._first_admins, self._clock())
-        others = sorted(named - {asker_id}, key=lambda user: (user not in self._first_admins, user))
-        return tuple(others[:MOST_ASKED])
+        found: list[str] = []
+        for user_id in sorted(named - {asker_id}, key=lambda u: (u not in self._first_admins, u)):
+            if len(found) < most and await self._may_decide(team_id, user_id):
+                found.append(user_id)
+        return tuple(found)
+
+    async def _may_decide(self, team_id: str, user_id: str) -> bool:
+        try:
+            return await self._admission.holds(team_id, Right.ADMIN, user_id)
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("approver_unknown", code=error.code)
+            return False

@@ -1,6 +1,6 @@
 """Who may ask for access, and with which recording; whoever may not is audited."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -47,11 +47,13 @@ class Askers:
         database: Database,
         rights: Rights,
         directory: Directory,
+        home_team: Callable[[], Awaitable[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._rights = rights
         self._directory = directory
+        self._home_team = home_team
         self._clock = clock
 
     async def admit(self, actor: Actor, delivery_id: str) -> str:
@@ -65,39 +67,37 @@ class Askers:
         async with self._database.read() as session:
             delivery = await session.get(DeliveryRow, delivery_id)
         if delivery is None:  # made up: no button of ours sends it
-            raise await self._refused(actor, None, NothingToAskFor())
+            raise await self.refused(actor, None, NothingToAskFor())
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
-            raise await self._refused(actor, delivery, NothingToAskFor())
+            raise await self.refused(actor, delivery.id, NothingToAskFor())
         if not await self._belongs(actor):
-            raise await self._refused(actor, delivery, AskerNotAllowed())
+            raise await self.refused(actor, delivery.id, AskerNotAllowed())
         return delivery.conversation_id
 
-    async def _belongs(self, actor: Actor) -> bool:
-        standing = await self._directory.standing(actor.user_id)
-        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
-        return belongs(standing, by_name=actor.user_id in held.by_name)
-
-    async def _refused(
-        self, actor: Actor, delivery: DeliveryRow | None, error: CallAudioError
+    async def refused(
+        self, actor: Actor, delivery_id: str | None, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refusal, where the delivery is or else where they are; gives the error."""
+        """Audit that somebody may not ask, in the bot's workspace; gives the error to raise."""
         payload = {
             "button": "request_access",
             "code": error.code,
             "actor_team_id": actor.team_id,
         }
+        event = AuditEvent(
+            tag=AuditTag.BUTTON_REFUSED,
+            team_id=await self._home_team(),
+            actor_id=actor.user_id,
+            occurred_at=self._clock(),
+            delivery_id=delivery_id,
+            payload=payload,
+        )
         async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.BUTTON_REFUSED,
-                    team_id=delivery.team_id if delivery else actor.team_id,
-                    actor_id=actor.user_id,
-                    occurred_at=self._clock(),
-                    delivery_id=delivery.id if delivery else None,
-                    payload=payload,
-                ),
-            )
+            await record(session, event)
         return error
+
+    async def _belongs(self, actor: Actor) -> bool:
+        standing = await self._directory.standing(actor.user_id)
+        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
+        return belongs(standing, by_name=actor.user_id in held.by_name)

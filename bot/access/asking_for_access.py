@@ -80,13 +80,13 @@ class AskingForAccess:
         Raises:
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
             AskerNotAllowed: no right could count for them; audited.
-            NobodyToAsk: nobody could decide.
+            NobodyToAsk: nobody could decide; audited.
         """
         conversation_id = await self._askers.admit(actor, delivery_id)
         if not self._approvers.channel_id and not await self._approvers.people(
-            actor.team_id, actor.user_id
+            actor.team_id, actor.user_id, most=1
         ):
-            raise NobodyToAsk
+            raise await self._askers.refused(actor, delivery_id, NobodyToAsk())
         return Offer(delivery_id, conversation_id, self._hours)
 
     async def ask(self, actor: Actor, wish: Wish) -> StoredAccessRequest:

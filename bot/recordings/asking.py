@@ -8,9 +8,10 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
+from bot.recordings.asker import Asker
 from bot.recordings.insiders import Insiders
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.presses import Asker, Presses
+from bot.recordings.presses import Presses
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.reference import Reference
 from bot.recordings.requests import NewRequest, RequestBook, StoredRequest
@@ -39,7 +40,7 @@ class Asking:
         metrics: Metrics,
     ) -> None:
         self._book = book
-        self._presses = Presses(deliveries)
+        self._presses = Presses(deliveries, insiders)
         self._insiders = insiders
         self._agents = agents
         self._metrics = metrics

@@ -2,7 +2,9 @@
 
 from bot.access.administration import Actor, Administration
 from bot.errors import CallAudioError, UsageError
-from bot.recordings.presses import Asker, Presses
+from bot.recordings.asker import Asker
+from bot.recordings.insiders import Insiders
+from bot.recordings.presses import Presses
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 
@@ -29,10 +31,15 @@ class Deleting:
     """Lets those who may have a delivered file deleted; a worker does it, however often it ends."""
 
     def __init__(
-        self, *, deliveries: DeliveryLog, files: RawFiles, administration: Administration
+        self,
+        *,
+        deliveries: DeliveryLog,
+        insiders: Insiders,
+        files: RawFiles,
+        administration: Administration,
     ) -> None:
         self._deliveries = deliveries
-        self._presses = Presses(deliveries)
+        self._presses = Presses(deliveries, insiders)
         self._files = files
         self._administration = administration
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.presses import Asker, Outsider
+from bot.recordings.asker import Asker, Outsider
 from bot.store.database import Database
 
 

@@ -1,51 +1,18 @@
 """Buttons on what others can see: who may press them, and what becomes of those who may not."""
 
-from dataclasses import dataclass
-
-from pydantic import SecretStr
-
 from bot.audit.events import AuditTag
-from bot.errors import CallAudioError, UsageError
+from bot.errors import CallAudioError
+from bot.recordings.asker import Asker, NotYours, Outsider
+from bot.recordings.insiders import Insiders
 from bot.recordings.record import Delivery, DeliveryLog
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, from where, and how to answer them privately."""
-
-    team_id: str
-    enterprise_id: str | None
-    user_id: str
-    channel_id: str
-    trigger_id: str
-    response_url: SecretStr | None
-
-
-class NotYours(UsageError):
-    """A button was pressed by somebody it was not drawn for."""
-
-    code = "not_yours"
-    what = "That button belongs to somebody else's request."
-    likely_cause = (
-        "It was drawn for the person who asked, and you are somebody else; or it is very old."
-    )
-    fix = "Ask for the recording yourself with `/callaudio`."
-
-
-class Outsider(UsageError):
-    """A button was pressed from another workspace, or away from where it was drawn."""
-
-    code = "outsider"
-    what = "That button is for the people of the workspace and the conversation it was drawn in."
-    likely_cause = "You belong to another organisation, or the conversation has changed since."
-    fix = "Somebody of the workspace can ask for the recording with `/callaudio`."
-
-
 class Presses:
-    """Finds the delivery behind a button; every refusal is audited, where the delivery is."""
+    """Finds the delivery behind a button; every refusal is audited in the bot's workspace."""
 
-    def __init__(self, deliveries: DeliveryLog) -> None:
+    def __init__(self, deliveries: DeliveryLog, insiders: Insiders) -> None:
         self._deliveries = deliveries
+        self._insiders = insiders
 
     async def of_requester(self, asker: Asker, delivery_id: str, button: str) -> Delivery:
         """Find the delivery for the person it was asked for by.
@@ -71,20 +38,19 @@ class Presses:
         return delivery
 
     async def refused(
-        self, asker: Asker, delivery: Delivery | None, button: str, error: CallAudioError
+        self, asker: Asker, delivery: Delivery, button: str, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refused press, also one for no delivery at all; gives the error to raise."""
+        """Audit a refused press; gives the error to raise."""
         told = {"button": button, "code": error.code, "actor_team_id": asker.team_id}
         tag, actor_id = AuditTag.BUTTON_REFUSED, asker.user_id
-        if delivery:
-            await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
-        else:
-            await self._deliveries.note_unknown(asker.team_id, tag, told, actor_id=actor_id)
+        await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
         return error
 
     async def _find(self, asker: Asker, delivery_id: str, button: str) -> Delivery:
         try:
             return await self._deliveries.read(delivery_id)
         except LookupError:
-            # Made up: no button of ours sends it.
-            raise await self.refused(asker, None, button, NotYours()) from None
+            # Made up: no button of ours sends it. The name is anybody's words, and is not kept.
+            told = {"button": button, "code": NotYours.code}
+            await self._insiders.note(AuditTag.BUTTON_REFUSED, asker.user_id, asker.team_id, told)
+            raise NotYours from None

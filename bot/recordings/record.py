@@ -161,24 +161,6 @@ class DeliveryLog:
         async with self._database.write() as session:
             await record(session, self._event(delivery, tag, payload, actor_id))
 
-    async def note_unknown(
-        self,
-        team_id: str,
-        tag: AuditTag,
-        payload: Mapping[str, PayloadValue],
-        *,
-        actor_id: str,
-    ) -> None:
-        """Record that somebody named a delivery that there is none of.
-
-        It belongs to no workspace but theirs; the name is anybody's words, and is not kept.
-        """
-        event = AuditEvent(
-            tag=tag, team_id=team_id, actor_id=actor_id, occurred_at=self.clock(), payload=payload
-        )
-        async with self._database.write() as session:
-            await record(session, event)
-
     def _event(
         self,
         delivery: Delivery,

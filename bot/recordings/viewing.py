@@ -9,6 +9,7 @@ from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, UsageError
+from bot.recordings.insiders import Insiders
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.states import State
 from bot.recordings.waveform.spans import Spans
@@ -94,8 +95,11 @@ class Shares(Protocol):
 class Viewing:
     """Shows pictures; whether somebody may see one is decided afresh at each press."""
 
-    def __init__(self, *, deliveries: DeliveryLog, decider: Decider, shares: Shares) -> None:
+    def __init__(
+        self, *, deliveries: DeliveryLog, insiders: Insiders, decider: Decider, shares: Shares
+    ) -> None:
         self._deliveries = deliveries
+        self._insiders = insiders
         self._decider = decider
         self._shares = shares
 
@@ -133,7 +137,7 @@ class Viewing:
             return await self._deliveries.read(delivery_id)
         except LookupError:
             tag, told = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
-            await self._deliveries.note_unknown(actor.team_id, tag, told, actor_id=actor.user_id)
+            await self._insiders.note(tag, actor.user_id, actor.team_id, told)
             raise WaveformGone from None
 
     async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.access.administration import Actor
-from bot.recordings.presses import Asker
+from bot.recordings.asker import Asker
 
 Choice = str | int | bool | None
 

@@ -34,10 +34,8 @@ class Database:
     def __init__(self, database_url: str) -> None:
         self.url = async_url(database_url)
         self.engine = build_engine(self.url)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._writing = async_sessionmaker(
-            self.engine.execution_options(begin_immediate=True), expire_on_commit=False
-        )
+        self._sessions = _sessions(self.engine)
+        self._writing = _sessions(self.engine.execution_options(begin_immediate=True))
 
     @property
     def is_sqlite(self) -> bool:
@@ -64,6 +62,14 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    # A statement that updates or deletes leaves the rows in hand as they are: none is looked at
+    # after one, and finding out which it concerned costs more than the statement.
+    return async_sessionmaker(
+        engine, expire_on_commit=False, execution_options={"synchronize_session": False}
+    )
 
 
 def is_away(error: DBAPIError) -> bool:

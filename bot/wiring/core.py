@@ -96,6 +96,7 @@ async def open_core(
         max_audience=settings.callaudio_max_audience,
     )
     people = People(database=database, rights=rights, clock=clock)
+    admission = Admission(people=people, rights=rights, directory=directory)
     return Core(
         settings=settings,
         clock=clock,
@@ -108,7 +109,7 @@ async def open_core(
         directory=directory,
         rights=rights,
         people=people,
-        admission=Admission(people=people, rights=rights, directory=directory),
+        admission=admission,
         group_changes=group_changes,
         decider=Decider(
             directory=directory,
@@ -124,6 +125,7 @@ async def open_core(
         access_requests=AccessRequests(database=database, clock=clock),
         approvers=Approvers(
             database=database,
+            admission=admission,
             clock=clock,
             first_admins=settings.callaudio_admins,
             channel_id=settings.callaudio_approvals_channel,

@@ -72,6 +72,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
             database=core.database,
             rights=core.rights,
             directory=core.directory,
+            home_team=core.identity.team_id,
             clock=core.clock,
         ),
         approvers=core.approvers,
@@ -87,7 +88,10 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         on_decided=core.homes.look_now,
     )
     deleting = Deleting(
-        deliveries=core.deliveries, files=core.raw_files, administration=administration
+        deliveries=core.deliveries,
+        insiders=insiders,
+        files=core.raw_files,
+        administration=administration,
     )
     book = DigestBook(database=core.database, clock=core.clock, on_changed=wakes.digests)
     scheduling = Scheduling(
@@ -101,6 +105,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
     viewing = Viewing(
         deliveries=core.deliveries,
+        insiders=insiders,
         decider=core.decider,
         shares=SlackPosting(core.api, core.http),
     )

@@ -53,11 +53,16 @@ async def delivered(
     return stored.delivery_id
 
 
+async def home_team() -> str:
+    return TEAM
+
+
 def askers(database: Database, people: Workspace | None = None) -> Askers:
     return Askers(
         database=database,
         rights=rights_on(database, groups={GROUP: {ALICE}}),
         directory=people or Workspace(),
+        home_team=home_team,
         clock=lambda: NOON,
     )
 
@@ -95,12 +100,13 @@ async def test_others_are_refused_and_audited_where_the_recording_is(database, t
     assert await refusals(database) == [(TEAM, user, delivery_id, payload)]
 
 
-async def test_a_recording_that_never_was_is_nobody_s(database):
+@pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
+async def test_a_recording_that_never_was_is_nobody_s(database, team):
     with pytest.raises(NothingToAskFor):
-        await askers(database).admit(Actor(TEAM, None, ALICE), "d-made-up")
-    ((team_id, actor, delivery_id, payload),) = await refusals(database)
-    assert (team_id, actor, delivery_id) == (TEAM, ALICE, None)
-    assert payload["code"] == "nothing_to_ask_for"
+        await askers(database).admit(Actor(team, None, ALICE), "d-made-up")
+    payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
+    # In the bot's workspace, wherever it was pressed: nobody audits another one's chain.
+    assert await refusals(database) == [(TEAM, ALICE, None, payload)]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
+from bot.recordings.asker import Asker, NotYours, Outsider
 from bot.recordings.asking import Asking, Surface
 from bot.recordings.insiders import Insiders
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.presses import Asker, NotYours, Outsider
 from bot.recordings.record import DeliveryLog
 from bot.recordings.reference import Reference
 from bot.store.database import Database
@@ -217,20 +217,17 @@ async def test_what_all_can_see_is_for_those_there_alone(office, outsider, butto
     assert payload["button"] == button
 
 
-async def test_a_button_for_no_delivery_is_nobodys(office):
+@pytest.mark.parametrize(
+    ("team_id", "told"),
+    [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})],
+)
+async def test_a_button_for_no_delivery_is_nobodys_and_told_in_the_bots_workspace(
+    office, team_id, told
+):
     with pytest.raises(NotYours):
-        await office.asking.raw_to_dm(ASKER, "dmadeup")
-    refused = {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": ASKER.team_id}
-    assert await office.refused() == [(ASKER.team_id, ALICE, refused)]
-
-
-async def test_a_button_for_no_delivery_is_told_in_the_workspace_of_who_pressed_it(office):
-    press = replace(ASKER, team_id="T0OTHERTEAM")
-    with pytest.raises(NotYours):
-        await office.asking.transcript(press, "dmadeup")
-    ((team_id, actor_id, payload),) = await office.refused()
-    assert (team_id, actor_id) == ("T0OTHERTEAM", ALICE)
-    assert "dmadeup" not in str(payload)
+        await office.asking.raw_to_dm(replace(ASKER, team_id=team_id), "dmadeup")
+    refused = {"button": "raw_to_dm", "code": "not_yours", **told}
+    assert await office.refused() == [("T0CALLAUDIO", ALICE, refused)]
 
 
 PARENT_TS = "1717416000.000100"

@@ -451,6 +451,7 @@ async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene)
 
         assert "no admin who could decide" in told(scene, ALICE)
         assert scene.workspace.views == {}
+        assert await refused_presses(scene) == [(ALICE, "request_access", "nobody_to_ask")]
 
 
 # ---- who decides

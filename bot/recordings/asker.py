@@ -1,0 +1,39 @@
+"""Who asks, and what those are told who may not."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from bot.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, from where, and how to answer them privately."""
+
+    team_id: str
+    enterprise_id: str | None
+    user_id: str
+    channel_id: str
+    trigger_id: str
+    response_url: SecretStr | None
+
+
+class NotYours(UsageError):
+    """A button was pressed by somebody it was not drawn for."""
+
+    code = "not_yours"
+    what = "That button belongs to somebody else's request."
+    likely_cause = (
+        "It was drawn for the person who asked, and you are somebody else; or it is very old."
+    )
+    fix = "Ask for the recording yourself with `/callaudio`."
+
+
+class Outsider(UsageError):
+    """A button was pressed from another workspace, or away from where it was drawn."""
+
+    code = "outsider"
+    what = "That button is for the people of the workspace and the conversation it was drawn in."
+    likely_cause = "You belong to another organisation, or the conversation has changed since."
+    fix = "Somebody of the workspace can ask for the recording with `/callaudio`."

@@ -1,0 +1,116 @@
+"""Whom a request for access is put to: only those who could decide on it now."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.access.admission import Admission
+from bot.access.approvers import MOST_ASKED, Approvers
+from bot.access.grants import Right
+from bot.access.person import People
+from bot.access.policy import Standing
+from bot.access.rights import Rights
+from bot.errors import CallAudioError
+from tests.access.builders import ALICE, BOB, BOSS, CAROL, TEAM, Workspace, deny, give
+from tests.access.outside import World, WorldGroups
+from tests.conftest import NOON
+
+
+class Busy(CallAudioError):
+    retryable = True
+
+
+class Telling(Workspace):
+    """A workspace that cannot tell who some people are, for good or for now."""
+
+    errors: dict[str, CallAudioError]
+
+    async def standing(self, user_id: str) -> Standing:
+        if user_id in self.errors:
+            raise self.errors[user_id]
+        return await super().standing(user_id)
+
+
+def approvers(database, *, standings=None, errors=None) -> Approvers:
+    first_admins = frozenset({BOSS})
+    rights = Rights(
+        database=database,
+        groups=WorldGroups(World(standing={}, channels={}, groups={}, away=frozenset())),
+        clock=lambda: NOON,
+        first_admins=first_admins,
+    )
+    directory = Telling(standings=standings or {})
+    directory.errors = errors or {}
+    return Approvers(
+        database=database,
+        admission=Admission(
+            people=People(database=database, rights=rights, clock=lambda: NOON),
+            rights=rights,
+            directory=directory,
+        ),
+        clock=lambda: NOON,
+        first_admins=first_admins,
+        channel_id=None,
+    )
+
+
+async def admin(database, user_id: str, **how) -> None:
+    await give(database, user_id, right=Right.ADMIN, **how)
+
+
+async def test_those_who_run_the_bot_come_first_and_the_asker_never(database):
+    for user_id in (ALICE, BOB, CAROL):
+        await admin(database, user_id)
+    assert await approvers(database).people(TEAM, BOB) == (BOSS, ALICE, CAROL)
+    assert await approvers(database).people(TEAM, BOSS) == (ALICE, BOB, CAROL)
+
+
+async def test_an_admin_for_a_while_is_asked_and_one_whose_time_is_over_is_not(database):
+    await admin(database, ALICE, lasting=timedelta(hours=1))
+    past = NOON - timedelta(hours=2)
+    await admin(database, CAROL, now=past, lasting=timedelta(hours=1))
+    assert await approvers(database).people(TEAM, BOB) == (BOSS, ALICE)
+
+
+async def test_who_is_denied_the_right_is_not_asked(database):
+    await admin(database, ALICE)
+    await deny(database, ALICE, right=Right.ADMIN)
+    await deny(database, BOSS, right=Right.ADMIN)
+    assert await approvers(database).people(TEAM, BOB) == ()
+
+
+@pytest.mark.parametrize(
+    ("standing", "is_asked"),
+    [
+        (Standing.MEMBER, True),
+        (Standing.GUEST, True),  # the right is theirs by name
+        (Standing.DEACTIVATED, False),
+        (Standing.EXTERNAL, False),
+        (Standing.BOT, False),
+        (Standing.UNKNOWN, False),
+    ],
+)
+async def test_what_somebody_wrote_is_put_to_nobody_who_may_not_decide(
+    sqlite_store, standing, is_asked
+):
+    await admin(sqlite_store, ALICE)
+    asked = await approvers(sqlite_store, standings={ALICE: standing}).people(TEAM, BOB)
+    assert asked == ((BOSS, ALICE) if is_asked else (BOSS,))
+
+
+async def test_who_slack_does_not_know_is_left_out_and_nobody_for_a_hiccup(sqlite_store):
+    await admin(sqlite_store, ALICE)
+    gone = approvers(sqlite_store, errors={ALICE: CallAudioError()})
+    assert await gone.people(TEAM, BOB) == (BOSS,)
+
+    hiccup = approvers(sqlite_store, errors={ALICE: Busy()})
+    assert await hiccup.people(TEAM, BOB, most=1) == (BOSS,)
+    with pytest.raises(Busy):
+        await hiccup.people(TEAM, BOB)
+
+
+async def test_no_more_are_asked_than_can_agree(sqlite_store):
+    for number in range(MOST_ASKED + 5):
+        await admin(sqlite_store, f"U0ADMIN{number:02}")
+    asked = await approvers(sqlite_store).people(TEAM, BOB)
+    assert asked == (BOSS, *(f"U0ADMIN{number:02}" for number in range(MOST_ASKED - 1)))
