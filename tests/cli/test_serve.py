@@ -26,6 +26,7 @@ from bot.store.schema import current_revision, newest_revision, upgrade
 from bot.store.tables import WorkerLeaseRow
 from bot.wiring.application import Roles
 from bot.wiring.pace import Pace
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +152,7 @@ async def start(*arguments: str, **environ: str) -> asyncio.subprocess.Process:
 
 async def ready(port: int) -> dict[str, bool]:
     """Wait until the process on that port says that it is ready; gives what it says."""
-    async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as http:
+    async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(trust_env=False) as http:
         while True:
             with suppress(httpx.TransportError):
                 response = await http.get(f"http://{LOOPBACK}:{port}/readyz")

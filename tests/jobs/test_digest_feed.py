@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.jobs.digest_feed import DigestFeed
 from bot.jobs.scheduler import Scheduler
+from tests.patience import until
 
 HOUR = timedelta(hours=1)
 
@@ -129,12 +130,8 @@ async def test_a_wake_compares_at_once(firing: FiringDouble, feed: DigestFeed) -
 
 
 async def looked(firing: FiringDouble, digest_id: str, times: int) -> None:
-    async with asyncio.timeout(10):
-        while firing.looks[digest_id] < times:
-            await asyncio.sleep(0.01)
+    await until(lambda: firing.looks[digest_id] >= times)
 
 
 async def swept(firing: FiringDouble, times: int) -> None:
-    async with asyncio.timeout(10):
-        while firing.sweeps < times:
-            await asyncio.sleep(0.01)
+    await until(lambda: firing.sweeps >= times)

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from bot.jobs.dispatcher import BATCH, Dispatcher
 from bot.jobs.engine import DELIVERIES, WorkKind
+from tests.patience import PATIENCE_SECONDS
 
 
 class Requests:
@@ -47,7 +48,7 @@ def dispatcher(requests: Requests, engine: EngineDouble) -> Dispatcher:
 
 async def run_until_empty(subject: Dispatcher, requests: Requests) -> None:
     task = asyncio.create_task(subject.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while requests.waiting:
             requests.changed.clear()
             await requests.changed.wait()
@@ -103,7 +104,7 @@ async def test_a_wake_is_heard_and_one_from_elsewhere_is_found_by_looking() -> N
         requests.waiting.append(f"d{number}")
         if number == 0:
             subject.wake()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await requests.changed.wait()
     task.cancel()
     with suppress(asyncio.CancelledError):

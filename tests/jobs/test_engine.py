@@ -11,6 +11,7 @@ from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work, engine_url, run_s
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.wiring.clock import utc_now
+from tests.patience import PATIENCE_SECONDS
 
 POSTGRESQL = "postgresql://callaudio:secret@db.example:5432/callaudio?sslmode=require"
 
@@ -62,7 +63,7 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
     await first_engine.start([Work(DELIVERIES, deliver)])
     for _ in range(3):
         await first_engine.enqueue(DELIVERIES, "d1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await begun.wait()
     await first_engine.stop(drain_seconds=0)
     assert not first_engine.is_running
@@ -74,7 +75,7 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
     second_engine = new_engine(url)
     await second_engine.start([Work(DELIVERIES, deliver)])
     assert second_engine.is_running
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await finished.wait()
     await second_engine.stop(drain_seconds=5)
 
@@ -127,7 +128,7 @@ async def test_what_ended_long_ago_is_forgotten_and_what_goes_on_is_kept(
     await engine.enqueue(DELIVERIES, "held")
     await engine.enqueue(DELIVERIES, "d1")
     await engine.enqueue(DIGESTS, "digest:g1:2026-06-03T09:00")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await begun.wait()
         while len(ran) < 3:
             await asyncio.sleep(0.02)

@@ -15,6 +15,7 @@ from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 from bot.store.tables import WorkerLeaseRow
 from tests.conftest import NOON
+from tests.patience import until
 
 SECOND = timedelta(seconds=1)
 
@@ -231,9 +232,3 @@ async def has_logged(logs: list[EventDict], event: str) -> bool:
 
 async def only_left(fleet: Fleet, name: str) -> bool:
     return await fleet.rows() == {name}
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not await holds():
-            await asyncio.sleep(0.02)

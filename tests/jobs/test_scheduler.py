@@ -6,6 +6,7 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from bot.jobs.scheduler import Scheduler
+from tests.patience import until
 
 SOON = timedelta(milliseconds=30)
 
@@ -34,9 +35,7 @@ class Work:
         self.ended += 1
 
     async def reaches(self, runs: int) -> None:
-        async with asyncio.timeout(10):
-            while self.begun < runs:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.begun >= runs)
 
 
 async def test_what_is_due_at_an_instant_runs_once_then() -> None:

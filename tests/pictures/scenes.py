@@ -4,7 +4,7 @@ To add a picture, write a function that takes the ``Story``, lets people do some
 (``story.people`` has commands, shortcuts, presses, submissions and `home_opened`) and gives one of
 the pages of ``bot.sandbox.render.pages``; put it at the end of ``SCENES`` and run `make pictures`:
 
-- a modal of a shortcut: ``story.people.message_shortcut(…)``, wait with ``story.until`` until the
+- a modal of a shortcut: ``story.people.message_shortcut(…)``, wait with ``until`` until the
   view in ``story.workspace.views`` is filled in, ``modal_page(view.body, reader)``;
 - App Home: ``story.people.home_opened(…)``, wait for ``story.workspace.homes[user_id]``,
   ``home_page(home.body, reader)``;
@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from bot.sandbox.render.markup import Html
 from bot.sandbox.render.pages import channel_page, home_page, modal_page, thread_page
 from bot.slack.actions import Input
+from tests.patience import until
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
 
 BETWEEN_SCENES = 10
@@ -59,7 +60,7 @@ async def approval(story: Story) -> Html:
         view.id,
         {Input.REASON: {Input.REASON: reason}, Input.HOURS: {Input.HOURS: hours}},
     )
-    channel_id = await story.until(lambda: _direct_messages(story, ADMIN))
+    channel_id = await until(lambda: _direct_messages(story, ADMIN))
     return channel_page(story.workspace, channel_id, story.reader(ADMIN), since=began)
 
 
@@ -80,7 +81,7 @@ async def app_home(story: Story) -> Html:
         story.clock.move(minutes=1)
     await story.schedule("calls", "09:00 mon-fri")
     await story.people.home_opened(ADMIN)
-    home = await story.until(lambda: story.home_with(ADMIN, "calls digest"))
+    home = await until(lambda: story.home_with(ADMIN, "calls digest"))
     return home_page(home.body, story.reader(ADMIN))
 
 

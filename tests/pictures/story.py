@@ -1,9 +1,8 @@
 """A story on a running stage: its people, its clock, and what they do in it."""
 
-import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,6 +20,7 @@ from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
 from bot.store.tables import DeliveryRow, DigestRunRow
+from tests.patience import until
 
 ANALYST, AGENT, ADMIN = "U0ANALYST0", "U0SUPPORT0", "U0ADMIN000"
 """Cleared; not cleared; decides."""
@@ -34,7 +34,6 @@ NAMES = {
     SUPPORT: "support",
 }
 STARTS_AT = datetime(2026, 6, 3, 13, 30, tzinfo=UTC)
-PATIENCE_SECONDS = 20.0
 
 
 class Clock:
@@ -104,19 +103,9 @@ class Story:
             # The way to answer is forgotten last of all.
             return row if row and row.state in ENDED and row.response_url is None else None
 
-        row = await self.until(ended)
+        row = await until(ended)
         assert row.state == State.DELIVERED, row.error_code
         return row
-
-    async def until(self, look: Callable[[], Any]) -> Any:
-        """Wait until ``look``, plain or async, finds something."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                found = look()
-                found = await found if asyncio.iscoroutine(found) else found
-                if found:
-                    return found
-                await asyncio.sleep(0.02)
 
     async def press_for_modal(self, user_id: str, note: Ephemeral, label: str) -> View:
         """Press a button of a private note; gives the modal it opens."""
@@ -125,15 +114,15 @@ class Story:
         await self.people.block_action(
             user_id, note.channel, note.ts, button["action_id"], button["value"]
         )
-        (view_id,) = await self.until(lambda: set(self.workspace.views) - before)
+        (view_id,) = await until(lambda: set(self.workspace.views) - before)
         return self.workspace.views[view_id]
 
     async def shortcut_modal(self, user_id: str, channel_id: str, message_ts: str) -> View:
         """Choose *Get call audio* on a message; gives the modal once it is filled in."""
         before = set(self.workspace.views)
         await self.people.message_shortcut(user_id, channel_id, message_ts)
-        (view_id,) = await self.until(lambda: set(self.workspace.views) - before)
-        return await self.until(
+        (view_id,) = await until(lambda: set(self.workspace.views) - before)
+        return await until(
             lambda: view if (view := self.workspace.views[view_id]).body.get("submit") else None
         )
 
@@ -170,7 +159,7 @@ class Story:
             async with self.stage.application.database.read() as session:
                 return await session.scalar(runs) is not None
 
-        await self.until(ended)
+        await until(ended)
         (message,) = (m for m in self.workspace.messages(QUALITY) if m.ts not in before)
         return message
 

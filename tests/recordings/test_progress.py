@@ -10,6 +10,7 @@ from bot.errors import CallAudioError
 from bot.recordings import progress as progress_module
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.progress import Progress, ProgressPace
+from tests.patience import PATIENCE_SECONDS
 
 TICK = 0.01
 
@@ -65,7 +66,7 @@ class Wall:
             yield watch
 
     async def until_said(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.said) < count:
                 await asyncio.sleep(TICK / 2)
 
@@ -104,7 +105,7 @@ async def test_one_that_hangs_is_given_up(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
     wall.takes_seconds = 60
-    async with asyncio.timeout(5), wall.transfer() as watch:
+    async with asyncio.timeout(PATIENCE_SECONDS), wall.transfer() as watch:
         watch(bytes(10))
         await asyncio.sleep(3 * TICK)
     assert wall.said == []

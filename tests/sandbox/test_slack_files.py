@@ -4,6 +4,7 @@ import hashlib
 import httpx
 import pytest
 
+from tests.patience import until
 from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
 
 
@@ -124,9 +125,7 @@ async def test_a_body_that_ends_early_leaves_the_file_empty(api, workspace):
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(5):
-        while not workspace.violations:
-            await asyncio.sleep(0.01)
+    await until(lambda: workspace.violations)
     assert not workspace.files[0].uploaded
 
 

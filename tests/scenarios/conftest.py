@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,11 +32,11 @@ QUICK = Pace(
     retry=RetryRule(attempts=3, max_wait_seconds=0.5),
     lapse=timedelta(seconds=1),
     drain_seconds=5,
-    access_pause_seconds=0.3,
     access_again_after=timedelta(seconds=0.5),
-    home_pause_seconds=0.3,
-    feed_seconds=0.4,
+    home_pause_seconds=1,
 )
+# Where a scenario is about what a worker looks after by itself; each look costs the processor.
+WATCHFUL = replace(QUICK, access_pause_seconds=0.3, home_pause_seconds=0.3, feed_seconds=0.4)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
@@ -97,7 +98,13 @@ def scene_url(request: pytest.FixtureRequest, template_databases: Path, tmp_path
 
 
 @pytest.fixture
-def new_scene(scene_url: str) -> OpenScene:
+def pace() -> Pace:
+    """How often a worker looks around; a module that is about that has a fixture of its own."""
+    return QUICK
+
+
+@pytest.fixture
+def new_scene(scene_url: str, pace: Pace) -> OpenScene:
     """Open a scene with settings, a pace or a workspace of its own.
 
     At its end nothing may have reached Slack that a well-behaved app never sends, unless the
@@ -109,7 +116,7 @@ def new_scene(scene_url: str) -> OpenScene:
     async def open_scene(
         *,
         environment: dict[str, str] | None = None,
-        pace: Pace = QUICK,
+        pace: Pace = pace,
         workspace: Workspace | None = None,
         region: str = "us",
         database_url: str | None = None,

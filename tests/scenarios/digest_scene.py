@@ -16,7 +16,8 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.clock import utc_now
-from tests.scenarios.scene import BOSS, CHANNEL, PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
+from tests.scenarios.scene import BOSS, CHANNEL
 
 TEAM = "T0CALLAUDIO"
 NEVER_NOW = "0 9 29 2 *"

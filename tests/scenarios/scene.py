@@ -18,6 +18,7 @@ from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.tables import AuditEventRow, DeliveryRow, GrantRow
 from bot.wiring.clock import utc_now
+from tests.patience import PATIENCE_SECONDS
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = "U0ALICE00"
@@ -28,7 +29,6 @@ BOSS = "U0BOSS000"
 CHANNEL = "C0QUALITY0"
 """Private: only its members can open what is in it."""
 SHARE = "files.completeUploadExternal"
-PATIENCE_SECONDS = 20.0
 BROKEN_OFF = "upload: the body ended early"
 """The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
 RAW_SPAN = recordings.raw_span("combined")

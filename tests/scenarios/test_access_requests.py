@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,9 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.store.tables import AccessRequestRow, GrantRow
-from tests.scenarios.conftest import QUICK, OpenScene, on_both_databases
+from bot.wiring.pace import Pace
+from tests.patience import until
+from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -35,6 +37,11 @@ CHIEF = "U0CHIEF00"
 APPROVALS = "C0APPROVE0"
 WHY = "Customer 4711 <!channel> complains & wants an answer"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 @pytest.fixture
@@ -66,18 +73,6 @@ def buttons(message: Any) -> dict[str, Mapping[str, Any]]:
         if block["type"] == "actions"
         for element in block["elements"]
     }
-
-
-async def until(look: Callable[[], Any]) -> Any:
-    """Wait until something is there."""
-    async with asyncio.timeout(10):
-        while True:
-            found = look()
-            if isinstance(found, Awaitable):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.02)
 
 
 async def message(scene: Scene, channel: str, words: str) -> Message:
@@ -458,7 +453,7 @@ async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene)
 
 
 async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: OpenScene) -> None:
-    rarely = replace(QUICK, look_every=timedelta(hours=1))
+    rarely = replace(WATCHFUL, look_every=timedelta(hours=1))
     async with new_scene(environment=ADMINS, pace=rarely) as scene:
         scene.workspace.add_user(CHIEF)
         await scene.grant(BOB)
@@ -703,7 +698,7 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
 
 async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> None:
     """Even before a worker has seen that it is."""
-    slow = replace(QUICK, access_pause_seconds=60)
+    slow = replace(WATCHFUL, access_pause_seconds=60)
     async with new_scene(environment=ADMINS, pace=slow) as scene:
         scene.workspace.add_user(CHIEF)
         await ask(scene)

@@ -1,7 +1,7 @@
 """App Home: one's own rights and recordings, the admins' part, and what ends with a right."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,14 +18,21 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input
 from bot.store.tables import AccessRequestRow, HomeRow
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import QUICK, OpenScene
+from bot.wiring.pace import Pace
+from tests.patience import PATIENCE_SECONDS, until
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
 
 CHIEF = "U0CHIEF00"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
-OFTEN = replace(QUICK, home_look_every=timedelta(seconds=0.2))
+OFTEN = replace(WATCHFUL, home_look_every=timedelta(seconds=0.2))
 GROUP = "S0LISTEN00"
 WHY = "Customer +44 20 7946 0000 <!channel> complains"
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 @pytest.fixture
@@ -34,13 +41,6 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
         scene.workspace.add_user(CHIEF)
         yield scene
         assert scene.workspace.violations == []
-
-
-async def until(look: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(10):
-        while not (found := look()):
-            await asyncio.sleep(0.02)
-        return found
 
 
 def text_of(scene: Scene, user: str) -> str:
@@ -430,7 +430,7 @@ async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None
     row = await home_row(scene)
     before = len(scene.workspace.called("views.publish"))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await home_row(scene)).look_at == row.look_at:
             await asyncio.sleep(0.05)
 
@@ -439,7 +439,7 @@ async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None
 
 async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: Scene) -> None:
     await opened(scene)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await home_row(scene)).look_at is not None:
             await asyncio.sleep(0.02)
     await scene.grant()

@@ -16,8 +16,9 @@ from bot.slack.digests.posting import SlackDigestPosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow
+from bot.wiring.pace import Pace
 from tests.digests.builders import digest, listed, post
-from tests.scenarios.conftest import OpenScene
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -33,6 +34,11 @@ from tests.scenarios.scene import (
 from tests.slack.digests.builders import calls_report, summed
 
 GUEST, STRANGER = "U0GUEST00", "U0STRANGER"
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 async def posted(scene: Scene, *conversation_ids: str) -> Message:

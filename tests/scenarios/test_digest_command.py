@@ -10,7 +10,9 @@ from bot.access.grants import Right
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action
-from tests.scenarios.conftest import OpenScene
+from bot.wiring.pace import Pace
+from tests.patience import until
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
@@ -18,6 +20,11 @@ from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 SALES = '{"sales": {"agent_id": "PROJECT-SALES", "region": "us", "api_key": "k"}}'
 TEAM_GROUP = "S0QUALITY0"
 ADD = f"digest add calls <#{CHANNEL}|quality> at 09:00 mon-fri Europe/London"
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 @pytest.fixture
@@ -184,10 +191,7 @@ VALUES = {
 
 async def open_form(scene: Scene, user: str = BOSS) -> Any:
     assert (await scene.people.home_opened(user)).arrived
-    async with asyncio.timeout(5):
-        while user not in scene.workspace.homes:
-            await asyncio.sleep(0.02)
-    home = scene.workspace.homes[user].id
+    home = (await until(lambda: scene.workspace.homes.get(user))).id
     await scene.people.block_action(user, None, "", Action.ADD_DIGEST.value, "new", view_id=home)
     (view,) = scene.workspace.views.values()
     for _ in range(100):

@@ -15,7 +15,9 @@ from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import QUICK, OpenScene
+from bot.wiring.pace import Pace
+from tests.patience import PATIENCE_SECONDS
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import (
     EVERY_SECOND,
     add_digest,
@@ -27,9 +29,14 @@ from tests.scenarios.digest_scene import (
     runs,
 )
 from tests.scenarios.plain_digests import plain_outlets
-from tests.scenarios.scene import BOSS, CHANNEL, PATIENCE_SECONDS, Scene
+from tests.scenarios.scene import BOSS, CHANNEL, Scene
 
 BOSS_DM = "D0BOSS000"
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 @pytest.fixture
@@ -176,7 +183,7 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
 
 
 async def test_what_was_missed_stands_in_the_next_post(new_scene: OpenScene) -> None:
-    pace = replace(QUICK, catch_up=CatchUp(slots=1, intervals=1.0))
+    pace = replace(WATCHFUL, catch_up=CatchUp(slots=1, intervals=1.0))
     async with new_scene(open_outlets=plain_outlets, pace=pace) as scene:
         database = database_of(scene)
         now = utc_now()

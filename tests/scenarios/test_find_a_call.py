@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input, ModalCallback
+from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 
@@ -74,13 +75,6 @@ def assert_nothing_personal(scene: Scene, logged: str) -> None:
     shown = logged + "".join(str(view.body) for view in scene.workspace.views.values())
     shown += "".join(str(message.blocks) for message in scene.everything_posted())
     assert not [word for word in (*PERSONAL_WORDS, "1234567890") if word in shown]
-
-
-async def until(look: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(15):
-        while not (found := look()):
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def opened(scene: Scene, user: str = ALICE) -> str:

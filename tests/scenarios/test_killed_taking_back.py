@@ -9,6 +9,7 @@ import pytest
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
+from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
@@ -61,7 +62,7 @@ async def end_right(street: Street) -> None:
 
 async def assert_taken_back_once(street: Street) -> None:
     scene = street.scene
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while "was deleted" not in parent_of(street).text:
             await asyncio.sleep(0.05)
     assert scene.workspace.visible_files(CHANNEL) == []

@@ -1,7 +1,7 @@
 """*Get call audio* on a message: found, confirmed, and delivered into that message's thread."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,20 +18,13 @@ from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
+from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
 
 PRIVATE = "C0PRIVATE0"
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 STRANGE = f"https://studio.eu.poly.ai/other/PROJECT-OTHER/conversations/{UUID}"
-
-
-async def until(look: Callable[[], Any]) -> Any:
-    """Wait until something is there."""
-    async with asyncio.timeout(10):
-        while not (found := look()):
-            await asyncio.sleep(0.02)
-        return found
 
 
 async def open_form(

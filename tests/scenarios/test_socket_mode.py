@@ -11,8 +11,9 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action
+from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, PATIENCE_SECONDS, Scene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.thread import (
     card,
     choose_side,
@@ -225,10 +226,8 @@ READY: Mapping[str, bool] = {"database": True, "migrations": True, "engine": Tru
 
 
 async def until_connected_anew(scene: Scene, opened: int) -> None:
-    async with asyncio.timeout(30):
-        while len(scene.workspace.called("apps.connections.open")) <= opened:
-            await asyncio.sleep(0.02)
+    await until(lambda: len(scene.workspace.called("apps.connections.open")) > opened)
     await scene.slack.socket_mode.connected()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await get(scene, "/readyz")).json()["socket"]:
             await asyncio.sleep(0.05)

@@ -11,15 +11,22 @@ from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
-from tests.scenarios.conftest import QUICK, OpenScene, on_both_databases
+from bot.wiring.pace import Pace
+from tests.patience import PATIENCE_SECONDS, until
+from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 
 HARDLY = timedelta(milliseconds=500)
 # A right may end between the two moments at which one look reads it: once as the requester's, once
 # as a listener's.
 LOST = ("right_ended", "audience")
-EVERY = replace(QUICK, look_every=timedelta(seconds=1))
-RARELY = replace(QUICK, look_every=timedelta(hours=1))
+EVERY = replace(WATCHFUL, look_every=timedelta(seconds=1))
+RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return WATCHFUL
 
 
 @pytest.fixture
@@ -38,14 +45,12 @@ async def raw(scene: Scene) -> Seen:
 
 
 async def gone(scene: Scene, channel: str = CHANNEL) -> None:
-    async with asyncio.timeout(10):
-        while scene.workspace.visible_files(channel):
-            await asyncio.sleep(0.02)
+    await until(lambda: not scene.workspace.visible_files(channel))
 
 
 async def cause(scene: Scene) -> str:
     """The one audit event of a file taken back."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             events = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
             if events:
@@ -55,7 +60,7 @@ async def cause(scene: Scene) -> str:
 
 
 async def parent(scene: Scene, words: str) -> Message:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             (message,) = [
                 m
@@ -124,7 +129,7 @@ async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene)
 
 async def looked_at(scene: Scene, seen: Seen) -> None:
     """Wait until no look is due, and the one under way, if any, is over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             # The first look is due at the very end of the delivery; a claim moves that on.
             row = await scene.row(seen.delivery.id)
@@ -300,7 +305,7 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
 
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (await scene.row(seen.delivery.id)).doubted_since:
                 await asyncio.sleep(0.02)
             while (await scene.row(seen.delivery.id)).doubted_since:
@@ -325,9 +330,7 @@ async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
         ephemeral=False,
     )
 
-    async with asyncio.timeout(10):
-        while not scene.workspace.visible_recordings(CHANNEL):
-            await asyncio.sleep(0.02)
+    await until(lambda: scene.workspace.visible_recordings(CHANNEL))
     (file,) = scene.workspace.visible_recordings(CHANNEL)
     assert file.name == f"{CALL}-redacted.wav"
     assert file.thread_ts == message.ts

@@ -16,10 +16,11 @@ from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.store.tables import WorkerLeaseRow
 from bot.wiring.application import Roles
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.killed_bot import Nursery, Street, open_street
-from tests.scenarios.scene import ALICE, CALL, CHANNEL, PATIENCE_SECONDS
+from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 LISTENER = Roles(listens=True, works=False)
 WORKER = Roles(listens=False, works=True)

@@ -13,7 +13,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape
 from bot.slack.actions import Action
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, refused_presses, sides
 
@@ -150,7 +150,7 @@ async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene
 
 
 async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: OpenScene) -> None:
-    pace = replace(QUICK, look_every=timedelta(seconds=0.5))
+    pace = replace(WATCHFUL, look_every=timedelta(seconds=0.5))
     async with new_scene(pace=pace) as scene:
         await scene.grant()
         seen = await scene.ask()

@@ -15,13 +15,13 @@ from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import SAID
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, RecentRequestRow
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.test_nothing_leaks import files_in, logs, seen_by_people, tables_of
 from tests.scenarios.thread import card, offered, press, press_for_more
 
 __all__ = ["logs"]
-SOON = replace(QUICK, look_every=timedelta(seconds=0.3))
+SOON = replace(WATCHFUL, look_every=timedelta(seconds=0.3))
 NAME, NUMBER = "Marigold Featherstonehaugh", "oh seven seven double zero"
 
 

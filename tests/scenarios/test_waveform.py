@@ -22,7 +22,8 @@ from bot.sandbox.polyai_calls import Recording
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, LeftFileRow
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.patience import PATIENCE_SECONDS
+from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 
 UPLOAD_URL = "files.getUploadURLExternal"
@@ -86,7 +87,7 @@ async def press(scene: Scene, seen: Seen, user: str = ALICE, **changes: Any) -> 
 
 async def modal(scene: Scene) -> Mapping[str, Any]:
     """The one modal that is open, once it was filled in."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             views = list(scene.workspace.views.values())
             if views and "One moment" not in str(views[-1].body):
@@ -235,7 +236,7 @@ async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scen
 async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_refuses_at_first(
     new_scene: OpenScene,
 ) -> None:
-    quickly = replace(QUICK, look_every=timedelta(seconds=0.3))
+    quickly = replace(WATCHFUL, look_every=timedelta(seconds=0.3))
     async with new_scene(pace=quickly) as scene:
         await scene.grant()
         scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
@@ -257,7 +258,7 @@ async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_ref
         scene.slack.faults.release(SHARE)
 
         seen = await asking
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while {f.id for f in scene.workspace.visible_files(CHANNEL)} & set(raw):
                 await asyncio.sleep(0.05)
             while await left_files(scene):
@@ -332,7 +333,7 @@ async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
 
         redacted = await scene.ask(f"{CALL} redacted")
         await press(scene, redacted, BOB)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while redacted.picture.id not in str(await modal(scene)):
                 await asyncio.sleep(0.02)
 

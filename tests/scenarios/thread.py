@@ -9,9 +9,8 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, Message
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow
+from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.scene import ALICE, Scene
-
-PATIENCE_SECONDS = 15.0
 
 
 async def card(scene: Scene, row: DeliveryRow, words: str = "") -> Message:

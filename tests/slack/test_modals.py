@@ -14,6 +14,7 @@ from bot.slack.blocks import View, notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.modals import Modals, TooManyModals
 from bot.slack.web_api.api import SlackApi
+from tests.patience import until
 from tests.slack.conftest import ALICE
 
 
@@ -33,9 +34,7 @@ def shown(workspace: Workspace) -> str:
 
 
 async def until_shown(workspace: Workspace, words: str) -> None:
-    async with asyncio.timeout(5):
-        while words not in shown(workspace):
-            await asyncio.sleep(0.01)
+    await until(lambda: words in shown(workspace))
 
 
 async def test_it_says_to_wait_and_then_shows_what_came(modals, workspace):
@@ -196,9 +195,7 @@ async def test_a_modal_that_was_closed_is_left_alone(modals, workspace):
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
     workspace.views.clear()
     known.set()
-    async with asyncio.timeout(5):
-        while modals._filling:
-            await asyncio.sleep(0.01)
+    await until(lambda: not modals._filling)
     assert [call.status for call in workspace.called("views.update")] == ["not_found"]
 
 

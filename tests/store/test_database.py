@@ -82,7 +82,7 @@ async def test_a_write_on_sqlite_holds_the_lock_from_its_first_look_on(sqlite_ur
 
 async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_url):
     database = Database(sqlite_url)
-    async with asyncio.timeout(5), database.write() as session:
+    async with asyncio.timeout(PATIENCE_SECONDS), database.write() as session:
         await session.execute(bot("U1"))
         assert await count(database) == 0
     await database.close()
