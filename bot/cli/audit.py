@@ -3,13 +3,17 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from psycopg import DataError
 
 from bot.audit.log import AuditFilter, all_events, newest_events
+from bot.audit.snapshot import snapshot
 from bot.cli import audit_proof, console
 from bot.store.tables import AuditEventRow
 
@@ -54,13 +58,14 @@ def list_(
     wanted = _filter(since, until, user, delivery, conversation)
 
     async def work() -> list[dict[str, Any]]:
-        async with console.store() as database, database.read() as session:
+        async with console.store() as database, snapshot(database) as session:
             return [_row(row) for row in await newest_events(session, wanted, limit)]
 
-    rows = console.run_async(work())
-    if not as_json:
-        rows = [{**row, "payload": json.dumps(row["payload"])} for row in rows]
-    console.print_rows(rows, COLUMNS, as_json=as_json)
+    with _unreadable_told():
+        rows = console.run_async(work())
+        if not as_json:
+            rows = [{**row, "payload": json.dumps(row["payload"])} for row in rows]
+        console.print_rows(rows, COLUMNS, as_json=as_json)
 
 
 def export(
@@ -80,7 +85,7 @@ def export(
         writer = csv.DictWriter(sys.stdout, columns) if format_ is Format.CSV else None
         if writer:
             writer.writeheader()
-        async with console.store() as database, database.read() as session:
+        async with console.store() as database, snapshot(database) as session:
             async for row in all_events(session, wanted):
                 full = {
                     **_row(row),
@@ -93,7 +98,21 @@ def export(
                 else:
                     sys.stdout.write(json.dumps(full) + "\n")
 
-    console.run_async(work())
+    with _unreadable_told():
+        console.run_async(work())
+
+
+@contextmanager
+def _unreadable_told() -> Iterator[None]:
+    """Say so where a row holds what the bot never wrote, and end the command with 1."""
+    try:
+        yield
+    except (ValueError, TypeError, RecursionError, DataError):
+        raise console.complain(
+            "An event cannot be read: somebody has changed it.",
+            "Run `callaudio audit verify`, which names it.",
+            code=console.FAILED,
+        ) from None
 
 
 def _filter(

@@ -1,6 +1,5 @@
 """What people do with digests: look at one before it is saved, and everything after."""
 
-import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from bot.digests.steps import check_channel
 from bot.digests.timetable import Timetable
 from bot.digests.timetable_text import TimetableUnclear, timetable_for_people, timetable_of
 from bot.errors import UsageError
+from bot.ids import new_id
 from bot.recordings.agents import DEFAULT_AGENT
 
 SHOWN_RUNS = 3
@@ -66,7 +66,7 @@ class Listed:
 
 def new_draft_id() -> str:
     """Name a draft, and so the digest it may become; short enough to be typed."""
-    return f"g{uuid.uuid4().hex[:10]}"
+    return new_id("g", 10)
 
 
 def preview(draft: Draft, agents: Collection[str], now: datetime) -> Preview:

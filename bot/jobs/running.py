@@ -1,11 +1,11 @@
 """Runs the job engine under the lock or the lease that says whose work is whose."""
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.ids import new_id
 from bot.jobs.background import in_background
 from bot.jobs.engine import Engine, Work
 from bot.jobs.leases import Leases, SoleWorker
@@ -34,7 +34,7 @@ async def running_engine(
         SecondWorkerRefused: the SQLite file has a worker already.
     """
     path = sqlite_path(database.url)
-    executor_id = SOLE_EXECUTOR if path else f"worker-{uuid.uuid4().hex[:12]}"
+    executor_id = SOLE_EXECUTOR if path else new_id("worker-", 12)
     engine = Engine(store_url=database.url, executor_id=executor_id)
     leases = Leases(
         database=database,

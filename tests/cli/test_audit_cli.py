@@ -96,6 +96,27 @@ def tamper(url: str, statement: str) -> None:
     engine.dispose()
 
 
+UNREADABLE = {
+    "no JSON": "payload = '{'",
+    "no text": "payload = x'00'",
+    "too deep": f"payload = '{'[' * 100_000}'",
+    "no time": "occurred_at = 'yesterday'",
+}
+
+
+@pytest.mark.parametrize("command", ["list", "export"])
+@pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_somebody_made_unreadable_is_told_with_the_command_that_names_it(
+    run: Run, sqlite_url: str, command: str, change: str
+) -> None:
+    tamper(sqlite_url, f"UPDATE audit_events SET {change} WHERE seq = 3")
+
+    result = run(command)
+
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "callaudio audit verify" in result.stderr
+
+
 FILTERS: list[tuple[Sequence[str], list[int]]] = [
     ((), [1, 2, 3, 4]),
     (("--since", "2026-06-03T13:00:00"), [2, 3, 4]),
