@@ -21,6 +21,7 @@ from bot.settings import AudienceRule
 from bot.store.database import Database
 from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, rights_on
 from tests.conftest import NOON
+from tests.patience import until
 
 MINUTE = timedelta(minutes=1)
 
@@ -98,8 +99,7 @@ async def test_a_late_worker_does_not_put_the_old_right_back(office):
     go_on = asyncio.Event()
     office.wall.holding.append(go_on)
     late = asyncio.create_task(first())
-    while office.wall.holding:
-        await asyncio.sleep(0.01)
+    await until(lambda: not office.wall.holding)
     office.now += timedelta(seconds=1)
     await deny(office.database, ALICE)
     await office.homes.look_now(TEAM)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from bot.jobs.dispatcher import BATCH, Dispatcher
 from bot.jobs.engine import DELIVERIES, WorkKind
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 
 
 class Requests:
@@ -14,7 +14,6 @@ class Requests:
     def __init__(self, count: int) -> None:
         self.waiting = [f"d{number}" for number in range(count)]
         self.away = 0
-        self.changed = asyncio.Event()
 
     async def undispatched(self, limit: int) -> list[str]:
         if self.away:
@@ -24,7 +23,6 @@ class Requests:
 
     async def mark_dispatched(self, delivery_ids: list[str]) -> None:
         self.waiting = [each for each in self.waiting if each not in delivery_ids]
-        self.changed.set()
 
 
 class EngineDouble:
@@ -48,10 +46,7 @@ def dispatcher(requests: Requests, engine: EngineDouble) -> Dispatcher:
 
 async def run_until_empty(subject: Dispatcher, requests: Requests) -> None:
     task = asyncio.create_task(subject.run())
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while requests.waiting:
-            requests.changed.clear()
-            await requests.changed.wait()
+    await until(lambda: not requests.waiting)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -100,12 +95,10 @@ async def test_a_wake_is_heard_and_one_from_elsewhere_is_found_by_looking() -> N
     task = asyncio.create_task(subject.run())
     for number in range(2):
         await asyncio.sleep(0)
-        requests.changed.clear()
         requests.waiting.append(f"d{number}")
         if number == 0:
             subject.wake()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await requests.changed.wait()
+        await until(lambda: not requests.waiting)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

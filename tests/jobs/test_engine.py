@@ -11,7 +11,7 @@ from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work, engine_url, run_s
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.wiring.clock import utc_now
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 
 POSTGRESQL = "postgresql://callaudio:secret@db.example:5432/callaudio?sslmode=require"
 
@@ -63,8 +63,7 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
     await first_engine.start([Work(DELIVERIES, deliver)])
     for _ in range(3):
         await first_engine.enqueue(DELIVERIES, "d1")
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await begun.wait()
+    await until(begun.is_set)
     await first_engine.stop(drain_seconds=0)
     assert not first_engine.is_running
     assert ran == ["d1 first"]
@@ -75,8 +74,7 @@ async def test_work_is_run_once_and_what_a_stop_broke_off_goes_on_at_the_next_st
     second_engine = new_engine(url)
     await second_engine.start([Work(DELIVERIES, deliver)])
     assert second_engine.is_running
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await finished.wait()
+    await until(finished.is_set)
     await second_engine.stop(drain_seconds=5)
 
     assert ran == ["d1 first", "d1 second"]
@@ -128,12 +126,10 @@ async def test_what_ended_long_ago_is_forgotten_and_what_goes_on_is_kept(
     await engine.enqueue(DELIVERIES, "held")
     await engine.enqueue(DELIVERIES, "d1")
     await engine.enqueue(DIGESTS, "digest:g1:2026-06-03T09:00")
+    await until(lambda: begun.is_set() and len(ran) >= 3)
+    assert await engine.forget_ended(utc_now() - timedelta(days=1), 10) == 0
+    forgotten = 0
     async with asyncio.timeout(PATIENCE_SECONDS):
-        await begun.wait()
-        while len(ran) < 3:
-            await asyncio.sleep(0.02)
-        assert await engine.forget_ended(utc_now() - timedelta(days=1), 10) == 0
-        forgotten = 0
         while forgotten < 2:  # an end is written a moment after it
             forgotten += await engine.forget_ended(utc_now() + timedelta(days=1), 10)
             await asyncio.sleep(0.02)

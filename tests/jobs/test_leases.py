@@ -226,7 +226,7 @@ async def seen_at(fleet: Fleet, name: str, moment: object) -> bool:
     return row is not None and row.seen_at == moment
 
 
-async def has_logged(logs: list[EventDict], event: str) -> bool:
+def has_logged(logs: list[EventDict], event: str) -> bool:
     return any(entry["event"] == event for entry in logs)
 
 

@@ -10,9 +10,10 @@ from bot.errors import CallAudioError
 from bot.recordings import progress as progress_module
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.progress import Progress, ProgressPace
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 
 TICK = 0.01
+BEYOND_PATIENCE_SECONDS = 2 * PATIENCE_SECONDS
 
 
 def delivery(number: int = 1, **changes):
@@ -66,9 +67,7 @@ class Wall:
             yield watch
 
     async def until_said(self, count: int) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(self.said) < count:
-                await asyncio.sleep(TICK / 2)
+        await until(lambda: len(self.said) >= count)
 
 
 async def test_it_says_how_much_has_left_and_nothing_twice():
@@ -104,7 +103,7 @@ async def test_an_update_under_way_is_waited_for_so_that_none_comes_later():
 async def test_one_that_hangs_is_given_up(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
-    wall.takes_seconds = 60
+    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
     async with asyncio.timeout(PATIENCE_SECONDS), wall.transfer() as watch:
         watch(bytes(10))
         await asyncio.sleep(3 * TICK)
@@ -182,19 +181,20 @@ async def test_a_failing_transfer_fails_with_its_own_error_and_telling_ends():
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_shutdown_waits_for_no_update():
+async def test_a_shutdown_waits_for_no_update(monkeypatch):
+    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_PATIENCE_SECONDS)
     wall = Wall()
-    wall.takes_seconds = 60
+    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
 
     async def transfer() -> None:
         async with wall.transfer() as watch:
             watch(bytes(10))
-            await asyncio.sleep(60)
+            await asyncio.sleep(BEYOND_PATIENCE_SECONDS)
 
     task = asyncio.create_task(transfer())
     await asyncio.sleep(5 * TICK)
     task.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert wall.said == []

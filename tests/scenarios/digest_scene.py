@@ -1,6 +1,5 @@
 """What tests of digests arrange in the store, and what they look at."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +15,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.clock import utc_now
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.scenarios.scene import BOSS, CHANNEL
 
 TEAM = "T0CALLAUDIO"
@@ -67,12 +66,12 @@ async def runs(database: Database) -> Sequence[DigestRunRow]:
 
 async def ended(database: Database, count: int = 1) -> Sequence[DigestRunRow]:
     """Wait until so many runs are there and all have ended."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            found = await runs(database)
-            if len(found) >= count and all(each.ended_at for each in found):
-                return found
-            await asyncio.sleep(0.05)
+
+    async def look() -> Sequence[DigestRunRow] | None:
+        found = await runs(database)
+        return found if len(found) >= count and all(each.ended_at for each in found) else None
+
+    return await until(look, every_seconds=0.05)
 
 
 def posts(workspace: Workspace) -> Counter[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Arranges what a scenario needs on a running stage, and waits for what comes of it."""
 
-import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.tables import AuditEventRow, DeliveryRow, GrantRow
 from bot.wiring.clock import utc_now
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = "U0ALICE00"
@@ -231,14 +230,15 @@ class Scene:
 
     async def ended(self, delivery_id: str) -> DeliveryRow:
         """Wait until the delivery has ended and everything about it was said."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                async with self.stage.application.database.read() as session:
-                    row = await session.get(DeliveryRow, delivery_id)
-                # The way to answer is forgotten last of all.
-                if row and row.state in ENDED and row.response_url is None:
-                    return row
-                await asyncio.sleep(0.04)  # each look costs the same processor a few ms
+
+        async def ended() -> DeliveryRow | None:
+            async with self.stage.application.database.read() as session:
+                row = await session.get(DeliveryRow, delivery_id)
+            # The way to answer is forgotten last of all.
+            return row if row and row.state in ENDED and row.response_url is None else None
+
+        # Each look costs the same processor a few ms.
+        return await until(ended, every_seconds=0.04)
 
     async def row(self, delivery_id: str) -> DeliveryRow:
         async with self.stage.application.database.read() as session:

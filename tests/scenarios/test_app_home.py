@@ -19,7 +19,7 @@ from bot.slack.actions import Action, Input
 from bot.store.tables import AccessRequestRow, HomeRow
 from bot.wiring.clock import utc_now
 from bot.wiring.pace import Pace
-from tests.patience import PATIENCE_SECONDS, until
+from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
 
@@ -430,18 +430,20 @@ async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None
     row = await home_row(scene)
     before = len(scene.workspace.called("views.publish"))
 
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await home_row(scene)).look_at == row.look_at:
-            await asyncio.sleep(0.05)
+    async def was_looked_at() -> bool:
+        return (await home_row(scene)).look_at != row.look_at
+
+    await until(was_looked_at, every_seconds=0.05)
 
     assert len(scene.workspace.called("views.publish")) == before
 
 
 async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: Scene) -> None:
+    async def is_left_alone() -> bool:
+        return (await home_row(scene)).look_at is None
+
     await opened(scene)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await home_row(scene)).look_at is not None:
-            await asyncio.sleep(0.02)
+    await until(is_left_alone)
     await scene.grant()
     await opened(scene, words="You may hear raw recordings")
 

@@ -194,10 +194,7 @@ async def open_form(scene: Scene, user: str = BOSS) -> Any:
     home = (await until(lambda: scene.workspace.homes.get(user))).id
     await scene.people.block_action(user, None, "", Action.ADD_DIGEST.value, "new", view_id=home)
     (view,) = scene.workspace.views.values()
-    for _ in range(100):
-        if "One moment" not in str(scene.workspace.views[view.id].body):
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: "One moment" not in str(scene.workspace.views[view.id].body))
     return scene.workspace.views[view.id]
 
 

@@ -16,7 +16,7 @@ from bot.store.database import Database
 from bot.store.tables import DigestRow
 from bot.wiring.clock import utc_now
 from bot.wiring.pace import Pace
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import (
     EVERY_SECOND,
@@ -59,16 +59,14 @@ async def told(scene: Scene) -> list[str]:
             for m in scene.workspace.messages(name)]  # fmt: skip
 
 
-async def until(scene: Scene, count: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(digest_messages(scene.workspace)) < count:
-            await asyncio.sleep(0.05)
+async def until_posted(scene: Scene, count: int) -> None:
+    await until(lambda: len(digest_messages(scene.workspace)) >= count, every_seconds=0.05)
 
 
 async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene: Scene) -> None:
     await add_digest(database_of(scene), timetable=EVERY_SECOND)
 
-    await until(scene, 2)
+    await until_posted(scene, 2)
 
     first, second, *_ = await runs(database_of(scene))
     assert second.due_at - first.due_at == timedelta(seconds=1)
@@ -81,7 +79,7 @@ async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
     book = DigestBook(database=database, clock=utc_now)
     paused = await add_digest(database, "g1", EVERY_SECOND)
     removed = await add_digest(database, "g2", EVERY_SECOND)
-    await until(scene, 2)
+    await until_posted(scene, 2)
 
     await book.pause(paused, BOSS)
     await book.remove(removed, BOSS)
@@ -91,7 +89,7 @@ async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
 
     assert len(digest_messages(scene.workspace)) == count
     await book.resume(await book.read("g1"), BOSS)
-    await until(scene, count + 1)
+    await until_posted(scene, count + 1)
     due = [run.due_at for run in await runs(database)]
     assert max(later - earlier for earlier, later in itertools.pairwise(due)) >= timedelta(
         seconds=2

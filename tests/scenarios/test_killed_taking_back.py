@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
@@ -62,9 +62,7 @@ async def end_right(street: Street) -> None:
 
 async def assert_taken_back_once(street: Street) -> None:
     scene = street.scene
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while "was deleted" not in parent_of(street).text:
-            await asyncio.sleep(0.05)
+    await until(lambda: "was deleted" in parent_of(street).text, every_seconds=0.05)
     assert scene.workspace.visible_files(CHANNEL) == []
     events = [each for each in await scene.all_audit() if each.tag == "retention:file:taken_back"]
     assert len(events) == 1

@@ -43,7 +43,7 @@ async def shown(scene: Scene, view_id: str, words: str) -> View:
         view = scene.workspace.views[view_id]
         return view if words in str(view.body["blocks"]) else None
 
-    view: View = await until(look)
+    view = await until(look)
     assert problems(view.body["blocks"], "modal") == []
     return view
 

@@ -11,7 +11,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action
-from tests.patience import PATIENCE_SECONDS, until
+from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.thread import (
@@ -93,9 +93,8 @@ async def test_a_card_s_buttons_work_over_the_socket(scene: Scene) -> None:
 
     ack, _ = await press(scene, message, Action.WAVEFORM)
     assert ack.arrived
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while "slack_file" not in str(*(view.body for view in scene.workspace.views.values())):
-            await asyncio.sleep(0.02)
+    views = scene.workspace.views
+    await until(lambda: "slack_file" in str(*(view.body for view in views.values())))
 
     ack, _ = await press(scene, message, Action.DELETE)
     assert ack.arrived
@@ -226,8 +225,9 @@ READY: Mapping[str, bool] = {"database": True, "migrations": True, "engine": Tru
 
 
 async def until_connected_anew(scene: Scene, opened: int) -> None:
+    async def is_ready() -> bool:
+        return bool((await get(scene, "/readyz")).json()["socket"])
+
     await until(lambda: len(scene.workspace.called("apps.connections.open")) > opened)
     await scene.slack.socket_mode.connected()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (await get(scene, "/readyz")).json()["socket"]:
-            await asyncio.sleep(0.05)
+    await until(is_ready, every_seconds=0.05)

@@ -11,6 +11,7 @@ from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
+from bot.store.tables import AuditEventRow
 from bot.wiring.pace import Pace
 from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
@@ -50,26 +51,22 @@ async def gone(scene: Scene, channel: str = CHANNEL) -> None:
 
 async def cause(scene: Scene) -> str:
     """The one audit event of a file taken back."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            events = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
-            if events:
-                (event,) = events
-                return str(event.payload["cause"])
-            await asyncio.sleep(0.02)
+
+    async def events() -> list[AuditEventRow]:
+        return [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+
+    (event,) = await until(events)
+    return str(event.payload["cause"])
 
 
 async def parent(scene: Scene, words: str) -> Message:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            (message,) = [
-                m
-                for m in scene.workspace.messages(CHANNEL)
-                if not m.thread_ts or m.ts == m.thread_ts
-            ]
-            if words in message.text:
-                return message
-            await asyncio.sleep(0.02)
+    def look() -> Message | None:
+        (message,) = [
+            m for m in scene.workspace.messages(CHANNEL) if not m.thread_ts or m.ts == m.thread_ts
+        ]
+        return message if words in message.text else None
+
+    return await until(look)
 
 
 async def tell(scene: Scene, **event: object) -> None:
@@ -129,13 +126,13 @@ async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene)
 
 async def looked_at(scene: Scene, seen: Seen) -> None:
     """Wait until no look is due, and the one under way, if any, is over."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            # The first look is due at the very end of the delivery; a claim moves that on.
-            row = await scene.row(seen.delivery.id)
-            if row.recheck_at and row.ended_at and row.recheck_at > row.ended_at + HARDLY:
-                break
-            await asyncio.sleep(0.02)
+
+    async def is_claimed() -> bool:
+        # The first look is due at the very end of the delivery; a claim moves that on.
+        row = await scene.row(seen.delivery.id)
+        return bool(row.recheck_at and row.ended_at and row.recheck_at > row.ended_at + HARDLY)
+
+    await until(is_claimed)
     await asyncio.sleep(0.3)
 
 

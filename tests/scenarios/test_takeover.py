@@ -16,7 +16,7 @@ from bot.store.database import async_url
 from bot.store.schema import upgrade
 from bot.store.tables import WorkerLeaseRow
 from bot.wiring.application import Roles
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.ports import free_port
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.killed_bot import Nursery, Street, open_street
@@ -172,9 +172,10 @@ async def leases(street: Street) -> int:
 
 
 async def until_leases(street: Street, count: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await leases(street) != count:
-            await asyncio.sleep(0.05)
+    async def are_so_many() -> bool:
+        return await leases(street) == count
+
+    await until(are_so_many, every_seconds=0.05)
 
 
 async def assert_delivered_exactly_once(street: Street) -> None:

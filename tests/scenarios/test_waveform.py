@@ -22,7 +22,7 @@ from bot.sandbox.polyai_calls import Recording
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, LeftFileRow
 from bot.wiring.clock import utc_now
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 
@@ -87,13 +87,14 @@ async def press(scene: Scene, seen: Seen, user: str = ALICE, **changes: Any) -> 
 
 async def modal(scene: Scene) -> Mapping[str, Any]:
     """The one modal that is open, once it was filled in."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            views = list(scene.workspace.views.values())
-            if views and "One moment" not in str(views[-1].body):
-                assert problems(views[-1].body["blocks"], "modal") == []
-                return views[-1].body
-            await asyncio.sleep(0.02)
+
+    def look() -> Mapping[str, Any] | None:
+        views = list(scene.workspace.views.values())
+        return views[-1].body if views and "One moment" not in str(views[-1].body) else None
+
+    body = await until(look)
+    assert problems(body["blocks"], "modal") == []
+    return body
 
 
 async def events(scene: Scene, tag: str) -> list[Mapping[str, Any]]:
@@ -257,12 +258,12 @@ async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_ref
         scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled", times=2))
         scene.slack.faults.release(SHARE)
 
+        async def are_gone() -> bool:
+            visible = {f.id for f in scene.workspace.visible_files(CHANNEL)}
+            return not visible & set(raw) and not await left_files(scene)
+
         seen = await asking
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while {f.id for f in scene.workspace.visible_files(CHANNEL)} & set(raw):
-                await asyncio.sleep(0.05)
-            while await left_files(scene):
-                await asyncio.sleep(0.05)
+        await until(are_gone, every_seconds=0.05)
 
         assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "redacted")
         assert {each["file_id"] for each in await events(scene, "retention:file:taken_back")} == (
@@ -333,9 +334,11 @@ async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
 
         redacted = await scene.ask(f"{CALL} redacted")
         await press(scene, redacted, BOB)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while redacted.picture.id not in str(await modal(scene)):
-                await asyncio.sleep(0.02)
+
+        async def is_shown() -> bool:
+            return redacted.picture.id in str(await modal(scene))
+
+        await until(is_shown)
 
 
 async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:

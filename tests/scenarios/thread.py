@@ -1,6 +1,5 @@
 """The card of a recording in its thread, and the people who press what it offers."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,20 +8,21 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, Message
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 from tests.scenarios.scene import ALICE, Scene
 
 
 async def card(scene: Scene, row: DeliveryRow, words: str = "") -> Message:
     """The bot's own message about a delivery, once it holds the words."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            now = await scene.row(row.id)
-            (message,) = [m for m in scene.everything_posted() if m.ts == now.card_ts]
-            if words in str(message.blocks):
-                assert problems(list(message.blocks)) == []
-                return message
-            await asyncio.sleep(0.02)
+
+    async def look() -> Message | None:
+        now = await scene.row(row.id)
+        (message,) = [m for m in scene.everything_posted() if m.ts == now.card_ts]
+        return message if words in str(message.blocks) else None
+
+    message = await until(look)
+    assert problems(list(message.blocks)) == []
+    return message
 
 
 def offered(message: Message) -> dict[str, Mapping[str, Any]]:
