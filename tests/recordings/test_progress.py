@@ -194,8 +194,9 @@ async def test_a_shutdown_waits_for_no_update(monkeypatch):
     task = asyncio.create_task(transfer())
     await asyncio.sleep(5 * TICK)
     task.cancel()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        with pytest.raises(asyncio.CancelledError):
+    # In this order: the timeout, too, ends what it surrounds by cancelling it.
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await task
     assert wall.said == []
 
