@@ -58,7 +58,6 @@ class Administration:
     ) -> None:
         self._database = database
         self._rights = rights
-        self._directory = directory
         self._clock = clock
         self._first_admins = first_admins
         self._changes = RightsChanges(database=database, clock=clock)

@@ -9,16 +9,15 @@ import io
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bot.access.grants import Effect
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
-from bot.logs import QUIET_LOGGERS, configure_logging
+from bot.logs import configure_logging
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Shape
@@ -32,26 +31,19 @@ Haystacks = Mapping[str, bytes]
 
 
 @pytest.fixture
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, io.StringIO]]:
+def logs(
+    logging_as_it_was: None,  # noqa: ARG001 - undone after the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, io.StringIO]:
     """Every line of this process from INFO on: as written, and as it was before the mask."""
-    root = logging.root
-    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
-    before = root.handlers[:], root.level, {n: logging.getLogger(n).level for n in names}
     written, unmasked = io.StringIO(), io.StringIO()
     workspace = Workspace()
     secrets = (workspace.bot_token, workspace.signing_secret, PLAIN_KEY, RAW_KEY)
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr", written)
         configure_logging("json", secrets)
-    root.addHandler(logging.StreamHandler(unmasked))
-    yield {"logs": written, "logs before the mask": unmasked}
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    for name, level in before[2].items():
-        logging.getLogger(name).setLevel(level)
-        logging.getLogger(name).handlers.clear()
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    logging.root.addHandler(logging.StreamHandler(unmasked))
+    return {"logs": written, "logs before the mask": unmasked}
 
 
 def found(needles: Mapping[str, bytes], haystacks: Haystacks) -> set[tuple[str, str]]:
