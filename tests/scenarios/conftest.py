@@ -98,9 +98,9 @@ def scene_url(request: pytest.FixtureRequest, template_databases: Path, tmp_path
 
 
 @pytest.fixture
-def pace() -> Pace:
-    """How often a worker looks around; a module that is about that has a fixture of its own."""
-    return QUICK
+def pace(request: pytest.FixtureRequest) -> Pace:
+    """How often a worker looks around: more often in modules marked as ``watchful``."""
+    return WATCHFUL if request.node.get_closest_marker("watchful") else QUICK
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.store.tables import AccessRequestRow, GrantRow
-from bot.wiring.pace import Pace
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
 from tests.scenarios.scene import (
@@ -39,9 +38,7 @@ WHY = "Customer 4711 <!channel> complains & wants an answer"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input
 from bot.store.tables import AccessRequestRow, HomeRow
 from bot.wiring.clock import utc_now
-from bot.wiring.pace import Pace
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
@@ -30,9 +29,7 @@ GROUP = "S0LISTEN00"
 WHY = "Customer +44 20 7946 0000 <!channel> complains"
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from bot.slack.digests.posting import SlackDigestPosting
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow
-from bot.wiring.pace import Pace
 from tests.digests.builders import digest, listed, post
-from tests.scenarios.conftest import WATCHFUL, OpenScene
+from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -36,9 +35,7 @@ from tests.slack.digests.builders import calls_report, summed
 GUEST, STRANGER = "U0GUEST00", "U0STRANGER"
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 async def posted(scene: Scene, *conversation_ids: str) -> Message:

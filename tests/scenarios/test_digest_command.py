@@ -10,9 +10,8 @@ from bot.access.grants import Right
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action
-from bot.wiring.pace import Pace
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene
+from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
@@ -22,9 +21,7 @@ TEAM_GROUP = "S0QUALITY0"
 ADD = f"digest add calls <#{CHANNEL}|quality> at 09:00 mon-fri Europe/London"
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow
 from bot.wiring.clock import utc_now
-from bot.wiring.pace import Pace
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import (
@@ -34,9 +33,7 @@ from tests.scenarios.scene import BOSS, CHANNEL, Scene
 BOSS_DM = "D0BOSS000"
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 @pytest.fixture

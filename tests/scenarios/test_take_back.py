@@ -12,7 +12,6 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow
-from bot.wiring.pace import Pace
 from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
@@ -25,9 +24,7 @@ EVERY = replace(WATCHFUL, look_every=timedelta(seconds=1))
 RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
 
 
-@pytest.fixture
-def pace() -> Pace:
-    return WATCHFUL
+pytestmark = pytest.mark.watchful
 
 
 @pytest.fixture
