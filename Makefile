@@ -11,23 +11,26 @@ COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-stri
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover install lint bench pictures lock
+.PHONY: help demo test test-long cover install lint bench pictures lock
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while read -r make target words; do printf '%s %-8s %s\n' "$$make" "$$target" "$$words"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while read -r make target words; do printf '%s %-9s %s\n' "$$make" "$$target" "$$words"; done
 
 demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins on this machine
 	@$(BIN)/python -m bot demo
 
 # Four processes, and the bots they start, would else compile everything anew, each for itself.
-test cover: export PYTHONDONTWRITEBYTECODE =
+test test-long cover: export PYTHONDONTWRITEBYTECODE =
 
-test: .venv/.dev-stamp ## run the whole suite; ARGS=… goes to pytest
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
+test: .venv/.dev-stamp ## run the suite; ARGS=… goes to pytest
+	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" -q $(ARGS)
+
+test-long: .venv/.dev-stamp ## run what is long by nature: many slots, many commands, chaos
+	@$(call bounded,3600) $(BIN)/python -m pytest -n 2 --dist worksteal -m long -q $(ARGS)
 
 cover: .venv/.dev-stamp ## the same with branch coverage, which takes half as long again
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal --cov=bot --cov-branch --cov-report=term -q
+	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" --cov=bot --cov-branch --cov-report=term -q
 
 install: .venv/.runtime-stamp ## put callaudio and what it needs into .venv
 
