@@ -11,7 +11,7 @@ from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.posting import NewFile, Posting, Share
 from bot.slack.blocks import Message, section
-from bot.slack.digests import cards, charts, picture, words
+from bot.slack.digests import cards, charts, words
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import BlocksRefused
 from bot.slack.web_api.history import find_own_message, metadata
@@ -77,6 +77,8 @@ class SlackDigestPosting:
         drawn = charts.charts_of(post.report, post.slot.period)
         if not drawn:
             return
+        from bot.slack.digests import picture  # noqa: PLC0415 - Pillow is loaded to draw alone
+
         try:
             png = await asyncio.to_thread(picture.draw, drawn)
             await self._upload(png, post.digest.channel_id, thread_ts)

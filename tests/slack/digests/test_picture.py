@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
+from PIL import Image
 
 from bot.slack.digests import charts, picture
 from bot.slack.digests.charts import Chart, Series
@@ -27,8 +27,12 @@ def test_every_report_with_charts_can_be_drawn(drawn):
     assert len(png) < 200_000
 
 
+def pixels_of(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png))) / 255
+
+
 def test_it_stands_on_a_ground_of_its_own_with_clear_corners():
-    pixels = imread(io.BytesIO(picture.draw(DRAWN["calls"])))
+    pixels = pixels_of(picture.draw(DRAWN["calls"]))
     assert pixels.shape == (624, 1600, 4)
     assert pixels[0, 0, 3] == pixels[-1, -1, 3] == 0
     inside = pixels[40:-40, 60:-60]
@@ -40,7 +44,7 @@ def test_it_stands_on_a_ground_of_its_own_with_clear_corners():
 def test_a_bar_is_as_high_as_its_value():
     def coloured(values) -> int:
         chart = Chart("T", ("a", "b"), (Series("s", values),), "x", "y")
-        pixels = imread(io.BytesIO(picture.draw([chart])))[..., :3]
+        pixels = pixels_of(picture.draw([chart]))[..., :3]
         bar = np.array([int(picture.COLOURS[0][at : at + 2], 16) for at in (1, 3, 5)]) / 255
         return int((np.abs(pixels - bar) < 0.01).all(axis=2).sum())
 
@@ -50,12 +54,19 @@ def test_a_bar_is_as_high_as_its_value():
 
 
 def test_words_are_drawn_as_they_are_and_unknown_characters_as_boxes():
-    # Half a formula would be an error, and a missing character a warning, which is one here.
     names = ("costs $5^", "\\frac{$", "日本", "🎉", "_")
     chart = Chart("$x$ 日", names, (Series("s$", (1,) * 5),), "x", "y", is_ranking=True)
     assert picture.draw([chart])
 
 
+@pytest.mark.parametrize("letter", "éłßøñčξЖ")
+def test_letters_of_european_scripts_are_no_boxes(letter):
+    def drawn(text: str) -> bytes:
+        return picture.draw([Chart(text, ("a",), (Series("s", (1,)),), "x", "y")])
+
+    assert drawn(letter) != drawn("日")
+
+
 def test_drawing_is_loaded_when_it_is_needed():
-    script = "import bot.slack.digests.posting, sys; sys.exit('matplotlib' in sys.modules)"
+    script = "import bot.slack.digests.posting, sys; sys.exit('fontpkg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
