@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -11,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
+from bot.store.database import before_commit
 from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
 
 BATCH = 1000
+RECORDED: Final = "recorded_events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,16 @@ class AuditFilter:
 async def record(session: AsyncSession, event: AuditEvent) -> None:
     """Append the event in the caller's transaction: it stands or falls with the change it tells of.
 
-    The head's row lock is taken last in every transaction and held to its end, so concurrent
-    writers of one workspace make one chain.
+    It is written as the last part of the transaction, and only then the head of the workspace's
+    chain is locked. So concurrent writers of one workspace make one chain, nobody who holds the
+    head waits for any other lock, and the head is held as short as can be.
     """
-    head = await locked_head(session, event.team_id)
+    before_commit(session, "audit", _write_recorded)
+    session.info.setdefault(RECORDED, []).append(event)
+
+
+async def append(session: AsyncSession, head: AuditHeadRow, event: AuditEvent) -> None:
+    """Write the event now, as the link after ``head``, which the transaction has locked."""
     link = Link(
         seq=head.seq + 1,
         occurred_at=event.occurred_at,
@@ -63,11 +72,28 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
 
 
 async def locked_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
-    """Give the head this transaction has locked, locking it the first time."""
-    held: dict[str, AuditHeadRow] = session.info.setdefault("audit_heads", {})
-    if team_id not in held:
-        held[team_id] = await _lock_head(session, team_id)
-    return held[team_id]
+    """Lock the head of the workspace's chain to the end of the transaction, and give it."""
+    query = select(AuditHeadRow).where(AuditHeadRow.team_id == team_id).with_for_update()
+    head = await session.scalar(query.execution_options(populate_existing=True))
+    if head:
+        return head
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite_insert if is_sqlite else postgresql_insert
+    first = insert(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
+    await session.execute(first.on_conflict_do_nothing())
+    head = await session.scalar(query.execution_options(populate_existing=True))
+    assert head is not None  # noqa: S101 - inserted just now, or by a writer that has committed
+    return head
+
+
+async def _write_recorded(session: AsyncSession) -> None:
+    events: list[AuditEvent] = session.info.pop(RECORDED)
+    await session.flush()  # whatever is left to be written waits for its locks before the head does
+    for team_id in sorted({event.team_id for event in events}):
+        head = await locked_head(session, team_id)
+        for event in events:
+            if event.team_id == team_id:
+                await append(session, head, event)
 
 
 async def newest_events(
@@ -91,20 +117,6 @@ async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterato
         if len(rows) < BATCH:
             return
         last_id = rows[-1].id
-
-
-async def _lock_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
-    query = select(AuditHeadRow).where(AuditHeadRow.team_id == team_id).with_for_update()
-    head = await session.scalar(query.execution_options(populate_existing=True))
-    if head:
-        return head
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_insert if is_sqlite else postgresql_insert
-    first = insert(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
-    await session.execute(first.on_conflict_do_nothing())
-    head = await session.scalar(query.execution_options(populate_existing=True))
-    assert head is not None  # noqa: S101 - inserted just now, or by a writer that has committed
-    return head
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

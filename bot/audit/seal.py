@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.checkpoints import Checkpoint, telling
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import locked_head, record
+from bot.audit.log import append, locked_head
 from bot.audit.stored import checkpoint_of, checkpoint_rows
 from bot.audit.walk import Head
 from bot.store.tables import AuditCheckpointRow, AuditEventRow
@@ -47,8 +47,9 @@ async def seal(
             team_id=team_id, seq=last.seq, hash=last.hash, sealed_at=now, sealed_by=by
         )
     )
-    await record(
+    await append(
         session,
+        head,
         AuditEvent(
             tag=AuditTag.AUDIT_SEALED,
             team_id=team_id,

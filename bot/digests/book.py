@@ -148,9 +148,12 @@ class DigestBook:
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A channel got another id: its digests go to that."""
+        there = select(DigestRow.id).where(
+            DigestRow.team_id == team_id, DigestRow.channel_id == old_channel_id
+        )
         statement = (
             update(DigestRow)
-            .where(DigestRow.team_id == team_id, DigestRow.channel_id == old_channel_id)
+            .where(DigestRow.id.in_(there.order_by(DigestRow.id).with_for_update()))
             .values(channel_id=new_channel_id, revision=DigestRow.revision + 1)
             .returning(DigestRow)
         )

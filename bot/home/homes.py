@@ -49,7 +49,10 @@ class Homes:
 
     async def look_now(self, team_id: str) -> None:
         """Something changed in the workspace: look at each Home that shows what may be over."""
-        statement = update(HomeRow).where(HomeRow.team_id == team_id, HomeRow.look_at.is_not(None))
+        shown = (HomeRow.team_id == team_id, HomeRow.look_at.is_not(None))
+        # Locked in one order, by whoever else does so at the same time as well.
+        in_order = select(HomeRow.user_id).where(*shown).order_by(HomeRow.user_id).with_for_update()
+        statement = update(HomeRow).where(HomeRow.team_id == team_id, HomeRow.user_id.in_(in_order))
         async with self._database.write() as session:
             await session.execute(statement.values(look_at=self.clock()))
 

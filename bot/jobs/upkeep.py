@@ -11,7 +11,9 @@ from bot.home.publishing import HomePublishing
 from bot.jobs.engine import Engine
 from bot.jobs.scheduler import Scheduler
 from bot.logs import get_logger
+from bot.recordings.requests import forget_recent
 from bot.recordings.retention import Retention
+from bot.store.database import Database
 
 log = get_logger(__name__)
 
@@ -56,6 +58,7 @@ def clean_up(
     *,
     engine: Engine,
     claims: Claims,
+    database: Database,
     clock: Callable[[], datetime],
     pause_seconds: float = CLEAN_SECONDS,
 ) -> None:
@@ -67,6 +70,7 @@ def clean_up(
     async def clean() -> None:
         await _until_idle(forget_work, CLEAN_BATCH)()
         await claims.forget_older(KEEP_DIGEST_RUNS)
+        await forget_recent(database, clock())
 
     scheduler.every(pause_seconds, "clean_up", clean)
 

@@ -3,11 +3,11 @@
 Raw ones always may; a redacted one when somebody asked to delete it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
@@ -117,10 +117,11 @@ class RawFiles:
 
         These come before what is merely due, however long it has been.
         """
-        statement = update(DeliveryRow).where(*visible(), DeliveryRow.team_id == team_id)
+        which = [*visible(), DeliveryRow.team_id == team_id]
         if channel_id:
-            statement = statement.where(DeliveryRow.destination_channel_id == channel_id)
+            which.append(DeliveryRow.destination_channel_id == channel_id)
         async with self._database.write() as session:
+            statement = update(DeliveryRow).where(_locked_in_order(which))
             await session.execute(statement.values(recheck_at=self.clock() - AHEAD))
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
@@ -128,9 +129,11 @@ class RawFiles:
 
         Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
         """
-        here = update(DeliveryRow).where(
-            DeliveryRow.team_id == team_id, DeliveryRow.destination_channel_id == old_channel_id
-        )
+        at_old_id = [
+            DeliveryRow.team_id == team_id,
+            DeliveryRow.destination_channel_id == old_channel_id,
+        ]
+        here = update(DeliveryRow).where(_locked_in_order(at_old_id))
         async with self._database.write() as session:
             await session.execute(here.where(*visible()).values(recheck_at=self.clock() - AHEAD))
             moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
@@ -154,6 +157,12 @@ class RawFiles:
                 .where(DeliveryRow.id == delivery.id, *visible())
                 .values(**values)
             )
+
+
+def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Spell the rows of an update of several, locked in the order in which everybody locks them."""
+    ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
+    return DeliveryRow.id.in_(ids.with_for_update())
 
 
 def visible() -> tuple[ColumnElement[bool], ...]:

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import delete
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
@@ -103,8 +103,7 @@ class RequestBook:
     async def _store_waiting(self) -> None:
         batch, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
         try:
-            async with self._database.write() as session:
-                found = [await self._store(session, each.request) for each in batch]
+            found = await self._store_all([each.request for each in batch])
         except Exception:  # noqa: BLE001 - each is tried alone next, and raised there
             # One of them spoils the transaction for all: each gets one of its own.
             found = None
@@ -122,27 +121,48 @@ class RequestBook:
 
     async def _store_alone(self, request: NewRequest) -> StoredRequest:
         try:
-            async with self._database.write() as session:
-                return await self._store(session, request)
+            (stored,) = await self._store_all([request])
         except IntegrityError:
             # The twin of this very trigger was stored a moment ago by another process.
             delivery_id = delivery_id_of(request)
             if not await self._holds(delivery_id):
                 raise
             return StoredRequest(delivery_id, is_repeat=True)
+        return stored
 
     async def _holds(self, delivery_id: str) -> bool:
         async with self._database.read() as session:
             return await session.get(DeliveryRow, delivery_id) is not None
 
-    async def _store(self, session: AsyncSession, request: NewRequest) -> StoredRequest:
-        delivery_id = delivery_id_of(request)
-        if await session.get(DeliveryRow, delivery_id):
-            return StoredRequest(delivery_id, is_repeat=True)
+    async def _store_all(self, requests: Sequence[NewRequest]) -> list[StoredRequest]:
+        """Store the requests in one transaction; gives for each, in their order, what it became."""
+        ids = [delivery_id_of(each) for each in requests]
+
+        async def store(session: AsyncSession) -> dict[int, StoredRequest]:
+            stored_before = select(DeliveryRow.id).where(DeliveryRow.id.in_(ids))
+            known = set(await session.scalars(stored_before))
+            found: dict[int, StoredRequest] = {}
+            # In the order of the rows they lock, as every process does.
+            for index, request in sorted(
+                enumerate(requests), key=lambda each: (fingerprint_of(each[1]), each[0])
+            ):
+                delivery_id = ids[index]
+                holder = delivery_id
+                is_repeat = delivery_id in known
+                if not is_repeat:
+                    holder = await self._claim(session, fingerprint_of(request), delivery_id)
+                    is_repeat = holder != delivery_id
+                if not is_repeat:
+                    known.add(delivery_id)
+                    await self._add(session, request, delivery_id)
+                found[index] = StoredRequest(holder, is_repeat)
+            return found
+
+        found = await self._database.transact(store)
+        return [found[index] for index in range(len(requests))]
+
+    async def _add(self, session: AsyncSession, request: NewRequest, delivery_id: str) -> None:
         now = self._clock()
-        first = await self._claim(session, fingerprint_of(request), delivery_id, now)
-        if first != delivery_id:
-            return StoredRequest(first, is_repeat=True)
         session.add(
             DeliveryRow(
                 id=delivery_id,
@@ -182,25 +202,36 @@ class RequestBook:
                 },
             ),
         )
-        return StoredRequest(delivery_id, is_repeat=False)
 
-    async def _claim(
-        self, session: AsyncSession, fingerprint: str, delivery_id: str, now: datetime
-    ) -> str:
+    async def _claim(self, session: AsyncSession, fingerprint: str, delivery_id: str) -> str:
         """Claim the fingerprint for the window in one statement; gives the holder's delivery id."""
-        opens = now - DOUBLE_SUBMIT_WINDOW
-        await session.execute(delete(RecentRequestRow).where(RecentRequestRow.requested_at < opens))
+        now, row = self._clock(), RecentRequestRow
+        is_over = row.requested_at < now - DOUBLE_SUBMIT_WINDOW
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         values = {"fingerprint": fingerprint, "delivery_id": delivery_id, "requested_at": now}
-        statement = insert(RecentRequestRow).values(values)
         holder = await session.scalar(
-            statement.on_conflict_do_update(
-                index_elements=[RecentRequestRow.fingerprint],
-                # Writing the row's own value back makes RETURNING give the holder either way.
-                set_={"delivery_id": RecentRequestRow.delivery_id},
-            ).returning(RecentRequestRow.delivery_id)
+            insert(row)
+            .values(values)
+            .on_conflict_do_update(
+                index_elements=[row.fingerprint],
+                # Writing the row's own values back makes RETURNING give the holder either way.
+                set_={
+                    "delivery_id": case((is_over, delivery_id), else_=row.delivery_id),
+                    "requested_at": case((is_over, now), else_=row.requested_at),
+                },
+            )
+            .returning(row.delivery_id)
         )
         return str(holder)
+
+
+async def forget_recent(database: Database, now: datetime) -> int:
+    """Remove what absorbs double submits no more, but what is being written; gives how much."""
+    row = RecentRequestRow
+    over = select(row.fingerprint).where(row.requested_at < now - DOUBLE_SUBMIT_WINDOW)
+    gone = delete(row).where(row.fingerprint.in_(over.with_for_update(skip_locked=True)))
+    async with database.write() as session:
+        return len((await session.scalars(gone.returning(row.fingerprint))).all())
 
 
 def delivery_id_of(request: NewRequest) -> str:

@@ -1,8 +1,9 @@
 """One async engine on SQLite or PostgreSQL, and the transactions on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
@@ -21,6 +22,13 @@ BUSY_TIMEOUT_MS = 30_000
 # its locks for good: among them the one by which a worker takes over from a dead one.
 IDLE_IN_TRANSACTION_SECONDS = 5.0
 MAPPED_BYTES = 2**30
+# PostgreSQL's codes for a deadlock and for a serialization failure: nothing was done, and the same
+# transaction may succeed when it is run again (docs: PostgreSQL, appendix A).
+RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
+MAX_RUNS: Final = 5
+LAST_WORK: Final = "last_work"
+
+T = TypeVar("T")
 
 
 class Database:
@@ -29,6 +37,11 @@ class Database:
     ``read()`` and ``write()`` each give a session inside one transaction. A write on SQLite takes
     the write lock at its start, so that two writers wait for one another instead of failing when
     both try to upgrade from reading.
+
+    Order of locks, the same in every transaction, so that no two wait for each other:
+
+    1. rows of one's own work, several of one table in the order of their primary key;
+    2. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -53,6 +66,20 @@ class Database:
         """Give a session whose changes are committed together at the end, or not at all."""
         async with self._writing() as session, session.begin():
             yield session
+            for finish in session.info.pop(LAST_WORK, {}).values():
+                await finish(session)
+
+    async def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run ``work`` in one write transaction, again if PostgreSQL broke it off for another."""
+        for _ in range(MAX_RUNS - 1):
+            try:
+                async with self.write() as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in RUN_AGAIN_CODES:
+                    raise
+        async with self.write() as session:
+            return await work(session)
 
     async def ping(self) -> None:
         """Raise unless the database answers."""
@@ -62,6 +89,13 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def before_commit(
+    session: AsyncSession, name: str, finish: Callable[[AsyncSession], Awaitable[None]]
+) -> None:
+    """Have ``finish`` run once at the end of a ``write()``, after all other work in it."""
+    session.info.setdefault(LAST_WORK, {}).setdefault(name, finish)
 
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:

@@ -169,7 +169,7 @@ async def start_worker(
     attend_access(scheduler, worker.access_rounds, pace.access_pause_seconds)
     publish_homes(scheduler, worker.home_publishing, pace.home_pause_seconds)
     claims = Claims(database=core.database, clock=core.clock)
-    clean_up(scheduler, engine=engine, claims=claims, clock=core.clock)
+    clean_up(scheduler, engine=engine, claims=claims, database=core.database, clock=core.clock)
     feed = build_digest_feed(core, claims, engine, scheduler, pace)
     feed.start(pace.feed_seconds)
     return engine, Wakes(deliveries=dispatcher.wake, digests=feed.wake)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from bot.audit.log import AuditFilter, all_events
@@ -19,6 +19,7 @@ from bot.recordings.requests import (
     StoredRequest,
     delivery_id_of,
     fingerprint_of,
+    forget_recent,
 )
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
@@ -236,3 +237,42 @@ async def test_a_request_that_cannot_be_stored_leaves_nothing_and_calls_nobody(s
     assert (claims, await sqlite_desk.rows(), await sqlite_desk.tags()) == ([], [], [])
     assert sqlite_desk.calls == []
     assert not (await sqlite_desk.store()).is_repeat
+
+
+async def test_two_processes_that_store_the_same_requests_at_once_never_deadlock(
+    migrated_postgresql,
+):
+    url, broken_off = migrated_postgresql(), []
+    desks = [Desk(Database(url)), Desk(Database(url))]
+    for desk in desks:
+
+        @event.listens_for(desk.database.engine.sync_engine, "handle_error")
+        def _on_error(context) -> None:
+            broken_off.append(context.original_exception)
+
+    async def store_all(desk: Desk, numbers: list[int]) -> list[StoredRequest]:
+        # Each process gathers what comes at once into one transaction.
+        return await asyncio.gather(
+            *(
+                desk.store(typed_again(trigger_id=f"{n}.{id(desk)}", conversation_id=f"CA{n:032x}"))
+                for n in numbers
+            )
+        )
+
+    for start in range(0, 200, 20):
+        numbers = list(range(start, start + 20))
+        one, other = await asyncio.gather(
+            store_all(desks[0], numbers), store_all(desks[1], numbers[::-1])
+        )
+        for mine, theirs in zip(one, other[::-1], strict=True):
+            assert mine.delivery_id == theirs.delivery_id
+            assert mine.is_repeat is not theirs.is_repeat
+    assert broken_off == []
+    for desk in desks:
+        await desk.database.close()
+
+
+async def test_what_absorbs_no_double_submit_any_more_is_forgotten(desk):
+    await desk.store()
+    assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW) == 0
+    assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW + INSTANT) == 1

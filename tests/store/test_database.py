@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.database import BUSY_TIMEOUT_MS, Database, async_url, is_away, sqlite_path
+from bot.store.database import (
+    BUSY_TIMEOUT_MS,
+    Database,
+    async_url,
+    before_commit,
+    is_away,
+    sqlite_path,
+)
 from bot.store.tables import BotUserRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS
@@ -148,3 +156,64 @@ async def test_the_password_of_the_database_does_not_show():
     assert "Zq7vB2nL9xK4" not in f"{database.url} {database.url!r} {database.engine!r}"
     assert not database.is_sqlite
     await database.close()
+
+
+async def test_a_transaction_broken_off_for_a_deadlock_is_run_again_and_costs_nobody_an_error(
+    migrated_postgresql,
+):
+    database = Database(migrated_postgresql())
+    async with database.write() as session:
+        await session.execute(bot("U1"))
+        await session.execute(bot("U2"))
+    both_hold_one, runs = asyncio.Barrier(2), []
+
+    async def change_both(first: str, second: str) -> None:
+        async def work(session: AsyncSession) -> None:
+            is_first_run = first not in runs
+            runs.append(first)
+            for user_id in (first, second):
+                lock = select(BotUserRow).where(BotUserRow.user_id == user_id).with_for_update()
+                await session.execute(lock)
+                if is_first_run and user_id == first:
+                    await both_hold_one.wait()
+
+        await database.transact(work)
+
+    await asyncio.gather(change_both("U1", "U2"), change_both("U2", "U1"))
+
+    assert sorted(runs) in (["U1", "U1", "U2"], ["U1", "U2", "U2"])
+    await database.close()
+
+
+async def test_an_error_that_a_second_run_would_not_mend_is_raised_at_once(database):
+    runs = []
+
+    async def work(session: AsyncSession) -> None:
+        runs.append(1)
+        await session.execute(bot("U1"))
+        await session.execute(bot("U1"))
+
+    with pytest.raises(IntegrityError):
+        await database.transact(work)
+    assert runs == [1]
+
+
+async def test_last_work_comes_after_everything_else_and_only_if_nothing_failed(database):
+    done = []
+
+    async def finish(session: AsyncSession) -> None:
+        del session
+        done.append("last")
+
+    async with database.write() as session:
+        before_commit(session, "test", finish)
+        before_commit(session, "test", finish)
+        done.append("work")
+
+    async def fail(session: AsyncSession) -> None:
+        before_commit(session, "test", finish)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    assert done == ["work", "last"]
