@@ -25,7 +25,7 @@ from tests.scenarios.scene import (
     assert_redacted,
 )
 
-NOW = datetime.now(UTC)
+MONTH, MINUTE = timedelta(days=30), timedelta(minutes=1)
 PLACEHOLDERS = (
     "{conversationId}",
     "${CONVERSATION_ID}",
@@ -156,49 +156,58 @@ async def test_the_stand_ins_own_refusals_read_the_same(
         assert_failed(await scene.ask(f"{call} redacted"), "agent_not_found")
 
 
+def ago(changes: dict[str, Any]) -> dict[str, Any]:
+    """How long ago something was, as an instant: told when the call is made, however late."""
+    now = datetime.now(UTC)
+    return {
+        name: now - value if isinstance(value, timedelta) else value
+        for name, value in changes.items()
+    }
+
+
 async def test_why_there_is_no_recording_is_told_apart(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    long_ago, just_now = NOW - timedelta(days=30), NOW - timedelta(minutes=1)
     calls = {
         "a chat": (
-            {"channel": "WEBCHAT", "started_at": long_ago},
+            {"channel": "WEBCHAT", "started_at": MONTH},
             "recording_missing",
             "It was a chat: only phone calls are recorded",
         ),
         "a call of last month": (
-            {"started_at": long_ago},
+            {"started_at": MONTH},
             "recording_missing",
             "This conversation has no recording",
             "past the retention period",
             "Check in Agent Studio",
         ),
         "a call that ended a minute ago": (
-            {"started_at": just_now, "finished_at": just_now},
+            {"started_at": MINUTE, "finished_at": MINUTE},
             "recording_not_ready",
             "not ready yet",
             "Ask once more in ten minutes",
         ),
         "a call that goes on": (
-            {"started_at": just_now, "in_progress": True},
+            {"started_at": MINUTE, "in_progress": True},
             "recording_not_ready",
             "still going on",
         ),
     }
     for kind, (changes, code, *words) in calls.items():
         with subtests.test(kind):
-            seen = await scene.ask(scene.another_call(recording=None, **changes))
+            seen = await scene.ask(scene.another_call(recording=None, **ago(changes)))
             assert_failed(seen, code, *words)
             assert_correlated(seen)
             assert "it is tried again" not in seen.note.text  # it no longer is
     with subtests.test("nothing is known of the call"):
         scene.polyai.faults.add(Fault("conversation", status=500))
-        seen = await scene.ask(scene.another_call(recording=None, started_at=long_ago))
+        seen = await scene.ask(scene.another_call(recording=None, **ago({"started_at": MONTH})))
         assert_failed(seen, "recording_missing", "a chat", "only just ended", "retention")
     assert_nothing_was_announced(scene)
 
     with subtests.test("it gets ready meanwhile"):
-        call = scene.another_call(started_at=NOW, finished_at=NOW)
+        just_now = timedelta()
+        call = scene.another_call(**ago({"started_at": just_now, "finished_at": just_now}))
         not_yet = {"status": 404, "error": "CONVERSATIONS_RECORDING_NOT_FOUND"}
         again = {"Retry-After": "0.1"}
         scene.polyai.faults.add(Fault("audio", **not_yet, headers=again, times=2))
