@@ -2,11 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Final
 
 import pydantic
+from dotenv.parser import parse_stream
 from pydantic_core import ErrorDetails
 
 from bot.settings import (
@@ -18,10 +19,42 @@ from bot.settings import (
     shown,
 )
 
+ENV_FILE: Final = Path(".env")
 OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
 MAX_SECRET_FILE_CHARS: Final = 65_536  # /dev/zero must not fill the memory
+QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
+# Kubernetes tells every container of each service in its namespace, and a service may be named as
+# our prefixes are: callaudio, polyai-proxy (docs: "Service", "Environment variables").
+SERVICE_LINK: Final = re.compile(
+    r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+)
+SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://\S+")
 # Bolt reads these two by itself and would switch its OAuth flow on, with tokens in a file.
 FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+
+
+def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
+    """Add what a file such as ``.env`` sets, if there is one; what ``environ`` holds already wins.
+
+    Quotes around a value and a carriage return behind it are dropped. A ``$`` is just a character.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line of it cannot.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = list(parse_stream(file))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):  # ValueError: not UTF-8
+        raise SettingsError((f"{path} is not a text file that this user may read.",)) from None
+    broken = [each.original.line for each in found if each.error]
+    if broken:
+        lines = ", ".join(str(line) for line in broken)
+        raise SettingsError((f"{path}: a line is not NAME=value: {lines}.",))
+    for each in found:
+        if each.key and each.value is not None:
+            environ.setdefault(each.key, each.value)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -74,7 +107,9 @@ def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
         SettingsError: it holds what is no user id.
     """
     name = "CALLAUDIO_ADMINS"
-    values, _ = _read(environ, [name])
+    values, problems = _read(environ, [name])
+    if problems:
+        raise SettingsError(tuple(sentence for _, sentence in problems))
     if name not in values:
         return frozenset()
     try:
@@ -88,7 +123,7 @@ def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
 def _read(
     environ: Mapping[str, str], names: list[str]
 ) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the values that are set, and a (name, sentence) for each file that fails."""
+    """Return the usable values that are set, and a (name, sentence) for each that is not."""
     values = {name: text for name in names if (text := environ.get(name, "").strip())}
     problems = []
     for name in names:
@@ -107,6 +142,9 @@ def _read(
                 place = "a file" if re.search(r"xox|xapp", path) else repr(path)
                 use = "name a readable text file that holds the secret alone"
                 problems.append((name, f"{name}_FILE is {place}, unreadable or empty: {use}."))
+    for name in [each for each, text in values.items() if text[0] in QUOTES or text[-1] in QUOTES]:
+        del values[name]
+        problems.append((name, f"{name} has quotes around its value: remove the quotes."))
     return values, problems
 
 
@@ -116,6 +154,8 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
     name = field.upper()
     if error["type"] == "told":
         said = error["msg"]
+        if rest:
+            said = f"entry {shown(rest[0])} has an unusable {shown(rest[-1])}: it {said}"
     elif rest:
         entry, key = shown(rest[0]), shown(rest[-1])
         faults = {"missing": f"lacks {key}", "extra_forbidden": f"holds {key}, which is unknown"}
@@ -138,11 +178,39 @@ def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, st
     """
     problems = []
     for name in sorted(environ):
-        if name.startswith(OWN_PREFIXES) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            fix = f"did you mean {near[0]}?" if near else "remove it."
+        if not name.startswith(OWN_PREFIXES) or name in known:
+            continue
+        if not _is_service_link(name, environ[name]):
+            near = _nearest(name, known)
+            fix = f"did you mean {near}?" if near else "remove it."
             problems.append((name, f"{name} is unknown: {fix}"))
     if all(environ.get(name) for name in FORBIDDEN):
         named = " and ".join(FORBIDDEN)
         problems.append((named, f"{named} would switch an OAuth flow on: remove them."))
     return problems
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Tell whether Kubernetes or Docker set the variable to say where a service is."""
+    if name.endswith("_PORT") and SERVICE_ADDRESS.fullmatch(value.strip()):
+        return True
+    return SERVICE_LINK.fullmatch(name) is not None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Name the setting that was meant: one with all its words, or else one that is spelt alike.
+
+    A prefix that many share makes no two alike, and a raw key must not be led to the plain one.
+    """
+    by_ending = {_without_prefix(each): each for each in known}
+    meant = _without_prefix(name)
+    words = set(meant.split("_"))
+    with_all = [each for each in by_ending if words <= set(each.split("_"))]
+    near = sorted(with_all, key=len) or difflib.get_close_matches(meant, by_ending, 1, cutoff=0.7)
+    return by_ending[near[0]] if near else None
+
+
+def _without_prefix(name: str) -> str:
+    for prefix in OWN_PREFIXES:
+        name = name.removeprefix(prefix)
+    return name

@@ -13,13 +13,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
 SECRET_NAMES: Final = (  # each may come as NAME_FILE too
     *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
     *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
 )
 MASK: Final = "**********"
-MAX_SECRET_FILE_CHARS: Final = 65_536  # /dev/zero must not fill the memory
 MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen
 
 
@@ -58,10 +56,18 @@ def shown(value: str) -> str:
     return repr(value) if is_harmless else "something that is not shown here"
 
 
-def _secret(pattern: str) -> AfterValidator:
+def _secret(prefix: str = "") -> AfterValidator:
+    """Check the form of a secret; without a prefix it may be anything but a token of Slack's."""
+
     def check(secret: SecretStr) -> SecretStr:
-        if not re.fullmatch(pattern, secret.get_secret_value()):
-            raise ValueError
+        value = secret.get_secret_value()
+        if not re.fullmatch(r"[!-~]+", value):  # one header value: ASCII without a space
+            raise _told("holds white space or a character that is not ASCII")
+        token = re.match(r"(xox[a-z]|xapp)[-.]", value)
+        if token and not (prefix and token[0] == prefix):
+            raise _told(f"is another kind of token: it begins with {token[0]}")
+        if not value.startswith(prefix) or value == prefix:
+            raise _told(f"is not of the form {prefix}\N{HORIZONTAL ELLIPSIS}")
         return secret
 
     return AfterValidator(check)
@@ -122,7 +128,7 @@ def _agents(given: object) -> object:
         raise _told("is not JSON") from None
 
 
-Key = Annotated[SecretStr, _secret(r"[!-~]+")]  # one header value: ASCII without a space
+Key = Annotated[SecretStr, _secret()]
 Url = Annotated[str, AfterValidator(_safe_url)]
 PolyAIName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -160,11 +166,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    slack_bot_token: Annotated[SecretStr, _secret(r"xoxb-[!-~]+")] = Field(
+    slack_bot_token: Annotated[SecretStr, _secret("xoxb-")] = Field(
         description="the bot token of the installed app; it starts with xoxb-"
     )
     slack_signing_secret: Key = Field(description="the signing secret of the app")
-    slack_app_token: Annotated[SecretStr, _secret(r"xapp-[!-~]+")] | None = Field(
+    slack_app_token: Annotated[SecretStr, _secret("xapp-")] | None = Field(
         None, description="an app-level token, starting with xapp-, to switch Socket Mode on"
     )
     slack_api_url: Annotated[Url, AfterValidator("{}/".format)] | None = Field(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.environment import load_database_url, load_first_admins, load_settings
+from bot.environment import load_database_url, load_first_admins, load_settings, read_env_file
 from bot.settings import (
     SECRET_NAMES,
     AudienceRule,
@@ -255,6 +255,101 @@ def test_an_unknown_name_of_ours_is_a_problem(name):
     assert "value-not-shown" not in problem
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CALLAUDIO_AUDIENSE", "CALLAUDIO_AUDIENCE"),
+        ("CALLAUDIO_PORT", "PORT"),
+        ("CALLAUDIO_DATABASE_URL", "DATABASE_URL"),
+        ("POLYAI_AGENT", "POLYAI_AGENT_ID"),
+        ("POLYAI_PII_KEY", "POLYAI_PII_API_KEY"),
+        ("POLYAI_KEY", "POLYAI_API_KEY"),
+        ("CALLAUDIO_POLYAI_REGION", "POLYAI_REGION"),
+        ("CALLAUDIO_REDIS_HOST", None),
+        ("CALLAUDIO_IMAGE", None),
+        ("POLYAI_SIP_TRUNK", None),
+    ],
+)
+def test_the_name_that_was_meant_is_told_where_one_is_near(name, meant):
+    (problem,) = problems(**{name: "8080"})
+    assert problem == f"{name} is unknown: {f'did you mean {meant}?' if meant else 'remove it.'}"
+
+
+SERVICE_LINKS = {
+    "CALLAUDIO_SERVICE_HOST": "10.96.0.12",
+    "CALLAUDIO_SERVICE_PORT": "3000",
+    "CALLAUDIO_SERVICE_PORT_HTTP_METRICS": "9090",
+    "CALLAUDIO_PORT": "tcp://10.96.0.12:3000",
+    "CALLAUDIO_PORT_3000_TCP": "tcp://10.96.0.12:3000",
+    "CALLAUDIO_PORT_3000_TCP_PROTO": "tcp",
+    "CALLAUDIO_PORT_3000_TCP_PORT": "3000",
+    "CALLAUDIO_PORT_3000_TCP_ADDR": "10.96.0.12",
+    "CALLAUDIO_WEB_PORT_53_UDP": "udp://[fd00::12]:53",
+    "POLYAI_EGRESS_PROXY_SERVICE_HOST": "10.96.0.13",
+    "POLYAI_EGRESS_PROXY_PORT_3000_TCP": "tcp://10.96.0.13:3000",
+}
+
+
+def test_what_kubernetes_tells_of_services_stops_no_start():
+    assert load_settings(REQUIRED | SERVICE_LINKS) == load_settings(REQUIRED)
+
+
+def test_no_service_can_take_the_name_of_a_setting():
+    for setting in Settings.model_fields:
+        assert not setting.upper().endswith(("_PORT", "_SERVICE_HOST", "_TCP", "_ADDR", "_PROTO"))
+
+
+SECRET = "Zq7vB2nL9xK4Zq7vB2nL9xK4"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SLACK_SIGNING_SECRET", f'"{SECRET}"', "has quotes around its value"),
+        ("SLACK_SIGNING_SECRET", f"'{SECRET}'", "has quotes around its value"),
+        ("SLACK_SIGNING_SECRET", f"\N{LEFT DOUBLE QUOTATION MARK}{SECRET}", "has quotes"),
+        ("SLACK_SIGNING_SECRET", f"{SECRET} {SECRET}", "holds white space"),
+        ("SLACK_SIGNING_SECRET", f"{SECRET}\u200b", "a character that is not ASCII"),
+        ("SLACK_SIGNING_SECRET", f"xoxb-{SECRET}", "it begins with xoxb-"),
+        ("SLACK_SIGNING_SECRET", f"xapp-{SECRET}", "it begins with xapp-"),
+        ("SLACK_BOT_TOKEN", f'"xoxb-{SECRET}"', "has quotes around its value"),
+        ("SLACK_BOT_TOKEN", f"xoxp-{SECRET}", "it begins with xoxp-"),
+        ("SLACK_BOT_TOKEN", f"xapp-{SECRET}", "it begins with xapp-"),
+        ("SLACK_BOT_TOKEN", f"xoxe.xoxb-{SECRET}", "it begins with xoxe."),
+        ("SLACK_BOT_TOKEN", SECRET, "is not of the form xoxb-"),
+        ("SLACK_BOT_TOKEN", "xoxb-", "is not of the form xoxb-"),
+        ("SLACK_APP_TOKEN", f"xoxb-{SECRET}", "it begins with xoxb-"),
+        ("POLYAI_API_KEY", f"xoxb-{SECRET}", "it begins with xoxb-"),
+        ("POLYAI_PII_API_KEY", f"`{SECRET}`", "has quotes around its value"),
+        ("POLYAI_PLATFORM_API_KEY", f"{SECRET}\t{SECRET}", "holds white space"),
+        ("DATABASE_URL", f'"postgresql://u:{SECRET}@db/x"', "has quotes around its value"),
+        (
+            "POLYAI_AGENTS",
+            json.dumps({"sales": SALES | {"api_key": f"{SECRET} "}}),
+            "entry 'sales' has an unusable 'api_key': it holds white space",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_form_of_a_secret_is_told_and_the_secret_is_not(name, value, said):
+    (problem,) = problems(**{name: value})
+    assert problem.startswith(f"{name} ")
+    assert said in problem
+    assert SECRET not in problem
+
+
+def test_quotes_are_told_for_every_variable_at_once():
+    told = problems(POLYAI_REGION='"eu"', PORT="'3000'", SLACK_SIGNING_SECRET='"5ca1ab1e"')
+    assert [each.split()[0] for each in told] == ["SLACK_SIGNING_SECRET", "POLYAI_REGION", "PORT"]
+    assert all("has quotes around its value: remove the quotes." in each for each in told)
+
+
+def test_quotes_in_a_file_of_a_secret_are_told_too(tmp_path):
+    file = tmp_path / "key"
+    file.write_text(f'"{SECRET}"\r\n')
+    (problem,) = problems(POLYAI_PII_API_KEY_FILE=str(file))
+    assert problem == "POLYAI_PII_API_KEY has quotes around its value: remove the quotes."
+
+
 def test_names_of_others_are_left_alone():
     load_settings(REQUIRED | {"PATH": "/bin", "SLACK_CLIENT_ID": "1", "PORT_FILE": "x"})
 
@@ -330,6 +425,63 @@ def test_secrets_are_masked_wherever_settings_are_shown():
         assert not any(secret in shown for secret in settings.secret_values)
 
 
+def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(
+        "\ufeff# the bot\r\n"
+        "SLACK_BOT_TOKEN=xoxb-1-abc\r\n"
+        'SLACK_SIGNING_SECRET="5ca1ab1e$HOME"\r\n'
+        "export POLYAI_REGION='eu'\r\n"
+        "POLYAI_AGENT_ID = PROJECT-1  # the default\r\n"
+        "POLYAI_API_KEY=plainKey1\r\n"
+        'POLYAI_AGENTS=\'{"sales": {"agent_id": "s", "region": "us", "api_key": "k"}}\'\r\n'
+        "PORT=4000\r\n"
+        "CALLAUDIO_ADMINS=\r\n"
+        "\r\n".encode()
+    )
+    environ = {"PORT": "5000", "PATH": "/bin"}
+    read_env_file(file, environ)
+    settings = load_settings(environ)
+    assert settings.port == 5000
+    assert settings.slack_signing_secret.get_secret_value() == "5ca1ab1e$HOME"
+    assert settings.polyai_region is Region.EU
+    assert settings.polyai_agent_id == "PROJECT-1"
+    assert settings.polyai_api_key.get_secret_value() == "plainKey1"
+    assert list(settings.polyai_agents) == ["sales"]
+    assert environ["PATH"] == "/bin"
+
+
+def test_no_file_of_settings_is_no_problem(tmp_path):
+    environ: dict[str, str] = {}
+    read_env_file(tmp_path / ".env", environ)
+    assert environ == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"PORT=1\nSLACK_BOT_TOKEN='xoxb-{SECRET}\n".encode(), "a line is not NAME=value: 2."),
+        (b"\xff\xfe\x00", "is not a text file that this user may read."),
+        (None, "is not a text file that this user may read."),
+    ],
+)
+def test_an_unreadable_file_of_settings_is_told_without_what_it_holds(tmp_path, content, said):
+    file = tmp_path / ".env"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    environ: dict[str, str] = {}
+    with pytest.raises(SettingsError) as caught:
+        read_env_file(file, environ)
+    (problem,) = caught.value.problems
+    assert said in problem
+    assert str(file) in problem
+    assert SECRET not in problem
+    assert caught.value.__cause__ is None
+    assert environ == {}
+
+
 def test_migrations_need_the_database_alone(tmp_path):
     assert load_database_url({}) == "sqlite:///callaudio.db"
     assert load_database_url({"DATABASE_URL": "postgres://db/x"}) == "postgresql://db/x"
@@ -359,6 +511,8 @@ def test_operators_need_the_first_admins_alone():
     assert load_first_admins(named) == {"U0ALICE00", "W0BOB0000"}
     with pytest.raises(SettingsError, match="CALLAUDIO_ADMINS holds 'alice': use user ids"):
         load_first_admins({"CALLAUDIO_ADMINS": "alice"})
+    with pytest.raises(SettingsError, match="CALLAUDIO_ADMINS has quotes"):
+        load_first_admins({"CALLAUDIO_ADMINS": '"U0ALICE00"'})
 
 
 def test_every_setting_says_what_a_usable_value_is():

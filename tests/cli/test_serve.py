@@ -29,7 +29,6 @@ from bot.wiring.pace import Pace
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
-ROOT = Path(__file__).parents[2]
 COMPLETE = {
     "SLACK_BOT_TOKEN": "xoxb-Zq7vB2nL9xK4",
     "SLACK_SIGNING_SECRET": "Zq7vB2nL9xK4signing",
@@ -136,14 +135,16 @@ def test_no_command_shows_the_commands():
     assert "migrate" in run().output
 
 
-async def start(*arguments: str, **environ: str) -> asyncio.subprocess.Process:
-    """`python -m bot …` as an operator starts it."""
+async def start(
+    *arguments: str, folder: Path = Path("/"), **environ: str
+) -> asyncio.subprocess.Process:
+    """`python -m bot …` as an operator starts it, by default where no `.env` of a developer is."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         *arguments,
-        cwd=ROOT,
+        cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -230,3 +231,24 @@ async def test_python_m_bot_is_the_same_command_line(tmp_path):
     _, told = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 1
     assert b"callaudio migrate" in told
+
+
+async def test_a_file_env_in_the_folder_is_read_and_the_environment_wins(tmp_path):
+    env_file = "DATABASE_URL='sqlite:///from-file.db'\r\nCALLAUDIO_ADMINS='bob'\r\n"
+    (tmp_path / ".env").write_text(env_file)
+    process = await start("migrate", folder=tmp_path)
+    await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    process = await start("migrate", folder=tmp_path, DATABASE_URL="sqlite:///from-environment.db")
+    await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    assert {path.name for path in tmp_path.glob("*.db")} == {"from-file.db", "from-environment.db"}
+
+
+async def test_a_broken_file_env_is_bad_usage(tmp_path):
+    (tmp_path / ".env").write_text("SLACK_BOT_TOKEN='xoxb-Zq7vB2nL9xK4\n")
+    process = await start("migrate", folder=tmp_path)
+    out, told = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert told == b".env: a line is not NAME=value: 1.\n"
+    assert b"Zq7vB2nL9xK4" not in out + told
