@@ -31,8 +31,8 @@ async def read_body(response: httpx.Response, *, max_bytes: int) -> bytes:
 
 
 async def close_answer(response: httpx.Response) -> None:
-    """Close an answer; by now it is judged, and a failing close adds nothing."""
-    with suppress(httpx.HTTPError):
+    """Close an answer; by now it is judged, and no failure to close may hide what was found."""
+    with suppress(Exception):
         await response.aclose()
 
 

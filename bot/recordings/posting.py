@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import SecretStr
 
@@ -12,6 +12,8 @@ from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.waveform.spans import Spans
+
+PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,22 @@ class Posting(Protocol):
     async def tell(self, note: PrivateNote) -> None:
         """Tell the requester, and nobody else."""
         ...
+
+
+async def upload_bytes(posting: Posting, file: NewFile, content: bytes) -> str:
+    """Upload what is in memory; gives the id of a file that nobody sees yet.
+
+    Raises:
+        CallAudioError: Slack did not take it.
+    """
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(content), PIECE_BYTES):
+            yield content[at : at + PIECE_BYTES]
+
+    ticket = await posting.start_upload(file)
+    await posting.send(ticket, file, pieces())
+    return ticket.file_id
 
 
 async def delete_files(posting: Posting, file_ids: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -11,11 +10,10 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
-from bot.recordings.posting import NewFile, Posting
+from bot.recordings.posting import NewFile, Posting, upload_bytes
 
 # Each is held whole while it moves: its answer may have 16 MB, its objects several times that.
 MAX_TOGETHER: Final = 2
-PIECE_BYTES: Final = 64 * 1024
 
 _SPEAKERS: Final = MappingProxyType({Speaker.CALLER: "Caller", Speaker.AGENT: "Agent"})
 # Line ends, other controls, and the marks that turn the direction in which text is read.
@@ -47,10 +45,8 @@ class Transcripts:
         """
         async with self._places:
             text = await self._fetch(agent, conversation_id)
-            file = NewFile(name, len(text))
-            ticket = await self._posting.start_upload(file)
-            await self._posting.send(ticket, file, _pieces(text))
-        return ticket.file_id, file.size_bytes
+            file_id = await upload_bytes(self._posting, NewFile(name, len(text)), text)
+        return file_id, len(text)
 
     async def _fetch(self, agent: Agent, conversation_id: str) -> bytes:
         transcript = await self._polyai.transcript(agent, conversation_id)
@@ -82,8 +78,3 @@ def _offset(said_at: datetime | None, started_at: datetime | None) -> str:
         return ""
     minutes, seconds = divmod(int((said_at - started_at).total_seconds()), 60)
     return f"[{minutes}:{seconds:02}] "
-
-
-async def _pieces(text: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(text), PIECE_BYTES):
-        yield text[at : at + PIECE_BYTES]

@@ -16,8 +16,8 @@ class Fault:
     """One fault for the next ``times`` requests of a route.
 
     ``before``: the request has no effect. ``after``: it has, and then its answer is lost, replaced
-    or held (for PolyAI's audio: half of the body went out). A fault that only sets
-    ``delay_seconds`` slows the real answer down.
+    or held. ``halfway``: half of an upload was read, or half of PolyAI's audio went out (there
+    ``after`` is the same). A fault that only sets ``delay_seconds`` slows the real answer down.
 
     Attributes:
         route: a Web API method, ``upload``, ``response_url``, ``audio``, ``conversation`` or
@@ -28,7 +28,7 @@ class Fault:
     """
 
     route: str
-    when: Literal["before", "after"] = "before"
+    when: Literal["before", "halfway", "after"] = "before"
     status: int | None = None
     error: str | None = None
     body: bytes | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.faults import Fault, Faults, cut
 from bot.sandbox.objects import File
 from bot.sandbox.passes import PassError
 from bot.sandbox.workspace import Workspace
@@ -29,9 +29,13 @@ class Uploads:
             return await self._receive(request)
 
         fault = self._faults.take("upload")
+        if fault is not None and fault.when == "halfway":
+            return await self._receive(request, fault)
         return await self._faults.around(request, fault, effect, fault_text)
 
-    async def _receive(self, request: web.Request) -> web.StreamResponse:
+    async def _receive(
+        self, request: web.Request, halfway: Fault | None = None
+    ) -> web.StreamResponse:
         if "Authorization" in request.headers:
             self._workspace.violations.append("upload: an Authorization header")
             return web.Response(status=400, text="ERROR - unexpected credentials")
@@ -47,14 +51,20 @@ class Uploads:
             self._workspace.violations.append("upload: a body of another length than announced")
             return web.Response(status=500, text="ERROR - length")
         try:
-            received = await self._read(request, file)
+            received = await self._read(request, file, halfway)
         except (ConnectionError, web.RequestPayloadError):
             self._workspace.violations.append("upload: the body ended early")
             raise
+        if received is None:
+            return cut(request) if halfway is None or halfway.loses_answer else fault_text(halfway)
         self._workspace.file_table[file.id] = received
-        return web.Response(text=f"OK - {received.length}")
+        answer = self._workspace.upload_answer.replace("{length}", str(received.length))
+        return web.Response(text=answer)
 
-    async def _read(self, request: web.Request, file: File) -> File:
+    async def _read(
+        self, request: web.Request, file: File, halfway: Fault | None = None
+    ) -> File | None:
+        """Read the whole body; None where a fault ends it halfway."""
         keep = file.length <= self._workspace.keep_bytes
         content, digest, count = bytearray(), hashlib.sha256(), 0
         async for chunk in request.content.iter_any():
@@ -62,6 +72,11 @@ class Uploads:
             count += len(chunk)
             if keep:
                 content += chunk
+            if halfway is not None and count >= file.length // 2:
+                await self._faults.sit_out(halfway)
+                if halfway.loses_answer or halfway.replaces_answer:
+                    return None
+                halfway = None
         if count != file.length:
             raise ConnectionError
         return replace(file, content=bytes(content), sha256=digest.hexdigest(), uploaded=True)

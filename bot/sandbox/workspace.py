@@ -59,6 +59,8 @@ class Workspace:
         self.keep_bytes = 64 * 2**20
         self.largest_file_bytes = 10**9
         self.upload_url_seconds = 600.0
+        self.upload_answer = "OK - {length}"
+        """What a successful upload says: undocumented, so a bare ``OK`` or JSON will do as well."""
         self.visibility_delay_seconds = 0.0
         self.second_completion_error = "file_update_failed"
         self.rate_limits: dict[str, int] = {}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
-from bot.recordings.posting import UploadTicket
-from bot.recordings.transcripts import PIECE_BYTES, Transcripts, render
+from bot.recordings.posting import PIECE_BYTES, UploadTicket
+from bot.recordings.transcripts import Transcripts, render
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS, CALL
 

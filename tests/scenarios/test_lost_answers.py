@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.recordings.sharing import Patience
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
+from bot.sandbox.polyai_calls import Shape
 from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, SHARE, Scene
@@ -282,6 +284,32 @@ async def test_an_upload_not_answered_is_sent_anew_and_the_first_is_never_seen(
     first, second = scene.workspace.recordings
     assert (first.completed_times, second.completed_times) == (0, 1)
     assert seen.file == second
+
+
+@pytest.mark.parametrize("answer", [{"drop_connection": True}, {"status": 500}])
+async def test_an_upload_broken_off_in_mid_body_is_sent_anew(
+    scene: Scene, answer: Mapping[str, Any]
+) -> None:
+    call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.02)
+    scene.slack.faults.add(Fault("upload", when="halfway", **answer))
+
+    seen = await scene.ask(call)
+
+    assert seen.delivery.state == "delivered"
+    first, second = scene.workspace.recordings
+    assert (first.uploaded, first.completed_times, seen.file) == (False, 0, second)
+
+
+@pytest.mark.parametrize("answer", ["OK - {length}", "OK", '{"ok":true}'])
+async def test_an_upload_succeeds_by_its_status_whatever_its_answer_says(
+    scene: Scene, answer: str
+) -> None:
+    scene.workspace.upload_answer = answer
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert len(seen.pictures) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -1,13 +1,13 @@
 """The picture beside a recording: watched for, drawn, uploaded; a recording never fails for it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.payloads import Direction
-from bot.recordings.posting import NewFile, Posting
+from bot.recordings.posting import NewFile, Posting, upload_bytes
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.waveform.spans import Spans
 from bot.store.tables import DeliveryRow
@@ -104,9 +104,7 @@ class Pictures:
         variant = "raw" if delivery.is_raw else "redacted"
         alt_text = f"Waveform of the {variant} recording: how loud it is from beginning to end"
         file = NewFile(name, len(picture), alt_text)
-        ticket = await self._posting.start_upload(file)
-        await self._posting.send(ticket, file, _once(picture))
-        return ticket.file_id
+        return await upload_bytes(self._posting, file, picture)
 
 
 def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
@@ -138,7 +136,3 @@ def draw_png(outline: "Waveform", word: str | None) -> bytes:
     from bot.recordings.waveform.drawing import Marks, draw  # noqa: PLC0415 - see TYPE_CHECKING
 
     return draw(outline, Marks(word, outline.silences.kept) if word else None)
-
-
-async def _once(picture: bytes) -> AsyncGenerator[bytes, None]:
-    yield picture

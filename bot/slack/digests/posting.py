@@ -1,7 +1,6 @@
 """Posts digests over the Web API (docs: chat.postMessage, files.*, conversations.history)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from bot.digests.digest import Digest
 from bot.digests.posting import DigestPost
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.recordings.posting import NewFile, Posting, Share
+from bot.recordings.posting import NewFile, Posting, Share, upload_bytes
 from bot.slack.blocks import Message, section
 from bot.slack.digests import cards, charts, words
 from bot.slack.web_api.api import SlackApi
@@ -89,13 +88,8 @@ class SlackDigestPosting:
             log.exception("digest_picture_broke", digest_id=post.digest.id)
 
     async def _upload(self, png: bytes, channel_id: str, thread_ts: str) -> None:
-        async def chunks() -> AsyncIterator[bytes]:
-            yield png
-
-        file = NewFile(PICTURE_NAME, len(png))
-        ticket = await self._files.start_upload(file)
-        await self._files.send(ticket, file, chunks())
-        await self._files.share(Share(ticket.file_id, "Charts", channel_id, thread_ts))
+        file_id = await upload_bytes(self._files, NewFile(PICTURE_NAME, len(png)), png)
+        await self._files.share(Share(file_id, "Charts", channel_id, thread_ts))
 
 
 def _mark(digest: Digest, slot_local: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from bot.recordings.posting import (
 )
 from bot.recordings.sharing import UploadGone
 from bot.slack.recordings import cards
+from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused
 from bot.slack.web_api.history import find_own_message, metadata
@@ -114,26 +115,20 @@ class SlackPosting:
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
 
     async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
-        """Stream exactly the announced bytes; Slack must say that it got as many.
+        """Stream exactly the announced bytes; afterwards nobody reads from ``chunks`` any more.
+
+        HTTP 200 is success, anything else is not (docs: files.getUploadURLExternal). The body of
+        the answer is undocumented; where it tells how many bytes came, as many must have come.
 
         Raises:
-            UploadRefused: it did not.
+            UploadRefused: Slack did not take them.
             CallAudioError: the source failed on the way.
         """
-        source_error: list[CallAudioError] = []
-
-        async def body() -> AsyncIterator[bytes]:
-            try:
-                async for chunk in chunks:
-                    yield chunk
-            except CallAudioError as error:
-                source_error.append(error)  # the transport would report it as its own failure
-                raise
-
+        body = UploadBody(chunks)
         try:
             response = await self._http.post(
                 ticket.url.get_secret_value(),
-                content=body(),
+                content=body,
                 headers={
                     "Content-Length": str(file.size_bytes),
                     "Content-Type": "application/octet-stream",
@@ -141,16 +136,14 @@ class SlackPosting:
                 timeout=UPLOAD_TIMEOUT,
                 follow_redirects=False,
             )
-        except CallAudioError:
-            raise
         except httpx.HTTPError:
-            if source_error:
-                raise source_error[0] from None
-            raise UploadRefused from None
-        if source_error:
-            raise source_error[0]
-        said = re.fullmatch(r"OK - (\d+)\s*", response.text[:100])
-        if response.status_code != httpx.codes.OK or not said or int(said[1]) != file.size_bytes:
+            raise body.failure or UploadRefused from None
+        finally:
+            await body.take_back()
+        if body.failure:
+            raise body.failure
+        told = re.match(r"\s*OK\s*-\s*(\d+)", response.text[:100])
+        if response.status_code != httpx.codes.OK or (told and int(told[1]) != file.size_bytes):
             raise UploadRefused
 
     async def share(self, share: Share) -> None:

@@ -1,0 +1,32 @@
+"""Closing an answer: whatever fails there, what was found before stays the cause."""
+
+import httpx
+import pytest
+
+from bot.polyai.body import close_answer
+from bot.polyai.errors import RecordingCutShort
+
+
+class Stubborn(httpx.AsyncByteStream):
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+        self.tries = 0
+
+    async def aclose(self) -> None:
+        self.tries += 1
+        raise self.failure
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadError("x"), RuntimeError("x"), OSError("x")])
+async def test_a_close_that_fails_never_replaces_the_cause(failure):
+    stream = Stubborn(failure)
+
+    async def read() -> None:
+        try:
+            raise RecordingCutShort
+        finally:
+            await close_answer(httpx.Response(200, stream=stream))
+
+    with pytest.raises(RecordingCutShort):
+        await read()
+    assert stream.tries == 1
