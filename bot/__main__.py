@@ -3,19 +3,27 @@
 import os
 import sys
 
-from bot.cli import console
-from bot.cli.app import build_cli
-from bot.environment import ENV_FILE, read_env_file
-from bot.settings import SettingsError
+from bot.cli.app import build_cli, named_command
 
 
 def main() -> None:
-    """Run the command line, with what a file `.env` in the current folder sets."""
+    """Run the command that the arguments name, with what a file `.env` in this folder sets."""
+    arguments = sys.argv[1:]
+    if named_command(arguments):
+        _read_env_file()
+    build_cli(arguments)()
+
+
+def _read_env_file() -> None:
+    # Imported here, for `--help` reads no settings.
+    from bot.cli import console  # noqa: PLC0415 - see above
+    from bot.environment import ENV_FILE, read_env_file  # noqa: PLC0415 - see above
+    from bot.settings import SettingsError  # noqa: PLC0415 - see above
+
     try:
         read_env_file(ENV_FILE, os.environ)
     except SettingsError as error:
         sys.exit(console.complain(*error.problems, code=console.BAD_USAGE).exit_code)
-    build_cli()()
 
 
 if __name__ == "__main__":

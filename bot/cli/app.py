@@ -1,12 +1,83 @@
-"""The command tree."""
+"""The command tree: the module of a command is imported when that command runs, no other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
 
 import typer
 
-from bot.cli import audit, demo, digests, doctor, grants, serve
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command and where it is defined.
+
+    Attributes:
+        name: what people type.
+        module: imported only where the command runs, as some take a second.
+        builder: a function of the module; it is the command, or builds a group of commands.
+        help: the line that ``--help`` shows; a test compares it with the module's own.
+    """
+
+    name: str
+    module: str
+    builder: str
+    help: str
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the command has subcommands."""
+        return self.builder == "build"
 
 
-def build_cli() -> typer.Typer:
-    """Build the commands; nothing is read or opened before one of them runs."""
+ENTRIES: Final = (
+    Entry(
+        "run",
+        "bot.cli.serve",
+        "run",
+        "Serve Slack, deliver and schedule in one process; a SQLite file is migrated first.",
+    ),
+    Entry(
+        "web",
+        "bot.cli.serve",
+        "web",
+        "Serve Slack: store what people ask for and answer at once.",
+    ),
+    Entry(
+        "worker",
+        "bot.cli.serve",
+        "worker",
+        "Deliver what was stored; several may run on PostgreSQL.",
+    ),
+    Entry(
+        "migrate",
+        "bot.cli.serve",
+        "migrate",
+        "Bring the database to the newest revision; running it twice changes nothing.",
+    ),
+    Entry(
+        "doctor",
+        "bot.cli.doctor",
+        "doctor",
+        "Check settings, database, Slack and PolyAI; ends with 1 when something needs mending.",
+    ),
+    Entry(
+        "demo",
+        "bot.cli.demo",
+        "demo",
+        "Play the main job on a stand-in workspace; ends with 0 only if the rules were kept.",
+    ),
+    Entry("grants", "bot.cli.grants", "build", "Give, deny, revoke and list rights."),
+    Entry("audit", "bot.cli.audit", "build", "Read, export, prove and seal the audit events."),
+    Entry("digests", "bot.cli.digests", "build", "Add, list, remove and run digests."),
+)
+
+
+def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
+    """Build the commands; nothing is read or opened before one of them runs.
+
+    Only the command that ``arguments`` name is imported; None imports them all.
+    """
     cli = typer.Typer(
         name="callaudio",
         help="PolyAI call recordings in Slack threads, raw only where every listener may hear raw.",
@@ -14,13 +85,23 @@ def build_cli() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         add_completion=False,
     )
-    cli.command("run")(serve.run)
-    cli.command("web")(serve.web)
-    cli.command("worker")(serve.worker)
-    cli.command("migrate")(serve.migrate)
-    cli.command("doctor")(doctor.doctor)
-    cli.command("demo")(demo.demo)
-    cli.add_typer(grants.build(), name="grants")
-    cli.add_typer(audit.build(), name="audit")
-    cli.add_typer(digests.build(), name="digests")
+    named = None if arguments is None else named_command(arguments)
+    for entry in ENTRIES:
+        if named not in (None, entry.name):
+            cli.command(entry.name, help=entry.help)(_never_run)
+            continue
+        builder = getattr(import_module(entry.module), entry.builder)
+        if entry.is_group:
+            cli.add_typer(builder(), name=entry.name)
+        else:
+            cli.command(entry.name)(builder)
     return cli
+
+
+def named_command(arguments: Sequence[str]) -> str:
+    """Give the first word that is no option; empty where there is none."""
+    return next((each for each in arguments if not each.startswith("-")), "")
+
+
+def _never_run() -> None:
+    """Stand in ``--help`` for a command that the arguments do not name."""
