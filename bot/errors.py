@@ -33,6 +33,7 @@ class CallAudioError(Exception):
         code: stable snake_case name for audit payloads, metrics and logs.
         retryable: the same call may succeed later.
         may_be_done: the call may have had its effect all the same.
+        is_own_mistake: the call was wrong in itself: nothing that was asked about is told by it.
         retry_after_seconds: the least wait the other side asked for.
         correlation_id: the other side's own id of the failed call, safe to show.
     """
@@ -43,6 +44,7 @@ class CallAudioError(Exception):
     fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
     retryable = False
     may_be_done = False
+    is_own_mistake = False
 
     def __init__(
         self,

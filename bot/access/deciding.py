@@ -69,7 +69,12 @@ class Decider:
         self._external_channels = external_channels
 
     async def rule(self, question: Question) -> Ruling:
-        """Decide; a fact that cannot be learnt counts against raw, never for it."""
+        """Decide; a fact that cannot be learnt counts against raw, never for it.
+
+        Raises:
+            CallAudioError: a question to Slack was wrong in itself. To refuse for that would tell
+                people something about themselves that nobody knows.
+        """
         ruling = await self._rule(question)
         if question.raw_only:
             return replace(ruling, decision=raw_or_nothing(ruling.decision))
@@ -80,7 +85,9 @@ class Decider:
 
         ``raw_only``: something there has no redacted variant, so the audience counts by any rule.
         """
-        conversation = await self._conversation(channel_id)
+        conversation = await _or(
+            None, "conversation", lambda: self._directory.conversation(channel_id)
+        )
         audience = Audience.UNKNOWN
         if conversation and self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
@@ -104,7 +111,13 @@ class Decider:
         )
 
     async def _rule(self, question: Question) -> Ruling:
-        place = Place.of(await self._conversation(question.channel_id), question.user_id)
+        conversation = await _or(
+            None,
+            "conversation",
+            lambda: self._directory.conversation(question.channel_id),
+            raise_own_mistakes=True,
+        )
+        place = Place.of(conversation, question.user_id)
         members = Members(self._directory, question.channel_id)
         facts = await self._learn(question, place, members)
         decision = decide(facts)
@@ -114,9 +127,6 @@ class Decider:
             return Ruling(decision, facts)
         facts = replace(facts, audience=await self._hear(question.team_id, place, members))
         return Ruling(decide(facts), facts)
-
-    async def _conversation(self, channel_id: str) -> Conversation | None:
-        return await _or(None, "conversation", lambda: self._directory.conversation(channel_id))
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
         """Tell whether a file's stay depends on who the members are.
@@ -130,14 +140,22 @@ class Decider:
 
     async def _learn(self, question: Question, place: Place, members: Members) -> Facts:
         standing = await _or(
-            Standing.UNKNOWN, "standing", lambda: self._directory.standing(question.user_id)
+            Standing.UNKNOWN,
+            "standing",
+            lambda: self._directory.standing(question.user_id),
+            raise_own_mistakes=True,
         )
         held = await self._rights.holders(question.team_id, Right.PII, {question.user_id})
         return Facts(
             standing=standing,
             requester_granted_by_name=question.user_id in held.by_name,
             requester_in_destination=place.own_dm
-            or await _or(None, "members", lambda: members.include(question.user_id)),
+            or await _or(
+                None,
+                "members",
+                lambda: members.include(question.user_id),
+                raise_own_mistakes=True,
+            ),
             destination_is_external=place.is_external,
             destination_is_private=place.is_private,
             destination_is_allow_listed=question.channel_id in self._external_channels,
@@ -167,10 +185,14 @@ def _among(held: Holders, user_id: str) -> bool | None:
     return None if user_id in held.unknown else user_id in held.everyone
 
 
-async def _or(unknown: T, fact: str, learn: Callable[[], Awaitable[T]]) -> T:
+async def _or(
+    unknown: T, fact: str, learn: Callable[[], Awaitable[T]], *, raise_own_mistakes: bool = False
+) -> T:
     """Learn a fact, or take ``unknown`` where Slack does not tell: the safe side's only door."""
     try:
         return await learn()
     except CallAudioError as error:
+        if error.is_own_mistake and raise_own_mistakes:
+            raise
         log.warning("fact_unknown", fact=fact, code=error.code)
         return unknown

@@ -1,28 +1,40 @@
 """A conversation's members, paged only as far as somebody asks."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
-from bot.access.directory import Directory
+from bot.access.directory import Directory, MemberPage
+from bot.paging import Pages
+
+MAX_PAGES: Final = 500
+"""Pages of 200: as many people as the largest audience that can be set."""
 
 
 class Members:
     """The member pages of one conversation, each fetched at most once for one decision."""
 
     def __init__(self, directory: Directory, channel_id: str) -> None:
-        self._directory = directory
-        self._channel_id = channel_id
         self._pages: list[tuple[str, ...]] = []
-        self._cursor: str | None = None
-        self._complete = False
+        self._unread: Pages[MemberPage, str] = Pages(
+            lambda cursor: directory.members(channel_id, cursor),
+            following=lambda page: page.next_cursor,
+            shows=lambda page: page.user_ids,
+            max_pages=MAX_PAGES,
+        )
 
     async def pages(self) -> AsyncIterator[tuple[str, ...]]:
-        """Give page after page: those already fetched, then new ones until Slack has no more."""
+        """Give page after page: those already fetched, then new ones until Slack has no more.
+
+        Raises:
+            CallAudioError: Slack does not tell, or its list does not end: who is in it is unknown.
+        """
         index = 0
         while True:
             if index == len(self._pages):
-                if self._complete:
+                page = await anext(self._unread, None)
+                if page is None:
                     return
-                await self._fetch()
+                self._pages.append(page.user_ids)
             yield self._pages[index]
             index += 1
 
@@ -32,9 +44,3 @@ class Members:
             if user_id in page:
                 return True
         return False
-
-    async def _fetch(self) -> None:
-        page = await self._directory.members(self._channel_id, self._cursor)
-        self._pages.append(page.user_ids)
-        self._cursor = page.next_cursor
-        self._complete = page.next_cursor is None

@@ -1,7 +1,7 @@
 """An agent's latest phone calls, one screen at a time, in whichever list can be read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ import httpx
 from bot.polyai.agents import Agent
 from bot.polyai.gets import Gets
 from bot.polyai.listed import ListedCall
-from bot.polyai.pages import ListPages, Page
+from bot.polyai.pages import ListPages, Place
 
 CHUNK_ROWS: Final = 50
 MAX_CHUNKS: Final = 6
@@ -73,7 +73,9 @@ class CallBrowser:
         found: list[ListedCall] = []
         met: set[str] = set()
         for _ in range(MAX_CHUNKS):
-            page = await self._page(agent, wanted, at)
+            page = await self._pages.page(
+                agent, wanted.since, wanted.until, limit=CHUNK_ROWS, place=at
+            )
             calls = sorted(page.calls, key=lambda each: each.started_at, reverse=True)
             for index, call in enumerate(calls[skip:], skip):
                 if not wanted.fits(call) or call.conversation_id in met:
@@ -83,20 +85,13 @@ class CallBrowser:
                 found.append(call)
                 met.add(call.conversation_id)
             is_past = page.newest_at is not None and page.newest_at < wanted.since
-            if page.following is None or is_past:
+            is_circle = at is not None and page.following == at
+            if page.following is None or is_past or is_circle:
                 return Screen(tuple(found), None)
             skip, at = 0, page.following
         return Screen(tuple(found), _spelt(skip, at))
 
-    async def _page(self, agent: Agent, wanted: CallFilter, at: Mapping[str, str] | None) -> Page:
-        if agent.platform is None:
-            offset = int((at or {}).get("offset", "0"))
-            return await self._pages.v1(agent, limit=CHUNK_ROWS, offset=offset)
-        return await self._pages.v3(
-            agent, agent.platform, wanted.since, wanted.until, limit=CHUNK_ROWS, place=at
-        )
-
-    async def _seek(self, agent: Agent, until: datetime) -> Mapping[str, str]:
+    async def _seek(self, agent: Agent, until: datetime) -> Place:
         """Find about where the calls before a time begin: the v1 list cannot be asked for it."""
         first = await self._pages.v1(agent, limit=1, offset=0)
         low, high = 0, first.total or 0
@@ -109,17 +104,16 @@ class CallBrowser:
                 low = middle
             else:
                 high = middle
-        return {"offset": str(low)}
+        return Place("offset", str(low))
 
 
-def _spelt(skip: int, at: Mapping[str, str] | None) -> str:
+def _spelt(skip: int, at: Place | None) -> str:
     """Spell a place as text: how many calls of which page are behind it."""
-    name, value = next(iter(at.items())) if at else ("", "")
-    return f"{skip}:{name}:{value}"
+    return f"{skip}:{at.name}:{at.value}" if at else f"{skip}::"
 
 
-def _parsed(place: str) -> tuple[int, Mapping[str, str] | None]:
+def _parsed(place: str) -> tuple[int, Place | None]:
     if not place:
         return 0, None
     skip, name, value = place.split(":", 2)
-    return int(skip), {name: value} if name else None
+    return int(skip), Place(name, value) if name else None

@@ -2,30 +2,29 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
 
 from bot.logs import get_logger
+from bot.paging import Pages, PagingStuck
 from bot.polyai.agents import Agent, Platform
 from bot.polyai.errors import AnswerTooLarge
 from bot.polyai.gets import Gets
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.listed import ListedCall
-from bot.polyai.pages import ListPages, Page
+from bot.polyai.pages import ListPages, Page, Place
 
 log = get_logger(__name__)
 
-V3_LIMIT: Final = 1000
-V1_LIMIT: Final = 200
-SMALLEST_LIMIT: Final = 15
+LIMIT: Final = 200
+SMALLEST_LIMIT: Final = 10
+MAX_PAGES: Final = 10_000
 LOG_EVERY_PAGES: Final = 50
 PAGES_REMEMBERED: Final = 4
 LATELY: Final = timedelta(days=1)
-MAX_STANDSTILL_PAGES: Final = 20
-"""So many pages without a new row, one after another, and the list leads nowhere."""
 
 
 class CallLists:
@@ -50,13 +49,9 @@ class CallLists:
         """
         if since >= until:
             return
-        if agent.platform is not None:
-            pages = self._v3(agent, agent.platform, since, until)
-        else:
-            pages = self._v1(agent, since)
         recent = _Recent()
         read = unusable = 0
-        async for page in pages:
+        async for page in self._read(agent, since, until):
             read, unusable = read + 1, unusable + page.unusable
             for call in page.calls:
                 if recent.is_new(call.conversation_id) and since <= call.started_at < until:
@@ -74,46 +69,40 @@ class CallLists:
         """
         await self._pages.v3(agent, platform, now - LATELY, now, limit=1, place=None)
 
-    async def _v3(
-        self, agent: Agent, platform: Platform, since: datetime, until: datetime
-    ) -> AsyncIterator[Page]:
-        limit, place = V3_LIMIT, None
-        met: set[int] = set()
-        standstill = 0
-        while True:
-            try:
-                page = await self._pages.v3(agent, platform, since, until, limit=limit, place=place)
-            except AnswerTooLarge:
-                # Behind a cursor every other parameter has to stay as it was.
-                if place is not None or limit // 4 < SMALLEST_LIMIT:
-                    raise
-                limit //= 4
-                continue
-            yield page
-            standstill = 0 if page.rows else standstill + 1
-            place = page.following
-            if place is None:
-                return
-            if _mark(place) in met or standstill >= MAX_STANDSTILL_PAGES:
-                raise ListUnreadable
-            met.add(_mark(place))
+    async def _read(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[Page]:
+        """Read page by page; those of the v1 list until a whole one started too early.
 
-    async def _v1(self, agent: Agent, since: datetime) -> AsyncIterator[Page]:
-        """Page from the newest on until a whole page started too early.
-
-        Offsets drift as conversations are added: pages then overlap, and nothing is left out.
+        The v1 list cannot be asked for a time. Its offsets drift as conversations are added: pages
+        then overlap, and nothing is left out.
         """
-        offset, before, standstill = 0, None, 0
-        while True:
-            page = await self._pages.v1(agent, limit=V1_LIMIT, offset=offset)
-            yield page
-            if page.following is None or (page.newest_at is not None and page.newest_at < since):
-                return
-            shown = (page.calls, page.newest_at, page.oldest_at)
-            standstill = standstill + 1 if shown == before else 0
-            if standstill >= MAX_STANDSTILL_PAGES:
-                raise ListUnreadable
-            offset, before = int(page.following["offset"]), shown
+        limit = LIMIT
+
+        async def fetch(place: Place | None) -> Page:
+            nonlocal limit
+            while True:
+                try:
+                    return await self._pages.page(agent, since, until, limit=limit, place=place)
+                except AnswerTooLarge:
+                    # Behind a cursor every other parameter has to stay as it was.
+                    is_fixed = place is not None and place.name == "cursor"
+                    if is_fixed or limit // 4 < SMALLEST_LIMIT:
+                        raise
+                    limit //= 4
+
+        pages = Pages(
+            fetch,
+            following=lambda page: page.following,
+            shows=lambda page: page.rows and (page.calls, page.newest_at, page.oldest_at),
+            max_pages=MAX_PAGES,
+        )
+        try:
+            async for page in pages:
+                yield page
+                is_past = page.newest_at is not None and page.newest_at < since
+                if agent.platform is None and is_past:
+                    return
+        except PagingStuck:
+            raise ListUnreadable from None
 
 
 class _Recent:
@@ -131,7 +120,3 @@ class _Recent:
     def turn(self) -> None:
         """Begin another page, and forget the oldest one."""
         self._pages.append(set())
-
-
-def _mark(place: Mapping[str, str]) -> int:
-    return hash(tuple(place.items()))

@@ -20,6 +20,17 @@ from bot.polyai.rows import LIVE, is_live_v1, is_live_v3, listed_from_v1, listed
 MAX_PAGE_BYTES: Final = 32 * 2**20
 """A thousand rows with their turns; parsed, they are several times as large for a moment."""
 
+MOST_CALLS: Final = 10**9
+"""More than any agent has; whoever looks for a time in a list halves this again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: the query parameter that asks for it, ``cursor`` or ``offset``."""
+
+    name: str
+    value: str
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -31,7 +42,7 @@ class Page:
         unusable: live rows without a readable id or start time.
         newest_at: the latest start on the page, of whatever environment.
         oldest_at: the earliest.
-        following: the parameters that ask for the next page; None: there is none.
+        following: where the next page begins; None: there is none.
         total: how many conversations the list has, where it tells.
     """
 
@@ -40,7 +51,7 @@ class Page:
     unusable: int
     newest_at: datetime | None
     oldest_at: datetime | None
-    following: Mapping[str, str] | None
+    following: Place | None
     total: int | None = None
 
 
@@ -49,6 +60,14 @@ class ListPages:
 
     def __init__(self, gets: Gets) -> None:
         self._gets = gets
+
+    async def page(
+        self, agent: Agent, since: datetime, until: datetime, *, limit: int, place: Place | None
+    ) -> Page:
+        """Fetch a page of the agent's list: v3 where it has an account, else v1, from any time."""
+        if agent.platform is not None:
+            return await self.v3(agent, agent.platform, since, until, limit=limit, place=place)
+        return await self.v1(agent, limit=limit, offset=int(place.value) if place else 0)
 
     async def v1(self, agent: Agent, *, limit: int, offset: int) -> Page:
         """Fetch a page of the v1 list: every environment, no filter, newest first."""
@@ -64,7 +83,7 @@ class ListPages:
                 listed_from_v1,
                 is_live_v1,
                 "startedAt",
-                following=None if is_last else {"offset": str(end)},
+                following=None if is_last else Place("offset", str(end)),
                 total=total,
             )
 
@@ -79,7 +98,7 @@ class ListPages:
         until: datetime,
         *,
         limit: int,
-        place: Mapping[str, str] | None,
+        place: Place | None,
     ) -> Page:
         """Fetch a page of the v3 list; ``place`` is what the page before gave as ``following``."""
         parts = (quote(each, safe="") for each in (platform.account_id, agent.agent_id))
@@ -89,7 +108,7 @@ class ListPages:
             "end_time": until.astimezone(UTC).isoformat(),
             "client_env": LIVE,
             "limit": str(limit),
-            **(place or {}),
+            **({place.name: place.value} if place else {}),
         }
 
         def read(body: object) -> Page:
@@ -130,21 +149,21 @@ def _rows(body: object) -> list[object]:
 
 def _total(body: object) -> int | None:
     total = body.get("count") if isinstance(body, dict) else None
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+    if isinstance(total, bool) or not isinstance(total, int):
+        return None
+    return total if 0 <= total <= MOST_CALLS else None
 
 
-def _following(
-    body: object, rows: list[object], limit: int, place: Mapping[str, str] | None
-) -> Mapping[str, str] | None:
+def _following(body: object, rows: list[object], limit: int, place: Place | None) -> Place | None:
     if not isinstance(body, dict):  # no cursor in a bare list: a full page may not be the last one
-        offset = int((place or {}).get("offset", "0")) + len(rows)
-        return {"offset": str(offset)} if len(rows) >= limit else None
+        offset = int(place.value if place and place.name == "offset" else "0") + len(rows)
+        return Place("offset", str(offset)) if len(rows) >= limit else None
     cursor = body.get("cursor")
     if cursor is None or cursor == "":
         return None
     if not isinstance(cursor, str):
         raise ListUnreadable
-    return {"cursor": cursor}
+    return Place("cursor", cursor)
 
 
 def _page(
@@ -153,7 +172,7 @@ def _page(
     is_live: Callable[[object], bool],
     started_at: str,
     *,
-    following: Mapping[str, str] | None,
+    following: Place | None,
     total: int | None = None,
 ) -> Page:
     calls = [listed(row) for row in rows if is_live(row)]

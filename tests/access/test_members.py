@@ -1,6 +1,11 @@
 """Pages of members: as few as answer the question, each fetched once."""
 
-from bot.access.members import Members
+import pytest
+
+from bot.access.directory import MemberPage
+from bot.access.members import MAX_PAGES, Members
+from bot.errors import CallAudioError
+from bot.paging import PagingStuck
 from tests.access.builders import CHANNEL, Workspace
 
 FIVE = ("U1", "U2", "U3", "U4", "U5")
@@ -35,3 +40,37 @@ async def test_two_who_read_at_once_see_every_page_once():
     assert seen == [("U1", "U2"), ("U1", "U2"), ("U3", "U4"), ("U3", "U4")]
     await one.aclose()
     await other.aclose()
+
+
+class Circle(Workspace):
+    """A directory whose list of members leads in a circle."""
+
+    async def members(self, channel_id, cursor):
+        await super().members(channel_id, cursor and None)
+        return MemberPage(("U1", "U2"), "again")
+
+
+async def test_a_list_in_a_circle_tells_who_is_in_it_and_of_nobody_that_they_are_not():
+    members = Members(Circle(), CHANNEL)
+    assert await members.include("U2")
+    with pytest.raises(PagingStuck):
+        await members.include("U9")
+    with pytest.raises(PagingStuck):
+        await members.include("U9")
+
+
+async def test_a_list_that_never_ends_is_left_at_the_cap():
+    workspace = Workspace(members_in=[f"U{n}" for n in range(2 * MAX_PAGES + 1)])
+    with pytest.raises(PagingStuck):
+        await Members(workspace, CHANNEL).include("U-nobody")
+    assert len(workspace.calls) == MAX_PAGES
+
+
+async def test_a_page_that_could_not_be_read_is_not_the_end_of_the_list():
+    workspace = Workspace(members_in=FIVE, failing=["members from 2"])
+    members = Members(workspace, CHANNEL)
+    for _ in range(2):
+        with pytest.raises(CallAudioError):
+            await members.include("U9")
+    workspace.failing = ()
+    assert await members.include("U5")

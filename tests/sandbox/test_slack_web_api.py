@@ -77,7 +77,7 @@ async def test_a_missing_scope_is_named(api, workspace):
         ("chat.update", {"channel": PUBLIC, "ts": "1.0", "text": "x"}, "message_not_found"),
         ("chat.getPermalink", {"channel": PUBLIC, "message_ts": "1.0"}, "message_not_found"),
         ("conversations.info", {"channel": PRIVATE}, "channel_not_found"),
-        ("conversations.members", {"channel": PUBLIC, "limit": 1001}, "invalid_limit"),
+        ("conversations.members", {"channel": PUBLIC, "limit": 1000}, "invalid_limit"),
         ("conversations.members", {"channel": PUBLIC, "cursor": "???"}, "invalid_cursor"),
         ("conversations.join", {"channel": PRIVATE}, "method_not_supported_for_channel_type"),
         ("conversations.join", {"channel": ARCHIVED}, "is_archived"),

@@ -1,6 +1,7 @@
 """The decision's rows, each through a signed command, down to the bytes that arrived."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from tests.scenarios.scene import (
     CHANNEL,
     DELIVERED_TAGS,
     RAW_SPAN,
+    WHY,
     Scene,
     assert_raw,
     assert_redacted,
@@ -138,6 +140,46 @@ async def test_rows_1_to_3_what_slack_does_not_tell_counts_against_the_requester
             for fault in faults:
                 scene.slack.faults.add(fault)
             assert_refused(await scene.ask(scene.another_call()), reason)
+
+
+async def test_a_question_of_ours_that_slack_cannot_read_is_told_as_our_mistake(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    await scene.grant()
+    for fault in (
+        Fault("conversations.members", error="invalid_limit"),
+        Fault("conversations.members", error="invalid_cursor"),
+        Fault("users.info", error="invalid_arguments"),
+    ):
+        with subtests.test(fault.error):
+            scene.slack.faults.add(fault)
+
+            seen = await scene.ask(scene.another_call())
+
+            assert (seen.delivery.state, seen.delivery.error_code) == (
+                "failed",
+                "slack_call_invalid",
+            )
+            assert "did not expect" in seen.note.text
+            assert seen.delivery.id in str(seen.note.blocks)
+            assert not [why for why in WHY.values() if why in seen.told]
+            assert seen.audio_requests == seen.files == seen.posted == []
+
+
+async def test_members_that_come_in_a_circle_are_not_known_and_nothing_raw_is_posted(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    page = {"ok": True, "members": [ALICE], "response_metadata": {"next_cursor": "again"}}
+    json_type = {"Content-Type": "application/json"}
+    scene.slack.faults.add(
+        Fault("conversations.members", body=json.dumps(page).encode(), headers=json_type, times=500)
+    )
+
+    assert_redacted(await scene.ask(), "audience")
+
+    # The requester is on the first page; who else listens is asked twice, before and after.
+    assert len(scene.workspace.called("conversations.members")) <= 8
 
 
 # ---- row 3: shared, or not known not to be

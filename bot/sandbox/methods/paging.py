@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.sandbox.method import Arguments, RefusalError
 
-_LARGEST_PAGE = 1000
+_LARGEST_PAGE = 999  # docs: "under 1,000"
 _Item = TypeVar("_Item")
 
 

@@ -12,8 +12,11 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.logs import get_logger
 from bot.retry import parse_retry_after, retrying
 from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
+
+log = get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 30
 
@@ -66,12 +69,19 @@ class SlackApi:
             return await self._client.api_call(method, data=form_of(arguments))
         except SlackApiError as error:
             # The original holds the whole answer, so it must not travel along as the cause.
-            raise _translated(error) from None
+            raise _translated(error, method) from None
         except aiohttp.ClientConnectorError:
             raise SlackUnreachable from None
         except (aiohttp.ClientError, TimeoutError, SlackRequestError, AttributeError, ValueError):
             # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
             raise SlackUnclear from None
+
+
+def next_cursor(answer: Mapping[str, Any]) -> str | None:
+    """Tell where the page behind this one begins; None: it is the last (docs: "Pagination")."""
+    about = answer.get("response_metadata")
+    cursor = about.get("next_cursor") if isinstance(about, dict) else None
+    return str(cursor) if cursor else None
 
 
 def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -87,7 +97,7 @@ def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _translated(error: SlackApiError) -> Exception:
+def _translated(error: SlackApiError, method: str) -> Exception:
     # The SDK's own response, aiohttp's where the body is no JSON, or nothing but text.
     response: Any = error.response
     data = getattr(response, "data", None)
@@ -98,11 +108,14 @@ def _translated(error: SlackApiError) -> Exception:
         return SlackUnclear()
     headers = getattr(response, "headers", None) or {}
     named = {str(name).lower(): str(value) for name, value in headers.items()}
-    return error_of(
+    translated = error_of(
         str(slack_code or ""),
         status=status,
         retry_after_seconds=parse_retry_after(named.get("retry-after"), datetime.now(UTC)),
     )
+    if translated.is_own_mistake:
+        log.error("slack_call_invalid", method=method, slack_code=slack_code)
+    return translated
 
 
 def build_session(timeout_seconds: float = TIMEOUT_SECONDS) -> aiohttp.ClientSession:

@@ -9,10 +9,11 @@ from typing import Any, Final
 from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Standing
 from bot.errors import CallAudioError
-from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.api import SlackApi, next_cursor
 from bot.slack.web_api.identity import Identity
 
-MEMBERS_PER_PAGE: Final = 1000
+MEMBERS_PER_PAGE: Final = 200
+"""As Slack recommends; it documents "under 1,000" (docs: conversations.members)."""
 SLACKBOT: Final = "USLACKBOT"
 
 
@@ -51,8 +52,7 @@ class SlackDirectory:
         ids = answer.get("members")
         if not isinstance(ids, list):
             raise CallAudioError(what="Slack did not list the members.")
-        following = _mapping(answer.get("response_metadata")).get("next_cursor")
-        return MemberPage(tuple(str(each) for each in ids), str(following) if following else None)
+        return MemberPage(tuple(str(each) for each in ids), next_cursor(answer))
 
     async def standing(self, user_id: str) -> Standing:
         """Read what a person is to this workspace."""

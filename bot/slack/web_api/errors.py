@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, Unexpected
 from bot.home.publishing import HomeMovedOn
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
 from bot.recordings.sharing import UploadGone
@@ -131,6 +131,16 @@ class PersonUnknown(SlackError):
     fix = "Ask a workspace admin whether the account is active and may write to apps."
 
 
+class SlackCallInvalid(SlackError):
+    """Slack could not read a call of ours: nobody but the bot is to blame, and its log tells."""
+
+    code = "slack_call_invalid"
+    what = Unexpected.what
+    likely_cause = Unexpected.likely_cause
+    fix = Unexpected.fix
+    is_own_mistake = True
+
+
 class BlocksRefused(SlackError):
     """The workspace does not take a kind of block, or a picture in one: nothing is shown."""
 
@@ -179,6 +189,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "restricted_action_non_threadable_channel": PostingRestricted,
     "expired_trigger_id": TriggerLapsed,
     "exchanged_trigger_id": TriggerLapsed,
+    "invalid_trigger_id": TriggerLapsed,
     "invalid_blocks": BlocksRefused,
     "not_found": ModalClosed,
     "hash_conflict": HomeMovedOn,
@@ -190,6 +201,14 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
 }
 
 
+OWN_MISTAKES: Final = re.compile(
+    r"invalid_\w+|missing_(?!scope)\w+|unknown_method|method_deprecated|deprecated_endpoint"
+    r"|not_allowed_token_type|no_text|too_many_\w+|\w+_too_(?:long|large)|\w+_not_supplied"
+    r"|json_not_object|request_body_invalid|bad_\w+"
+)
+"""Slack's words for a call that is wrong in itself, but for those that ``BY_CODE`` knows."""
+
+
 def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None) -> CallAudioError:
     """Translate Slack's error code, and where there is none its HTTP status."""
     if status == 429:  # noqa: PLR2004 - Too Many Requests
@@ -199,6 +218,8 @@ def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None)
     known = BY_CODE.get(slack_code)
     if known:
         return known(retry_after_seconds=retry_after_seconds)
+    if OWN_MISTAKES.fullmatch(slack_code):
+        return SlackCallInvalid()
     # Slack's codes are words; anything else could carry what must not be shown.
     shown = slack_code if re.fullmatch(r"[a-z_]{1,60}", slack_code) else "unknown"
     return SlackError(likely_cause=f"Slack's own word for it is `{shown}`.")

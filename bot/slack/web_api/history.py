@@ -1,15 +1,20 @@
 """Finds a message of ours again by its metadata, after Slack's answer to the post was lost."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.slack.web_api.api import SlackApi
+from bot.logs import get_logger
+from bot.paging import Pages, PagingStuck
+from bot.slack.web_api.api import SlackApi, next_cursor
 from bot.slack.web_api.errors import ScopeMissing, ThreadGone
+
+log = get_logger(__name__)
 
 # Slack's clock and ours differ a little.
 CLOCK_SLACK: Final = timedelta(minutes=2)
 HISTORY_PAGE: Final = 100
+MAX_PAGES: Final = 100
 
 
 def metadata(event_type: str, payload: Mapping[str, str]) -> dict[str, Any]:
@@ -26,29 +31,36 @@ async def find_own_message(
 ) -> str | None:
     """Give the ts of the message with that mark, in the channel or in the thread.
 
-    None also where history may not be read, and where the thread is gone.
+    None also where history may not be read or does not end, and where the thread is gone.
     """
     oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
-    cursor: str | None = None
-    while True:
-        try:
-            answer = await api.read(
-                "conversations.replies" if thread_ts else "conversations.history",
-                channel=channel_id,
-                ts=thread_ts,
-                oldest=oldest,
-                include_all_metadata=True,
-                limit=HISTORY_PAGE,
-                cursor=cursor,
-            )
-        except (ScopeMissing, ThreadGone):
-            return None
-        for message in answer.get("messages", []):
-            if _bears(message.get("metadata") or {}, mark):
-                return str(message["ts"])
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            return None
+
+    def fetch(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+        return api.read(
+            "conversations.replies" if thread_ts else "conversations.history",
+            channel=channel_id,
+            ts=thread_ts,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=HISTORY_PAGE,
+            cursor=cursor,
+        )
+
+    pages = Pages(fetch, following=next_cursor, shows=_messages, max_pages=MAX_PAGES)
+    try:
+        async for page in pages:
+            for message in _messages(page):
+                if _bears(message.get("metadata") or {}, mark):
+                    return str(message["ts"])
+    except (ScopeMissing, ThreadGone):
+        return None
+    except PagingStuck:
+        log.warning("history_does_not_end")
+    return None
+
+
+def _messages(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return page.get("messages") or []
 
 
 def _bears(found: Mapping[str, Any], mark: Mapping[str, Any]) -> bool:

@@ -1,16 +1,18 @@
 """Members of Slack user groups, remembered for a short while (docs: usergroups.users.list)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from bot.access.group_changes import GroupChanges
 from bot.errors import CallAudioError
-from bot.slack.web_api.api import SlackApi
+from bot.paging import Pages
+from bot.slack.web_api.api import SlackApi, next_cursor
 
 # The method may be called 20 times a minute (tier 2), and a decision may ask for several groups.
 REMEMBERED_FOR: Final = timedelta(seconds=60)
+MAX_PAGES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class SlackGroups:
         """List a group's members.
 
         Raises:
-            CallAudioError: Slack does not tell.
+            CallAudioError: Slack does not tell, or its list does not end.
         """
         known = self._remembered.get((team_id, group_id))
         if known and self._clock() - known.read_at < REMEMBERED_FOR:
@@ -41,10 +43,25 @@ class SlackGroups:
                 return known.members
         # Read before asking: a change while Slack answers then makes the answer old.
         read_at = self._clock()
-        answer = await self._api.read("usergroups.users.list", usergroup=group_id)
-        ids = answer.get("users")
-        if not isinstance(ids, list):
-            raise CallAudioError(what="Slack did not list the group's members.")
-        members = frozenset(str(each) for each in ids)
+        members = await self._list(group_id)
         self._remembered[team_id, group_id] = _Remembered(members, read_at)
         return members
+
+    async def _list(self, group_id: str) -> frozenset[str]:
+        """Read the members now. Slack documents no pages here; one that names a next is obeyed.
+
+        Half a list would leave people out whom a deny names.
+        """
+
+        def fetch(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._api.read("usergroups.users.list", usergroup=group_id, cursor=cursor)
+
+        pages = Pages(fetch, following=next_cursor, shows=_users, max_pages=MAX_PAGES)
+        return frozenset([str(each) async for page in pages for each in _users(page)])
+
+
+def _users(page: Mapping[str, Any]) -> list[Any]:
+    ids = page.get("users")
+    if not isinstance(ids, list):
+        raise CallAudioError(what="Slack did not list the group's members.")
+    return ids

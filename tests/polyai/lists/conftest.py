@@ -38,3 +38,10 @@ def agent_of(polyai, kind, *, key="plain", platform_key="platform", account="ws-
         pii_api_key=SecretStr("raw"),
         platform=platform if kind == "v3" else None,
     )
+
+
+def scripted(server, kind):
+    """An agent whose list is whatever a `ScriptedServer` answers."""
+    key = SecretStr("plainKey")
+    platform = Platform("ws-1", server.url, key) if kind == "v3" else None
+    return Agent("default", AGENT, "us", server.url, key, None, platform)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _spelt
+from bot.polyai.pages import Place
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
-from tests.polyai.lists.conftest import HOUR
+from tests.polyai.lists.conftest import HOUR, scripted
+from tests.polyai.scripted_server import answer
 
 LAST_MONTH = CallFilter(NOW - timedelta(days=30), NOW)
 
@@ -103,5 +105,27 @@ async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, ag
 
 @given(skip=st.integers(0, 50), value=st.text(), name=st.sampled_from(["cursor", "offset"]))
 def test_a_place_is_read_as_it_was_spelt(skip, value, name):
-    assert _parsed(_spelt(skip, {name: value})) == (skip, {name: value})
+    assert _parsed(_spelt(skip, Place(name, value))) == (skip, Place(name, value))
     assert _parsed(_spelt(skip, None)) == (skip, None)
+
+
+async def test_a_list_that_only_repeats_its_page_has_no_older_screen(server, browser):
+    row = b'{"id": "CA1", "started_at": "2026-11-20T11:30:00Z"}'
+    server.answers = [answer(body=b'{"conversations": [%s], "cursor": "again"}' % row)]
+    agent = scripted(server, "v3")
+
+    first = await browser.screen(agent, LAST_MONTH, size=10)
+
+    assert ([call.conversation_id for call in first.calls], first.older) == (["CA1"], None)
+    assert len(server.asked) == 2
+
+
+async def test_an_absurd_count_does_not_make_the_search_for_a_time_long(server, browser):
+    row = b'{"conversationId": "CA1", "startedAt": "2026-11-20T11:30:00Z", "clientEnv": "live"}'
+    count = b"9" * 4000
+    server.answers = [answer(body=b'{"conversations": [%s], "count": %s}' % (row, count))]
+    before = CallFilter(NOW - timedelta(days=30), NOW - HOUR)
+
+    await browser.screen(scripted(server, "v1"), before, size=10)
+
+    assert len(server.asked) <= MAX_CHUNKS + 1

@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
+from bot.paging import MAX_STANDSTILL_PAGES
 from bot.polyai import errors
-from bot.polyai.agents import Agent, Platform
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.listed import ListedCall
 from bot.polyai.lists import CallLists, _Recent
@@ -17,7 +16,7 @@ from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
 from tests.polyai.conftest import NOW
-from tests.polyai.lists.conftest import AGENT, HOUR, agent_of
+from tests.polyai.lists.conftest import HOUR, agent_of, scripted
 from tests.polyai.scripted_server import answer
 
 
@@ -99,9 +98,9 @@ async def test_the_v3_list_is_asked_with_every_parameter_on_every_page(polyai, l
         "start_time": "2026-11-20T10:00:00+00:00",
         "end_time": "2026-11-20T12:00:00+00:00",
         "client_env": "live",
-        "limit": "1000",
+        "limit": "200",
     }
-    assert len(later) == 2
+    assert len(later) == 12
     for query in later:
         assert query.pop("cursor")
         assert query == first
@@ -160,7 +159,7 @@ async def test_a_page_that_fails_is_raised_behind_what_was_read(polyai, lists, a
     polyai.faults.add(Fault(route_of(agent), status=500))
     with pytest.raises(errors.PolyAIServerError) as caught:
         await collect(calls, seen)
-    assert len(seen) in (200, 1000)
+    assert len(seen) == 200
     assert "plain" not in repr(caught.value)
 
 
@@ -170,12 +169,6 @@ async def test_a_redirect_is_not_followed(polyai, lists, agent):
     with pytest.raises(errors.UnexpectedRedirect):
         await ids(lists, agent, NOW - HOUR, NOW)
     assert len([*polyai.requests, *polyai.platform.requests]) == 1
-
-
-def scripted(server, kind):
-    key = SecretStr("plainKey")
-    platform = Platform("ws-1", server.url, key) if kind == "v3" else None
-    return Agent("default", AGENT, "us", server.url, key, None, platform)
 
 
 @pytest.mark.parametrize("kind", ["v1", "v3"])
@@ -198,6 +191,31 @@ async def test_a_cursor_that_comes_back_ends_the_reading(server, lists):
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize("kind", ["v1", "v3"])
+async def test_pages_that_stay_empty_end_the_reading(server, lists, kind):
+    """The v3 list hands out a new cursor each time, the v1 list rows that nothing is read of."""
+    bodies = {
+        "v1": [b'{"conversations": [%s]}' % b",".join([b"{}"] * 200)],
+        "v3": [b'{"conversations": [], "cursor": "c%d"}' % number for number in range(200)],
+    }
+    server.answers = [answer(body=body) for body in bodies[kind]]
+    with pytest.raises(ListUnreadable):
+        await ids(lists, scripted(server, kind), NOW - HOUR, NOW)
+    assert len(server.asked) == MAX_STANDSTILL_PAGES + (kind == "v1")
+
+
+async def test_a_list_longer_than_any_is_not_read_for_ever(server, lists, monkeypatch):
+    monkeypatch.setattr("bot.polyai.lists.MAX_PAGES", 30)
+    row = b'{"id": "CA%d", "started_at": "2026-11-20T11:30:00Z"}'
+    server.answers = [
+        answer(body=b'{"conversations": [%s], "cursor": "c%d"}' % (row % number, number))
+        for number in range(100)
+    ]
+    with pytest.raises(ListUnreadable):
+        await ids(lists, scripted(server, "v3"), NOW - HOUR, NOW)
+    assert len(server.asked) == 30
+
+
 async def test_a_list_that_ignores_the_offset_ends_the_reading(server, lists):
     row = b'{"conversationId": "CA1", "startedAt": "2026-11-20T11:30:00Z", "clientEnv": "live"}'
     server.answers = [answer(body=b'{"conversations": [%s]}' % row)]
@@ -208,10 +226,10 @@ async def test_a_list_that_ignores_the_offset_ends_the_reading(server, lists):
 
 
 async def test_a_page_too_large_is_asked_for_in_smaller_ones(polyai, lists, monkeypatch):
-    monkeypatch.setattr("bot.polyai.pages.MAX_PAGE_BYTES", 500_000)
+    monkeypatch.setattr("bot.polyai.pages.MAX_PAGE_BYTES", 100_000)
     polyai.generate_calls(1200, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     assert len(await ids(lists, agent_of(polyai, "v3"), NOW - 2 * HOUR, NOW)) == 1200
-    assert {each.query["limit"] for each in polyai.platform.requests} == {"1000", "250"}
+    assert {each.query["limit"] for each in polyai.platform.requests} == {"200", "50"}
     monkeypatch.setattr("bot.polyai.pages.MAX_PAGE_BYTES", 100)
     with pytest.raises(errors.AnswerTooLarge):
         await ids(lists, agent_of(polyai, "v3"), NOW - 2 * HOUR, NOW)

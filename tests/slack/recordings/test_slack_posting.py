@@ -1,6 +1,7 @@
 """What a delivery does in Slack, against a workspace on loopback and what can go wrong there."""
 
 import asyncio
+import json
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -74,6 +75,17 @@ async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
     assert len(workspace.called("conversations.history")) == 4
     later = datetime.now(UTC) + timedelta(minutes=3)
     assert await posting.find_announcement(ANNOUNCEMENT, later) is None
+
+
+async def test_a_history_that_leads_in_a_circle_is_left_without_the_message(
+    posting, workspace, slack
+):
+    workspace.scopes |= {"channels:history"}
+    page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "again"}}
+    body, headers = json.dumps(page).encode(), {"Content-Type": "application/json"}
+    slack.faults.add(Fault("conversations.history", body=body, headers=headers, times=100))
+    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
+    assert len(workspace.called("conversations.history")) == 2
 
 
 async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(posting, workspace):

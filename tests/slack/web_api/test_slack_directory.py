@@ -250,6 +250,12 @@ async def test_members_come_page_by_page(people, workspace, monkeypatch):
     assert third == MemberPage((workspace.bot_user_id,), None)
 
 
+async def test_members_are_asked_for_in_pages_as_small_as_slack_documents(people, workspace):
+    await people.members(CHANNEL, None)
+    (asked,) = workspace.called("conversations.members")
+    assert asked.arguments["limit"] == "200"
+
+
 async def test_an_answer_without_a_list_of_members_is_an_error(people, slack):
     slack.faults.add(answering("conversations.members"))
     with pytest.raises(CallAudioError, match="did not list"):

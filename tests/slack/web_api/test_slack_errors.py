@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.errors import Unexpected
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
 from bot.recordings.sharing import UploadGone
 from bot.slack.web_api import errors
@@ -16,6 +17,7 @@ from bot.slack.web_api.errors import (
     PersonUnknown,
     PostingRestricted,
     ScopeMissing,
+    SlackCallInvalid,
     SlackError,
     SlackRateLimited,
     SlackTokenRejected,
@@ -51,6 +53,28 @@ def translated(code, status=200, retry_after=None):
 )
 def test_a_known_code_has_words_of_its_own(code, kind):
     assert type(translated(code)) is kind
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("invalid_arguments", "invalid_limit", "invalid_cursor", "invalid_arg_name"),
+        *("invalid_array_arg", "invalid_form_data", "invalid_post_type", "invalid_ts_oldest"),
+        *("invalid_channel", "missing_argument", "missing_post_type", "unknown_method"),
+        *("msg_too_long", "view_too_large", "no_text", "not_allowed_token_type"),
+    ],
+)
+def test_a_call_that_is_wrong_in_itself_is_our_mistake_and_says_nothing_about_anybody(code):
+    error = translated(code)
+    assert type(error) is SlackCallInvalid
+    assert error.is_own_mistake
+    assert not error.retryable
+    assert (error.what, error.fix) == (Unexpected.what, Unexpected.fix)
+
+
+@pytest.mark.parametrize("code", ["invalid_auth", "invalid_blocks", "missing_scope", "not_found"])
+def test_what_others_have_to_mend_is_no_mistake_of_ours(code):
+    assert not translated(code).is_own_mistake
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Members of user groups: remembered for a minute, forgotten on a change, never made up."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from bot.access.group_changes import GroupChanges
 from bot.errors import CallAudioError
+from bot.paging import PagingStuck
 from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
@@ -144,3 +146,24 @@ async def test_what_was_remembered_does_not_outlive_its_minute_when_slack_fails(
 
     with pytest.raises(CallAudioError):
         await office.members()
+
+
+def page(users: list[str], cursor: str, times: int = 1) -> Fault:
+    body = {"ok": True, "users": users, "response_metadata": {"next_cursor": cursor}}
+    headers = {"Content-Type": "application/json"}
+    return Fault(METHOD, body=json.dumps(body).encode(), headers=headers, times=times)
+
+
+async def test_a_group_that_comes_in_pages_is_read_whole(office: Office) -> None:
+    office.slack.faults.add(page([BOB], "more"))
+
+    assert await office.members() == {ALICE, BOB}
+
+
+async def test_a_list_that_leads_in_a_circle_is_no_list_of_members(office: Office) -> None:
+    office.slack.faults.add(page([ALICE], "again", times=50))
+
+    with pytest.raises(PagingStuck):
+        await office.members()
+
+    assert office.calls() == 2
