@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tests.bench import audit_chain, commands, digests, relay, rights, waveform
+from tests.bench import audit_chain, commands, deliveries, digests, relay, rights, waveform
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
         f"Python {sys.version.split()[0]}; everything on loopback, stand-ins in their own process"
     )
     for name, bench in (
+        ("A delivery beside a bot of an afternoon", deliveries.run),
         ("One large recording through the relay", relay.run),
         ("The same recording with and without its waveform", waveform.run),
         ("Two hundred commands at once", commands.run),

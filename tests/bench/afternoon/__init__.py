@@ -1,0 +1,1 @@
+"""A bot that somebody writes in an afternoon, to measure the product against."""

@@ -1,0 +1,228 @@
+"""A delivery from the command to the visible file, beside a bot of an afternoon on the same Slack.
+
+Both run in turn against the same stand-ins, each in a process of its own that is started anew for
+each round; the medians of the rounds are printed, and the ratios.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import aiohttp
+
+from bot.cli.stage import PLAIN_KEY, RAW_KEY, environment_of
+from bot.sandbox.delivery import signature_headers
+from bot.sandbox.polyai_calls import Recording
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from tests.bench import contestants
+from tests.bench.contestants import Running
+
+ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
+PEOPLE: Final = ["U0ALICE00", "U0BOB0000", "U0CAROL00"]
+CHANNEL: Final = "C0QUALITY0"
+RECORDING_BYTES: Final = 100_000
+ALONE: Final = 12
+"""Deliveries one after another, each in an idle bot; the first two are not counted."""
+WARM_UP: Final = 2
+BURST: Final = 80
+AT_ONCE: Final = 200
+IDLE_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.002
+LONGEST_SECONDS: Final = 120.0
+
+Start = Callable[[Mapping[str, str], Path, list[str]], AbstractContextManager[Running]]
+
+ROWS: Final = (
+    ("visible_ms", "command to visible file, idle", "ms"),
+    ("cpu_ms", "processor time a delivery", "ms"),
+    ("burst_per_second", f"deliveries a second, {BURST} at once", "/s"),
+    ("ack_p50_ms", "acknowledgement alone, p50", "ms"),
+    ("slowest_ack_ms", f"{AT_ONCE} commands at once: slowest", "ms"),
+    ("acks_per_second", f"{AT_ONCE} commands at once: answered", "/s"),
+    ("slack_calls", "Slack calls a delivery", ""),
+    ("info_calls", "of these conversations.info", ""),
+    ("polyai_requests", "PolyAI requests a delivery", ""),
+    ("idle_cpu_percent", "idle processor time", "% of a core"),
+    ("idle_mib", "resident memory, idle", "MiB"),
+    ("ready_seconds", "start until ready", "s"),
+)
+
+
+async def run() -> None:
+    """Measure both bots, round after round, and print the table, and the same as JSON."""
+    starts: dict[str, Start] = {
+        "callaudio": contestants.product,
+        "afternoon": contestants.afternoon,
+    }
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
+    for _ in range(ROUNDS):
+        for name, start in starts.items():
+            measured[name].append(await _round(start))
+    medians = {
+        name: {key: statistics.median(each[key] for each in rounds) for key, _, _ in ROWS}
+        for name, rounds in measured.items()
+    }
+    _print(medians["callaudio"], medians["afternoon"])
+    print(f"  as JSON: {json.dumps({'machine': _machine(), 'medians': medians})}")
+
+
+def _machine() -> str:
+    """Describe what it was measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = {line.partition(": ")[2] for line in lines if line.startswith("model name")}
+    return f"{os.cpu_count()} x {', '.join(models) or platform.machine()}, {platform.release()}"
+
+
+def _print(ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
+    print(f"  {_machine()}")
+    print(f"  medians of {ROUNDS} rounds; {RECORDING_BYTES // 1000} KB, private channel of 3, raw")
+    print(f"  {'':<38} {'callaudio':>10} {'afternoon':>10} {'ratio':>7}")
+    for key, words, unit in ROWS:
+        ratio = f"{ours[key] / theirs[key]:.2f}" if theirs[key] else "-"
+        print(f"  {words:<38} {ours[key]:>10.1f} {theirs[key]:>10.1f} {ratio:>7}  {unit}")
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """The stand-ins, a bot, and one client for all commands."""
+
+    workspace: Workspace
+    polyai: PolyAISandbox
+    bot: Running
+    http: aiohttp.ClientSession
+    numbers: Iterator[int]
+
+    def command(self) -> tuple[bytes, dict[str, str]]:
+        """Spell and sign a command for a call of its own."""
+        call = f"CA{next(self.numbers):032x}"
+        self.polyai.add_call(call, recording=Recording.synthetic(RECORDING_BYTES))
+        form = {
+            "team_id": self.workspace.team_id,
+            "channel_id": CHANNEL,
+            "user_id": PEOPLE[0],
+            "command": "/callaudio",
+            "text": call,
+            "api_app_id": self.workspace.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self.workspace.issue_response_url(PEOPLE[0], CHANNEL),
+            "trigger_id": self.workspace.issue_trigger(PEOPLE[0]),
+        }
+        body = urlencode(form)
+        headers = signature_headers(self.workspace.signing_secret, body)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return body.encode(), headers
+
+    async def ask(self, command: tuple[bytes, dict[str, str]]) -> float:
+        """Send a command; gives the seconds until it was acknowledged."""
+        body, headers = command
+        began = time.perf_counter()
+        async with self.http.post(self.bot.events_url, data=body, headers=headers) as answer:
+            await answer.read()
+            if answer.status != 200:
+                msg = f"the bot answered {answer.status}"
+                raise RuntimeError(msg)
+        return time.perf_counter() - began
+
+    async def visible(self, count: int) -> None:
+        """Wait until so many recordings are visible."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while len(self.workspace.visible_recordings(CHANNEL)) < count:
+            if time.monotonic() > deadline:
+                msg = "a recording did not become visible"
+                raise RuntimeError(msg)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _round(start: Start) -> dict[str, float]:
+    workspace = Workspace()
+    workspace.keep_bytes = 0
+    for user_id in PEOPLE:
+        workspace.add_user(user_id)
+    workspace.add_channel(CHANNEL, members=PEOPLE, is_private=True)
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        polyai.add_key(PLAIN_KEY)
+        polyai.add_key(RAW_KEY, pii=True)
+        environment = environment_of(workspace, slack, polyai)
+        with tempfile.TemporaryDirectory() as folder:
+            began = start(environment, Path(folder), PEOPLE)
+            bot = await asyncio.to_thread(began.__enter__)
+            try:
+                async with aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, force_close=True)
+                ) as http:
+                    return await _measure(_Stage(workspace, polyai, bot, http, itertools.count()))
+            finally:
+                await asyncio.to_thread(began.__exit__, None, None, None)
+
+
+async def _measure(stage: _Stage) -> dict[str, float]:
+    await _alone(stage, WARM_UP, done=0)
+    await asyncio.sleep(1)
+    idle_from = stage.bot.cpu_seconds()
+    await asyncio.sleep(IDLE_SECONDS)
+    idle = stage.bot.cpu_seconds() - idle_from
+    memory = stage.bot.resident_mib()
+    calls, requests, cpu = len(stage.workspace.calls), len(stage.polyai.requests), 0.0
+    cpu_from = stage.bot.cpu_seconds()
+    took = await _alone(stage, ALONE, done=WARM_UP)
+    await asyncio.sleep(1)  # what is done after the file is visible is part of its cost
+    cpu = stage.bot.cpu_seconds() - cpu_from
+    made = [call.method for call in stage.workspace.calls[calls:]]
+    asked = len(stage.polyai.requests) - requests
+    burst = await _burst(stage, done=WARM_UP + ALONE)
+    acks = await _at_once(stage)
+    return {
+        "visible_ms": 1000 * statistics.median(visible for _, visible in took),
+        "ack_p50_ms": 1000 * statistics.median(ack for ack, _ in took),
+        "cpu_ms": 1000 * cpu / ALONE,
+        "slack_calls": len(made) / ALONE,
+        "info_calls": made.count("conversations.info") / ALONE,
+        "polyai_requests": asked / ALONE,
+        "burst_per_second": burst,
+        "slowest_ack_ms": 1000 * max(acks),
+        "acks_per_second": AT_ONCE / max(acks),
+        "idle_cpu_percent": 100 * idle / IDLE_SECONDS,
+        "idle_mib": memory,
+        "ready_seconds": stage.bot.ready_seconds,
+    }
+
+
+async def _alone(stage: _Stage, count: int, *, done: int) -> list[tuple[float, float]]:
+    """Ask one after another; gives the seconds until the acknowledgement and until the file."""
+    took = []
+    for number in range(count):
+        command = stage.command()
+        began = time.perf_counter()
+        ack = await stage.ask(command)
+        await stage.visible(done + number + 1)
+        took.append((ack, time.perf_counter() - began))
+        await asyncio.sleep(0.3)
+    return took
+
+
+async def _burst(stage: _Stage, *, done: int) -> float:
+    """Ask for many in the same instant; gives how many a second became visible."""
+    commands = [stage.command() for _ in range(BURST)]
+    began = time.perf_counter()
+    await asyncio.gather(*map(stage.ask, commands))
+    await stage.visible(done + BURST)
+    return BURST / (time.perf_counter() - began)
+
+
+async def _at_once(stage: _Stage) -> list[float]:
+    """Ask in the same instant, and give how long each acknowledgement took."""
+    commands = [stage.command() for _ in range(AT_ONCE)]
+    return list(await asyncio.gather(*map(stage.ask, commands)))
