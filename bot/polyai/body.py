@@ -1,14 +1,38 @@
-"""Reading a whole, bounded body, and closing an answer."""
+"""Reading a whole, bounded body, and the bounded JSON in it; closing an answer."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import httpx
 
 from bot.polyai import errors
 
+T = TypeVar("T")
+
 READ_ALL_SECONDS = 60.0
+PARSED_AT_ONCE_BYTES: Final = 64 * 1024
+"""Parsing so much takes about a millisecond; more goes to a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is read of one kind of JSON answer.
+
+    Attributes:
+        max_bytes: of the body.
+        max_values: objects, arrays and members in it. Empty ones are three bytes on the wire and
+            sixty in memory, so the size of a body does not bound what it becomes.
+        fields: names of members that are kept, at any depth; all others are dropped as they are
+            parsed. They are most of an answer, and may be personal.
+    """
+
+    max_bytes: int
+    max_values: int
+    fields: frozenset[str]
 
 
 async def read_body(response: httpx.Response, *, max_bytes: int) -> bytes:
@@ -36,15 +60,42 @@ async def close_answer(response: httpx.Response) -> None:
         await response.aclose()
 
 
-def json_object(body: bytes) -> dict[str, object]:
-    """Return the JSON object in ``body``; anything else, unreadable text too, is an empty one."""
-    parsed = json_value(body)
-    return parsed if isinstance(parsed, dict) else {}
+async def read_json(response: httpx.Response, bounds: Bounds, read: Callable[[object], T]) -> T:
+    """Read an open answer to its end, and give what ``read`` makes of its JSON; None: no JSON.
+
+    A large one is parsed and read in a thread, so that others are answered meanwhile.
+
+    Raises:
+        AnswerTooLarge: it is longer, or holds more values, than the bounds allow.
+        PolyAIError: it broke off, took too long, or what ``read`` raises.
+    """
+    body = await read_body(response, max_bytes=bounds.max_bytes)
+
+    def work() -> T:
+        return read(_kept(body, bounds))
+
+    return work() if len(body) <= PARSED_AT_ONCE_BYTES else await asyncio.to_thread(work)
 
 
-def json_value(body: bytes) -> object:
-    """Return what the JSON in ``body`` says; None where it is not JSON."""
+def _kept(body: bytes, bounds: Bounds) -> object:
+    # Counted first: what is in strings counts as well, which the bounds allow for.
+    if sum(body.count(each) for each in (b",", b"{", b"[")) > bounds.max_values:
+        raise errors.AnswerTooLarge
+
+    def keep(members: dict[str, object]) -> dict[str, object]:
+        # Called for each object, which also lets the event loop run: the parser itself would not.
+        return {name: members[name] for name in bounds.fields & members.keys()}
+
     try:
-        return json.loads(body)
+        return json.loads(body, object_hook=keep)
     except (ValueError, RecursionError):
         return None
+
+
+def json_object(body: bytes) -> dict[str, object]:
+    """Return the JSON object in a short body; anything else, unreadable too, is an empty one."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

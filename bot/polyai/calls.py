@@ -12,7 +12,7 @@ from bot.polyai.payloads import CallFacts
 log = get_logger(__name__)
 
 MAX_READS: Final = 4
-"""Reads at a time: a transcript comes along with each, and up to 16 MiB are held and parsed."""
+"""Reads at a time: a transcript comes along with each, and up to 4 MiB are held and parsed."""
 
 LONGEST_READ_SECONDS: Final = 20.0
 """From the request on, waiting for a place included; tries that hang would take minutes."""

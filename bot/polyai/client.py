@@ -1,9 +1,10 @@
 """PolyAI's API as callaudio uses it: facts of a call, and its recording as a stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -12,15 +13,20 @@ from pydantic import SecretStr
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream, check_audio
-from bot.polyai.body import close_answer
+from bot.polyai.body import Bounds, close_answer
 from bot.polyai.gets import Gets
 from bot.polyai.identifiers import check_conversation_id
-from bot.polyai.payloads import CallFacts, Direction, call_facts
-from bot.polyai.transcripts import Transcript, transcript_of
+from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
+from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
 
 __all__ = ["AudioStream", "PolyAIClient"]
 
-MAX_FACTS_BYTES = 16 * 1024 * 1024  # transcripts come along; far longer calls than any fit in this
+T = TypeVar("T")
+
+FACTS: Final = Bounds(4 * 2**20, max_values=100_000, fields=FACTS_FIELDS)
+"""The transcript, metrics and events of a call come along with its facts."""
+TRANSCRIPT: Final = Bounds(8 * 2**20, max_values=200_000, fields=TRANSCRIPT_FIELDS)
+MAX_TURNS: Final = 10_000
 
 
 class PolyAIClient:
@@ -42,8 +48,11 @@ class PolyAIClient:
             InvalidConversationId: refused before any request.
             PolyAIError: PolyAI's answer, translated; transient ones were retried.
         """
-        payload = await self._get_one(agent, conversation_id, agent.api_key)
-        return call_facts(payload, conversation_id=conversation_id)
+
+        def read(payload: Mapping[str, object]) -> CallFacts:
+            return call_facts(payload, conversation_id=conversation_id)
+
+        return await self._get_one(agent, conversation_id, agent.api_key, FACTS, read)
 
     async def transcript(self, agent: Agent, conversation_id: str) -> Transcript:
         """Fetch what was said, always with the raw key: it is as personal as the raw audio.
@@ -53,20 +62,31 @@ class PolyAIClient:
             PolyAIError: PolyAI's answer, translated; transient ones were retried.
             ValueError: there is no raw key: a programming error, the decision forbids it.
         """
-        payload = await self._get_one(agent, conversation_id, _raw_key(agent))
-        return transcript_of(payload, conversation_id=conversation_id)
+
+        def read(payload: Mapping[str, object]) -> Transcript:
+            turns = payload.get("turns")
+            if isinstance(turns, list) and len(turns) > MAX_TURNS:
+                raise errors.AnswerTooLarge
+            return transcript_of(payload, conversation_id=conversation_id)
+
+        return await self._get_one(agent, conversation_id, _raw_key(agent), TRANSCRIPT, read)
 
     async def _get_one(
-        self, agent: Agent, conversation_id: str, key: SecretStr
-    ) -> dict[str, object]:
-        def read(payload: object) -> dict[str, object]:
+        self,
+        agent: Agent,
+        conversation_id: str,
+        key: SecretStr,
+        bounds: Bounds,
+        read: Callable[[Mapping[str, object]], T],
+    ) -> T:
+        def read_whole(payload: object) -> T:
             # The one required field that matters; an error envelope sent with 200 lacks it.
             if not isinstance(payload, dict) or not isinstance(payload.get("conversationId"), str):
                 raise errors.UnexpectedAnswer
-            return payload
+            return read(payload)
 
         url = _conversation_url(agent, conversation_id)
-        return await self._gets.json(url, key, params={}, max_bytes=MAX_FACTS_BYTES, read=read)
+        return await self._gets.json(url, key, params={}, bounds=bounds, read=read_whole)
 
     @asynccontextmanager
     async def open_audio(

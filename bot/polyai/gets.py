@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.audio import check_encoding
-from bot.polyai.body import close_answer, json_value, read_body
+from bot.polyai.body import Bounds, close_answer, read_body, read_json
 from bot.polyai.payloads import CallFacts
 from bot.polyai.translation import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
 from bot.polyai.transport import TIMEOUT
@@ -104,13 +104,15 @@ class Gets:
         key: SecretStr,
         *,
         params: Mapping[str, str],
-        max_bytes: int,
+        bounds: Bounds,
         read: Callable[[object], T],
     ) -> T:
         """Fetch a whole JSON body and give what ``read`` makes of it; None stands for no JSON.
 
+        ``read`` is pure: it may run in a thread, and runs again with each try.
+
         Raises:
-            AnswerTooLarge: the body is longer than ``max_bytes``.
+            AnswerTooLarge: the body is longer, or holds more values, than ``bounds`` allow.
             PolyAIError: PolyAI's answer, translated, or what ``read`` raises; transient ones were
                 retried.
         """
@@ -119,7 +121,7 @@ class Gets:
             response, sent_id = await self.open(url, key, accept="application/json", params=params)
             try:
                 check_encoding(response.headers)
-                return read(json_value(await read_body(response, max_bytes=max_bytes)))
+                return await read_json(response, bounds, read)
             except errors.PolyAIError as error:
                 error.correlation_id = sent_id
                 raise

@@ -10,15 +10,26 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent, Platform
+from bot.polyai.body import Bounds
 from bot.polyai.client import conversations_url
 from bot.polyai.gets import Gets
 from bot.polyai.list_errors import OF_A_LIST, OF_THE_PLATFORM, ListUnreadable, Words, in_words
 from bot.polyai.listed import ListedCall
 from bot.polyai.payloads import moment_of
-from bot.polyai.rows import LIVE, is_live_v1, is_live_v3, listed_from_v1, listed_from_v3
+from bot.polyai.rows import (
+    LIVE,
+    V1_FIELDS,
+    V3_FIELDS,
+    is_live_v1,
+    is_live_v3,
+    listed_from_v1,
+    listed_from_v3,
+)
 
-MAX_PAGE_BYTES: Final = 32 * 2**20
-"""A thousand rows with their turns; parsed, they are several times as large for a moment."""
+MAX_PAGE_BYTES: Final = 16 * 2**20
+MAX_PAGE_VALUES: Final = 500_000
+"""Rows of the v3 list come with all their turns, of which nothing is kept."""
+MAX_ROWS: Final = 1000
 
 MOST_CALLS: Final = 10**9
 """More than any agent has; whoever looks for a time in a list halves this again and again."""
@@ -88,7 +99,10 @@ class ListPages:
             )
 
         params = {"limit": str(limit), "offset": str(offset)}
-        return await self._fetch(conversations_url(agent), agent.api_key, params, read, OF_A_LIST)
+        url, fields = conversations_url(agent), V1_FIELDS | {"conversations", "count"}
+        return await self._fetch(
+            url, agent.api_key, params, fields=fields, read=read, words=OF_A_LIST
+        )
 
     async def v3(
         self,
@@ -116,20 +130,24 @@ class ListPages:
             following = _following(body, rows, limit, place)
             return _page(rows, listed_from_v3, is_live_v3, "started_at", following=following)
 
-        return await self._fetch(url, platform.api_key, params, read, OF_THE_PLATFORM)
+        fields = V3_FIELDS | {"conversations", "cursor"}
+        return await self._fetch(
+            url, platform.api_key, params, fields=fields, read=read, words=OF_THE_PLATFORM
+        )
 
     async def _fetch(
         self,
         url: str,
         key: SecretStr,
         params: Mapping[str, str],
+        *,
+        fields: frozenset[str],
         read: Callable[[object], Page],
         words: Words,
     ) -> Page:
+        bounds = Bounds(MAX_PAGE_BYTES, MAX_PAGE_VALUES, fields)
         try:
-            return await self._gets.json(
-                url, key, params=params, max_bytes=MAX_PAGE_BYTES, read=read
-            )
+            return await self._gets.json(url, key, params=params, bounds=bounds, read=read)
         except errors.ConversationNotFound as error:
             # No conversation was asked for: what is not there is the agent.
             found = errors.AgentNotFound(correlation_id=error.correlation_id)
@@ -144,6 +162,8 @@ def _rows(body: object) -> list[object]:
     rows = body.get("conversations") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         raise ListUnreadable
+    if len(rows) > MAX_ROWS:  # five times as many as are asked for
+        raise errors.AnswerTooLarge
     return rows
 
 

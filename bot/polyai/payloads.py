@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 _LONGEST_CALL_SECONDS = 7 * 86_400
 _MASK = "•"
 _CLIENT_ENVS = ("live", "pre-release", "sandbox")  # polyai.md, "List, v1"
 DIRECTIONS = ("inbound", "outbound")
+FACTS_FIELDS: Final = frozenset(
+    {
+        *("conversationId", "channel", "startedAt", "finishedAt", "totalDuration", "duration"),
+        *("direction", "fromNumber", "toNumber", "handoff", "inProgress", "clientEnv"),
+    }
+)
+"""The members that ``call_facts`` reads, and the one that tells its payload from an error."""
 
 
 class Direction(StrEnum):

@@ -23,6 +23,22 @@ LIVE: Final = "live"
 LONGEST_REASON: Final = 60
 MOST_TURNS: Final = 100_000
 
+V1_FIELDS: Final = frozenset(
+    {
+        *("conversationId", "startedAt", "channel", "totalDuration", "duration", "direction"),
+        *("inProgress", "handoff", "handoffReason", "fromNumber", "toNumber", "clientEnv"),
+    }
+)
+"""The members that are read of a row of the v1 list."""
+V3_FIELDS: Final = frozenset(
+    {
+        *("id", "started_at", "channel", "total_duration", "in_progress", "handoff"),
+        *("handoff_reason", "from_number", "to_number", "num_silences", "num_turns"),
+        "environment",
+    }
+)
+"""The members that are read of a row of the v3 list."""
+
 _NOT_LIVE: Final = ("pre-release", "sandbox")
 _MASK: Final = "•••"
 # A number however it is grouped, or anything with an at sign in it.

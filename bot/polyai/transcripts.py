@@ -8,8 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from bot.polyai.payloads import language_tag, moment_of
+
+TRANSCRIPT_FIELDS: Final = frozenset(
+    {
+        *("conversationId", "startedAt", "language", "inProgress", "turns"),
+        *("user_input", "user_input_datetime", "agent_response", "agent_response_datetime"),
+    }
+)
+"""The members that ``transcript_of`` reads, and the one that tells its payload from an error."""
 
 
 class Speaker(StrEnum):

@@ -6,9 +6,21 @@ from pydantic import SecretStr
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.transport import build_http_client
+from bot.sandbox.polyai_server import PolyAISandbox
 from tests.polyai.scripted_server import ScriptedServer
 
+AGENT = "PROJECT-SANDBOX"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def polyai():
+    async with PolyAISandbox() as polyai:
+        polyai.add_key("plain")
+        polyai.add_key("raw", pii=True)
+        polyai.agents.add(AGENT)
+        polyai.add_platform_key("platform", account_id="ws-1", agents=[AGENT])
+        yield polyai
 
 
 @pytest.fixture

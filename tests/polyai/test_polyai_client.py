@@ -15,6 +15,7 @@ from bot.polyai import client as client_module
 from bot.polyai import errors
 from bot.polyai import gets as gets_module
 from bot.polyai.audio import AudioStream
+from bot.polyai.client import FACTS
 from bot.polyai.identifiers import InvalidConversationId
 from bot.polyai.payloads import CallFacts, Direction
 from bot.polyai.transport import build_http_client
@@ -349,7 +350,7 @@ async def test_facts_that_are_not_the_documented_json_are_told_so(server, client
 
 
 async def test_facts_larger_than_the_bound_are_refused(server, client, agent, monkeypatch):
-    monkeypatch.setattr(client_module, "MAX_FACTS_BYTES", 100)
+    monkeypatch.setattr(client_module, "FACTS", dataclasses.replace(FACTS, max_bytes=100))
     server.answers = [facts_answer(note="x" * 100)]
     with pytest.raises(errors.UnexpectedAnswer):
         await client.conversation(agent, CALL)

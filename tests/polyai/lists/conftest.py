@@ -6,20 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot.polyai.agents import Agent, Platform
-from bot.sandbox.polyai_server import PolyAISandbox
+from tests.polyai.conftest import AGENT
 
-AGENT = "PROJECT-SANDBOX"
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def polyai():
-    async with PolyAISandbox() as polyai:
-        polyai.add_key("plain")
-        polyai.add_key("raw", pii=True)
-        polyai.agents.add(AGENT)
-        polyai.add_platform_key("platform", account_id="ws-1", agents=[AGENT])
-        yield polyai
 
 
 @pytest.fixture(params=["v1", "v3"])

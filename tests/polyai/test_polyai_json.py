@@ -1,0 +1,209 @@
+"""JSON from PolyAI is read in bounded memory and, where it is large, beside the event loop."""
+
+import json
+import threading
+import tracemalloc
+
+import pytest
+
+from bot.polyai import client as client_module
+from bot.polyai import errors
+from bot.polyai import pages as pages_module
+from bot.polyai.body import PARSED_AT_ONCE_BYTES
+from bot.polyai.client import FACTS, MAX_TURNS, TRANSCRIPT, PolyAIClient
+from bot.polyai.gets import Gets
+from bot.polyai.pages import MAX_PAGE_BYTES, MAX_ROWS, ListPages
+from bot.polyai.payloads import FACTS_FIELDS, call_facts
+from bot.polyai.rows import (
+    V1_FIELDS,
+    V3_FIELDS,
+    is_live_v1,
+    is_live_v3,
+    listed_from_v1,
+    listed_from_v3,
+)
+from bot.polyai.transcripts import TRANSCRIPT_FIELDS, transcript_of
+from bot.polyai.transport import build_http_client
+from bot.sandbox.faults import Fault
+from tests.polyai.conftest import AGENT, NOW
+from tests.polyai.lists.conftest import agent_of
+
+CALL = "CAabcd1234567abcdef1250065d4fc7389"
+ROUTES = {"facts": "conversation", "transcript": "conversation", "list": "conversations"}
+MAX_BYTES = {
+    "facts": FACTS.max_bytes,
+    "transcript": TRANSCRIPT.max_bytes,
+    "list": MAX_PAGE_BYTES,
+}
+
+
+@pytest.fixture
+async def http():
+    async with build_http_client(4) as http:
+        yield http
+
+
+@pytest.fixture
+async def ask(polyai, http):
+    """Ask for one kind of answer; all of them come from the stand-in."""
+    polyai.add_call(CALL, agent_id=AGENT)
+    client = PolyAIClient(http, clock=lambda: NOW)
+    pages = ListPages(Gets(http, clock=lambda: NOW))
+    agent = agent_of(polyai, "v1")
+
+    async def ask(kind):
+        if kind == "facts":
+            return await client.conversation(agent, CALL)
+        if kind == "transcript":
+            return await client.transcript(agent, CALL)
+        return await pages.v1(agent, limit=200, offset=0)
+
+    return ask
+
+
+def filled(start, item, end, size):
+    """A body of about ``size`` bytes, filled with the same item again and again."""
+    count = (size - len(start) - len(end)) // (len(item) + 1)
+    return start + b",".join([item] * count) + end
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(b"{}", id="empty objects"),
+        pytest.param(b"[]", id="empty arrays"),
+        pytest.param(b"1.5", id="numbers"),
+        pytest.param(b'{"state":{"a":{}}}', id="objects in what is never read"),
+        pytest.param(b'{"conversationId":"a"}', id="objects with a member that is kept"),
+    ],
+)
+async def test_a_body_of_tiny_values_is_refused_before_it_fills_the_memory(polyai, ask, kind, item):
+    start, end = b'{"conversationId":"%s","turns":[' % CALL.encode(), b"]}"
+    if kind == "list":
+        start = b'{"conversations":['
+    body = filled(start, item, end, MAX_BYTES[kind])
+    polyai.faults.add(Fault(ROUTES[kind], body=body, headers={"Content-Type": "application/json"}))
+
+    tracemalloc.start()
+    with pytest.raises(errors.AnswerTooLarge):
+        await ask(kind)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # The body, in pieces and whole; as objects it took twenty times as much.
+    assert peak_bytes < 5 * len(body)
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+async def test_a_longer_body_is_refused_without_being_read_to_its_end(polyai, ask, kind):
+    polyai.faults.add(Fault(ROUTES[kind], body=b" " * (MAX_BYTES[kind] + 1)))
+
+    with pytest.raises(errors.AnswerTooLarge):
+        await ask(kind)
+
+
+def test_each_kind_of_answer_has_its_own_bounds():
+    assert FACTS.max_bytes < TRANSCRIPT.max_bytes < MAX_PAGE_BYTES
+    assert FACTS.max_values < TRANSCRIPT.max_values < pages_module.MAX_PAGE_VALUES
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+async def test_a_large_answer_is_parsed_and_read_in_a_thread_and_a_small_one_at_once(
+    polyai, ask, kind, monkeypatch
+):
+    threads = []
+    loads = json.loads
+
+    def noting(body, **more):
+        if len(body) > 100:
+            threads.append(threading.current_thread())
+        return loads(body, **more)
+
+    monkeypatch.setattr("bot.polyai.body.json.loads", noting)
+    await ask(kind)
+    small = {"conversationId": CALL, "conversations": []}
+    large = json.dumps({**small, "note": "x" * PARSED_AT_ONCE_BYTES}).encode()
+    polyai.faults.add(Fault(ROUTES[kind], body=large))
+    await ask(kind)
+
+    here = threading.main_thread()
+    assert [thread is here for thread in threads] == [True, False]
+
+
+async def test_a_page_with_more_rows_than_are_ever_asked_for_is_refused(polyai, ask):
+    rows = [{"conversationId": f"CA{n}"} for n in range(MAX_ROWS + 1)]
+    polyai.faults.add(Fault("conversations", body=json.dumps({"conversations": rows}).encode()))
+
+    with pytest.raises(errors.AnswerTooLarge):
+        await ask("list")
+
+
+async def test_a_transcript_with_more_turns_than_any_is_refused_and_not_cut(polyai, ask):
+    turns = [{"user_input": "yes"}] * (MAX_TURNS + 1)
+    body = json.dumps({"conversationId": CALL, "turns": turns}).encode()
+    polyai.faults.add(Fault("conversation", body=body))
+
+    with pytest.raises(errors.AnswerTooLarge):
+        await ask("transcript")
+
+
+async def test_what_is_never_read_is_not_kept_either(ask, monkeypatch):
+    seen = []
+
+    def noting(payload, *, conversation_id):
+        seen.append(json.dumps(payload))
+        return call_facts(payload, conversation_id=conversation_id)
+
+    monkeypatch.setattr(client_module, "call_facts", noting)
+    await ask("facts")
+
+    (payload,) = seen
+    assert CALL in payload
+    assert not [word for word in ("turns", "user_input", "metrics", "Summary") if word in payload]
+
+
+class Noting(dict):
+    """An object that notes which members are asked for."""
+
+    noted: set
+
+    def get(self, name, default=None):
+        self.noted.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize(
+    ("reads", "fields"),
+    [
+        pytest.param(
+            [lambda payload: call_facts(payload, conversation_id=CALL)], FACTS_FIELDS, id="facts"
+        ),
+        pytest.param(
+            [lambda payload: transcript_of(payload, conversation_id=CALL)],
+            TRANSCRIPT_FIELDS,
+            id="transcript",
+        ),
+        pytest.param([listed_from_v1, is_live_v1], V1_FIELDS, id="v1 list"),
+        pytest.param([listed_from_v3, is_live_v3], V3_FIELDS, id="v3 list"),
+    ],
+)
+def test_every_member_that_is_read_is_kept_and_no_other(reads, fields):
+    noted = set()
+
+    def noting(**members):
+        found = Noting(members)
+        found.noted = noted
+        return found
+
+    for direction, the_id in (("inbound", CALL), ("outbound", "OUT-1")):
+        identified = {
+            "id": the_id,
+            "conversationId": the_id,
+            "startedAt": NOW.isoformat(),
+            "started_at": NOW.isoformat(),
+        }
+        turn = noting(user_input="a", agent_response="b")
+        for read in reads:
+            read(noting(**identified, direction=direction, turns=[turn]))
+    assert noted | {"conversationId"} == fields | {"conversationId"}
