@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent
-from bot.polyai.audio import AudioStream, check_audio
+from bot.polyai.audio import AudioStream
 from bot.polyai.body import Bounds, close_answer
 from bot.polyai.gets import Gets
 from bot.polyai.identifiers import check_conversation_id
@@ -126,9 +126,7 @@ class PolyAIClient:
 
         response, sent_id = await self._gets.retrying(open_once)
         try:
-            stream = AudioStream(response, sent_correlation_id=sent_id)
-            check_audio(response.headers, correlation_id=stream.correlation_id)
-            yield stream
+            yield AudioStream(response, sent_correlation_id=sent_id)
         finally:
             await close_answer(response)
 

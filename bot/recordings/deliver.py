@@ -109,12 +109,16 @@ class DeliverySteps:
         delivery = await self._deliveries.read(delivery_id)
         agent = self._agent(delivery)
         if delivery.is_transcript:
-            return await self._transcripts.measure(*self._transcript(delivery))
+            return await self._transcripts.measure(self._transcript(delivery))
         call = await self._calls.read(agent, delivery.conversation_id)
         measured = await self._relay.measure(self._source(delivery, call))
         await self._deliveries.change(
             delivery,
-            {"size_bytes": measured.size_bytes, "length_seconds": measured.length_seconds},
+            {
+                "size_bytes": measured.size_bytes,
+                "length_seconds": measured.length_seconds,
+                "encoding": measured.encoding,
+            },
         )
         return measured.size_bytes
 
@@ -216,7 +220,7 @@ class DeliverySteps:
     async def _transfer(self, delivery: Delivery) -> "_Upload":
         name = file_name(delivery)
         if delivery.is_transcript:
-            return _Upload(*await self._transcripts.transfer(*self._transcript(delivery), name))
+            return _Upload(*await self._transcripts.transfer(self._transcript(delivery), name))
         if delivery.size_bytes is None:
             raise UploadGone
         file = NewFile(name, delivery.size_bytes)
@@ -226,7 +230,7 @@ class DeliverySteps:
             file_id = await self._relay.transfer(self._source(delivery), file, watchers)
         return _Upload(file_id, file.size_bytes, watch.outline())
 
-    def _transcript(self, delivery: Delivery) -> tuple[Agent, str]:
+    def _transcript(self, delivery: Delivery) -> Source:
         """Name whose transcript is meant, for a delivery that may be raw.
 
         Raises:
@@ -234,7 +238,7 @@ class DeliverySteps:
         """
         if not delivery.is_raw:
             raise TranscriptRefused
-        return self._agent(delivery), delivery.conversation_id
+        return self._source(delivery)
 
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
@@ -254,6 +258,7 @@ class DeliverySteps:
 
     def _source(self, delivery: Delivery, call: CallFacts | None = None) -> Source:
         return Source(
+            team_id=delivery.team_id,
             agent=self._agent(delivery),
             conversation_id=delivery.conversation_id,
             direction=delivery.direction,

@@ -40,6 +40,8 @@ class Delivered:
     size_bytes: int
     length_seconds: float | None
     call: CallFacts | None
+    encoding: str | None = None
+    """Its name, where a player may not know it."""
     deleted_at: datetime | None = None
     """When a raw recording is going to be taken back."""
     is_follow_up: bool = False

@@ -67,6 +67,9 @@ class Delivery:
     share_ts: str | None
     size_bytes: int | None
     length_seconds: float | None
+    encoding: str | None
+    """Its name, where a player may not know it."""
+    without_picture: bool
     ended_at: datetime | None
     doubted_since: datetime | None
     taken_back_at: datetime | None
@@ -279,6 +282,8 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         share_ts=row.share_ts,
         size_bytes=row.size_bytes,
         length_seconds=row.length_seconds,
+        encoding=row.encoding,
+        without_picture=row.without_picture,
         ended_at=row.ended_at,
         doubted_since=row.doubted_since,
         taken_back_at=row.taken_back_at,

@@ -1,27 +1,28 @@
 """Moves a recording from PolyAI to Slack in bounded memory, counting every byte on the way."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from bot.errors import CallAudioError
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import AudioStream, PolyAIClient
+from bot.polyai.errors import UnexpectedEncoding
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.posting import NewFile, Posting, UploadTicket
-from bot.recordings.wav import (
-    BodyTooLong,
-    BodyTruncated,
-    EmptyBody,
-    TooLarge,
-    WavHeader,
-    parse_wav_header,
-)
+from bot.recordings.places import Holder, Places
+from bot.recordings.posting import NewFile, Posting
+from bot.recordings.speed import Arrival, Floor
+from bot.recordings.wav import parse_wav_header
+from bot.recordings.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
+from bot.recordings.wav_header import WavHeader
 
 Watcher = Callable[[bytes], None]
 """Sees each piece of a recording as it leaves; what it does is paid for by the transfer."""
+
+MISSING_BYTES: Final = 64
+"""What headers get wrong: they count themselves in, or leave themselves out."""
 
 
 class RecordingChanged(CallAudioError):
@@ -36,21 +37,34 @@ class RecordingChanged(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which recording, in which variant."""
+    """Which recording, in which variant, and for which workspace."""
 
+    team_id: str
     agent: Agent
     conversation_id: str
     direction: Direction
     raw: bool
     call: CallFacts | None = None
 
+    @property
+    def holder(self) -> Holder:
+        """On whose behalf it is fetched."""
+        return Holder(self.team_id, self.agent.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The exact size of a recording, known before its upload starts."""
+    """What is known of a recording before its upload starts.
+
+    Attributes:
+        size_bytes: of the whole body, exactly.
+        length_seconds: None where its header does not tell.
+        encoding: its name, where a player may not know it.
+    """
 
     size_bytes: int
     length_seconds: float | None
+    encoding: str | None = None
 
 
 class Relay:
@@ -64,34 +78,40 @@ class Relay:
         metrics: Metrics,
         max_bytes: int,
         max_concurrent: int,
+        floor: Floor | None = None,
     ) -> None:
         self._polyai = polyai
         self._posting = posting
         self._metrics = metrics
         self._max_bytes = max_bytes
-        self._places = asyncio.Semaphore(max_concurrent)
+        self._places = Places(max_concurrent)
+        self._floor = floor or Floor()
 
     async def measure(self, source: Source) -> Measured:
         """Open the recording, check that it is one, and learn its exact length.
 
-        The length is the Content-Length, else what the RIFF header says, else counted by reading
-        the body through once.
+        HTTP tells the length; where it does not, the body is read through once and counted. The
+        sizes in the header are often wrong, so that they are asked only where HTTP does not even
+        tell whether the body came to its end.
 
         Raises:
             CallAudioError: the recording cannot be had, or is not one.
         """
-        async with self._places, self._open(source) as stream:
-            chunks = stream.chunks()
-            async with aclosing(chunks):
-                prefix, header = await _read_header(chunks)
-                size = _announced_size(stream.content_length, header)
-                if size is None:
-                    size = len(prefix)
-                    async for chunk in chunks:
-                        size += len(chunk)
-                        self._check_size(size)
+        async with self._open(source) as (stream, arrival), arrival.kept_up():
+            prefix, header = await _read_header(stream, arrival)
+            size = stream.content_length
+            if size is None:
+                size = len(prefix)
+                async for piece in arrival:
+                    size += len(piece)
+                    self._check_size(size)
+                expected = header.data_offset + (header.data_bytes or 0)
+                if not stream.tells_end and size + MISSING_BYTES < expected:
+                    raise BodyTruncated
         self._check_size(size)
-        return Measured(size, header.length_seconds(size))
+        if not header.audio_bytes(size):
+            raise EmptyBody
+        return Measured(size, header.length_seconds(size), header.unusual_encoding)
 
     async def transfer(
         self, source: Source, file: NewFile, watchers: Sequence[Watcher] = ()
@@ -105,41 +125,34 @@ class Relay:
         Raises:
             CallAudioError: either side failed, or the body is not what was measured.
         """
-        async with self._places, self._open(source) as stream:
-            announced = stream.content_length
-            if announced is not None and announced != file.size_bytes:
+        async with self._open(source) as (stream, arrival):
+            if stream.content_length not in (None, file.size_bytes):
                 raise RecordingChanged
-            chunks = stream.chunks()
-            async with aclosing(chunks):
-                prefix, _ = await _read_header(chunks)
-                ticket = await self._posting.start_upload(file)
-                body = exactly(prefix, chunks, file.size_bytes)
-                if watchers:
-                    body = _watched(body, watchers)
-                await self._send(ticket, file, body, variant=_variant(source))
+            async with arrival.kept_up():
+                prefix, _ = await _read_header(stream, arrival)
+            ticket = await self._posting.start_upload(file)
+            body = exactly(prefix, arrival, file.size_bytes, watchers)
+            with self._metrics.relays_in_progress.track_inprogress():
+                async with aclosing(body), arrival.kept_up():
+                    await self._posting.send(ticket, file, body)
+        self._metrics.relay_bytes.labels(variant=_variant(source)).inc(file.size_bytes)
         return ticket.file_id
 
-    async def _send(
-        self,
-        ticket: UploadTicket,
-        file: NewFile,
-        body: AsyncGenerator[bytes, None],
-        *,
-        variant: str,
-    ) -> None:
-        with self._metrics.relays_in_progress.track_inprogress():
-            async with aclosing(body):
-                await self._posting.send(ticket, file, body)
-        self._metrics.relay_bytes.labels(variant=variant).inc(file.size_bytes)
-
-    def _open(self, source: Source) -> AbstractAsyncContextManager[AudioStream]:
-        return self._polyai.open_audio(
+    @asynccontextmanager
+    async def _open(self, source: Source) -> AsyncIterator[tuple[AudioStream, Arrival]]:
+        opening = self._polyai.open_audio(
             source.agent,
             source.conversation_id,
             direction=source.direction,
             raw=source.raw,
             facts=source.call,
         )
+        async with (
+            self._places.held(source.holder),
+            opening as stream,
+            aclosing(stream.chunks()) as chunks,
+        ):
+            yield stream, Arrival(chunks, self._floor)
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:
@@ -149,13 +162,15 @@ class Relay:
 
 
 async def exactly(
-    prefix: bytes, chunks: AsyncIterator[bytes], size_bytes: int
+    prefix: bytes,
+    chunks: AsyncIterator[bytes],
+    size_bytes: int,
+    watchers: Sequence[Watcher] = (),
 ) -> AsyncGenerator[bytes, None]:
     """Give the body piece by piece, one piece late, and fail unless it has exactly the size.
 
     Raises:
-        BodyTruncated: the source ended early.
-        BodyTooLong: the source went on.
+        RecordingChanged: it has another.
     """
     held, seen = prefix, len(prefix)
     async for chunk in chunks:
@@ -163,50 +178,42 @@ async def exactly(
             continue
         seen += len(chunk)
         if seen > size_bytes:
-            raise BodyTooLong
+            break
+        for watch in watchers:
+            watch(held)
         yield held
         held = chunk
-    if seen > size_bytes:
-        raise BodyTooLong
-    if seen < size_bytes:
-        raise BodyTruncated
+    if seen != size_bytes:
+        raise RecordingChanged
+    for watch in watchers:
+        watch(held)
     yield held
 
 
-async def _watched(
-    body: AsyncGenerator[bytes, None], watchers: Sequence[Watcher]
-) -> AsyncGenerator[bytes, None]:
-    async with aclosing(body):
-        async for piece in body:
-            for watch in watchers:
-                watch(piece)
-            yield piece
+async def _read_header(
+    stream: AudioStream, pieces: AsyncIterator[bytes]
+) -> tuple[bytes, WavHeader]:
+    """Read as far as the audio.
 
-
-async def _read_header(chunks: AsyncIterator[bytes]) -> tuple[bytes, WavHeader]:
-    prefix = b""
-    async for chunk in chunks:
-        prefix += chunk
-        header = parse_wav_header(prefix, complete=False)
-        if header:
-            return prefix, header
-    header = parse_wav_header(prefix, complete=True)
+    Raises:
+        UnexpectedEncoding: it is compressed, as the headers say; often they say so wrongly.
+        WavError: it is no recording.
+    """
+    prefix, header = b"", None
+    try:
+        async for piece in pieces:
+            prefix += piece
+            header = parse_wav_header(prefix, complete=False)
+            if header:
+                return prefix, header
+        header = parse_wav_header(prefix, complete=True)
+    except WavError as error:
+        found = UnexpectedEncoding() if stream.is_compressed and prefix else error
+        found.correlation_id = stream.correlation_id
+        raise found from None
     if header is None:
         raise EmptyBody
     return prefix, header
-
-
-def _announced_size(content_length: int | None, header: WavHeader) -> int | None:
-    declared = header.declared_bytes
-    if content_length is None:
-        return declared
-    if declared is not None:
-        if declared > content_length:
-            raise BodyTruncated
-        # One byte more is the padding of a chunk of odd length.
-        if declared + 1 < content_length:
-            raise BodyTooLong
-    return content_length
 
 
 def _variant(source: Source) -> str:

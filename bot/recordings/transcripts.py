@@ -1,19 +1,19 @@
 """Brings a transcript as a text file, from memory into the upload: never to disk, store or log."""
 
-import asyncio
 import re
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
+from bot.recordings.places import Places
 from bot.recordings.posting import NewFile, Posting, upload_bytes
+from bot.recordings.relay import Source
 
 # Each is held whole while it moves: its answer may have 16 MB, its objects several times that.
-MAX_TOGETHER: Final = 2
+MAX_TOGETHER: Final = 3
 
 _SPEAKERS: Final = MappingProxyType({Speaker.CALLER: "Caller", Speaker.AGENT: "Agent"})
 # Line ends, other controls, and the marks that turn the direction in which text is read.
@@ -26,30 +26,30 @@ class Transcripts:
     def __init__(self, *, polyai: PolyAIClient, posting: Posting) -> None:
         self._polyai = polyai
         self._posting = posting
-        self._places = asyncio.Semaphore(MAX_TOGETHER)
+        self._places = Places(MAX_TOGETHER)
 
-    async def measure(self, agent: Agent, conversation_id: str) -> int:
+    async def measure(self, source: Source) -> int:
         """Check that there is a transcript; gives its size as a file, in bytes.
 
         Raises:
             CallAudioError: there is none, or it cannot be had.
         """
-        async with self._places:
-            return len(await self._fetch(agent, conversation_id))
+        async with self._places.held(source.holder):
+            return len(await self._fetch(source))
 
-    async def transfer(self, agent: Agent, conversation_id: str, name: str) -> tuple[str, int]:
+    async def transfer(self, source: Source, name: str) -> tuple[str, int]:
         """Send the transcript into a new upload that nobody sees yet; gives file id and size.
 
         Raises:
             CallAudioError: there is none, or either side failed.
         """
-        async with self._places:
-            text = await self._fetch(agent, conversation_id)
+        async with self._places.held(source.holder):
+            text = await self._fetch(source)
             file_id = await upload_bytes(self._posting, NewFile(name, len(text)), text)
         return file_id, len(text)
 
-    async def _fetch(self, agent: Agent, conversation_id: str) -> bytes:
-        transcript = await self._polyai.transcript(agent, conversation_id)
+    async def _fetch(self, source: Source) -> bytes:
+        transcript = await self._polyai.transcript(source.agent, source.conversation_id)
         if transcript.in_progress:
             raise TranscriptNotReady
         if not transcript.utterances:

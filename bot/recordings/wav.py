@@ -1,84 +1,45 @@
-"""The header of a WAV body, read from its first bytes.
+"""Reads the header of a WAV body from its first bytes.
 
+Sources: RFC 2361 (format tags), Microsoft's WAVEFORMATEXTENSIBLE, EBU Tech 3306 (RF64, BW64).
 Python's ``wave`` refuses what PolyAI may send (A-law, mu-law, streamed sizes): polyai.md, "Audio".
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 from bot.recordings.wav_errors import (
-    BodyTooLong,
     BodyTruncated,
     DamagedHeader,
     EmptyBody,
     HtmlInstead,
     JsonInstead,
     NotWav,
-    TooLarge,
-    WavError,
 )
+from bot.recordings.wav_header import UNCOMPRESSED, WavHeader
 
-__all__ = [
-    "MAX_HEADER_BYTES",
-    "BodyTooLong",
-    "BodyTruncated",
-    "DamagedHeader",
-    "EmptyBody",
-    "HtmlInstead",
-    "JsonInstead",
-    "NotWav",
-    "TooLarge",
-    "WavError",
-    "WavHeader",
-    "parse_wav_header",
-]
-
-MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
 
 _RIFF_BYTES = 12
 _CHUNK_BYTES = 8
+_NAME_BYTES = 4
 _FMT_BYTES = 16
-_STREAMED_SIZES = (0, 0xFFFF_FFFF)  # the writer did not know the size yet
-_FORMAT_TAGS = (1, 3, 6, 7, 0xFFFE)  # PCM, float, A-law, mu-law, extensible
+_EXTENSIBLE_FMT_BYTES = 40
+_DS64_BYTES = 16
+_SIZE_IN_DS64 = 0xFFFF_FFFF
+_PLACEHOLDERS_FROM = 0x7FFF_0000  # writers that do not know a size put it near 2 or 4 GiB
 _BITS_PER_SAMPLE = range(1, 65)
 _CHANNELS = range(1, 65)
 _SAMPLE_RATES_HZ = range(1, 768_001)
-_UNSUPPORTED = {b"RIFX": "a big-endian WAV (RIFX)", b"RF64": "a WAV beyond 4 GB (RF64)"}
+_BYTE_ORDERS = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}
+_EXTENSIBLE = 0xFFFE
+_SUB_FORMAT_TAIL = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
+# Only what a name stands for follows an empty chunk; sound that looks like one is next to never.
+_CHUNK_NAMES = frozenset(
+    (b"data", b"fmt ", b"LIST", b"fact", b"id3 ", b"ID3 ", b"bext", b"cue ", b"PEAK", b"JUNK")
+)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class WavHeader:
-    """What the header says, checked for consistency.
-
-    Attributes:
-        format_tag: 1 PCM, 3 float, 6 A-law, 7 mu-law, 0xFFFE extensible.
-        channels: 1 to 64.
-        sample_rate_hz: samples per second and channel.
-        bits_per_sample: 1 to 64.
-        bytes_per_second: computed from the three above; the header's own figure is not trusted.
-        data_offset: where the audio starts, in bytes.
-        declared_bytes: the length of the whole body, or None when the header does not know it.
-        data_bytes: the length of the audio alone, or None likewise.
-    """
-
-    format_tag: int
-    channels: int
-    sample_rate_hz: int
-    bits_per_sample: int
-    bytes_per_second: int
-    data_offset: int
-    declared_bytes: int | None
-    data_bytes: int | None = None
-
-    def length_seconds(self, total_bytes: int) -> float | None:
-        """How long a body of ``total_bytes`` plays; None if it ends before the audio starts."""
-        audio_bytes = total_bytes - self.data_offset
-        if audio_bytes < 0:
-            return None
-        if self.data_bytes is not None:  # chunks may follow the audio
-            audio_bytes = min(audio_bytes, self.data_bytes)
-        return audio_bytes / self.bytes_per_second
 
 
 def parse_wav_header(prefix: bytes, *, complete: bool) -> WavHeader | None:
@@ -87,90 +48,155 @@ def parse_wav_header(prefix: bytes, *, complete: bool) -> WavHeader | None:
     More bytes never change an answer once given. ``complete`` says that no more will come.
 
     Raises:
+        EmptyBody: it is complete, and there is nothing in it, or no audio.
         WavError: the body is not WAV, is cut within its header, or does not reach its audio within
             64 KiB.
     """
-    is_riff = _is_riff(prefix, complete=complete)
-    header = _parse_riff(prefix) if is_riff and len(prefix) >= _RIFF_BYTES else None
-    if header is None and complete:
-        raise BodyTruncated
-    return header
+    chunks = _Chunks(prefix, is_complete=complete)
+    try:
+        _expect_wav(prefix, complete=complete)
+        return chunks.header()
+    except _MoreNeededError:
+        if not complete:
+            return None
+        raise (EmptyBody if chunks.have_empty_data else BodyTruncated) from None
 
 
-def _is_riff(prefix: bytes, *, complete: bool) -> bool:
-    """Whether it begins as RIFF; False while it may yet, or may yet be told apart from it."""
-    magic = prefix[:4]
-    if magic == b"RIFF":
-        return True
-    if magic in _UNSUPPORTED:
-        raise NotWav(likely_cause=f"It is {_UNSUPPORTED[magic]}, which Slack does not play.")
+def known_size(field: int) -> int | None:
+    """Read the size of a chunk; None where its writer did not know it."""
+    return field if 0 < field < _PLACEHOLDERS_FROM else None
+
+
+class _MoreNeededError(Exception):
+    """The prefix ends before an answer."""
+
+
+def _expect_wav(prefix: bytes, *, complete: bool) -> None:
+    """Refuse what does not begin as a WAV.
+
+    Raises:
+        _MoreNeededError: it may yet be one, or may yet be told apart from it.
+        WavError: it is something else.
+    """
+    magic = prefix[:_NAME_BYTES]
+    if magic in _BYTE_ORDERS:
+        return
     if complete and not prefix:
         raise EmptyBody
-    if any(known.startswith(magic) for known in (b"RIFF", *_UNSUPPORTED)):
-        return False
+    if any(known.startswith(magic) for known in _BYTE_ORDERS):
+        raise _MoreNeededError
     if _BYTE_ORDER_MARK.startswith(prefix) and not complete:
-        return False
+        raise _MoreNeededError
     text = prefix[:MAX_HEADER_BYTES].removeprefix(_BYTE_ORDER_MARK).lstrip()
     if not text and not complete and len(prefix) < MAX_HEADER_BYTES:
-        return False
+        raise _MoreNeededError
     if text.startswith(b"<"):
         raise HtmlInstead
     raise JsonInstead if text.startswith((b"{", b"[")) else NotWav
 
 
-def _parse_riff(prefix: bytes) -> WavHeader | None:
-    if prefix[8:12] != b"WAVE":
-        raise NotWav(likely_cause="It is a RIFF file with something other than audio in it.")
-    form: tuple[int, int, int, int] | None = None
-    offset = _RIFF_BYTES
-    while True:
-        content = offset + _CHUNK_BYTES
-        if content + _FMT_BYTES > MAX_HEADER_BYTES:
-            raise DamagedHeader(likely_cause="No audio starts within its first 64 KiB.")
-        if len(prefix) < content:
-            return None
-        name, size = struct.unpack_from("<4sI", prefix, offset)
-        if name == b"data":
-            return _header(form, prefix, content, size)
-        if name == b"fmt " and form is None:
-            if size < _FMT_BYTES:
-                raise DamagedHeader
-            if len(prefix) < content + _FMT_BYTES:
-                return None
-            form = _form(prefix, content)
-        offset = content + size + size % 2  # chunks start on even bytes
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the ``fmt `` chunk says."""
+
+    tag: int
+    channels: int
+    rate_hz: int
+    bits: int
+    bytes_per_second: int
 
 
-def _form(prefix: bytes, offset: int) -> tuple[int, int, int, int]:
-    # The byte rate and the block size between the rate and the bits are redundant: see _header.
-    tag, channels, rate_hz, bits = struct.unpack_from("<HHI6xH", prefix, offset)
-    if tag not in _FORMAT_TAGS:
-        raise NotWav(likely_cause="It is a WAV with compressed audio that cannot be checked.")
-    if channels not in _CHANNELS or rate_hz not in _SAMPLE_RATES_HZ or bits not in _BITS_PER_SAMPLE:
-        raise DamagedHeader
-    return tag, channels, rate_hz, bits
+class _Chunks:
+    """The chunks from the first to the audio."""
+
+    def __init__(self, prefix: bytes, *, is_complete: bool) -> None:
+        self._prefix = prefix
+        self._order = _BYTE_ORDERS.get(prefix[:_NAME_BYTES], "<")
+        self._is_complete = is_complete
+        self.have_empty_data = False
+
+    def header(self) -> WavHeader:
+        form: _Form | None = None
+        long_sizes: tuple[int, int] | None = None
+        for name, content, size in self._walk():
+            if name == b"data" and (size or self._goes_on(content)):
+                if form is None:
+                    raise DamagedHeader(likely_cause="It does not say how its audio is to be read.")
+                return self._header(form, content, size, long_sizes)
+            if name == b"fmt " and form is None:
+                form = self._form(content, size)
+            if name == b"ds64" and size >= _DS64_BYTES:
+                long_sizes = self._unpack("QQ", content)
+        raise DamagedHeader(likely_cause="No audio starts within its first 64 KiB.")
+
+    def _walk(self) -> Iterator[tuple[bytes, int, int]]:
+        """Give each chunk's name, where its content starts, and its size."""
+        offset = _RIFF_BYTES
+        if self._unpack("4s", 8) != (b"WAVE",):
+            raise NotWav(likely_cause="It is a RIFF file with something other than audio in it.")
+        while offset + _CHUNK_BYTES + _FMT_BYTES <= MAX_HEADER_BYTES:
+            name, size = self._unpack("4sI", offset)
+            content = offset + _CHUNK_BYTES
+            yield name, content, size
+            offset = content + size + size % 2  # chunks start on even bytes
+
+    def _goes_on(self, content: int) -> bool:
+        """Tell audio whose size its writer did not know from an empty chunk."""
+        following = self._prefix[content : content + _NAME_BYTES]
+        if len(following) < _NAME_BYTES and not self._is_complete:
+            raise _MoreNeededError
+        self.have_empty_data = not following or following in _CHUNK_NAMES
+        return not self.have_empty_data
+
+    def _form(self, content: int, size: int) -> _Form:
+        if size < _FMT_BYTES:
+            raise DamagedHeader
+        tag, channels, rate_hz, own_rate, bits = self._unpack("HHII2xH", content)
+        if tag == _EXTENSIBLE and size >= _EXTENSIBLE_FMT_BYTES:
+            sub_tag, tail = self._unpack("H14s", content + 24)
+            tag = sub_tag if tail == _SUB_FORMAT_TAIL else tag
+        is_plain = tag in UNCOMPRESSED
+        if channels not in _CHANNELS or rate_hz not in _SAMPLE_RATES_HZ:
+            raise DamagedHeader
+        if is_plain and bits not in _BITS_PER_SAMPLE:
+            raise DamagedHeader
+        # The byte rate is redundant where samples follow one another, and often wrong.
+        rate = rate_hz * channels * -(-bits // 8) if is_plain else own_rate
+        return _Form(tag, channels, rate_hz, bits, rate)
+
+    def _header(
+        self, form: _Form, content: int, size: int, long_sizes: tuple[int, int] | None
+    ) -> WavHeader:
+        (riff_size,) = self._unpack("I", _NAME_BYTES)
+        riff_bytes, data_bytes = known_size(riff_size), known_size(size)
+        if long_sizes and size == _SIZE_IN_DS64:
+            riff_bytes, data_bytes = (each or None for each in long_sizes)
+        return WavHeader(
+            format_tag=form.tag,
+            channels=form.channels,
+            sample_rate_hz=form.rate_hz,
+            bits_per_sample=form.bits,
+            bytes_per_second=form.bytes_per_second,
+            data_offset=content,
+            declared_bytes=_whole_bytes(riff_bytes, content, data_bytes),
+            data_bytes=data_bytes,
+            container=self._prefix[:_NAME_BYTES].decode(),
+        )
+
+    def _unpack(self, form: str, offset: int) -> tuple[Any, ...]:
+        layout = struct.Struct(self._order + form)
+        if len(self._prefix) < offset + layout.size:
+            raise _MoreNeededError
+        return layout.unpack_from(self._prefix, offset)
 
 
-def _header(
-    form: tuple[int, int, int, int] | None, prefix: bytes, data_offset: int, data_size: int
-) -> WavHeader:
-    if form is None:
-        raise DamagedHeader(likely_cause="It does not say how its audio is to be read.")
-    tag, channels, rate_hz, bits = form
-    (riff_size,) = struct.unpack_from("<I", prefix, 4)
-    data_bytes = None if data_size in _STREAMED_SIZES else data_size
-    declared_bytes: int | None = riff_size + 8
-    if riff_size in _STREAMED_SIZES or data_bytes is None:
-        declared_bytes = None
-    elif riff_size + 8 < data_offset + data_bytes:  # the two sizes disagree: believe neither
-        declared_bytes = data_bytes = None
-    return WavHeader(
-        format_tag=tag,
-        channels=channels,
-        sample_rate_hz=rate_hz,
-        bits_per_sample=bits,
-        bytes_per_second=rate_hz * channels * -(-bits // 8),
-        data_offset=data_offset,
-        declared_bytes=declared_bytes,
-        data_bytes=data_bytes,
-    )
+def _whole_bytes(riff_bytes: int | None, content: int, data_bytes: int | None) -> int | None:
+    """Tell how long the body should be; None where the header does not know, or is at odds."""
+    if data_bytes is None:
+        return None
+    end = content + data_bytes
+    if riff_bytes is None:
+        return end
+    if riff_bytes in (end, end + 1):  # the size of the whole file, which is 8 too many
+        return riff_bytes
+    return riff_bytes + 8 if riff_bytes + 8 >= end else None

@@ -2,7 +2,7 @@
 
 WavError
 ├── NotWav, HtmlInstead, JsonInstead, EmptyBody      it is something else
-├── DamagedHeader, BodyTruncated, BodyTooLong        it is not whole
+├── DamagedHeader, BodyTruncated                     it is not whole
 └── TooLarge                                         it is more than callaudio may carry
 """
 
@@ -48,7 +48,7 @@ class JsonInstead(WavError):
 
 
 class EmptyBody(WavError):
-    """Nothing arrived."""
+    """Nothing arrived, or a header without any audio."""
 
     code = "empty_body"
     what = "PolyAI sent an empty recording."
@@ -63,14 +63,6 @@ class BodyTruncated(WavError):
     what = "The recording ends before its announced length."
     likely_cause = "The connection broke off, or the call was still being recorded."
     retryable = True
-
-
-class BodyTooLong(WavError):
-    """More arrived than the header or the connection announced."""
-
-    code = "body_too_long"
-    what = "The recording is longer than it announces."
-    likely_cause = "The call was still being recorded while it was fetched."
 
 
 class DamagedHeader(WavError):

@@ -10,16 +10,25 @@ from bot.sandbox.faults import Fault, Faults
 from bot.sandbox.polyai_calls import PolyCall, Recording, Shape
 from bot.sandbox.recordings import Direction
 
-_RIFF_SIZE, _DATA_SIZE = slice(4, 8), slice(40, 44)
+_RIFF_SIZE, _DATA_SIZE, _HEADER_BYTES = slice(4, 8), slice(40, 44), 44
 _EXTRA = bytes(65536)
-_SLOW_PIECE_BYTES = 16 * 1024
+_TRAILER = b"\x00\x1a\x0a"
+_PIECE_BYTES = {Shape.SLOW: 16 * 1024, Shape.TRICKLE: 1}
 _CHUNKED = (
     Shape.CHUNKED,
     Shape.CHUNKED_SIZES_UNKNOWN,
     Shape.CHUNKED_SIZES_ZERO,
+    Shape.CHUNKED_SIZES_HUGE,
     Shape.OVERLONG,
+    Shape.CHUNKED_CUT,
 )
-_SIZES = {Shape.CHUNKED_SIZES_UNKNOWN: b"\xff\xff\xff\xff", Shape.CHUNKED_SIZES_ZERO: bytes(4)}
+_TO_THE_END = (Shape.TO_THE_END, Shape.TO_THE_END_CUT)
+_CUT = (Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT)
+_PLACEHOLDERS = {
+    Shape.CHUNKED_SIZES_UNKNOWN: b"\xff\xff\xff\xff",
+    Shape.CHUNKED_SIZES_ZERO: bytes(4),
+    Shape.CHUNKED_SIZES_HUGE: b"\xff\xff\xff\x7f",
+}
 
 
 async def send_audio(
@@ -38,20 +47,23 @@ async def send_audio(
         return other
     length = recording.length(direction, redacted=redacted)
     pieces = _shaped(recording.pieces(direction, redacted=redacted), call.shape, length)
-    response = web.StreamResponse(headers={**headers, "Content-Type": "audio/wav"})
+    response = web.StreamResponse(headers={**headers, "Content-Type": "audio/wav", **call.headers})
     if call.shape is Shape.GZIP:
-        body = gzip.compress(b"".join(pieces))
-        pieces, length = iter([body]), len(body)
+        pieces = iter([gzip.compress(b"".join(pieces))])
         response.headers["Content-Encoding"] = "gzip"
+    if call.shape in (Shape.GZIP, Shape.TRAILER, Shape.EMPTY_DATA):
+        whole = b"".join(pieces)
+        pieces, length = iter([whole]), len(whole)
     if call.shape in _CHUNKED:
         response.enable_chunked_encoding()
+    elif call.shape in _TO_THE_END:
+        return await _send_to_the_end(request, response, pieces, call.shape, length)
     else:
         response.content_length = length
     await response.prepare(request)
-    stop_at: int | None = length // 2 if halfway or call.shape is Shape.TRUNCATED else None
-    pause = call.pause_seconds if call.shape is Shape.SLOW else 0.0
+    stop_at: int | None = length // 2 if halfway or call.shape in _CUT else None
     sent = 0
-    async for piece in _paced(pieces, pause):
+    async for piece in _paced(pieces, call):
         at = 0
         if stop_at is not None and sent + len(piece) > stop_at:
             at, stop_at = stop_at - sent, None
@@ -63,6 +75,23 @@ async def send_audio(
         sent += len(piece)
     await response.write_eof()
     return response
+
+
+async def _send_to_the_end(
+    request: web.Request,
+    response: web.StreamResponse,
+    pieces: Iterator[bytes],
+    shape: Shape,
+    length: int,
+) -> web.StreamResponse:
+    # The framework always frames, so this is written past it.
+    head = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    body = b"".join(pieces)
+    if request.transport is not None:
+        request.transport.write(f"HTTP/1.0 200 OK\r\n{head}\r\n".encode())
+        request.transport.write(body[: length // 2] if shape in _CUT else body)
+    _end(request)
+    return web.Response()
 
 
 async def _goes_on(halfway: tuple[Faults, Fault] | None) -> bool:
@@ -81,23 +110,34 @@ def _end(request: web.Request) -> None:
 
 def _shaped(pieces: Iterator[bytes], shape: Shape, length: int) -> Iterator[bytes]:
     first = bytearray(next(pieces))
-    if shape in _SIZES:
-        first[_RIFF_SIZE] = first[_DATA_SIZE] = _SIZES[shape]
+    if shape in _PLACEHOLDERS:
+        first[_RIFF_SIZE] = first[_DATA_SIZE] = _PLACEHOLDERS[shape]
     elif shape is Shape.RIFF_SAYS_MORE:
         first[_RIFF_SIZE] = (length - 8 + len(_EXTRA)).to_bytes(4, "little")
-        first[_DATA_SIZE] = (length - 44 + len(_EXTRA)).to_bytes(4, "little")
+        first[_DATA_SIZE] = (length - _HEADER_BYTES + len(_EXTRA)).to_bytes(4, "little")
+    elif shape is Shape.RIFF_SAYS_LESS:
+        first[_RIFF_SIZE] = (length // 2).to_bytes(4, "little")
+    elif shape is Shape.RIFF_SIZE_OF_FILE:
+        first[_RIFF_SIZE] = length.to_bytes(4, "little")
+    elif shape is Shape.EMPTY_DATA:
+        first[_RIFF_SIZE] = (_HEADER_BYTES - 8).to_bytes(4, "little")
+        first[_DATA_SIZE] = bytes(4)
+        yield bytes(first[:_HEADER_BYTES])
+        return
     yield bytes(first)
     yield from pieces
     if shape is Shape.OVERLONG:
         yield _EXTRA
+    if shape is Shape.TRAILER:
+        yield _TRAILER
 
 
-async def _paced(pieces: Iterator[bytes], pause_seconds: float) -> AsyncIterator[bytes]:
+async def _paced(pieces: Iterator[bytes], call: PolyCall) -> AsyncIterator[bytes]:
     for piece in pieces:
-        step = _SLOW_PIECE_BYTES if pause_seconds else len(piece)
+        step = _PIECE_BYTES.get(call.shape, len(piece))
         for at in range(0, len(piece), step):
-            if pause_seconds:
-                await asyncio.sleep(pause_seconds)
+            if call.shape in _PIECE_BYTES:
+                await asyncio.sleep(call.pause_seconds)
             yield piece[at : at + step]
 
 

@@ -19,16 +19,29 @@ KeyKind = Literal["plain", "raw", "platform", "unknown"]
 
 
 class Shape(StrEnum):
-    """How the audio answer goes wrong, or not; everything but the first few is a fault."""
+    """How the audio answer is framed, what its header says of its size, and what goes wrong.
+
+    What every player plays comes first, up to ``SLOW``; the rest are faults.
+    """
 
     CONTENT_LENGTH = "content_length"
     CHUNKED = "chunked"
     CHUNKED_SIZES_UNKNOWN = "chunked_sizes_unknown"
     CHUNKED_SIZES_ZERO = "chunked_sizes_zero"
-    SLOW = "slow"
-    TRUNCATED = "truncated"
+    CHUNKED_SIZES_HUGE = "chunked_sizes_huge"
+    TO_THE_END = "to_the_end"
+    """Neither a length nor chunks: it ends with the connection, as in HTTP/1.0."""
+    RIFF_SIZE_OF_FILE = "riff_size_of_file"
     RIFF_SAYS_MORE = "riff_says_more"
+    RIFF_SAYS_LESS = "riff_says_less"
+    TRAILER = "trailer"
     OVERLONG = "overlong"
+    SLOW = "slow"
+    TRICKLE = "trickle"
+    TRUNCATED = "truncated"
+    CHUNKED_CUT = "chunked_cut"
+    TO_THE_END_CUT = "to_the_end_cut"
+    EMPTY_DATA = "empty_data"
     HTML = "html"
     JSON = "json"
     EMPTY = "empty"
@@ -146,6 +159,8 @@ class PolyCall:
     handoff: bool = False
     in_progress: bool = False
     pause_seconds: float = 0.05
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the audio answer, in the place of its own."""
     said: tuple[tuple[str | None, str | None], ...] = SAID
     row: Mapping[str, Any] = field(default_factory=dict)
     platform_row: Mapping[str, Any] = field(default_factory=dict)

@@ -167,6 +167,13 @@ def instant(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
+def encoding(name: str | None) -> str | None:
+    """Say what to do with a recording that Slack may not play."""
+    if name is None:
+        return None
+    return f"It is {name}, which Slack may not play. Download it and open it in another player."
+
+
 def muted(spans: Spans | None) -> str | None:
     """Say how much of a recording is muted; None where that is not known, or nothing is."""
     if spans is None or not spans.count:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -209,6 +210,10 @@ class DeliveryRow(Base):
     muted_where: Mapped[dict[str, Any] | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     length_seconds: Mapped[float | None]
+    # Its name, where a player may not know it.
+    encoding: Mapped[str | None] = mapped_column(String(40))
+    # Slack did not show the recording and its picture: the next upload is of the recording alone.
+    without_picture: Mapped[bool] = mapped_column(default=False, server_default=false())
     error_code: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None]
     # A raw file that is visible, or one to be deleted: when to look again whether it still may be.

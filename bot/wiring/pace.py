@@ -13,6 +13,7 @@ from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
+from bot.recordings.speed import Floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Pace:
     drain_seconds: int = 20
     look_every: timedelta = LOOK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
+    floor: Floor = field(default_factory=Floor)
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_pause_seconds: float = PAUSE_SECONDS
     access_again_after: timedelta = timedelta(seconds=60)

@@ -83,6 +83,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             metrics=core.metrics,
             max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
             max_concurrent=MAX_RELAYS,
+            floor=pace.floor,
         ),
         transcripts=Transcripts(polyai=polyai, posting=posting),
         progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),

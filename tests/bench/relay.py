@@ -47,6 +47,7 @@ async def run() -> None:
 
             async def product(conversation_id: str) -> None:
                 source = Source(
+                    team_id="T0BENCH000",
                     agent=agent(where),
                     conversation_id=conversation_id,
                     direction=Direction.COMBINED,

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
-from bot.recordings import wav
+from bot.recordings import wav, wav_errors
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -65,9 +65,7 @@ async def test_each_variant_arrives_whole_and_no_redacted_one_holds_raw_audio(
     ("shape", "error"),
     [
         (Shape.TRUNCATED, errors.RecordingCutShort),
-        (Shape.HTML, errors.NotAudio),
-        (Shape.JSON, errors.NotAudio),
-        (Shape.GZIP, errors.UnexpectedEncoding),
+        (Shape.CHUNKED_CUT, errors.RecordingCutShort),
         (Shape.REDIRECT, errors.UnexpectedRedirect),
     ],
 )
@@ -89,7 +87,16 @@ async def test_a_streamed_answer_has_no_length_of_its_own(polyai, client, agent,
     assert header.length_seconds(len(body)) == pytest.approx(12, abs=1)
 
 
-@pytest.mark.parametrize(("shape", "error"), [(Shape.EMPTY, wav.EmptyBody)])
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        (Shape.EMPTY, wav_errors.EmptyBody),
+        (Shape.EMPTY_DATA, wav_errors.EmptyBody),
+        (Shape.HTML, wav_errors.HtmlInstead),
+        (Shape.JSON, wav_errors.JsonInstead),
+        (Shape.GZIP, wav_errors.NotWav),
+    ],
+)
 async def test_a_body_that_is_no_recording_is_told_by_its_bytes(
     polyai, client, agent, shape, error
 ):

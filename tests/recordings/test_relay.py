@@ -14,21 +14,23 @@ from bot.errors import CallAudioError
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
-from bot.polyai.errors import PolyAIError
+from bot.polyai.errors import PolyAIError, UnexpectedEncoding
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.posting import NewFile, UploadTicket
 from bot.recordings.relay import Measured, RecordingChanged, Relay, Source, exactly
-from bot.recordings.wav import BodyTooLong, BodyTruncated, EmptyBody, TooLarge, WavError
+from bot.recordings.speed import Floor, SourceTooSlow, UploadTooSlow
+from bot.recordings.wav_errors import BodyTruncated, EmptyBody, NotWav, TooLarge, WavError
 from bot.sandbox import recordings
 from bot.sandbox.polyai_calls import Recording, Shape, wav_header
 from bot.sandbox.polyai_server import PolyAISandbox
 from tests.conftest import NOON
+from tests.patience import PATIENCE_SECONDS
 from tests.recordings.test_agents import AGENTS, CALL
 
 HEADER_BYTES = 44
 MEGABYTE = 2**20
-SOURCE = Source(AGENTS["default"], CALL, Direction.COMBINED, raw=False)
+SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=False)
 
 
 def wav(data_bytes: int = 160, *, declared: int | None = None) -> bytes:
@@ -48,6 +50,9 @@ class Tape:
 
     chunks_of_body: Sequence[bytes]
     content_length: int | None = None
+    tells_end: bool = True
+    is_compressed: bool = False
+    correlation_id: str | None = "polyai-1"
     opened: int = 0
     playing: int = 0
     hold: asyncio.Event | None = None
@@ -89,13 +94,16 @@ class Box:
         self.whole = True
 
 
-def relay(tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None) -> Relay:
+def relay(
+    tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None, floor=None
+) -> Relay:
     return Relay(
         polyai=tape,
         posting=box or Box(),
         metrics=metrics or Metrics(),
         max_bytes=max_bytes,
         max_concurrent=max_concurrent,
+        floor=floor,
     )
 
 
@@ -127,7 +135,7 @@ async def test_a_body_of_another_size_is_told_before_the_upload_could_be_whole(b
     if size == real_size:
         await collect(body, size, sent)
         return
-    with pytest.raises(BodyTooLong if real_size > size else BodyTruncated):
+    with pytest.raises(RecordingChanged):
         await collect(body, size, sent)
     shown = b"".join(sent)
     assert b"".join(body).startswith(shown)
@@ -136,35 +144,75 @@ async def test_a_body_of_another_size_is_told_before_the_upload_could_be_whole(b
 
 
 LENGTH = len(wav())
-AGREEMENT = [
-    pytest.param(None, LENGTH, LENGTH, id="no length: the header is believed"),
-    pytest.param(None, None, LENGTH, id="no length and no size: every byte is counted"),
-    pytest.param(LENGTH, None, LENGTH, id="a length and no size: the length is believed"),
-    pytest.param(LENGTH, LENGTH, LENGTH, id="both agree"),
-    pytest.param(LENGTH, LENGTH - 1, LENGTH, id="one byte more is padding"),
-    pytest.param(LENGTH, LENGTH - 2, BodyTooLong, id="two bytes more are none"),
-    pytest.param(LENGTH, LENGTH + 1, BodyTruncated, id="the header promises more than comes"),
-]
+# What the header says of the file, and of its audio.
+SIZES = {
+    "both are true": (LENGTH - 8, LENGTH - HEADER_BYTES),
+    "the file counts itself in": (LENGTH, LENGTH - HEADER_BYTES),
+    "a writer that knew neither": (0xFFFF_FFFF, 0xFFFF_FFFF),
+    "another such": (0x7FFF_FFFF, 0x7FFF_FFFF - 36),
+    "and another": (0x8000_0000, 0x8000_0000 - 36),
+    "an older one": (0, 0),
+    "larger than the body": (LENGTH + 65_536, LENGTH + 65_536),
+    "smaller than the body": (LENGTH // 2, LENGTH - HEADER_BYTES),
+    "a chunk behind the audio": (LENGTH - 8, LENGTH - HEADER_BYTES - 16),
+}
 
 
-@pytest.mark.parametrize(("announced", "declared", "expected"), AGREEMENT)
-@pytest.mark.parametrize("piece", [7, HEADER_BYTES, 10_000])
-async def test_the_connection_and_the_header_must_agree_on_the_size(
-    announced, declared, expected, piece
-):
-    says = 0xFFFF_FFFF if declared is None else declared - HEADER_BYTES
-    body = wav(LENGTH - HEADER_BYTES, declared=0)
-    body = body[:4] + (0xFFFF_FFFF if declared is None else declared - 8).to_bytes(4, "little") + (
-        body[8:40] + says.to_bytes(4, "little") + body[44:]
-    )  # fmt: skip
-    tape = Tape(pieces(body, piece), announced)
-    if isinstance(expected, int):
+def sized(riff_size: int, data_size: int, trailer: bytes = b"") -> bytes:
+    body = wav(LENGTH - HEADER_BYTES)
+    riff, data = (size.to_bytes(4, "little") for size in (riff_size, data_size))
+    return body[:4] + riff + body[8:40] + data + body[44:] + trailer
+
+
+@pytest.mark.parametrize("trailer", [b"", b"\0", b"\r\n\r\n"])
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_http_tells_the_length_whatever_the_header_says(sizes, trailer, is_announced):
+    body = sized(*sizes, trailer)
+    for piece in (7, HEADER_BYTES, 10_000):
+        tape = Tape(pieces(body, piece), len(body) if is_announced else None)
         measured = await relay(tape).measure(SOURCE)
-        assert measured == Measured(expected, pytest.approx(0.01, abs=0.001))
-    else:
-        with pytest.raises(expected):
-            await relay(tape).measure(SOURCE)
-    assert tape.playing == 0
+        assert measured == Measured(len(body), pytest.approx(0.01, abs=0.002))
+        assert tape.playing == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_whole"),
+    [
+        ((LENGTH - 8, LENGTH - HEADER_BYTES), True),
+        ((LENGTH + 192, LENGTH + 200 - HEADER_BYTES), False),
+        ((LENGTH, LENGTH), True),
+        ((0xFFFF_FFFF, 0xFFFF_FFFF), True),
+        ((0, 0), True),
+    ],
+)
+async def test_where_http_does_not_tell_the_end_the_header_does(sizes, is_whole):
+    work = relay(Tape([sized(*sizes)], tells_end=False)).measure(SOURCE)
+    if is_whole:
+        assert (await work).size_bytes == LENGTH
+        return
+    with pytest.raises(BodyTruncated) as cut:
+        await work
+    assert cut.value.retryable
+
+
+@pytest.mark.parametrize("announced", [HEADER_BYTES, None])
+@pytest.mark.parametrize("data_size", [0, 160, 0x7FFF_FF00])
+async def test_a_header_without_audio_is_no_recording(announced, data_size):
+    header = wav(0, declared=data_size)
+    with pytest.raises(EmptyBody):
+        await relay(Tape([header], announced)).measure(SOURCE)
+
+
+async def test_a_body_that_is_a_wav_is_one_although_its_headers_call_it_compressed():
+    tape = Tape([wav()], LENGTH, is_compressed=True)
+    assert (await relay(tape).measure(SOURCE)).size_bytes == LENGTH
+    zipped = Tape([b"\x1f\x8b" + bytes(100)], 102, is_compressed=True)
+    with pytest.raises(UnexpectedEncoding) as refused:
+        await relay(zipped).measure(SOURCE)
+    assert refused.value.correlation_id == "polyai-1"
+    with pytest.raises(NotWav):
+        await relay(Tape(zipped.chunks_of_body, 102)).measure(SOURCE)
 
 
 @pytest.mark.parametrize("announced", [LENGTH, None])
@@ -217,7 +265,7 @@ async def test_what_is_no_recording_is_told_before_an_upload_is_begun(body, expe
 async def test_a_recording_is_uploaded_as_it_came_and_counted_by_variant(piece, raw, variant):
     metrics, box = Metrics(), Box()
     tape = Tape(pieces(wav(), piece), LENGTH)
-    source = Source(AGENTS["default"], CALL, Direction.COMBINED, raw=raw)
+    source = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=raw)
     file_id = await relay(tape, box, metrics=metrics).transfer(source, NewFile("a.wav", LENGTH))
     assert (file_id, box.sent, box.whole) == ("F0FILE", wav(), True)
     assert box.started == [NewFile("a.wav", LENGTH)]
@@ -235,16 +283,14 @@ async def test_another_length_than_was_measured_begins_no_upload():
     assert box.started == []
 
 
-@pytest.mark.parametrize(("measured", "expected"), [(1, BodyTruncated), (-1, BodyTooLong)])
-async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(
-    measured, expected
-):
+@pytest.mark.parametrize("more", [1, -1])
+async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(more):
     metrics, box = Metrics(), Box()
     work = relay(Tape(pieces(wav(), 20)), box, metrics=metrics)
-    with pytest.raises(expected):
-        await work.transfer(SOURCE, NewFile("a.wav", LENGTH + measured))
+    with pytest.raises(RecordingChanged):
+        await work.transfer(SOURCE, NewFile("a.wav", LENGTH + more))
     assert not box.whole
-    assert len(box.sent) < LENGTH + measured
+    assert len(box.sent) < LENGTH + more
     value = metrics.registry.get_sample_value
     assert value("callaudio_relay_bytes_total", {"variant": "redacted"}) is None
     assert value("callaudio_relays_in_progress") == 0
@@ -267,6 +313,58 @@ async def test_more_relays_than_allowed_wait_for_their_turn():
     assert (tape.playing, tape.opened) == (2, 2)
     tape.hold.set()
     assert [each.size_bytes for each in await asyncio.gather(*waiting)] == [LENGTH] * 5
+    assert tape.playing == 0
+
+
+QUICK = Floor(bytes_per_second=LENGTH * 10, grace_seconds=0.2)
+
+
+@dataclass
+class Trickle(Tape):
+    """Gives the first pieces at once and then one byte after another for ever."""
+
+    quick: int = 0
+    pause_seconds: float = 0.02
+
+    async def chunks(self):
+        for at, chunk in enumerate(pieces(wav(MEGABYTE), 1)):
+            if at >= self.quick:
+                await asyncio.sleep(self.pause_seconds)
+            yield chunk
+
+
+@dataclass
+class Deaf(Box):
+    """Takes the first piece and no more."""
+
+    async def send(self, _ticket, _file, chunks: AsyncIterator[bytes]) -> None:
+        await anext(chunks)
+        await asyncio.sleep(60)
+
+
+# The header trickles, the audio does, and: after a quick beginning it stands still.
+@pytest.mark.parametrize(("quick", "pause_seconds"), [(0, 0.02), (100, 0.02), (LENGTH, 60)])
+@pytest.mark.parametrize("action", ["measure", "transfer"])
+async def test_a_source_that_trickles_loses_its_place(quick, pause_seconds, action):
+    tape = Trickle([], quick=quick, pause_seconds=pause_seconds)
+    work = relay(tape, floor=QUICK, max_bytes=2 * MEGABYTE)
+    acting = (
+        work.measure(SOURCE)
+        if action == "measure"
+        else work.transfer(SOURCE, NewFile("a.wav", MEGABYTE))
+    )
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(SourceTooSlow) as slow:
+            await acting
+    assert slow.value.retryable
+    assert tape.playing == 0
+
+
+async def test_a_slack_that_takes_nothing_is_told_as_slacks_fault():
+    tape, floor = Tape(pieces(wav(), 20), LENGTH), Floor(grace_seconds=1)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(UploadTooSlow):
+            await relay(tape, Deaf(), floor=floor).transfer(SOURCE, NewFile("a.wav", LENGTH))
     assert tape.playing == 0
 
 
@@ -295,19 +393,26 @@ def source_at(polyai) -> Source:
         api_key=SecretStr("plainKeyPlainKeyPlainKey00000001"),
         pii_api_key=None,
     )
-    return Source(agent, CALL, Direction.COMBINED, raw=False)
+    return Source("T1", agent, CALL, Direction.COMBINED, raw=False)
 
 
 WHOLE = recordings.load("combined", redacted=True)
-KNOWN_SIZE = (
+PLAYABLE = (
     Shape.CONTENT_LENGTH,
     Shape.CHUNKED,
     Shape.CHUNKED_SIZES_UNKNOWN,
     Shape.CHUNKED_SIZES_ZERO,
+    Shape.CHUNKED_SIZES_HUGE,
+    Shape.TO_THE_END,
+    Shape.RIFF_SIZE_OF_FILE,
+    Shape.RIFF_SAYS_MORE,
+    Shape.RIFF_SAYS_LESS,
+    Shape.TRAILER,
+    Shape.OVERLONG,
 )
 
 
-@pytest.mark.parametrize("shape", KNOWN_SIZE)
+@pytest.mark.parametrize("shape", PLAYABLE)
 async def test_over_the_wire_a_recording_arrives_whole_in_every_shape_it_may_have(
     polyai, client, shape
 ):
@@ -315,13 +420,35 @@ async def test_over_the_wire_a_recording_arrives_whole_in_every_shape_it_may_hav
     box, source = Box(), source_at(polyai)
     work = relay(client, box)
     measured = await work.measure(source)
-    assert measured == Measured(len(WHOLE), pytest.approx(12, abs=3))
+    extra = {Shape.TRAILER: 3, Shape.OVERLONG: 65_536}.get(shape, 0)
+    assert measured == Measured(len(WHOLE) + extra, pytest.approx(12, abs=3))
     await work.transfer(source, NewFile("a.wav", measured.size_bytes))
     assert box.whole
-    assert box.sent[HEADER_BYTES:] == WHOLE[HEADER_BYTES:]
+    assert box.sent[HEADER_BYTES : len(WHOLE)] == WHOLE[HEADER_BYTES:]
+    assert len(box.sent) == len(WHOLE) + extra
 
 
-@pytest.mark.parametrize("shape", sorted(set(Shape) - {*KNOWN_SIZE, Shape.SLOW}))
+ODD_HEADERS = [
+    {"Content-Encoding": each}
+    for each in ("identity", "utf-8", "binary", "aws-chunked", "none", "8bit", "gzip", "br")
+] + [
+    {"Content-Type": each}
+    for each in ("text/plain", "application/json", "text/html; charset=utf-8", "video/x-wav", "?")
+]
+
+
+@pytest.mark.parametrize("headers", ODD_HEADERS, ids=str)
+async def test_over_the_wire_a_body_that_is_a_wav_is_one_whatever_its_headers_say(
+    polyai, client, headers
+):
+    polyai.add_call(CALL, recording=Recording.speech(), headers=headers)
+    box, source = Box(), source_at(polyai)
+    measured = await relay(client, box).measure(source)
+    await relay(client, box).transfer(source, NewFile("a.wav", measured.size_bytes))
+    assert box.sent == WHOLE
+
+
+@pytest.mark.parametrize("shape", sorted(set(Shape) - {*PLAYABLE, Shape.SLOW, Shape.TRICKLE}))
 async def test_over_the_wire_nothing_else_ever_becomes_a_whole_upload(polyai, client, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     box, source = Box(), source_at(polyai)

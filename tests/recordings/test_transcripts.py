@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
+from bot.polyai.payloads import Direction
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
 from bot.recordings.posting import PIECE_BYTES, UploadTicket
+from bot.recordings.relay import Source
 from bot.recordings.transcripts import Transcripts, render
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS, CALL
+
+SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=True)
 
 
 def transcript(*utterances: Utterance, **changes) -> Transcript:
@@ -80,8 +84,8 @@ class Desk:
 async def test_it_is_sent_in_pieces_with_its_exact_size():
     desk = Desk(transcript(*(caller("word " * 2000) for _ in range(20))))
     transcripts = Transcripts(polyai=desk, posting=desk)
-    size = await transcripts.measure(AGENTS["default"], CALL)
-    file_id, sent = await transcripts.transfer(AGENTS["default"], CALL, "name.txt")
+    size = await transcripts.measure(SOURCE)
+    file_id, sent = await transcripts.transfer(SOURCE, "name.txt")
     assert (file_id, sent) == ("F1", size)
     assert b"".join(desk.sent) == render(desk.given)
     assert max(map(len, desk.sent)) == PIECE_BYTES
@@ -100,7 +104,7 @@ async def test_where_there_is_none_no_upload_is_begun(given_, error):
     desk = Desk(given_)
     transcripts = Transcripts(polyai=desk, posting=desk)
     with pytest.raises(error):
-        await transcripts.measure(AGENTS["default"], CALL)
+        await transcripts.measure(SOURCE)
     with pytest.raises(error):
-        await transcripts.transfer(AGENTS["default"], CALL, "name.txt")
+        await transcripts.transfer(SOURCE, "name.txt")
     assert desk.names == []

@@ -128,6 +128,24 @@ SPEECH = load("combined", redacted=True)
             "audio/wav",
             lambda body: int.from_bytes(body[4:8], "little") > len(body),
         ),
+        (
+            Shape.CHUNKED_SIZES_HUGE,
+            "audio/wav",
+            lambda body: body[4:8] == body[40:44] == b"\xff\xff\xff\x7f",
+        ),
+        (Shape.TO_THE_END, "audio/wav", lambda body: body == SPEECH),
+        (
+            Shape.RIFF_SIZE_OF_FILE,
+            "audio/wav",
+            lambda body: int.from_bytes(body[4:8], "little") == len(body) == len(SPEECH),
+        ),
+        (
+            Shape.RIFF_SAYS_LESS,
+            "audio/wav",
+            lambda body: int.from_bytes(body[4:8], "little") < len(body) == len(SPEECH),
+        ),
+        (Shape.TRAILER, "audio/wav", lambda body: body.startswith(SPEECH) and body != SPEECH),
+        (Shape.EMPTY_DATA, "audio/wav", lambda body: len(body) == 44 and body[40:44] == bytes(4)),
         (Shape.OVERLONG, "audio/wav", lambda body: len(body) > len(SPEECH) and body[:4] == b"RIFF"),
         (Shape.HTML, "text/html; charset=utf-8", lambda body: b"<html>" in body),
         (Shape.JSON, "application/json; charset=utf-8", lambda body: body[:1] == b"{"),
@@ -140,7 +158,8 @@ async def test_bodies_of_every_shape(get, polyai, shape, content_type, check):
     answer = await get()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, content_type)
     assert check(answer.content)
-    assert ("Content-Length" in answer.headers) is (not shape.startswith(("chunked", "overlong")))
+    unannounced = shape.startswith(("chunked", "overlong", "to_the_end"))
+    assert ("Content-Length" in answer.headers) is not unannounced
 
 
 async def test_broken_encoded_and_redirected_bodies(get, http, polyai):

@@ -1,42 +1,77 @@
 """Bodies that are not the recording they claim to be, and odd ones that are."""
 
 import asyncio
+import json
+import struct
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.cli.stage import PLAIN_KEY
+from bot.jobs.steps import RetryRule
+from bot.recordings.speed import Floor
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
-from tests.scenarios.conftest import OpenScene
-from tests.scenarios.scene import BROKEN_OFF, RAW_SPAN, Scene, assert_failed
+from tests.patience import until
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import (
+    ALICE,
+    BROKEN_OFF,
+    CALL,
+    CHANNEL,
+    RAW_SPAN,
+    Scene,
+    assert_failed,
+)
 
 MEGABYTE = 2**20
-# Each in the words of its error; the last two are noticed only when all of the body has come.
+RAW = recordings.load("combined", redacted=False)
+SIZE = len(RAW)
+
+
+def little(size: int) -> bytes:
+    return size.to_bytes(4, "little")
+
+
+# Each in the words of its error; what was cut is noticed only when all of the body has come.
 BROKEN = {
-    Shape.RIFF_SAYS_MORE: ("body_truncated", "ends before its announced length", "Try again"),
-    Shape.HTML: ("not_audio", "something that is not a recording", "`POLYAI_API_URL`"),
-    Shape.JSON: ("not_audio", "something that is not a recording", "`POLYAI_API_URL`"),
+    Shape.HTML: ("html_instead", "A web page came instead", "`POLYAI_API_URL`"),
+    Shape.JSON: ("json_instead", "A message in JSON came instead", "`POLYAI_API_URL`"),
     Shape.EMPTY: ("empty_body", "an empty recording", "not ready yet"),
+    Shape.EMPTY_DATA: ("empty_body", "an empty recording", "nothing was recorded"),
     Shape.NOT_RIFF: ("not_wav", "not a WAV recording", "another audio format"),
     Shape.GZIP: ("unexpected_encoding", "came compressed", "switch off compression"),
     Shape.REDIRECT: ("unexpected_redirect", "sent the request elsewhere", "`POLYAI_REGION`"),
     Shape.TRUNCATED: ("recording_cut_short", "stopped arriving before its end", "Try again"),
-    Shape.OVERLONG: ("body_too_long", "longer than it announces", "while it was fetched"),
+    Shape.CHUNKED_CUT: ("recording_cut_short", "stopped arriving before its end", "Try again"),
+    Shape.TO_THE_END_CUT: ("body_truncated", "ends before its announced length", "Try again"),
 }
-LATE = (Shape.TRUNCATED, Shape.OVERLONG)
-WHOLE = {
-    Shape.CONTENT_LENGTH: None,
-    Shape.CHUNKED: None,
-    Shape.CHUNKED_SIZES_UNKNOWN: b"\xff\xff\xff\xff",
-    Shape.CHUNKED_SIZES_ZERO: bytes(4),
-    Shape.SLOW: None,
+LATE = (Shape.TRUNCATED,)
+UNKNOWN = b"\xff\xff\xff\xff"
+LARGE_EXTRA = 65_536
+# What the two sizes of the header say, and what follows the recording.
+WHOLE: Mapping[Shape, tuple[bytes | None, bytes | None, bytes]] = {
+    Shape.CONTENT_LENGTH: (None, None, b""),
+    Shape.CHUNKED: (None, None, b""),
+    Shape.CHUNKED_SIZES_UNKNOWN: (UNKNOWN, UNKNOWN, b""),
+    Shape.CHUNKED_SIZES_ZERO: (bytes(4), bytes(4), b""),
+    Shape.CHUNKED_SIZES_HUGE: (b"\xff\xff\xff\x7f", b"\xff\xff\xff\x7f", b""),
+    Shape.TO_THE_END: (None, None, b""),
+    Shape.RIFF_SIZE_OF_FILE: (little(SIZE), None, b""),
+    Shape.RIFF_SAYS_MORE: (little(SIZE - 8 + LARGE_EXTRA), little(SIZE - 44 + LARGE_EXTRA), b""),
+    Shape.RIFF_SAYS_LESS: (little(SIZE // 2), None, b""),
+    Shape.TRAILER: (None, None, b"\x00\x1a\x0a"),
+    Shape.OVERLONG: (None, None, bytes(LARGE_EXTRA)),
+    Shape.SLOW: (None, None, b""),
 }
 
 
 def test_every_shape_is_covered() -> None:
-    assert set(BROKEN) | set(WHOLE) == set(Shape)
+    assert set(BROKEN) | set(WHOLE) | {Shape.TRICKLE} == set(Shape)
 
 
 async def test_a_broken_body_fails_in_words_and_leaves_nothing_behind(
@@ -61,18 +96,70 @@ async def test_a_whole_body_arrives_byte_for_byte_however_it_is_sent(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
-    for shape, sizes in WHOLE.items():
+    for shape, (riff_size, data_size, trailer) in WHOLE.items():
         with subtests.test(shape.value):
-            expected = bytearray(recordings.load("combined", redacted=False))
-            if sizes is not None:
-                expected[4:8] = expected[40:44] = sizes
+            expected = bytearray(RAW)
+            expected[4:8] = riff_size or RAW[4:8]
+            expected[40:44] = data_size or RAW[40:44]
+            expected += trailer
 
             seen = await scene.ask(scene.another_call(shape=shape, pause_seconds=0.005))
 
             assert seen.delivery.state == "delivered"
             assert seen.file.content == bytes(expected)
             assert seen.file.length == seen.delivery.size_bytes == len(expected)
+            assert seen.delivery.length_seconds == pytest.approx((SIZE - 44) / 16_000, abs=5)
+            assert len(seen.pictures) == 1
     assert scene.workspace.violations == []
+
+
+ODD_HEADERS = [
+    {"Content-Encoding": "aws-chunked"},
+    {"Content-Encoding": "utf-8", "Content-Type": "text/plain"},
+    {"Content-Encoding": "gzip"},
+    {"Content-Type": "application/json"},
+]
+
+
+async def test_a_recording_is_known_by_its_bytes_and_not_by_its_headers(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for headers in ODD_HEADERS:
+        with subtests.test(headers=headers):
+            seen = await scene.ask(scene.another_call(headers=headers))
+            assert seen.file.content == recordings.load("combined", redacted=True)
+
+
+def encoded(tag: int, bits: int, bytes_per_second: int, *, magic: bytes = b"RIFF") -> bytes:
+    form = struct.pack("<HHIIHH", tag, 1, 8000, bytes_per_second, 65, bits)
+    data = bytes(range(256)) * 20
+    chunks = b"WAVEfmt " + little(16) + form + b"data"
+    sizes = (UNKNOWN, UNKNOWN) if magic == b"RF64" else (little(36 + len(data)), little(len(data)))
+    return magic + sizes[0] + chunks + sizes[1] + data
+
+
+ENCODED = {
+    "GSM 6.10": encoded(0x31, 0, 1625),
+    "IMA ADPCM": encoded(0x11, 4, 4055),
+    "RF64": encoded(1, 16, 16_000, magic=b"RF64"),
+}
+
+
+async def test_what_slack_may_not_play_is_delivered_and_told_as_what_it_is(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for name, body in ENCODED.items():
+        with subtests.test(name):
+            call = scene.another_call(recording=Recording.of(body, body))
+            seen = await scene.ask(call)
+            assert seen.delivery.state == "delivered"
+            assert seen.file.content == body
+            (card,) = [message for message in seen.posted if message.thread_ts is None]
+            assert f"It is {name}, which Slack may not play. Download it" in str(card.blocks)
+            # Compressed, its samples are not read: no picture, and no word about muted spans.
+            is_read = name == "RF64"
+            assert len(seen.pictures) == is_read
+            assert ("muted" in str(card.blocks)) is (seen.delivery.muted_spans not in (None, 0))
 
 
 async def test_a_recording_beyond_the_limit_is_refused_before_anything_is_posted(
@@ -109,6 +196,51 @@ async def test_a_recording_that_grew_between_two_looks_is_not_posted_half(scene:
     seen = await asking
 
     assert_failed(seen, "recording_changed", "changed while it was being fetched", "in a few")
+
+
+async def test_calls_that_trickle_take_no_place_from_another_agents(new_scene: OpenScene) -> None:
+    agents = {"care": {"agent_id": "PROJECT-CARE", "region": "us", "api_key": PLAIN_KEY}}
+    async with new_scene(
+        environment={"POLYAI_AGENTS": json.dumps(agents)}, pace=replace(QUICK, drain_seconds=0)
+    ) as scene:
+        for _ in range(10):
+            slow = scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.1)
+            await scene.people.command(ALICE, CHANNEL, slow)
+        await until(lambda: audio_requests(scene) == MOST_OF_ONE_AGENT)
+
+        scene.polyai.add_call(CALL, agent_id="PROJECT-CARE", recording=Recording.speech())
+        seen = await scene.ask(f"care:{CALL}")
+
+        assert seen.delivery.state == "delivered"
+        assert len(scene.every_visible_file()) == 1
+
+
+async def test_calls_that_trickle_are_given_up_in_words(new_scene: OpenScene) -> None:
+    pace = replace(QUICK, floor=Floor(grace_seconds=0.5), retry=RetryRule(attempts=1))
+    async with new_scene(pace=pace) as scene:
+        slow = [scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.05) for _ in range(10)]
+        for call in slow:
+            await scene.people.command(ALICE, CHANNEL, call)
+
+        await until(lambda: len(words_of_failures(scene)) == len(slow))
+        words = words_of_failures(scene)
+
+        assert all("arrives too slowly from PolyAI" in each for each in words)
+        assert all("the network between, is slow at the moment" in each for each in words)
+        assert {row.error_code for row in await scene.deliveries()} == {"source_too_slow"}
+        assert scene.workspace.called("chat.postMessage") == []
+        assert audio_requests(scene) == len(slow)
+
+
+MOST_OF_ONE_AGENT = 6
+
+
+def audio_requests(scene: Scene) -> int:
+    return sum(request.path.endswith("/audio") for request in scene.polyai.requests)
+
+
+def words_of_failures(scene: Scene) -> list[str]:
+    return [e.text for e in scene.workspace.ephemerals if "could not deliver" in e.text]
 
 
 async def test_no_byte_of_a_recording_touches_the_disk(

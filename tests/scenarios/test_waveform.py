@@ -23,6 +23,7 @@ from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, LeftFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
+from tests.recordings.test_wav import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 
@@ -38,11 +39,15 @@ def wav(samples: np.ndarray, *, tag: int = 1) -> bytes:
     channels = samples.shape[1]
     block = width * channels
     form = struct.pack("<HHIIHH", tag, channels, RATE_HZ, RATE_HZ * block, block, 8 * width)
-    data = samples.tobytes()
-    return (
-        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<I", 16) + form
-        + b"data" + struct.pack("<I", len(data)) + data
-    )  # fmt: skip
+    if tag == 0xFFFE:
+        guid = bytes.fromhex("0100000000001000800000aa00389b71")
+        form += struct.pack("<HHI", 22, 8 * width, 4) + guid
+    return riff(chunk(b"fmt ", form), chunk(b"data", samples.tobytes()))
+
+
+def two_chunks(first: np.ndarray, second: np.ndarray) -> bytes:
+    whole = wav(first)
+    return whole + chunk(b"LIST", b"INFO") + chunk(b"data", second.tobytes())
 
 
 def noise(seconds: float, *, channels: int = 1) -> np.ndarray:
@@ -147,7 +152,16 @@ async def test_on_one_side_alone_a_pause_and_a_mute_are_not_told_apart(
 STEREO = muted(noise(6, channels=2), 2, 3.5)
 MU_LAW = muted(noise(6).astype(np.uint8) & 0x3F, 2, 3.5, 0xFF)
 A_LAW = muted(MU_LAW, 2, 3.5, 0xD5)
-BODIES = {"stereo": wav(STEREO), "mu-law": wav(MU_LAW, tag=7), "A-law": wav(A_LAW, tag=6)}
+FLOAT = muted(noise(6), 2, 3.5).astype(np.float32) / 9000
+EXTENSIBLE = muted(noise(6), 2, 3.5)
+BODIES = {
+    "stereo": wav(STEREO),
+    "mu-law": wav(MU_LAW, tag=7),
+    "A-law": wav(A_LAW, tag=6),
+    "float": wav(FLOAT, tag=3),
+    "extensible": wav(EXTENSIBLE, tag=0xFFFE),
+    "two chunks of audio": two_chunks(noise(2), muted(noise(4), 0, 1.5)),
+}
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
@@ -161,7 +175,7 @@ async def test_every_usual_form_of_a_recording_has_its_picture(scene: Scene, bod
 
 
 async def test_a_recording_in_a_form_nobody_knows_comes_without_one(scene: Scene) -> None:
-    body = wav(noise(2).astype(np.float32) / 9000, tag=3)
+    body = wav(noise(2), tag=0x1234)
     call = scene.another_call(recording=Recording.of(body, body))
 
     seen = await scene.ask(call)

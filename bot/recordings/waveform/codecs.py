@@ -10,15 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.wav import WavHeader
+from bot.recordings.wav_header import A_LAW, FLOAT, MU_LAW, PCM, WavHeader
 
 Samples = NDArray[Any]
 """Signed integers, the channels interleaved."""
 Decode = Callable[[memoryview], Samples]
 
-PCM: Final = 1
-A_LAW: Final = 6
-MU_LAW: Final = 7
 CHANNELS: Final = (1, 2)
 SAMPLE_RATES_HZ: Final = range(4_000, 192_001)
 """What telephones and studios use; beyond it a header is more likely damaged than true."""
@@ -42,9 +39,11 @@ class Codec:
 def codec_of(header: WavHeader, largest_bytes: int) -> Codec | None:
     """Choose how to read a body in pieces of up to ``largest_bytes``; None where that is unknown.
 
-    Float and extensible bodies have no codec here: PolyAI's recordings are telephone calls.
+    Compressed and big-endian bodies have no codec here: PolyAI's recordings are telephone calls.
     """
     if header.channels not in CHANNELS or header.sample_rate_hz not in SAMPLE_RATES_HZ:
+        return None
+    if header.container == "RIFX":
         return None
     sample_bytes = -(-header.bits_per_sample // 8)
     known = {
@@ -54,6 +53,8 @@ def codec_of(header: WavHeader, largest_bytes: int) -> Codec | None:
         (PCM, 2): lambda: _as_it_is("<i2"),
         (PCM, 3): lambda: _of_24_bits(largest_bytes),
         (PCM, 4): lambda: _as_it_is("<i4"),
+        (FLOAT, 4): lambda: _of_floats("<f4"),
+        (FLOAT, 8): lambda: _of_floats("<f8"),
     }
     build = known.get((header.format_tag, sample_bytes))
     if build is None:
@@ -82,6 +83,19 @@ def _of_24_bits(largest_bytes: int) -> Decode:
         samples = room[: len(data) // 3]
         samples.view(np.uint8).reshape(-1, 4)[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
         return samples
+
+    return decode
+
+
+def _of_floats(dtype: str) -> Decode:
+    full_scale = 2.0**31
+
+    def decode(data: memoryview) -> Samples:
+        samples = np.clip(np.nan_to_num(np.frombuffer(data, dtype).astype(np.float64)), -1, 1)
+        # Rounded away from zero, so that nothing but zero becomes silence.
+        rounded = np.copysign(np.ceil(np.abs(samples) * full_scale), samples)
+        integers: Samples = np.minimum(rounded, full_scale - 1).astype("<i4")
+        return integers
 
     return decode
 

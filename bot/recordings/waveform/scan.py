@@ -6,7 +6,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.wav import WavError, WavHeader, parse_wav_header
+from bot.recordings.wav import parse_wav_header
+from bot.recordings.wav_errors import WavError
+from bot.recordings.wav_header import WavHeader
+from bot.recordings.waveform.audio_chunks import AudioChunks
 from bot.recordings.waveform.codecs import Codec, Samples, codec_of
 from bot.recordings.waveform.peaks import PeakBins
 from bot.recordings.waveform.shape import Waveform
@@ -65,14 +68,13 @@ class _Reading:
     codec: Codec
     _held: int = 0
     _frames: int = 0
-    _left: int | None = field(init=False)
-    """Bytes of audio to come; chunks may follow them. None: all that comes is audio."""
+    _chunks: AudioChunks = field(init=False)
 
     def __post_init__(self) -> None:
         header, codec = self.header, self.codec
-        self._left = header.data_bytes
         least_frames = int(LEAST_SILENCE_SECONDS * header.sample_rate_hz)
         self._frame_bytes = codec.sample_bytes * header.channels
+        self._chunks = AudioChunks(header.data_bytes, self._frame_bytes)
         block = block_frames(least_frames)
         self._row_bytes = block * self._frame_bytes
         self._room = memoryview(bytearray(GATHERED_BYTES // self._row_bytes * self._row_bytes))
@@ -80,14 +82,15 @@ class _Reading:
         self._silence = SilenceFinder(channels=header.channels, least_frames=least_frames)
 
     def take(self, piece: memoryview) -> None:
-        if self._left is not None:
-            piece = piece[: self._left]
-            self._left -= len(piece)
-        while piece:
-            count = min(len(piece), len(self._room) - self._held)
-            self._room[self._held : self._held + count] = piece[:count]
+        for audio in self._chunks.audio_in(piece):
+            self._gather(audio)
+
+    def _gather(self, audio: memoryview) -> None:
+        while audio:
+            count = min(len(audio), len(self._room) - self._held)
+            self._room[self._held : self._held + count] = audio[:count]
             self._held += count
-            piece = piece[count:]
+            audio = audio[count:]
             if self._held == len(self._room):
                 self._work(self._held)
                 self._held = 0

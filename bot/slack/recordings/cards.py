@@ -62,7 +62,7 @@ def delivered(result: Delivered) -> Message:
     # Below a card with the facts of the call one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
-    lines = [*about, wording.call_facts(result.call), not_shown]
+    lines = [*about, wording.encoding(result.encoding), wording.call_facts(result.call), not_shown]
     contexts = [context(line) for line in lines if line]
     # All that a notification shows, and those who see no blocks.
     text = f"{heading}: {variant}"

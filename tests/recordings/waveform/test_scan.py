@@ -1,5 +1,6 @@
 """The outline of a recording is the same however it comes, and true to its very samples."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import MAX_SPANS
 from bot.sandbox import recordings
-from tests.recordings.test_wav import chunk, fmt, riff
+from tests.recordings.test_wav import chunk, extensible, fmt, riff
 
 RATE_HZ = 4000
 LEAST_FRAMES = int(LEAST_SILENCE_SECONDS * RATE_HZ)
@@ -35,6 +36,8 @@ FORMS = {
     "16-bit PCM": Form(1, 16, b"\x01\x00", (b"\0\0",)),
     "24-bit PCM": Form(1, 24, b"\x01\x00\x00", (b"\0\0\0",)),
     "32-bit PCM": Form(1, 32, b"\x01\x00\x00\x00", (b"\0\0\0\0",)),
+    "32-bit float": Form(3, 32, struct.pack("<f", -1e-12), (b"\0\0\0\0", b"\0\0\0\x80")),
+    "64-bit float": Form(3, 64, struct.pack("<d", 1e-300), (bytes(8), bytes(7) + b"\x80")),
     "A-law": Form(6, 8, b"\x20", (b"\xd5", b"\x55")),
     "mu-law": Form(7, 8, b"\x20", (b"\xff", b"\x7f")),
 }
@@ -189,6 +192,44 @@ def test_what_follows_the_audio_is_not_audio():
     assert whole(body).highs.max() == pytest.approx(0x2010 / 2**15)
 
 
+SOUND, SILENCE = b"\x10\x20" * 500, bytes(2 * LEAST_FRAMES)
+LIST = chunk(b"LIST", b"INFOx")
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (chunk(b"data", SOUND), chunk(b"data", SILENCE)),
+        (chunk(b"data", SOUND), LIST, chunk(b"data", SILENCE), LIST),
+        (chunk(b"data", SOUND), LIST, chunk(b"data", SILENCE, size=STREAMED)),
+        (chunk(b"data", SOUND + b"\x7f"), chunk(b"data", SILENCE)),  # half a frame and padding
+        (chunk(b"data", b""), LIST, chunk(b"data", SOUND), chunk(b"data", SILENCE)),
+        (LIST, chunk(b"data", SOUND), chunk(b"data", b""), chunk(b"data", SILENCE)),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+def test_audio_in_a_second_chunk_is_seen_like_that_of_the_first(chunks, piece):
+    body = riff(fmt(rate_hz=RATE_HZ), *chunks)
+    waveform = scan(*(body[at : at + piece] for at in range(0, len(body), piece)))
+    assert waveform is not None
+    assert frames_of(waveform.silences) == [(500, 500 + LEAST_FRAMES)]
+    assert waveform.length_seconds == (500 + LEAST_FRAMES) / RATE_HZ
+
+
+@pytest.mark.parametrize("trailer", [b"\0", b"\r\n", b"\0" * 7, b"trailing words", bytes(5000)])
+def test_bytes_behind_the_audio_that_are_no_chunk_are_passed_over(trailer):
+    body = riff(fmt(rate_hz=RATE_HZ), chunk(b"data", SOUND)) + trailer
+    assert whole(body).length_seconds == 500 / RATE_HZ
+
+
+@pytest.mark.parametrize("sub_tag", [1, 3])
+def test_an_extensible_recording_is_read_like_any_other(sub_tag):
+    bits, sample = {1: (16, b"\0\x40"), 3: (32, struct.pack("<f", 0.5))}[sub_tag]
+    form = extensible(sub_tag, bits=bits, rate_hz=RATE_HZ)
+    waveform = whole(riff(form, chunk(b"data", sample * 800)))
+    assert waveform.highs.tolist() == [[pytest.approx(0.5)]] * len(waveform.highs)
+
+
 @pytest.mark.parametrize(
     ("form", "code", "expected"),
     [
@@ -197,6 +238,12 @@ def test_what_follows_the_audio_is_not_audio():
         ("16-bit PCM", b"\xff\x7f", 32767 / 32768),
         ("24-bit PCM", b"\x00\x00\x80", -1.0),
         ("32-bit PCM", b"\x00\x00\x00\x40", 0.5),
+        ("32-bit float", struct.pack("<f", 0.5), 0.5),
+        ("32-bit float", struct.pack("<f", -1.0), -1.0),
+        ("32-bit float", struct.pack("<f", 7.5), 1.0),
+        ("32-bit float", struct.pack("<f", float("inf")), 1.0),
+        ("64-bit float", struct.pack("<d", -float("inf")), -1.0),
+        ("64-bit float", struct.pack("<d", float("nan")), 0.0),
         # The greatest values of G.711, scaled to 16 bits.
         ("mu-law", b"\x80", 32124 / 32768),
         ("mu-law", b"\x00", -32124 / 32768),
@@ -217,8 +264,10 @@ def test_every_codec_is_read_to_its_own_full_scale(form, code, expected):
         b"<html>not audio</html>",
         wav(b""),
         wav(b"\0"),
-        riff(fmt(tag=3, bits=32, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
+        riff(fmt(tag=3, bits=16, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
         riff(fmt(tag=0xFFFE, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
+        riff(fmt(tag=0x31, bits=0, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
+        riff(fmt(rate_hz=RATE_HZ), chunk(b"data", bytes(800)), magic=b"RIFX"),
         riff(fmt(tag=7, bits=16, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
         riff(fmt(bits=64, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
         riff(fmt(channels=3, rate_hz=RATE_HZ), chunk(b"data", bytes(800))),
@@ -230,8 +279,10 @@ def test_every_codec_is_read_to_its_own_full_scale(form, code, expected):
         "a page",
         "no audio",
         "half a sample",
-        "float",
-        "extensible",
+        "float of 16 bits",
+        "extensible without its format",
+        "GSM",
+        "big-endian",
         "mu-law of 16 bits",
         "64 bits",
         "three channels",

@@ -111,6 +111,12 @@ def test_a_notification_says_which_variant_is_there(result, said):
     assert said in text
 
 
+def test_a_recording_that_slack_may_not_play_is_told_as_what_it_is():
+    told = shown(cards.delivered(delivered(encoding="GSM 6.10", length_seconds=None)))
+    assert "It is GSM 6.10, which Slack may not play. Download it" in told
+    assert "may not play" not in shown(cards.delivered(delivered()))
+
+
 def assert_harmless(message):
     """What was given from outside may be read, but neither calls anybody nor leads anywhere."""
     for sign in ("<!channel>", "<@U0BOB0000>", "<https:", "|click>"):

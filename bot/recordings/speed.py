@@ -1,0 +1,100 @@
+"""The least speed of a transfer: one that is slower is ended, for others wait for its place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from bot.errors import CallAudioError
+
+ANSWER_SECONDS: Final = 150.0
+"""Slack may take that long to answer once it has all bytes; the HTTP client waits less."""
+
+
+class SourceTooSlow(CallAudioError):
+    """PolyAI's answer trickles."""
+
+    code = "source_too_slow"
+    what = "The recording arrives too slowly from PolyAI."
+    likely_cause = "PolyAI, or the network between, is slow at the moment."
+    fix = "Try again in a few minutes; `callaudio doctor` tells whether PolyAI can be reached."
+    retryable = True
+
+
+class UploadTooSlow(CallAudioError):
+    """Slack takes the bytes too slowly."""
+
+    code = "upload_too_slow"
+    what = "Slack takes the recording too slowly."
+    likely_cause = "Slack, or the network between, is slow at the moment."
+    fix = "Try again in a few minutes."
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least speed: standing still uses up the grace, and bytes that move earn it back.
+
+    So a transfer stands still no longer than the grace, and lasts no longer than the grace and
+    what its size takes at this speed. The default is four times as fast as calls are spoken
+    (8 kHz, 16 bits).
+    """
+
+    bytes_per_second: float = 64 * 1024
+    grace_seconds: float = 60.0
+
+    def next_end(self, end: float, now: float, moved_bytes: int) -> float:
+        """Tell when it is too slow from now on, by a clock in seconds."""
+        return min(now + self.grace_seconds, end + moved_bytes / self.bytes_per_second)
+
+
+class Arrival:
+    """The pieces of a recording as they arrive; knows how fast, and which side is waited for."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], floor: Floor) -> None:
+        self._pieces = pieces
+        self._floor = floor
+        self._deadline = asyncio.timeout(None)
+        self._ends_at = 0.0
+        self._source_is_waited_for = False
+
+    @asynccontextmanager
+    async def kept_up(self) -> AsyncIterator[None]:
+        """End what the context does with the pieces once it is too slow.
+
+        Raises:
+            SourceTooSlow, UploadTooSlow: it was.
+        """
+        self._ends_at = asyncio.get_running_loop().time() + self._floor.grace_seconds
+        self._deadline = deadline = asyncio.timeout_at(self._ends_at)
+        try:
+            async with deadline:
+                yield
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise (SourceTooSlow if self._source_is_waited_for else UploadTooSlow) from None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give itself: it can be read once."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Give the next piece, and set the time by which there must be one more."""
+        now = asyncio.get_running_loop().time
+        self._source_is_waited_for = True
+        try:
+            piece = await anext(self._pieces)
+        except StopAsyncIteration:
+            self._source_is_waited_for = False
+            self._end_at(now() + ANSWER_SECONDS)
+            raise
+        self._source_is_waited_for = False
+        self._end_at(self._floor.next_end(self._ends_at, now(), len(piece)))
+        return piece
+
+    def _end_at(self, when: float) -> None:
+        self._ends_at = when
+        if not self._deadline.expired():
+            self._deadline.reschedule(when)
