@@ -8,7 +8,7 @@ from typing import Final
 
 import pydantic
 from dotenv.parser import parse_stream
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.settings import (
     SECRET_NAMES,
@@ -93,6 +93,8 @@ def load_database_url(environ: Mapping[str, str]) -> str:
     url = None
     try:
         url = check_database_url(values.get("DATABASE_URL", field.default))
+    except PydanticCustomError as error:
+        problems.append(("", f"DATABASE_URL {error.message()}: use {field.description}."))
     except ValueError:
         problems.append(("", f"DATABASE_URL is not valid: use {field.description}."))
     if url is None or problems:

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+
 SECRET_NAMES: Final = (  # each may come as NAME_FILE too
     *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
     *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
@@ -98,18 +100,16 @@ def _safe_url(url: str) -> str:
 
 
 def check_database_url(url: str) -> str:
-    """Accept a SQLite file or a PostgreSQL URL, and spell the scheme as the drivers want it.
+    """Accept a SQLite file or a PostgreSQL URL, and spell it as the drivers want it.
 
     Raises:
+        PydanticCustomError: it holds what cannot be done, in words that may be shown.
         ValueError: it is neither.
     """
-    scheme, _, rest = url.partition("://")
-    scheme = "postgresql" if scheme == "postgres" else scheme  # what many hosts still hand out
-    is_in_memory = ":memory:" in rest or "mode=memory" in rest
-    is_file = scheme == "sqlite" and re.match(r"/[^?]", rest) and not is_in_memory
-    if not is_file and not (scheme == "postgresql" and rest and urlsplit(url).scheme):
-        raise ValueError
-    return f"{scheme}://{rest}"
+    try:
+        return spelt_for_the_drivers(url)
+    except DatabaseUrlRefused as error:
+        raise _told(str(error)) from None
 
 
 def _agents(given: object) -> object:

@@ -3,9 +3,10 @@
 import os
 
 from alembic import context
-from sqlalchemy import create_engine, make_url
 
-from bot.store.schema import sync_url
+from bot.environment import load_database_url
+from bot.store.database import async_url
+from bot.store.schema import sync_engine
 from bot.store.tables import Base, UtcDateTime
 
 
@@ -17,8 +18,8 @@ def render(kind: str, item: object, autogen_context: object) -> str | bool:
     )
 
 
-url = context.config.attributes.get("url") or sync_url(make_url(os.environ["DATABASE_URL"]))
-engine = create_engine(url)
+url = context.config.attributes.get("url") or async_url(load_database_url(os.environ))
+engine = sync_engine(url)
 with engine.connect() as connection:
     context.configure(
         connection=connection,

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.store.database import Database
@@ -22,12 +21,8 @@ async def snapshot(database: Database) -> AsyncIterator[AsyncSession]:
             async with _any_text(connection), AsyncSession(connection) as session, session.begin():
                 yield session
             return
-        await connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        await connection.execution_options(is_snapshot=True)
         async with AsyncSession(connection) as session, session.begin():
-            # It locks nothing, and whoever reads what is printed may take their time.
-            await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield session
 
 

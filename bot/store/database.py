@@ -124,6 +124,15 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
+def connect_args(url: URL) -> dict[str, object]:
+    """Give what every connection is opened with, of either engine: none prepares on the server.
+
+    A prepared statement belongs to one session of the server, and a pooler in transaction mode may
+    run each transaction in another one (docs: psycopg, "Using prepared statements with PgBouncer").
+    """
+    return {} if url.get_backend_name() == "sqlite" else {"prepare_threshold": None}
+
+
 def build_engine(url: URL) -> AsyncEngine:
     """Build the engine.
 
@@ -159,15 +168,28 @@ def build_engine(url: URL) -> AsyncEngine:
 
 
 def _build_postgresql_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    idle_ms = round(1000 * IDLE_IN_TRANSACTION_SECONDS)
+    engine = create_async_engine(
+        url, connect_args=connect_args(url), pool_size=10, max_overflow=10, pool_pre_ping=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         del record
-        cursor = connection.cursor()
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle_ms}")
-        cursor.close()
-        connection.commit()  # else the pool's rollback takes the setting back
+        connection.autocommit = True  # the driver would otherwise begin by itself
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            return
+        # In one round trip, and for this transaction alone: behind a pooler the next one may run in
+        # another session, and this session may be somebody else's then.
+        mode, idle_ms = "", round(1000 * IDLE_IN_TRANSACTION_SECONDS)
+        if options.get("is_snapshot", False):
+            # It locks nothing, and whoever reads what is printed may take their time.
+            mode, idle_ms = " ISOLATION LEVEL REPEATABLE READ, READ ONLY", 0
+        connection.exec_driver_sql(
+            f"BEGIN{mode}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
+        )
 
     return engine

@@ -6,10 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 
-from bot.store.database import Database
+from bot.store.database import Database, connect_args
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -28,6 +28,11 @@ def sync_url(url: URL) -> URL:
     return url.set(drivername=driver[url.get_backend_name()])
 
 
+def sync_engine(url: URL) -> Engine:
+    """Build a blocking engine on the database, for migrations."""
+    return create_engine(sync_url(url), connect_args=connect_args(url))
+
+
 def upgrade(url: URL, revision: str = "head") -> None:
     """Bring the database to ``revision``; running it twice changes nothing. Blocking."""
     command.upgrade(alembic_config(url), revision)
@@ -42,7 +47,7 @@ def newest_revision() -> str | None:
 
 def current_revision(url: URL) -> str | None:
     """Name the revision the database is at, or None for an empty one. Blocking."""
-    engine = create_engine(sync_url(url))
+    engine = sync_engine(url)
     try:
         with engine.connect() as connection:
             return _revision(connection)

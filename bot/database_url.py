@@ -1,0 +1,91 @@
+"""A DATABASE_URL as providers hand it out, spelt as the drivers want it."""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+# Other programs' names for how they pool and prepare: this one prepares nothing on the server, and
+# keeps a pool of its own (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
+OF_OTHER_PROGRAMS: Final = frozenset(
+    {
+        *("pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "pool_size"),
+        *("max_overflow", "statement_cache_size", "prepared_statement_cache_size"),
+        *("preparethreshold", "preparedstatementcachequeries", "prepared_statements"),
+        *("pool_mode", "supa", "workaround", "uselibpqcompat", "serverversion", "charset"),
+    }
+)
+SCHEMA_NAMES: Final = frozenset({"schema", "currentschema", "search_path"})
+SSL_MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
+KNOWN_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+class DatabaseUrlRefused(ValueError):
+    """Says in a sentence what about the URL cannot be used, with nothing of its secrets."""
+
+
+def spelt_for_the_drivers(url: str) -> str:
+    """Accept a SQLite file or a PostgreSQL URL, of one host or several.
+
+    Parameters that other programs understand are left out or translated; those of PostgreSQL's own
+    client library stay.
+
+    Raises:
+        DatabaseUrlRefused: one parameter asks for what cannot be done.
+        ValueError: it is neither a file nor a server.
+    """
+    scheme, _, rest = url.partition("://")
+    scheme = "postgresql" if scheme == "postgres" else scheme  # what many hosts still hand out
+    is_in_memory = ":memory:" in rest or "mode=memory" in rest
+    if scheme == "sqlite" and re.match(r"/[^?]", rest) and not is_in_memory:
+        return f"sqlite://{rest}"
+    if scheme != "postgresql" or not rest or not urlsplit(url).scheme:
+        raise ValueError
+    before, has_query, query = rest.partition("?")
+    before, hosts = _one_host(before)
+    if not has_query and not hosts:
+        return f"postgresql://{before}"
+    parameters = [*hosts, *_understood(parse_qsl(query, keep_blank_values=True))]
+    kept = urlencode(parameters, quote_via=quote, safe="/:,")
+    return f"postgresql://{before}{'?' if kept else ''}{kept}"
+
+
+def _one_host(before: str) -> tuple[str, list[tuple[str, str]]]:
+    """Move several hosts into the parameters, where SQLAlchemy reads them."""
+    authority, slash, path = before.partition("/")
+    user, at, hosts = authority.rpartition("@")
+    if "," not in hosts:
+        return before, []
+    return f"{user}{at}{slash}{path}", [("host", each) for each in hosts.split(",") if each]
+
+
+def _understood(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept = []
+    for name, value in given:
+        if name.lower() in OF_OTHER_PROGRAMS:
+            continue
+        if name.lower() in SCHEMA_NAMES:
+            if value != "public":
+                raise DatabaseUrlRefused(
+                    "asks for another schema than `public` (set it on the role instead, with "
+                    "ALTER ROLE … SET search_path, and leave the parameter out)"
+                )
+        elif name.lower() == "ssl" and value.lower() in SSL_MODES:
+            kept.append(("sslmode", SSL_MODES[value.lower()]))
+        elif name == "sslmode" and value not in KNOWN_SSL_MODES:
+            known = ", ".join(KNOWN_SSL_MODES)
+            raise DatabaseUrlRefused(f"has an unknown sslmode (PostgreSQL knows {known})")
+        elif name in _of_the_client_library():
+            kept.append((name, value))
+        else:
+            shown = f"`{name}`" if re.fullmatch(r"[A-Za-z_]{1,30}", name) else "one"
+            raise DatabaseUrlRefused(
+                f"holds a parameter that PostgreSQL's client library does not know, {shown} "
+                "(leave it out)"
+            )
+    return kept
+
+
+def _of_the_client_library() -> frozenset[str]:
+    from psycopg import pq  # noqa: PLC0415 - who keeps to SQLite need not load it
+
+    return frozenset(each.keyword.decode() for each in pq.Conninfo.get_defaults())

@@ -1,0 +1,153 @@
+"""The store behind a pooler in transaction mode: every transaction may run in another session."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from bot.audit.snapshot import snapshot
+from bot.database_url import spelt_for_the_drivers
+from bot.store.database import Database, async_url, connect_args
+from bot.store.schema import current_revision, is_migrated, newest_revision, sync_engine, upgrade
+from bot.store.tables import BotUserRow
+from tests.patience import PATIENCE_SECONDS
+from tests.pgbouncer import needs_pgbouncer, pooled
+from tests.ports import free_port
+
+
+@pytest.fixture
+def pooled_url(migrated_postgresql: Callable[[], str]) -> Iterator[str]:
+    with pooled(migrated_postgresql()) as url:
+        yield spelt_for_the_drivers(url)
+
+
+@needs_pgbouncer
+async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(pooled_url):
+    """The driver would prepare a statement on the server at its fifth use."""
+    databases = [Database(pooled_url), Database(pooled_url)]
+
+    async def work(database: Database, number: int) -> None:
+        async with database.write() as session:
+            await session.execute(insert(BotUserRow).values(team_id="T1", user_id=f"U{number}"))
+        async with database.read() as session:
+            await session.scalars(select(BotUserRow).where(BotUserRow.user_id == f"U{number}"))
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(200):
+            group.create_task(work(databases[number % 2], number))
+
+    async with databases[0].read() as session:
+        assert await session.scalar(select(func.count()).select_from(BotUserRow)) == 200
+    for database in databases:
+        await database.close()
+
+
+@needs_pgbouncer
+async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
+    pooled_url, monkeypatch
+):
+    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+    database = Database(pooled_url)
+
+    async def stand_still() -> None:
+        async with database.write() as session:
+            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+            await asyncio.sleep(1)
+            await session.execute(select(BotUserRow))
+
+    with pytest.raises(DBAPIError):
+        await asyncio.wait_for(stand_still(), PATIENCE_SECONDS)
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(BotUserRow)) == 0
+    await database.close()
+    with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as stranger:
+        for _ in range(10):
+            (limit,) = stranger.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+            assert limit == "0", "others who share the server's sessions have their own settings"
+
+
+@needs_pgbouncer
+async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_url, monkeypatch):
+    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+    database = Database(pooled_url)
+    async with snapshot(database) as session:
+        counted = select(func.count()).select_from(BotUserRow)
+        assert await session.scalar(counted) == 0
+        async with database.write() as other:
+            await other.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+        await asyncio.sleep(0.5)
+        assert await session.scalar(counted) == 0
+        with pytest.raises(DBAPIError, match="read-only"):
+            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U2"))
+    await database.close()
+
+
+@needs_pgbouncer
+async def test_of_several_hosts_the_one_that_answers_is_taken(pooled_url):
+    hosts = pooled_url.replace("@", f"@127.0.0.1:{free_port()},", 1)
+    assert hosts.count("127.0.0.1") == 2
+    database = Database(spelt_for_the_drivers(hosts))
+    await database.ping()
+    await database.close()
+
+
+@needs_pgbouncer
+async def test_migrations_run_there(postgresql):
+    with pooled(postgresql()) as url:
+        store = async_url(spelt_for_the_drivers(url))
+        await asyncio.to_thread(upgrade, store)
+        await asyncio.to_thread(upgrade, store)
+        assert await asyncio.to_thread(current_revision, store) == newest_revision()
+        database = Database(spelt_for_the_drivers(url))
+        assert await is_migrated(database)
+        await database.close()
+
+
+def test_no_engine_lets_the_driver_prepare_statements_on_the_server(migrated_postgresql):
+    """The same without a pooler: neither engine, however often a statement runs."""
+    store = async_url(migrated_postgresql())
+    assert connect_args(store) == {"prepare_threshold": None}
+    engine = sync_engine(store)
+    with engine.connect() as connection:
+        for _ in range(20):
+            connection.execute(text("SELECT 1"))
+        prepared = text("SELECT count(*) FROM pg_prepared_statements")
+        assert connection.scalar(prepared) == 0
+    engine.dispose()
+
+
+async def test_a_connection_without_transactions_hears_what_is_notified(migrated_postgresql):
+    database = Database(migrated_postgresql())
+    async with database.engine.connect() as connection:
+        listening = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await listening.exec_driver_sql("LISTEN callaudio_test")
+        driver = (await listening.get_raw_connection()).driver_connection
+        async with database.write() as session:
+            await session.execute(text("NOTIFY callaudio_test"))
+        heard = [
+            each.channel async for each in driver.notifies(timeout=PATIENCE_SECONDS, stop_after=1)
+        ]
+        assert heard == ["callaudio_test"]
+    for _ in range(3):
+        async with database.write() as session:
+            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+            await session.rollback()
+    await database.close()
+
+
+async def test_the_store_leaves_nothing_behind_in_the_server_s_session(migrated_postgresql):
+    database = Database(migrated_postgresql())
+    async with database.read() as session:
+        for _ in range(20):
+            await session.execute(text("SELECT 1"))
+        assert await session.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
+        limit = text("SHOW idle_in_transaction_session_timeout")
+        assert await session.scalar(limit) == "5s"
+    async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        shown = await driver.execute("SHOW idle_in_transaction_session_timeout")
+        assert await shown.fetchone() == ("0",)
+    await database.close()

@@ -1,0 +1,94 @@
+"""A DATABASE_URL as providers hand it out: understood, or refused in a sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import make_url
+
+from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+from bot.environment import load_database_url
+from bot.settings import SettingsError
+from bot.store.database import async_url
+
+SECRET = "hunter2"
+AT = f"postgresql://u:{SECRET}@db"
+
+
+@pytest.mark.parametrize(
+    ("given", "spelt"),
+    [
+        pytest.param(f"{AT}/x?pgbouncer=true", f"{AT}/x", id="Prisma, Supabase"),
+        pytest.param(
+            f"{AT}:6543/x?pgbouncer=true&connection_limit=1&pool_timeout=10",
+            f"{AT}:6543/x",
+            id="Prisma's pool",
+        ),
+        pytest.param(f"{AT}/x?schema=public", f"{AT}/x", id="Prisma's schema"),
+        pytest.param(f"{AT}/x?currentSchema=public", f"{AT}/x", id="JDBC"),
+        pytest.param(f"{AT}/x?serverVersion=16&charset=utf8", f"{AT}/x", id="Doctrine"),
+        pytest.param(f"{AT}/x?statement_cache_size=0", f"{AT}/x", id="asyncpg"),
+        pytest.param(f"{AT}/x?supa=base-pooler.x", f"{AT}/x", id="Supabase on Vercel"),
+        pytest.param(f"{AT}/x?sslmode=require", f"{AT}/x?sslmode=require", id="TLS"),
+        pytest.param(f"{AT}/x?ssl=true", f"{AT}/x?sslmode=require", id="TLS in another word"),
+        pytest.param(f"{AT}/x?ssl=0", f"{AT}/x?sslmode=disable", id="none in another word"),
+        pytest.param(
+            f"{AT}/x?sslmode=require&channel_binding=require",
+            f"{AT}/x?sslmode=require&channel_binding=require",
+            id="Neon",
+        ),
+        pytest.param(
+            f"{AT}/x?options=endpoint%3Dep-1",
+            f"{AT}/x?options=endpoint%3Dep-1",
+            id="Neon's old way",
+        ),
+        pytest.param(
+            f"postgres://u:{SECRET}@h1:5432,h2:5433/x?target_session_attrs=read-write",
+            f"postgresql://u:{SECRET}@/x?host=h1:5432&host=h2:5433&target_session_attrs=read-write",
+            id="several hosts",
+        ),
+        pytest.param("postgresql://h1,h2/x", "postgresql:///x?host=h1&host=h2", id="without ports"),
+        pytest.param("postgresql:///x?host=/run", "postgresql:///x?host=/run", id="a socket"),
+        pytest.param("sqlite:///a,b.db", "sqlite:///a,b.db", id="a file"),
+    ],
+)
+def test_what_other_programs_put_there_is_understood(given, spelt):
+    assert spelt_for_the_drivers(given) == spelt
+    assert spelt_for_the_drivers(spelt) == spelt
+
+
+def test_several_hosts_reach_the_driver_each_with_its_port():
+    url = async_url(spelt_for_the_drivers("postgresql://u@h1:5432,h2:5433/x"))
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    assert (arguments["host"], arguments["port"]) == ("h1,h2", "5432,5433")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("schema=app", "ALTER ROLE"),
+        ("currentSchema=app,public", "ALTER ROLE"),
+        ("sslmode=no-verify", "verify-full"),
+        ("sslaccept=strict", "`sslaccept`"),
+        ("foo=bar", "`foo`"),
+        ("pgbouncer=true&foo=bar", "`foo`"),
+        (f"{SECRET}!=1", "one (leave it out)"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence_without_the_url(query, said):
+    with pytest.raises(SettingsError) as caught:
+        load_database_url({"DATABASE_URL": f"{AT}/x?{query}"})
+    (problem,) = caught.value.problems
+    assert problem.startswith("DATABASE_URL ")
+    assert said in problem
+    assert SECRET not in problem
+    assert "app" not in problem
+
+
+@given(st.text())
+def test_any_parameters_are_understood_or_refused_in_words(query):
+    try:
+        spelt = spelt_for_the_drivers(f"{AT}/x?{query}")
+    except DatabaseUrlRefused:
+        return
+    make_url(spelt)
+    assert spelt_for_the_drivers(spelt) == spelt
