@@ -21,6 +21,7 @@ class AuditTag(StrEnum):
     DELIVERY_TIGHTENED = "policy:delivery:tightened"
     DELIVERY_ANNOUNCED = "worker:delivery:announced"
     DELIVERY_UPLOADED = "worker:delivery:uploaded"
+    DELIVERY_UNSHOWN = "worker:delivery:unshown"
     DELIVERY_SHARED = "worker:delivery:shared"
     DELIVERY_DELIVERED = "worker:delivery:delivered"
     DELIVERY_REFUSED = "policy:delivery:refused"

@@ -66,8 +66,9 @@ class DeliveryWorkflow:
                 await step("upload", steps.upload)
                 shared = await step("share", steps.share)
                 if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
-                    await step("confirm", self._endings.confirm)
-                    return None
+                    confirmed = await step("confirm", self._endings.confirm)
+                    if confirmed != ShareResult.UNSHOWN:
+                        return None
                 outcome = await step("outcome", steps.outcome)
         except StepFailed as failed:
             return failed.problem

@@ -190,7 +190,7 @@ class DeliverySteps:
             when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
         )
         if stored:
-            if upload.outline:
+            if upload.outline and not delivery.without_picture:
                 # After the recording's own id: it must not be fetched again for a picture.
                 name = picture_name(delivery)
                 await self._pictures.attach(delivery, upload.file_id, name, upload.outline)

@@ -20,7 +20,7 @@ from bot.recordings.posting import (
     delete_files,
 )
 from bot.recordings.record import Delivery, DeliveryLog
-from bot.recordings.sharing import Sharing
+from bot.recordings.sharing import ShareResult, Sharing
 from bot.recordings.states import State
 
 log = get_logger(__name__)
@@ -52,11 +52,13 @@ class Endings:
         self._keep_raw = keep_raw
 
     async def confirm(self, delivery_id: str) -> str:
-        """Step 8: see that the file is visible, and store the end."""
+        """Step 8: see that the file is visible, and store the end; or drop it, see ``UNSHOWN``."""
         delivery = await self._deliveries.read(delivery_id)
         if delivery.has_ended:
             return delivery.state.value
         share_ts = await self._sharing.find(delivery)
+        if share_ts is None and await self._sharing.drop_unshown(delivery):
+            return ShareResult.UNSHOWN.value
         state = State.DELIVERED if share_ts else State.UNCONFIRMED
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
         if await self._deliveries.end(

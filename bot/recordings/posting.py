@@ -79,8 +79,6 @@ class NewFile:
 
     name: str
     size_bytes: int
-    alt_text: str | None = None
-    """What a picture shows, for those who cannot see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +205,10 @@ class Posting(Protocol):
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
         """Tell the ts under which the file is visible in the conversation, or None."""
+        ...
+
+    async def is_left_out(self, file_id: str) -> bool:
+        """Tell whether Slack is done with the file and yet shows it in no conversation."""
         ...
 
     async def delete_file(self, file_id: str) -> None:

@@ -26,6 +26,8 @@ class ShareResult(StrEnum):
     UNCLEAR = "unclear"
     TIGHTENED = "tightened"
     GONE = "gone"
+    UNSHOWN = "unshown"
+    """Slack took it with its picture and shows neither: to be uploaded and shared without it."""
     ANEW = "anew"
     """Refused with its picture and nothing happened: to be decided and shared without it."""
 
@@ -118,6 +120,33 @@ class Sharing:
                 return ts
             await self._sleep(wait_seconds)
         return await self._posting.find_share(delivery.file_id, delivery.channel_id)
+
+    async def drop_unshown(self, delivery: Delivery) -> bool:
+        """Let go of a recording that Slack took with its picture and never shows, once.
+
+        Slack may be done with files and show them nowhere. The picture may be why, and must not
+        cost the recording, which then goes alone. What Slack still works on is left alone. The
+        files are deleted first, so that there are never two posts.
+        """
+        if delivery.picture_file_id is None or delivery.file_id is None:
+            return False
+        try:
+            if not await self._posting.is_left_out(delivery.file_id):
+                return False
+            await delete_files(self._posting, delivery.file_ids)
+        except CallAudioError as error:
+            log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
+            return False
+        return await self._log.change(
+            delivery,
+            {**NO_UPLOAD, "without_picture": True, "state": State.ANNOUNCED.value},
+            tag=AuditTag.DELIVERY_UNSHOWN,
+            payload={
+                "file_id": delivery.file_id,
+                "picture_file_id": delivery.picture_file_id,
+            },
+            when=DeliveryRow.file_id == delivery.file_id,
+        )
 
     async def _complete(self, delivery: Delivery) -> ShareResult:
         if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:

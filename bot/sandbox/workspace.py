@@ -62,6 +62,9 @@ class Workspace:
         self.upload_answer = "OK - {length}"
         """What a successful upload says: undocumented, so a bare ``OK`` or JSON will do as well."""
         self.visibility_delay_seconds = 0.0
+        self.never_shown: Callable[[File], bool] = lambda file: bool(file.alt_text)
+        """Which files are accepted and never shown, nor those shared with them: as reported, all
+        that have an ``alt_txt`` (python-slack-sdk#1818)."""
         self.second_completion_error = "file_update_failed"
         self.rate_limits: dict[str, int] = {}
         """Calls per minute and method; methods not named are not limited."""

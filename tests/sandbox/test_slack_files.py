@@ -138,6 +138,22 @@ async def test_large_uploads_are_measured_not_kept(api, workspace):
     assert file.sha256 == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.parametrize("alt_txt", ["what it shows", None])
+async def test_files_that_have_an_alt_txt_are_accepted_and_never_shown(api, workspace, alt_txt):
+    shared = []
+    for more in ({"alt_txt": alt_txt} if alt_txt else {}, {}):
+        begun = await api(
+            "files.getUploadURLExternal", filename=f"{len(shared)}.png", length=3, **more
+        )
+        await api.http.post(begun["upload_url"], content=b"abc")
+        shared.append(begun["file_id"])
+    files = [{"id": file_id} for file_id in shared]
+    assert (await api("files.completeUploadExternal", files=files, channel_id=PUBLIC))["ok"]
+    info = (await api("files.info", file=shared[1]))["file"]
+    assert info["mimetype"] == "image/png"
+    assert bool(info["shares"]) is bool(workspace.messages(PUBLIC)) is (alt_txt is None)
+
+
 async def test_visibility_can_lag(api, workspace):
     workspace.visibility_delay_seconds = 0.3
     file_id = await api.uploaded()

@@ -18,6 +18,7 @@ from bot.sandbox import recordings
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
+from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Recording
 from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, LeftFileRow
@@ -209,6 +210,65 @@ async def test_a_picture_that_cannot_be_uploaded_takes_nothing_from_the_recordin
     assert len(seen.audio_requests) == 2, "measured and fetched once"
     assert "muted 1 span" in card(seen)
     assert "Waveform" not in card(seen)
+
+
+def of_the_picture(file: File) -> bool:
+    return file.is_picture
+
+
+async def test_files_that_have_an_alt_txt_are_never_shown_so_none_has_one(scene: Scene) -> None:
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "delivered"
+    assert [file.alt_text for file in (seen.file, seen.picture)] == ["", ""]
+    assert len(scene.workspace.called(SHARE)) == 1
+
+
+async def test_a_recording_that_slack_never_shows_with_its_picture_is_shared_alone(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    scene.workspace.never_shown = of_the_picture
+
+    seen = await scene.ask()
+
+    assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
+    assert (seen.file.completed_times, seen.pictures) == (1, [])
+    assert [m.thread_ts for m in seen.posted] == [None, seen.delivery.parent_ts], "one post"
+    first, second = scene.workspace.called(SHARE)
+    assert [str(each.arguments).count("title") for each in (first, second)] == [2, 1]
+    left = [file for file in scene.workspace.files if file.id != seen.file.id]
+    assert [(file.completed_times, file.deleted) for file in left] == [(1, True)] * 2
+    assert await events(scene, "worker:delivery:unshown") == [
+        {"file_id": left[0].id, "picture_file_id": left[1].id}
+    ]
+    assert scene.decisions_by_audience() == 3, "decided afresh before each share"
+    assert "Waveform" not in card(seen)
+
+
+async def test_a_recording_that_is_never_shown_even_alone_is_told_so_and_tried_no_further(
+    scene: Scene,
+) -> None:
+    scene.workspace.never_shown = lambda _: True
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "unconfirmed"
+    assert "Slack does not show it yet" in seen.note.text
+    assert len(scene.workspace.called(SHARE)) == 2
+    assert "Waveform" not in card(seen)
+
+
+async def test_a_recording_never_shown_is_not_posted_twice_where_it_cannot_be_deleted(
+    scene: Scene,
+) -> None:
+    scene.workspace.never_shown = of_the_picture
+    scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled", times=9))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "unconfirmed"
+    assert len(scene.workspace.called(SHARE)) == 1
 
 
 @pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])

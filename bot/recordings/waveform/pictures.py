@@ -82,7 +82,9 @@ class Pictures:
         """
         try:
             async with asyncio.timeout(self._limit_seconds):
-                picture_id = await self._upload(name, await self._draw(delivery, outline), delivery)
+                picture = await self._draw(delivery, outline)
+                file = NewFile(name, len(picture))
+                picture_id = await upload_bytes(self._posting, file, picture)
         except (CallAudioError, TimeoutError) as error:
             code = error.code if isinstance(error, CallAudioError) else "picture_too_slow"
             log.warning("picture_left_out", delivery_id=delivery.id, code=code)
@@ -99,12 +101,6 @@ class Pictures:
         async with self._drawing:
             word = word_for_silence(delivery.direction, raw=delivery.is_raw)
             return await asyncio.to_thread(self._draw_outline, outline, word)
-
-    async def _upload(self, name: str, picture: bytes, delivery: Delivery) -> str:
-        variant = "raw" if delivery.is_raw else "redacted"
-        alt_text = f"Waveform of the {variant} recording: how loud it is from beginning to end"
-        file = NewFile(name, len(picture), alt_text)
-        return await upload_bytes(self._posting, file, picture)
 
 
 def word_for_silence(direction: Direction, *, raw: bool) -> str | None:

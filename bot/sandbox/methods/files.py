@@ -68,7 +68,8 @@ def _complete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         raise RefusalError("internal_error")  # python-slack-sdk#1756
     visible_at = workspace.clock() + workspace.visibility_delay_seconds
     share_ts = None
-    if channel is not None:
+    is_left_out = any(workspace.never_shown(file) for file in files)
+    if channel is not None and not is_left_out:
         share_ts = workspace.post(
             Message(
                 channel.id,
@@ -85,7 +86,7 @@ def _complete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         workspace.file_table[file.id] = replace(
             file,
             completed_times=file.completed_times + 1,
-            channel=channel.id if channel else None,
+            channel=channel.id if channel and not is_left_out else None,
             thread_ts=thread_ts,
             share_ts=share_ts,
             visible_at=visible_at,

@@ -182,6 +182,25 @@ async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(posting, wo
     assert await posting.find_share(file_id, CHANNEL) is None
 
 
+async def test_a_file_is_left_out_once_slack_is_done_with_it_and_shows_it_nowhere(
+    posting, workspace
+):
+    ts = await posting.announce(ANNOUNCEMENT)
+    late, shown, left_out = [await uploaded(posting) for _ in range(3)]
+    await posting.share(Share(shown, "title", CHANNEL, ts))
+    workspace.never_shown = lambda _: True
+    await posting.share(Share(left_out, "title", CHANNEL, ts))
+    workspace.visibility_delay_seconds = 60
+    await posting.share(Share(late, "title", CHANNEL, ts))
+    assert [await posting.is_left_out(each) for each in (late, shown, left_out)] == [
+        False,
+        False,
+        True,
+    ]
+    await posting.delete_file(shown)
+    assert await posting.is_left_out(shown)
+
+
 def test_the_address_of_an_upload_is_a_secret():
     ticket = UploadTicket("F1", SecretStr("https://files.slack.com/upload/v1/bearer"))
     assert "bearer" not in repr(ticket)
