@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import literal, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import ChangeRefused, Right, SubjectKind, in_force
@@ -52,11 +52,23 @@ async def an_admin_is_kept(
     Raises:
         LastAdminKept: nobody would be left, now or once every end has come.
     """
+    await _wait_for_turn(session, team_id)
     before = await _admins(session, team_id, named, now)
     yield
     after = await _admins(session, team_id, named, now)
     if (before.now and not after.now) or (before.lasting and not after.lasting):
         raise LastAdminKept
+
+
+async def _wait_for_turn(session: AsyncSession, team_id: str) -> None:
+    """Let nobody else change who is admin in this workspace until the transaction ends.
+
+    Two admins who remove each other at once would each see the other one left. SQLite has one
+    writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = func.hashtext(f"admins of {team_id}")
+        await session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 async def _admins(session: AsyncSession, team_id: str, named: Named, now: datetime) -> Admins:

@@ -40,8 +40,9 @@ class Database:
 
     Order of locks, the same in every transaction, so that no two wait for each other:
 
-    1. rows of one's own work, several of one table in the order of their primary key;
-    2. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
+    1. an advisory lock on what several rows decide together, such as who is admin;
+    2. rows of one's own work, several of one table in the order of their primary key;
+    3. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
     """
 
     def __init__(self, database_url: str) -> None:
