@@ -29,6 +29,7 @@ SERVICE_LINK: Final = re.compile(
     r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
 )
 SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://\S+")
+PROXY_NAMES: Final = ("HTTPS_PROXY", "NO_PROXY")
 # Bolt reads these two by itself and would switch its OAuth flow on, with tokens in a file.
 FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 
@@ -126,7 +127,7 @@ def _read(
     environ: Mapping[str, str], names: list[str]
 ) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Return the usable values that are set, and a (name, sentence) for each that is not."""
-    values = {name: text for name in names if (text := environ.get(name, "").strip())}
+    values = {name: text for name in names if (text := _set(environ, name))}
     problems = []
     for name in names:
         path = environ.get(f"{name}_FILE", "").strip() if name in SECRET_NAMES else ""
@@ -148,6 +149,12 @@ def _read(
         del values[name]
         problems.append((name, f"{name} has quotes around its value: remove the quotes."))
     return values, problems
+
+
+def _set(environ: Mapping[str, str], name: str) -> str:
+    """Give a value; the names of proxies are commonly spelt in lower case."""
+    other = name.lower() if name in PROXY_NAMES else name
+    return environ.get(name, "").strip() or environ.get(other, "").strip()
 
 
 def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:

@@ -2,9 +2,11 @@
 
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +20,7 @@ from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
 SECRET_NAMES: Final = (  # each may come as NAME_FILE too
     *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
     *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
+    "HTTPS_PROXY",  # it may hold a password
 )
 MASK: Final = "**********"
 MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen
@@ -99,6 +102,25 @@ def _safe_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _proxy(given: SecretStr) -> SecretStr:
+    url = given.get_secret_value()
+    url = url if "://" in url else f"http://{url}"  # as curl reads it
+    parts = urlsplit(url)
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if not is_whole or parts.path not in ("", "/") or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError
+    return SecretStr(url)
+
+
+def _authorities(file: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError as error:  # ssl.SSLError is one
+        fault = "holds no certificates" if isinstance(error, ssl.SSLError) else "cannot be read"
+        raise _told(fault) from None
+    return file
+
+
 def check_database_url(url: str) -> str:
     """Accept a SQLite file or a PostgreSQL URL, and spell it as the drivers want it.
 
@@ -132,11 +154,12 @@ Key = Annotated[SecretStr, _secret()]
 Url = Annotated[str, AfterValidator(_safe_url)]
 PolyAIName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
 Count = Annotated[int, Field(ge=0)]
 DatabaseUrl = Annotated[
     str,  # as SQLAlchemy, Alembic and DBOS want it; it may hold a password, so nothing shows it
     AfterValidator(check_database_url),
-    pydantic.PlainSerializer(lambda _: MASK, when_used="json"),
+    Hidden,
 ]
 
 
@@ -236,6 +259,18 @@ class Settings(BaseSettings):
         1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
     )
     callaudio_log_format: Literal["json", "console"] = Field("json", description="json or console")
+    https_proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
+        None, description="http://host:port, or http://user:password@host:port"
+    )
+    no_proxy: Annotated[str, Hidden] = Field(
+        "", repr=False, description="hosts that are called directly, separated by commas"
+    )
+    ssl_cert_file: Annotated[Path, AfterValidator(_authorities)] | None = Field(
+        None, description="a PEM file of the authorities to trust instead of the usual ones"
+    )
+    ssl_cert_dir: pydantic.DirectoryPath | None = Field(
+        None, description="a folder of authorities to trust, as OpenSSL keeps it"
+    )
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # only two of its five are of use
@@ -249,7 +284,9 @@ class Settings(BaseSettings):
         """Every secret in clear, for the log mask and nothing else."""
         fields = [*self, *(field for agent in self.polyai_agents.values() for field in agent)]
         keys = {value.get_secret_value() for _, value in fields if isinstance(value, SecretStr)}
-        found = re.findall(r"://[^:/@]*:([^@]*)@|[?&]password=([^&]*)", self.database_url)
+        proxy = self.https_proxy.get_secret_value() if self.https_proxy else ""
+        urls = f"{self.database_url} {proxy}"
+        found = re.findall(r"://[^:/@ ]*:([^@ ]*)@|[?&]password=([^& ]*)", urls)
         passwords = {password for pair in found for password in pair}
         return frozenset((keys | passwords | {unquote(each) for each in passwords}) - {""})
 

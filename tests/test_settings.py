@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bot.environment import load_database_url, load_first_admins, load_settings, read_env_file
 from bot.settings import (
@@ -14,6 +14,7 @@ from bot.settings import (
     Settings,
     SettingsError,
 )
+from tests.tls import AUTHORITY
 
 REQUIRED = {
     "SLACK_BOT_TOKEN": "xoxb-1-abc",
@@ -363,6 +364,7 @@ def test_any_secret_may_come_from_a_file(name, tmp_path):
         "POLYAI_ACCOUNT_ID": "ws-1",
         "POLYAI_PLATFORM_API_KEY": "platformKey",
         "DATABASE_URL": "postgresql://u:p@db/x",
+        "HTTPS_PROXY": "http://u:p@proxy:8080",
     }
     file = tmp_path / "secret"
     file.write_text(f"{values[name]} \n")
@@ -423,6 +425,48 @@ def test_secrets_are_masked_wherever_settings_are_shown():
     assert settings.secret_values == secrets | {"p%40ss", "p@ss", "other"}
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert not any(secret in shown for secret in settings.secret_values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("HTTPS_PROXY", "http://proxy:8080", "https_proxy", "http://proxy:8080"),
+        ("https_proxy", "http://proxy:8080", "https_proxy", "http://proxy:8080"),
+        ("HTTPS_PROXY", "proxy.example:8080", "https_proxy", "http://proxy.example:8080"),
+        ("HTTPS_PROXY", "https://u:p%40@proxy/", "https_proxy", "https://u:p%40@proxy/"),
+        ("NO_PROXY", "localhost,.example", "no_proxy", "localhost,.example"),
+        ("no_proxy", "localhost", "no_proxy", "localhost"),
+        ("SSL_CERT_FILE", str(AUTHORITY), "ssl_cert_file", AUTHORITY),
+        ("SSL_CERT_DIR", str(AUTHORITY.parent), "ssl_cert_dir", AUTHORITY.parent),
+    ],
+)
+def test_the_way_to_the_outside_is_read_as_it_is_commonly_spelt(name, value, field, expected):
+    found = getattr(load_settings(REQUIRED | {name: value}), field)
+    assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HTTPS_PROXY", "socks5://proxy:1080", "is not valid"),
+        ("HTTPS_PROXY", "http://", "is not valid"),
+        ("HTTPS_PROXY", "http://proxy:8080/path", "is not valid"),
+        ("HTTPS_PROXY", f"http://u:{SECRET}@proxy:port", "is not valid"),
+        ("SSL_CERT_FILE", "no/such/file.pem", "cannot be read"),
+        ("SSL_CERT_FILE", __file__, "holds no certificates"),
+        ("SSL_CERT_DIR", "no/such/folder", "is "),
+    ],
+)
+def test_a_way_to_the_outside_that_cannot_be_is_told(name, value, said):
+    (problem,) = problems(**{name: value})
+    assert problem.startswith(f"{name} {said}")
+    assert SECRET not in problem
+
+
+def test_the_password_of_a_proxy_is_masked():
+    settings = load_settings(REQUIRED | {"HTTPS_PROXY": "http://user:p%40ss@proxy:8080"})
+    assert {"p%40ss", "p@ss"} <= settings.secret_values
+    assert "p%40ss" not in f"{settings!r} {settings.model_dump_json()}"
 
 
 def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -53,14 +54,20 @@ async def open_stage(
     has_platform: bool = False,
     open_outlets: OpenOutlets = build_outlets,
     clock: Callable[[], datetime] = utc_now,
+    tls: ssl.SSLContext | None = None,
+    domain: str | None = None,
 ) -> AsyncIterator[Stage]:
     """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings.
 
     With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list. The bot's
-    time is ``clock``; a workspace has one of its own.
+    time is ``clock``; a workspace has one of its own. With ``tls`` the stand-ins speak TLS; with a
+    ``domain`` the bot knows them by names in it instead of their address.
     """
     workspace = workspace or Workspace()
-    async with SlackSandbox(workspace) as slack, PolyAISandbox(region) as polyai:
+    async with (
+        SlackSandbox(workspace, tls=tls) as slack,
+        PolyAISandbox(region, tls=tls) as polyai,
+    ):
         polyai.add_key(PLAIN_KEY, region=region)
         polyai.add_key(RAW_KEY, pii=True, region=region)
         polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])
@@ -70,6 +77,11 @@ async def open_stage(
             "DATABASE_URL": database_url,
             **(environment or {}),
         }
+        if domain:
+            environ, workspace.origin = (
+                _renamed(environ, domain),
+                _named(slack.origin, "slack", domain),
+            )
         settings = load_settings({name: value for name, value in environ.items() if value})
         roles = Roles(listens=True, works=True)
         async with (
@@ -111,6 +123,23 @@ def platform_environment_of(polyai: PolyAISandbox) -> dict[str, str]:
         "POLYAI_PLATFORM_URL": polyai.platform.origin,
         "POLYAI_PLATFORM_API_KEY": PLATFORM_KEY,
     }
+
+
+def _renamed(environ: Mapping[str, str], domain: str) -> dict[str, str]:
+    """Let the bot know each stand-in by a name, such as ``slack.`` and the domain."""
+    hosts = {
+        "SLACK_API_URL": "slack",
+        "POLYAI_API_URL": "polyai",
+        "POLYAI_PLATFORM_URL": "platform",
+    }
+    return {
+        name: _named(value, hosts[name], domain) if name in hosts else value
+        for name, value in environ.items()
+    }
+
+
+def _named(url: str, host: str, domain: str) -> str:
+    return url.replace(LOOPBACK, f"{host}.{domain}", 1)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import TypeVar
 import httpx
 from pydantic import SecretStr
 
+from bot.connection_failures import why
 from bot.polyai import errors
 from bot.polyai.audio import check_encoding
 from bot.polyai.body import Bounds, close_answer, read_body, read_json
@@ -83,7 +84,9 @@ class Gets:
         try:
             response = await self._http.send(request, stream=True, follow_redirects=False)
         except httpx.HTTPError as error:
-            raise errors.PolyAIUnavailable(correlation_id=sent_id) from error
+            raise errors.PolyAIUnavailable(
+                likely_cause=why(error), correlation_id=sent_id
+            ) from error
         if response.status_code == HTTPStatus.OK:
             return response, sent_id
         try:

@@ -1,4 +1,4 @@
-"""The HTTP client below every outside call: httpx's interface on aiohttp's sockets."""
+"""The HTTP client of PolyAI, uploads and response URLs: httpx's interface on aiohttp's sockets."""
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
@@ -8,24 +8,30 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 
+from bot.outbound import Outbound, direct
+
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 CHUNK_BYTES = 64 * 1024
+KEEPALIVE_SECONDS = 5.0
 
 
 class _StrictTransport(AiohttpTransport):
-    """aiohttp below httpx, without cookies, in larger chunks, and raising httpx errors only.
+    """aiohttp below httpx, by the one policy, in larger chunks, and raising httpx errors only.
 
     aiohttp itself repeats a GET or PUT once, at once, when the server hangs up without an answer.
     """
 
-    def get_client(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=self.limits.max_connections or 0,
-            keepalive_timeout=self.limits.keepalive_expiry,
-            ssl=self.ssl_context,
-        )
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=2 * CHUNK_BYTES
+    def __init__(self, outbound: Outbound, max_connections: int) -> None:
+        super().__init__(
+            verify=outbound.trust,
+            trust_env=False,
+            client=lambda: outbound.session(
+                # Each request brings its own.
+                timeout=aiohttp.ClientTimeout(total=None),
+                max_connections=max_connections,
+                keepalive_seconds=KEEPALIVE_SECONDS,
+                read_buffer_bytes=2 * CHUNK_BYTES,
+            ),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -42,17 +48,14 @@ class _StrictTransport(AiohttpTransport):
         return response
 
 
-def build_http_client(max_connections: int) -> httpx.AsyncClient:
+def build_http_client(max_connections: int, outbound: Outbound | None = None) -> httpx.AsyncClient:
     """Build the HTTP client: no redirects, no cookies, nothing read from the environment.
 
     Time-outs are 10 s to connect and for a free connection, 60 s per read or write. At most
     ``max_connections`` are open; more calls wait. The caller closes it.
     """
-    limits = httpx.Limits(
-        max_connections=max_connections, max_keepalive_connections=max_connections
-    )
     return httpx.AsyncClient(
-        transport=_StrictTransport(trust_env=False, limits=limits),
+        transport=_StrictTransport(outbound or direct(), max_connections),
         timeout=TIMEOUT,
         follow_redirects=False,
         trust_env=False,

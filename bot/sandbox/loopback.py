@@ -1,5 +1,6 @@
 """One HTTP server on an ephemeral loopback port, in the caller's event loop."""
 
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -17,14 +18,15 @@ class LoopbackServer:
     have, and because the stand-ins must be able to cut a body short.
     """
 
-    def __init__(self, faults: Faults | None = None) -> None:
+    def __init__(self, faults: Faults | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.faults = faults or Faults()
+        self.tls = tls
         self._runner: web.AppRunner | None = None
         self._origin = ""
 
     @property
     def origin(self) -> str:
-        """``http://127.0.0.1:PORT`` while the server runs."""
+        """``http://127.0.0.1:PORT`` while the server runs; with ``tls`` it is https."""
         if not self._origin:
             raise RuntimeError("the stand-in is not running")
         return self._origin
@@ -44,9 +46,10 @@ class LoopbackServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
         await runner.setup()
         self._runner = runner
-        await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
+        site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True, ssl_context=self.tls)
+        await site.start()
         host, bound_port = runner.addresses[0][:2]
-        self._origin = f"http://{host}:{bound_port}"
+        self._origin = f"{'https' if self.tls else 'http'}://{host}:{bound_port}"
 
     async def stop(self) -> None:
         """Let go held requests, then stop listening."""

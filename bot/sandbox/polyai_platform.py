@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,8 +39,13 @@ class PlatformKey:
 class PolyAIPlatform(LoopbackServer):
     """The platform host of one region; it knows no key of the build host."""
 
-    def __init__(self, line_of: Callable[[str], CallLine | None], faults: Faults) -> None:
-        super().__init__(faults)
+    def __init__(
+        self,
+        line_of: Callable[[str], CallLine | None],
+        faults: Faults,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(faults, tls)
         self.keys: dict[str, PlatformKey] = {}
         self.bare_lists = False
         """Whether answers come without the object around their rows, as some examples have it."""

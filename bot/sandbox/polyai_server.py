@@ -3,6 +3,7 @@
 Source: facts/polyai.md.
 """
 
+import ssl
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,8 +35,13 @@ _FLAGS = {"true": True, "false": False}
 class PolyAISandbox(LoopbackServer):
     """PolyAI in one region; ``async with PolyAISandbox() as polyai``."""
 
-    def __init__(self, region: str = "us", faults: Faults | None = None) -> None:
-        super().__init__(faults)
+    def __init__(
+        self,
+        region: str = "us",
+        faults: Faults | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(faults, tls)
         self.region = region
         self.keys: dict[str, ApiKey] = {}
         self.agents: set[str] = set()
@@ -44,7 +50,7 @@ class PolyAISandbox(LoopbackServer):
         self._answers = Answers(self._kind_of_key)
         self._service = Service(self._answers, self.faults)
         self.platform = PolyAIPlatform(
-            lambda agent: self._line(agent) if agent in self.agents else None, self.faults
+            lambda agent: self._line(agent) if agent in self.agents else None, self.faults, tls
         )
 
     @property

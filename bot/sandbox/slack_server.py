@@ -1,5 +1,6 @@
 """A Slack workspace on loopback: Web API, uploads, response URLs and Socket Mode on one port."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,13 @@ from bot.sandbox.workspace import Workspace
 class SlackSandbox(LoopbackServer):
     """Slack, as far as the facts go; ``async with SlackSandbox(workspace) as slack``."""
 
-    def __init__(self, workspace: Workspace, faults: Faults | None = None) -> None:
-        super().__init__(faults)
+    def __init__(
+        self,
+        workspace: Workspace,
+        faults: Faults | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(faults, tls)
         self.workspace = workspace
         self.socket_mode = SocketMode(workspace)
 

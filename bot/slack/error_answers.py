@@ -5,11 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
-from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackClientError
 
 from bot.errors import CallAudioError, Unexpected, new_reference
 from bot.logs import get_logger
@@ -17,6 +14,7 @@ from bot.metrics import Metrics
 from bot.slack.blocks import notice
 from bot.slack.recordings import replies
 from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.response_urls import ResponseUrls
 
 log = get_logger(__name__)
 
@@ -31,13 +29,12 @@ class ErrorAnswers:
     waits for the answer to an event, but Slack sends one that failed again.
     """
 
-    def __init__(self, metrics: Metrics, api: SlackApi) -> None:
+    def __init__(self, metrics: Metrics, api: SlackApi, response_urls: ResponseUrls) -> None:
         self._metrics = metrics
         self._api = api
+        self._response_urls = response_urls
 
-    async def answer(
-        self, error: Exception, body: Mapping[str, Any], respond: AsyncRespond
-    ) -> BoltResponse:
+    async def answer(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
         """Answer one request that raised."""
         if isinstance(error, BoltUnhandledRequestError):
             log.info("request_unhandled")
@@ -50,18 +47,16 @@ class ErrorAnswers:
         text = replies.problem(known, reference)
         message = {"response_type": "ephemeral", "text": text}
         # Slack shows the body of an ack after a command alone, and ignores it after a press.
-        if "command" not in body and await self._told(body, respond, message):
+        if "command" not in body and await self._told(body, message):
             return BoltResponse(status=200, body="")
         return _json(message)
 
-    async def _told(
-        self, body: Mapping[str, Any], respond: AsyncRespond, message: Mapping[str, Any]
-    ) -> bool:
+    async def _told(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
         """Tell whoever pressed or used a shortcut; gives whether Slack took it.
 
         In a modal and in App Home there is no way to answer but another modal.
         """
-        if body.get("response_url") and await responded(respond, message):
+        if await self.respond(body, message):
             return True
         view, open_view = notice(str(message["text"])), body.get("view") or {}
         is_in_modal = open_view.get("type") == "modal"
@@ -76,6 +71,29 @@ class ErrorAnswers:
             return True
         log.warning("press_unanswered")
         return False
+
+    async def respond(
+        self,
+        body: Mapping[str, Any],
+        message: Mapping[str, Any],
+        *,
+        replace_original: bool = False,
+    ) -> bool:
+        """Use a press's own way to answer privately; tells whether there is one that Slack took."""
+        response_url = body.get("response_url")
+        if not isinstance(response_url, str) or not response_url:
+            return False
+        answering = self._response_urls.answer(
+            response_url,
+            message,
+            timeout_seconds=RESPOND_SECONDS,
+            replace_original=replace_original,
+        )
+        try:
+            return await asyncio.wait_for(answering, RESPOND_SECONDS)
+        except TimeoutError:
+            log.info("response_url_refused", error="TimeoutError")
+            return False
 
     async def _shown(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
         # A trigger is good for one view; an update shows the same however often it is tried.
@@ -112,19 +130,6 @@ def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> 
         return {"response_action": "errors", "errors": {block_id: words}}
     shown = notice(replies.problem(error, reference))
     return {"response_action": "update", "view": shown}
-
-
-async def responded(
-    respond: AsyncRespond, message: Mapping[str, Any], *, replace_original: bool = False
-) -> bool:
-    """Use the press's own way to answer privately; tells whether Slack took it."""
-    said = respond(**message, replace_original=replace_original)
-    try:
-        response = await asyncio.wait_for(said, RESPOND_SECONDS)
-    except (aiohttp.ClientError, SlackClientError, TimeoutError, ValueError):
-        log.info("response_url_refused")
-        return False
-    return bool(response.status_code == 200)  # noqa: PLR2004 - OK
 
 
 def _json(body: Mapping[str, Any]) -> BoltResponse:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from aiohttp import WSMessage
+from aiohttp import ClientTimeout, WSMessage
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -12,24 +12,36 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.metrics import Metrics
+from bot.outbound import Outbound
 
 # Slack gives up on an ack after three seconds.
 FINISH_SECONDS: Final = 3.0
+CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
+"""For the handshake alone: a WebSocket stays open for as long as its pings are answered."""
 
 
 class SocketMode:
     """Opens, watches and closes the connection; the SDK reconnects by itself."""
 
     def __init__(
-        self, app: AsyncApp, app_token: str, client: AsyncWebClient, metrics: Metrics
+        self,
+        app: AsyncApp,
+        app_token: str,
+        client: AsyncWebClient,
+        metrics: Metrics,
+        outbound: Outbound,
     ) -> None:
+        self._outbound = outbound
         self._handler = _Handler(app, app_token, web_client=client)
         self._handler.client.on_message_listeners.append(self._note)
         self._metrics = metrics
         self._last_envelope_at = time.monotonic()
 
     async def open(self) -> None:
-        """Connect."""
+        """Connect, by the one policy for calls to the outside instead of a session of the SDK's."""
+        client = self._handler.client
+        await client.aiohttp_client_session.close()
+        client.aiohttp_client_session = self._outbound.session(timeout=CONNECTING)
         await self._handler.connect_async()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
         self._metrics.socket_envelope_age_seconds.set_function(
             lambda: time.monotonic() - self._last_envelope_at

@@ -73,7 +73,7 @@ async def open_application(
         app = build_listening(stack, core, wakes) if roles.listens else None
         if app and settings.slack_app_token:
             token = settings.slack_app_token.get_secret_value()
-            socket = SocketMode(app, token, core.client, core.metrics)
+            socket = SocketMode(app, token, core.client, core.metrics, core.outbound)
             stack.push_async_callback(socket.close)
             await socket.open()
             probes["socket"] = socket.is_open

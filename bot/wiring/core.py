@@ -18,6 +18,7 @@ from bot.access.request_store import AccessRequests
 from bot.access.rights import Rights
 from bot.home.homes import Homes
 from bot.metrics import Metrics
+from bot.outbound import Outbound, outbound_of
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
@@ -45,6 +46,7 @@ class Core:
     clock: Callable[[], datetime]
     metrics: Metrics
     database: Database
+    outbound: Outbound
     http: httpx.AsyncClient
     client: AsyncWebClient
     """Without a token: Bolt and Socket Mode bring their own."""
@@ -77,7 +79,8 @@ async def open_core(
     stack.push_async_callback(database.close)
     if not await is_migrated(database):
         raise DatabaseNotMigrated
-    session = await stack.enter_async_context(build_session())
+    outbound = outbound_of(settings)
+    session = await stack.enter_async_context(build_session(outbound=outbound))
     token = settings.slack_bot_token.get_secret_value()
     api = SlackApi(build_client(token, settings.slack_api_url, session))
     identity = Identity(api, token=token, clock=clock)
@@ -102,7 +105,8 @@ async def open_core(
         clock=clock,
         metrics=Metrics(),
         database=database,
-        http=await stack.enter_async_context(build_http_client(max_connections=64)),
+        outbound=outbound,
+        http=await stack.enter_async_context(build_http_client(64, outbound)),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
         identity=identity,

@@ -37,6 +37,7 @@ from bot.slack.recordings.waveform_listener import WaveformListener
 from bot.slack.schedules.answers import DigestAnswers
 from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
+from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
 from bot.wiring.core import Core
 from bot.wiring.worker import Wakes
@@ -117,7 +118,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         agents=core.agents,
         clock=core.clock,
     )
-    answers = ErrorAnswers(core.metrics, core.api)
+    answers = ErrorAnswers(core.metrics, core.api, ResponseUrls(core.api, core.http))
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
     return build_app(
@@ -129,7 +130,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
             WaveformListener(viewing, modals),
             Listeners(asking, core.admission),
             AdminListeners(administration, explaining, DigestAnswers(scheduling)),
-            ScheduleListeners(scheduling, modals),
+            ScheduleListeners(scheduling, modals, answers),
             DigestListeners(asking),
             AccessListeners(asking_for_access, approving, core.api),
             FinderListeners(finding, asking, modals, Zones(core.api)),

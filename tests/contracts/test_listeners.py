@@ -104,7 +104,7 @@ def heard() -> dict[str, list[str]]:
         WaveformListener(viewing=None, modals=None),
         Listeners(asking=None, admission=None),
         AdminListeners(administration=None, explaining=None, digests=None),
-        ScheduleListeners(scheduling=None, modals=None),
+        ScheduleListeners(scheduling=None, modals=None, answers=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
         FinderListeners(finding=None, asking=None, modals=None, zones=None),

@@ -4,83 +4,84 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.webhook import WebhookResponse
 
 from bot.access.asking_for_access import ReasonUnusable
 from bot.metrics import Metrics
 from bot.sandbox.block_limits import problems
+from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.blocks import notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.web_api.api import SlackApi
-from tests.slack.conftest import ALICE
-
-URL = "https://hooks.example.com/commands/T0/secret"
-
-
-class Respond(AsyncRespond):
-    """Takes what is said, or breaks."""
-
-    def __init__(self, status: int = 200, breaks: Exception | None = None) -> None:
-        super().__init__(response_url=URL)
-        self.status, self.breaks = status, breaks
-        self.said: list[dict[str, Any]] = []
-
-    async def __call__(self, **message: Any) -> WebhookResponse:  # type: ignore[override]
-        self.said.append(message)
-        if self.breaks:
-            raise self.breaks
-        return WebhookResponse(url=URL, status_code=self.status, body="", headers={})
-
+from bot.slack.web_api.response_urls import ResponseUrls
+from tests.polyai.scripted_server import ScriptedServer
+from tests.polyai.scripted_server import answer as scripted
+from tests.slack.conftest import ALICE, CHANNEL
 
 Answer = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
-def answer(api: SlackApi) -> Answer:
-    async def call(
-        body: dict[str, Any], respond: Respond, error: Exception | None = None
-    ) -> dict[str, Any] | None:
-        return await answered(ErrorAnswers(Metrics(), api), body, respond, error)
+def answers(api: SlackApi, http: httpx.AsyncClient) -> ErrorAnswers:
+    return ErrorAnswers(Metrics(), api, ResponseUrls(api, http))
+
+
+@pytest.fixture
+def answer(answers: ErrorAnswers) -> Answer:
+    async def call(body: dict[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
+        response = await answers.answer(error or ReasonUnusable(), body)
+        assert response.status == 200
+        return json.loads(response.body) if response.body else None
 
     return call
 
 
-async def answered(
-    answers: ErrorAnswers, body: dict[str, Any], respond: Respond, error: Exception | None
-) -> Any:
-    response = await answers.answer(error or ReasonUnusable(), body, respond)
-    assert response.status == 200
-    return json.loads(response.body) if response.body else None
+@pytest.fixture
+def url(slack: SlackSandbox) -> str:
+    """A press's own way to answer."""
+    return slack.workspace.issue_response_url(ALICE, CHANNEL)
 
 
-async def test_a_command_is_answered_in_the_ack(answer: Answer) -> None:
-    respond = Respond()
-    told = await answer({"command": "/callaudio", "response_url": URL}, respond)
+async def test_a_command_is_answered_in_the_ack(
+    answer: Answer, url: str, workspace: Workspace
+) -> None:
+    told = await answer({"command": "/callaudio", "response_url": url})
 
     assert told["response_type"] == "ephemeral"
     assert "*What to do:*" in told["text"]
-    assert respond.said == []
+    assert workspace.ephemerals == []
 
 
-async def test_a_press_is_answered_privately_at_its_own_address(answer: Answer) -> None:
-    respond = Respond()
-    told = await answer({"type": "block_actions", "response_url": URL}, respond)
+async def test_a_press_is_answered_privately_at_its_own_address(
+    answer: Answer, url: str, workspace: Workspace
+) -> None:
+    told = await answer({"type": "block_actions", "response_url": url})
 
     assert told is None
-    (said,) = respond.said
-    assert (said["response_type"], said["replace_original"]) == ("ephemeral", False)
-    assert "A reason has" in said["text"]
+    (shown,) = workspace.ephemerals
+    assert (shown.user, shown.via) == (ALICE, "response_url")
+    assert "A reason has" in shown.text
 
 
-@pytest.mark.parametrize("respond", [Respond(404), Respond(breaks=TimeoutError())])
 async def test_a_press_that_cannot_be_answered_there_is_acked_all_the_same(
-    answer: Answer, respond: Respond
+    answer: Answer, url: str, slack: SlackSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = await answer({"type": "block_actions", "response_url": URL}, respond)
+    monkeypatch.setattr("bot.slack.error_answers.RESPOND_SECONDS", 0.1)
+    for fault in (Fault("response_url", status=404), Fault("response_url", hang=True)):
+        slack.faults.add(fault)
+        told = await answer({"type": "block_actions", "response_url": url})
+        assert "A reason has" in told["text"]
+    slack.faults.release_all()
+
+
+async def test_an_address_that_is_not_slacks_is_not_called(answer: Answer) -> None:
+    async with ScriptedServer(answers=[scripted()]) as stranger:
+        elsewhere = stranger.url.replace("127.0.0.1", "localhost")
+        told = await answer({"type": "block_actions", "response_url": elsewhere})
+        assert stranger.asked == []
     assert "A reason has" in told["text"]
 
 
@@ -88,7 +89,7 @@ async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field(
     answer: Answer,
 ) -> None:
     blocks = [{"type": "section"}, {"type": "input", "block_id": "reason"}, {"type": "input"}]
-    told = await answer({"type": "view_submission", "view": {"blocks": blocks}}, Respond())
+    told = await answer({"type": "view_submission", "view": {"blocks": blocks}})
 
     assert told["response_action"] == "errors"
     assert list(told["errors"]) == ["reason"]
@@ -97,7 +98,7 @@ async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field(
 
 
 async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> None:
-    told = await answer({"type": "view_submission", "view": {"blocks": []}}, Respond())
+    told = await answer({"type": "view_submission", "view": {"blocks": []}})
 
     assert told["response_action"] == "update"
     assert "A reason has" in str(told["view"])
@@ -107,22 +108,21 @@ async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> No
 async def test_an_unknown_error_shows_a_reference_alone(answer: Answer) -> None:
     blocks = [{"type": "input", "block_id": "reason"}]
     body = {"type": "view_submission", "view": {"blocks": blocks}}
-    told = await answer(body, Respond(), RuntimeError("the database password is hunter2"))
+    told = await answer(body, RuntimeError("the database password is hunter2"))
 
     assert "Reference" in told["errors"]["reason"]
     assert "hunter2" not in str(told)
 
 
 async def test_a_shortcut_on_a_message_is_answered_at_its_own_address(
-    answer: Answer, workspace: Workspace
+    answer: Answer, url: str, workspace: Workspace
 ) -> None:
-    respond = Respond()
-    body = {"type": "message_action", "response_url": URL, "trigger_id": "unused"}
-    told = await answer(body, respond)
+    body = {"type": "message_action", "response_url": url, "trigger_id": "unused"}
+    told = await answer(body)
 
     assert told is None
-    (said,) = respond.said
-    assert "A reason has" in said["text"]
+    (shown,) = workspace.ephemerals
+    assert "A reason has" in shown.text
     assert workspace.views == {}
 
 
@@ -131,7 +131,7 @@ async def test_where_there_is_no_such_address_a_modal_says_it(
     answer: Answer, workspace: Workspace, kind: str
 ) -> None:
     body = {"type": kind, "trigger_id": workspace.issue_trigger(ALICE), "view": {"type": "home"}}
-    told = await answer(body, Respond())
+    told = await answer(body)
 
     assert told is None
     (view,) = workspace.views.values()
@@ -140,11 +140,12 @@ async def test_where_there_is_no_such_address_a_modal_says_it(
 
 
 async def test_an_address_that_is_worn_out_leaves_the_modal(
-    answer: Answer, workspace: Workspace
+    answer: Answer, workspace: Workspace, slack: SlackSandbox
 ) -> None:
     trigger_id = workspace.issue_trigger(ALICE)
-    body = {"type": "block_actions", "response_url": URL, "trigger_id": trigger_id}
-    assert await answer(body, Respond(404)) is None
+    worn_out = f"{slack.origin}/commands/T0/worn-out"
+    body = {"type": "block_actions", "response_url": worn_out, "trigger_id": trigger_id}
+    assert await answer(body) is None
     assert "A reason has" in str(workspace.views)
 
 
@@ -160,10 +161,7 @@ async def test_in_a_modal_it_is_put_on_top_and_the_form_stays(
     view_id = await opened(api, workspace)
     trigger_id = workspace.issue_trigger(ALICE, view_id)
     view = {"type": "modal", "id": view_id}
-    assert (
-        await answer({"type": "block_actions", "trigger_id": trigger_id, "view": view}, Respond())
-        is None
-    )
+    assert await answer({"type": "block_actions", "trigger_id": trigger_id, "view": view}) is None
 
     form, on_top = workspace.views.values()
     assert "The form." in str(form.body)
@@ -175,10 +173,7 @@ async def test_after_its_three_seconds_the_modal_itself_says_it(
 ) -> None:
     view_id = await opened(api, workspace)
     view = {"type": "modal", "id": view_id}
-    assert (
-        await answer({"type": "block_actions", "trigger_id": "lapsed", "view": view}, Respond())
-        is None
-    )
+    assert await answer({"type": "block_actions", "trigger_id": "lapsed", "view": view}) is None
     assert "A reason has" in str(workspace.views[view_id].body)
 
 
@@ -186,12 +181,11 @@ async def test_when_slack_takes_nothing_the_press_is_acked_all_the_same(
     answer: Answer, slack: SlackSandbox
 ) -> None:
     del slack
-    told = await answer({"type": "shortcut", "trigger_id": "lapsed"}, Respond())
+    told = await answer({"type": "shortcut", "trigger_id": "lapsed"})
     assert told is not None
     assert "A reason has" in told["text"]
 
 
-async def test_an_event_that_failed_is_sent_again(api: SlackApi) -> None:
-    answers = ErrorAnswers(Metrics(), api)
-    response = await answers.answer(ReasonUnusable(), {"type": "event_callback"}, Respond())
+async def test_an_event_that_failed_is_sent_again(answers: ErrorAnswers) -> None:
+    response = await answers.answer(ReasonUnusable(), {"type": "event_callback"})
     assert (response.status, response.body) == (500, "")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from bot.errors import CallAudioError
@@ -14,16 +15,19 @@ from bot.slack.blocks import View, notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.modals import Modals, TooManyModals
 from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.response_urls import ResponseUrls
 from tests.patience import until
 from tests.slack.conftest import ALICE
 
 
 @pytest.fixture
-async def modals(api: SlackApi, waits: list[float]) -> AsyncIterator[Modals]:
+async def modals(
+    api: SlackApi, http: httpx.AsyncClient, waits: list[float]
+) -> AsyncIterator[Modals]:
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    modals = Modals(api, ErrorAnswers(Metrics(), api), sleep=note)
+    modals = Modals(api, ErrorAnswers(Metrics(), api, ResponseUrls(api, http)), sleep=note)
     yield modals
     await modals.close()
 

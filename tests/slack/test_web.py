@@ -14,6 +14,7 @@ from bot.access.person import People
 from bot.access.rights import Rights
 from bot.logs import configure_logging
 from bot.metrics import Metrics
+from bot.polyai.transport import build_http_client
 from bot.recordings.asking import Asking
 from bot.recordings.record import DeliveryLog
 from bot.recordings.requests import RequestBook
@@ -23,6 +24,7 @@ from bot.slack.error_answers import ErrorAnswers
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.web import MAX_BODY_BYTES, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.response_urls import ResponseUrls
 from bot.store.database import Database
 from tests.access.builders import Workspace
 from tests.conftest import NOON
@@ -107,12 +109,13 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
     rights = Rights(database=database, groups=None, clock=now, first_admins=frozenset())
     people = People(database=database, rights=rights, clock=now)
     admission = Admission(people=people, rights=rights, directory=Workspace())
+    api = SlackApi(build_client("xoxb-1", NOBODY, session))
     app = build_app(
         client=build_client("xoxb-1", None, session),
         signing_secret=SECRET,
         authorize=authorize,
         listeners=[Listeners(asking, admission)],
-        answers=ErrorAnswers(metrics, SlackApi(build_client("xoxb-1", NOBODY, session))),
+        answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
     )
     web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})
     return Door(web, metrics, database)

@@ -25,8 +25,14 @@ from bot.recordings.sharing import UploadGone
 from bot.slack.recordings import cards
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused
+from bot.slack.web_api.errors import (
+    ScopeMissing,
+    SlackUnclear,
+    UploadPlaceRefused,
+    UploadRefused,
+)
 from bot.slack.web_api.history import find_own_message, metadata
+from bot.slack.web_api.response_urls import ResponseUrls
 
 log = get_logger(__name__)
 
@@ -40,6 +46,7 @@ class SlackPosting:
     def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
         self._api = api
         self._http = http
+        self._response_urls = ResponseUrls(api, http)
 
     async def open_dm(self, user_id: str) -> str:
         """Open the bot's direct messages with a person; gives the channel id."""
@@ -115,6 +122,9 @@ class SlackPosting:
             length=file.size_bytes,
         )
         url = SecretStr(str(answer["upload_url"]))
+        if not self._api.trusts(url.get_secret_value()):
+            log.error("upload_place_refused")
+            raise UploadPlaceRefused
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
 
     async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
@@ -221,17 +231,8 @@ class SlackPosting:
             await self._api.write("chat.postMessage", channel=dm, **message)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
-        """Use the command's own way to answer: 30 minutes, five times, also where we are not."""
-        try:
-            response = await self._http.post(
-                response_url,
-                json={"response_type": "ephemeral", "replace_original": False, **message},
-                timeout=10,
-                follow_redirects=False,
-            )
-        except httpx.HTTPError:
-            return False
-        return response.is_success
+        """Use the command's own way to answer, which leads also where we are not."""
+        return await self._response_urls.answer(response_url, message, timeout_seconds=10)
 
 
 def _mark(announcement: Announcement) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from bot.digests.scheduling import Scheduling
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, ModalCallback
 from bot.slack.blocks import View, notice
-from bot.slack.error_answers import responded
+from bot.slack.error_answers import ErrorAnswers
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of
 from bot.slack.schedules import form, replies
@@ -20,8 +19,9 @@ from bot.slack.schedules.drafts import unpack
 class ScheduleListeners:
     """*Save*, *Add a digest*, and the form behind it."""
 
-    def __init__(self, scheduling: Scheduling, modals: Modals) -> None:
+    def __init__(self, scheduling: Scheduling, modals: Modals, answers: ErrorAnswers) -> None:
         self._scheduling = scheduling
+        self._answers = answers
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
@@ -36,13 +36,13 @@ class ScheduleListeners:
         ack: AsyncAck,
         body: Mapping[str, Any],
         action: Mapping[str, Any],
-        respond: AsyncRespond,
     ) -> None:
         """*Save* below the answer to the command, whose place the new answer takes."""
         draft = unpack(str(action["value"]))
         digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
         await ack()
-        await responded(respond, {"text": replies.saved(digest)}, replace_original=True)
+        said = {"text": replies.saved(digest)}
+        await self._answers.respond(body, said, replace_original=True)
 
     async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """*Add a digest* in App Home, where nothing else could say what is wrong."""

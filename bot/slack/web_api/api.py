@@ -12,13 +12,18 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.connection_failures import why
 from bot.logs import get_logger
+from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
 from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
+from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 30
+CONNECT_SECONDS: Final = 10
+"""As to PolyAI. Whoever was not even reached has done nothing, and may be asked again."""
 
 
 class SlackApi:
@@ -32,6 +37,10 @@ class SlackApi:
     ) -> None:
         self._client = client
         self._sleep = sleep
+
+    def trusts(self, url: str) -> bool:
+        """Tell whether a URL that Slack handed out leads where recordings may go."""
+        return is_trusted(url, self._client.base_url)
 
     async def read(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
         """Call a method that changes nothing, or that changes nothing when called again.
@@ -70,11 +79,21 @@ class SlackApi:
         except SlackApiError as error:
             # The original holds the whole answer, so it must not travel along as the cause.
             raise _translated(error, method) from None
-        except aiohttp.ClientConnectorError:
-            raise SlackUnreachable from None
-        except (aiohttp.ClientError, TimeoutError, SlackRequestError, AttributeError, ValueError):
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+        ) as error:
+            raise SlackUnreachable(likely_cause=why(error)) from None
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            SlackRequestError,
+            AttributeError,
+            ValueError,
+        ) as error:
             # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
-            raise SlackUnclear from None
+            raise SlackUnclear(likely_cause=why(error)) from None
 
 
 def next_cursor(answer: Mapping[str, Any]) -> str | None:
@@ -118,9 +137,13 @@ def _translated(error: SlackApiError, method: str) -> Exception:
     return translated
 
 
-def build_session(timeout_seconds: float = TIMEOUT_SECONDS) -> aiohttp.ClientSession:
+def build_session(
+    timeout_seconds: float = TIMEOUT_SECONDS, outbound: Outbound | None = None
+) -> aiohttp.ClientSession:
     """Build the session below the client; the SDK's own time-out binds only those it opens."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_seconds))
+    return (outbound or direct()).session(
+        timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
+    )
 
 
 def build_client(

@@ -59,6 +59,15 @@ class UploadRefused(SlackError):
     retryable = True
 
 
+class UploadPlaceRefused(SlackError):
+    """Slack, or whoever answers for it, named a place outside Slack."""
+
+    code = "slack_upload_place_refused"
+    what = "The recording would have gone to a host that is not Slack's, so I sent nothing."
+    likely_cause = "Something answers in Slack's place."
+    fix = "Ask whoever runs callaudio to check `SLACK_API_URL` and the proxy."
+
+
 class SlackTokenRejected(SlackError):
     """The bot token is not valid any more."""
 

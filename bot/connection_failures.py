@@ -1,0 +1,109 @@
+"""Why no answer came, in words: DNS, TLS, the proxy and time-outs are told apart."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+
+DNS: Final = "The name of the host cannot be resolved (DNS)."
+CERTIFICATE_UNKNOWN: Final = "Whoever signed its TLS certificate is not trusted here."
+CERTIFICATE_EXPIRED: Final = "Its TLS certificate has expired, or the clock here is wrong."
+CERTIFICATE_OF_ANOTHER: Final = "Its TLS certificate is another host's."
+TLS: Final = "The TLS handshake failed."
+PROXY_AWAY: Final = "The proxy cannot be reached."
+PROXY_LOGIN: Final = "The proxy asks for another user or password."
+PROXY_REFUSES: Final = "The proxy refuses to connect."
+CONNECT_TIMEOUT: Final = "No connection was made in time (time-out)."
+ANSWER_TIMEOUT: Final = "No answer came in time (time-out)."
+REFUSED: Final = "The host refuses the connection."
+UNREACHABLE: Final = "There is no way to the host in this network."
+
+FIXES: Final = {
+    DNS: "Check the host's name and this machine's DNS; behind a proxy, set HTTPS_PROXY.",
+    CERTIFICATE_UNKNOWN: "Set SSL_CERT_FILE to the certificate of the company's own authority.",
+    CERTIFICATE_EXPIRED: "Check the clock of this machine, then what stands in between.",
+    CERTIFICATE_OF_ANOTHER: "Check the URL, and what stands in between.",
+    TLS: "Check whether something in between speaks TLS; behind a proxy, set HTTPS_PROXY.",
+    PROXY_AWAY: "Check HTTPS_PROXY, and whether the proxy is up.",
+    PROXY_LOGIN: "Put user and password into HTTPS_PROXY: http://user:password@host:port.",
+    PROXY_REFUSES: "Have the host allowed in the proxy, or named in NO_PROXY.",
+    CONNECT_TIMEOUT: "Check the firewall; behind a proxy, set HTTPS_PROXY.",
+    ANSWER_TIMEOUT: "Try again; if it stays so, check what stands in between.",
+    REFUSED: "Check the URL and its port, and the firewall.",
+    UNREACHABLE: "Check this machine's network; behind a proxy, set HTTPS_PROXY.",
+}
+"""What an operator can do about each."""
+
+_HOSTNAME_MISMATCH: Final = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
+_IP_ADDRESS_MISMATCH: Final = 64
+_NOT_YET_VALID: Final = 9
+_HAS_EXPIRED: Final = 10
+_UNREACHABLE_ERRNOS: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+
+# Of aiohttp's errors, which are the cause of httpx's: those name other kinds than what happened.
+_BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, DNS),
+    (socket.gaierror, DNS),
+    (aiohttp.ClientProxyConnectionError, PROXY_AWAY),
+    (ssl.SSLError, TLS),
+    (aiohttp.ClientSSLError, TLS),
+    (aiohttp.ConnectionTimeoutError, CONNECT_TIMEOUT),
+    (aiohttp.SocketTimeoutError, ANSWER_TIMEOUT),
+    (ConnectionRefusedError, REFUSED),
+    (asyncio.TimeoutError, ANSWER_TIMEOUT),
+)
+
+
+def why(error: BaseException) -> str | None:
+    """Tell why a call got no answer; None where the error does not tell.
+
+    The words hold nothing of the error's own text, which may name a URL.
+    """
+    chain = list(_chain(error))
+    for each in chain:
+        told = _of_a_certificate(each) or _of_a_proxy(each)
+        if told:
+            return told
+    for kind, told in _BY_KIND:
+        if any(isinstance(each, kind) for each in chain):
+            return told
+    return UNREACHABLE if any(_is_unreachable(each) for each in chain) else None
+
+
+def _of_a_certificate(error: BaseException) -> str | None:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        error = error.certificate_error
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return None
+    if error.verify_code in (_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH):
+        return CERTIFICATE_OF_ANOTHER
+    expired = error.verify_code in (_NOT_YET_VALID, _HAS_EXPIRED)
+    return CERTIFICATE_EXPIRED if expired else CERTIFICATE_UNKNOWN
+
+
+def _of_a_proxy(error: BaseException) -> str | None:
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return None
+    needs_login = error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    return PROXY_LOGIN if needs_login else PROXY_REFUSES
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _UNREACHABLE_ERRNOS
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if each is None or any(each is other for other in seen):
+            continue
+        seen.append(each)
+        yield each
+        waiting += [getattr(each, "os_error", None), each.__cause__, each.__context__]

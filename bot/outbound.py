@@ -1,0 +1,114 @@
+"""One policy for every call to the outside: through which proxy, and whom to trust.
+
+Slack's Web API, uploads, response URLs, PolyAI and Socket Mode all go through a session from here.
+No library reads the environment by itself: each would follow other variables by other rules.
+"""
+
+import re
+import ssl
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import aiohttp
+import certifi
+from pydantic import SecretStr
+from yarl import URL
+
+from bot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Where calls go, and whom they trust.
+
+    Attributes:
+        trust: verifies whoever is called over TLS, a proxy included.
+        proxy: ``http://`` or ``https://``, perhaps with a user and a password; None: no proxy.
+        no_proxy: hosts that are called directly, separated by commas: names, which hold for all
+            names below them, addresses, networks, each perhaps with ``:port``; ``*`` for all.
+    """
+
+    trust: ssl.SSLContext
+    proxy: SecretStr | None = None
+    no_proxy: str = ""
+
+    def proxy_for(self, url: URL) -> URL | None:
+        """Name the proxy for a call; what is not TLS is on loopback, and goes through none."""
+        if self.proxy is None or url.scheme not in ("https", "wss") or url.host is None:
+            return None
+        entries = re.split(r"[,\s]+", self.no_proxy.lower())
+        if any(_names(each, url.host.lower(), url.port) for each in entries if each):
+            return None
+        return URL(self.proxy.get_secret_value())
+
+    def session(
+        self,
+        *,
+        timeout: aiohttp.ClientTimeout,
+        max_connections: int = 100,
+        keepalive_seconds: float = 15.0,
+        read_buffer_bytes: int = 2**16,
+    ) -> aiohttp.ClientSession:
+        """Build a session that keeps to this policy, whatever a library asks for in its calls."""
+        connector = aiohttp.TCPConnector(
+            limit=max_connections, keepalive_timeout=keepalive_seconds, ssl=self.trust
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=timeout,
+            read_bufsize=read_buffer_bytes,
+            middlewares=(self._send,),
+        )
+
+    async def _send(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.update_proxy(self.proxy_for(request.url), None, None)
+        return await handler(request)
+
+
+def _names(entry: str, host: str, port: int | None) -> bool:
+    """Tell whether an entry of ``NO_PROXY`` names a host."""
+    if entry == "*":
+        return True
+    if with_port := re.fullmatch(r"(\[.+\]|[^:]+):(\d+)", entry):
+        entry = with_port[1]
+        if int(with_port[2]) != port:
+            return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = re.sub(r"^\*?\.", "", entry)
+        return host == name or host.endswith(f".{name}")
+    try:
+        return address in ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return False
+
+
+def trust_of(ca_file: Path | None = None, ca_folder: Path | None = None) -> ssl.SSLContext:
+    """Trust a company's own authorities, or else the system's and those browsers trust.
+
+    Raises:
+        OSError: the file is not there, or holds no certificate (``ssl.SSLError``).
+    """
+    if ca_file or ca_folder:
+        return ssl.create_default_context(cafile=ca_file, capath=ca_folder)
+    trust = ssl.create_default_context()
+    trust.load_verify_locations(certifi.where())  # an image may bring none of its own
+    return trust
+
+
+def outbound_of(settings: Settings) -> Outbound:
+    """Build the policy that the settings ask for."""
+    trust = trust_of(settings.ssl_cert_file, settings.ssl_cert_dir)
+    return Outbound(trust, settings.https_proxy, settings.no_proxy)
+
+
+@cache
+def direct() -> Outbound:
+    """Call everybody directly, and trust the usual authorities."""
+    return Outbound(trust_of())
