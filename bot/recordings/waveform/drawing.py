@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bot.recordings.waveform.canvas import Layer, as_png, text_pixels
+from bot.recordings.waveform.canvas import (
+    Canvas,
+    Levels,
+    degrees,
+    ink,
+    on_ground,
+    shaded,
+    text_pixels,
+)
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import Span
 
@@ -25,11 +34,11 @@ HEAD_PIXELS: Final = 20
 ROOM_PIXELS: Final = 6
 """To both sides of a label."""
 TICK_PIXELS: Final = 7
-CORNER_PIXELS: Final = 6
 SWING: Final = 0.44
 """Of a lane's height: how far full loudness reaches from its middle."""
-BARS: Final = 292
-BAR_PIXELS: Final = 2.8
+BAR_PIXELS: Final = 3
+PITCH_PIXELS: Final = 4
+"""From one bar to the next, in whole pixels: so their edges need no smoothing."""
 # Nothing is drawn behind the sound, so its colours must be seen on white and on near-black.
 SOUND: Final = "#2b8fd6"
 MUTED: Final = "#cf7413"
@@ -37,7 +46,8 @@ MUTED: Final = "#cf7413"
 BAND: Final = "#4b515a"
 ON_BAND: Final = "#f6f7f9"
 ON_MUTED: Final = "#1a1206"
-MIDDLE_OPACITY: Final = 0.45
+SILENCE_OPACITY: Final = 0.45
+"""Of the line in the middle, which is all there is to see of silence."""
 SHADE_OPACITY: Final = 0.28
 LEAST_PEAK: Final = 0.05
 """A recording quieter than that is drawn as quiet as it is, and not blown up further."""
@@ -51,6 +61,17 @@ class Marks:
 
     label: str
     spans: tuple[Span, ...]
+
+
+IN_SOUND, IN_SHADED, IN_MUTED, IN_BAND, IN_MUTED_WORDS, IN_WORDS = range(6)
+INKS: Final = (
+    ink(SOUND),
+    shaded(SOUND, MUTED, SHADE_OPACITY),
+    ink(MUTED),
+    ink(BAND),
+    on_ground(ON_MUTED, MUTED),
+    on_ground(ON_BAND, BAND),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +93,28 @@ class _Lane:
         return self.left + (self.right - self.left) * seconds / self.length_seconds
 
 
-class _Layers:
-    """What the picture is made of, from the lowest to the highest."""
-
-    def __init__(self, height: int) -> None:
-        self._size = WIDTH_PIXELS, height
-        self._all = [
-            Layer(colour, self._size) for colour in (SOUND, MUTED, BAND, ON_MUTED, ON_BAND)
-        ]
-        self.sound, self.muted, self.band, self.on_muted, self.on_band = self._all
-
-    def png(self) -> bytes:
-        return as_png(self._all, self._size)
-
-
 def draw(waveform: Waveform, marks: Marks | None) -> bytes:
     """Draw it: one lane a channel, minutes and seconds below; the same input, the same bytes."""
     lanes = list(_lanes(waveform))
     last = lanes[-1]
     labelled = labelled_spans(marks, last.length_seconds, len(lanes))
     legend = LEGEND_PIXELS if marks and marks.spans and not labelled else 0
-    layers = _Layers(last.bottom + TIME_PIXELS + legend)
+    canvas = Canvas(WIDTH_PIXELS, last.bottom + TIME_PIXELS + legend, INKS)
     peak = max(LEAST_PEAK, float(max(-waveform.lows.min(), waveform.highs.max())))
     for channel, lane in enumerate(lanes):
-        _draw_sound(layers.sound, lane, waveform, channel, peak)
+        canvas.paint(IN_SOUND, lane.left, lane.top, _sound(lane, waveform, channel, peak))
         if len(lanes) > 1:
             # Which side is which PolyAI does not tell: the words must not guess.
-            _write_name(layers, lane, f"channel {channel + 1}")
+            _write_name(canvas, lane, f"channel {channel + 1}")
         for span in marks.spans if marks else ():
-            _draw_mark(layers.muted, lane, span)
+            _draw_mark(canvas, lane, span)
     for span in labelled:
         middle = lanes[0].across((span.start_seconds + span.end_seconds) / 2)
-        layers.on_muted.words(middle, HEAD_PIXELS / 2, marks.label if marks else "", "mm")
-    _draw_time(layers, last)
+        canvas.words(IN_MUTED_WORDS, middle, HEAD_PIXELS / 2, marks.label if marks else "")
+    _draw_time(canvas, last)
     if legend and marks:
-        _draw_legend(layers, last, marks.label)
-    return layers.png()
+        _draw_legend(canvas, last, marks.label)
+    return canvas.png()
 
 
 def labelled_spans(marks: Marks | None, length_seconds: float, lanes: int) -> tuple[Span, ...]:
@@ -144,60 +151,69 @@ def _lanes(waveform: Waveform) -> Iterator[_Lane]:
         )
 
 
-def _draw_sound(layer: Layer, lane: _Lane, waveform: Waveform, channel: int, peak: float) -> None:
-    lows, highs = waveform.lows[:, channel] / peak, waveform.highs[:, channel] / peak
-    count = min(BARS, len(lows))
-    starts = np.arange(count) * len(lows) // count
-    low, high = np.minimum.reduceat(lows, starts), np.maximum.reduceat(highs, starts)
-    ends = np.append(starts[1:], len(lows))
-    at = np.minimum((starts + ends) / 2 * waveform.bin_seconds, waveform.length_seconds)
-    # All there is to see of silence.
-    layer.box(lane.left, lane.middle - 0.5, lane.right, lane.middle + 0.5, MIDDLE_OPACITY)
-    half = BAR_PIXELS * max(1.0, BARS / count * 0.8) / 2
-    reach = (lane.bottom - lane.top) * SWING
-    for seconds, least, most in zip(at.tolist(), low.tolist(), high.tolist(), strict=True):
-        x, top, bottom = (
-            lane.across(seconds),
-            lane.middle - most * reach,
-            lane.middle - least * reach,
-        )
-        layer.rounded(x - half, top - half, x + half, bottom + half, half)
+def _sound(lane: _Lane, waveform: Waveform, channel: int, peak: float) -> Levels:
+    """Draw bars with round ends, each as high as the loudest in its part of the recording."""
+    height, width = lane.bottom - lane.top, lane.right - lane.left
+    bars = width // PITCH_PIXELS
+    starts = np.arange(bars) * (lane.length_seconds / bars / waveform.bin_seconds)
+    firsts = np.minimum(starts.astype(np.intp), len(waveform.lows) - 1)
+    reach, middle = height * SWING / peak, height / 2
+    tops = middle - reach * np.maximum.reduceat(waveform.highs[:, channel], firsts)
+    bottoms = middle - reach * np.minimum.reduceat(waveform.lows[:, channel], firsts)
+    levels = np.zeros((height, bars, PITCH_PIXELS), np.uint8)
+    for column in range(BAR_PIXELS):
+        # The half circle at each end is lower at its edges than in its middle.
+        off = abs(column - (BAR_PIXELS - 1) / 2)
+        rounding = (BAR_PIXELS**2 / 4 - off**2) ** 0.5
+        levels[:, :, column] = _columns(tops - rounding, bottoms + rounding, height)
+    sound: Levels = levels.reshape(height, -1)
+    silence = sound[round(middle)]
+    np.maximum(silence, degrees(np.array(SILENCE_OPACITY)), out=silence)
+    return sound
 
 
-def _draw_mark(layer: Layer, lane: _Lane, span: Span) -> None:
-    left, right = lane.across(span.start_seconds), lane.across(span.end_seconds)
-    layer.box(left, lane.top + HEAD_PIXELS, right, lane.bottom, SHADE_OPACITY)
-    layer.box(left, lane.top, right, lane.top + HEAD_PIXELS)
+def _columns(tops: NDArray[Any], bottoms: NDArray[Any], height: int) -> Levels:
+    """Draw columns a pixel wide that begin and end within a pixel."""
+    rows = np.arange(height)[:, None]
+    return degrees(np.minimum(rows + 1, bottoms) - np.maximum(rows, tops))
 
 
-def _draw_time(layers: _Layers, lane: _Lane) -> None:
+def _draw_mark(canvas: Canvas, lane: _Lane, span: Span) -> None:
+    left = round(lane.across(span.start_seconds))
+    right = max(left + 1, round(lane.across(span.end_seconds)))
+    canvas.change(IN_SOUND, IN_SHADED, (left, lane.top + HEAD_PIXELS, right, lane.bottom))
+    canvas.fill(IN_MUTED, (left, lane.top, right, lane.top + HEAD_PIXELS))
+
+
+def _draw_time(canvas: Canvas, lane: _Lane) -> None:
     """Lay the times on a ground as wide as the sound, and the half of a time to both sides."""
     top = lane.bottom + TICK_PIXELS + 1
     bottom = top + BAND_PIXELS
-    layers.band.rounded(lane.left - MARGIN_PIXELS + 2, top, WIDTH_PIXELS - 2, bottom, CORNER_PIXELS)
+    canvas.rounded(IN_BAND, (lane.left - MARGIN_PIXELS + 2, top, WIDTH_PIXELS - 2, bottom))
     length = lane.length_seconds
     step = next((each for each in TICK_SECONDS if length / each <= MOST_TICKS), TICK_SECONDS[-1])
     for tick in np.arange(0, length + step / 1000, step).tolist():
         at = lane.across(tick)
-        layers.sound.box(at - 0.5, lane.bottom, at + 0.5, lane.bottom + TICK_PIXELS)
-        layers.on_band.words(at, (top + bottom) / 2, _clock(int(tick)), "mm")
+        left = round(at - 0.5)
+        canvas.fill(IN_SOUND, (left, lane.bottom, left + 1, lane.bottom + TICK_PIXELS))
+        canvas.words(IN_WORDS, at, (top + bottom) / 2, _clock(int(tick)))
 
 
-def _write_name(layers: _Layers, lane: _Lane, name: str) -> None:
+def _write_name(canvas: Canvas, lane: _Lane, name: str) -> None:
     right = lane.left - 14
-    left = right - text_pixels(name) - 2 * ROOM_PIXELS
-    half = BAND_PIXELS / 2
-    layers.band.rounded(left, lane.middle - half, right, lane.middle + half, CORNER_PIXELS)
-    layers.on_band.words((left + right) / 2, lane.middle, name, "mm")
+    left = round(right - text_pixels(name) - 2 * ROOM_PIXELS)
+    top = round(lane.middle - BAND_PIXELS / 2)
+    canvas.rounded(IN_BAND, (left, top, right, top + BAND_PIXELS))
+    canvas.words(IN_WORDS, (left + right) / 2, lane.middle, name)
 
 
-def _draw_legend(layers: _Layers, lane: _Lane, label: str) -> None:
+def _draw_legend(canvas: Canvas, lane: _Lane, label: str) -> None:
     """Say what is shaded where no stretch has room for the word."""
     top = lane.bottom + TIME_PIXELS + 2
     bottom = top + BAND_PIXELS
-    right = lane.left + text_pixels(label) + 4 * ROOM_PIXELS
-    layers.muted.rounded(lane.left, top, right, bottom, CORNER_PIXELS)
-    layers.on_muted.words((lane.left + right) / 2, (top + bottom) / 2, label, "mm")
+    right = round(lane.left + text_pixels(label) + 4 * ROOM_PIXELS)
+    canvas.rounded(IN_MUTED, (lane.left, top, right, bottom))
+    canvas.words(IN_MUTED_WORDS, (lane.left + right) / 2, (top + bottom) / 2, label)
 
 
 def _clock(seconds: int) -> str:

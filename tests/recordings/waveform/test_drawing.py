@@ -49,7 +49,11 @@ def outline(channels: int = 1) -> Waveform:
 
 
 def picture(marks: Marks | None, channels: int = 1) -> Image.Image:
-    return Image.open(io.BytesIO(draw(outline(channels), marks))).convert("RGBA")
+    return opened(draw(outline(channels), marks))
+
+
+def opened(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png)).convert("RGBA")
 
 
 def channels_of(colour: str) -> list[float]:
@@ -147,7 +151,7 @@ def test_a_louder_recording_fills_its_lane_and_a_very_quiet_one_does_not():
     def height(loud: float) -> int:
         levels = np.full((400, 1), loud, np.float32)
         quiet = replace(outline(), lows=-levels, highs=levels)
-        rows = where(Image.open(io.BytesIO(draw(quiet, None))), SOUND)[:, 0]
+        rows = where(opened(draw(quiet, None)), SOUND)[:, 0]
         return len({row for row in rows if row < LANE_PIXELS[1]})
 
     assert height(0.9) == height(0.3)
@@ -161,5 +165,5 @@ def test_the_same_recording_is_the_same_picture():
 @pytest.mark.parametrize("seconds", [0.1, 1, 59, 3599, 86_400])
 def test_any_length_has_times_below_it(seconds):
     some = replace(outline(), length_seconds=seconds, bin_seconds=seconds / 400)
-    found = where(Image.open(io.BytesIO(draw(some, None))), ON_BAND)
+    found = where(opened(draw(some, None)), ON_BAND)
     assert found[:, 0].min() > LANE_PIXELS[1]
