@@ -17,7 +17,7 @@ from bot.recordings.waveform.silence import SilenceFinder, block_frames
 
 LEAST_SILENCE_SECONDS: Final = 0.3
 """Shorter stretches are the pauses that synthetic speech makes between two sentences."""
-GATHERED_BYTES: Final = 1024 * 1024
+GATHERED_BYTES: Final = 2 * 1024 * 1024
 """Worked on at a time: much beside what numpy takes to begin, and it stays in the cache."""
 
 
