@@ -32,7 +32,7 @@ MAX_DEPTH: Final = 6  # deeper containers are masked as one text
 UNITS: Final = ("_bytes", "_seconds", "_ms")
 QUIET_LOGGERS: Final = (
     *("slack_bolt", "slack_sdk", "httpx", "aiohttp", "uvicorn.access"),
-    *("dbos", "apscheduler", "sqlalchemy.engine"),
+    *("apscheduler", "sqlalchemy.engine"),
 )
 SECRET_NAME: Final = re.compile(
     r"(?:.*[_-])?(?:api[_-]?key|token|secret|password|cookie|authorization|(?:upload|response)_url)",
@@ -109,7 +109,7 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)
         logger.propagate = True
-        logger.handlers[:] = [logging.NullHandler()]  # with none at all, DBOS adds one of its own
+        logger.handlers.clear()
     wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, wrap],

@@ -72,6 +72,11 @@ async def retrying(
     return result
 
 
+def backoff_seconds(tries: int, *, first: float, longest: float) -> float:
+    """Give the wait before the next try: ``first``, doubled with each try, at most ``longest``."""
+    return min(longest, first * 2.0 ** min(tries, 30))
+
+
 def parse_retry_after(header: str | None, now: datetime) -> float | None:
     """Read a ``Retry-After`` header, seconds or HTTP date, as seconds from ``now``.
 

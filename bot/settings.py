@@ -157,7 +157,7 @@ AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
 Count = Annotated[int, Field(ge=0)]
 DatabaseUrl = Annotated[
-    str,  # as SQLAlchemy, Alembic and DBOS want it; it may hold a password, so nothing shows it
+    str,  # as SQLAlchemy and Alembic want it; it may hold a password, so nothing shows it
     AfterValidator(check_database_url),
     Hidden,
 ]

@@ -80,11 +80,6 @@ def test_chatty_libraries_are_heard_from_warning_on(name):
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["trouble"]
 
 
-def test_libraries_find_a_handler_so_that_they_add_none():
-    written()
-    assert all(logging.getLogger(name).handlers for name in QUIET_LOGGERS)
-
-
 def test_the_body_of_a_badly_signed_request_stays_out_after_the_app_is_built():
     out = written()
     logger = logging.getLogger("slack_bolt.RequestVerification")

@@ -85,7 +85,6 @@ async def test_an_unmigrated_database_is_refused_before_anything_is_started(
         await open_and_close(load_settings({**environ, "DATABASE_URL": url}), roles)
     assert slack.workspace.calls == []
     assert not list(tmp_path.glob("*.worker"))
-    assert not list(tmp_path.glob("*-jobs.db"))
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ async def http():
         yield http
 
 
-async def test_one_who_only_listens_stores_requests_and_runs_no_engine(standing, sqlite_url, http):
+async def test_one_who_only_listens_stores_requests_and_runs_no_worker(standing, sqlite_url, http):
     slack, environ = standing
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     async with (
@@ -115,7 +114,7 @@ async def test_one_who_only_works_takes_no_requests(standing, sqlite_url, http):
         serving(application.web) as origin,
     ):
         readiness = (await http.get(f"{origin}/readyz")).json()
-        assert readiness == {"database": True, "migrations": True, "engine": True}
+        assert readiness == {"database": True, "migrations": True, "worker": True}
         assert (await http.post(f"{origin}/slack/events")).status_code == 404
         assert (await http.get(f"{origin}/healthz")).status_code == 200
 

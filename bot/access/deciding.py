@@ -22,6 +22,7 @@ from bot.access.policy import (
     raw_or_nothing,
 )
 from bot.access.rights import Holders, Rights
+from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 
@@ -195,4 +196,5 @@ async def _or(
         if error.is_own_mistake and raise_own_mistakes:
             raise
         log.warning("fact_unknown", fact=fact, code=error.code)
+        note_unlearnt(error)
         return unknown

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from bot.access.all_named import are_all_named
 from bot.access.grants import Right, counts_for
 from bot.access.named import GroupGrant, read_named
+from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
@@ -154,6 +155,7 @@ class Rights:
             return await self._groups.members(team_id, group_id)
         except CallAudioError as error:
             log.warning("group_unknown", group_id=group_id, code=error.code)
+            note_unlearnt(error)
             return None
 
 

@@ -27,6 +27,7 @@ class AuditTag(StrEnum):
     DELIVERY_REFUSED = "policy:delivery:refused"
     DELIVERY_FAILED = "worker:delivery:failed"
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
+    DELIVERY_UNTOLD = "worker:delivery:untold"
     WAVEFORM_SHOWN = "slack:waveform:shown"
     WAVEFORM_REFUSED = "slack:waveform:refused"
     FINDER_REFUSED = "policy:finder:refused"

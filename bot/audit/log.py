@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
-from bot.store.database import before_commit
+from bot.store.database import LastWork, before_commit
 from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
 
 BATCH = 1000
@@ -37,7 +37,7 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
     chain is locked. So concurrent writers of one workspace make one chain, nobody who holds the
     head waits for any other lock, and the head is held as short as can be.
     """
-    before_commit(session, "audit", _write_recorded)
+    before_commit(session, LastWork.AUDIT, _write_recorded)
     session.info.setdefault(RECORDED, []).append(event)
 
 

@@ -9,7 +9,7 @@ import typer
 import uvicorn
 
 from bot.cli import console
-from bot.jobs.leases import SecondWorkerRefused
+from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.logs import configure_logging, get_logger
 from bot.settings import Settings
 from bot.store.database import Database, async_url
@@ -76,7 +76,7 @@ async def serve(
     pace: Pace | None = None,
     open_outlets: OpenOutlets = build_outlets,
 ) -> None:
-    """Run the application until a signal, or until it must stop itself."""
+    """Run the application until a signal."""
     async with open_application(
         settings, roles=roles, pace=pace, open_outlets=open_outlets
     ) as application:
@@ -91,12 +91,8 @@ async def serve(
                 lifespan="off",
             )
         )
-        watch = asyncio.create_task(_stop_when(application.stopping, server))
         log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
-        try:
-            await server.serve()
-        finally:
-            watch.cancel()
+        await server.serve()
         log.info("stopping")
 
 
@@ -108,11 +104,6 @@ class _Server(uvicorn.Server):
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
-
-
-async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server) -> None:
-    await stopping.wait()
-    server.should_exit = True
 
 
 def uvloop_run(work: Coroutine[object, object, None]) -> None:

@@ -14,8 +14,10 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.runs import LOOK
 from bot.errors import UsageError
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -68,16 +70,9 @@ class NewDigest:
 class DigestBook:
     """Reads and changes digests."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Callable[[], datetime],
-        on_changed: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
-        self._on_changed = on_changed
 
     async def add(self, new: NewDigest, actor_id: str) -> Digest:
         """Store a digest; its slots count from now on."""
@@ -97,8 +92,8 @@ class DigestBook:
             is_new = await session.scalar(once) is not None
             digest = digest_of(await session.get_one(DigestRow, new.id))
             if is_new:
+                schedule(session, LOOK, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
-        self._on_changed()
         return digest
 
     async def read(self, digest_id: str, team_id: str | None = None) -> Digest:
@@ -144,7 +139,6 @@ class DigestBook:
                 )
                 event = event_of(AuditTag.DIGEST_REMOVED, digest, actor_id, self.clock())
                 await record(session, event)
-        self._on_changed()
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A channel got another id: its digests go to that."""
@@ -184,8 +178,8 @@ class DigestBook:
         )
         async with self._database.write() as session:
             if await session.scalar(statement):
+                schedule(session, LOOK, digest.id, now=self.clock())
                 await record(session, event_of(tag, digest, actor_id, self.clock()))
-        self._on_changed()
 
 
 def digest_of(row: DigestRow) -> Digest:

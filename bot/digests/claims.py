@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,8 +14,9 @@ from bot.audit.log import record
 from bot.digests.book import digest_of, event_of
 from bot.digests.digest import Digest
 from bot.digests.posting import Slot
-from bot.digests.runs import RunKey, RunState
+from bot.digests.runs import POST, RunKey, RunState
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -28,17 +29,11 @@ class Watched:
 
 
 class Claims:
-    """Claims slots and hands them to the job engine: a claimed row is the outbox."""
+    """Claims slots; the work of posting each is stored in the same transaction."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
-
-    async def revisions(self) -> dict[str, int]:
-        """List the digests that are not paused, each with its revision."""
-        query = select(DigestRow.id, DigestRow.revision).where(DigestRow.paused_because.is_(None))
-        async with self._database.read() as session:
-            return {row.id: row.revision for row in await session.execute(query)}
 
     async def watched(self, digest_id: str) -> Watched | None:
         """Read a digest and its newest slot; None if it is paused or gone."""
@@ -93,22 +88,6 @@ class Claims:
                 )
                 await record(session, event)
 
-    async def undispatched(self, limit: int) -> list[RunKey]:
-        """List claimed runs that the engine may not hold yet, oldest first."""
-        row = DigestRunRow
-        query = (
-            select(row.digest_id, row.slot_local)
-            .where(row.state == RunState.CLAIMED.value, row.dispatched_at.is_(None))
-            .order_by(row.claimed_at)
-        )
-        async with self._database.read() as session:
-            found = await session.execute(query.limit(limit))
-            return [RunKey(each.digest_id, each.slot_local) for each in found]
-
-    async def mark_dispatched(self, key: RunKey) -> None:
-        """Note that the job engine holds this run now."""
-        await self._set(key, dispatched_at=self.clock())
-
     async def forget_older(self, than: timedelta) -> int:
         """Remove old runs, but for the newest of each digest; gives how many that were."""
         row = DigestRunRow
@@ -124,15 +103,6 @@ class Claims:
         )
         async with self._database.write() as session:
             return len((await session.execute(old)).all())
-
-    async def _set(self, key: RunKey, **values: datetime) -> None:
-        row = DigestRunRow
-        async with self._database.write() as session:
-            await session.execute(
-                update(row)
-                .where(row.digest_id == key.digest_id, row.slot_local == key.slot_local)
-                .values(**values)
-            )
 
     async def _insert(
         self,
@@ -162,4 +132,8 @@ class Claims:
             for slot in slots
         ]
         statement = insert(DigestRunRow).values(rows).on_conflict_do_nothing()
-        return (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()
+        claimed = (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()
+        if state is RunState.CLAIMED:
+            for local in claimed:
+                schedule(session, POST, str(RunKey(digest.id, local)), now=now)
+        return claimed

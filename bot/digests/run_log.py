@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.digests.book import PauseCause, digest_of, event_of
-from bot.digests.runs import Run, RunKey, RunState, run_of
+from bot.digests.runs import TELL, Run, RunKey, RunState, run_of
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 MAX_MISSED_TOLD: Final = 20
@@ -97,6 +98,8 @@ class RunLog:
             state = RunState.SUSPENDED if is_pausing else RunState.SKIPPED
             tag = AuditTag.DIGEST_SUSPENDED if is_pausing else AuditTag.DIGEST_SKIPPED
             changes = {"state": state.value, "note": cause.value}
+            if is_pausing:
+                schedule(session, TELL, str(run.key), now=self._clock())
             await self._end_in(session, run, changes, tag, note=cause.value)
 
     async def _change(self, run: Run, **values: Any) -> None:  # noqa: ANN401 - columns

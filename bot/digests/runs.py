@@ -11,6 +11,12 @@ from bot.digests.timetable_text import zone_of
 from bot.store.tables import DigestRunRow
 
 PREFIX: Final = "digest"
+LOOK: Final = "digest"
+"""The kind of due work that claims slots that are due; its key is the digest's id."""
+POST: Final = "digest_post"
+"""The kind of due work that posts one slot; its key is the run's name."""
+TELL: Final = "digest_tell"
+"""The kind of due work that tells the owner of a digest why it was paused; its key is the run's."""
 
 
 class RunState(StrEnum):
@@ -26,7 +32,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """The one name of a run; as text it is the id of its workflow."""
+    """The one name of a run; as text it is the key of its due work."""
 
     digest_id: str
     slot_local: str

@@ -1,6 +1,6 @@
 """What people do with digests: look at one before it is saved, and everything after."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -129,14 +129,12 @@ class Scheduling:
         claims: Claims,
         directory: Directory,
         agents: Collection[str],
-        on_claimed: Callable[[], None],
     ) -> None:
         self._administration = administration
         self._book = book
         self._claims = claims
         self._directory = directory
         self._agents = agents
-        self._on_claimed = on_claimed
 
     async def offer(self, actor: Actor) -> tuple[str, ...]:
         """Name the agents a digest may be of.
@@ -226,7 +224,6 @@ class Scheduling:
         check_channel(await self._directory.conversation(digest.channel_id))
         slot = timetable_of(digest).slot_on_request(self._book.clock())
         await self._claims.ask(digest, slot, actor.user_id)
-        self._on_claimed()
         return digest
 
     async def _admitted(self, actor: Actor, action: str, digest_id: str) -> Digest:

@@ -1,1 +1,1 @@
-"""Durable work: the engine, what it runs, and the takeover of dead workers."""
+"""Durable work: the loop that runs what is due, and the workflows it runs."""

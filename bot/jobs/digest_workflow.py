@@ -1,51 +1,43 @@
 """The workflow of one slot of a digest: from its claim to its post."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from datetime import datetime
 
 from bot.digests.runs import RunKey
 from bot.digests.steps import DigestSteps
-from bot.jobs.steps import RetryRule, RunStep, StepFailed, Steps
+from bot.jobs.attempts import RetryRule, attempt
+from bot.store.due_work import Due
 
 
 class DigestWorkflow:
-    """Runs the steps in order; its id is the run's name, so each slot has one."""
+    """Runs the steps in order, in one go; each slot has one row of due work."""
 
     def __init__(
-        self,
-        *,
-        steps: DigestSteps,
-        run_step: RunStep,
-        retry: RetryRule,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, *, steps: DigestSteps, retry: RetryRule, clock: Callable[[], datetime]
     ) -> None:
         self._steps = steps
-        self._run = Steps(run_step=run_step, retry=retry, sleep=sleep)
+        self._retry = retry
+        self._clock = clock
 
-    async def run(self, run_id: str) -> str:
-        """Post one slot; gives the ts, or nothing where there was nothing to post."""
-        key = RunKey.parse(run_id)
-        try:
-            return await self._post(key)
-        except StepFailed as failed:
-            code = failed.problem.code
-        await self._run.last("fail", lambda: self._steps.fail(key, code))
-        await self._tell(key)
-        return ""
+    async def run(self, due: Due) -> datetime | None:
+        """Post one slot; gives when to try again if Slack or PolyAI cannot be used for a while."""
+        key = RunKey.parse(due.key)
+        error = await attempt(self._post(key), due)
+        if error is None:
+            return None
+        again_at = self._retry.again_at(error, due.tries, self._clock())
+        if again_at is None:
+            await self._steps.fail(key, error.code)
+        return again_at
 
-    async def _post(self, key: RunKey) -> str:
-        if not await self._run.step("check", str(key), lambda: self._steps.check(key)):
-            return ""
-        ts = str(await self._run.step("post", str(key), lambda: self._steps.post(key)))
-        await self._run.last("record", lambda: self._steps.record(key, ts))
-        return ts
+    async def tell(self, due: Due) -> None:
+        """Tell the owner of a digest that had to be paused.
 
-    async def _tell(self, key: RunKey) -> None:
-        async def tell() -> str:
-            await self._steps.tell(key)
-            return ""
+        Raises:
+            CallAudioError: it may go well later.
+        """
+        await self._steps.tell(RunKey.parse(due.key))
 
-        try:
-            await self._run.step("tell", str(key), tell)
-        except StepFailed:
-            return  # noted by the step; that the digest is paused stands in the list
+    async def _post(self, key: RunKey) -> None:
+        if await self._steps.check(key):
+            await self._steps.record(key, await self._steps.post(key))

@@ -8,7 +8,6 @@ from typing import Final
 from bot.access.access_rounds import AccessRounds
 from bot.digests.claims import Claims
 from bot.home.publishing import HomePublishing
-from bot.jobs.engine import Engine
 from bot.jobs.scheduler import Scheduler
 from bot.logs import get_logger
 from bot.recordings.requests import forget_recent
@@ -23,9 +22,6 @@ BATCH: Final = 20
 # and with so many at work it is Slack that sets the pace: some 50 conversations a minute.
 LOOKS_AT_ONCE: Final = 6
 CLEAN_SECONDS: Final = 3600.0
-CLEAN_BATCH: Final = 500
-# Long enough to look into what went wrong last week.
-KEEP_ENDED_WORK: Final = timedelta(days=14)
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 
@@ -56,7 +52,6 @@ def publish_homes(scheduler: Scheduler, publishing: HomePublishing, pause_second
 def clean_up(
     scheduler: Scheduler,
     *,
-    engine: Engine,
     claims: Claims,
     database: Database,
     clock: Callable[[], datetime],
@@ -64,11 +59,7 @@ def clean_up(
 ) -> None:
     """Remove what is kept of work that ended long ago; the audit log stays as it is."""
 
-    async def forget_work() -> int:
-        return await engine.forget_ended(clock() - KEEP_ENDED_WORK, CLEAN_BATCH)
-
     async def clean() -> None:
-        await _until_idle(forget_work, CLEAN_BATCH)()
         await claims.forget_older(KEEP_DIGEST_RUNS)
         await forget_recent(database, clock())
 

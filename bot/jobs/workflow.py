@@ -1,15 +1,17 @@
-"""The one workflow: a recording from its stored request to its end."""
+"""The workflow of a delivery: a recording from its stored request to its end."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from datetime import datetime
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
-from bot.jobs.steps import RetryRule, RunStep, StepFailed, Steps
+from bot.jobs.attempts import RetryRule, attempt
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.endings import Endings
 from bot.recordings.posting import Problem
 from bot.recordings.sharing import ShareResult
+from bot.recordings.telling import Telling
+from bot.store.due_work import Due
 
 # raw, then redacted, then refused; and one upload that Slack discarded on each.
 MAX_ROUNDS = 5
@@ -25,51 +27,56 @@ class NotPostable(CallAudioError):
 
 
 class DeliveryWorkflow:
-    """Runs the steps in order; whatever fails ends in words for the requester."""
+    """Runs the steps in order, in one go.
+
+    Nothing is kept between two runs but the delivery's own row, which says what is done: a run that
+    was killed or put off begins anew, and each step does what is missing.
+    """
 
     def __init__(
         self,
         *,
         steps: DeliverySteps,
         endings: Endings,
-        run_step: RunStep,
+        telling: Telling,
         retry: RetryRule,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], datetime],
     ) -> None:
         self._steps = steps
         self._endings = endings
-        self._run = Steps(run_step=run_step, retry=retry, sleep=sleep)
+        self._telling = telling
+        self._retry = retry
+        self._clock = clock
 
-    async def run(self, delivery_id: str) -> str:
-        """Deliver one recording; gives the state it ended in."""
-        problem = await self._deliver(delivery_id)
-        if problem:
-            failed = await self._run.last("fail", lambda: self._endings.fail(delivery_id, problem))
-            return str(failed)
-        return str(await self._run.last("tell", lambda: self._endings.tell(delivery_id)))
+    async def run(self, due: Due) -> datetime | None:
+        """Deliver one recording and tell of its end; gives when to go on with what had to wait."""
+        error = await attempt(self._deliver(due.key), due)
+        if error:
+            problem = Problem.of(error)
+            again_at = self._retry.again_at(error, due.tries, self._clock())
+            if again_at:
+                await self._telling.tell_waiting(due.key, problem, due.tries)
+                return again_at
+            await self._endings.fail(due.key, problem)
+        return await self._telling.tell_end(due.key)
 
-    async def _deliver(self, delivery_id: str) -> Problem | None:
+    async def _deliver(self, delivery_id: str) -> None:
         steps = self._steps
-
-        async def step(name: str, act: Callable[[str], Awaitable[str | int]]) -> str | int:
-            return await self._run.step(name, delivery_id, lambda: act(delivery_id))
-
-        try:
-            await step("resolve", steps.resolve)
-            outcome = await step("decide", steps.decide)
-            for _ in range(MAX_ROUNDS):
-                if outcome == Outcome.REFUSED:
-                    await step("refuse", self._endings.refuse)
-                    return None
-                await step("open", steps.open)
-                await step("announce", steps.announce)
-                await step("upload", steps.upload)
-                shared = await step("share", steps.share)
-                if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
-                    confirmed = await step("confirm", self._endings.confirm)
-                    if confirmed != ShareResult.UNSHOWN:
-                        return None
-                outcome = await step("outcome", steps.outcome)
-        except StepFailed as failed:
-            return failed.problem
-        return Problem.of(NotPostable())
+        if not await steps.is_under_way(delivery_id):
+            return
+        await steps.resolve(delivery_id)
+        outcome = await steps.decide(delivery_id)
+        for _ in range(MAX_ROUNDS):
+            if outcome == Outcome.REFUSED:
+                await self._endings.refuse(delivery_id)
+                return
+            await steps.open(delivery_id)
+            await steps.announce(delivery_id)
+            await steps.upload(delivery_id)
+            shared = await steps.share(delivery_id)
+            if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
+                confirmed = await self._endings.confirm(delivery_id)
+                if confirmed != ShareResult.UNSHOWN:
+                    return
+            outcome = await steps.outcome(delivery_id)
+        raise NotPostable

@@ -1,14 +1,13 @@
 """The steps of one delivery up to its share, in the order in which the workflow runs them.
 
-Each may run twice: it reads what is stored, does what is missing, and stores what it did. Each
-gives an id or a word, never a URL and never bytes, because the job engine keeps what a step gives.
+Each may run twice: it reads what is stored, does what is missing, and stores what it did.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.access.deciding import Decider, Question
+from bot.access.deciding import Question
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
@@ -21,6 +20,7 @@ from bot.recordings.posting import NewFile, Posting
 from bot.recordings.progress import Progress
 from bot.recordings.record import Delivery, DeliveryLog, muted_columns
 from bot.recordings.relay import Relay, Source
+from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.sharing import ShareResult, Sharing, UploadGone, decided
 from bot.recordings.states import State
 from bot.recordings.transcripts import Transcripts
@@ -57,7 +57,7 @@ class DeliverySteps:
         *,
         deliveries: DeliveryLog,
         destinations: Destinations,
-        decider: Decider,
+        decider: DeliveryDecider,
         relay: Relay,
         transcripts: Transcripts,
         progress: Progress,
@@ -79,6 +79,10 @@ class DeliverySteps:
         self._agents = agents
         self._pictures = pictures
 
+    async def is_under_way(self, delivery_id: str) -> bool:
+        """Tell whether anything is left to do."""
+        return not (await self._deliveries.read(delivery_id)).has_ended
+
     async def resolve(self, delivery_id: str) -> str:
         """Step 1: settle the destination and check the agent; gives the channel id."""
         delivery = await self._deliveries.read(delivery_id)
@@ -93,7 +97,7 @@ class DeliverySteps:
         """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.outcome is None:
-            ruling = await self._decider.rule(self._question(delivery))
+            ruling = await self._decider.rule(self._question(delivery), delivery)
             decision = ruling.decision
             await self._deliveries.change(
                 delivery,
@@ -108,6 +112,8 @@ class DeliverySteps:
         """Step 3: check that the recording is there and is one; gives its exact size in bytes."""
         delivery = await self._deliveries.read(delivery_id)
         agent = self._agent(delivery)
+        if delivery.file_id and delivery.size_bytes is not None:
+            return delivery.size_bytes  # it is at Slack already
         if delivery.is_transcript:
             return await self._transcripts.measure(self._transcript(delivery))
         call = await self._calls.read(agent, delivery.conversation_id)

@@ -2,8 +2,11 @@
 
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
+from bot.logs import get_logger
 from bot.recordings.posting import NoteKind, Posting, PrivateNote
 from bot.recordings.record import Delivery, DeliveryLog
+
+log = get_logger(__name__)
 
 
 class ConversationUnseen(CallAudioError):
@@ -55,20 +58,31 @@ class Destinations:
             channel_id = asked if conversation else await self._posting.open_dm(delivery.user_id)
         settled: dict[str, str | None] = {"destination_channel_id": channel_id}
         if moved:
+            await self._tell_moved(delivery)
             settled["asked_thread_ts"] = None  # that thread is not where it goes
         await self._log.change(delivery, settled)
-        if moved:
-            await self._posting.tell(
-                PrivateNote(
-                    kind=NoteKind.MOVED_TO_DM,
-                    delivery_id=delivery.id,
-                    user_id=delivery.user_id,
-                    channel_id=delivery.origin_channel_id,
-                    conversation_id=delivery.conversation_id,
-                    response_url=delivery.response_url,
-                )
-            )
         return channel_id
+
+    async def _tell_moved(self, delivery: Delivery) -> None:
+        """Tell the requester before it is stored, so that a passing fault does not swallow it.
+
+        Raises:
+            CallAudioError: it may go well later.
+        """
+        note = PrivateNote(
+            kind=NoteKind.MOVED_TO_DM,
+            delivery_id=delivery.id,
+            user_id=delivery.user_id,
+            channel_id=delivery.origin_channel_id,
+            conversation_id=delivery.conversation_id,
+            response_url=delivery.response_url,
+        )
+        try:
+            await self._posting.tell(note)
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("moved_untold", delivery_id=delivery.id, code=error.code)
 
     async def enter(self, channel_id: str) -> None:
         """Make sure that the bot can post: join a public channel it is not in.

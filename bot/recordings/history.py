@@ -26,6 +26,11 @@ class PastDelivery:
     share_ts: str | None
     error_code: str | None
     is_taken_back: bool
+    reason: str | None = None
+    problem: str | None = None
+    """What it failed of, in words."""
+    is_untold: bool = False
+    """Whether its requester could not be told of its end."""
 
 
 async def past_deliveries(
@@ -53,4 +58,7 @@ def _past(row: DeliveryRow) -> PastDelivery:
         share_ts=row.share_ts,
         error_code=row.error_code,
         is_taken_back=row.taken_back_at is not None,
+        reason=row.reason,
+        problem=row.problem["what"] if row.problem else None,
+        is_untold=row.untold_at is not None,
     )

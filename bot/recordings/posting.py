@@ -108,6 +108,7 @@ class NoteKind(StrEnum):
     MOVED_TO_DM = "moved_to_dm"
     FAILED = "failed"
     UNCONFIRMED = "unconfirmed"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,10 @@ class Posting(Protocol):
 
     async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
         """Say on the card how much has been fetched; never repeated by itself."""
+        ...
+
+    async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
+        """Say on the card what it waits for; never repeated by itself."""
         ...
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.access.policy import Outcome
@@ -16,10 +16,14 @@ from bot.audit.log import record
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, LeftFile, leave
+from bot.recordings.posting import Problem
 from bot.recordings.states import ENDED, State
 from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
+
+DELIVER: Final = "deliver"
+"""The kind of due work that brings a recording from its request to its end, and tells of that."""
 
 NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(
     dict.fromkeys(
@@ -71,6 +75,12 @@ class Delivery:
     """Its name, where a player may not know it."""
     without_picture: bool
     ended_at: datetime | None
+    problem: Problem | None
+    """What a failed delivery failed of, in words for the requester."""
+    waiting_since: datetime | None
+    """Since when it has been waiting for Slack or PolyAI, which could not be used for a while."""
+    waiting_told_at: datetime | None
+    told_at: datetime | None
     doubted_since: datetime | None
     taken_back_at: datetime | None
     taken_back_cause: str | None
@@ -213,18 +223,48 @@ class DeliveryLog:
         changes: Mapping[str, Any] | None = None,
         leaves_files: bool = False,
     ) -> bool:
-        """End the delivery once; gives whether this call did."""
+        """End the delivery once; gives whether this call did. Its work goes on until it is told."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
         return await self.change(
-            delivery, ending, tag=tag, payload=payload, leaves_files=leaves_files
+            delivery,
+            ending,
+            tag=tag,
+            payload=payload,
+            leaves_files=leaves_files,
         )
 
-    async def forget_response_url(self, delivery_id: str) -> None:
-        """Clear the private way to answer: it is not needed after the end."""
+    async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
+        """Note since when it waits for a service, and whether its requester knows."""
+        row = DeliveryRow
+        now = self.clock()
+        changes: dict[str, Any] = {"waiting_since": func.coalesce(row.waiting_since, now)}
+        if is_told:
+            changes["waiting_told_at"] = now
+        await self.change(delivery, changes)
+
+    async def note_told(self, delivery: Delivery, *, is_all: bool) -> None:
+        """Note that the requester knows; once that is all, the way to answer is forgotten."""
+        row = DeliveryRow
+        changes: dict[str, Any] = {"told_at": func.coalesce(row.told_at, self.clock())}
+        if is_all:
+            changes["response_url"] = None
         async with self._database.write() as session:
-            await session.execute(
-                update(DeliveryRow).where(DeliveryRow.id == delivery_id).values(response_url=None)
-            )
+            await session.execute(update(row).where(row.id == delivery.id).values(**changes))
+
+    async def note_untold(self, delivery: Delivery, payload: Mapping[str, PayloadValue]) -> None:
+        """Give telling up, with its audit event, unless the requester knows by now."""
+        row = DeliveryRow
+        untold = (
+            update(row)
+            .where(row.id == delivery.id, row.told_at.is_(None), row.untold_at.is_(None))
+            .values(untold_at=self.clock())
+        )
+        forget = update(row).where(row.id == delivery.id).values(response_url=None)
+        async with self._database.write() as session:
+            if await session.scalar(untold.returning(row.id)):
+                event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload, SYSTEM_ACTOR)
+                await record(session, event)
+            await session.execute(forget)
 
     async def leave_to_retention(self, delivery_id: str) -> None:
         """Have it looked at: its file may be visible, or its card may say what is no longer so."""
@@ -233,23 +273,6 @@ class DeliveryLog:
                 update(DeliveryRow)
                 .where(DeliveryRow.id == delivery_id)
                 .values(recheck_at=self.clock())
-            )
-
-    async def undispatched(self, limit: int) -> list[str]:
-        """List requests no worker has taken up yet, oldest first."""
-        async with self._database.read() as session:
-            query = select(DeliveryRow.id).where(DeliveryRow.dispatched_at.is_(None))
-            return list(
-                await session.scalars(query.order_by(DeliveryRow.requested_at).limit(limit))
-            )
-
-    async def mark_dispatched(self, delivery_ids: list[str]) -> None:
-        """Note that the job engine holds these requests now."""
-        async with self._database.write() as session:
-            await session.execute(
-                update(DeliveryRow)
-                .where(DeliveryRow.id.in_(delivery_ids))
-                .values(dispatched_at=self.clock())
             )
 
 
@@ -285,6 +308,10 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         encoding=row.encoding,
         without_picture=row.without_picture,
         ended_at=row.ended_at,
+        problem=Problem(**row.problem) if row.problem else None,
+        waiting_since=row.waiting_since,
+        waiting_told_at=row.waiting_told_at,
+        told_at=row.told_at,
         doubted_since=row.doubted_since,
         taken_back_at=row.taken_back_at,
         taken_back_cause=row.taken_back_cause,

@@ -18,8 +18,10 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.record import DELIVER
 from bot.recordings.states import State
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 # People press Enter twice; Slack leaves the text in the box.
@@ -76,12 +78,9 @@ class _Waiting:
 class RequestBook:
     """Takes requests into the store; a worker finds them there."""
 
-    def __init__(
-        self, *, database: Database, clock: Callable[[], datetime], on_stored: Callable[[], None]
-    ) -> None:
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._on_stored = on_stored
         self._turn = asyncio.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -116,8 +115,6 @@ class RequestBook:
                 each.fail(error)
             else:
                 each.succeed(stored)
-                if not stored.is_repeat:
-                    self._on_stored()
 
     async def _store_alone(self, request: NewRequest) -> StoredRequest:
         try:
@@ -183,6 +180,7 @@ class RequestBook:
                 state=State.REQUESTED.value,
             )
         )
+        schedule(session, DELIVER, delivery_id, now=now)
         await record(
             session,
             AuditEvent(

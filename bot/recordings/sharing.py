@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.access.deciding import Decider, Question, Ruling
+from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
@@ -13,6 +13,7 @@ from bot.logs import get_logger
 from bot.recordings.naming import title_of
 from bot.recordings.posting import Posting, Share, SharedPicture, ShareUnclear, delete_files
 from bot.recordings.record import NO_UPLOAD, Delivery, DeliveryLog
+from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
 
@@ -55,7 +56,7 @@ class Sharing:
         self,
         *,
         log: DeliveryLog,
-        decider: Decider,
+        decider: DeliveryDecider,
         posting: Posting,
         patience: Patience,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -208,7 +209,7 @@ class Sharing:
 
     async def _tightened(self, delivery: Delivery, question: Question) -> bool:
         """Decide afresh; when stricter, drop the upload and store the new decision."""
-        ruling = await self._decider.rule(question)
+        ruling = await self._decider.rule(question, delivery)
         decision = ruling.decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False

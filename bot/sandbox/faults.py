@@ -51,9 +51,15 @@ class Fault:
 
 
 class Faults:
-    """The faults still to come, per route, and who has met one."""
+    """The faults still to come, per route, and who has met one.
+
+    Attributes:
+        everywhere: the fault that every request meets which meets none of its own, until it is
+            taken away: an outage.
+    """
 
     def __init__(self) -> None:
+        self.everywhere: Fault | None = None
         self._waiting: dict[str, list[Fault]] = {}
         self._met: Counter[str] = Counter()
         self._meeting = asyncio.Condition()
@@ -66,6 +72,7 @@ class Faults:
     def clear(self) -> None:
         """Forget the faults nobody has met, and let go every held request."""
         self._waiting.clear()
+        self.everywhere = None
         self.release_all()
 
     async def reached(self, route: str, *, times: int = 1, timeout_seconds: float = 30.0) -> None:
@@ -89,7 +96,7 @@ class Faults:
     def take(self, route: str) -> Fault | None:
         """The fault the next request of the route meets, if any."""
         queue = self._waiting.get(route)
-        return queue.pop(0) if queue else None
+        return queue.pop(0) if queue else self.everywhere
 
     async def sit_out(self, fault: Fault) -> None:
         """Tell whoever waits that the fault was met; then delay and hold as it says."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -9,6 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -27,8 +29,16 @@ MAPPED_BYTES = 2**30
 RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
 MAX_RUNS: Final = 5
 LAST_WORK: Final = "last_work"
+STORES_WORK: Final = "stores_work"
 
 T = TypeVar("T")
+
+
+class LastWork(IntEnum):
+    """What a transaction does after everything else, in this order."""
+
+    DUE_WORK = 1
+    AUDIT = 2
 
 
 class Database:
@@ -42,7 +52,11 @@ class Database:
 
     1. an advisory lock on what several rows decide together, such as who is admin;
     2. rows of one's own work, several of one table in the order of their primary key;
-    3. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
+    3. the work that becomes due by it, in the order of its key (``bot.store.due_work``);
+    4. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
+
+    Attributes:
+        on_work_stored: called after a transaction of this process that stored work was committed.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -50,6 +64,7 @@ class Database:
         self.engine = build_engine(self.url)
         self._sessions = _sessions(self.engine)
         self._writing = _sessions(self.engine.execution_options(begin_immediate=True))
+        self.on_work_stored: Callable[[], None] = _nobody_to_wake
 
     @property
     def is_sqlite(self) -> bool:
@@ -65,10 +80,14 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Give a session whose changes are committed together at the end, or not at all."""
-        async with self._writing() as session, session.begin():
-            yield session
-            for finish in session.info.pop(LAST_WORK, {}).values():
-                await finish(session)
+        async with self._writing() as session:
+            async with session.begin():
+                yield session
+                last_work = session.info.pop(LAST_WORK, {})
+                for each in sorted(last_work):
+                    await last_work[each](session)
+            if session.info.pop(STORES_WORK, False):
+                self.on_work_stored()
 
     async def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run ``work`` in one write transaction, again if PostgreSQL broke it off for another."""
@@ -93,10 +112,14 @@ class Database:
 
 
 def before_commit(
-    session: AsyncSession, name: str, finish: Callable[[AsyncSession], Awaitable[None]]
+    session: AsyncSession, order: LastWork, finish: Callable[[AsyncSession], Awaitable[None]]
 ) -> None:
     """Have ``finish`` run once at the end of a ``write()``, after all other work in it."""
-    session.info.setdefault(LAST_WORK, {}).setdefault(name, finish)
+    session.info.setdefault(LAST_WORK, {})[order] = finish
+
+
+def _nobody_to_wake() -> None:
+    """A process without a worker: the others hear of it from the database."""
 
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -107,8 +130,10 @@ def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     )
 
 
-def is_away(error: DBAPIError) -> bool:
+def is_away(error: BaseException) -> bool:
     """Tell whether the store is to blame and not the statement, which may succeed later."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, NoFreeConnection)
     # Whoever was cut off for standing still gets an error that says nothing of the connection.
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 

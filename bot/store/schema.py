@@ -23,7 +23,7 @@ def alembic_config(url: URL) -> Config:
 
 
 def sync_url(url: URL) -> URL:
-    """Name the blocking driver of the same database: migrations and the job engine use it."""
+    """Name the blocking driver of the same database: migrations use it."""
     driver = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
     return url.set(drivername=driver[url.get_backend_name()])
 

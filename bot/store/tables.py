@@ -163,7 +163,6 @@ class DeliveryRow(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        Index(None, "dispatched_at", "requested_at"),
         Index(None, "team_id", "user_id", "requested_at"),
         Index(None, "recheck_at"),
         Index(None, "parent_ts"),
@@ -183,10 +182,9 @@ class DeliveryRow(Base):
     origin_channel_id: Mapped[str]
     asked_channel_id: Mapped[str]
     asked_thread_ts: Mapped[str | None] = mapped_column(String(32))
-    # A way to answer privately for 30 minutes where the bot is no member; cleared at the end.
+    # A way to answer privately for 30 minutes where the bot is no member; cleared once all is told.
     response_url: Mapped[str | None] = mapped_column(Text)
     requested_at: Mapped[datetime]
-    dispatched_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(String(16))
     destination_channel_id: Mapped[str | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
@@ -215,7 +213,15 @@ class DeliveryRow(Base):
     # Slack did not show the recording and its picture: the next upload is of the recording alone.
     without_picture: Mapped[bool] = mapped_column(default=False, server_default=false())
     error_code: Mapped[str | None] = mapped_column(String(64))
+    # The failure in words for the requester; never a secret, an address, a number or a transcript.
+    problem: Mapped[dict[str, Any] | None]
+    # Since when it waits for Slack or PolyAI, and whether the requester was told so.
+    waiting_since: Mapped[datetime | None]
+    waiting_told_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    # When the requester was told privately what came of it; or when telling was given up.
+    told_at: Mapped[datetime | None]
+    untold_at: Mapped[datetime | None]
     # A raw file that is visible, or one to be deleted: when to look again whether it still may be.
     recheck_at: Mapped[datetime | None]
     # Since when Slack has not told whether it still may be visible.
@@ -335,10 +341,7 @@ class DigestRunRow(Base):
     """One slot of a digest, claimed by one worker; or one that was missed."""
 
     __tablename__ = "digest_runs"
-    __table_args__ = (
-        Index(None, "state", "dispatched_at"),
-        Index(None, "digest_id", "due_at"),
-    )
+    __table_args__ = (Index(None, "digest_id", "due_at"),)
 
     digest_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     # The wall clock's time: one name for a slot, whatever the offset to UTC.
@@ -348,7 +351,6 @@ class DigestRunRow(Base):
     # Who wanted it out of turn.
     asked_by: Mapped[str | None]
     claimed_at: Mapped[datetime]
-    dispatched_at: Mapped[datetime | None]
     # Set before the post: a second run knows that the first may have been seen.
     post_tried_at: Mapped[datetime | None]
     # Posts to which Slack gave no clear answer.
@@ -421,10 +423,21 @@ class AuditCheckpointRow(Base):
     sealed_by: Mapped[str]
 
 
-class WorkerLeaseRow(Base):
-    """A worker process that says it is alive; a lapsed one has its work taken over."""
+class DueWorkRow(Base):
+    """One piece of work that is to be done at a time, and the worker that does it now."""
 
-    __tablename__ = "worker_leases"
+    __tablename__ = "due_work"
+    __table_args__ = (Index(None, "kind", "due_at"), Index(None, "claim"))
 
-    executor_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    seen_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    # What of that kind: the id of a delivery, of a digest, of a digest's slot.
+    key: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    # How often it was put off in a row.
+    tries: Mapped[int]
+    # Raised each time it is asked for: a worker does not end what was asked for since it began.
+    revision: Mapped[int]
+    # The claim by which a worker holds it.
+    claim: Mapped[str | None] = mapped_column(String(64))
+    # By the database's clock; none on SQLite, which has one worker.
+    lease_ends_at: Mapped[datetime | None]

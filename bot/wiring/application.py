@@ -1,6 +1,5 @@
 """Builds the bot, runs it, and closes it all in reverse."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from bot.wiring.core import open_core
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
 from bot.wiring.pace import Pace
-from bot.wiring.worker import Wakes, build_worker, start_worker
+from bot.wiring.worker import build_worker, start_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,11 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A running bot: serve ``web`` until ``stopping`` is set."""
+    """A running bot: serve ``web`` while the context lasts."""
 
     web: Starlette
     database: Database
     metrics: Metrics
-    stopping: asyncio.Event
 
 
 @asynccontextmanager
@@ -57,20 +55,18 @@ async def open_application(
         DatabaseNotMigrated: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
-    stopping = asyncio.Event()
     async with AsyncExitStack() as stack:
         core = await open_core(stack, settings, clock)
         probes: dict[str, Probe] = {
             "database": _answers(core.database.ping),
             "migrations": lambda: is_migrated(core.database),
         }
-        wakes = Wakes(deliveries=_nobody_to_wake, digests=_nobody_to_wake)
         if roles.works:
             outlets = open_outlets(core)
             worker = build_worker(core, pace or Pace(), outlets)
-            engine, wakes = await start_worker(stack, core, worker, stopping, pace or Pace())
-            probes["engine"] = _tells(lambda: engine.is_running)
-        app = build_listening(stack, core, wakes) if roles.listens else None
+            loop = await start_worker(stack, core, worker, pace or Pace())
+            probes["worker"] = _tells(lambda: loop.is_running)
+        app = build_listening(stack, core) if roles.listens else None
         if app and settings.slack_app_token:
             token = settings.slack_app_token.get_secret_value()
             socket = SocketMode(app, token, core.client, core.metrics, core.outbound)
@@ -82,12 +78,7 @@ async def open_application(
             web=build_web(app=app, metrics=core.metrics, probes=probes),
             database=core.database,
             metrics=core.metrics,
-            stopping=stopping,
         )
-
-
-def _nobody_to_wake() -> None:
-    """A process without a worker: the others look into the store by themselves."""
 
 
 def _answers(ping: Callable[[], Awaitable[None]]) -> Probe:

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 
 from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
-from bot.digests.claims import Claims
-from bot.digests.firing import Firing
 from bot.digests.posting import DigestPosting, Reporter
 from bot.digests.reporting import PeriodReporter
 from bot.digests.run_log import RunLog
 from bot.digests.steps import DigestSteps
-from bot.jobs.digest_feed import DigestFeed
 from bot.jobs.digest_workflow import DigestWorkflow
-from bot.jobs.engine import DIGESTS, Engine, run_step
-from bot.jobs.scheduler import Scheduler
 from bot.polyai.lists import CallLists
 from bot.slack.digests.posting import SlackDigestPosting
 from bot.slack.recordings.posting import SlackPosting
@@ -53,16 +48,4 @@ def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> Dig
         reporter=outlets.reporter,
         posting=outlets.posting,
     )
-    return DigestWorkflow(steps=steps, run_step=run_step, retry=pace.retry)
-
-
-def build_digest_feed(
-    core: Core, claims: Claims, engine: Engine, scheduler: Scheduler, pace: Pace
-) -> DigestFeed:
-    """Build what hands slots that are due to the engine."""
-
-    async def enqueue(run_id: str) -> None:
-        await engine.enqueue(DIGESTS, run_id)
-
-    firing = Firing(claims=claims, enqueue=enqueue, rule=pace.catch_up)
-    return DigestFeed(firing=firing, scheduler=scheduler, clock=core.clock)
+    return DigestWorkflow(steps=steps, retry=pace.retry, clock=core.clock)

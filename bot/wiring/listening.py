@@ -40,11 +40,10 @@ from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
 from bot.wiring.core import Core
-from bot.wiring.worker import Wakes
 
 
-def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp:
-    """Build the Bolt app; ``wakes`` are called when something was stored."""
+def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
+    """Build the Bolt app."""
     settings = core.settings
 
     async def rights_changed(team_id: str) -> None:
@@ -61,7 +60,7 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
     )
     insiders = build_insiders(core)
     asking = Asking(
-        book=RequestBook(database=core.database, clock=core.clock, on_stored=wakes.deliveries),
+        book=RequestBook(database=core.database, clock=core.clock),
         deliveries=core.deliveries,
         insiders=insiders,
         agents=core.agents,
@@ -94,14 +93,13 @@ def build_listening(stack: AsyncExitStack, core: Core, wakes: Wakes) -> AsyncApp
         files=core.raw_files,
         administration=administration,
     )
-    book = DigestBook(database=core.database, clock=core.clock, on_changed=wakes.digests)
+    book = DigestBook(database=core.database, clock=core.clock)
     scheduling = Scheduling(
         administration=administration,
         book=book,
         claims=Claims(database=core.database, clock=core.clock),
         directory=core.directory,
         agents=core.agents.keys(),
-        on_claimed=wakes.digests,
     )
     explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
     viewing = Viewing(

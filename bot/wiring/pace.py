@@ -5,15 +5,16 @@ from datetime import timedelta
 
 from bot.digests.missed import CatchUp
 from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
-from bot.jobs.digest_feed import FEED_SECONDS
-from bot.jobs.leases import LAPSE
-from bot.jobs.steps import RetryRule
+from bot.jobs.attempts import RetryRule
 from bot.jobs.upkeep import PAUSE_SECONDS
+from bot.jobs.work_loop import LEASE, LOOK_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
+from bot.recordings.ruling import AskAgain
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
+from bot.recordings.telling import FIRST_WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,10 @@ class Pace:
 
     patience: Patience = field(default_factory=Patience)
     retry: RetryRule = field(default_factory=RetryRule)
-    lapse: timedelta = LAPSE
+    ask_again: AskAgain = field(default_factory=AskAgain)
+    tell_again: timedelta = FIRST_WAIT
+    lease: timedelta = LEASE
+    look_seconds: float = LOOK_SECONDS
     drain_seconds: int = 20
     look_every: timedelta = LOOK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
@@ -33,5 +37,4 @@ class Pace:
     # Somebody who opens their Home for the first time sees nothing before it is published.
     home_pause_seconds: float = 0.5
     home_look_every: timedelta = LOOK_AT_HOMES_EVERY
-    feed_seconds: float = FEED_SECONDS
     catch_up: CatchUp = field(default_factory=CatchUp)

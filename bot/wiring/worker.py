@@ -1,7 +1,6 @@
 """The worker's half: deliveries, digests, and what is done over and over."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,15 +10,17 @@ from bot.access.access_rounds import AccessRounds
 from bot.access.due_requests import DueRequests
 from bot.digests.book import DigestBook
 from bot.digests.claims import Claims
+from bot.digests.firing import Firing
+from bot.digests.runs import LOOK, POST
+from bot.digests.runs import TELL as TELL_OWNER
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
-from bot.jobs.digest_workflow import DigestWorkflow
-from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work, run_step
-from bot.jobs.running import running_engine
 from bot.jobs.scheduler import Scheduler
+from bot.jobs.sole_worker import SoleWorker
 from bot.jobs.upkeep import PAUSE_SECONDS, attend_access, clean_up, publish_homes, take_back
+from bot.jobs.waking import listen, watch
+from bot.jobs.work_loop import WorkKind, WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -28,16 +29,21 @@ from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
 from bot.recordings.progress import Progress
+from bot.recordings.record import DELIVER
 from bot.recordings.relay import Relay
 from bot.recordings.retention import Retention
+from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.sharing import Sharing
+from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.slack.access.posting import SlackAccessPosting
 from bot.slack.home.posting import SlackHomePosting
 from bot.slack.recordings.posting import SlackPosting
+from bot.store.database import sqlite_path
+from bot.store.due_work import DueWork
 from bot.wiring.core import Core
-from bot.wiring.digests import DigestOutlets, build_digest_feed, build_digest_workflow
+from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
 
 # Bodies moving at a time: each holds a few network buffers.
@@ -48,19 +54,10 @@ MAX_RELAYS: Final = 8
 class Worker:
     """What a worker runs."""
 
-    workflow: DeliveryWorkflow
+    kinds: Sequence[WorkKind]
     retention: Retention
     access_rounds: AccessRounds
     home_publishing: HomePublishing
-    digests: DigestWorkflow
-
-
-@dataclass(frozen=True, slots=True)
-class Wakes:
-    """How a process tells its own worker that something was stored."""
-
-    deliveries: Callable[[], None]
-    digests: Callable[[], None]
 
 
 def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
@@ -68,15 +65,14 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     posting = SlackPosting(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
     calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
-    sharing = Sharing(
-        log=core.deliveries, decider=core.decider, posting=posting, patience=pace.patience
-    )
+    decider = DeliveryDecider(decider=core.decider, clock=core.clock, ask_again=pace.ask_again)
+    sharing = Sharing(log=core.deliveries, decider=decider, posting=posting, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
     steps = DeliverySteps(
         deliveries=core.deliveries,
         destinations=Destinations(log=core.deliveries, directory=core.directory, posting=posting),
-        decider=core.decider,
+        decider=decider,
         relay=Relay(
             polyai=polyai,
             posting=posting,
@@ -93,18 +89,31 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         agents=core.agents,
         pictures=Pictures(deliveries=core.deliveries, posting=posting),
     )
-    endings = Endings(
+    telling = Telling(
         deliveries=core.deliveries,
-        sharing=sharing,
         posting=posting,
         calls=calls,
         agents=core.agents,
-        metrics=core.metrics,
         keep_raw=keep_raw,
+        first_wait=pace.tell_again,
     )
+    deliveries = DeliveryWorkflow(
+        steps=steps,
+        endings=Endings(deliveries=core.deliveries, sharing=sharing, metrics=core.metrics),
+        telling=telling,
+        retry=pace.retry,
+        clock=core.clock,
+    )
+    firing = Firing(claims=Claims(database=core.database, clock=core.clock), rule=pace.catch_up)
+    digests = build_digest_workflow(core, outlets, pace)
     return Worker(
-        workflow=DeliveryWorkflow(
-            steps=steps, endings=endings, run_step=run_step, retry=pace.retry
+        kinds=(
+            # Most of those under way wait for somebody else's server.
+            WorkKind(DELIVER, deliveries.run, at_once=32),
+            WorkKind(LOOK, firing.run, at_once=4),
+            # Nobody waits for them as for a recording.
+            WorkKind(POST, digests.run, at_once=4),
+            WorkKind(TELL_OWNER, digests.tell, at_once=2),
         ),
         retention=Retention(
             due=DueFiles(
@@ -126,7 +135,6 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             again_after=pace.access_again_after,
         ),
         home_publishing=build_home_publishing(core, pace),
-        digests=build_digest_workflow(core, outlets, pace),
     )
 
 
@@ -147,30 +155,40 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
     )
 
 
-async def start_worker(
-    stack: AsyncExitStack, core: Core, worker: Worker, stopping: asyncio.Event, pace: Pace
-) -> tuple[Engine, Wakes]:
-    """Start the engine and what runs beside it; gives the ways to wake it, too."""
-    works = [Work(DELIVERIES, worker.workflow.run), Work(DIGESTS, worker.digests.run)]
-    engine = await stack.enter_async_context(
-        running_engine(
-            core.database,
-            works,
-            clock=core.clock,
-            on_lost=stopping.set,
-            lapse=pace.lapse,
-            drain_seconds=pace.drain_seconds,
-        )
+async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: Pace) -> WorkLoop:
+    """Start the work of this process.
+
+    On SQLite a lock file makes this the only worker, which goes on at once with what its
+    predecessor left. On PostgreSQL several share the work under leases.
+
+    Raises:
+        SecondWorkerRefused: the SQLite file has a worker already.
+    """
+    path = sqlite_path(core.database.url)
+    due_work = DueWork(database=core.database, clock=core.clock, lease=pace.lease)
+    loop = WorkLoop(
+        due_work=due_work,
+        kinds=worker.kinds,
+        clock=core.clock,
+        lease=pace.lease,
+        look_seconds=pace.look_seconds,
     )
-    dispatcher = Dispatcher(deliveries=core.deliveries, engine=engine)
-    await stack.enter_async_context(in_background(dispatcher.run()))
+    if path:
+        stack.callback(SoleWorker.claim(path).release)
+        await due_work.free_all()
+    else:
+        # Goes on while running work is drained: a lease that expired then would have it done twice.
+        await stack.enter_async_context(in_background(loop.renew()))
+    stack.push_async_callback(loop.stop, pace.drain_seconds)
+    core.database.on_work_stored = loop.wake
+    hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake)
+    await stack.enter_async_context(in_background(hearing))
+    await stack.enter_async_context(in_background(loop.run()))
     scheduler = Scheduler()
     await stack.enter_async_context(scheduler.running())
     take_back(scheduler, worker.retention, PAUSE_SECONDS)
     attend_access(scheduler, worker.access_rounds, pace.access_pause_seconds)
     publish_homes(scheduler, worker.home_publishing, pace.home_pause_seconds)
     claims = Claims(database=core.database, clock=core.clock)
-    clean_up(scheduler, engine=engine, claims=claims, database=core.database, clock=core.clock)
-    feed = build_digest_feed(core, claims, engine, scheduler, pace)
-    feed.start(pace.feed_seconds)
-    return engine, Wakes(deliveries=dispatcher.wake, digests=feed.wake)
+    clean_up(scheduler, claims=claims, database=core.database, clock=core.clock)
+    return loop

@@ -32,7 +32,7 @@ async def delivered(
     database: Database, outcome: str | None = "redacted", reason: str | None = "not_cleared"
 ) -> str:
     """Store what ALICE asked for, and what was decided."""
-    book = RequestBook(database=database, clock=lambda: NOON, on_stored=lambda: None)
+    book = RequestBook(database=database, clock=lambda: NOON)
     stored = await book.store(
         NewRequest(
             team_id=TEAM,

@@ -9,7 +9,6 @@ import atexit
 import itertools
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -34,7 +33,8 @@ from bot.access.grants import (
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.audit.verify import verify
-from bot.jobs.workflow import DeliveryWorkflow, RetryRule
+from bot.jobs.attempts import RetryRule
+from bot.jobs.workflow import DeliveryWorkflow
 from bot.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -46,14 +46,17 @@ from bot.recordings.endings import Endings
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
-from bot.recordings.record import DeliveryLog
+from bot.recordings.record import DELIVER, DeliveryLog
 from bot.recordings.relay import Relay
 from bot.recordings.requests import NewRequest, RequestBook
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
+from bot.recordings.ruling import AskAgain, DeliveryDecider
 from bot.recordings.sharing import Patience, Sharing
+from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database, async_url
+from bot.store.due_work import Due
 from bot.store.schema import upgrade
 from tests.access.outside import (
     AGENT,
@@ -70,6 +73,7 @@ from tests.access.outside import (
 from tests.conftest import NOON
 
 TEAM = "T0MODEL000"
+NEVER_AGAIN = AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0))
 ALICE, BOB, GUEST, PARTNER, ROBOT = "U0ALICE", "U0BOB", "U0GUEST", "U0PARTNER", "U0ROBOT"
 PEOPLE = (ALICE, BOB, GUEST, PARTNER)
 BOSS = "U0BOSS"
@@ -174,9 +178,10 @@ class Policy(RuleBasedStateMachine):
         deliveries = DeliveryLog(database=self.database, clock=clock)
         client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
         metrics = Metrics()
+        patient = DeliveryDecider(decider=decider, clock=clock, ask_again=NEVER_AGAIN)
         sharing = Sharing(
             log=deliveries,
-            decider=decider,
+            decider=patient,
             posting=self.posting,
             patience=Patience(visible_seconds=(1,)),
             sleep=_at_once,
@@ -185,7 +190,7 @@ class Policy(RuleBasedStateMachine):
         steps = DeliverySteps(
             deliveries=deliveries,
             destinations=Destinations(log=deliveries, directory=directory, posting=self.posting),
-            decider=decider,
+            decider=patient,
             relay=Relay(
                 polyai=client,
                 posting=self.posting,
@@ -201,21 +206,15 @@ class Policy(RuleBasedStateMachine):
             calls=calls,
             agents=agents,
         )
-        endings = Endings(
-            deliveries=deliveries,
-            sharing=sharing,
-            posting=self.posting,
-            calls=calls,
-            agents=agents,
-            metrics=metrics,
-            keep_raw=None,
+        telling = Telling(
+            deliveries=deliveries, posting=self.posting, calls=calls, agents=agents, keep_raw=None
         )
         self.workflow = DeliveryWorkflow(
             steps=steps,
-            endings=endings,
-            run_step=_run_step,
-            retry=RetryRule(attempts=2, max_wait_seconds=0.001),
-            sleep=_at_once,
+            endings=Endings(deliveries=deliveries, sharing=sharing, metrics=metrics),
+            telling=telling,
+            retry=RetryRule(attempts=2),
+            clock=clock,
         )
         self.raw_files = RawFiles(database=self.database, clock=clock)
         rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
@@ -226,7 +225,7 @@ class Policy(RuleBasedStateMachine):
             decider=decider,
             posting=self.posting,
         )
-        self.book = RequestBook(database=self.database, clock=clock, on_stored=lambda: None)
+        self.book = RequestBook(database=self.database, clock=clock)
 
     def _clock(self) -> datetime:
         return self.now
@@ -531,7 +530,9 @@ class Policy(RuleBasedStateMachine):
                 channel_id=person if channel_id == _dm(person) else channel_id,
             )
         )
-        await self.workflow.run(stored.delivery_id)
+        tries = 0
+        while await self.workflow.run(Due(DELIVER, stored.delivery_id, tries, "t", 0, False)):
+            tries += 1
 
     async def _faults(self) -> list[object]:
         async with self.database.read() as session:
@@ -559,11 +560,6 @@ def _subject(subject_id: str) -> Subject:
 
 async def _at_once(seconds: float) -> None:
     del seconds
-
-
-async def _run_step(name: str, step: Callable) -> object:
-    del name
-    return await step()
 
 
 QUICK = settings(

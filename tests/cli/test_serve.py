@@ -6,12 +6,10 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing, suppress
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from bot.cli.app import build_cli
@@ -21,11 +19,9 @@ from bot.environment import load_settings
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.store.database import Database, async_url
-from bot.store.schema import current_revision, newest_revision, upgrade
-from bot.store.tables import WorkerLeaseRow
+from bot.store.database import async_url
+from bot.store.schema import current_revision, newest_revision
 from bot.wiring.application import Roles
-from bot.wiring.pace import Pace
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
@@ -176,7 +172,7 @@ async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_pa
             assert await ready(port) == {
                 "database": True,
                 "migrations": True,
-                "engine": True,
+                "worker": True,
             }
             second = await start("worker", **{**environ, "PORT": str(free_port())})
             _, told = await asyncio.wait_for(second.communicate(), 30)
@@ -186,7 +182,7 @@ async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_pa
             if process.returncode is None:
                 process.kill()
     assert process.returncode == 0, err.decode()
-    # Everything was closed before the process went, the lock and the engine included.
+    # Everything was closed before the process went, the lock and the worker included.
     assert b'"event": "stopping"' in err
     assert current_revision(async_url(url)) == newest_revision()
     assert b"Traceback" not in out + err
@@ -209,20 +205,6 @@ async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqli
     serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
     await ready(port)
     signal.raise_signal(signal.SIGTERM)
-    await asyncio.wait_for(serving, 10)
-
-
-async def test_a_worker_that_was_taken_for_dead_stops_by_itself(standins, postgresql):
-    url = postgresql()
-    upgrade(async_url(url))
-    settings, roles = load_settings(standins(url)), Roles(listens=False, works=True)
-    port, pace = free_port(), Pace(lapse=timedelta(seconds=0.5), drain_seconds=1)
-    serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port, pace=pace))
-    await ready(port)
-    database = Database(url)
-    async with database.write() as session:
-        await session.execute(delete(WorkerLeaseRow))
-    await database.close()
     await asyncio.wait_for(serving, 10)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, newest_events
 from bot.digests.book import DigestBook, DigestUnknown, PauseCause
@@ -12,9 +13,10 @@ from bot.digests.digest import Digest
 from bot.digests.firing import Firing
 from bot.digests.missed import CatchUp
 from bot.digests.run_log import RunLog
-from bot.digests.runs import RunKey
+from bot.digests.runs import LOOK, POST, TELL, RunKey
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
+from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 from tests.scenarios.digest_scene import add_digest, read_digest, runs
 
@@ -28,8 +30,6 @@ class Desk:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
-        self.handed_over: list[str] = []
-        self.refusals = 0
         self.claims = Claims(database=database, clock=self.clock)
         self.runs = RunLog(database=database, clock=self.clock)
         self.book = DigestBook(database=database, clock=self.clock)
@@ -38,13 +38,13 @@ class Desk:
         return self.now
 
     def worker(self) -> Firing:
-        async def enqueue(run_id: str) -> None:
-            if self.refusals:
-                self.refusals -= 1
-                raise ConnectionError
-            self.handed_over.append(run_id)
+        return Firing(claims=self.claims, rule=CatchUp())
 
-        return Firing(claims=self.claims, enqueue=enqueue, rule=CatchUp())
+    async def to_post(self) -> list[str]:
+        """The runs that a worker is to post."""
+        async with self.database.read() as session:
+            rows = select(DueWorkRow.key).where(DueWorkRow.kind == POST).order_by(DueWorkRow.key)
+            return list(await session.scalars(rows))
 
     async def digest(self, timetable: str = "09:00") -> Digest:
         return await add_digest(self.database, timetable=timetable, clock=self.clock)
@@ -65,11 +65,10 @@ async def test_of_several_workers_one_has_the_slot(desk: Desk) -> None:
 
     await asyncio.gather(*(desk.worker().look("g1") for _ in range(4)))
 
-    assert desk.handed_over == ["digest:g1:2026-06-04T09:00"]
+    assert await desk.to_post() == ["digest:g1:2026-06-04T09:00"]
     (run,) = await runs(desk.database)
     assert (run.state, run.due_at) == ("claimed", NOON + DAY - 3 * HOUR)
     assert run.covered_since == NOON - 3 * HOUR
-    assert run.dispatched_at == desk.now
 
 
 async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_nothing(
@@ -80,19 +79,7 @@ async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_not
     worker = desk.worker()
 
     assert [await worker.look("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
-    assert len(desk.handed_over) == 1
-
-
-async def test_what_the_engine_did_not_take_is_handed_over_by_the_next_sweep(desk: Desk) -> None:
-    await desk.digest()
-    desk.now = NOON + DAY
-    desk.refusals = 1
-    with pytest.raises(ConnectionError):
-        await desk.worker().look("g1")
-
-    assert await desk.worker().sweep() == 1
-    assert await desk.worker().sweep() == 0
-    assert desk.handed_over == ["digest:g1:2026-06-04T09:00"]
+    assert len(await desk.to_post()) == 1
 
 
 async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are_let_go(
@@ -111,7 +98,7 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are
         ("2026-06-06T09:00", "skipped"),
         ("2026-06-07T09:00", "claimed"),
     ]
-    assert desk.handed_over == ["digest:g1:2026-06-07T09:00"]
+    assert await desk.to_post() == ["digest:g1:2026-06-07T09:00"]
     assert await desk.tags() == ["admin:digest:added", "worker:digest:skipped"]
     run = await desk.runs.read(RunKey("g1", "2026-06-07T09:00"))
     assert await desk.runs.missed_before(run) == tuple(local for local, _ in found[:3])
@@ -123,7 +110,7 @@ async def test_a_digest_of_yesterday_evening_is_let_go_this_noon(desk: Desk) -> 
 
     await desk.worker().look("g1")
 
-    assert desk.handed_over == []
+    assert await desk.to_post() == []
     assert [run.state for run in await runs(desk.database)] == ["skipped"]
 
 
@@ -141,7 +128,6 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
     assert await desk.claims.claim(digest, [slot], []) == []
     assert await desk.worker().look("g1") is None
     assert await runs(desk.database) == []
-    assert await desk.worker().revisions() == {}
 
 
 async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> None:
@@ -152,8 +138,7 @@ async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> Non
     await desk.book.resume(digest, "U0BOSS000")
 
     assert await desk.worker().look("g1") == NOON + 3 * DAY - 3 * HOUR
-    assert desk.handed_over == []
-    assert await desk.worker().revisions() == {"g1": 3}
+    assert await desk.to_post() == []
     assert await desk.tags() == [
         "admin:digest:added",
         "admin:digest:paused",
@@ -169,9 +154,8 @@ async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> No
         await desk.claims.ask(digest, slot, "U0BOSS000")
 
     await desk.worker().look("g1")
-    await desk.worker().sweep()
 
-    assert sorted(desk.handed_over) == [
+    assert await desk.to_post() == [
         "digest:g1:2026-06-04T09:00",
         "digest:g1:2026-06-04T12:00:00",
     ]
@@ -215,6 +199,28 @@ async def test_old_runs_are_forgotten_but_for_the_newest_and_those_under_way(des
     assert await desk.claims.forget_older(90 * DAY) == 1
     left = [run.slot_local for run in await runs(desk.database)]
     assert left == ["2026-06-04T09:00", "2026-06-06T09:00"]
+
+
+async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_told_of(
+    desk: Desk,
+) -> None:
+    async def due(kind: str) -> list[tuple[str, int]]:
+        async with desk.database.read() as session:
+            rows = await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == kind))
+            return [(row.key, row.revision) for row in rows]
+
+    digest = await desk.digest()
+    assert await due(LOOK) == [("g1", 0)]
+    await desk.book.pause(digest, "U0BOSS000")
+    await desk.book.resume(digest, "U0BOSS000")
+    assert await due(LOOK) == [("g1", 2)]
+    desk.now = NOON + DAY
+    await desk.worker().look("g1")
+    run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
+
+    await desk.runs.suspend(run, PauseCause.ARCHIVED)
+
+    assert await due(TELL) == [("digest:g1:2026-06-04T09:00", 0)]
 
 
 async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(

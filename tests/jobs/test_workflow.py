@@ -1,6 +1,8 @@
-"""The workflow: the order of its steps, its ends, and that a replay runs nothing twice."""
+"""The workflow: the order of its steps, its ends, and what is put off and what is not."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +10,13 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError, Unexpected
-from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow, RetryRule
+from bot.jobs.attempts import RetryRule
+from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow
 from bot.recordings.posting import Problem
+from bot.store.due_work import Due
+from tests.conftest import NOON
+
+RULE = RetryRule(attempts=3, first_wait_seconds=1, max_wait_seconds=60, max_asked_seconds=900)
 
 
 class Refusing(CallAudioError):
@@ -22,31 +29,6 @@ class Busy(Refusing):
     retryable = True
 
 
-class Journal:
-    """Keeps what steps gave, in order, and gives it back on the next run."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[str, Any]] = []
-        self._at = 0
-
-    async def run_step(self, name: str, step: Callable[[], Awaitable[Any]]) -> Any:
-        if self._at == len(self.kept):
-            self.kept.append((name, await step()))
-        kept_name, result = self.kept[self._at]
-        assert kept_name == name, "a replay must ask for the same steps in the same order"
-        self._at += 1
-        return result
-
-    def rewind(self, keep: int | None = None) -> None:
-        """Start anew as after a kill, with the first ``keep`` results kept."""
-        self.kept = self.kept[:keep]
-        self._at = 0
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.kept]
-
-
 class Play:
     """Steps and endings that give what they are told to, and note that they ran."""
 
@@ -54,6 +36,17 @@ class Play:
         self.script = {name: list(results) for name, results in script.items()}
         self.ran: list[str] = []
         self.told: Problem | None = None
+        self.waiting: list[tuple[str, int]] = []
+
+    async def tell_end(self, delivery_id: str) -> datetime | None:
+        assert delivery_id == "d1"
+        self.ran.append("tell")
+        results = self.script.get("tell")
+        return results.pop(0) if results else None
+
+    async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
+        assert delivery_id == "d1"
+        self.waiting.append((problem.code, tries))
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         if name not in USUAL:
@@ -73,6 +66,7 @@ class Play:
 
 
 USUAL = {
+    "is_under_way": True,
     "resolve": "C1",
     "decide": "raw",
     "open": 1000,
@@ -82,71 +76,80 @@ USUAL = {
     "outcome": "redacted",
     "confirm": "delivered",
     "refuse": "refused",
-    "tell": "delivered",
     "fail": "failed",
 }
+BEGIN = ["is_under_way", "resolve", "decide"]
 ROUND = ["open", "announce", "upload", "share"]
 
 
-def workflow(play: Play, journal: Journal, waits: list[float] | None = None) -> DeliveryWorkflow:
-    async def sleep(seconds: float) -> None:
-        if waits is not None:
-            waits.append(seconds)
-
-    return DeliveryWorkflow(
+async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | None:
+    workflow = DeliveryWorkflow(
         steps=play,  # type: ignore[arg-type]
         endings=play,  # type: ignore[arg-type]
-        run_step=journal.run_step,
-        retry=RetryRule(attempts=3, max_wait_seconds=4),
-        sleep=sleep,
+        telling=play,  # type: ignore[arg-type]
+        retry=rule,
+        clock=lambda: NOON,
     )
+    return await workflow.run(Due("deliver", "d1", tries, "c1", 0, was_held=False))
 
 
 async def test_a_recording_goes_through_its_steps_in_order() -> None:
-    play, journal = Play(), Journal()
+    play = Play()
 
-    assert await workflow(play, journal).run("d1") == "delivered"
+    assert await run(play) is None
 
-    assert play.ran == ["resolve", "decide", *ROUND, "confirm", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
+
+
+async def test_a_delivery_that_has_ended_is_only_told_of() -> None:
+    play = Play(is_under_way=[False])
+
+    assert await run(play) is None
+
+    assert play.ran == ["is_under_way", "tell"]
+
+
+async def test_what_could_not_be_told_yet_keeps_the_work_due() -> None:
+    assert await run(Play(tell=[NOON])) == NOON
 
 
 async def test_a_share_in_doubt_is_confirmed_and_never_repeated_by_the_workflow() -> None:
-    play = Play(share=["unclear"], tell=["unconfirmed"])
+    play = Play(share=["unclear"])
 
-    assert await workflow(play, Journal()).run("d1") == "unconfirmed"
+    assert await run(play) is None
 
-    assert play.ran == ["resolve", "decide", *ROUND, "confirm", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
 
 
 async def test_a_refusal_posts_nothing() -> None:
-    play = Play(decide=["refused"], tell=["refused"])
+    play = Play(decide=["refused"])
 
-    assert await workflow(play, Journal()).run("d1") == "refused"
+    assert await run(play) is None
 
-    assert play.ran == ["resolve", "decide", "refuse", "tell"]
+    assert play.ran == [*BEGIN, "refuse", "tell"]
 
 
 @pytest.mark.parametrize("turn", ["tightened", "gone"])
 async def test_what_could_not_be_shared_is_opened_and_uploaded_anew(turn: str) -> None:
     play = Play(share=[turn])
 
-    assert await workflow(play, Journal()).run("d1") == "delivered"
+    assert await run(play) is None
 
-    assert play.ran == ["resolve", "decide", *ROUND, "outcome", *ROUND, "confirm", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "outcome", *ROUND, "confirm", "tell"]
 
 
 async def test_tightened_to_refused_ends_as_refused() -> None:
-    play = Play(share=["tightened"], outcome=["refused"], tell=["refused"])
+    play = Play(share=["tightened"], outcome=["refused"])
 
-    assert await workflow(play, Journal()).run("d1") == "refused"
+    assert await run(play) is None
 
-    assert play.ran == ["resolve", "decide", *ROUND, "outcome", "refuse", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "outcome", "refuse", "tell"]
 
 
 async def test_what_changes_for_ever_ends_in_words() -> None:
     play = Play(share=["tightened"] * MAX_ROUNDS)
 
-    assert await workflow(play, Journal()).run("d1") == "failed"
+    assert await run(play) is None
 
     assert play.ran.count("upload") == MAX_ROUNDS
     assert play.told
@@ -157,66 +160,93 @@ async def test_what_changes_for_ever_ends_in_words() -> None:
 async def test_a_step_that_fails_for_good_ends_in_its_words(step: str) -> None:
     play = Play(**{step: [Refusing()]})
 
-    assert await workflow(play, Journal()).run("d1") == "failed"
+    assert await run(play) is None
 
-    assert play.ran[-2:] == [step, "fail"]
+    assert play.ran[-3:] == [step, "fail", "tell"]
     assert play.told
     assert (play.told.code, play.told.what) == ("refusing", "It cannot be done.")
+    assert play.waiting == []
 
 
 async def test_a_bug_ends_in_words_that_say_nothing_of_it() -> None:
-    play, journal = Play(upload=[ZeroDivisionError("xoxb-secret")]), Journal()
+    play = Play(upload=[ZeroDivisionError("xoxb-secret")])
 
-    assert await workflow(play, journal).run("d1") == "failed"
+    assert await run(play) is None
 
     assert play.told
     assert play.told.code == Unexpected.code
-    assert "xoxb-secret" not in repr(journal.kept)
+    assert "xoxb-secret" not in repr(play.told)
 
 
-async def test_what_may_succeed_later_is_tried_again_with_growing_waits() -> None:
-    play, waits = Play(open=[Busy(), Busy()]), []
+@pytest.mark.parametrize("step", ["resolve", "decide", *ROUND, "confirm"])
+async def test_what_may_succeed_later_is_put_off_and_told_as_waiting_not_as_a_failure(
+    step: str,
+) -> None:
+    play = Play(**{step: [Busy()]})
 
-    assert await workflow(play, Journal(), waits).run("d1") == "delivered"
+    again_at = await run(play, tries=1)
 
-    assert play.ran.count("open") == 3
-    assert len(waits) == 2
-
-
-async def test_tries_come_to_an_end() -> None:
-    play = Play(open=[Busy()] * 5)
-
-    assert await workflow(play, Journal(), []).run("d1") == "failed"
-
-    assert play.ran.count("open") == 3
+    assert again_at
+    assert again_at > NOON
+    assert play.ran[-1] == step
+    assert play.waiting == [("busy", 1)]
+    assert await run(play, tries=2) is None
+    assert play.ran[-2:] == ["confirm", "tell"]
 
 
-@pytest.mark.parametrize("step", ["resolve", "upload", "share", "confirm", "tell"])
-async def test_a_store_that_is_away_is_waited_for_and_costs_no_try(step: str) -> None:
+async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last() -> None:
+    play = Play(open=[Busy()])
+
+    assert await run(play, tries=2) is None
+
+    assert play.ran[-2:] == ["fail", "tell"]
+    assert play.told
+    assert play.told.code == "busy"
+
+
+@pytest.mark.parametrize("step", ["resolve", "upload", "share", "confirm", "fail"])
+async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step: str) -> None:
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
-    play, waits = Play(**{step: [away] * 8}), []
+    play = Play(**{step: [away]}, decide=[Refusing()] if step == "fail" else [])
 
-    assert await workflow(play, Journal(), waits).run("d1") == "delivered"
+    with pytest.raises(OperationalError):
+        await run(play)
 
-    assert waits == [0.5, 1, 2, 4, 4, 4, 4, 4]
+    assert play.ran[-1] == step
 
 
 async def test_a_statement_the_store_refuses_is_not_tried_for_ever() -> None:
     refused = IntegrityError("INSERT", {}, Exception("not unique"))
-    play, waits = Play(upload=[refused]), []
+    play = Play(upload=[refused])
 
-    assert await workflow(play, Journal(), waits).run("d1") == "failed"
+    assert await run(play) is None
 
-    assert waits == []
+    assert play.ran[-2:] == ["fail", "tell"]
 
 
-async def test_a_failure_is_told_once_the_store_is_back() -> None:
-    away = OperationalError("SELECT", {}, Exception("gone"))
-    play = Play(open=[Refusing()], fail=[away])
+def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour() -> None:
+    rule = RetryRule()
+    waits = []
+    for tries in range(30):
+        again_at = rule.again_at(Busy(), tries, NOON)
+        if again_at is None:
+            break
+        waits.append((again_at - NOON).total_seconds())
 
-    assert await workflow(play, Journal(), []).run("d1") == "failed"
+    assert timedelta(minutes=10) < timedelta(seconds=sum(waits)) < timedelta(minutes=20)
+    assert 0.5 < waits[0] < 1.5
+    assert max(waits) <= 75
+    for shorter, longer in itertools.pairwise(waits[:6]):
+        assert longer > shorter
 
-    assert play.ran.count("fail") == 2
+
+@pytest.mark.parametrize(("asked", "waits"), [(5, True), (600, True), (901, False)])
+def test_a_service_that_asks_for_a_wait_gets_it_unless_it_is_too_long(
+    asked: float, waits: bool
+) -> None:
+    again_at = RetryRule().again_at(Busy(retry_after_seconds=asked), 0, NOON)
+
+    assert again_at == (NOON + timedelta(seconds=asked) if waits else None)
 
 
 @pytest.fixture(autouse=True)
@@ -224,50 +254,3 @@ def _logs() -> Iterator[None]:
     """Keep logs unrendered: a traceback drawn for the eye takes seconds."""
     with capture_logs():
         yield
-
-
-SCRIPTS: dict[str, dict[str, list[Any]]] = {
-    "delivered": {},
-    "refused": {"decide": ["refused"]},
-    "tightened": {"share": ["tightened"]},
-    "tightened to refused": {"share": ["tightened"], "outcome": ["refused"]},
-    "failed": {"upload": [Refusing()]},
-    "broken": {"announce": [ZeroDivisionError()]},
-    "for ever": {"share": ["gone"] * MAX_ROUNDS},
-}
-
-
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_replay_gives_the_same_and_runs_nothing(script: dict[str, list[Any]]) -> None:
-    journal = Journal()
-    first = await workflow(Play(**script), journal).run("d1")
-    names = journal.names
-    journal.rewind()
-    untouched = Play()
-
-    assert await workflow(untouched, journal).run("d1") == first
-
-    assert untouched.ran == []
-    assert journal.names == names
-
-
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_run_broken_off_anywhere_goes_on_there(script: dict[str, list[Any]]) -> None:
-    whole = Journal()
-    first = await workflow(Play(**script), whole).run("d1")
-    for keep in range(len(whole.names)):
-        journal = Journal()
-        play = Play(**script)
-        await workflow(play, journal).run("d1")
-        done_before = len(play.ran)
-        # The world goes on where the script is: what already ran has used its lines up.
-        rest = Play(**script)
-        for name in journal.names[:keep]:
-            lines = rest.script.get(name)
-            if lines:
-                lines.pop(0)
-        journal.rewind(keep)
-
-        assert await workflow(rest, journal).run("d1") == first
-        assert journal.names == whole.names
-        assert len(rest.ran) <= done_before

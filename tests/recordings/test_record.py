@@ -14,7 +14,7 @@ from bot.recordings.record import DeliveryLog
 from bot.recordings.states import ENDED, State
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
-from tests.recordings.test_requests import CALL, REQUEST, Desk, typed_again
+from tests.recordings.test_requests import CALL, REQUEST, Desk
 
 LATER = NOON + timedelta(minutes=1)
 DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
@@ -130,20 +130,6 @@ async def test_the_end_says_when_and_takes_its_last_changes_along(log, delivery,
     assert (row.state, row.ended_at, row.error_code) == ("failed", LATER, "too_large")
 
 
-async def test_undispatched_requests_come_oldest_first_until_they_are_marked(log, database):
-    desk = Desk(database)
-    ids = []
-    for minute in range(3):
-        desk.now = NOON + timedelta(minutes=minute)
-        ids.append((await desk.store(typed_again(trigger_id=f"t{minute}"))).delivery_id)
-    assert await log.undispatched(limit=2) == ids[:2]
-    await log.mark_dispatched(ids[:1])
-    assert await log.undispatched(limit=9) == ids[1:]
-    async with database.read() as session:
-        row = await session.get(DeliveryRow, ids[0])
-    assert row.dispatched_at == LATER
-
-
 async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(log, database):
     url = "https://hooks.slack.com/commands/T1/secret"
     stored = await Desk(database).store(replace(REQUEST, response_url=SecretStr(url)))
@@ -151,5 +137,33 @@ async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)
     assert await end(log, delivery)
-    await log.forget_response_url(delivery.id)
+    await log.note_told(delivery, is_all=False)
+    assert (await log.read(delivery.id)).response_url
+    await log.note_told(delivery, is_all=True)
     assert (await log.read(delivery.id)).response_url is None
+
+
+async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, database):
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    assert await end(log, delivery)
+
+    await log.note_untold(delivery, {"code": "slack_unreachable"})
+    await log.note_untold(delivery, {"code": "slack_unreachable"})
+
+    async with database.read() as session:
+        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+        found = await session.get(DeliveryRow, delivery.id)
+    assert tags.count("worker:delivery:untold") == 1
+    assert (found.untold_at, found.told_at, found.response_url) == (LATER, None, None)
+
+
+async def test_who_was_told_is_never_noted_as_untold(log, database):
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    assert await end(log, delivery)
+    await log.note_told(delivery, is_all=False)
+
+    await log.note_untold(delivery, {"code": "slack_unreachable"})
+
+    async with database.read() as session:
+        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+    assert "worker:delivery:untold" not in tags

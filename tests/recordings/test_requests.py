@@ -58,11 +58,8 @@ class Desk:
     calls: list[datetime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = RequestBook(
-            database=self.database,
-            clock=lambda: self.now,
-            on_stored=lambda: self.calls.append(self.now),
-        )
+        self.book = RequestBook(database=self.database, clock=lambda: self.now)
+        self.database.on_work_stored = lambda: self.calls.append(self.now)
 
     async def store(self, request: NewRequest = REQUEST) -> StoredRequest:
         return await self.book.store(request)
@@ -107,7 +104,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     assert (row.origin_channel_id, row.asked_channel_id) == (CHANNEL, CHANNEL)
     assert (row.asked_redacted, row.asked_thread_ts) == (True, "1700000000.000100")
     assert row.response_url == "https://hooks.slack.com/commands/T1/secret"
-    assert (row.state, row.requested_at, row.dispatched_at) == ("requested", NOON, None)
+    assert (row.state, row.requested_at) == ("requested", NOON)
     async with desk.database.read() as session:
         (event,) = [event async for event in all_events(session, AuditFilter())]
     assert (event.tag, event.actor_id) == ("slack:delivery:requested", ALICE)

@@ -1,11 +1,9 @@
 """A running bot on its stand-ins for each scenario."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,11 @@ from tenacity.wait import wait_exponential_jitter
 
 from bot import retry
 from bot.cli.stage import open_stage
-from bot.jobs.engine import DELIVERIES, DIGESTS, Engine, Work
-from bot.jobs.running import SOLE_EXECUTOR
-from bot.jobs.workflow import RetryRule
+from bot.jobs.attempts import RetryRule
+from bot.recordings.ruling import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
-from bot.store.database import async_url
-from bot.store.schema import upgrade
+from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
@@ -29,14 +25,18 @@ from tests.scenarios.scene import Scene
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
 QUICK = Pace(
     patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
-    retry=RetryRule(attempts=3, max_wait_seconds=0.5),
-    lapse=timedelta(seconds=1),
+    retry=RetryRule(
+        attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
+    ),
+    ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
+    tell_again=timedelta(seconds=0.05),
+    lease=timedelta(seconds=1),
     drain_seconds=5,
     access_again_after=timedelta(seconds=0.5),
     home_pause_seconds=1,
 )
 # Where a scenario is about what a worker looks after by itself; each look costs the processor.
-WATCHFUL = replace(QUICK, access_pause_seconds=0.3, home_pause_seconds=0.3, feed_seconds=0.4)
+WATCHFUL = replace(QUICK, access_pause_seconds=0.3, home_pause_seconds=0.3)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
@@ -53,48 +53,19 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "wait_exponential_jitter", brisk)
 
 
-async def _nothing(delivery_id: str) -> str:
-    return delivery_id
-
-
-@pytest.fixture(scope="session")
-def template_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a migrated store and its engine's file: made anew, they would cost seconds."""
-    folder = tmp_path_factory.mktemp("template")
-    _prepare(f"sqlite:///{folder}/callaudio.db", SOLE_EXECUTOR)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def scene_postgresql(
-    postgresql: Callable[[], str], copied_postgresql: Callable[[str], str]
-) -> Callable[[], str]:
-    """Make databases: each call gives the URL of a new one with the store and the engine's part."""
-    template_url = postgresql()
-    _prepare(template_url, "worker-template")
-    return lambda: copied_postgresql(template_url)
-
-
-def _prepare(database_url: str, executor_id: str) -> None:
-    url = async_url(database_url)
-    upgrade(url)
-
-    async def prepare() -> None:
-        engine = Engine(store_url=url, executor_id=executor_id)
-        await engine.start([Work(DELIVERIES, _nothing), Work(DIGESTS, _nothing)])
-        await engine.stop(drain_seconds=1)
-
-    asyncio.run(prepare())
-
-
 @pytest.fixture
-def scene_url(request: pytest.FixtureRequest, template_databases: Path, tmp_path: Path) -> str:
-    """The URL of a prepared database: of an SQLite file, unless the test is for both kinds."""
+def scene_url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
+    """The URL of a migrated database: of an SQLite file, unless the test is for both kinds."""
     if getattr(request, "param", "sqlite") == "postgresql":
-        create: Callable[[], str] = request.getfixturevalue("scene_postgresql")
+        create: Callable[[], str] = request.getfixturevalue("migrated_postgresql")
         return create()
-    shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
-    return f"sqlite:///{tmp_path}/callaudio.db"
+    return sqlite_url
+
+
+@pytest.fixture(scope="session")
+def template_databases(migrated_sqlite: Path) -> Path:
+    """A folder with a migrated store: made anew, it would cost a second."""
+    return migrated_sqlite.parent
 
 
 @pytest.fixture
@@ -122,6 +93,7 @@ def new_scene(scene_url: str, pace: Pace) -> OpenScene:
         database_url: str | None = None,
         has_platform: bool = False,
         open_outlets: OpenOutlets = build_outlets,
+        clock: Callable[[], datetime] = utc_now,
     ) -> AsyncIterator[Scene]:
         async with open_stage(
             database_url or scene_url,
@@ -131,6 +103,7 @@ def new_scene(scene_url: str, pace: Pace) -> OpenScene:
             region=region,
             has_platform=has_platform,
             open_outlets=open_outlets,
+            clock=clock,
         ) as stage:
             scene = Scene(stage)
             yield scene

@@ -26,9 +26,10 @@ from bot.cli.serve import serve, uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of
 from bot.digests.missed import CatchUp
 from bot.environment import load_settings
-from bot.jobs.workflow import RetryRule
+from bot.jobs.attempts import RetryRule
 from bot.logs import configure_logging
 from bot.metrics import Metrics
+from bot.recordings.ruling import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -43,11 +44,14 @@ from tests.scenarios.scene import Scene
 
 QUICK = Pace(
     patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
-    retry=RetryRule(attempts=3, max_wait_seconds=0.5),
-    lapse=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
+    retry=RetryRule(
+        attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
+    ),
+    ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
+    tell_again=timedelta(seconds=0.05),
+    lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
     drain_seconds=5,
     look_every=timedelta(seconds=1),
-    feed_seconds=0.2,
     # Slots a second apart would be let go whenever the machine is busy.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
@@ -214,9 +218,7 @@ async def open_street(
             workspace=workspace,
             slack=slack,
             polyai=polyai,
-            application=Application(
-                web=Starlette(), database=database, metrics=Metrics(), stopping=asyncio.Event()
-            ),
+            application=Application(web=Starlette(), database=database, metrics=Metrics()),
             origin=origin,
             people=SlackClientSide(workspace, f"{origin}/slack/events"),
         )

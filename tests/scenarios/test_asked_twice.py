@@ -148,10 +148,9 @@ class Books:
         self.now = NOON
         self.stored = 0
         self.databases = databases
-        self.books = [
-            RequestBook(database=each, clock=lambda: self.now, on_stored=self._count)
-            for each in databases
-        ]
+        self.books = [RequestBook(database=each, clock=lambda: self.now) for each in databases]
+        for each in databases:
+            each.on_work_stored = self._count
 
     def _count(self) -> None:
         self.stored += 1

@@ -148,7 +148,7 @@ async def test_a_large_recording_passes_through_in_small_memory_and_touches_no_d
     assert files_below(own_folder) == {f"callaudio{end}" for end in STORE}
 
 
-STORE = (".db", ".db-shm", ".db-wal", ".db.worker", "-jobs.db", "-jobs.db-shm", "-jobs.db-wal")
+STORE = (".db", ".db-shm", ".db-wal", ".db.worker")
 
 
 @pytest.fixture
@@ -175,11 +175,11 @@ def digest_of(recording: Recording, shape: Shape) -> str:
     return digest.hexdigest()
 
 
-async def everything_ended(scene: Scene, count: int) -> None:
+async def everything_ended(scene: Scene, count: int, longest_seconds: float = 90) -> None:
     finished = select(func.count()).where(
         DeliveryRow.ended_at.is_not(None), DeliveryRow.response_url.is_(None)
     )
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(longest_seconds):
         while True:
             async with scene.stage.application.database.read() as session:
                 if await session.scalar(finished) == count:

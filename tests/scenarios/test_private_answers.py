@@ -11,7 +11,6 @@ GONE = Fault("audio", status=410)
 WAYS = {
     "the command's own way is worn out": {"status": 404, "error": "used_url"},
     "the command's own way fails": {"status": 500},
-    "the command's own way breaks off": {"drop_connection": True},
 }
 
 
@@ -53,6 +52,15 @@ async def test_another_way_is_taken_when_one_fails(scene: Scene, subtests: pytes
             assert_told(seen, via="chat.postEphemeral")
 
 
+async def test_a_note_whose_answer_was_lost_is_not_told_again(scene: Scene) -> None:
+    scene.slack.faults.add(Fault("response_url", when="after", drop_connection=True))
+    scene.polyai.faults.add(GONE)
+
+    seen = await scene.ask()
+
+    assert_told(seen, via="response_url")
+
+
 async def test_where_the_bot_is_no_member_the_asker_is_told_all_the_same(scene: Scene) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True, bot_is_member=False)
 
@@ -83,4 +91,5 @@ async def test_with_no_way_left_the_delivery_still_ends_and_is_audited(scene: Sc
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "recording_gone")
     assert [e.via for e in seen.private] == ["ack"]
     assert (seen.posted, seen.overheard) == ([], [])
-    assert seen.tags[-1] == "worker:delivery:failed"
+    assert seen.tags[-2:] == ["worker:delivery:failed", "worker:delivery:untold"]
+    assert seen.delivery.untold_at

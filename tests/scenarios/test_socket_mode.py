@@ -221,7 +221,7 @@ async def test_what_arrived_before_the_end_is_still_stored_and_acked(new_scene: 
     assert "Fetching" in ack.text
 
 
-READY: Mapping[str, bool] = {"database": True, "migrations": True, "engine": True, "socket": True}
+READY: Mapping[str, bool] = {"database": True, "migrations": True, "worker": True, "socket": True}
 
 
 async def until_connected_anew(scene: Scene, opened: int) -> None:

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
-from bot.jobs.leases import SecondWorkerRefused
+from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.store.database import async_url
 from bot.store.schema import upgrade
-from bot.store.tables import WorkerLeaseRow
+from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
 from tests.patience import until
 from tests.ports import free_port
@@ -68,12 +68,12 @@ async def test_the_work_of_a_killed_worker_is_finished_by_another_exactly_once(
         second = await street.start(WORKER, port=free_port())
 
         await assert_delivered_exactly_once(street)
-        assert "worker_taken_over" in second.log.read_text()
-        assert await leases(street) == 1
+        assert "work_taken_over" in second.log.read_text()
+        await until_no_work_is_left(street)
 
 
 @pytest.mark.parametrize("route", ["upload", "files.completeUploadExternal"])
-async def test_a_worker_that_stood_still_and_was_taken_over_finds_its_lease_lost_and_stops(
+async def test_a_worker_that_stood_still_and_was_taken_over_changes_nothing_and_goes_on(
     nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
@@ -84,16 +84,21 @@ async def test_a_worker_that_stood_still_and_was_taken_over_finds_its_lease_lost
         await ask(street)
         await street.scene.slack.faults.reached(route)
         still.signal(signal.SIGSTOP)
-        await street.start(WORKER, port=free_port())
+        other = await street.start(WORKER, port=free_port())
         await assert_delivered_exactly_once(street)
 
         street.scene.slack.faults.release(route)
         still.signal(signal.SIGCONT)
-        await still.is_gone()
+        await until(lambda: "lease_lost" in still.log.read_text())
 
         await assert_delivered_exactly_once(street)
-        assert "lease_lost" in still.log.read_text()
-        await until_leases(street, 1)
+        await other.kill()
+        call = street.scene.another_call()
+        ack = await street.scene.people.command(ALICE, CHANNEL, call)
+        assert "Fetching" in ack.text
+        await street.scene.ended(await street.scene.latest())
+        assert f"{call}-raw.wav" in [file.name for file in street.scene.every_visible_file()]
+        assert still.is_alive
 
 
 async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at_once(
@@ -114,7 +119,7 @@ async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at
         await assert_delivered_exactly_once(street)
         assert "Traceback" not in first.log.read_text()
         await street.start(WORKER, port=free_port())
-        await until_leases(street, 1)
+        await until_no_work_is_left(street)
 
 
 async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
@@ -166,16 +171,12 @@ async def ask(street: Street) -> None:
     assert "Fetching" in ack.text
 
 
-async def leases(street: Street) -> int:
-    async with street.scene.stage.application.database.read() as session:
-        return len(list(await session.scalars(select(WorkerLeaseRow.executor_id))))
+async def until_no_work_is_left(street: Street) -> None:
+    async def is_none_left() -> bool:
+        async with street.scene.stage.application.database.read() as session:
+            return await session.scalar(select(DueWorkRow.key).limit(1)) is None
 
-
-async def until_leases(street: Street, count: int) -> None:
-    async def are_so_many() -> bool:
-        return await leases(street) == count
-
-    await until(are_so_many, every_seconds=0.05)
+    await until(is_none_left, every_seconds=0.05)
 
 
 async def assert_delivered_exactly_once(street: Street) -> None:

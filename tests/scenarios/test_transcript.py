@@ -217,7 +217,7 @@ async def test_what_was_said_is_in_the_file_and_nowhere_else(
         await card(scene, row, "The transcript was deleted")
         (text, *_) = [f.content for f in scene.workspace.files if f.id == row.file_id]
         haystacks = seen_by_people(scene)
-    haystacks |= tables_of(tmp_path / "callaudio.db", tmp_path / "callaudio-jobs.db")
+    haystacks |= tables_of(tmp_path / "callaudio.db")
     haystacks |= {name: stream.getvalue().encode() for name, stream in logs.items()}
     haystacks |= files_in(tmp_path)
 

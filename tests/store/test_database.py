@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.store.database import (
     BUSY_TIMEOUT_MS,
     Database,
+    LastWork,
     async_url,
     before_commit,
     is_away,
@@ -206,12 +207,12 @@ async def test_last_work_comes_after_everything_else_and_only_if_nothing_failed(
         done.append("last")
 
     async with database.write() as session:
-        before_commit(session, "test", finish)
-        before_commit(session, "test", finish)
+        before_commit(session, LastWork.AUDIT, finish)
+        before_commit(session, LastWork.AUDIT, finish)
         done.append("work")
 
     async def fail(session: AsyncSession) -> None:
-        before_commit(session, "test", finish)
+        before_commit(session, LastWork.AUDIT, finish)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.access.grants import Grant
-from bot.access.policy import Outcome
+from bot.access.policy import Outcome, Reason
 from bot.access.requests import AccessRequest
 from bot.digests.scheduling import Listed
 from bot.home.reading import MOST_ENDING, AdminPart, Home
@@ -111,8 +111,16 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
         f"<{address}|{state}>" if address else state,
         wording.moment(past.requested_at),
         f"reference {wording.code(past.id)}",
+        _untold(past) if past.is_untold else None,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _untold(past: PastDelivery) -> str | None:
+    """Say here what its requester could not be told in Slack when it ended."""
+    if past.problem:
+        return wording.escape(past.problem)
+    return wording.WHY_REFUSED.get(Reason(past.reason)) if past.reason else None
 
 
 def _address(past: PastDelivery, workspace_url: str | None) -> str | None:

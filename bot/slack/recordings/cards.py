@@ -22,6 +22,7 @@ from bot.slack.blocks import (
     section,
 )
 
+WAITING: Final = "I keep trying for a quarter of an hour."
 DELETE_FOR_GOOD: Final = confirmation(
     "Delete it for everybody?",
     "The file is deleted from Slack. It can be asked for again, under the rights of that moment.",
@@ -40,6 +41,12 @@ def progress(announcement: Announcement, percent: int) -> Message:
     """The card while the recording is being fetched."""
     text = _heading(announcement)
     return {"text": text, "blocks": [section(text), context(f"Fetching … {percent} %")]}
+
+
+def waiting(announcement: Announcement, what: str) -> Message:
+    """The card while a service it needs cannot be used."""
+    text = _heading(announcement)
+    return {"text": text, "blocks": [section(text), context(f"{wording.escape(what)} {WAITING}")]}
 
 
 def delivered(result: Delivered) -> Message:
@@ -129,6 +136,11 @@ def _unconfirmed(note: PrivateNote) -> list[str]:
     ]
 
 
+def _waiting(note: PrivateNote) -> list[str]:
+    what = f" {wording.escape(note.problem.what)}" if note.problem else ""
+    return [f"{_the(note).capitalize()} has to wait.{what} {WAITING}"]
+
+
 def _failed(note: PrivateNote) -> list[str]:
     problem = note.problem
     lines = [f"I could not deliver {_the(note)}."]
@@ -148,6 +160,7 @@ NOTES: Final[Mapping[NoteKind, Callable[[PrivateNote], list[str]]]] = MappingPro
         NoteKind.MOVED_TO_DM: _moved_to_dm,
         NoteKind.UNCONFIRMED: _unconfirmed,
         NoteKind.FAILED: _failed,
+        NoteKind.WAITING: _waiting,
     }
 )
 

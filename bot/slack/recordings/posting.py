@@ -91,6 +91,11 @@ class SlackPosting:
         message = cards.progress(announcement, percent)
         await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
+    async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
+        """Say on the card what it waits for, in one try."""
+        message = cards.waiting(announcement, what)
+        await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
+
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         """Put the facts and the buttons on the card."""
         await self._api.read(

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import httpx
 
+from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.slack.web_api.api import SlackApi
 
@@ -28,7 +30,9 @@ class ResponseUrls:
     ) -> bool:
         """Show somebody a message that they alone see; gives whether Slack took it.
 
-        ``timeout_seconds`` is for connecting and for each read and write.
+        Each time over a new connection, so one that breaks without an answer had taken the request.
+        While Slack is there otherwise it has most likely shown the message, and a second one would
+        be one too many. ``timeout_seconds`` is for connecting and for each read and write.
         """
         if not self._api.trusts(response_url):
             log.error("response_url_of_a_stranger")
@@ -36,11 +40,32 @@ class ResponseUrls:
         body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
         try:
             response = await self._http.post(
-                response_url, json=body, timeout=timeout_seconds, follow_redirects=False
+                response_url,
+                json=body,
+                headers={"Connection": "close"},
+                timeout=timeout_seconds,
+                follow_redirects=False,
             )
         except httpx.HTTPError as error:
             log.info("response_url_refused", error=type(error).__name__)
-            return False
+            return _is_answer_lost(error) and await self._is_slack_there()
         if not response.is_success:
             log.info("response_url_refused", status=response.status_code)
         return response.is_success
+
+    async def _is_slack_there(self) -> bool:
+        try:
+            await self._api.write("auth.test")
+        except CallAudioError:
+            return False
+        return True
+
+
+def _is_answer_lost(error: httpx.HTTPError) -> bool:
+    """Tell whether the connection was made, and broke before the answer.
+
+    httpx-aiohttp calls both time-outs of connecting; the cause tells them apart.
+    """
+    if isinstance(error.__cause__, aiohttp.ClientConnectorError):
+        return False
+    return isinstance(error.__cause__, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)

@@ -1,0 +1,60 @@
+"""One try of a piece of work: what fails is put off with back-off, or ends in words."""
+
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.errors import CallAudioError, Unexpected
+from bot.logs import get_logger
+from bot.retry import backoff_seconds
+from bot.store.database import is_away
+from bot.store.due_work import Due
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """How long a passing fault of Slack or PolyAI is waited out: a quarter of an hour.
+
+    Attributes:
+        attempts: tries in all, the first included.
+        first_wait_seconds: the wait after the first try; it doubles with each one after that.
+        max_wait_seconds: the longest wait between two tries.
+        max_asked_seconds: the longest wait that a service may ask for.
+    """
+
+    attempts: int = 20
+    first_wait_seconds: float = 1.0
+    max_wait_seconds: float = 60.0
+    max_asked_seconds: float = 900.0
+
+    def again_at(self, error: CallAudioError, tries: int, now: datetime) -> datetime | None:
+        """Tell when to try again; None if the error is definite, or the tries are used up.
+
+        What was put off at the same time comes back spread out.
+        """
+        asked = error.retry_after_seconds or 0.0
+        is_last = tries + 1 >= self.attempts
+        if not error.retryable or is_last or asked > self.max_asked_seconds:
+            return None
+        wait = backoff_seconds(tries, first=self.first_wait_seconds, longest=self.max_wait_seconds)
+        spread = random.uniform(0.75, 1.25)  # noqa: S311 - no secret depends on it
+        return now + timedelta(seconds=max(wait * spread, asked))
+
+
+async def attempt(work: Awaitable[None], due: Due) -> CallAudioError | None:
+    """Run one try; gives what remains of its failure. A database that is away is raised."""
+    try:
+        await work
+    except CallAudioError as error:
+        log.info("attempt_failed", kind=due.kind, key=due.key, code=error.code, tries=due.tries)
+        return error
+    except Exception as error:
+        if is_away(error):
+            raise
+        # A bug must end in words too; the reference id leads from them to this line.
+        log.exception("attempt_broke", kind=due.kind, key=due.key)
+        return Unexpected()
+    return None

@@ -1,0 +1,60 @@
+"""Hears that another process stored work, so that it need not be looked for on a beat."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from bot.logs import get_logger
+from bot.store.database import Database
+from bot.store.due_work import CHANNEL
+
+log = get_logger(__name__)
+
+READ_VERSION_SECONDS: Final = 0.25
+LISTEN_AGAIN_SECONDS: Final = 5.0
+
+
+async def listen(database: Database, wake: Callable[[], None]) -> None:
+    """Wake at each notification of PostgreSQL, until cancelled.
+
+    While the connection is away nothing is heard; the worker's own look finds the work then.
+    """
+    while True:
+        try:
+            async with database.engine.connect() as connection:
+                autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await autocommit.exec_driver_sql(f"LISTEN {CHANNEL}")
+                pooled = await autocommit.get_raw_connection()
+                driver = pooled.driver_connection
+                assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - the store's driver
+                try:
+                    wake()  # something may have been stored before this connection listened
+                    async for _ in driver.notifies():
+                        wake()
+                finally:
+                    # It listens for good, so nobody else may get it.
+                    await connection.invalidate()
+        except Exception as error:  # noqa: BLE001 - logged, and tried again
+            log.warning("not_listening", error=type(error).__name__)
+        await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+
+async def watch(path: Path, wake: Callable[[], None]) -> None:
+    """Wake when anybody else has written to the SQLite file, until cancelled.
+
+    SQLite counts commits by other connections (docs: PRAGMA data_version); reading the count takes
+    some microseconds and no transaction.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        seen = None
+        while True:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if seen != version:
+                seen = version
+                wake()
+            await asyncio.sleep(READ_VERSION_SECONDS)

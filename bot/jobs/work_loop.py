@@ -1,0 +1,210 @@
+"""The loop of a worker: claims work that is due, runs it, and renews the leases meanwhile."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.retry import backoff_seconds
+from bot.store.database import is_away
+from bot.store.due_work import Due, DueWork
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+LEASE: Final = timedelta(seconds=9)
+"""A killed worker's work is taken over after this and one look, so within 15 seconds."""
+RENEWALS_A_LEASE: Final = 5
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
+LONGEST_PUT_OFF_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkKind:
+    """One kind of work.
+
+    Attributes:
+        name: the kind in the table.
+        run: does one piece; gives when it is due again, or None if it is done. It may run twice.
+        at_once: how many pieces a worker runs at the same time.
+    """
+
+    name: str
+    run: Callable[[Due], Awaitable[datetime | None]]
+    at_once: int
+
+
+class WorkLoop:
+    """Runs the work of one process.
+
+    A failing database ends nothing: what runs waits for it, and what was lost to another worker
+    meanwhile is left to that one.
+    """
+
+    def __init__(
+        self,
+        *,
+        due_work: DueWork,
+        kinds: Sequence[WorkKind],
+        clock: Callable[[], datetime],
+        lease: timedelta = LEASE,
+        look_seconds: float = LOOK_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._due_work = due_work
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._clock = clock
+        self._lease_seconds = lease.total_seconds()
+        self._look_seconds = look_seconds
+        self._sleep = sleep
+        self._held: dict[tuple[str, str], tuple[Due, asyncio.Task[None]]] = {}
+        self._woken = asyncio.Event()
+        self._next_at: datetime | None = None
+        self._takes_over_from = 0.0
+        self.is_running = False
+        """Whether the last look at the table succeeded."""
+
+    def wake(self) -> None:
+        """Look now: work was stored."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Claim and run until cancelled."""
+        waits = FIRST_WAIT_SECONDS
+        while True:
+            self._woken.clear()
+            try:
+                await self._take()
+            except Exception as error:  # noqa: BLE001 - logged; the loop never ends
+                self._note_outage("work_not_claimed", error)
+                await self._sleep(waits)
+                waits = min(2 * waits, LONGEST_WAIT_FOR_STORE_SECONDS)
+                continue
+            waits, self.is_running = FIRST_WAIT_SECONDS, True
+            # Not wait_for: until Python 3.12 it may swallow a cancellation (CPython issue 86296).
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds_to_next()):
+                    await self._woken.wait()
+
+    async def renew(self) -> None:
+        """Renew the leases of what runs, until cancelled."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / RENEWALS_A_LEASE)
+            held = {key: due for key, (due, _) in self._held.items()}
+            if not held:
+                continue
+            try:
+                kept = await self._due_work.renew({due.claim for due in held.values()})
+            except Exception as error:  # noqa: BLE001 - logged; the loop never ends
+                self._note_outage("leases_not_renewed", error)
+                continue
+            for (kind, key), due in held.items():
+                now_held = self._held.get((kind, key))
+                if now_held and now_held[0] is due and (kind, key, due.claim) not in kept:
+                    # Another worker has it. What runs here would find that out at each step.
+                    log.warning("lease_lost", kind=kind, key=key)
+                    now_held[1].cancel()
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Let what runs finish for a while; what does not is given back for any worker."""
+        self.is_running = False
+        tasks = {task for _, task in self._held.values()}
+        if tasks:
+            await asyncio.wait(tasks, timeout=drain_seconds)
+        left = list(self._held.values())
+        for _, task in left:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
+        if left:
+            try:
+                await self._due_work.release([due for due, _ in left])
+            except Exception:
+                log.exception("work_not_released")
+
+    async def _take(self) -> None:
+        """Claim what is due, as far as there is room for it, and note when the next is due."""
+        room = {name: kind.at_once for name, kind in self._kinds.items()}
+        for kind_name, _ in self._held:
+            room[kind_name] -= 1
+        takes_over = time.monotonic() >= self._takes_over_from
+        open_kinds = [name for name, free in room.items() if free > 0]
+        firsts = await self._due_work.first_due(open_kinds, takes_over=takes_over)
+        now = self._clock()
+        self._next_at = min((at for at in firsts.values() if at > now), default=None)
+        for name, due_at in firsts.items():
+            if due_at > now:
+                continue
+            claimed = await self._due_work.claim(name, room[name], takes_over=takes_over)
+            for due in claimed:
+                if due.was_held:
+                    log.warning("work_taken_over", kind=due.kind, key=due.key)
+                self._start(self._kinds[name], due)
+            if claimed:
+                self._woken.set()  # there may be more, and the next of this kind is not known
+
+    def _start(self, kind: WorkKind, due: Due) -> None:
+        task = asyncio.create_task(self._work(kind, due))
+        self._held[due.kind, due.key] = (due, task)
+
+        def ended(_: asyncio.Task[None]) -> None:
+            held = self._held.get((due.kind, due.key))
+            if held and held[1] is task:
+                del self._held[due.kind, due.key]
+                self._woken.set()
+
+        task.add_done_callback(ended)
+
+    async def _work(self, kind: WorkKind, due: Due) -> None:
+        again_at = await self._patiently(lambda: self._once(kind, due))
+        if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
+            log.warning("lease_lost", kind=due.kind, key=due.key)
+
+    async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
+        try:
+            return await kind.run(due)
+        except CallAudioError as error:
+            log.warning("work_delayed", kind=due.kind, key=due.key, code=error.code)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("work_broke", kind=due.kind, key=due.key)
+        return self._clock() + timedelta(seconds=_put_off_seconds(due.tries))
+
+    async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Act, again and again while the database is away: no end can be stored without it."""
+        waits = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return await act()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self._note_outage("store_away", error)
+            await self._sleep(waits)
+            waits = min(2 * waits, LONGEST_WAIT_FOR_STORE_SECONDS)
+
+    def _note_outage(self, event: str, error: Exception) -> None:
+        """Log it; and leave other workers' claims alone until they had time to renew them.
+
+        An outage that all workers share makes every lease expire, though nobody has died.
+        """
+        self.is_running = False
+        self._takes_over_from = time.monotonic() + self._lease_seconds
+        log.warning(event, error=type(error).__name__, exc_info=not is_away(error))
+
+    def _seconds_to_next(self) -> float:
+        if self._next_at is None:
+            return self._look_seconds
+        seconds = (self._next_at - self._clock()).total_seconds()
+        return min(self._look_seconds, max(seconds, 0.001))
+
+
+def _put_off_seconds(tries: int) -> float:
+    return backoff_seconds(tries, first=1.0, longest=LONGEST_PUT_OFF_SECONDS)

@@ -1,0 +1,54 @@
+"""Decides on a delivery, which can wait for facts that Slack does not tell for a moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.access.deciding import Decider, Question, Ruling
+from bot.access.policy import Outcome
+from bot.access.unlearnt import noting_unlearnt
+from bot.recordings.record import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """How long facts are asked for again before the safe side is taken without them.
+
+    Attributes:
+        before_redacted: where the safe side is the redacted recording.
+        before_refused: where it is none at all.
+    """
+
+    before_redacted: timedelta = timedelta(minutes=2)
+    before_refused: timedelta = timedelta(minutes=10)
+
+    def longest(self, outcome: Outcome) -> timedelta:
+        """Give the time for an outcome; raw never depends on a fact that is not known."""
+        if outcome is Outcome.RAW:
+            return timedelta(0)
+        return self.before_redacted if outcome is Outcome.REDACTED else self.before_refused
+
+
+class DeliveryDecider:
+    """Decides afresh each time; unknown never becomes raw, but it may be unknown for now alone."""
+
+    def __init__(
+        self, *, decider: Decider, clock: Callable[[], datetime], ask_again: AskAgain
+    ) -> None:
+        self._decider = decider
+        self._clock = clock
+        self._ask_again = ask_again
+
+    async def rule(self, question: Question, delivery: Delivery) -> Ruling:
+        """Decide.
+
+        Raises:
+            CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
+        """
+        with noting_unlearnt() as unlearnt:
+            ruling = await self._decider.rule(question)
+        now = self._clock()
+        waited = now - (delivery.waiting_since or now)
+        if unlearnt and waited < self._ask_again.longest(ruling.decision.outcome):
+            raise unlearnt[0]
+        return ruling

@@ -1,0 +1,189 @@
+"""Tells people what came of a delivery; this is tried again until Slack took it."""
+
+from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.access.policy import Reason
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.polyai.agents import Agent
+from bot.polyai.calls import CallReader
+from bot.recordings.naming import announcement_of
+from bot.recordings.posting import (
+    Delivered,
+    NoteKind,
+    Posting,
+    PrivateNote,
+    Problem,
+    delete_files,
+)
+from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.states import State
+
+log = get_logger(__name__)
+
+TELL_FOR: Final = timedelta(days=1)
+"""After that what came of it stands in App Home alone, and is audited as untold."""
+FIRST_WAIT: Final = timedelta(seconds=2)
+LONGEST_WAIT: Final = timedelta(minutes=5)
+WAITING_TOLD_FROM_TRY: Final = 2
+"""A fault of a few seconds is not worth a word."""
+
+# Why a delivery is redacted, where the requester did not ask for that themselves.
+TOLD_REASONS = frozenset(reason.value for reason in Reason) - {Reason.ASKED, Reason.CLEARED}
+
+
+class Telling:
+    """Puts the end of a delivery on its card, and tells its requester what they should know."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: DeliveryLog,
+        posting: Posting,
+        calls: CallReader,
+        agents: Mapping[str, Agent],
+        keep_raw: timedelta | None,
+        first_wait: timedelta = FIRST_WAIT,
+    ) -> None:
+        self._deliveries = deliveries
+        self._posting = posting
+        self._calls = calls
+        self._agents = agents
+        self._keep_raw = keep_raw
+        self._first_wait = first_wait
+
+    async def tell_end(self, delivery_id: str) -> datetime | None:
+        """Tell what is not told yet; gives when to try again, or None if nothing is left to tell.
+
+        May run twice: the card says the same again, and a note that Slack took is not repeated.
+        """
+        delivery = await self._deliveries.read(delivery_id)
+        if not delivery.has_ended:
+            return None
+        if delivery.state is State.FAILED and delivery.share_tried_at:
+            # They are left to retention, too; this is sooner.
+            await _attempt(delete_files(self._posting, delivery.file_ids), "delete_files")
+        card_error = await _attempt(self._put_on_card(delivery), "card")
+        note = _note_of(delivery)
+        note_error = None
+        if note and delivery.told_at is None:
+            note_error = await _attempt(self._posting.tell(note), "tell")
+            if note_error is None and card_error:
+                await self._deliveries.note_told(delivery, is_all=False)
+        for error in (note_error, card_error):
+            again_at = self._again_at(error, delivery) if error else None
+            if again_at:
+                return again_at
+        if note_error:
+            told = {"code": note_error.code, "kind": note.kind.value if note else None}
+            await self._deliveries.note_untold(delivery, told)
+        else:
+            await self._deliveries.note_told(delivery, is_all=True)
+        return None
+
+    async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
+        """Say once that a delivery waits for a service: on its card, or to its requester alone.
+
+        Where Slack does not take that either, it is said at a later try.
+        """
+        delivery = await self._deliveries.read(delivery_id)
+        is_told = False
+        if delivery.waiting_told_at is None and tries >= WAITING_TOLD_FROM_TRY:
+            is_told = await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
+        if is_told or delivery.waiting_since is None:
+            await self._deliveries.note_waiting(delivery, is_told=is_told)
+
+    async def _say_waiting(self, delivery: Delivery, problem: Problem) -> None:
+        if delivery.card_ts:
+            card = announcement_of(delivery)
+            await self._posting.show_waiting(delivery.card_ts, card, problem.what)
+        else:
+            await self._posting.tell(_private(delivery, NoteKind.WAITING, problem))
+
+    async def _put_on_card(self, delivery: Delivery) -> None:
+        if delivery.state in (State.DELIVERED, State.UNCONFIRMED):
+            await self._show(delivery)
+        elif delivery.card_ts and delivery.channel_id:
+            await self._posting.withdraw(delivery.channel_id, delivery.card_ts)
+
+    async def _show(self, delivery: Delivery) -> None:
+        if delivery.card_ts is None or delivery.taken_back_at:
+            return
+        is_follow_up = delivery.is_transcript or await self._deliveries.call_is_shown(delivery)
+        agent = None if is_follow_up else self._agents.get(delivery.agent_name)
+        delivered = Delivered(
+            announcement=announcement_of(delivery),
+            outcome=str(delivery.outcome),
+            reason=str(delivery.reason),
+            direction=delivery.direction,
+            size_bytes=delivery.size_bytes or 0,
+            length_seconds=delivery.length_seconds,
+            encoding=delivery.encoding,
+            call=await self._calls.read(agent, delivery.conversation_id) if agent else None,
+            deleted_at=self._deletion_of(delivery),
+            is_follow_up=is_follow_up,
+            is_confirmed=delivery.state is State.DELIVERED,
+            muted=delivery.muted,
+            has_picture=delivery.picture_file_id is not None,
+            is_public=delivery.destination_is_private is False,
+        )
+        try:
+            await self._posting.show_delivered(delivery.card_ts, delivered)
+        finally:
+            if (await self._deliveries.read(delivery.id)).taken_back_at:
+                # In that very moment; what the card has to say of it may have come first.
+                await self._deliveries.leave_to_retention(delivery.id)
+
+    def _deletion_of(self, delivery: Delivery) -> datetime | None:
+        if not delivery.is_raw or self._keep_raw is None or delivery.ended_at is None:
+            return None
+        return delivery.ended_at + self._keep_raw
+
+    def _again_at(self, error: CallAudioError, delivery: Delivery) -> datetime | None:
+        """Tell when to try again: each time after about as long as it has been tried for."""
+        now = self._deliveries.clock()
+        tried_for = now - (delivery.ended_at or now)
+        if not error.retryable or tried_for >= TELL_FOR:
+            return None
+        wait = min(max(tried_for, self._first_wait), LONGEST_WAIT)
+        return now + max(wait, timedelta(seconds=error.retry_after_seconds or 0))
+
+
+def _note_of(delivery: Delivery) -> PrivateNote | None:
+    """Spell what the requester has to know of the end, besides what everybody sees."""
+    if delivery.state is State.UNCONFIRMED:
+        return _private(delivery, NoteKind.UNCONFIRMED)
+    if delivery.state is State.REFUSED:
+        return _private(delivery, NoteKind.REFUSED)
+    if delivery.state is State.FAILED:
+        return _private(delivery, NoteKind.FAILED, delivery.problem)
+    if delivery.reason in TOLD_REASONS:
+        return _private(delivery, NoteKind.REDACTED)
+    return None
+
+
+def _private(delivery: Delivery, kind: NoteKind, problem: Problem | None = None) -> PrivateNote:
+    return PrivateNote(
+        kind=kind,
+        delivery_id=delivery.id,
+        user_id=delivery.user_id,
+        channel_id=delivery.origin_channel_id,
+        conversation_id=delivery.conversation_id,
+        response_url=delivery.response_url,
+        reason=delivery.reason,
+        problem=problem,
+        delivery_kind=delivery.kind,
+        is_public=delivery.destination_is_private is False,
+    )
+
+
+async def _attempt(call: Awaitable[None], action: str) -> CallAudioError | None:
+    """Do what a delivery that has ended may not fail for; gives the error, which is logged."""
+    try:
+        await call
+    except CallAudioError as error:
+        log.warning("after_end_failed", action=action, code=error.code)
+        return error
+    return None

@@ -1,0 +1,195 @@
+"""Work that is due: one table from which workers claim what they run.
+
+A row is written in the transaction that makes the work necessary, so work is never stored without
+the change it belongs to, nor the change without its work. A worker claims a row for as long as its
+lease lasts, and renews the lease while it works. A row whose lease has expired is claimed by
+another worker. The first one can change nothing of it any more, because each claim has a name.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.ids import new_id
+from bot.store.database import STORES_WORK, Database, LastWork, before_commit
+from bot.store.tables import DueWorkRow
+
+LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
+"""What is due at once is stored as due since then, so a worker whose clock is slow sees it."""
+CHANNEL: Final = "callaudio_due_work"
+"""On PostgreSQL a notification on this channel follows each transaction that stored work."""
+SCHEDULED: Final = "scheduled_work"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One piece of work that a worker holds."""
+
+    kind: str
+    key: str
+    tries: int
+    """How often it was put off in a row."""
+    claim: str
+    revision: int
+    was_held: bool
+    """Whether another worker held it and its lease expired."""
+
+
+def schedule(
+    session: AsyncSession, kind: str, key: str, *, now: datetime, due_at: datetime | None = None
+) -> None:
+    """Have work done once the transaction is committed: at once, or at ``due_at``.
+
+    Work that waits already is not put off by this. Work that runs already is run again, because
+    what was stored now may have come too late for the run under way.
+    """
+    before_commit(session, LastWork.DUE_WORK, _write_scheduled)
+    rows: dict[tuple[str, str], datetime] = session.info.setdefault(SCHEDULED, {})
+    wanted = due_at or now - LARGEST_CLOCK_SKEW
+    rows[kind, key] = min(wanted, rows.get((kind, key), wanted))
+
+
+async def _write_scheduled(session: AsyncSession) -> None:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite_insert if is_sqlite else postgresql_insert
+    row = DueWorkRow
+    rows: dict[tuple[str, str], datetime] = session.info.pop(SCHEDULED)
+    statement = insert(row).values(
+        [
+            {"kind": kind, "key": key, "due_at": due_at, "tries": 0, "revision": 0}
+            for (kind, key), due_at in sorted(rows.items())
+        ]
+    )
+    new = statement.excluded
+    is_later = and_(row.claim.is_(None), row.due_at < new.due_at)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[row.kind, row.key],
+            set_={
+                "due_at": case((is_later, row.due_at), else_=new.due_at),
+                "revision": row.revision + 1,
+            },
+        )
+    )
+    if not is_sqlite:
+        await session.execute(text(f"NOTIFY {CHANNEL}"))
+    session.info[STORES_WORK] = True
+
+
+class DueWork:
+    """Claims, renews and ends work for one worker process."""
+
+    def __init__(
+        self, *, database: Database, clock: Callable[[], datetime], lease: timedelta
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease = lease
+
+    async def free_all(self) -> None:
+        """Take every lease away: the only worker of this database has just started."""
+        async with self._database.write() as session:
+            await session.execute(update(DueWorkRow).values(claim=None, lease_ends_at=None))
+
+    async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
+        """Tell for each kind that has work nobody holds when the first of it is due."""
+        row = DueWorkRow
+        firsts = [
+            select(func.min(row.due_at))
+            .where(row.kind == kind, self._is_free(takes_over=takes_over))
+            .scalar_subquery()
+            for kind in kinds
+        ]
+        if not firsts:
+            return {}
+        async with self._database.read() as session:
+            found = (await session.execute(select(*firsts))).one()
+        return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
+
+    async def claim(self, kind: str, limit: int, *, takes_over: bool) -> list[Due]:
+        """Take what is due, the longest due first, under one lease.
+
+        With ``takes_over`` also what another worker held until its lease expired.
+        """
+        row, claim = DueWorkRow, new_id("w-", 16)
+        due = (
+            select(row.key, row.tries, row.revision, row.claim)
+            .where(
+                row.kind == kind,
+                row.due_at <= self._clock(),
+                self._is_free(takes_over=takes_over),
+            )
+            .order_by(row.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.write() as session:
+            found = (await session.execute(due)).all()
+            if found:
+                keys = [each.key for each in found]
+                mine = update(row).where(row.kind == kind, row.key.in_(keys))
+                await session.execute(mine.values(claim=claim, lease_ends_at=self._until()))
+        return [
+            Due(kind, each.key, each.tries, claim, each.revision, each.claim is not None)
+            for each in found
+        ]
+
+    async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
+        """Extend the leases of these claims; gives kind, key and claim of what is still held."""
+        row = DueWorkRow
+        renewed = (
+            update(row)
+            .where(row.claim.in_(claims))
+            .values(lease_ends_at=self._until())
+            .returning(row.kind, row.key, row.claim)
+        )
+        async with self._database.write() as session:
+            return {(each.kind, each.key, each.claim) for each in await session.execute(renewed)}
+
+    async def finish(self, due: Due, again_at: datetime | None) -> bool:
+        """End work, or put it off until ``again_at``; gives whether its lease was still held.
+
+        Without the lease nothing happens. Work that was scheduled anew meanwhile stays due as it
+        was scheduled.
+        """
+        row = DueWorkRow
+        mine = (row.kind == due.kind, row.key == due.key, row.claim == due.claim)
+        unchanged = (*mine, row.revision == due.revision)
+        async with self._database.write() as session:
+            done: Any
+            if again_at is None:
+                done = delete(row).where(*unchanged)
+            else:
+                put_off = {"due_at": again_at, "tries": row.tries + 1, "claim": None}
+                done = update(row).where(*unchanged).values(**put_off)
+            if await session.scalar(done.returning(row.key)) is not None:
+                return True
+            again = update(row).where(*mine).values(claim=None, tries=0).returning(row.key)
+            return await session.scalar(again) is not None
+
+    async def release(self, held: Sequence[Due]) -> None:
+        """Give back what could not be finished: it is due at once, for any worker."""
+        row = DueWorkRow
+        async with self._database.write() as session:
+            await session.execute(
+                update(row).where(row.claim.in_({each.claim for each in held})).values(claim=None)
+            )
+
+    def _is_free(self, *, takes_over: bool) -> ColumnElement[bool]:
+        row = DueWorkRow
+        if not takes_over or self._database.is_sqlite:
+            return row.claim.is_(None)
+        # By the database's own clock: no machine's clock can make a lease expire early.
+        return or_(row.claim.is_(None), row.lease_ends_at < func.clock_timestamp())
+
+    def _until(self) -> ColumnElement[datetime] | None:
+        """Spell the end of a lease; on SQLite it has none, for there is one worker."""
+        if self._database.is_sqlite:
+            return None
+        return func.clock_timestamp() + self._lease

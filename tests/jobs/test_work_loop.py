@@ -1,0 +1,276 @@
+"""The loop of a worker: what is due is run once, whatever the database or the work does."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from bot.errors import CallAudioError
+from bot.jobs.background import in_background
+from bot.jobs.work_loop import WorkKind, WorkLoop
+from bot.store.due_work import Due
+from tests.conftest import NOON
+from tests.patience import until
+
+AWAY = OperationalError("SELECT", {}, Exception("server closed the connection"))
+LOOK_NEVER = 3600.0
+
+
+class Table:
+    """The table of due work, in memory, of one kind; it can be away."""
+
+    def __init__(self, *keys: str) -> None:
+        self.now = NOON
+        self.due: dict[str, datetime] = dict.fromkeys(keys, NOON)
+        self.tries: Counter[str] = Counter()
+        self.held: dict[str, Due] = {}
+        self.released: list[str] = []
+        self.lost: set[str] = set()
+        self.away = 0
+        self.looks = 0
+        self.may_take_over: list[bool] = []
+        self._claims = 0
+
+    def _answer(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise AWAY
+
+    async def first_due(self, kinds: list[str], *, takes_over: bool) -> dict[str, datetime]:
+        self.looks += 1
+        self.may_take_over.append(takes_over)
+        self._answer()
+        free = [at for key, at in self.due.items() if key not in self.held]
+        return {kinds[0]: min(free)} if free and kinds else {}
+
+    async def claim(self, kind: str, limit: int, *, takes_over: bool) -> list[Due]:
+        del takes_over
+        self._answer()
+        free = [k for k, at in self.due.items() if at <= self.now and k not in self.held]
+        claimed = []
+        for key in free[:limit]:
+            self._claims += 1
+            due = Due(kind, key, self.tries[key], str(self._claims), 0, was_held=False)
+            self.held[key] = due
+            claimed.append(due)
+        return claimed
+
+    async def renew(self, claims: set[str]) -> set[tuple[str, str, str]]:
+        self._answer()
+        return {
+            (due.kind, due.key, due.claim)
+            for due in self.held.values()
+            if due.claim in claims and due.key not in self.lost
+        }
+
+    async def finish(self, due: Due, again_at: datetime | None) -> bool:
+        self._answer()
+        if due.key in self.lost:
+            return False
+        del self.held[due.key]
+        if again_at is None:
+            del self.due[due.key]
+        else:
+            self.due[due.key] = again_at
+            self.tries[due.key] += 1
+        return True
+
+    async def release(self, held: list[Due]) -> None:
+        self.released += sorted(due.key for due in held)
+
+
+@asynccontextmanager
+async def running(
+    table: Table,
+    run: Callable[[Due], Awaitable[datetime | None]],
+    *,
+    at_once: int = 4,
+    lease: timedelta = timedelta(hours=1),
+    look_seconds: float = LOOK_NEVER,
+) -> AsyncIterator[WorkLoop]:
+    async def sleep(seconds: float) -> None:
+        del seconds
+        await asyncio.sleep(0)
+
+    loop = WorkLoop(
+        due_work=table,  # type: ignore[arg-type]
+        kinds=[WorkKind("deliver", run, at_once=at_once)],
+        clock=lambda: table.now,
+        lease=lease,
+        look_seconds=look_seconds,
+        sleep=sleep,
+    )
+    async with in_background(loop.renew()), in_background(loop.run()):
+        yield loop
+    await loop.stop(drain_seconds=0)
+
+
+class Runs:
+    """Work that notes what ran, and waits to be let go where it is told to."""
+
+    def __init__(self, *results: object) -> None:
+        self.results = list(results)
+        self.ran: list[str] = []
+        self.now = self.most = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
+
+    async def __call__(self, due: Due) -> datetime | None:
+        self.ran.append(due.key)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self.hold.wait()
+        finally:
+            self.now -= 1
+        result = self.results.pop(0) if self.results else None
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[return-value]
+
+
+async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> None:
+    table, runs = Table(*(f"d{number}" for number in range(10))), Runs()
+    runs.hold.clear()
+    async with running(table, runs, at_once=3):
+        await until(lambda: runs.now == 3)
+        runs.hold.set()
+        await until(lambda: not table.due)
+
+    assert sorted(runs.ran) == [f"d{number}" for number in range(10)]
+    assert runs.most == 3
+
+
+async def test_an_idle_worker_looks_no_more_than_once_in_its_time() -> None:
+    table = Table()
+    async with running(table, Runs()):
+        await until(lambda: table.looks)
+        await asyncio.sleep(0.1)
+
+        assert table.looks == 1
+
+
+async def test_a_wake_is_heard_at_once_and_what_is_due_later_is_run_then() -> None:
+    table, runs = Table(), Runs()
+    async with running(table, runs) as loop:
+        await until(lambda: table.looks)
+        table.due = {"now": NOON, "soon": NOON + timedelta(seconds=0.05)}
+        loop.wake()
+        await until(lambda: runs.ran == ["now"])
+        table.now += timedelta(seconds=0.05)
+
+        await until(lambda: runs.ran == ["now", "soon"])
+
+
+async def test_work_put_off_is_run_again_when_it_is_due() -> None:
+    table, runs = Table("d1"), Runs(NOON + timedelta(seconds=0.05))
+    async with running(table, runs):
+        await until(lambda: table.tries["d1"] == 1)
+        assert runs.ran == ["d1"]
+        table.now += timedelta(seconds=0.05)
+
+        await until(lambda: not table.due)
+
+    assert runs.ran == ["d1", "d1"]
+
+
+class Busy(CallAudioError):
+    code = "busy"
+    retryable = True
+
+
+@pytest.mark.parametrize(
+    ("error", "event"), [(Busy(), "work_delayed"), (ZeroDivisionError(), "work_broke")]
+)
+async def test_work_that_fails_is_put_off_and_never_lost(error: Exception, event: str) -> None:
+    table, runs = Table("d1"), Runs(error)
+    with capture_logs() as logs:
+        async with running(table, runs):
+            await until(lambda: table.tries["d1"] == 1)
+
+    assert [each["event"] for each in logs] == [event]
+    assert table.due["d1"] > NOON
+
+
+async def test_a_database_that_is_away_is_waited_for_and_costs_no_try() -> None:
+    table, runs = Table("d1"), Runs(AWAY, AWAY)
+    table.away = 3
+    with capture_logs():
+        async with running(table, runs) as loop:
+            await until(lambda: not table.due)
+            assert loop.is_running
+
+    assert runs.ran == ["d1"] * 3
+    assert not table.tries
+
+
+async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back() -> None:
+    table, runs = Table("d1"), Runs()
+    runs.hold.clear()
+    with capture_logs():
+        async with running(table, runs):
+            await until(lambda: runs.ran)
+            table.away = 5
+            runs.hold.set()
+            await until(lambda: not table.due)
+
+    assert runs.ran == ["d1"]
+
+
+async def test_after_an_outage_nobody_is_taken_over_before_they_could_renew() -> None:
+    table = Table()
+    with capture_logs():
+        async with running(table, Runs()) as loop:
+            await until(lambda: table.looks)
+            table.away = 1
+            loop.wake()
+            await until(lambda: table.looks >= 3)
+
+    assert table.may_take_over[:3] == [True, True, False]
+
+
+async def test_work_that_another_worker_took_over_is_broken_off() -> None:
+    table, runs = Table("d1", "d2"), Runs()
+    runs.hold.clear()
+    with capture_logs() as logs:
+        async with running(table, runs, lease=timedelta(seconds=0.05)):
+            await until(lambda: runs.now == 2)
+            table.lost = {"d1"}
+            await until(lambda: runs.now == 1)
+            runs.hold.set()
+            await until(lambda: "d2" not in table.due)
+
+    assert [(each["event"], each["key"]) for each in logs] == [("lease_lost", "d1")]
+    assert set(table.due) == {"d1"}
+
+
+async def test_what_a_stop_breaks_off_is_given_back() -> None:
+    table, runs = Table("d1", "d2"), Runs()
+    runs.hold.clear()
+    async with running(table, runs) as loop:
+        await until(lambda: runs.now == 2)
+    assert table.released == ["d1", "d2"]
+    assert not loop.is_running
+    assert set(table.due) == {"d1", "d2"}
+
+
+async def test_a_stop_waits_for_what_is_soon_done() -> None:
+    table, runs = Table("d1"), Runs()
+    runs.hold.clear()
+    loop = WorkLoop(
+        due_work=table,  # type: ignore[arg-type]
+        kinds=[WorkKind("deliver", runs, at_once=1)],
+        clock=lambda: table.now,
+    )
+    async with in_background(loop.run()):
+        await until(lambda: runs.now == 1)
+    asyncio.get_running_loop().call_later(0.05, runs.hold.set)
+
+    await loop.stop(drain_seconds=60)
+
+    assert (table.due, table.released) == ({}, [])

@@ -1,0 +1,90 @@
+"""A delivery's decision: a fact unknown for a passing reason is asked for again, for a while."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.deciding import Ruling
+from bot.access.policy import Outcome
+from bot.access.unlearnt import note_unlearnt, noting_unlearnt
+from bot.errors import CallAudioError
+from bot.recordings.record import DeliveryLog
+from bot.recordings.ruling import AskAgain, DeliveryDecider
+from bot.store.database import Database
+from tests.conftest import NOON
+from tests.recordings.test_requests import Desk
+
+MINUTE = timedelta(minutes=1)
+ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
+
+
+class Passing(CallAudioError):
+    code = "passing"
+    retryable = True
+
+
+class Definite(CallAudioError):
+    code = "definite"
+
+
+class Decider:
+    """Gives an outcome, with a fact that could not be learnt."""
+
+    def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
+        self.outcome, self.error = outcome, error
+
+    async def rule(self, question: object) -> Ruling:
+        del question
+        if self.error:
+            note_unlearnt(self.error)
+        decision = type("Decision", (), {"outcome": self.outcome})()
+        return Ruling(decision, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "waited", "asks_again"),
+    [
+        pytest.param(Outcome.REDACTED, None, None, False, id="every fact is known"),
+        pytest.param(Outcome.REDACTED, Definite(), None, False, id="Slack refuses to tell"),
+        pytest.param(Outcome.REDACTED, Passing(), None, True, id="Slack is away for now"),
+        pytest.param(Outcome.REDACTED, Passing(), 1.9 * MINUTE, True, id="for less than 2 min"),
+        pytest.param(Outcome.REDACTED, Passing(), 2 * MINUTE, False, id="redacted after 2 min"),
+        pytest.param(Outcome.REFUSED, Passing(), 2 * MINUTE, True, id="not refused after 2 min"),
+        pytest.param(Outcome.REFUSED, Passing(), 10 * MINUTE, False, id="refused after 10 min"),
+        pytest.param(Outcome.RAW, Passing(), None, False, id="raw by what is known"),
+    ],
+)
+async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
+    sqlite_url, outcome, error, waited, asks_again
+) -> None:
+    database = Database(sqlite_url)
+    log = DeliveryLog(database=database, clock=lambda: NOON)
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    await database.close()
+    if waited:
+        delivery = replace(delivery, waiting_since=NOON - waited)
+    decider = DeliveryDecider(
+        decider=Decider(outcome, error),  # type: ignore[arg-type]
+        clock=lambda: NOON,
+        ask_again=ASK_AGAIN,
+    )
+
+    async def decided() -> Outcome | str:
+        try:
+            ruling = await decider.rule(None, delivery)  # type: ignore[arg-type]
+        except CallAudioError as raised:
+            return raised.code
+        return ruling.decision.outcome
+
+    assert await decided() == ("passing" if asks_again else outcome)
+
+
+def test_only_what_may_go_well_later_is_noted_and_only_for_whoever_wants_to_know() -> None:
+    note_unlearnt(Passing())
+    with noting_unlearnt() as outer:
+        with noting_unlearnt() as inner:
+            note_unlearnt(Definite())
+            note_unlearnt(Passing())
+        assert [error.code for error in inner] == ["passing"]
+        assert outer == []

@@ -1,0 +1,256 @@
+"""Slack or PolyAI is away for a while: in the end every command has one outcome that is seen.
+
+The bot's clock runs two hundred times as fast, so minutes of an outage pass in seconds under the
+very rules of production.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.recordings.sharing import Patience
+from bot.sandbox.faults import Fault, Faults
+from bot.store.tables import DeliveryRow, DueWorkRow
+from bot.wiring.pace import Pace
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CHANNEL, SHARE, Scene
+
+TIMES_AS_FAST = 200
+BOBS_ROOM = "C0BOBSROOM"
+BOARD_ROOM = "C0BOARD000"
+OF_EACH_KIND = 3
+WAITS = "has to wait"
+PACE = Pace(patience=Patience(visible_seconds=(0.05, 0.1, 0.2)), look_seconds=0.05)
+
+ENDS = {
+    "raw": ("delivered", 1, 0),
+    "redacted": ("delivered", 1, 1),
+    "refused": ("refused", 0, 1),
+    "failed": ("failed", 0, 1),
+}
+"""For each kind of command: its state in the end, and how many files and private notes."""
+AWAY = {
+    "connections break": Fault("*", drop_connection=True),
+    "service unavailable": Fault("*", status=503, body=b"oops"),
+    "rate limited": Fault("*", status=429, headers={"Retry-After": "0"}, body=b"{}"),
+}
+
+
+class FastClock:
+    """A clock that began as the machine's and runs ahead of it."""
+
+    def __init__(self) -> None:
+        self.began_at, self._began = datetime.now(UTC), time.monotonic()
+
+    def __call__(self) -> datetime:
+        seconds = TIMES_AS_FAST * (time.monotonic() - self._began)
+        return self.began_at + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one command, as its requester can see it, and in the store."""
+
+    state: str
+    files: int
+    notes: int
+    waiting_notes: int
+    error_code: str | None
+
+
+@dataclass
+class Batch:
+    """Commands of every kind under way, and the bot's clock."""
+
+    scene: Scene
+    clock: FastClock
+
+    async def ask(self) -> dict[str, str]:
+        """Type every command at once; gives each conversation's kind."""
+        scene, kinds = self.scene, {}
+        commands = []
+        for number in range(OF_EACH_KIND):
+            unknown = f"CA{number:031x}f"
+            raw, redacted, refused = (scene.another_call() for _ in range(3))
+            kinds |= {raw: "raw", redacted: "redacted", refused: "refused", unknown: "failed"}
+            commands += [
+                scene.people.command(ALICE, CHANNEL, raw),
+                scene.people.command(BOB, BOBS_ROOM, redacted),
+                scene.people.command(ALICE, CHANNEL, f"{refused} {BOARD_ROOM}"),
+                scene.people.command(ALICE, CHANNEL, unknown),
+            ]
+        acks = await asyncio.gather(*commands)
+        assert all("Fetching" in ack.text for ack in acks)
+        return kinds
+
+    async def outcomes(self, kinds: dict[str, str]) -> dict[str, list[Outcome]]:
+        """Wait until nothing is left to be done; gives what came of each kind."""
+        database = self.scene.stage.application.database
+
+        async def is_over() -> bool:
+            async with database.read() as session:
+                work = select(DueWorkRow.key).where(DueWorkRow.kind == "deliver")
+                return await session.scalar(work.limit(1)) is None
+
+        await until(is_over, every_seconds=0.1)
+        async with database.read() as session:
+            rows = list(await session.scalars(select(DeliveryRow)))
+        assert len(rows) == len(kinds)
+        found: dict[str, list[Outcome]] = {kind: [] for kind in ENDS}
+        for row in rows:
+            found[kinds[row.conversation_id]].append(self._outcome(row))
+        return found
+
+    def _outcome(self, row: DeliveryRow) -> Outcome:
+        scene = self.scene
+        private = [each for each in scene.workspace.ephemerals if each.via != "ack"]
+        direct = [each for each in scene.everything_posted() if each.channel.startswith("D")]
+        notes = [each for each in (*private, *direct) if row.id in str(each.blocks)]
+        waiting = [note for note in notes if WAITS in note.text]
+        files = [each for each in scene.every_visible_file() if row.conversation_id in each.name]
+        return Outcome(
+            row.state, len(files), len(notes) - len(waiting), len(waiting), row.error_code
+        )
+
+    async def pass_time(self, length: timedelta) -> None:
+        """Wait so long, by the bot's clock."""
+        over_at = self.clock() + length
+        await until(lambda: self.clock() >= over_at)
+
+
+@pytest.fixture
+async def batch(new_scene: OpenScene) -> AsyncIterator[Batch]:
+    async with opened(new_scene) as batch:
+        yield batch
+
+
+@asynccontextmanager
+async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch]:
+    clock = FastClock()
+    async with new_scene(pace=PACE, clock=clock, **changes) as scene:
+        scene.excuse(BROKEN_OFF)
+        scene.workspace.add_channel(BOBS_ROOM, members=[BOB], is_private=True)
+        scene.workspace.add_channel(BOARD_ROOM, members=[BOB], is_private=True)
+        scene.workspace.scopes.add("groups:history")
+        await scene.grant()
+        await scene.people.command(ALICE, CHANNEL, "help")  # so that it knows who it is itself
+        yield Batch(scene, clock)
+
+
+def assert_as_without_an_outage(found: dict[str, list[Outcome]]) -> None:
+    for kind, end in ENDS.items():
+        assert [(o.state, o.files, o.notes) for o in found[kind]] == [end] * OF_EACH_KIND, kind
+        assert all(each.waiting_notes <= 1 for each in found[kind])
+
+
+@pytest.mark.parametrize(
+    ("service", "minutes", "away"),
+    [
+        ("slack", 0.5, "connections break"),
+        ("slack", 5, "connections break"),
+        ("slack", 5, "service unavailable"),
+        ("slack", 5, "rate limited"),
+        ("polyai", 0.5, "rate limited"),
+        ("polyai", 5, "connections break"),
+        ("polyai", 5, "service unavailable"),
+    ],
+)
+async def test_an_outage_of_minutes_loses_no_delivery_and_is_told_as_no_failure(
+    batch: Batch, service: str, minutes: float, away: str
+) -> None:
+    faults: Faults = getattr(batch.scene, service).faults
+    faults.everywhere = AWAY[away]
+    kinds = await batch.ask()
+    await batch.pass_time(timedelta(minutes=minutes))
+    faults.everywhere = None
+
+    assert_as_without_an_outage(await batch.outcomes(kinds))
+
+
+@pytest.mark.parametrize("service", ["slack", "polyai"])
+async def test_an_outage_that_begins_in_the_middle_loses_no_delivery_either(
+    batch: Batch, service: str
+) -> None:
+    kinds = await batch.ask()
+    faults: Faults = getattr(batch.scene, service).faults
+    await until(lambda: batch.scene.workspace.called("files.getUploadURLExternal"))
+    faults.everywhere = AWAY["connections break"]
+    await batch.pass_time(timedelta(minutes=2))
+    faults.everywhere = None
+
+    assert_as_without_an_outage(await batch.outcomes(kinds))
+
+
+async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_failure_that_is_told(
+    batch: Batch,
+) -> None:
+    batch.scene.polyai.faults.everywhere = AWAY["service unavailable"]
+    kinds = await batch.ask()
+
+    found = await batch.outcomes(kinds)
+
+    for kind in ("raw", "redacted", "failed"):
+        assert [(o.state, o.files, o.notes) for o in found[kind]] == [("failed", 0, 1)] * 3
+        assert {each.error_code for each in found[kind]} == {"polyai_unavailable"}
+        # Once it was said that it waits: on the card, or privately where there was none.
+        assert {each.waiting_notes for each in found[kind]} == {1}
+    assert {(o.state, o.files, o.notes) for o in found["refused"]} == {ENDS["refused"]}
+
+
+async def test_slow_answers_and_lost_ones_double_nothing_and_lose_nothing(batch: Batch) -> None:
+    faults = batch.scene.slack.faults
+    faults.everywhere = Fault("*", delay_seconds=0.05)
+    for route in ("response_url", SHARE, "chat.postMessage", "chat.update"):
+        for _ in range(3):
+            faults.add(Fault(route, when="after", drop_connection=True))
+            faults.add(Fault(route))
+
+    kinds = await batch.ask()
+
+    assert_as_without_an_outage(await batch.outcomes(kinds))
+
+
+async def test_what_cannot_be_told_for_a_day_is_audited_and_stands_in_app_home(
+    batch: Batch,
+) -> None:
+    scene = batch.scene
+    kinds = {"CA" + "f" * 32: "failed"}
+    for route in ("response_url", "chat.postEphemeral", "conversations.open"):
+        scene.slack.faults.add(Fault(route, status=503, body=b"oops", times=100_000))
+    await scene.people.command(ALICE, CHANNEL, next(iter(kinds)))
+    await until_state(batch, "failed")
+
+    batch.clock.began_at += timedelta(hours=23, minutes=50)
+    await batch.pass_time(timedelta(minutes=1))
+    assert "worker:delivery:untold" not in await tags(batch)
+    batch.clock.began_at += timedelta(minutes=10)
+    (outcome,) = (await batch.outcomes(kinds))["failed"]
+
+    assert (outcome.state, outcome.notes) == ("failed", 0)
+    assert (await tags(batch))[-2:] == ["worker:delivery:failed", "worker:delivery:untold"]
+    scene.slack.faults.clear()
+    await scene.people.home_opened(ALICE)
+    await until(lambda: "PolyAI knows no conversation with this id" in home_of(scene, ALICE))
+
+
+async def until_state(batch: Batch, state: str) -> None:
+    async def has_it() -> bool:
+        return state in [row.state for row in await batch.scene.deliveries()]
+
+    await until(has_it, every_seconds=0.05)
+
+
+async def tags(batch: Batch) -> list[str]:
+    return [event.tag for event in await batch.scene.all_audit()]
+
+
+def home_of(scene: Scene, user_id: str) -> str:
+    home = scene.workspace.homes.get(user_id)
+    return str(home.body["blocks"]) if home else ""

@@ -1,0 +1,227 @@
+"""Due work: stored with its change, held by one worker at a time, and ended by that one alone."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from bot.store.database import Database
+from bot.store.due_work import LARGEST_CLOCK_SKEW, Due, DueWork, schedule
+from bot.store.tables import DueWorkRow
+from tests.conftest import NOON
+
+SECOND = timedelta(seconds=1)
+KIND = "deliver"
+
+
+@dataclass
+class Desk:
+    """Some workers with one table and one clock."""
+
+    database: Database
+    now: datetime = NOON
+
+    def worker(self, *, skew: timedelta = timedelta(0)) -> DueWork:
+        return DueWork(
+            database=self.database, clock=lambda: self.now + skew, lease=timedelta(minutes=1)
+        )
+
+    async def store(self, *keys: str, due_at: datetime | None = None) -> None:
+        async with self.database.write() as session:
+            for key in keys:
+                schedule(session, KIND, key, now=self.now, due_at=due_at)
+
+    async def rows(self) -> dict[str, DueWorkRow]:
+        async with self.database.read() as session:
+            return {row.key: row for row in await session.scalars(select(DueWorkRow))}
+
+    async def expire_leases(self) -> None:
+        """Let every lease have ended, by the database's clock."""
+        async with self.database.write() as session:
+            await session.execute(
+                update(DueWorkRow)
+                .where(DueWorkRow.claim.is_not(None))
+                .values(lease_ends_at=datetime(2000, 1, 1, tzinfo=NOON.tzinfo))
+            )
+
+
+async def claim(worker: DueWork, limit: int = 10, *, takes_over: bool = True) -> list[Due]:
+    return await worker.claim(KIND, limit, takes_over=takes_over)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture
+def shared_desk(migrated_postgresql) -> Desk:
+    """On PostgreSQL, which several workers share."""
+    return Desk(Database(migrated_postgresql()))
+
+
+async def test_work_is_stored_with_its_transaction_or_not_at_all(desk):
+    async def fail(session) -> None:
+        schedule(session, KIND, "d1", now=desk.now)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await desk.database.transact(fail)
+
+    assert await desk.rows() == {}
+
+
+async def test_whoever_stored_work_wakes_the_worker_of_its_process_after_the_commit(desk):
+    seen = []
+    desk.database.on_work_stored = lambda: seen.append("woken")
+
+    await desk.store("d1", "d2")
+    async with desk.database.write():
+        pass
+
+    assert seen == ["woken"]
+    assert set(await desk.rows()) == {"d1", "d2"}
+
+
+async def test_what_is_due_is_claimed_the_longest_due_first_and_no_more_than_there_is_room_for(
+    desk,
+):
+    await desk.store("late", due_at=desk.now - SECOND)
+    await desk.store("later", due_at=desk.now)
+    await desk.store("to come", due_at=desk.now + SECOND)
+    worker = desk.worker()
+
+    assert await worker.first_due([KIND, "tell"], takes_over=True) == {KIND: desk.now - SECOND}
+    assert [each.key for each in await claim(worker, 1)] == ["late"]
+    assert [each.key for each in await claim(worker)] == ["later"]
+    assert await claim(worker) == []
+    assert await worker.first_due([KIND], takes_over=True) == {KIND: desk.now + SECOND}
+
+
+async def test_a_worker_whose_clock_is_slow_sees_at_once_what_is_due_at_once(desk):
+    await desk.store("d1")
+
+    assert len(await claim(desk.worker(skew=-LARGEST_CLOCK_SKEW))) == 1
+
+
+async def test_of_several_workers_one_has_each_piece(desk):
+    await desk.store(*(f"d{number}" for number in range(40)))
+
+    claimed = await asyncio.gather(*(claim(desk.worker()) for _ in range(4)))
+
+    keys = [each.key for some in claimed for each in some]
+    assert len(keys) == len(set(keys))
+
+
+async def test_done_work_is_gone_and_work_put_off_is_due_again_and_counts_its_tries(desk):
+    await desk.store("d1", "d2")
+    worker = desk.worker()
+    done, later = await claim(worker)
+
+    assert await worker.finish(done, None)
+    assert await worker.finish(later, desk.now + SECOND)
+
+    rows = await desk.rows()
+    assert set(rows) == {later.key}
+    assert (rows[later.key].due_at, rows[later.key].tries) == (desk.now + SECOND, 1)
+    assert await claim(worker) == []
+    desk.now += SECOND
+    (again,) = await claim(worker)
+    assert (again.key, again.tries, again.was_held) == (later.key, 1, False)
+
+
+async def test_what_is_asked_for_while_it_runs_is_run_again(desk):
+    await desk.store("d1")
+    worker = desk.worker()
+    (due,) = await claim(worker)
+    await desk.store("d1")
+
+    assert await claim(worker) == []
+    assert await worker.finish(due, None)
+
+    assert [each.key for each in await claim(worker)] == ["d1"]
+
+
+async def test_what_is_asked_for_anew_is_not_put_off_by_it(desk):
+    await desk.store("d1", due_at=desk.now)
+    await desk.store("d1", due_at=desk.now + SECOND)
+    assert (await desk.rows())["d1"].due_at == desk.now
+
+    await desk.store("d1", due_at=desk.now - SECOND)
+
+    assert (await desk.rows())["d1"].due_at == desk.now - SECOND
+
+
+async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(desk):
+    await desk.store("d1")
+    first = desk.worker()
+    held = await claim(first)
+
+    await first.release(held)
+
+    (due,) = await claim(desk.worker())
+    assert not due.was_held
+    assert not await first.finish(held[0], None)
+
+
+async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlite_url):
+    desk = Desk(Database(sqlite_url))
+    await desk.store("d1")
+    await claim(desk.worker())
+    assert await claim(desk.worker()) == []
+
+    await desk.worker().free_all()
+
+    assert len(await claim(desk.worker())) == 1
+    await desk.database.close()
+
+
+async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_nothing(shared_desk):
+    await shared_desk.store("d1")
+    first, second = shared_desk.worker(), shared_desk.worker()
+    (held,) = await claim(first)
+    assert await claim(second) == []
+    await shared_desk.expire_leases()
+    assert await claim(second, takes_over=False) == []
+
+    (taken,) = await claim(second)
+
+    assert taken.was_held
+    assert await first.renew({held.claim}) == set()
+    assert not await first.finish(held, None)
+    assert not await first.finish(held, shared_desk.now)
+    await first.release([held])
+    assert await claim(first) == []
+    assert await second.renew({taken.claim}) == {(KIND, "d1", taken.claim)}
+    assert await second.finish(taken, None)
+    await shared_desk.database.close()
+
+
+async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(shared_desk):
+    await shared_desk.store("d1")
+    holder, fast = shared_desk.worker(), shared_desk.worker(skew=timedelta(hours=1))
+    (held,) = await claim(holder)
+    assert await claim(fast) == []
+    await shared_desk.expire_leases()
+
+    assert await holder.renew({held.claim})
+
+    assert await claim(fast) == []
+    assert await holder.finish(held, None)
+    await shared_desk.database.close()
+
+
+async def test_work_that_a_worker_holds_and_does_not_know_of_is_free_when_the_lease_ends(
+    shared_desk,
+):
+    """The connection broke as the database committed the claim."""
+    await shared_desk.store("d1")
+    worker = shared_desk.worker()
+    await claim(worker)  # and its answer never arrived
+    await worker.renew({"another claim of the same worker"})
+    await shared_desk.expire_leases()
+
+    assert len(await claim(worker)) == 1
+    await shared_desk.database.close()
