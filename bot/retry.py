@@ -18,6 +18,7 @@ from bot.errors import CallAudioError
 
 T = TypeVar("T")
 
+ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 
@@ -25,7 +26,7 @@ LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 async def retrying(
     call: Callable[[], Awaitable[T]],
     *,
-    attempts: int = 4,
+    attempts: int = ATTEMPTS,
     max_wait_seconds: float = 30.0,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:

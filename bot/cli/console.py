@@ -11,12 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from bot.environment import load_database_url, load_first_admins, load_settings
 from bot.errors import CallAudioError
 from bot.settings import Settings, SettingsError
-from bot.store.database import Database
+from bot.store.database import Database, is_away
+from bot.store.failures import why
 from bot.store.schema import is_migrated
 
 T = TypeVar("T")
@@ -72,12 +73,17 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def database_told() -> Iterator[None]:
-    """Print why the database cannot be used, in its own words, and end the command with 1."""
+    """Print why the database cannot be used, and what it says itself; end the command with 1."""
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        failure = why(error)
+        if failure is None and not is_away(error):
+            raise  # a mistake in a statement of ours
+        says = failure.says if failure else "it fails"
+        fix = failure.fix if failure else "Check DATABASE_URL."
         said = f"It says: {error.orig}".splitlines()[0]
-        raise complain("Check DATABASE_URL: the database fails.", said, code=FAILED) from None
+        raise complain(f"The database cannot be used: {says}.", fix, said, code=FAILED) from None
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

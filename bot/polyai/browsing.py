@@ -12,6 +12,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.gets import Gets
 from bot.polyai.listed import ListedCall
 from bot.polyai.pages import ListPages, Place
+from bot.retry import ATTEMPTS
 
 CHUNK_ROWS: Final = 50
 MAX_CHUNKS: Final = 6
@@ -53,8 +54,9 @@ class CallBrowser:
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep))
+        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep, attempts=attempts))
 
     async def screen(
         self, agent: Agent, wanted: CallFilter, *, size: int, place: str = ""

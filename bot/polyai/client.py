@@ -18,6 +18,7 @@ from bot.polyai.gets import Gets
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
+from bot.retry import ATTEMPTS
 
 __all__ = ["AudioStream", "PolyAIClient"]
 
@@ -38,8 +39,9 @@ class PolyAIClient:
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        self._gets = Gets(http, clock=clock, sleep=sleep)
+        self._gets = Gets(http, clock=clock, sleep=sleep, attempts=attempts)
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
         """Fetch the facts of a call, always with the plain key (polyai.md, "Get one").
@@ -85,7 +87,7 @@ class PolyAIClient:
                 raise errors.UnexpectedAnswer
             return read(payload)
 
-        url = _conversation_url(agent, conversation_id)
+        url = conversation_url(agent, conversation_id)
         return await self._gets.json(url, key, params={}, bounds=bounds, read=read_whole)
 
     @asynccontextmanager
@@ -118,7 +120,7 @@ class PolyAIClient:
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
         key = _raw_key(agent) if raw else agent.api_key
-        url = _conversation_url(agent, conversation_id) + "/audio"
+        url = conversation_url(agent, conversation_id) + "/audio"
         params = {"redacted": "false" if raw else "true", "direction": direction.value}
 
         async def open_once() -> tuple[httpx.Response, str]:
@@ -161,5 +163,10 @@ def conversations_url(agent: Agent) -> str:
     return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
 
 
-def _conversation_url(agent: Agent, conversation_id: str) -> str:
+def conversation_url(agent: Agent, conversation_id: str) -> str:
+    """Spell where one conversation is.
+
+    Raises:
+        InvalidConversationId: the id cannot be part of a URL.
+    """
     return f"{conversations_url(agent)}/{quote(check_conversation_id(conversation_id), safe='')}"

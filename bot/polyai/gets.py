@@ -17,7 +17,7 @@ from bot.polyai.body import Bounds, close_answer, read_body, read_json
 from bot.polyai.payloads import CallFacts
 from bot.polyai.translation import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
 from bot.polyai.transport import TIMEOUT
-from bot.retry import retrying
+from bot.retry import ATTEMPTS, retrying
 
 T = TypeVar("T")
 
@@ -31,7 +31,9 @@ class Gets:
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
+        self._attempts = attempts
         self._http = http
         self._clock = clock
         self._sleep = sleep
@@ -49,7 +51,7 @@ class Gets:
             except errors.RecordingNotReady as error:
                 return error  # minutes, not seconds: handed out at once instead of retried here
 
-        result = await retrying(attempt, sleep=self._sleep)
+        result = await retrying(attempt, attempts=self._attempts, sleep=self._sleep)
         if isinstance(result, errors.RecordingNotReady):
             raise result
         return result

@@ -16,6 +16,7 @@ from bot.polyai.gets import Gets
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.listed import ListedCall
 from bot.polyai.pages import ListPages, Page, Place
+from bot.retry import ATTEMPTS
 
 log = get_logger(__name__)
 
@@ -36,8 +37,9 @@ class CallLists:
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep))
+        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep, attempts=attempts))
 
     async def between(
         self, agent: Agent, since: datetime, until: datetime

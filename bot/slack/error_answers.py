@@ -15,6 +15,7 @@ from bot.slack.blocks import notice
 from bot.slack.recordings import replies
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.response_urls import ResponseUrls
+from bot.store.failures import for_people
 
 log = get_logger(__name__)
 
@@ -116,7 +117,7 @@ class ErrorAnswers:
             known = error
         else:
             log.error("request_broke", reference=reference, exc_info=error)
-            known = Unexpected()
+            known = for_people(error) or Unexpected()
         self._metrics.errors.labels(code=known.code).inc()
         return known, reference
 

@@ -24,6 +24,8 @@ BUSY_TIMEOUT_MS = 30_000
 # its locks for good: among them the one by which a worker takes over from a dead one.
 IDLE_IN_TRANSACTION_SECONDS = 5.0
 MAPPED_BYTES = 2**30
+CONNECT_SECONDS = 10
+"""To each host; the system would wait for minutes where a firewall says nothing."""
 # PostgreSQL's codes for a deadlock and for a serialization failure: nothing was done, and the same
 # transaction may succeed when it is run again (docs: PostgreSQL, appendix A).
 RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
@@ -156,7 +158,11 @@ def connect_args(url: URL) -> dict[str, object]:
     A prepared statement belongs to one session of the server, and a pooler in transaction mode may
     run each transaction in another one (docs: psycopg, "Using prepared statements with PgBouncer").
     """
-    return {} if url.get_backend_name() == "sqlite" else {"prepare_threshold": None}
+    if url.get_backend_name() == "sqlite":
+        return {}
+    # What the URL says itself comes first.
+    waits = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    return {"prepare_threshold": None, **waits}
 
 
 def build_engine(url: URL) -> AsyncEngine:

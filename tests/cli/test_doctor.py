@@ -1,11 +1,17 @@
 """`callaudio doctor` on the stand-ins: what it finds, and what it must not show."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 
+import psycopg
 import pytest
 
-from bot.cli.doctor import Finding, State, examine
+from bot.cli.checks.finding import Finding, State
+from bot.cli.doctor import examine
 from bot.cli.stage import (
     ACCOUNT_ID,
     AGENT_ID,
@@ -15,13 +21,35 @@ from bot.cli.stage import (
     environment_of,
     platform_environment_of,
 )
+from bot.connection_failures import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_UNKNOWN,
+    DNS,
+    FIXES,
+    PROXY_AWAY,
+    PROXY_LOGIN,
+    REFUSED,
+)
 from bot.environment import load_settings
+from bot.recordings.reference import parse_reference
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+from bot.store import failures
+from bot.store.failures import Failure
+from bot.wiring.clock import utc_now
+from tests.cli.conftest import Run
+from tests.forward_proxy import DOMAIN, ForwardProxy
+from tests.pgbouncer import needs_pgbouncer, pooled
+from tests.ports import free_port
+from tests.tls import AUTHORITY, server_tls
 
 APPROVALS = "C0APPROVE0"
+YESTERDAY = utc_now() - timedelta(days=1)
+SPOKEN = {"recording": Recording.speech(), "started_at": YESTERDAY}
 
 
 @pytest.fixture
@@ -35,7 +63,7 @@ async def polyai() -> AsyncIterator[PolyAISandbox]:
         polyai.add_key(PLAIN_KEY)
         polyai.add_key(RAW_KEY, pii=True)
         polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])
-        polyai.add_call("CALL-1", agent_id=AGENT_ID)
+        polyai.add_call("CALL-1", agent_id=AGENT_ID, **SPOKEN)
         yield polyai
 
 
@@ -47,9 +75,12 @@ async def environ(
         yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
 
 
-async def found(environ: Mapping[str, str], **changes: str) -> dict[str, Finding]:
+async def found(
+    environ: Mapping[str, str], conversation: str | None = None, **changes: str
+) -> dict[str, Finding]:
     settings = load_settings({k: v for k, v in {**environ, **changes}.items() if v})
-    return {each.what: each async for each in examine(settings)}
+    reference = parse_reference(conversation) if conversation else None
+    return {each.what: each for each in await examine(settings, reference)}
 
 
 async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) -> None:
@@ -171,8 +202,9 @@ async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
 
     assert (finding.state, finding.fix) == (State.OK, "")
     assert finding.says == "digests and Find a call read the v3 list"
-    (asked,) = polyai.platform.requests
-    assert (asked.key_kind, asked.query["limit"]) == ("platform", "1")
+    asked = polyai.platform.requests
+    assert {each.key_kind for each in asked} == {"platform"}
+    assert asked[0].query["limit"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -257,3 +289,344 @@ async def test_an_agent_of_another_region_is_read_from_the_older_list(
     assert findings["calls of default"].state is State.OK
     assert findings["calls of sales"].state is State.SET
     assert "v1 list: the agent is in another region" in findings["calls of sales"].says
+
+
+# ---- the database
+
+
+@pytest.mark.parametrize(
+    ("url", "failure"),
+    [
+        ("postgresql://u@nobody.callaudio.test/x", failures.HOST_UNKNOWN),
+        ("postgresql://u:hunter2@127.0.0.1:{port}/x", failures.REFUSED),
+        ("sqlite:////no/such/folder/x.db", failures.NO_FILE),
+    ],
+)
+async def test_a_database_that_is_not_there_is_told_by_its_cause(
+    environ: dict[str, str], url: str, failure: Failure
+) -> None:
+    findings = await found(environ, DATABASE_URL=url.format(port=free_port()))
+
+    finding = findings["database"]
+    assert finding == Finding("database", State.WRONG, failure.says, failure.fix)
+    assert findings["Slack"].state is State.OK, "one failure hides no other"
+    assert "migrations" not in findings
+
+
+async def test_a_database_that_can_only_be_read_or_is_nearly_full_is_told(
+    environ: dict[str, str],
+    migrated_postgresql: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = migrated_postgresql()
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    writing = (await found(environ, DATABASE_URL=url))["writing to the database"]
+    assert (writing.state, writing.says) == (State.WRONG, failures.READ_ONLY.says)
+
+    monkeypatch.setattr("bot.cli.checks.store.LEAST_FREE_BYTES", 2**62)
+    writing = (await found(environ))["writing to the database"]
+    assert (writing.state, writing.fix) == (State.WRONG, failures.DISK_FULL.fix)
+    assert "MB left" in writing.says
+
+
+async def test_workers_are_woken_on_postgresql(
+    environ: dict[str, str], migrated_postgresql: Callable[[], str]
+) -> None:
+    findings = await found(environ, DATABASE_URL=migrated_postgresql())
+    assert findings["waking workers"] == Finding("waking workers", State.OK, "notifications arrive")
+    assert "waking workers" not in await found(environ)
+
+
+@needs_pgbouncer
+async def test_behind_a_pooler_it_says_that_notifications_do_not_arrive(
+    environ: dict[str, str], migrated_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.checks.store.HEARD_WITHIN_SECONDS", 0.5)
+    with pooled(migrated_postgresql()) as url:
+        findings = await found(environ, DATABASE_URL=url)
+
+    assert findings["database"].state is State.OK
+    waking = findings["waking workers"]
+    assert waking.state is State.SET
+    assert "pooler in transaction mode" in waking.says
+    assert "every 5 s" in waking.says
+
+
+# ---- the way to the outside
+
+
+@asynccontextmanager
+async def over_tls(
+    workspace: Workspace, sqlite_url: str, certificate: str = "server"
+) -> AsyncIterator[dict[str, str]]:
+    tls = server_tls(certificate)
+    async with SlackSandbox(workspace, tls=tls) as slack, PolyAISandbox(tls=tls) as polyai:
+        polyai.add_key(PLAIN_KEY)
+        polyai.add_key(RAW_KEY, pii=True)
+        polyai.add_call("CALL-1", agent_id=AGENT_ID, **SPOKEN)
+        yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
+
+
+@pytest.mark.parametrize(
+    ("certificate", "changes", "cause"),
+    [
+        pytest.param("server", {}, CERTIFICATE_UNKNOWN, id="a company's own authority"),
+        pytest.param(
+            "expired", {"SSL_CERT_FILE": str(AUTHORITY)}, CERTIFICATE_EXPIRED, id="expired"
+        ),
+        pytest.param(
+            "server", {"HTTPS_PROXY": "http://127.0.0.1:{port}"}, PROXY_AWAY, id="no such proxy"
+        ),
+        pytest.param("server", {"HTTPS_PROXY": "{proxy}"}, PROXY_LOGIN, id="another password"),
+        pytest.param(
+            "server",
+            {
+                "SLACK_API_URL": f"https://slack.{DOMAIN}/api/",
+                "POLYAI_API_URL": f"https://polyai.{DOMAIN}",
+            },
+            DNS,
+            id="names that no DNS knows",
+        ),
+        pytest.param(
+            "server",
+            {
+                "SLACK_API_URL": "https://127.0.0.1:{port}/api/",
+                "POLYAI_API_URL": "https://127.0.0.1:{port}",
+            },
+            REFUSED,
+            id="closed ports",
+        ),
+    ],
+)
+async def test_what_keeps_answers_away_is_told_alike_for_slack_and_polyai(
+    workspace: Workspace, sqlite_url: str, certificate: str, changes: dict[str, str], cause: str
+) -> None:
+    async with (
+        over_tls(workspace, sqlite_url, certificate) as environ,
+        ForwardProxy(login="u:p") as proxy,
+    ):
+        places = {"port": free_port(), "proxy": proxy.url.replace("u:p", "u:hunter2")}
+        made = {name: value.format(**places) for name, value in changes.items()}
+        findings = await found(environ, **made)
+
+    for what in ("Slack", "plain key of default", "raw key of default"):
+        assert findings[what].state is State.WRONG
+        assert cause in findings[what].says
+        assert findings[what].fix == FIXES[cause]
+    assert "hunter2" not in str(findings)
+
+
+async def test_with_proxy_and_authority_all_is_well_and_both_are_named(
+    workspace: Workspace, sqlite_url: str
+) -> None:
+    async with (
+        over_tls(workspace, sqlite_url) as environ,
+        ForwardProxy(login="u:hunter2") as proxy,
+    ):
+        findings = await found(
+            environ, HTTPS_PROXY=proxy.url, NO_PROXY="poly.ai", SSL_CERT_FILE=str(AUTHORITY)
+        )
+
+    assert {each.state for each in findings.values()} == {State.OK, State.SET}
+    assert findings["proxy"].says == (
+        f"http://127.0.0.1:{proxy.port} with user and password, but not for poly.ai"
+    )
+    assert findings["trusted authorities"].says == f"those in {AUTHORITY}"
+    assert proxy.tunnels["127.0.0.1"] >= 2
+    assert "hunter2" not in str(findings)
+
+
+async def test_without_either_it_says_so(environ: dict[str, str]) -> None:
+    findings = await found(environ)
+    assert findings["proxy"].says == "none: HTTPS_PROXY is not set"
+    assert "browsers" in findings["trusted authorities"].says
+
+
+async def test_whoever_never_answers_is_given_up_within_seconds(
+    environ: dict[str, str], polyai: PolyAISandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.checks.finding.CHECK_SECONDS", 0.3)
+    polyai.faults.add(Fault("conversations", hang=True, times=9))
+
+    finding = (await found(environ))["plain key of default"]
+
+    assert finding.state is State.WRONG
+    assert finding.says == "no answer within 0.3 s (time-out)"
+
+
+# ---- Slack's clock and the app token
+
+
+@pytest.mark.parametrize(
+    ("ahead_seconds", "state", "says"),
+    [
+        (0, State.OK, "as Slack's"),
+        (400, State.WRONG, "400 s ahead of Slack's"),
+        (-400, State.WRONG, "400 s behind Slack's"),
+    ],
+)
+async def test_a_clock_that_is_wrong_is_told(
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_seconds: int,
+    state: State,
+    says: str,
+) -> None:
+    now, date = utc_now(), format_datetime(utc_now(), usegmt=True)
+    monkeypatch.setattr("bot.cli.doctor.utc_now", lambda: now + timedelta(seconds=ahead_seconds))
+    monkeypatch.setattr("bot.slack.web_api.api._moment", lambda _: parsedate_to_datetime(date))
+
+    finding = (await found(environ))["clock"]
+
+    assert (finding.state, bool(finding.fix)) == (state, state is State.WRONG)
+    assert re.sub(r"39\d|40\d", "400", finding.says).startswith(says)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_the_token_of_socket_mode_is_tried(
+    environ: dict[str, str], workspace: Workspace, *, is_right: bool
+) -> None:
+    token = workspace.app_token if is_right else "xapp-wrong"
+
+    finding = (await found(environ, SLACK_APP_TOKEN=token))["requests from Slack"]
+
+    assert finding.state is (State.OK if is_right else State.WRONG)
+    assert "xapp" not in str(finding)
+
+
+# ---- the keys
+
+
+ALIKE = Recording.of(b"RIFF nothing to mute", b"RIFF nothing to mute")
+UNTOLD = "could not be told from this call"
+
+
+@pytest.mark.parametrize(
+    ("keys", "state", "says", "fix"),
+    [
+        pytest.param({}, State.OK, "whatever it asks for", "", id="as they should be"),
+        pytest.param(
+            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": PLAIN_KEY},
+            State.WRONG,
+            "swapped",
+            "Swap",
+            id="swapped",
+        ),
+        pytest.param(
+            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": ""},
+            State.WRONG,
+            "PII access",
+            "without PII access",
+            id="a raw key in the plain place",
+        ),
+        pytest.param(
+            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": "AnotherRawKey"},
+            State.WRONG,
+            "PII access",
+            "without PII access",
+            id="two raw keys",
+        ),
+        pytest.param({"POLYAI_PII_API_KEY": ""}, State.SET, UNTOLD, "--conversation", id="plain"),
+        pytest.param(
+            {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
+            State.SET,
+            UNTOLD,
+            "--conversation",
+            id="two plain keys",
+        ),
+    ],
+)
+@pytest.mark.parametrize("conversation", [None, "CALL-1"])
+async def test_keys_in_the_wrong_place_are_told_by_what_they_bring(
+    environ: dict[str, str],
+    polyai: PolyAISandbox,
+    keys: dict[str, str],
+    state: State,
+    says: str,
+    fix: str,
+    conversation: str | None,
+) -> None:
+    polyai.add_key("AnotherPlainKey")
+    polyai.add_key("AnotherRawKey", pii=True)
+
+    findings = await found(environ, conversation, **keys)
+
+    finding = findings["redaction for default"]
+    assert finding.state is state
+    assert says in finding.says
+    assert fix in finding.fix
+    assert not [key for key in (PLAIN_KEY, RAW_KEY, "AnotherRawKey") if key in str(findings)]
+
+
+async def test_a_call_in_which_nothing_is_muted_proves_nothing(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    polyai.add_call("CALL-1", agent_id=AGENT_ID, **{**SPOKEN, "recording": ALIKE})
+    finding = (await found(environ))["redaction for default"]
+    assert (finding.state, finding.says) == (State.SET, UNTOLD)
+
+    # Another call of the list tells more.
+    polyai.add_call("CALL-2", agent_id=AGENT_ID, **SPOKEN)
+    assert (await found(environ))["redaction for default"].state is State.OK
+    assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD
+
+
+async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothing(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    parts = [b"RIFF%d" % number for number in range(9)]
+    for part in parts:
+        polyai.faults.add(Fault("audio", body=part, headers={"Content-Type": "audio/wav"}))
+
+    finding = (await found(environ, "CALL-1"))["redaction for default"]
+
+    assert (finding.state, finding.says) == (State.SET, UNTOLD)
+
+
+async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_why(
+    environ: dict[str, str], polyai: PolyAISandbox
+) -> None:
+    polyai.calls.clear()
+    polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
+
+    finding = (await found(environ))["redaction for default"]
+    assert (finding.state, finding.says) == (State.SET, "could not be told without a recording")
+
+    finding = (await found(environ, "CALL-1"))["redaction for default"]
+    assert finding.state is State.WRONG
+    assert "no recording" in finding.says
+
+
+async def test_a_recording_longer_than_is_compared_is_told(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.polyai.key_check.MAX_BYTES", 1000)
+    finding = (await found(environ, "CALL-1"))["redaction for default"]
+    assert "too long to be compared" in finding.says
+
+
+# ---- settings that cannot be read
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_settings_that_cannot_be_used_are_findings_too(
+    run: Run, empty_environment: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    for name, value in {
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_SIGNING_SECRET": '"5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e"',
+        "DATABASE_URL": "postgresql://u:hunter2@db/x?foo=bar",
+    }.items():
+        empty_environment.setenv(name, value)
+
+    result = run("doctor", *(["--json"] if as_json else []))
+
+    assert result.exit_code == 2
+    assert "SLACK_SIGNING_SECRET has quotes around its value: remove the quotes." in result.stdout
+    assert "`foo`" in result.stdout
+    assert not [each for each in ("5ca1ab1e", "hunter2") if each in result.output]
+    if as_json:
+        rows = json.loads(result.stdout)
+        assert {row["state"] for row in rows} == {"wrong"}

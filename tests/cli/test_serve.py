@@ -106,14 +106,15 @@ def test_an_unusable_database_url_is_bad_usage_and_not_shown(empty_environment, 
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", [["migrate"], ["grants", "list"], ["worker"], ["web"]])
 @pytest.mark.usefixtures("set_up")
-def test_a_database_that_does_not_answer_is_told_in_two_lines_and_without_its_password(
+def test_a_database_that_does_not_answer_is_told_by_its_cause_and_without_its_password(
     empty_environment, command
 ):
     empty_environment.setenv("DATABASE_URL", "postgresql://u:Zq7vB2nL9xK4@127.0.0.1:1/name")
     result = run(*command)
     assert result.exit_code == 1
-    check, said = result.stderr.splitlines()
-    assert check == "Check DATABASE_URL: the database fails."
+    cause, fix, said = result.stderr.splitlines()
+    assert cause == "The database cannot be used: nothing listens there."
+    assert "host and port in DATABASE_URL" in fix
     assert "Connection refused" in said
     assert "Zq7vB2nL9xK4" not in result.output
 

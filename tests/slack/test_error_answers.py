@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.access.asking_for_access import ReasonUnusable
 from bot.metrics import Metrics
@@ -103,6 +105,22 @@ async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> No
     assert told["response_action"] == "update"
     assert "A reason has" in str(told["view"])
     assert problems(told["view"]["blocks"], "modal") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("server closed the connection unexpectedly", "my database at the moment"),
+        ("could not extend file: No space left on device", "no space left"),
+    ],
+)
+async def test_a_database_that_fails_is_named(answer: Answer, said: str, told: str) -> None:
+    error = OperationalError("INSERT", {}, psycopg.OperationalError(said))
+    text = (await answer({"command": "/callaudio"}, error))["text"]
+
+    assert told in text
+    assert "Reference" in text
+    assert not [word for word in (said, "INSERT", "mistake") if word in text]
 
 
 async def test_an_unknown_error_shows_a_reference_alone(answer: Answer) -> None:

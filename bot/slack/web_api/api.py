@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,6 +26,19 @@ log = get_logger(__name__)
 TIMEOUT_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
 """As to PolyAI. Whoever was not even reached has done nothing, and may be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What stands in the headers of ``auth.test``.
+
+    Attributes:
+        scopes: of the token (docs: ``x-oauth-scopes``).
+        answered_at: by Slack's clock; None where it does not tell.
+    """
+
+    scopes: frozenset[str]
+    answered_at: datetime | None
 
 
 class SlackApi:
@@ -50,15 +65,16 @@ class SlackApi:
         """
         return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
 
-    async def scopes(self) -> frozenset[str]:
-        """Tell which scopes the token holds (docs: the ``x-oauth-scopes`` header).
+    async def introduce(self) -> Introduction:
+        """Tell what Slack says about the token beside its answer.
 
         Raises:
             CallAudioError: Slack does not accept the token, or does not answer.
         """
         headers = (await self._call("auth.test", {})).headers
         named = {str(name).lower(): str(value) for name, value in headers.items()}
-        return frozenset(each.strip() for each in named.get("x-oauth-scopes", "").split(","))
+        scopes = named.get("x-oauth-scopes", "").split(",")
+        return Introduction(frozenset(map(str.strip, scopes)), _moment(named.get("date", "")))
 
     async def write(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
         """Call a method once.
@@ -135,6 +151,13 @@ def _translated(error: SlackApiError, method: str) -> Exception:
     if translated.is_own_mistake:
         log.error("slack_call_invalid", method=method, slack_code=slack_code)
     return translated
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def build_session(

@@ -206,7 +206,7 @@ async def test_the_sdks_own_retries_and_proxies_are_off(workspace):
 @pytest.mark.parametrize("scopes", [{"chat:write", "commands"}, {"commands"}])
 async def test_the_scopes_of_the_token_come_with_any_answer(api, workspace, scopes):
     workspace.scopes = scopes
-    assert await api.scopes() == scopes
+    assert (await api.introduce()).scopes == scopes
 
 
 def test_every_error_of_slacks_is_one_people_may_be_told():

@@ -1,0 +1,29 @@
+"""Which way calls to the outside take, and whom they trust."""
+
+from urllib.parse import urlsplit
+
+from bot.cli.checks.finding import Finding, State
+from bot.settings import Settings
+
+
+def check_outside(settings: Settings) -> list[Finding]:
+    """Tell proxy and authorities; what is wrong with them shows where they are used."""
+    return [
+        Finding("proxy", State.SET, _proxy(settings)),
+        Finding("trusted authorities", State.SET, _authorities(settings)),
+    ]
+
+
+def _proxy(settings: Settings) -> str:
+    if settings.https_proxy is None:
+        return "none: HTTPS_PROXY is not set"
+    url = urlsplit(settings.https_proxy.get_secret_value())
+    port = f":{url.port}" if url.port else ""
+    login = " with user and password" if url.username else ""
+    direct = f", but not for {settings.no_proxy}" if settings.no_proxy else ""
+    return f"{url.scheme}://{url.hostname}{port}{login}{direct}"
+
+
+def _authorities(settings: Settings) -> str:
+    named = [str(each) for each in (settings.ssl_cert_file, settings.ssl_cert_dir) if each]
+    return f"those in {' and '.join(named)}" if named else "the system's and those browsers trust"

@@ -1,0 +1,130 @@
+"""PolyAI: what each agent's keys open, which list is read, and whether the keys are apart."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import httpx
+
+from bot.cli.checks.finding import Finding, State, checked
+from bot.polyai import errors
+from bot.polyai.agents import Agent
+from bot.polyai.browsing import CallBrowser, CallFilter
+from bot.polyai.client import PolyAIClient
+from bot.polyai.gets import Gets
+from bot.polyai.key_check import KeyCheck, Verdict
+from bot.polyai.lists import CallLists
+
+COMPARED_CALLS: Final = 3
+COMPARED_SECONDS: Final = 90.0
+LOOKED_BACK: Final = timedelta(days=30)
+CALLS_LOOKED_AT: Final = 20
+NAME_A_CALL: Final = "Name a call with something to mute: `callaudio doctor --conversation <id>`."
+
+_SAYS: Final[Mapping[Verdict, tuple[State, str, str]]] = {
+    Verdict.APART: (
+        State.OK,
+        "the plain key brings the redacted recording whatever it asks for, the raw key the raw one",
+        "",
+    ),
+    Verdict.PLAIN_HEARS_RAW: (
+        State.WRONG,
+        "the plain key brings raw recordings: it is a key with PII access",
+        "Make a key without PII access in Agent Studio, and use it as the plain key.",
+    ),
+    Verdict.SWAPPED: (
+        State.WRONG,
+        "the two keys are swapped: the plain key brings raw recordings, the raw key redacted ones",
+        "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
+    ),
+    Verdict.UNTOLD: (State.SET, "could not be told from this call", NAME_A_CALL),
+}
+
+
+class AgentChecks:
+    """Checks agents, each call in one try: whoever waits for a finding wants the first answer."""
+
+    def __init__(self, http: httpx.AsyncClient, clock: Callable[[], datetime]) -> None:
+        self._polyai = PolyAIClient(http, clock=clock, attempts=1)
+        self._lists = CallLists(http, clock=clock, attempts=1)
+        self._browser = CallBrowser(http, clock=clock, attempts=1)
+        self._keys = KeyCheck(Gets(http, clock=clock, attempts=1))
+        self._clock = clock
+
+    async def check(
+        self, agent: Agent, *, has_account: bool, conversation_id: str | None
+    ) -> list[Finding]:
+        """Look at one agent; ``conversation_id`` names the call by which its keys are compared."""
+        plain = await self._opens(f"plain key of {agent.name}", agent, raw=False)
+        raw = Finding(f"raw key of {agent.name}", State.SET, "none: raw is never delivered")
+        if agent.pii_api_key is not None:
+            raw = await self._opens(raw.what, agent, raw=True)
+        found = [plain, raw, await self._list(agent, has_account=has_account)]
+        if State.WRONG not in (plain.state, raw.state):
+            found.append(await self._compare(agent, conversation_id))
+        return found
+
+    async def _opens(self, what: str, agent: Agent, *, raw: bool) -> Finding:
+        async def look() -> Finding:
+            await self._polyai.try_key(agent, raw=raw)
+            return Finding(what, State.OK, "opens the agent")
+
+        return await checked(what, look)
+
+    async def _list(self, agent: Agent, *, has_account: bool) -> Finding:
+        """Tell which list is read; v1 is what the plain key was tried with."""
+        what, platform = f"calls of {agent.name}", agent.platform
+        if platform is None:
+            why = (
+                "the agent is in another region than POLYAI_REGION"
+                if has_account
+                else "POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set"
+            )
+            says = f"digests and Find a call read the older v1 list: {why}"
+            return Finding(what, State.SET, says)
+
+        async def look() -> Finding:
+            await self._lists.try_platform(agent, platform, self._clock())
+            return Finding(what, State.OK, "digests and Find a call read the v3 list")
+
+        return await checked(what, look)
+
+    async def _compare(self, agent: Agent, conversation_id: str | None) -> Finding:
+        what = f"redaction for {agent.name}"
+
+        async def look() -> Finding:
+            if conversation_id:
+                return Finding(what, *_SAYS[await self._keys.compare(agent, conversation_id)])
+            verdict = None
+            for each in await self._recent_calls(agent):
+                verdict = await self._verdict(agent, each) or verdict
+                if verdict not in (None, Verdict.UNTOLD):
+                    break
+            if verdict is None:
+                says = "could not be told without a recording"
+                return Finding(what, State.SET, says, NAME_A_CALL)
+            return Finding(what, *_SAYS[verdict])
+
+        return await checked(what, look, seconds=COMPARED_SECONDS)
+
+    async def _verdict(self, agent: Agent, conversation_id: str) -> Verdict | None:
+        """Compare by a call of the list; None: it has no recording, which nobody said it had."""
+        try:
+            return await self._keys.compare(agent, conversation_id)
+        except (errors.RecordingMissing, errors.RecordingNotReady, errors.RecordingGone):
+            return None
+
+    async def _recent_calls(self, agent: Agent) -> list[str]:
+        """Name a few calls, the shortest first: their recordings are fetched several times.
+
+        None where the list cannot be read, which is a finding of its own.
+        """
+        now = self._clock()
+        wanted = CallFilter(now - LOOKED_BACK, now)
+        try:
+            screen = await self._browser.screen(agent, wanted, size=CALLS_LOOKED_AT)
+        except errors.PolyAIError:
+            return []
+        calls = sorted(screen.calls, key=lambda call: call.length_seconds or 0)
+        spoken = [call for call in calls if not call.in_progress and call.length_seconds != 0]
+        return [call.conversation_id for call in spoken[:COMPARED_CALLS]]

@@ -1,0 +1,102 @@
+"""The database: whether it answers, is migrated, can be written, and wakes workers."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.cli.checks.finding import CHECK_SECONDS, Finding, State
+from bot.jobs.work_loop import LOOK_SECONDS
+from bot.store.database import Database, sqlite_path
+from bot.store.failures import DISK_FULL, READ_ONLY, why
+from bot.store.schema import is_migrated
+
+CHANNEL: Final = "callaudio_doctor"
+HEARD_WITHIN_SECONDS: Final = 2.0
+LEAST_FREE_BYTES: Final = 100 * 2**20
+
+
+async def check_store(database_url: str) -> list[Finding]:
+    """Look at the database; where it does not answer, nothing more is asked of it."""
+    database = Database(database_url)
+    found: list[Finding] = []
+    what = "database"
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            migrated = await is_migrated(database)
+            found.append(Finding(what, State.OK, "answers"))
+            found.append(_migrations(migrated=migrated))
+            what = "writing to the database"
+            found.append(await _writing(what, database))
+            if not database.is_sqlite:
+                what = "waking workers"
+                found.append(await _waking(what, database))
+    except (SQLAlchemyError, psycopg.Error, OSError) as error:  # OSError: TimeoutError too
+        found.append(_failed(what, error))
+    finally:
+        await database.close()
+    return found
+
+
+def _migrations(*, migrated: bool) -> Finding:
+    if migrated:
+        return Finding("migrations", State.OK, "newest revision")
+    return Finding("migrations", State.WRONG, "older revision", "Run `callaudio migrate`.")
+
+
+async def _writing(what: str, database: Database) -> Finding:
+    """Begin to write, and leave it at that."""
+    async with database.write() as session:
+        if not database.is_sqlite:
+            is_read_only = await session.scalar(text("SHOW transaction_read_only")) == "on"
+            if is_read_only:
+                return Finding(what, State.WRONG, READ_ONLY.says, READ_ONLY.fix)
+        await session.rollback()
+    path = sqlite_path(database.url)
+    if path is not None:
+        free_bytes = await asyncio.to_thread(_free_bytes, path)
+        if free_bytes < LEAST_FREE_BYTES:
+            says = f"its disk has {free_bytes // 2**20} MB left"
+            return Finding(what, State.WRONG, says, DISK_FULL.fix)
+    return Finding(what, State.OK, "works")
+
+
+def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(path.parent).free
+
+
+async def _waking(what: str, database: Database) -> Finding:
+    """Send a notification from one connection to another, as web processes wake workers."""
+    async with database.engine.connect() as connection:
+        listening = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await listening.exec_driver_sql(f"LISTEN {CHANNEL}")
+        driver = (await listening.get_raw_connection()).driver_connection
+        assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - the store's driver
+        try:
+            async with database.write() as session:
+                await session.execute(text(f"NOTIFY {CHANNEL}"))
+            notified = driver.notifies(timeout=HEARD_WITHIN_SECONDS, stop_after=1)
+            heard = [each async for each in notified]
+        finally:
+            await connection.invalidate()  # it listens for good
+    if heard:
+        return Finding(what, State.OK, "notifications arrive")
+    return Finding(
+        what,
+        State.SET,
+        "notifications do not arrive, as behind a pooler in transaction mode: a worker apart from "
+        f"web finds new work when it looks, every {LOOK_SECONDS:g} s",
+    )
+
+
+def _failed(what: str, error: Exception) -> Finding:
+    failure = why(error)
+    if failure:
+        return Finding(what, State.WRONG, failure.says, failure.fix)
+    original = error.orig if isinstance(error, DBAPIError) else error
+    said = (str(original).splitlines() or [""])[0] or type(error).__name__
+    return Finding(what, State.WRONG, f"it fails: {said}", "Check DATABASE_URL.")

@@ -1,0 +1,101 @@
+"""Whether the plain key of an agent really brings redacted recordings only.
+
+PolyAI's answer does not say which version it is, so what comes is compared: a key without PII
+access brings the same whatever ``redacted`` says (polyai.md, "Audio"). Bytes are counted and
+hashed as they pass, and never kept.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from pydantic import SecretStr
+
+from bot.polyai.agents import Agent
+from bot.polyai.audio import AudioStream
+from bot.polyai.body import close_answer
+from bot.polyai.client import conversation_url
+from bot.polyai.errors import AnswerTooLarge
+from bot.polyai.gets import Gets
+
+MAX_BYTES: Final = 64 * 2**20
+
+
+class Verdict(StrEnum):
+    """What one call tells about the keys."""
+
+    APART = "apart"
+    PLAIN_HEARS_RAW = "plain_hears_raw"
+    SWAPPED = "swapped"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What came, without what it is."""
+
+    size_bytes: int
+    sha256: str
+
+
+class KeyCheck:
+    """Compares what an agent's keys bring for one call."""
+
+    def __init__(self, gets: Gets) -> None:
+        self._gets = gets
+
+    async def compare(self, agent: Agent, conversation_id: str) -> Verdict:
+        """Ask for the recording with ``redacted`` true and false; the raw key only tells more.
+
+        Raises:
+            PolyAIError: a recording cannot be had.
+            AnswerTooLarge: it is longer than is compared.
+        """
+
+        async def brings(key: SecretStr, *, redacted: bool) -> Fingerprint:
+            return await self._fingerprint(agent, conversation_id, key, redacted=redacted)
+
+        redacted = await brings(agent.api_key, redacted=True)
+        plain = await brings(agent.api_key, redacted=False)
+        if redacted != await brings(agent.api_key, redacted=True):
+            return Verdict.UNTOLD  # it differs by itself
+        if plain != redacted:
+            raw_key = agent.pii_api_key
+            swapped = raw_key and await brings(raw_key, redacted=False) == redacted
+            return Verdict.SWAPPED if swapped else Verdict.PLAIN_HEARS_RAW
+        if agent.pii_api_key is None:
+            return Verdict.UNTOLD  # perhaps there is nothing in it to be muted
+        raw = await brings(agent.pii_api_key, redacted=False)
+        again = await brings(agent.pii_api_key, redacted=True)
+        return Verdict.APART if raw != redacted == again else Verdict.UNTOLD
+
+    async def _fingerprint(
+        self, agent: Agent, conversation_id: str, key: SecretStr, *, redacted: bool
+    ) -> Fingerprint:
+        async def fetch() -> Fingerprint:
+            response, sent_id = await self._gets.open(
+                f"{conversation_url(agent, conversation_id)}/audio",
+                key,
+                accept="audio/wav",
+                params={"redacted": "true" if redacted else "false", "direction": "combined"},
+            )
+            try:
+                return await _counted(AudioStream(response, sent_correlation_id=sent_id))
+            finally:
+                await close_answer(response)
+
+        return await self._gets.retrying(fetch)
+
+
+async def _counted(stream: AudioStream) -> Fingerprint:
+    digest, size_bytes = hashlib.sha256(), 0
+    async for chunk in stream.chunks():
+        size_bytes += len(chunk)
+        if size_bytes > MAX_BYTES:
+            raise AnswerTooLarge(
+                what="The recording is too long to be compared.",
+                fix="Name a shorter call: `callaudio doctor --conversation <id>`.",
+            )
+        digest.update(chunk)
+    return Fingerprint(size_bytes, digest.hexdigest())

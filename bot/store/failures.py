@@ -1,0 +1,136 @@
+"""Why the database failed, in words: for operators, and for people in Slack."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from bot.errors import CallAudioError
+
+
+class StoreAway(CallAudioError):
+    """The database does not answer; what was asked for was not stored."""
+
+    code = "store_away"
+    what = "I cannot use my database at the moment, so I have not noted that."
+    likely_cause = "It is being restarted, or the network to it is disturbed."
+    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
+
+
+class StoreFull(StoreAway):
+    """There is no room to store anything."""
+
+    code = "store_full"
+    what = "My database has no space left, so I have not noted that."
+    likely_cause = "The disk that it is on is full."
+    fix = "Tell whoever runs callaudio the reference."
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is wrong with a database, and what an operator can do about it."""
+
+    says: str
+    fix: str
+
+
+DISK_FULL: Final = Failure("its disk is full", "Make room on the disk that the database is on.")
+READ_ONLY: Final = Failure(
+    "it can only be read",
+    "Let this user write the file and its folder; on PostgreSQL, name the primary in DATABASE_URL.",
+)
+HOST_UNKNOWN: Final = Failure(
+    "the name of its host cannot be resolved (DNS)", "Check the host in DATABASE_URL."
+)
+REFUSED: Final = Failure(
+    "nothing listens there", "Check host and port in DATABASE_URL, and that the server is up."
+)
+TIMEOUT: Final = Failure(
+    "no connection was made in time (time-out)", "Check host, port and the firewall."
+)
+LOGIN_REFUSED: Final = Failure(
+    "the user or the password is refused", "Check user and password in DATABASE_URL."
+)
+NOT_ADMITTED: Final = Failure(
+    "the server does not admit this user from here",
+    "Check pg_hba.conf, and sslmode in DATABASE_URL.",
+)
+NO_SUCH_DATABASE: Final = Failure(
+    "there is no database of that name", "Create it, or correct the name in DATABASE_URL."
+)
+TLS: Final = Failure(
+    "TLS with it fails", "Check sslmode and sslrootcert in DATABASE_URL; the server may have none."
+)
+TOO_MANY: Final = Failure(
+    "it takes no more connections", "Raise its limit, or put a pooler in front of it."
+)
+STARTING: Final = Failure("it is starting or stopping", "Try again in a minute.")
+NO_FILE: Final = Failure(
+    "its file cannot be opened", "Create the folder of DATABASE_URL, and let this user write it."
+)
+NOT_A_DATABASE: Final = Failure(
+    "the file is no SQLite database, or is damaged", "Name another file, or restore a backup."
+)
+LOST: Final = Failure("the connection to it was lost", "Try again in a minute.")
+LOCKED: Final = Failure(
+    "somebody else holds it locked", "Stop what else uses the file; one worker alone may."
+)
+NOT_ALLOWED: Final = Failure(
+    "the user may not do what is needed", "Let the role own its database, or grant it the tables."
+)
+
+_BY_SQLSTATE: Final = {  # docs: PostgreSQL, appendix A
+    "53100": DISK_FULL,
+    "25006": READ_ONLY,
+    "28P01": LOGIN_REFUSED,
+    "28000": LOGIN_REFUSED,
+    "3D000": NO_SUCH_DATABASE,
+    "53300": TOO_MANY,
+    "57P03": STARTING,
+    "57P01": STARTING,
+    "42501": NOT_ALLOWED,
+}
+# libpq and SQLite tell the rest in words alone.
+_BY_WORDS: Final = (
+    (r"no space left|disk is full|could not (?:extend|write)", DISK_FULL),
+    (r"readonly database|read-only transaction", READ_ONLY),
+    (r"translate host|resolve host|name or service not known|nodename nor servname", HOST_UNKNOWN),
+    (r"pg_hba\.conf", NOT_ADMITTED),
+    (r"password|role .* does not exist|authentication failed", LOGIN_REFUSED),
+    (r"database .* does not exist|no such database", NO_SUCH_DATABASE),
+    (r"certificate|ssl", TLS),
+    (r"too many (?:clients|connections)|connection slots|no more connections", TOO_MANY),
+    (r"starting up|shutting down|in recovery mode", STARTING),
+    (r"timeout expired|timed out|connection timeout", TIMEOUT),
+    (r"connection refused|no such file or directory", REFUSED),
+    (r"unable to open database", NO_FILE),
+    (r"not a database|malformed", NOT_A_DATABASE),
+    (r"database is locked", LOCKED),
+    (r"server closed|terminating connection|connection is (?:closed|lost)|consuming input", LOST),
+)
+
+
+def why(error: BaseException) -> Failure | None:
+    """Tell what is wrong with the database; None where the error does not tell."""
+    if isinstance(error, NoFreeConnection):
+        return TOO_MANY
+    if isinstance(error, TimeoutError):
+        return TIMEOUT
+    original = error.orig if isinstance(error, DBAPIError) else error
+    known = _BY_SQLSTATE.get(str(getattr(original, "sqlstate", "")))
+    if known:
+        return known
+    words = str(original).lower()
+    return next((each for shape, each in _BY_WORDS if re.search(shape, words)), None)
+
+
+def for_people(error: BaseException) -> StoreAway | None:
+    """Give the error that people in Slack are told; None: the database is not to blame."""
+    if isinstance(error, DBAPIError) and why(error) is DISK_FULL:
+        return StoreFull()
+    is_stores = isinstance(error, NoFreeConnection) or (
+        isinstance(error, DBAPIError) and (error.connection_invalidated or why(error) is not None)
+    )
+    return StoreAway() if is_stores else None
