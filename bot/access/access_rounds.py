@@ -14,12 +14,14 @@ from bot.access.due_requests import (
     LEAST_WARNED_HOURS,
     REMIND_AFTER,
     WARN_BEFORE,
-    DueRequests,
+    GrantEnds,
+    next_while_pending,
 )
 from bot.access.request_store import AccessRequests
 from bot.access.requests import AccessRequest, AccessState
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.store.due_work import Due
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -59,45 +61,41 @@ class AccessPosting(Protocol):
 
 
 class AccessRounds:
-    """Looks after requests, a few at a time; every step may run twice."""
+    """Looks after requests, each by itself; every step may run twice."""
 
     def __init__(
         self,
         *,
         requests: AccessRequests,
-        due: DueRequests,
+        grant_ends: GrantEnds,
         approvers: Approvers,
         directory: Directory,
         posting: AccessPosting,
         again_after: timedelta,
     ) -> None:
         self._requests = requests
-        self._due = due
+        self._grant_ends = grant_ends
         self._approvers = approvers
         self._directory = directory
         self._posting = posting
         self._again_after = again_after
 
-    async def look(self, limit: int) -> int:
-        """Do what is due; gives for how many requests something was."""
-        claimed = await self._due.claim(limit, self._again_after)
-        for request in claimed:
-            try:
-                is_finished = await self._attend(request)
-            except CallAudioError as error:
-                log.warning("access_delayed", request_id=request.id, code=error.code)
-                continue
-            await self._due.release(request, is_finished=is_finished)
-        return len(claimed)
+    async def run(self, due: Due) -> datetime | None:
+        """Do what is due for one request; gives when to look again, None if nothing can come."""
+        request = await self._requests.read(due.key)
+        try:
+            return await self._attend(request)
+        except CallAudioError as error:
+            log.warning("access_delayed", request_id=request.id, code=error.code)
+            return self._requests.clock() + self._again_after
 
-    async def _attend(self, request: AccessRequest) -> bool:
-        """Do what is due for one request; gives whether nothing more can come."""
+    async def _attend(self, request: AccessRequest) -> datetime | None:
         now = self._requests.clock()
         if request.is_pending and now >= request.expires_at:
             request = await self._requests.expire(request)
         if request.is_pending:
             await self._put_to_admins(request, now)
-            return False
+            return next_while_pending(await self._requests.read(request.id))
         if not request.told_at:
             await self._unless_refused(self._posting.tell(request), request)
             await self._requests.mark(request, told_at=now)
@@ -157,19 +155,19 @@ class AccessRounds:
         await self._requests.add_message(request, channel_id, ts)
         return True
 
-    async def _warn(self, request: AccessRequest, now: datetime) -> bool:
-        """Warn of the end when it is near; gives whether nothing more can come."""
+    async def _warn(self, request: AccessRequest, now: datetime) -> datetime | None:
+        """Warn of the end when it is near; gives when that is, None if nothing more can come."""
         is_worth_it = request.hours >= LEAST_WARNED_HOURS and not request.warned_at
         if request.state is not AccessState.APPROVED or not is_worth_it:
-            return True
-        ends_at = await self._due.ending(request)
+            return None
+        ends_at = await self._grant_ends.read(request)
         if ends_at is None:
-            return True
+            return None
         if ends_at - now > WARN_BEFORE:
-            return False
+            return ends_at - WARN_BEFORE
         await self._unless_refused(self._posting.warn(request, ends_at), request)
         await self._requests.mark(request, warned_at=now)
-        return True
+        return None
 
     async def _unless_refused(self, call: Awaitable[T], request: AccessRequest) -> T | None:
         """Do what Slack may refuse for good, which is logged; None then.

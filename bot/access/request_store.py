@@ -1,12 +1,12 @@
 """Requests for access in the store; each change shares a transaction with its audit event.
 
-``state`` and the times say what has been done, ``look_at`` from when on a worker may look again.
+``state`` and the times say what has been done; due work says when a worker looks again.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -25,7 +25,11 @@ from bot.access.requests import (
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import AccessRequestRow
+
+ATTEND: Final = "access_request"
+"""The kind of due work that looks after one request; its key is the request's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,6 @@ class AccessRequests:
             state=AccessState.PENDING.value,
             requested_at=now,
             messages=[],
-            look_at=now,
         )
         nearest = (
             select(AccessRequestRow)
@@ -79,6 +82,7 @@ class AccessRequests:
             is_new = await session.scalar(once) is not None
             row = (await session.scalars(nearest.limit(1))).one()
             if is_new:
+                schedule(session, ATTEND, new.id, now=now)
                 await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
             elif await session.get(AccessRequestRow, new.id) is None:
                 await record(session, joined_event_of(row, new, now))
@@ -128,7 +132,7 @@ class AccessRequests:
             row.messages = [*row.messages, [channel_id, ts]]
             if row.state != AccessState.PENDING.value:
                 row.shown_at = None
-                row.look_at = self.clock()
+                schedule(session, ATTEND, request.id, now=self.clock())
 
 
 async def close(
@@ -151,8 +155,10 @@ async def close(
         AccessRequestRow.state == AccessState.PENDING.value,
         alive,
     )
-    ending = {"state": state.value, "decided_by": by, "decided_at": now, "look_at": now}
+    ending = {"state": state.value, "decided_by": by, "decided_at": now}
     found: AccessRequestRow | None = await session.scalar(
         statement.values(**ending).returning(AccessRequestRow)
     )
+    if found:
+        schedule(session, ATTEND, request_id, now=now)
     return found

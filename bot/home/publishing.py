@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.errors import CallAudioError
-from bot.home.homes import ClaimedHome, Homes
+from bot.home.homes import Homes, StoredHome
 from bot.home.reading import Home, HomeReader
 from bot.logs import get_logger
+from bot.store.due_work import Due
 
 log = get_logger(__name__)
 
@@ -45,7 +46,7 @@ class HomePosting(Protocol):
 
 
 class HomePublishing:
-    """Looks after Homes, a few at a time; every step may run twice."""
+    """Looks after Homes, each by itself; every step may run twice."""
 
     def __init__(
         self, *, homes: Homes, reader: HomeReader, posting: HomePosting, look_every: timedelta
@@ -55,36 +56,32 @@ class HomePublishing:
         self._posting = posting
         self._look_every = look_every
 
-    async def look(self, limit: int) -> int:
-        """Look at the Homes that are due; gives how many those were."""
-        claimed = await self._homes.claim(limit, self._look_every)
-        for home in claimed:
-            try:
-                await self._look_at(home)
-            except HomeMovedOn:
-                await self._homes.moved_on(home)
-            except CallAudioError as error:
-                log.warning("home_delayed", user_id=home.user_id, code=error.code)
-                if not error.retryable:
-                    await self._homes.put_off(home, self._homes.clock() + REFUSED_AGAIN_AFTER)
-        return len(claimed)
+    async def run(self, due: Due) -> datetime | None:
+        """Look at one Home that is due; gives when to look again, None if it cannot grow old."""
+        home = await self._homes.read(due)
+        if home is None:
+            return None
+        try:
+            return await self._look_at(home, due)
+        except HomeMovedOn:
+            await self._homes.moved_on(home)
+            return self._homes.clock()
+        except CallAudioError as error:
+            log.warning("home_delayed", user_id=home.user_id, code=error.code)
+            wait = self._look_every if error.retryable else REFUSED_AGAIN_AFTER
+            return self._homes.clock() + wait
 
-    async def _look_at(self, home: ClaimedHome) -> None:
+    async def _look_at(self, home: StoredHome, due: Due) -> datetime | None:
         now = self._homes.clock()
         is_old = home.published_at is None or home.published_at + READ_AGAIN_AFTER <= now
         if not home.is_stale and not is_old:
             watched = await self._reader.watched(home.team_id, home.user_id)
             if watched.digest == home.shown:
-                await self._homes.rest(home, self._next())
-                return
+                return self._next()
         read = await self._reader.read(home.team_id, home.user_id)
         view_hash = await self._posting.publish(read, home.view_hash)
-        await self._homes.published(
-            home,
-            shown=read.watched.digest,
-            view_hash=view_hash,
-            look_at=self._next() if read.may_grow_old else None,
-        )
+        await self._homes.published(home, due, shown=read.watched.digest, view_hash=view_hash)
+        return self._next() if read.may_grow_old else None
 
     def _next(self) -> datetime:
         return self._homes.clock() + self._look_every

@@ -1,27 +1,23 @@
 """What a worker does over and over besides deliveries and digests."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.access.access_rounds import AccessRounds
 from bot.digests.claims import Claims
-from bot.home.publishing import HomePublishing
 from bot.jobs.scheduler import Scheduler
-from bot.logs import get_logger
 from bot.recordings.requests import forget_recent
 from bot.recordings.retention import Retention
 from bot.store.database import Database
-
-log = get_logger(__name__)
+from bot.store.due_work import Due, schedule
 
 PAUSE_SECONDS: Final = 1.0
-BATCH: Final = 20
 # A look takes a second, or minutes where Slack hangs. So many may hang before another has to wait;
 # and with so many at work it is Slack that sets the pace: some 50 conversations a minute.
 LOOKS_AT_ONCE: Final = 6
-CLEAN_SECONDS: Final = 3600.0
+CLEAN_UP: Final = "clean_up"
+"""The kind of due work that removes what is kept of old work; it has one row."""
+CLEAN_EVERY: Final = timedelta(hours=1)
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 
@@ -33,44 +29,27 @@ def take_back(scheduler: Scheduler, retention: Retention, pause_seconds: float) 
             pass
 
     scheduler.every(pause_seconds, "take_back", look, at_once=LOOKS_AT_ONCE)
-    delete = _until_idle(lambda: retention.delete_left(BATCH), BATCH)
-    scheduler.every(pause_seconds, "delete_left", delete)
 
 
-def attend_access(scheduler: Scheduler, rounds: AccessRounds, pause_seconds: float) -> None:
-    """Carry requests for access along, to their expiry; the store says which are due."""
-    work = _until_idle(lambda: rounds.look(BATCH), BATCH)
-    scheduler.every(pause_seconds, "attend_access", work)
+class CleanUp:
+    """Removes what is kept of work that ended long ago; the audit log stays as it is."""
+
+    def __init__(
+        self, *, claims: Claims, database: Database, clock: Callable[[], datetime]
+    ) -> None:
+        self._claims = claims
+        self._database = database
+        self._clock = clock
+
+    async def run(self, due: Due) -> datetime:
+        """Clean up; gives when to do so again."""
+        del due
+        await self._claims.forget_older(KEEP_DIGEST_RUNS)
+        await forget_recent(self._database, self._clock())
+        return self._clock() + CLEAN_EVERY
 
 
-def publish_homes(scheduler: Scheduler, publishing: HomePublishing, pause_seconds: float) -> None:
-    """Publish App Homes; the store says which are due."""
-    work = _until_idle(lambda: publishing.look(BATCH), BATCH)
-    scheduler.every(pause_seconds, "publish_homes", work)
-
-
-def clean_up(
-    scheduler: Scheduler,
-    *,
-    claims: Claims,
-    database: Database,
-    clock: Callable[[], datetime],
-    pause_seconds: float = CLEAN_SECONDS,
-) -> None:
-    """Remove what is kept of work that ended long ago; the audit log stays as it is."""
-
-    async def clean() -> None:
-        await claims.forget_older(KEEP_DIGEST_RUNS)
-        await forget_recent(database, clock())
-
-    scheduler.every(pause_seconds, "clean_up", clean)
-
-
-def _until_idle(look: Callable[[], Awaitable[int]], batch: int) -> Callable[[], Awaitable[None]]:
-    """Look again at once while there was a whole batch to do."""
-
-    async def work() -> None:
-        while await look() >= batch:  # noqa: ASYNC110 - it waits for nobody, it only lets others run
-            await asyncio.sleep(0)
-
-    return work
+async def schedule_clean_up(database: Database, now: datetime) -> None:
+    """Have it done at once and then again and again, by one worker of all."""
+    async with database.write() as session:
+        schedule(session, CLEAN_UP, "everything", now=now)

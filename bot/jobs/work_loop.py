@@ -68,8 +68,8 @@ class WorkLoop:
         self._woken = asyncio.Event()
         self._next_at: datetime | None = None
         self._takes_over_from = 0.0
-        self.is_running = False
-        """Whether the last look at the table succeeded."""
+        self.is_running = True
+        """Whether it can work: it was not stopped, and its last look at the table succeeded."""
 
     def wake(self) -> None:
         """Look now: work was stored."""

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import LeftFileRow
 
+DELETE: Final = "left_file"
+"""The kind of due work that deletes one of them; its key is the file's id."""
 STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
 """A worker that stood still completes an upload no later, if it ever does."""
 
@@ -37,10 +40,10 @@ async def leave(session: AsyncSession, files: Iterable[LeftFile], now: datetime)
                 delivery_id=each.delivery_id,
                 team_id=each.team_id,
                 channel_id=each.channel_id,
-                delete_at=now,
                 watched_until_at=each.watched_until_at,
             )
         )
+        schedule(session, DELETE, each.file_id, now=now)
 
 
 class LeftFiles:
@@ -50,26 +53,25 @@ class LeftFiles:
         self._database = database
         self._clock = clock
 
-    async def claim_due(self, limit: int, again_after: timedelta) -> list[LeftFile]:
-        """Take those to be deleted now; each is due again after a while, until it is forgotten."""
-        due = select(LeftFileRow.file_id).where(LeftFileRow.delete_at <= self._clock())
-        first = due.order_by(LeftFileRow.delete_at).limit(limit).with_for_update(skip_locked=True)
-        statement = update(LeftFileRow).where(LeftFileRow.file_id.in_(first))
-        statement = statement.values(delete_at=self._clock() + again_after)
-        async with self._database.write() as session:
-            rows = await session.scalars(statement.returning(LeftFileRow))
-            return [_left_file(row) for row in rows]
+    async def read(self, file_id: str) -> LeftFile | None:
+        """Read one of them."""
+        async with self._database.read() as session:
+            row = await session.get(LeftFileRow, file_id)
+        return _left_file(row) if row else None
 
-    async def deleted(self, file: LeftFile, cause: str) -> None:
-        """Forget a file that was deleted, with its audit event, once it cannot appear any more."""
+    async def deleted(self, file: LeftFile, cause: str) -> bool:
+        """Forget a file that was deleted, with its audit event; gives whether that is all.
+
+        It is not while the file may yet appear.
+        """
         now = self._clock()
         if now < file.watched_until_at:
-            return
+            return False
         statement = delete(LeftFileRow).where(LeftFileRow.file_id == file.file_id)
         async with self._database.write() as session:
             gone = await session.scalar(statement.returning(LeftFileRow.file_id))
             if gone is None:
-                return
+                return True
             await record(
                 session,
                 AuditEvent(
@@ -85,6 +87,7 @@ class LeftFiles:
                     },
                 ),
             )
+        return True
 
 
 def _left_file(row: LeftFileRow) -> LeftFile:

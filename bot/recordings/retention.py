@@ -6,7 +6,7 @@ The store says what is visible and when to look again; a look that fails is repe
 that never came, a refused deletion and a killed worker only delay.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +21,7 @@ from bot.recordings.posting import Posting, TakenBack, delete_files
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import Delivery
 from bot.recordings.states import State
+from bot.store.due_work import Due
 
 log = get_logger(__name__)
 
@@ -80,16 +81,18 @@ class Retention:
             await self._look_around(unsettled)
         return bool(claimed)
 
-    async def delete_left(self, limit: int) -> int:
-        """Delete files that no delivery holds any more; gives how many were due."""
-        left = await self._left_files.claim_due(limit, self._due.rhythm.look_every)
-        for file in left:
-            try:
-                await self._posting.delete_file(file.file_id)
-                await self._left_files.deleted(file, Cause.UNFINISHED.value)
-            except CallAudioError as error:
-                log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
-        return len(left)
+    async def delete_left(self, due: Due) -> datetime | None:
+        """Delete a file that no delivery holds any more; gives when to do so again."""
+        file = await self._left_files.read(due.key)
+        if file is None:
+            return None
+        try:
+            await self._posting.delete_file(file.file_id)
+            if await self._left_files.deleted(file, Cause.UNFINISHED.value):
+                return None
+        except CallAudioError as error:
+            log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
+        return self._files.clock() + self._due.rhythm.look_every
 
     async def _run_errand(self, delivery: Delivery) -> bool:
         """Do what needs no look at the conversation; gives whether that was all."""

@@ -55,6 +55,14 @@ def schedule(
     rows[kind, key] = min(wanted, rows.get((kind, key), wanted))
 
 
+async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
+    """Have all waiting work done at once whose key begins so; what runs is run again."""
+    row = DueWorkRow
+    which = select(row.key).where(row.kind == kind, row.key.startswith(prefix, autoescape=True))
+    for key in await session.scalars(which):
+        schedule(session, kind, key, now=now)
+
+
 async def _write_scheduled(session: AsyncSession) -> None:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite_insert if is_sqlite else postgresql_insert
@@ -80,6 +88,13 @@ async def _write_scheduled(session: AsyncSession) -> None:
     if not is_sqlite:
         await session.execute(text(f"NOTIFY {CHANNEL}"))
     session.info[STORES_WORK] = True
+
+
+async def is_unchanged(session: AsyncSession, due: Due) -> bool:
+    """Tell whether the work was not scheduled anew since it was claimed."""
+    row = DueWorkRow
+    revision = select(row.revision).where(row.kind == due.kind, row.key == due.key)
+    return await session.scalar(revision) == due.revision
 
 
 class DueWork:

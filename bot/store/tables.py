@@ -241,7 +241,6 @@ class LeftFileRow(Base):
     delivery_id: Mapped[str] = mapped_column(String(64))
     team_id: Mapped[str]
     channel_id: Mapped[str | None]
-    delete_at: Mapped[datetime] = mapped_column(index=True)
     # Until then it may yet become visible, so that one deletion is not enough.
     watched_until_at: Mapped[datetime]
 
@@ -270,7 +269,6 @@ class AccessRequestRow(Base):
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
-        Index(None, "look_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -294,22 +292,17 @@ class AccessRequestRow(Base):
     warned_at: Mapped[datetime | None]
     # Where the admins were asked: pairs of a channel and a ts.
     messages: Mapped[list[list[str]]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
-    # From when on a worker may look after it; none: nothing more can come.
-    look_at: Mapped[datetime | None]
 
 
 class HomeRow(Base):
-    """Somebody's App Home as Slack keeps it, and when to look whether it still may stand so."""
+    """Somebody's App Home as Slack keeps it; due work looks whether it still may stand so."""
 
     __tablename__ = "homes"
-    __table_args__ = (Index(None, "look_at"),)
 
     team_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(primary_key=True)
     # To be published whatever it shows: it was opened.
     is_stale: Mapped[bool]
-    # From when on a worker may look after it; none: nothing in it can grow old.
-    look_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
     # A digest of the rights and requests it shows.
     shown: Mapped[str | None] = mapped_column(String(64))

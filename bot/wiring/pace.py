@@ -6,7 +6,6 @@ from datetime import timedelta
 from bot.digests.missed import CatchUp
 from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
 from bot.jobs.attempts import RetryRule
-from bot.jobs.upkeep import PAUSE_SECONDS
 from bot.jobs.work_loop import LEASE, LOOK_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.progress import ProgressPace
@@ -32,9 +31,6 @@ class Pace:
     facts_seconds: float = LONGEST_READ_SECONDS
     floor: Floor = field(default_factory=Floor)
     progress: ProgressPace = field(default_factory=ProgressPace)
-    access_pause_seconds: float = PAUSE_SECONDS
     access_again_after: timedelta = timedelta(seconds=60)
-    # Somebody who opens their Home for the first time sees nothing before it is published.
-    home_pause_seconds: float = 0.5
     home_look_every: timedelta = LOOK_AT_HOMES_EVERY
     catch_up: CatchUp = field(default_factory=CatchUp)

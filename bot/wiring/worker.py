@@ -7,18 +7,26 @@ from datetime import timedelta
 from typing import Final
 
 from bot.access.access_rounds import AccessRounds
-from bot.access.due_requests import DueRequests
+from bot.access.due_requests import GrantEnds
+from bot.access.request_store import ATTEND
 from bot.digests.book import DigestBook
 from bot.digests.claims import Claims
 from bot.digests.firing import Firing
 from bot.digests.runs import LOOK, POST
 from bot.digests.runs import TELL as TELL_OWNER
+from bot.home.homes import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
 from bot.jobs.scheduler import Scheduler
 from bot.jobs.sole_worker import SoleWorker
-from bot.jobs.upkeep import PAUSE_SECONDS, attend_access, clean_up, publish_homes, take_back
+from bot.jobs.upkeep import (
+    CLEAN_UP,
+    PAUSE_SECONDS,
+    CleanUp,
+    schedule_clean_up,
+    take_back,
+)
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkKind, WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
@@ -28,6 +36,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
+from bot.recordings.left_files import DELETE
 from bot.recordings.progress import Progress
 from bot.recordings.record import DELIVER
 from bot.recordings.relay import Relay
@@ -56,8 +65,6 @@ class Worker:
 
     kinds: Sequence[WorkKind]
     retention: Retention
-    access_rounds: AccessRounds
-    home_publishing: HomePublishing
 
 
 def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
@@ -104,8 +111,30 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         retry=pace.retry,
         clock=core.clock,
     )
-    firing = Firing(claims=Claims(database=core.database, clock=core.clock), rule=pace.catch_up)
+    claims = Claims(database=core.database, clock=core.clock)
+    firing = Firing(claims=claims, rule=pace.catch_up)
     digests = build_digest_workflow(core, outlets, pace)
+    retention = Retention(
+        due=DueFiles(
+            database=core.database,
+            clock=core.clock,
+            rhythm=Rhythm(keep=keep_raw, look_every=pace.look_every),
+        ),
+        files=core.raw_files,
+        left_files=core.left_files,
+        decider=core.decider,
+        posting=posting,
+    )
+    homes = build_home_publishing(core, pace)
+    access = AccessRounds(
+        requests=core.access_requests,
+        grant_ends=GrantEnds(database=core.database, clock=core.clock),
+        approvers=core.approvers,
+        directory=core.directory,
+        posting=SlackAccessPosting(core.api),
+        again_after=pace.access_again_after,
+    )
+    cleaning = CleanUp(claims=claims, database=core.database, clock=core.clock)
     return Worker(
         kinds=(
             # Most of those under way wait for somebody else's server.
@@ -114,27 +143,12 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4),
             WorkKind(TELL_OWNER, digests.tell, at_once=2),
+            WorkKind(DELETE, retention.delete_left, at_once=4),
+            WorkKind(PUBLISH, homes.run, at_once=4),
+            WorkKind(ATTEND, access.run, at_once=4),
+            WorkKind(CLEAN_UP, cleaning.run, at_once=1),
         ),
-        retention=Retention(
-            due=DueFiles(
-                database=core.database,
-                clock=core.clock,
-                rhythm=Rhythm(keep=keep_raw, look_every=pace.look_every),
-            ),
-            files=core.raw_files,
-            left_files=core.left_files,
-            decider=core.decider,
-            posting=posting,
-        ),
-        access_rounds=AccessRounds(
-            requests=core.access_requests,
-            due=DueRequests(database=core.database, clock=core.clock),
-            approvers=core.approvers,
-            directory=core.directory,
-            posting=SlackAccessPosting(core.api),
-            again_after=pace.access_again_after,
-        ),
-        home_publishing=build_home_publishing(core, pace),
+        retention=retention,
     )
 
 
@@ -187,8 +201,5 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     scheduler = Scheduler()
     await stack.enter_async_context(scheduler.running())
     take_back(scheduler, worker.retention, PAUSE_SECONDS)
-    attend_access(scheduler, worker.access_rounds, pace.access_pause_seconds)
-    publish_homes(scheduler, worker.home_publishing, pace.home_pause_seconds)
-    claims = Claims(database=core.database, clock=core.clock)
-    clean_up(scheduler, claims=claims, database=core.database, clock=core.clock)
+    await schedule_clean_up(core.database, core.clock())
     return loop

@@ -1,4 +1,4 @@
-"""Requests for access in the store: decided once, and looked after by one worker at a time."""
+"""Requests for access in the store: decided once, and looked after when something is due."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,14 +12,14 @@ from bot.access.administration import Actor, Administration
 from bot.access.approving import AlreadyDecided, Approving
 from bot.access.asking_for_access import choices
 from bot.access.directory import Conversation, MemberPage
-from bot.access.due_requests import DueRequests
 from bot.access.policy import Standing
-from bot.access.request_store import AccessRequests
+from bot.access.request_store import ATTEND, AccessRequests
 from bot.access.requests import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access.rights import Rights
 from bot.store.database import Database, async_url
+from bot.store.due_work import Due, DueWork
 from bot.store.schema import upgrade
-from bot.store.tables import AccessRequestRow, AuditEventRow, GrantRow
+from bot.store.tables import AuditEventRow, GrantRow
 from tests.conftest import NOON
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
@@ -66,7 +66,7 @@ class Desk:
         self.changed: list[str] = []
         self.decided: list[str] = []
         self.requests = AccessRequests(database=database, clock=self.clock)
-        self.due = DueRequests(database=database, clock=self.clock)
+        self.work = DueWork(database=database, clock=self.clock, lease=timedelta(minutes=1))
         first_admins = frozenset({BOSS, CHIEF})
         rights = Rights(
             database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
@@ -90,6 +90,9 @@ class Desk:
 
     def clock(self) -> datetime:
         return self.now
+
+    async def due(self) -> list[Due]:
+        return await self.work.claim(ATTEND, 5, takes_over=True)
 
     async def note(self, team_id: str) -> None:
         self.changed.append(team_id)
@@ -180,16 +183,16 @@ async def test_one_person_s_request_is_not_another_s(desk: Desk) -> None:
     assert first.id != second.id
 
 
-async def test_a_claimed_request_is_nobody_else_s_until_it_is_given_back(desk: Desk) -> None:
+async def test_a_new_request_and_its_decision_are_each_work_for_a_worker(desk: Desk) -> None:
     request = await desk.ask()
-    minute = timedelta(minutes=1)
+    await desk.ask()
+    (asked,) = await desk.due()
+    await desk.approve(request, BOSS)
+    await desk.work.finish(asked, request.expires_at)
 
-    assert [each.id for each in await desk.due.claim(5, minute)] == [request.id]
-    assert await desk.due.claim(5, minute) == []
-    desk.now += minute
-    assert len(await desk.due.claim(5, minute)) == 1
-    await desk.due.release(request, is_finished=False)
-    assert len(await desk.due.claim(5, minute)) == 1
+    (decided,) = await desk.due()
+
+    assert (asked.key, decided.key) == (request.id, request.id)
 
 
 async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(desk: Desk) -> None:
@@ -201,14 +204,13 @@ async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(des
     await desk.requests.add_message(request, "D2", "2.0")
     await desk.requests.mark_shown(seen, desk.now)
     await desk.requests.mark(seen, told_at=desk.now)
-    await desk.due.release(seen, is_finished=True)
+    again = await desk.requests.read(request.id)
 
-    (due,) = await desk.due.claim(5, timedelta(minutes=1))
-    assert due.messages == (("D1", "1.0"), ("D2", "2.0"))
-    await desk.requests.mark_shown(due, desk.now)
-    await desk.due.release(due, is_finished=True)
-    async with desk.database.read() as session:
-        assert (await session.get_one(AccessRequestRow, request.id)).look_at is None
+    assert len(await desk.due()) == 1
+    assert again.shown_at is None
+    assert again.messages == (("D1", "1.0"), ("D2", "2.0"))
+    await desk.requests.mark_shown(again, desk.now)
+    assert (await desk.requests.read(request.id)).shown_at == desk.now
 
 
 async def test_a_request_expires_once_and_is_then_past_approving(desk: Desk) -> None:

@@ -43,7 +43,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
-from bot.recordings.left_files import LeftFiles
+from bot.recordings.left_files import DELETE, LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DELIVER, DeliveryLog
@@ -56,7 +56,7 @@ from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database, async_url
-from bot.store.due_work import Due
+from bot.store.due_work import Due, DueWork
 from bot.store.schema import upgrade
 from tests.access.outside import (
     AGENT,
@@ -216,6 +216,7 @@ class Policy(RuleBasedStateMachine):
             retry=RetryRule(attempts=2),
             clock=clock,
         )
+        self.work = DueWork(database=self.database, clock=clock, lease=LOOK_EVERY)
         self.raw_files = RawFiles(database=self.database, clock=clock)
         rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
         self.retention = Retention(
@@ -511,7 +512,8 @@ class Policy(RuleBasedStateMachine):
     async def _look(self) -> None:
         while await self.retention.look():
             pass
-        await self.retention.delete_left(20)
+        for due in await self.work.claim(DELETE, 20, takes_over=True):
+            await self.work.finish(due, await self.retention.delete_left(due))
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
         number = next(self.numbers)

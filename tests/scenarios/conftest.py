@@ -33,10 +33,9 @@ QUICK = Pace(
     lease=timedelta(seconds=1),
     drain_seconds=5,
     access_again_after=timedelta(seconds=0.5),
-    home_pause_seconds=1,
 )
-# Where a scenario is about what a worker looks after by itself; each look costs the processor.
-WATCHFUL = replace(QUICK, access_pause_seconds=0.3, home_pause_seconds=0.3)
+# Where a scenario changes the store by hand and wakes nobody; each look costs the processor.
+WATCHFUL = replace(QUICK, look_seconds=0.3)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 

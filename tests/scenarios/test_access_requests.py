@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect, Right
+from bot.access.request_store import ATTEND
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action, Input, ModalCallback
-from bot.store.tables import AccessRequestRow, GrantRow
+from bot.store.due_work import hasten
+from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
+from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
 from tests.scenarios.scene import (
@@ -95,14 +98,23 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit() if "delivery" not in event.tag]
 
 
-async def move(scene: Scene, row: Any, by: timedelta, *names: str) -> None:
-    """Let the first row be older than it is."""
+async def move(scene: Scene, row: Any, by: timedelta, *names: str, is_seen: bool = True) -> None:
+    """Let the first row be older than it is, and the requests looked at as time would have it."""
     async with scene.stage.application.database.write() as session:
+        if is_seen:
+            await hasten(session, ATTEND, "", now=utc_now())
         found = (await session.scalars(select(row).order_by(row.id).limit(1))).one()
         for name in names:
             was: datetime | None = getattr(found, name)
             assert was is not None
             setattr(found, name, was - by)
+
+
+async def is_rested(scene: Scene) -> bool:
+    """Whether nothing more can come of the oldest request."""
+    oldest = (await rows(scene))[0].id
+    async with scene.stage.application.database.read() as session:
+        return await session.get(DueWorkRow, (ATTEND, oldest)) is None
 
 
 async def redacted(scene: Scene, user: str = ALICE) -> Seen:
@@ -695,12 +707,12 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
 
 async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> None:
     """Even before a worker has seen that it is."""
-    slow = replace(WATCHFUL, access_pause_seconds=60)
-    async with new_scene(environment=ADMINS, pace=slow) as scene:
+    async with new_scene(environment=ADMINS) as scene:
         scene.workspace.add_user(CHIEF)
         await ask(scene)
         (row,) = await rows(scene)
-        await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at")
+        await message(scene, dm(BOSS), "asks to hear raw")
+        await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at", is_seen=False)
 
         await scene.people.block_action(
             BOSS, dm(BOSS), "1.1", Action.APPROVE_ACCESS.value, row.id, ephemeral=False
@@ -727,7 +739,7 @@ async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> 
     assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
     assert dict((await submit(scene, view_id)).body) == {"text": ""}
     assert [row.state for row in await rows(scene)] == ["approved", "pending"]
-    assert (await rows(scene))[0].look_at is None
+    await until(lambda: is_rested(scene))
 
 
 @pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
@@ -743,11 +755,10 @@ async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: 
     if case in ("outlasted", "over"):
         by = timedelta(hours=3 if case == "outlasted" else 5)
         await move(scene, GrantRow, by, "expires_at", "starts_at")
+    if case == "revoked":
+        await move(scene, GrantRow, timedelta(0))
 
-    async def is_finished() -> bool:
-        return (await rows(scene))[0].look_at is None
-
-    await until(is_finished)
+    await until(lambda: is_rested(scene))
     assert [m for m in scene.workspace.messages(dm(ALICE)) if "then it ends" in m.text] == []
 
 

@@ -3,20 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.home.homes import PUBLISH, key_of
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input
-from bot.store.tables import AccessRequestRow, HomeRow
+from bot.store.tables import AccessRequestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
@@ -424,11 +425,11 @@ async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Sce
 async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear raw recordings")
-    row = await home_row(scene)
+    looked_at = await due_home(scene)
     before = len(scene.workspace.called("views.publish"))
 
     async def was_looked_at() -> bool:
-        return (await home_row(scene)).look_at != row.look_at
+        return await due_home(scene) != looked_at
 
     await until(was_looked_at, every_seconds=0.05)
 
@@ -437,7 +438,7 @@ async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None
 
 async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: Scene) -> None:
     async def is_left_alone() -> bool:
-        return (await home_row(scene)).look_at is None
+        return await due_home(scene) is None
 
     await opened(scene)
     await until(is_left_alone)
@@ -533,8 +534,9 @@ async def grant_to_group(scene: Scene, right: Right) -> None:
         await add_grant(session, new)
 
 
-async def home_row(scene: Scene) -> HomeRow:
+async def due_home(scene: Scene) -> datetime | None:
+    """When Alice's Home is to be looked at; None: not before it is opened."""
+    key = key_of(scene.workspace.team_id, ALICE)
     async with scene.stage.application.database.read() as session:
-        row = await session.get(HomeRow, (scene.workspace.team_id, ALICE))
-    assert row is not None
-    return row
+        due_at = select(DueWorkRow.due_at).where(DueWorkRow.kind == PUBLISH, DueWorkRow.key == key)
+        return await session.scalar(due_at)

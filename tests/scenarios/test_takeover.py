@@ -172,9 +172,11 @@ async def ask(street: Street) -> None:
 
 
 async def until_no_work_is_left(street: Street) -> None:
+    deliveries = select(DueWorkRow.key).where(DueWorkRow.kind == "deliver")
+
     async def is_none_left() -> bool:
         async with street.scene.stage.application.database.read() as session:
-            return await session.scalar(select(DueWorkRow.key).limit(1)) is None
+            return await session.scalar(deliveries.limit(1)) is None
 
     await until(is_none_left, every_seconds=0.05)
 

@@ -1,0 +1,43 @@
+"""When a request for access needs something again."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.due_requests import REMIND_AFTER, next_while_pending
+from bot.access.requests import LIFETIME, AccessRequest, AccessState
+from tests.conftest import NOON
+
+REQUEST = AccessRequest(
+    id="a1",
+    team_id="T0",
+    enterprise_id=None,
+    user_id="U0",
+    delivery_id="d0",
+    conversation_id="CA0",
+    reason="call quality",
+    hours=4,
+    state=AccessState.PENDING,
+    requested_at=NOON,
+    announced_at=NOON,
+    reminded_at=None,
+    decided_by=None,
+    decided_at=None,
+    grant_id=None,
+    shown_at=None,
+    told_at=None,
+    warned_at=None,
+    messages=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("reminded_at", "again_at"),
+    [
+        pytest.param(None, NOON + REMIND_AFTER, id="admins are reminded"),
+        pytest.param(NOON + timedelta(hours=4), NOON + LIFETIME, id="then it expires"),
+    ],
+)
+def test_when_a_pending_request_is_looked_at_again(reminded_at, again_at) -> None:
+    assert next_while_pending(replace(REQUEST, reminded_at=reminded_at)) == again_at
