@@ -1,7 +1,7 @@
 """What admins do from Slack: give, deny, take back and look up rights."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.access.admission import Admission
@@ -155,7 +155,8 @@ class Administration:
         """
         await self.require_admin(actor, "list")
         async with self._database.read() as session:
-            return await oldest_in_force(session, actor.team_id, self._clock(), limit)
+            page = await oldest_in_force(session, actor.team_id, self._clock(), limit)
+        return replace(page, first_admins=tuple(sorted(self._first_admins)))
 
     async def who(self, actor: Actor, user_id: str) -> Person:
         """Tell what rights a person holds, and which grants and denies make it so.

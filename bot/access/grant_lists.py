@@ -20,6 +20,8 @@ class GrantPage:
     shown: tuple[Grant, ...]
     more: int
     """How many follow."""
+    first_admins: tuple[str, ...] = ()
+    """Who administers without a grant: those whom the settings name."""
 
 
 async def list_grants(

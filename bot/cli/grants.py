@@ -104,6 +104,9 @@ def list_(
             return [_shown(grant) for grant in grants]
 
     console.print_rows(console.run_async(work()), COLUMNS, as_json=as_json)
+    if not as_json and (first := console.first_admins()):
+        named = ", ".join(sorted(first))
+        typer.echo(f"Admins of every workspace by CALLAUDIO_ADMINS, without a grant: {named}")
 
 
 async def _write(

@@ -34,6 +34,14 @@ DAYS: Final = MappingProxyType(
     }
 )
 FILLERS: Final = frozenset({"at", "on", "every", "day", "and", "each"})
+ZONE_LIKE: Final = re.compile(r"[A-Za-z]{3,}(?:/[A-Za-z_-]{2,})+")
+REGIONS: Final = frozenset(
+    {
+        *("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian"),
+        "Pacific",
+    }
+)
+"""The rest of the names are old spellings, such as `Singapore` and `US/Pacific`."""
 PART: Final = re.compile(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/([0-9]{1,2}))?")
 LIMITS: Final = MappingProxyType(
     {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
@@ -111,18 +119,22 @@ def zone_of(name: str) -> ZoneInfo:
     Raises:
         ZoneUnknown: there is none.
     """
-    zones = _zones()
-    found = zones.get(name.lower())
+    found = _zones().get(name.lower())
     if found is None:
-        near = difflib.get_close_matches(name.lower(), zones, n=1)
-        cause = f"Did you mean `{zones[near[0]]}`?" if near else None
-        raise ZoneUnknown(what=f"{quoted(name)} is no time zone.", likely_cause=cause)
+        near = _near(name, likeness=0.6)
+        cause = f"Did you mean `{near}`?" if near else None
+        raise ZoneUnknown(what=f"I do not know the time zone {quoted(name)}.", likely_cause=cause)
     return ZoneInfo(found)
 
 
 def is_zone(word: str) -> bool:
     """Tell whether a word names a zone."""
     return word.lower() in _zones()
+
+
+def is_meant_as_zone(word: str) -> bool:
+    """Tell whether a word is most likely a zone, though mistyped: `Europe/Lodnon`, `London`."""
+    return bool(ZONE_LIKE.fullmatch(word)) or _near(word, likeness=0.85) is not None
 
 
 def _time_and_days(times: list[str], others: list[str]) -> str:
@@ -237,6 +249,22 @@ def _unreadable(field: str) -> TimetableUnclear:
     return TimetableUnclear(what=f"I cannot read {quoted(field)} in a timetable.")
 
 
+def _near(word: str, *, likeness: float) -> str | None:
+    """Find the zone that a word is most like, by its whole name or by its city alone."""
+    by_name = {**_cities(), **_zones()}
+    near = difflib.get_close_matches(word.lower(), by_name, n=1, cutoff=likeness)
+    return by_name[near[0]] if near else None
+
+
 @cache
 def _zones() -> Mapping[str, str]:
     return {name.lower(): name for name in available_timezones()}
+
+
+@cache
+def _cities() -> Mapping[str, str]:
+    return {
+        name.rpartition("/")[2].lower(): name
+        for name in sorted(available_timezones(), reverse=True)
+        if name.partition("/")[0] in REGIONS
+    }

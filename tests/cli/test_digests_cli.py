@@ -82,7 +82,7 @@ def test_with_an_id_of_none_the_answer_is_no(run, verb):
     [
         (("--at", "* * * * *"), 1, "every 15 minutes"),
         (("--at", "soon"), 1, "I cannot read"),
-        (("--at", "09:00", "--zone", "Mars/Olympus"), 1, "no time zone"),
+        (("--at", "09:00", "--zone", "Mars/Olympus"), 1, "the time zone"),
         (("--at", "09:00", "--channel", "quality"), 2, "C012ABCDEF"),
         (("--at", "09:00", "--owner", "boss"), 2, "U012ABCDEF"),
         (("--at", "09:00", "--kind", "weather"), 2, "weather"),

@@ -110,11 +110,14 @@ def test_a_reason_must_be_given(run):
     assert run("grants", "add", *WHO).exit_code == 2
 
 
-def test_lists_are_tables_for_people(run):
+def test_lists_are_tables_for_people(run, empty_environment):
     run("grants", "add", *WHO, "--reason", "[red]quality[/red]")
     table = run("grants", "list").stdout
     for shown in ("subject", ALICE, "cli:operator", "[red]quality[/red]"):
         assert shown in table
+    assert "CALLAUDIO_ADMINS" not in table
+    empty_environment.setenv("CALLAUDIO_ADMINS", "U0BOSS000")
+    assert "without a grant: U0BOSS000" in run("grants", "list").stdout
     events = run("audit", "list").stdout
     assert "admin:grant:added" in events
     assert '"subject_id": "U0ALICE00"' in events

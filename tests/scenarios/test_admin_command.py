@@ -210,6 +210,16 @@ async def test_who_names_the_settings_as_the_giver_of_first_admins(scene: Scene)
     assert "CALLAUDIO_ADMINS" not in (await say(scene, f"who <@{ALICE}>")).text
 
 
+async def test_the_list_names_first_admins_too(scene: Scene) -> None:
+    first = f"• `admin` <@{BOSS}>, named in `CALLAUDIO_ADMINS`"
+    assert (await say(scene, "list")).text == f"{first}\nNo grant and no deny is in force."
+
+    await scene.grant()
+    lines = (await say(scene, "list")).text.splitlines()
+    assert lines[0] == first
+    assert lines[1].startswith(f"• `pii` <@{ALICE}>")
+
+
 async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
     for _ in range(MAX_LISTED + 2):
         await scene.grant()

@@ -41,9 +41,12 @@ def revoked(count: int) -> str:
 
 def listed(page: GrantPage) -> str:
     """List what is in force."""
+    lines = [_first_admin(each) for each in page.first_admins[:MAX_LISTED]]
+    if len(page.first_admins) > MAX_LISTED:
+        lines.append(f"… and {len(page.first_admins) - MAX_LISTED} more named there")
     if not page.shown:
-        return "No grant and no deny is in force."
-    lines = [_line(grant) for grant in page.shown]
+        lines.append("No grant and no deny is in force.")
+    lines += [_line(grant) for grant in page.shown]
     if page.more:
         lines.append(
             f"… and {page.more} more: `callaudio grants list` shows them where the bot runs."
@@ -56,7 +59,7 @@ def who(user_id: str, person: Person) -> str:
     held = ", ".join(code(right.value) for right in Right if right in person.held) or "no right"
     lines = [f"<@{user_id}> holds {held}."]
     if person.is_first_admin:
-        lines.append(f"• {code(Right.ADMIN)} <@{user_id}>, named in `CALLAUDIO_ADMINS`")
+        lines.append(_first_admin(user_id))
     lines += [_line(grant) for grant in person.grants[:MAX_LISTED]]
     if len(person.grants) > MAX_LISTED:
         rest = len(person.grants) - MAX_LISTED
@@ -83,6 +86,10 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
         f"• the audience is: {facts.audience} (looked at only where it decides)",
     ]
     return "\n".join(lines)
+
+
+def _first_admin(user_id: str) -> str:
+    return f"• {code(Right.ADMIN)} <@{user_id}>, named in `CALLAUDIO_ADMINS`"
 
 
 def _line(grant: Grant) -> str:

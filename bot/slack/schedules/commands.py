@@ -1,11 +1,12 @@
 """What `/callaudio-admin digest …` may say, read into a value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft, new_draft_id, usual_agent
-from bot.digests.timetable_text import is_zone
+from bot.digests.timetable_text import is_meant_as_zone, is_zone, zone_of
 from bot.errors import UsageError
 from bot.slack.recordings.commands import channel_of
 from bot.slack.wording import code
@@ -69,6 +70,10 @@ def parse_digest_command(words: list[str]) -> DigestCommand:
     raise DigestUsage(what=f"I cannot read {code(' '.join(['digest', *words])[:80])}.")
 
 
+def _first(is_wanted: Callable[[str], bool], words: list[str]) -> int | None:
+    return next((number for number, word in enumerate(words) if is_wanted(word)), None)
+
+
 def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
     if kind_word.lower() not in list(DigestKind):
         raise DigestUsage(
@@ -80,8 +85,11 @@ def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
             what=f"{code(channel[:60])} is no channel.",
             fix="Choose the channel from the list that opens after `#`, or paste its id.",
         )
-    at = next((number for number, word in enumerate(rest) if is_zone(word)), None)
+    at = _first(is_zone, rest)
     if at is None:
+        mistyped = _first(is_meant_as_zone, rest)
+        if mistyped is not None:
+            zone_of(rest[mistyped])  # raises, and says which zone was meant
         raise DigestUsage(
             what="The time zone is missing.",
             fix="Put it after the timetable, such as `09:00 mon-fri Europe/London`.",
