@@ -95,13 +95,14 @@ class Method:
         run: changes the workspace and returns the answer without ``ok``.
         required: arguments that must not be missing or empty.
         scopes: one of these must be granted; none: no scope is needed.
-        caller: whose token it takes: the bot's, or the app-level one.
+        caller: whose token it takes: the bot's, the app-level one, or a person's, which nobody has
+            here.
     """
 
     run: Callable[[Workspace, Arguments], dict[str, Any]]
     required: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
-    caller: Literal["bot", "app"] = "bot"
+    caller: Literal["bot", "app", "user"] = "bot"
 
 
 def require_scope(workspace: Workspace, *alternatives: str) -> None:

@@ -80,8 +80,21 @@ class Ephemeral:
 
 
 @dataclass(frozen=True)
+class FileShare:
+    """One message that carries a file; ``user`` is who posted it."""
+
+    channel: str
+    ts: str
+    user: str
+    thread_ts: str | None = None
+
+
+@dataclass(frozen=True)
 class File:
-    """A file from its upload URL on; ``content`` is empty when larger than ``keep_bytes``."""
+    """A file from its upload URL on; ``content`` is empty when larger than ``keep_bytes``.
+
+    ``forwards`` are the messages by which people passed it on; the app's own share stands apart.
+    """
 
     id: str
     name: str
@@ -97,6 +110,8 @@ class File:
     share_ts: str | None = None
     visible_at: float = 0.0
     alt_text: str = ""
+    forwards: tuple[FileShare, ...] = ()
+    has_public_link: bool = False
 
     @property
     def is_picture(self) -> bool:

@@ -230,6 +230,27 @@ class SlackPerson:
             }
         )
 
+    async def forward_file(
+        self, user_id: str, file_id: str, channel_id: str, *, is_told: bool = True
+    ) -> None:
+        """Post a file that is there already into another conversation (docs: `file_shared`)."""
+        self.workspace.forward(file_id, user_id, channel_id)
+        if is_told:
+            await self._file_event("file_shared", file_id, user_id=user_id, channel_id=channel_id)
+
+    async def publish_file(self, user_id: str, file_id: str, *, is_told: bool = True) -> None:
+        """Make a public link to a file (docs: `file_public`)."""
+        self.workspace.publish_link(file_id, user_id)
+        if is_told:
+            await self._file_event("file_public", file_id)
+
+    async def _file_event(self, kind: str, file_id: str, **about: str) -> Ack:
+        event_ts = self.workspace.next_ts()
+        file = {"id": file_id}
+        return await self.event(
+            {"type": kind, "file_id": file_id, "file": file, "event_ts": event_ts, **about}
+        )
+
     async def home_opened(self, user_id: str) -> Ack:
         """Open the app's Home tab."""
         return await self.event(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from bot.sandbox.content import Breach, check_message, check_view
-from bot.sandbox.objects import Call, Channel, Ephemeral, File, Message, User, View
+from bot.sandbox.objects import Call, Channel, Ephemeral, File, FileShare, Message, User, View
 from bot.sandbox.passes import Passes
 
 BOT_SCOPES = frozenset(
@@ -70,6 +70,9 @@ class Workspace:
         """Calls per minute and method; methods not named are not limited."""
         self.unknown_blocks: set[str] = set()
         """Types of blocks that this workspace does not have yet: ``invalid_blocks``."""
+        self.tells_unseen_shares = False
+        """Whether ``files.info`` names conversations with the file that the app cannot see."""
+        self.allows_public_links = True
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.usergroups: dict[str, tuple[str, ...]] = {}
@@ -173,8 +176,12 @@ class Workspace:
         said = self.timeline.pop(old_id)
         self.timeline[new_id] = [replace(message, channel=new_id) for message in said]
         for file in self.files:
-            if file.channel == old_id:
-                self.file_table[file.id] = replace(file, channel=new_id)
+            moved = tuple(
+                replace(share, channel=new_id) if share.channel == old_id else share
+                for share in file.forwards
+            )
+            channel = new_id if file.channel == old_id else file.channel
+            self.file_table[file.id] = replace(file, channel=channel, forwards=moved)
 
     def join(self, channel_id: str, user_id: str) -> None:
         """The person enters the conversation."""
@@ -195,6 +202,41 @@ class Workspace:
     ) -> Message:
         """A person writes a message, by hand."""
         return self.post(Message(channel_id, "", user_id, text, thread_ts=thread_ts))
+
+    def forward(self, file_id: str, user_id: str, channel_id: str) -> Message:
+        """A person posts a file that is there already into another conversation.
+
+        Raises:
+            ValueError: they cannot see the file, or cannot post there.
+        """
+        channel = self.channels[channel_id]
+        if not self.sees_file(user_id, file_id):
+            raise ValueError(f"{user_id} sees no file {file_id}")
+        if user_id not in channel.members or channel.is_archived or channel.is_read_only:
+            raise ValueError(f"{user_id} cannot post in {channel_id}")
+        message = self.post(Message(channel_id, "", user_id, files=(file_id,)))
+        file = self.file_table[file_id]
+        share = FileShare(channel_id, message.ts, user_id)
+        self.file_table[file_id] = replace(file, forwards=(*file.forwards, share))
+        return message
+
+    def publish_link(self, file_id: str, user_id: str) -> None:
+        """A person makes a link by which anybody on the internet can open the file.
+
+        Raises:
+            ValueError: they cannot see the file, or the workspace does not allow it.
+        """
+        if not self.allows_public_links or not self.sees_file(user_id, file_id):
+            raise ValueError(f"{user_id} cannot publish {file_id}")
+        self.file_table[file_id] = replace(self.file_table[file_id], has_public_link=True)
+
+    def sees_file(self, user_id: str, file_id: str) -> bool:
+        """Whether a person can open the file somewhere now."""
+        return any(
+            file.id == file_id and (not channel.is_private or user_id in channel.members)
+            for channel in self.channels.values()
+            for file in self.visible_files(channel.id)
+        )
 
     def post(self, message: Message) -> Message:
         """Keep the message under a new ``ts``."""
@@ -232,12 +274,21 @@ class Workspace:
         return [
             file
             for file in self.file_table.values()
-            if file.channel == channel_id
-            and file.completed_times
+            if file.completed_times
             and not file.deleted
             and file.visible_at <= self.clock()
-            and thread_ts in (None, file.thread_ts)
+            and any(
+                share.channel == channel_id and thread_ts in (None, share.thread_ts)
+                for share in self.shares_of(file)
+            )
         ]
+
+    def shares_of(self, file: File) -> tuple[FileShare, ...]:
+        """Every message that carries the file, the app's own first."""
+        if file.channel is None:
+            return file.forwards
+        own = FileShare(file.channel, file.share_ts or "", self.bot_user_id, file.thread_ts)
+        return (own, *file.forwards)
 
     def called(self, method: str) -> list[Call]:
         """The calls of one method, oldest first."""

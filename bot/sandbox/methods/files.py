@@ -1,11 +1,12 @@
 """``files.*``: the upload in three steps, and taking a file down (facts/slack.md, section 3)."""
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.method import Arguments, Method, RefusalError
 from bot.sandbox.methods.reach import thread_parent, writable_channel
-from bot.sandbox.objects import Channel, File, Message
+from bot.sandbox.objects import Channel, File, FileShare, Message
 from bot.sandbox.workspace import CHANNEL_ID, Workspace
 
 _ALT_TEXT_CHARACTERS = 1000
@@ -105,6 +106,7 @@ def _known_file(workspace: Workspace, arguments: Arguments) -> File:
 
 def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     file = _known_file(workspace, arguments)
+    secret = hashlib.sha256(file.id.encode()).hexdigest()[:10]
     body: dict[str, Any] = {
         "id": file.id,
         "name": file.name,
@@ -112,17 +114,44 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         "size": file.length,
         "user": workspace.bot_user_id,
         "mimetype": "",
+        "mode": "hosted",
+        "is_external": False,
+        "is_public": False,
+        "public_url_shared": file.has_public_link,
+        # It is there for every file; only a link that somebody has made leads anywhere.
+        "permalink_public": f"https://slack-files.com/{workspace.team_id}-{file.id}-{secret}",
         "shares": {},
+        "channels": [],
+        "groups": [],
+        "ims": [],
+        "has_more_shares": False,
     }
     if file.visible_at <= workspace.clock():
         body["mimetype"] = "image/png" if file.is_picture else "audio/x-wav"
-        if file.channel is not None:
-            share = {"ts": file.share_ts, "team_id": workspace.team_id}
-            if file.thread_ts:
-                share["thread_ts"] = file.thread_ts
-            reach = "private" if workspace.channels[file.channel].is_private else "public"
-            body["shares"] = {reach: {file.channel: [share]}}
+        for share in workspace.shares_of(file):
+            _tell_share(workspace, share, body)
     return {"file": body}
+
+
+def _tell_share(workspace: Workspace, share: FileShare, body: dict[str, Any]) -> None:
+    """Add one share, unless it is in a conversation that does not exist for the app."""
+    channel = workspace.channels[share.channel]
+    body["is_public"] = body["is_public"] or not channel.is_private
+    is_seen = channel.bot_is_member or not channel.is_private
+    if not is_seen and not workspace.tells_unseen_shares:
+        return
+    told = {"ts": share.ts, "team_id": workspace.team_id, "share_user_id": share.user}
+    if share.thread_ts:
+        told["thread_ts"] = share.thread_ts
+    reach = "private" if channel.is_private else "public"
+    body["shares"].setdefault(reach, {}).setdefault(channel.id, []).append(told)
+    kind = "ims" if channel.is_im else "groups" if channel.is_private else "channels"
+    if channel.id not in body[kind]:
+        body[kind].append(channel.id)
+
+
+def _publish(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    raise AssertionError((workspace, arguments))  # it takes a person's token, and nobody has one
 
 
 def _delete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
@@ -136,4 +165,5 @@ METHODS = {
     "files.completeUploadExternal": Method(_complete, ("files",), ("files:write",)),
     "files.info": Method(_info, ("file",), ("files:read",)),
     "files.delete": Method(_delete, ("file",), ("files:write",)),
+    "files.sharedPublicURL": Method(_publish, ("file",), ("files:write",), caller="user"),
 }
