@@ -86,11 +86,14 @@ class Decider:
 
         ``raw_only``: something there has no redacted variant, so the audience counts by any rule.
         """
-        conversation = await _or(
-            None, "conversation", lambda: self._directory.conversation(channel_id)
-        )
+        try:
+            conversation = await self._directory.conversation(channel_id)
+        except CallAudioError as error:
+            log.warning("fact_unknown", fact="conversation", code=error.code)
+            is_withheld = not error.retryable and not error.is_own_mistake
+            return Surroundings(None, Audience.UNKNOWN, is_withheld=is_withheld)
         audience = Audience.UNKNOWN
-        if conversation and self._members_matter(conversation, raw_only=raw_only):
+        if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
             audience = await self._hear(team_id, Place(conversation, own_dm=False), members)
         return Surroundings(conversation, audience)

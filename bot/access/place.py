@@ -15,6 +15,8 @@ class Surroundings:
 
     conversation: Conversation | None
     audience: Audience
+    is_withheld: bool = False
+    """Whether Slack says for certain that the bot sees no such conversation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class AuditTag(StrEnum):
     WAVEFORM_REFUSED = "slack:waveform:refused"
     FINDER_REFUSED = "policy:finder:refused"
     FILE_TAKEN_BACK = "retention:file:taken_back"
+    FILE_PASSED_ON = "retention:file:passed_on"
     FILE_DELETE_ASKED = "slack:file:delete_asked"
     FILE_DELETED = "retention:file:deleted"
     BUTTON_REFUSED = "slack:button:refused"

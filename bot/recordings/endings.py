@@ -29,6 +29,7 @@ class Endings:
             return ShareResult.UNSHOWN.value
         state = State.DELIVERED if share_ts else State.UNCONFIRMED
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
+        due_at = self._deliveries.clock() if delivery.is_raw else None
         if await self._deliveries.end(
             delivery,
             state,
@@ -42,10 +43,7 @@ class Endings:
                 "file_id": delivery.file_id,
                 "size_bytes": delivery.size_bytes,
             },
-            changes={
-                "share_ts": share_ts,
-                "recheck_at": self._deliveries.clock() if delivery.is_raw else None,
-            },
+            changes={"share_ts": share_ts, "recheck_at": due_at, "shares_due_at": due_at},
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
         return state.value

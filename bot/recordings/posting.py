@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.shares import FileShares
 from bot.recordings.waveform.spans import Spans
 
 PIECE_BYTES: Final = 64 * 1024
@@ -214,6 +215,10 @@ class Posting(Protocol):
 
     async def is_left_out(self, file_id: str) -> bool:
         """Tell whether Slack is done with the file and yet shows it in no conversation."""
+        ...
+
+    async def file_shares(self, file_id: str) -> FileShares:
+        """Tell where a file of ours is; one that is gone is nowhere."""
         ...
 
     async def delete_file(self, file_id: str) -> None:

@@ -5,6 +5,7 @@ Raw ones always may; a redacted one when somebody asked to delete it.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -14,6 +15,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
 from bot.recordings.record import Delivery, left_files_of
+from bot.recordings.shares import MOST_PLACES
+from bot.recordings.shares_check import PassedOn
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -25,6 +28,13 @@ VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 AHEAD: Final = timedelta(days=3650)
 
 
+class Doubt(StrEnum):
+    """Of what Slack has not told, by the column that says since when."""
+
+    CONVERSATION = "doubted_since"
+    SHARES = "shares_doubted_since"
+
+
 class RawFiles:
     """Reads and changes what is known of files that are visible and may have to go."""
 
@@ -32,16 +42,48 @@ class RawFiles:
         self._database = database
         self.clock = clock
 
-    async def doubt(self, delivery: Delivery) -> datetime:
+    async def doubt(self, delivery: Delivery, subject: Doubt) -> datetime:
         """Note that Slack does not tell; gives since when it has not."""
-        since = delivery.doubted_since or self.clock()
-        await self._set(delivery, doubted_since=since)
+        since: datetime = getattr(delivery, subject) or self.clock()
+        await self._set(delivery, **{subject: since})
         return since
 
-    async def trust(self, delivery: Delivery) -> None:
+    async def trust(self, delivery: Delivery, subject: Doubt) -> None:
         """Note that Slack tells again, and that all is well."""
-        if delivery.doubted_since:
-            await self._set(delivery, doubted_since=None)
+        if getattr(delivery, subject):
+            await self._set(delivery, **{subject: None})
+
+    async def order_take_back(self, delivery: Delivery, found: PassedOn) -> bool:
+        """Store that the file has to go, with what was found; gives whether this call did.
+
+        Stored before anything is deleted: once the file is gone, nothing tells any more why.
+        """
+        now = self.clock()
+        statement = update(DeliveryRow).where(
+            DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
+        )
+        ordered = {"taken_back_cause": found.cause.value, "recheck_at": now - AHEAD}
+        place = found.place
+        async with self._database.write() as session:
+            changed = await session.scalar(statement.values(**ordered).returning(DeliveryRow.id))
+            if changed:
+                await record(
+                    session,
+                    AuditEvent(
+                        tag=AuditTag.FILE_PASSED_ON,
+                        team_id=delivery.team_id,
+                        actor_id=(place and place.shared_by) or SYSTEM_ACTOR,
+                        occurred_at=now,
+                        delivery_id=delivery.id,
+                        payload={
+                            "file_id": delivery.file_id,
+                            "cause": found.cause.value,
+                            "channel_id": place.channel_id if place else None,
+                            "because": found.because,
+                        },
+                    ),
+                )
+        return changed is not None
 
     async def ask_deletion(self, delivery: Delivery, user_id: str) -> bool:
         """Store that somebody wants the file deleted, at once; gives whether this call did."""
@@ -73,7 +115,7 @@ class RawFiles:
         """Note that the card says what became of the file."""
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
         async with self._database.write() as session:
-            await session.execute(statement.values(recheck_at=None))
+            await session.execute(statement.values(recheck_at=None, shares_due_at=None))
 
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
         """Store that the file is gone, with its audit event; gives whether this call did.
@@ -123,6 +165,29 @@ class RawFiles:
         async with self._database.write() as session:
             statement = update(DeliveryRow).where(_locked_in_order(which))
             await session.execute(statement.values(recheck_at=self.clock() - AHEAD))
+
+    async def look_at_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
+        """Something happened to a file: find out where it is now, before any other.
+
+        ``channel_id``: where it was shared, if that was told; Slack may tell it this once.
+        """
+        query = select(DeliveryRow).where(
+            *visible(),
+            DeliveryRow.team_id == team_id,
+            DeliveryRow.shares_due_at.is_not(None),
+            or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
+        )
+        async with self._database.read() as session:
+            if await session.scalar(query) is None:
+                return  # somebody else's file, as nearly all are
+        async with self._database.write() as session:
+            row = await session.scalar(query.with_for_update())
+            if row is None or row.destination_channel_id == channel_id:
+                return
+            told = row.told_channels or []
+            if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
+                row.told_channels = [*told, channel_id]
+            row.shares_due_at = self.clock() - AHEAD
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A conversation got another id, as it does when it is shared: keep hold of its files.

@@ -82,6 +82,9 @@ class Delivery:
     waiting_told_at: datetime | None
     told_at: datetime | None
     doubted_since: datetime | None
+    shares_doubted_since: datetime | None
+    told_channels: tuple[str, ...]
+    """Where events said that a file of it was shared."""
     taken_back_at: datetime | None
     taken_back_cause: str | None
     delete_asked_by: str | None
@@ -313,6 +316,8 @@ def delivery_of(row: DeliveryRow) -> Delivery:
         waiting_told_at=row.waiting_told_at,
         told_at=row.told_at,
         doubted_since=row.doubted_since,
+        shares_doubted_since=row.shares_doubted_since,
+        told_channels=tuple(row.told_channels or ()),
         taken_back_at=row.taken_back_at,
         taken_back_cause=row.taken_back_cause,
         delete_asked_by=row.delete_asked_by,

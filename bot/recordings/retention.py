@@ -1,4 +1,4 @@
-"""Takes raw recordings back when their time is over or somebody may no longer hear them.
+"""Takes raw recordings back when their time is over or somebody can hear them who may not.
 
 Deletes whatever somebody who may do so asked to delete, too.
 
@@ -7,19 +7,20 @@ that never came, a refused deletion and a killed worker only delay.
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from bot.access.deciding import Decider
 from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.causes import Cause
 from bot.recordings.due_files import DueFiles
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Posting, TakenBack, delete_files
-from bot.recordings.raw_files import RawFiles
+from bot.recordings.raw_files import Doubt, RawFiles
 from bot.recordings.record import Delivery
+from bot.recordings.shares_check import PassedOn, SharesCheck
 from bot.recordings.states import State
 from bot.store.due_work import Due
 
@@ -28,19 +29,6 @@ log = get_logger(__name__)
 # Slack does not always answer; a file is not deleted for one missing answer, but for lasting doubt.
 LONGEST_DOUBT: Final = timedelta(minutes=15)
 LOOK_EVERY: Final = timedelta(seconds=60)
-
-
-class Cause(StrEnum):
-    """Why a raw recording was taken back."""
-
-    TIME_OVER = "time_over"
-    RIGHT_ENDED = "right_ended"
-    EXTERNAL = "external"
-    PUBLIC = "public"
-    AUDIENCE = "audience"
-    DOUBT = "doubt"
-    UNFINISHED = "unfinished"
-    ASKED = "asked"
 
 
 CAUSES: Final = {
@@ -68,7 +56,9 @@ class Retention:
         self._left_files = left_files
         self._decider = decider
         self._posting = posting
+        self._shares = SharesCheck(decider=decider, posting=posting)
         self._looked_at: set[str] = set()
+        self._is_asking_for_shares = False
 
     async def look(self) -> bool:
         """See to the most urgent of what is due; gives whether there was anything.
@@ -79,7 +69,29 @@ class Retention:
         unsettled = [each for each in claimed if not await self._run_errand(each)]
         if unsettled:
             await self._look_around(unsettled)
-        return bool(claimed)
+        return await self._look_at_shares() or bool(claimed)
+
+    async def _look_at_shares(self) -> bool:
+        """See whether one file was passed on, if it is time; gives whether it was.
+
+        One at a time: however long Slack takes for it, the other looks go on.
+        """
+        if self._is_asking_for_shares:
+            return False
+        self._is_asking_for_shares = True
+        try:
+            delivery = await self._due.claim_for_shares()
+            if delivery is None:
+                return False
+            found = await self._shares.look(delivery)
+            if isinstance(found, PassedOn):
+                # Taken back like what somebody asked to delete, by whichever worker comes first.
+                await self._files.order_take_back(delivery, found)
+            else:
+                await self._settle(delivery, found, Doubt.SHARES)
+        finally:
+            self._is_asking_for_shares = False
+        return True
 
     async def delete_left(self, due: Due) -> datetime | None:
         """Delete a file that no delivery holds any more; gives when to do so again."""
@@ -118,17 +130,18 @@ class Retention:
                 for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
             }
             for each in deliveries:
-                await self._settle(each, judged[each.user_id, each.is_transcript])
+                exposure = judged[each.user_id, each.is_transcript]
+                await self._settle(each, exposure, Doubt.CONVERSATION)
         finally:
             self._looked_at.discard(channel_id)
 
-    async def _settle(self, delivery: Delivery, found: Exposure) -> None:
+    async def _settle(self, delivery: Delivery, found: Exposure, subject: Doubt) -> None:
         if found is Exposure.FINE:
-            await self._files.trust(delivery)
+            await self._files.trust(delivery, subject)
             return
         cause = CAUSES.get(found)
         if cause is None:
-            since = await self._files.doubt(delivery)
+            since = await self._files.doubt(delivery, subject)
             if self._files.clock() - since < LONGEST_DOUBT:
                 return
             cause = Cause.DOUBT
@@ -161,4 +174,6 @@ class Retention:
             return Cause.ASKED
         if delivery.state is State.FAILED:
             return Cause.UNFINISHED
+        if delivery.taken_back_cause:
+            return Cause(delivery.taken_back_cause)
         return Cause.TIME_OVER if self._due.is_over(delivery) else None

@@ -10,6 +10,9 @@ GROUP_CHANGED: Final = "subteam_members_changed"
 MEMBER_JOINED: Final = "member_joined_channel"
 CHANNEL_SHARED: Final = "channel_shared"
 CHANNEL_ID_CHANGED: Final = "channel_id_changed"
+FILE_CHANGED: Final = "file_change"
+FILE_PUBLISHED: Final = "file_public"
+FILE_SHARED: Final = "file_shared"
 HOME_OPENED: Final = "app_home_opened"
 
 

@@ -13,6 +13,9 @@ from bot.recordings.raw_files import RawFiles
 from bot.slack.actions import (
     CHANNEL_ID_CHANGED,
     CHANNEL_SHARED,
+    FILE_CHANGED,
+    FILE_PUBLISHED,
+    FILE_SHARED,
     GROUP_CHANGED,
     HOME_OPENED,
     MEMBER_JOINED,
@@ -44,6 +47,8 @@ class EventListeners:
         app.event(MEMBER_JOINED)(self.conversation_changed)
         app.event(CHANNEL_SHARED)(self.conversation_changed)
         app.event(CHANNEL_ID_CHANGED)(self.channel_id_changed)
+        for name in (FILE_SHARED, FILE_PUBLISHED, FILE_CHANGED):
+            app.event(name)(self.file_changed)
 
     async def home_opened(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """`app_home_opened`: a worker publishes it, as the answer to Slack may not wait for that.
@@ -70,3 +75,13 @@ class EventListeners:
         old, new = str(event["old_channel_id"]), str(event["new_channel_id"])
         await self._raw_files.follow(team_id, old, new)
         await self._digests.follow(team_id, old, new)
+
+    async def file_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """`file_shared`, `file_public`, `file_change`: a file may be where it was not before.
+
+        Slack tells of every file the bot can see, its own uploads included. Only `file_shared` says
+        where the file is.
+        """
+        await self._raw_files.look_at_file(
+            str(body["team_id"]), str(event["file_id"]), event.get("channel_id")
+        )

@@ -78,6 +78,8 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "external": "this channel is, or is about to be, shared with another organisation",
         "public": PUBLIC_CHANNEL,
         "audience": "somebody here is not cleared to hear raw recordings",
+        "forwarded": "it was passed on to a conversation where raw may not be heard",
+        "public_link": "somebody made a public link to it",
         "doubt": "Slack no longer told who can hear it",
     }
 )
@@ -92,8 +94,12 @@ NOUNS: Final = MappingProxyType(
     {DeliveryKind.AUDIO: "recording", DeliveryKind.TRANSCRIPT: "transcript"}
 )
 
-RAW_FILES: Final = MappingProxyType(
-    {DeliveryKind.AUDIO: "raw recording", DeliveryKind.TRANSCRIPT: "transcript"}
+# Exports and legal holds may keep a copy, so that it is destroyed nobody can promise.
+GONE: Final = MappingProxyType(
+    {
+        DeliveryKind.AUDIO: "The raw recording can no longer be heard in Slack",
+        DeliveryKind.TRANSCRIPT: "The transcript can no longer be read in Slack",
+    }
 )
 
 NOT_SHOWN_YET: Final = "Slack does not show the file yet; it may still be scanning it."

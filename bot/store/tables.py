@@ -165,6 +165,13 @@ class DeliveryRow(Base):
     __table_args__ = (
         Index(None, "team_id", "user_id", "requested_at"),
         Index(None, "recheck_at"),
+        # Raw files that are visible: few among all the deliveries there ever were.
+        Index(
+            None,
+            "shares_due_at",
+            sqlite_where=text("shares_due_at IS NOT NULL"),
+            postgresql_where=text("shares_due_at IS NOT NULL"),
+        ),
         Index(None, "parent_ts"),
     )
 
@@ -226,7 +233,16 @@ class DeliveryRow(Base):
     recheck_at: Mapped[datetime | None]
     # Since when Slack has not told whether it still may be visible.
     doubted_since: Mapped[datetime | None]
+    # A raw file that is visible: when to ask Slack next where it is, in case it was passed on.
+    shares_due_at: Mapped[datetime | None]
+    # Since when Slack has not told that.
+    shares_doubted_since: Mapped[datetime | None]
+    # Conversations in which events said that it was shared.
+    told_channels: Mapped[list[str] | None] = mapped_column(
+        JSON().with_variant(JSONB(), "postgresql")
+    )
     taken_back_at: Mapped[datetime | None]
+    # Set before the deletion where nothing could tell afterwards why.
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
     # Who pressed *Delete*; a worker does it.
     delete_asked_by: Mapped[str | None]

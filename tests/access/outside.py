@@ -13,6 +13,7 @@ from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Standing
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
+from bot.recordings.destination import ConversationUnseen
 from bot.recordings.posting import (
     Announcement,
     Delivered,
@@ -23,6 +24,7 @@ from bot.recordings.posting import (
     TakenBack,
     UploadTicket,
 )
+from bot.recordings.shares import FileShares, SharedIn
 from bot.recordings.waveform.scan import WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
@@ -60,10 +62,16 @@ class World:
     away: frozenset[str] = frozenset()
     asked: list[str] = field(default_factory=list)
 
-    def ask(self, question: str) -> None:
+    def ask(self, question: str, error: type[CallAudioError] = CallAudioError) -> None:
         self.asked.append(question)
         if question in self.away:
-            raise CallAudioError
+            raise error
+
+
+class Unanswered(CallAudioError):
+    """Slack did not answer this once."""
+
+    retryable = True
 
 
 class WorldDirectory:
@@ -73,8 +81,10 @@ class WorldDirectory:
         self._world = world
 
     async def conversation(self, channel_id: str) -> Conversation:
-        self._world.ask("conversation")
-        channel = self._world.channels[channel_id]
+        self._world.ask("conversation", Unanswered)
+        channel = self._world.channels.get(channel_id)
+        if channel is None:
+            raise ConversationUnseen
         return Conversation(
             channel_id=channel_id,
             is_external=channel.is_external,
@@ -117,6 +127,10 @@ class File:
     is_raw: bool
     """By its bytes, not by what its title says."""
     asked_by: str = ""
+    elsewhere: tuple[str, ...] = ()
+    """Where it was passed on to."""
+    has_public_link: bool | None = False
+    is_told_whole: bool = True
 
 
 def draw_whether_raw(outline: Waveform, _word: str | None) -> bytes:
@@ -214,6 +228,16 @@ class WorldPosting:
         self.world.ask("find")
         del file_id
         return False
+
+    async def file_shares(self, file_id: str) -> FileShares:
+        self.world.ask("shares")
+        file = self.visible.get(file_id)
+        if file is None:
+            return FileShares()
+        places = tuple(
+            SharedIn(each, "9.0", "U0ALICE") for each in (file.channel_id, *file.elsewhere)
+        )
+        return FileShares(places, file.has_public_link, file.is_told_whole)
 
     async def delete_file(self, file_id: str) -> None:
         self.world.ask("delete")

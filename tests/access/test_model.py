@@ -356,6 +356,21 @@ class Policy(RuleBasedStateMachine):
         for _ in range(3):
             self._pass(60, frozenset())
 
+    @precondition(lambda self: self._raw_files())
+    @rule(data=st.data(), place=channels, told=st.booleans())
+    def a_raw_file_is_passed_on(self, data: st.DataObject, place: str, told: bool) -> None:
+        """An event tells of it, or each raw file is asked after in its turn."""
+        file_id = data.draw(st.sampled_from(self._raw_files()))
+        self.posting.visible[file_id].elsewhere = (place,)
+        waits = [60, *[5] * 2 * len(self._raw_files())]
+        if told:
+            waits = [1]
+            self.runner.run(self.raw_files.look_at_file(TEAM, file_id, place))
+        for seconds in waits:
+            self._pass(seconds, frozenset())
+        file = self.posting.visible.get(file_id)
+        assert file is None or self._may_be_heard(file.asked_by, place), "it is there still"
+
     @rule(seconds=st.integers(1, 60))
     def time_passes(self, seconds: int) -> None:
         self._pass(seconds, frozenset())
@@ -442,6 +457,9 @@ class Policy(RuleBasedStateMachine):
 
     def _channels_where_raw_may_be(self) -> list[tuple[str, str]]:
         return [each for each in self._where_raw_may_be() if each[1] in CHANNELS]
+
+    def _raw_files(self) -> list[str]:
+        return sorted(each for each, file in self.posting.visible.items() if file.is_raw)
 
     def _channels_with_raw(self) -> list[str]:
         raw = {each.channel_id for each in self.posting.visible.values() if each.is_raw}

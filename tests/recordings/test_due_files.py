@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from bot.recordings.due_files import DueFiles, Rhythm
-from bot.recordings.raw_files import RawFiles
+from bot.recordings.raw_files import Doubt, RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
@@ -33,7 +34,12 @@ class Store:
         return self.now
 
     async def put(
-        self, delivery_id: str, channel: str = ONE, *, late: timedelta = timedelta(0)
+        self,
+        delivery_id: str,
+        channel: str = ONE,
+        *,
+        late: timedelta = timedelta(0),
+        age: timedelta = timedelta(0),
     ) -> None:
         async with self.database.write() as session:
             session.add(
@@ -54,10 +60,16 @@ class Store:
                     outcome="raw",
                     reason="cleared",
                     file_id=f"F{delivery_id}",
-                    ended_at=NOON,
+                    ended_at=self.now - age,
                     recheck_at=self.now - late,
+                    shares_due_at=self.now - late,
                 )
             )
+
+    async def ask(self) -> str | None:
+        """Take the file whose shares are to be asked for, if it is time for one."""
+        claimed = await self.due.claim_for_shares()
+        return claimed.id if claimed else None
 
     async def claim(self, *except_in: str) -> set[str]:
         return {each.id for each in await self.due.claim(except_in)}
@@ -163,6 +175,90 @@ async def test_but_not_the_files_there_that_must_go_whoever_hears_them(
     assert [await store.claim(ONE) for _ in range(2)] == [{"asked"}, set()]
     store.now += DAY
     assert {"stays"} in [await store.claim(ONE) for _ in range(2)], "its time is over"
+
+
+async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(store: Store) -> None:
+    for number in range(3):
+        await store.put(f"d{number}", late=MINUTE)
+
+    pace = store.due.rhythm.shares_every
+    asked = []
+    for _ in range(3):
+        asked += [await store.ask(), await store.ask()]
+        store.now += pace
+    assert sorted(filter(None, asked)) == ["d0", "d1", "d2"]
+    assert asked[1::2] == [None] * 3, "one has just been asked for"
+    assert await store.ask() is None, "each once in a round"
+
+
+async def test_every_file_has_its_turn_within_the_time_that_readme_says_and_the_newest_sooner(
+    store: Store,
+) -> None:
+    count, newest = 60, {f"d{number}" for number in range(5)}
+    for number in range(count):
+        await store.put(f"d{number}", late=MINUTE, age=timedelta(minutes=number))
+    seen_at: dict[str, list[int]] = {}
+
+    for second in range(9 * 60):
+        if asked := await store.ask():
+            seen_at.setdefault(asked, []).append(second)
+        store.now += timedelta(seconds=1)
+
+    assert len(seen_at) == count
+    within = {each: max(b - a for a, b in pairwise([0, *at])) for each, at in seen_at.items()}
+    assert max(within.values()) <= 60 * count / 15
+    assert max(within[each] for each in newest) <= 120
+    asks = sum(map(len, seen_at.values()))
+    assert 9 * 19 <= asks <= 9 * 21, "twenty a minute"
+
+
+async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> None:
+    for number in range(3):
+        await store.put(f"d{number}", late=400 * DAY)
+    assert await store.ask()
+    await store.put("urgent", late=-MINUTE)
+    await store.files.look_at_file(TEAM, "Furgent", TWO)
+
+    assert [await store.ask() for _ in range(2)] == ["urgent", None]
+
+
+@pytest.mark.parametrize(
+    ("team", "file_id", "channel"),
+    [
+        pytest.param(TEAM, "Fother", TWO, id="somebody else's file"),
+        pytest.param("T0OTHER000", "Fd1", TWO, id="of another workspace"),
+        pytest.param(TEAM, "Fd1", ONE, id="where it is anyway: the bot's own share"),
+    ],
+)
+async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
+    store: Store, team: str, file_id: str, channel: str
+) -> None:
+    await store.put("d1", late=-MINUTE)
+    await store.files.look_at_file(team, file_id, channel)
+    assert await store.ask() is None
+
+
+async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: Store) -> None:
+    await store.put("d1")
+    for number in range(20):
+        for _ in range(2):
+            await store.files.look_at_file(TEAM, "Fd1", f"C0PLACE{number:03}")
+    claimed = await store.due.claim_for_shares()
+    assert claimed
+    assert claimed.told_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
+
+
+async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:
+    for number in range(4):
+        await store.put(f"d{number}", late=timedelta(minutes=4 - number))
+    claimed = await store.due.claim_for_shares()
+    assert claimed
+    await store.files.doubt(claimed, Doubt.SHARES)
+    for number in range(4, 99):
+        await store.put(f"d{number}", late=MINUTE)
+    store.now += MINUTE
+
+    assert await store.ask() == claimed.id
 
 
 async def test_two_workers_never_take_the_same_file_at_once(postgresql: Callable[[], str]) -> None:

@@ -34,7 +34,7 @@ async def test_who_asked_for_a_recording_deletes_it_and_the_card_says_so(scene: 
     ack, shown = await press(scene, message, Action.DELETE)
 
     assert (ack.status, shown) == (200, [])
-    gone = await card(scene, seen.delivery, f"was deleted by <@{ALICE}>")
+    gone = await card(scene, seen.delivery, f"was deleted from Slack by <@{ALICE}>")
     assert offered(gone) == {}
     assert scene.workspace.visible_files(CHANNEL) == []
     assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
@@ -48,7 +48,7 @@ async def test_an_admin_deletes_what_somebody_else_asked_for(scene: Scene) -> No
 
     await press(scene, message, Action.DELETE, user=BOSS)
 
-    gone = await card(scene, seen.delivery, f"was deleted by <@{BOSS}>")
+    gone = await card(scene, seen.delivery, f"was deleted from Slack by <@{BOSS}>")
     assert offered(gone) == {}, "somebody wanted it gone, so it is not offered again"
     assert await deletion_events(scene, seen) == [(tag, BOSS) for tag in GONE]
 
@@ -94,13 +94,13 @@ async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: S
     assert "Only the person who asked for it" in told.text
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
     await press(scene, message, Action.DELETE, user=BOSS)
-    await card(scene, seen.delivery, f"was deleted by <@{BOSS}>")
+    await card(scene, seen.delivery, f"was deleted from Slack by <@{BOSS}>")
 
 
 async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene: Scene) -> None:
     seen, message = await delivered(scene, raw=False)
     await press(scene, message, Action.DELETE)
-    await card(scene, seen.delivery, "was deleted by")
+    await card(scene, seen.delivery, "was deleted from Slack by")
 
     _, (told,) = await press(scene, message, Action.DELETE)
 
@@ -122,7 +122,7 @@ async def test_pressed_twice_before_it_is_gone_it_is_one_deletion_and_no_refusal
 
     assert told == []
     scene.slack.faults.release("files.delete")
-    await card(scene, seen.delivery, "was deleted by")
+    await card(scene, seen.delivery, "was deleted from Slack by")
     assert await refused_presses(scene) == []
 
 
@@ -152,7 +152,7 @@ async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:
         seen, message = await delivered(scene, raw=False)
         await press(scene, message, Action.DELETE)
 
-        await card(scene, seen.delivery, "was deleted by")
+        await card(scene, seen.delivery, "was deleted from Slack by")
         deletions = scene.workspace.called("files.delete")
         assert deletions[0].status == "fault"
         assert [each.status for each in deletions].count("ok") == 2
@@ -165,6 +165,6 @@ async def test_a_card_that_could_not_be_changed_says_so_a_while_later(new_scene:
         scene.slack.faults.add(Fault("chat.update", error="fatal_error", times=4))
         await press(scene, message, Action.DELETE)
 
-        await card(scene, seen.delivery, "was deleted by")
+        await card(scene, seen.delivery, "was deleted from Slack by")
         assert len(scene.workspace.called("files.delete")) == 2  # the recording and its picture
         assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]

@@ -92,7 +92,7 @@ async def test_a_deletion_is_done_and_told(
 
             scene = street.scene
             row = await scene.row(await scene.latest())
-            gone = await card(scene, row, f"was deleted by <@{ALICE}>")
+            gone = await card(scene, row, f"was deleted from Slack by <@{ALICE}>")
             assert offered(gone) == {}
             assert scene.workspace.visible_files(CHANNEL) == []
             tags = [event.tag for event in await scene.audit(row.id)]

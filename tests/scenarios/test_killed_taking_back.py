@@ -13,6 +13,7 @@ from tests.patience import until
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
+OPEN = "C0OPEN0000"
 ROUTES = ("conversations.info", "files.delete", "chat.update")
 
 
@@ -45,12 +46,41 @@ async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
         both.create_task(through("after"))
 
 
-async def delivered_raw(street: Street) -> None:
+@pytest.mark.parametrize("route", ["files.info", "files.delete", "chat.update"])
+async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it_is_deleted(
+    route: str, nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async def through(when: Literal["before", "after"]) -> None:
+        async with open_street(nursery, tmp_path / when, template=template_databases) as street:
+            bot = await street.start()
+            file_id = await delivered_raw(street)
+            scene = street.scene
+            scene.workspace.add_channel(OPEN, members=[ALICE])
+            scene.slack.faults.add(Fault(route, when=when, hang=True))
+            await scene.people.forward_file(ALICE, file_id, OPEN)
+            await scene.slack.faults.reached(route)
+            await bot.kill()
+            scene.slack.faults.release(route)
+
+            await street.start()
+
+            await assert_taken_back_once(street)
+            assert scene.workspace.visible_files(OPEN) == []
+            found = [e for e in await scene.all_audit() if e.tag == "retention:file:passed_on"]
+            assert [each.payload["channel_id"] for each in found] == [OPEN]
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before"))
+        both.create_task(through("after"))
+
+
+async def delivered_raw(street: Street) -> str:
     scene = street.scene
     await scene.grant()
     assert (await scene.people.command(ALICE, CHANNEL, CALL)).arrived
     delivery = await scene.ended(await scene.latest())
     assert (delivery.state, delivery.outcome) == ("delivered", "raw")
+    return str(delivery.file_id)
 
 
 async def end_right(street: Street) -> None:
@@ -62,7 +92,7 @@ async def end_right(street: Street) -> None:
 
 async def assert_taken_back_once(street: Street) -> None:
     scene = street.scene
-    await until(lambda: "was deleted" in parent_of(street).text, every_seconds=0.05)
+    await until(lambda: "no longer be heard" in parent_of(street).text, every_seconds=0.05)
     assert scene.workspace.visible_files(CHANNEL) == []
     events = [each for each in await scene.all_audit() if each.tag == "retention:file:taken_back"]
     assert len(events) == 1

@@ -98,7 +98,7 @@ async def test_a_card_s_buttons_work_over_the_socket(scene: Scene) -> None:
 
     ack, _ = await press(scene, message, Action.DELETE)
     assert ack.arrived
-    gone = await card(scene, seen.delivery, f"was deleted by <@{ALICE}>")
+    gone = await card(scene, seen.delivery, f"was deleted from Slack by <@{ALICE}>")
     assert offered(gone) == {}
     left = [file.name for file in scene.workspace.visible_recordings(CHANNEL, message.ts)]
     assert sorted(left) == [f"{CALL}-transcript.txt", f"{CALL}-user-raw.wav"]

@@ -157,7 +157,7 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
         message = await card(scene, seen.delivery, "*raw*")
         await scene.grant(effect=Effect.DENY)
 
-        gone = await card(scene, seen.delivery, "The raw recording was deleted")
+        gone = await card(scene, seen.delivery, "The raw recording can no longer be heard in Slack")
         assert set(offered(gone)) == {Action.REDACTED_INSTEAD}
         assert gone.ts == message.ts
 

@@ -115,7 +115,11 @@ async def test_where_only_the_requester_counts_a_transcript_still_needs_cleared_
         assert (delivered.state, delivered.outcome) == ("delivered", "raw")
 
         scene.workspace.join(CHANNEL, BOB)
-        await card(scene, delivered, "The transcript was deleted: somebody here is not cleared")
+        await card(
+            scene,
+            delivered,
+            "The transcript can no longer be read in Slack: somebody here is not cleared",
+        )
         assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
 
         asked = len(scene.polyai.requests)
@@ -158,9 +162,9 @@ async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
         await scene.grant(effect=Effect.DENY)
 
-        gone = await card(scene, row, "The transcript was deleted")
+        gone = await card(scene, row, "The transcript can no longer be read in Slack")
         assert offered(gone) == {}, "there is no redacted transcript"
-        await card(scene, await scene.row((await scene.deliveries())[0].id), "was deleted")
+        await card(scene, await scene.row((await scene.deliveries())[0].id), "no longer be heard")
         assert scene.workspace.visible_files(CHANNEL) == []
 
 
@@ -168,7 +172,7 @@ async def test_it_can_be_deleted(scene: Scene) -> None:
     message = await raw(scene)
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
     await press(scene, await card(scene, row, "*raw*"), Action.DELETE)
-    await card(scene, row, f"The transcript was deleted by <@{ALICE}>")
+    await card(scene, row, f"The transcript was deleted from Slack by <@{ALICE}>")
     assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
 
 
@@ -214,7 +218,7 @@ async def test_what_was_said_is_in_the_file_and_nowhere_else(
         scene.polyai.faults.add(Fault("conversation", status=400, body=echo))
         assert (await press_later(scene, message)).state == "failed"
         await scene.grant(effect=Effect.DENY)
-        await card(scene, row, "The transcript was deleted")
+        await card(scene, row, "The transcript can no longer be read in Slack")
         (text, *_) = [f.content for f in scene.workspace.files if f.id == row.file_id]
         haystacks = seen_by_people(scene)
     haystacks |= tables_of(tmp_path / "callaudio.db")

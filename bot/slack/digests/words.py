@@ -49,6 +49,8 @@ TAKEN_BACK: Final = MappingProxyType(
         "external": "channel shared",
         "public": "public channel",
         "audience": "audience",
+        "forwarded": "passed on",
+        "public_link": "public link",
         "doubt": "Slack did not tell",
         "unfinished": "delivery failed",
     }

@@ -101,7 +101,7 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
     variant = (
         f"*{past.outcome}*" if went and past.outcome in (Outcome.RAW, Outcome.REDACTED) else ""
     )
-    state = "deleted since" if past.is_taken_back else STATES[past.state]
+    state = "no longer in Slack" if past.is_taken_back else STATES[past.state]
     if past.state is State.FAILED and past.error_code:
         state += f" ({wording.code(past.error_code)})"
     address = _address(past, workspace_url) if went else None

@@ -25,7 +25,8 @@ from bot.slack.blocks import (
 WAITING: Final = "I keep trying for a quarter of an hour."
 DELETE_FOR_GOOD: Final = confirmation(
     "Delete it for everybody?",
-    "The file is deleted from Slack. It can be asked for again, under the rights of that moment.",
+    "Nobody can open it in Slack any more then; exports and legal holds of the workspace may keep "
+    "a copy. It can be asked for again, under the rights of that moment.",
     yes="Delete",
     no="Keep",
 )
@@ -80,10 +81,10 @@ def taken_back(taken: TakenBack) -> Message:
     """The card once the file is gone: what can be done with it goes, too."""
     announcement = taken.announcement
     if taken.deleted_by:
-        gone = f"The {wording.NOUNS[announcement.kind]} was deleted by <@{taken.deleted_by}>."
+        noun = wording.NOUNS[announcement.kind]
+        gone = f"The {noun} was deleted from Slack by <@{taken.deleted_by}>."
     else:
-        noun = wording.RAW_FILES[announcement.kind]
-        gone = f"The {noun} was deleted: {wording.WHY_TAKEN_BACK[taken.cause]}."
+        gone = f"{wording.GONE[announcement.kind]}: {wording.WHY_TAKEN_BACK[taken.cause]}."
     blocks = [section(_heading(announcement)), context(gone)]
     if announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by:
         label = "Fetch redacted instead"

@@ -21,8 +21,10 @@ from bot.recordings.posting import (
     TakenBack,
     UploadTicket,
 )
+from bot.recordings.shares import FileShares
 from bot.recordings.sharing import UploadGone
 from bot.slack.recordings import cards
+from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import (
@@ -187,16 +189,15 @@ class SlackPosting:
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
         """Tell the ts under which the file is visible in the conversation, or None."""
+        return (await self.file_shares(file_id)).ts_in(channel_id)
+
+    async def file_shares(self, file_id: str) -> FileShares:
+        """Tell where a file of ours is; one that is gone is nowhere."""
         try:
             answer = await self._api.read("files.info", file=file_id)
         except UploadGone:
-            return None
-        shares: dict[str, Any] = (answer.get("file") or {}).get("shares") or {}
-        for kind in ("public", "private"):
-            for share in (shares.get(kind) or {}).get(channel_id) or []:
-                if share.get("ts"):
-                    return str(share["ts"])
-        return None
+            return FileShares()
+        return shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str) -> bool:
         """Tell whether Slack is done with the file and yet shows it in no conversation.

@@ -14,8 +14,8 @@ from bot.digests.digest import DigestKind, Period
 from bot.digests.notable import Mark, NotableCall
 from bot.digests.posting import Slot
 from bot.digests.report import AccessReport, Figures, Gap, Named, PersonTally
+from bot.recordings.causes import Cause
 from bot.recordings.posting import Problem
-from bot.recordings.retention import Cause
 from bot.sandbox.block_limits import problems
 from bot.slack.actions import Action
 from bot.slack.digests import cards, words

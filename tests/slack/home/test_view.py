@@ -124,7 +124,10 @@ def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
         ({}, "*raw*"),
         ({"outcome": Outcome.REDACTED}, "*redacted*"),
         ({}, f"{URL}/archives/C0QUALITY0/p1780000009000200?thread_ts=1780000000.000100&amp;cid="),
-        ({"is_taken_back": True}, f"<{URL}/archives/C0QUALITY0/p1780000000000100|deleted since>"),
+        (
+            {"is_taken_back": True},
+            f"<{URL}/archives/C0QUALITY0/p1780000000000100|no longer in Slack>",
+        ),
         ({"state": State.UNCONFIRMED, "share_ts": None}, "|posted, but not seen yet>"),
         ({"state": State.REQUESTED, "outcome": None}, "· on its way ·"),
         ({"state": State.REFUSED, "outcome": Outcome.REFUSED}, "· refused ·"),

@@ -267,7 +267,7 @@ def test_a_card_whose_file_somebody_deleted_names_them_and_offers_nothing(kind):
     told = replace(announcement(), kind=kind)
     message = cards.taken_back(TakenBack(told, "asked", deleted_by="U0BOSS000"))
     assert problems(message["blocks"]) == []
-    assert "was deleted by <@U0BOSS000>" in message["text"]
+    assert "was deleted from Slack by <@U0BOSS000>" in message["text"]
     assert buttons(message) == []
 
 

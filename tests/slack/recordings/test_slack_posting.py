@@ -22,6 +22,7 @@ from bot.recordings.posting import (
     ShareUnclear,
     UploadTicket,
 )
+from bot.recordings.shares import FileShares
 from bot.recordings.sharing import UploadGone
 from bot.recordings.wav import BodyTruncated
 from bot.sandbox.faults import Fault
@@ -172,6 +173,29 @@ async def test_a_share_in_a_private_channel_is_found_too(posting, workspace):
     file_id = await uploaded(posting)
     await posting.share(Share(file_id, "title", "G0PRIVATE0", ts))
     assert await posting.find_share(file_id, "G0PRIVATE0")
+
+
+async def test_where_a_file_was_passed_on_to_is_told_and_whether_it_has_a_public_link(
+    posting, workspace
+):
+    workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
+    ts = await posting.announce(ANNOUNCEMENT)
+    file_id = await uploaded(posting)
+    await posting.share(Share(file_id, "title", CHANNEL, ts))
+    message = workspace.forward(file_id, ALICE, "G0PRIVATE0")
+
+    told = await posting.file_shares(file_id)
+    assert (told.has_public_link, told.is_complete) == (False, True)
+    assert {each.channel_id: each.shared_by for each in told.places} == {
+        CHANNEL: workspace.bot_user_id,
+        "G0PRIVATE0": ALICE,
+    }
+    assert told.ts_in("G0PRIVATE0") == message.ts
+    workspace.publish_link(file_id, ALICE)
+    assert (await posting.file_shares(file_id)).has_public_link
+
+    await posting.delete_file(file_id)
+    assert await posting.file_shares(file_id) == FileShares()
 
 
 async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(posting, workspace):

@@ -1,0 +1,18 @@
+"""Why a file is taken back: the words that the audit, the cards and the digests share."""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why a raw recording was taken back."""
+
+    TIME_OVER = "time_over"
+    RIGHT_ENDED = "right_ended"
+    EXTERNAL = "external"
+    PUBLIC = "public"
+    AUDIENCE = "audience"
+    FORWARDED = "forwarded"
+    PUBLIC_LINK = "public_link"
+    DOUBT = "doubt"
+    UNFINISHED = "unfinished"
+    ASKED = "asked"

@@ -1,0 +1,71 @@
+"""Finds out whether a raw file was passed on to where the rules would refuse it."""
+
+from dataclasses import dataclass
+
+from bot.access.deciding import Decider
+from bot.access.policy import Exposure
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.recordings.causes import Cause
+from bot.recordings.posting import Posting
+from bot.recordings.record import Delivery
+from bot.recordings.shares import SharedIn, elsewhere
+
+log = get_logger(__name__)
+
+REFUSED = (Exposure.EXTERNAL, Exposure.PUBLIC, Exposure.AUDIENCE)
+WITHHELD = "withheld"
+"""Slack says for certain that there is no such conversation for the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A raw file is where it must not be; ``place`` is None for a public link."""
+
+    cause: Cause
+    place: SharedIn | None = None
+    because: str | None = None
+
+
+class SharesCheck:
+    """Asks Slack where the files of a delivery are, and judges each place like a destination."""
+
+    def __init__(self, *, decider: Decider, posting: Posting) -> None:
+        self._decider = decider
+        self._posting = posting
+
+    async def look(self, delivery: Delivery) -> PassedOn | Exposure:
+        """Tell what is wrong; what is known to be wrong comes before what is not known."""
+        try:
+            told = [await self._posting.file_shares(each) for each in delivery.file_ids]
+        except CallAudioError as error:
+            log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
+            return Exposure.DOUBTFUL
+        found = elsewhere(told, delivery.told_channels, delivery.channel_id)
+        if found.has_public_link:
+            return PassedOn(Cause.PUBLIC_LINK)
+        exposures = set()
+        for place in found.places:
+            judged = await self._judge(delivery, place)
+            if isinstance(judged, PassedOn):
+                return judged
+            exposures.add(judged)
+        if Exposure.RIGHT_ENDED in exposures:
+            return Exposure.RIGHT_ENDED
+        is_known = found.is_complete and found.has_public_link is False
+        return Exposure.DOUBTFUL if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
+
+    async def _judge(self, delivery: Delivery, place: SharedIn) -> PassedOn | Exposure:
+        team_id, raw_only = delivery.team_id, delivery.is_transcript
+        around = await self._decider.survey(team_id, place.channel_id, raw_only=raw_only)
+        if around.is_withheld:
+            return PassedOn(Cause.FORWARDED, place, WITHHELD)
+        # In direct messages with the bot the person there is the only listener.
+        listener_id = around.conversation.im_user_id if around.conversation else None
+        asker_id = listener_id or delivery.user_id
+        exposure = await self._decider.judge(team_id, asker_id, around, raw_only=raw_only)
+        if exposure is Exposure.RIGHT_ENDED and asker_id != delivery.user_id:
+            exposure = Exposure.AUDIENCE
+        if exposure in REFUSED:
+            return PassedOn(Cause.FORWARDED, place, exposure.value)
+        return exposure

@@ -1,0 +1,222 @@
+"""A raw recording that people pass on is taken back wherever it went, event or no event."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.sandbox.faults import Fault
+from bot.slack.actions import Action
+from bot.store.tables import AuditEventRow
+from bot.wiring.pace import Pace
+from tests.patience import until
+from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
+from tests.scenarios.scene import ALICE, BOB, CHANNEL, Scene, Seen
+from tests.scenarios.thread import card, press_for_more
+
+SECOND = timedelta(seconds=1)
+EVERY = replace(WATCHFUL, look_every=SECOND)
+RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+WAYS = [pytest.param(RARELY, id="an event tells"), pytest.param(EVERY, id="no event tells")]
+
+OPEN, MIXED, CLEARED, DM = "C0OPEN0000", "C0MIXED000", "C0CLEARED0", "D0BETWEEN0"
+PLACES = [
+    pytest.param(OPEN, "public", id="a public channel"),
+    pytest.param(MIXED, "audience", id="a channel with somebody who is not cleared"),
+    pytest.param(DM, "withheld", id="the direct messages of two people"),
+]
+
+pytestmark = pytest.mark.watchful
+
+
+def add_places(scene: Scene) -> None:
+    add = scene.workspace.add_channel
+    add(OPEN, members=[ALICE])
+    add(MIXED, members=[ALICE, BOB], is_private=True)
+    add(CLEARED, members=[ALICE], is_private=True)
+    add(DM, members=[ALICE, BOB], is_im=True, bot_is_member=False)
+
+
+async def raw(scene: Scene) -> Seen:
+    add_places(scene)
+    await scene.grant()
+    seen = await scene.ask()
+    assert seen.delivery.outcome == "raw"
+    return seen
+
+
+async def is_told(scene: Scene, seen: Seen, *, least: int = 1) -> None:
+    """Wait until Slack has told where the file is, after it came there."""
+    calls = scene.workspace.called
+    before = len([c for c in calls("files.info") if c.arguments["file"] == seen.file.id])
+    await until(
+        lambda: (
+            len([c for c in calls("files.info") if c.arguments["file"] == seen.file.id])
+            >= before + least
+        )
+    )
+
+
+async def events(scene: Scene, tag: str) -> list[AuditEventRow]:
+    return [each for each in await scene.all_audit() if each.tag == tag]
+
+
+async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventRow:
+    """Nobody hears it anywhere, its card says so, and both are audited; gives what was found."""
+    await card(scene, seen.delivery, "The raw recording can no longer be heard in Slack")
+    assert scene.every_visible_file() == scene.every_visible_picture() == []
+    (taken_back,) = await events(scene, "retention:file:taken_back")
+    assert taken_back.payload["cause"] == cause
+    (found,) = await events(scene, "retention:file:passed_on")
+    assert found.payload["cause"] == cause
+    assert found.delivery_id == taken_back.delivery_id == seen.delivery.id
+    return found
+
+
+@on_both_databases
+@pytest.mark.parametrize("pace", WAYS)
+@pytest.mark.parametrize(("place", "because"), PLACES)
+async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_everywhere(
+    new_scene: OpenScene, pace: Pace, place: str, because: str
+) -> None:
+    async with new_scene(pace=pace) as scene:
+        scene.workspace.tells_unseen_shares = pace is EVERY
+        seen = await raw(scene)
+        is_told = pace is RARELY
+        await scene.people.forward_file(ALICE, seen.file.id, place, is_told=is_told)
+        assert [f.id for f in scene.workspace.visible_files(place)] == [seen.file.id]
+
+        found = await assert_taken_back(scene, seen, "forwarded")
+        assert (found.payload["channel_id"], found.payload["because"]) == (place, because)
+
+
+@pytest.mark.parametrize("pace", WAYS)
+async def test_a_public_link_takes_it_back(new_scene: OpenScene, pace: Pace) -> None:
+    async with new_scene(pace=pace) as scene:
+        seen = await raw(scene)
+        await scene.people.publish_file(ALICE, seen.file.id, is_told=pace is RARELY)
+
+        found = await assert_taken_back(scene, seen, "public_link")
+        assert (found.payload["channel_id"], found.actor_id) == (None, "system")
+
+
+async def test_whoever_passed_it_on_is_named_where_slack_tells(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        await scene.people.forward_file(ALICE, seen.file.id, OPEN)
+        found = await assert_taken_back(scene, seen, "forwarded")
+        assert found.actor_id == ALICE
+
+
+async def test_its_waveform_passed_on_takes_the_recording_back(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        await scene.people.forward_file(ALICE, seen.picture.id, OPEN)
+        await assert_taken_back(scene, seen, "forwarded")
+
+
+async def test_a_transcript_passed_on_is_taken_back_and_its_recording_stays(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        message = await card(scene, seen.delivery, "*raw*")
+        row = await press_for_more(scene, message, Action.TRANSCRIPT)
+        await scene.people.forward_file(ALICE, str(row.file_id), OPEN)
+
+        await card(scene, row, "The transcript can no longer be read in Slack: it was passed on")
+        assert [f.id for f in scene.every_visible_file()] == [seen.file.id]
+
+
+async def stays(scene: Scene, seen: Seen) -> None:
+    await is_told(scene, seen, least=2)
+    assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
+    assert await events(scene, "retention:file:passed_on") == []
+
+
+async def test_what_is_passed_on_to_cleared_people_alone_stays(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        seen = await raw(scene)
+        await scene.people.forward_file(ALICE, seen.file.id, CLEARED)
+        await stays(scene, seen)
+
+        scene.workspace.join(CLEARED, BOB)
+        found = await assert_taken_back(scene, seen, "forwarded")
+        assert found.payload["because"] == "audience"
+
+
+async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(
+    new_scene: OpenScene,
+) -> None:
+    """As README says: this shows how it is, not how it should be."""
+    async with new_scene(pace=EVERY) as scene:
+        seen = await raw(scene)
+        await scene.people.forward_file(ALICE, seen.file.id, DM, is_told=False)
+        await stays(scene, seen)
+
+
+async def test_a_redacted_recording_may_be_passed_on_and_is_never_asked_after(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        add_places(scene)
+        seen = await scene.ask()
+        assert seen.delivery.outcome == "redacted"
+        before = len(scene.workspace.called("files.info"))
+        await scene.people.forward_file(ALICE, seen.file.id, OPEN)
+        await scene.people.publish_file(ALICE, seen.file.id)
+        other = await scene.ask(scene.another_call())
+
+        asked = scene.workspace.called("files.info")[before:]
+        assert {call.arguments["file"] for call in asked} == {other.file.id}
+        assert seen.file.id in [f.id for f in scene.workspace.visible_files(OPEN)]
+
+
+async def test_slack_s_event_about_the_bot_s_own_share_costs_no_call(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        row = await until(lambda: due_later(scene, seen))
+        before = len(scene.workspace.called("files.info"))
+        event = {"type": "file_shared", "file_id": seen.file.id, "channel_id": CHANNEL}
+        assert (await scene.people.event({**event, "user_id": "U0CALLAUDIO"})).status == 200
+
+        assert (await scene.row(seen.delivery.id)).shares_due_at == row
+        assert len(scene.workspace.called("files.info")) == before
+
+
+async def due_later(scene: Scene, seen: Seen) -> object:
+    row = await scene.row(seen.delivery.id)
+    assert row.shares_due_at
+    assert row.ended_at
+    return row.shares_due_at if row.shares_due_at > row.ended_at + SECOND else None
+
+
+async def test_events_of_other_files_and_malformed_ones_change_nothing(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        for event in (
+            {"type": "file_shared", "file_id": "F0SOMEBODY", "channel_id": OPEN},
+            {"type": "file_change", "file_id": "F0SOMEBODY", "file": {"id": "F0SOMEBODY"}},
+        ):
+            assert (await scene.people.event(event)).status == 200
+        assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
+
+
+async def test_slack_that_does_not_tell_where_it_is_is_asked_again(new_scene: OpenScene) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        seen = await raw(scene)
+        scene.slack.faults.add(Fault(route="files.info", error="fatal_error", times=4))
+
+        async def in_doubt() -> bool:
+            return (await scene.row(seen.delivery.id)).shares_doubted_since is not None
+
+        async def in_doubt_no_more() -> bool:
+            return not await in_doubt()
+
+        await until(in_doubt)
+        await until(in_doubt_no_more)
+        assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]

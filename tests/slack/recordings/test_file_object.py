@@ -1,0 +1,109 @@
+"""Slack's file object: every conversation in it, and what it leaves open."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.recordings.shares import FileShares, SharedIn
+from bot.slack.recordings.file_object import shares_of
+
+ONE, TWO, DM = "C0ONE00000", "G0TWO00000", "D0DIRECT00"
+WHOLE = {"public_url_shared": False, "has_more_shares": False}
+
+
+def share(ts: str, **more: str) -> dict[str, Any]:
+    return {"ts": ts, "team_id": "T0TEAM0000", **more}
+
+
+def test_every_conversation_is_found_once_with_its_first_message() -> None:
+    found = shares_of(
+        {
+            **WHOLE,
+            "shares": {
+                "public": {ONE: [share("1.0", share_user_id="U0ALICE"), share("2.0")]},
+                "private": {TWO: [share("3.0")]},
+            },
+            "channels": [ONE],
+            "groups": [TWO],
+            "ims": [DM],
+        }
+    )
+    assert found == FileShares(
+        (SharedIn(ONE, "1.0", "U0ALICE"), SharedIn(TWO, "3.0"), SharedIn(DM)),
+        has_public_link=False,
+        is_complete=True,
+    )
+    assert [found.ts_in(each) for each in (ONE, TWO, DM, "C0NONE")] == ["1.0", "3.0", None, None]
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        pytest.param(WHOLE, FileShares(), id="it is nowhere yet"),
+        pytest.param({}, FileShares(has_public_link=None), id="nothing is told of a link"),
+        pytest.param(None, FileShares((), None, is_complete=False), id="there is no file"),
+        pytest.param(
+            {**WHOLE, "public_url_shared": True},
+            FileShares(has_public_link=True),
+            id="anybody can open it",
+        ),
+        pytest.param(
+            {**WHOLE, "public_url_shared": "no"},
+            FileShares(has_public_link=None),
+            id="a word is no flag",
+        ),
+        pytest.param(
+            {**WHOLE, "has_more_shares": True},
+            FileShares(is_complete=False),
+            id="there are more shares than it names",
+        ),
+        pytest.param(
+            {**WHOLE, "skipped_shares": True},
+            FileShares(is_complete=False),
+            id="it left some out",
+        ),
+        pytest.param(
+            {**WHOLE, "shares": {"private": {ONE: []}}},
+            FileShares((SharedIn(ONE),)),
+            id="a conversation without a message",
+        ),
+    ],
+)
+def test_what_is_not_told_is_not_taken_for_a_no(file: object, found: FileShares) -> None:
+    assert shares_of(file) == found
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    ("shares", "channels", "groups", "ims", "public_url_shared", "has_more_shares")
+)
+
+
+@given(st.dictionaries(NAMES, anything))
+def test_whatever_slack_sends_is_read_and_a_link_is_ruled_out_by_a_plain_false_alone(
+    file: dict[str, Any],
+) -> None:
+    found = shares_of(file)
+    is_no = file.get("public_url_shared") is False
+    assert (found.has_public_link is False) == is_no
+    assert len({each.channel_id for each in found.places}) == len(found.places)
+
+
+ids = st.lists(st.sampled_from(("C1", "C2", "C3")), unique=True)
+
+
+@given(ids, ids, ids, ids)
+def test_no_list_hides_another(
+    public: list[str], private: list[str], channels: list[str], ims: list[str]
+) -> None:
+    messages = {"public": {each: [share("1.0")] for each in public}}
+    messages["private"] = {each: [share("1.0")] for each in private}
+    found = shares_of({**WHOLE, "shares": messages, "channels": channels, "ims": ims})
+    named = {*public, *private, *channels, *ims}
+    assert {each.channel_id for each in found.places} == named
