@@ -19,7 +19,9 @@ READ_VERSION_SECONDS: Final = 0.25
 LISTEN_AGAIN_SECONDS: Final = 5.0
 
 
-async def listen(database: Database, wake: Callable[[], None]) -> None:
+async def listen(
+    database: Database, wake: Callable[[], None], *, again_seconds: float = LISTEN_AGAIN_SECONDS
+) -> None:
     """Wake at each notification of PostgreSQL, until cancelled.
 
     While the connection is away nothing is heard; the worker's own look finds the work then.
@@ -41,7 +43,7 @@ async def listen(database: Database, wake: Callable[[], None]) -> None:
                     await connection.invalidate()
         except Exception as error:  # noqa: BLE001 - logged, and tried again
             log.warning("not_listening", error=type(error).__name__)
-        await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+        await asyncio.sleep(again_seconds)
 
 
 async def watch(path: Path, wake: Callable[[], None]) -> None:

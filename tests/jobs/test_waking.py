@@ -1,0 +1,84 @@
+"""Work stored by another process is heard of at once, without looking for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from bot.jobs.background import in_background
+from bot.jobs.waking import listen, watch
+from bot.store.database import Database, sqlite_path
+from bot.store.due_work import schedule
+from tests.conftest import NOON
+from tests.patience import until
+
+CUT_OFF_THE_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@asynccontextmanager
+async def heard(database: Database) -> AsyncIterator[list[str]]:
+    """Hear for a worker; gives a list that grows with each wake."""
+    woken: list[str] = []
+
+    def wake() -> None:
+        woken.append("woken")
+
+    path = sqlite_path(database.url)
+    hearing = watch(path, wake) if path else listen(database, wake, again_seconds=0.05)
+    async with in_background(hearing):
+        await until(lambda: woken)  # it listens
+        woken.clear()
+        yield woken
+
+
+async def store_work(database: Database, key: str = "d1") -> None:
+    async with database.write() as session:
+        schedule(session, "deliver", key, now=NOON)
+
+
+async def test_another_process_that_stores_work_wakes_the_worker(database, database_url):
+    other = Database(database_url)
+    async with heard(database) as woken:
+        await store_work(other)
+
+        await until(lambda: woken)
+    await other.close()
+
+
+async def test_nothing_is_heard_of_work_that_was_not_stored_in_the_end(database, database_url):
+    other = Database(database_url)
+
+    async def fail(session) -> None:
+        schedule(session, "deliver", "d1", now=NOON)
+        raise ZeroDivisionError
+
+    async with heard(database) as woken:
+        with pytest.raises(ZeroDivisionError):
+            await other.transact(fail)
+        await asyncio.sleep(0.4)
+
+        assert woken == []
+    await other.close()
+
+
+async def test_a_connection_that_was_cut_off_is_made_anew(migrated_postgresql: Callable[[], str]):
+    url = migrated_postgresql()
+    database, other = Database(url), Database(url)
+    with capture_logs() as logs:
+        async with heard(database) as woken:
+            async with other.read() as session:
+                await session.execute(CUT_OFF_THE_OTHERS)
+            await until(lambda: woken)  # it listens again, and something may have been missed
+            woken.clear()
+            await store_work(other)
+
+            await until(lambda: woken)
+    assert [log["event"] for log in logs] == ["not_listening"]
+    await database.close()
+    await other.close()
