@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
+# Whoever waits here holds a place that others need. Durable work is put off instead, see bot.jobs.
+LONGEST_WAIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 
 
@@ -27,7 +29,7 @@ async def retrying(
     call: Callable[[], Awaitable[T]],
     *,
     attempts: int = ATTEMPTS,
-    max_wait_seconds: float = 30.0,
+    max_wait_seconds: float = LONGEST_WAIT_SECONDS,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """Call until it succeeds, fails for good, or the attempts are used up.

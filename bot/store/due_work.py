@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -160,7 +160,7 @@ class DueWork:
         row = DueWorkRow
         renewed = (
             update(row)
-            .where(row.claim.in_(claims))
+            .where(_locked_in_order(claims))
             .values(lease_ends_at=self._until())
             .returning(row.kind, row.key, row.claim)
         )
@@ -193,7 +193,9 @@ class DueWork:
         row = DueWorkRow
         async with self._database.write() as session:
             await session.execute(
-                update(row).where(row.claim.in_({each.claim for each in held})).values(claim=None)
+                update(row)
+                .where(_locked_in_order({each.claim for each in held}))
+                .values(claim=None)
             )
 
     def _is_free(self, *, takes_over: bool) -> ColumnElement[bool]:
@@ -208,3 +210,10 @@ class DueWork:
         if self._database.is_sqlite:
             return None
         return func.clock_timestamp() + self._lease
+
+
+def _locked_in_order(claims: Collection[str]) -> ColumnElement[bool]:
+    """Spell what these claims hold, locked in the order in which work is scheduled."""
+    row = DueWorkRow
+    held = select(row.kind, row.key).where(row.claim.in_(claims)).order_by(row.kind, row.key)
+    return tuple_(row.kind, row.key).in_(held.with_for_update())

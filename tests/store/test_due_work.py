@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from bot.store.database import Database
 from bot.store.due_work import LARGEST_CLOCK_SKEW, Due, DueWork, schedule
@@ -210,6 +210,27 @@ async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(sh
 
     assert await claim(fast) == []
     assert await holder.finish(held, None)
+    await shared_desk.database.close()
+
+
+@pytest.mark.parametrize("act", ["renew", "release"])
+async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(shared_desk, act):
+    """Else whoever asks for all of it anew at that moment and the worker wait for each other."""
+    said = []
+
+    @event.listens_for(shared_desk.database.engine.sync_engine, "before_cursor_execute")
+    def _on_execute(connection, cursor, statement, *rest) -> None:  # noqa: ARG001 - SQLAlchemy's
+        said.append(statement)
+
+    worker = shared_desk.worker()
+    await shared_desk.store("d1", "d2")
+    held = await claim(worker)
+    said.clear()
+
+    await (worker.release(held) if act == "release" else worker.renew({held[0].claim}))
+
+    (update_statement,) = [each for each in said if each.startswith("UPDATE")]
+    assert "ORDER BY due_work.kind, due_work.key FOR UPDATE" in update_statement
     await shared_desk.database.close()
 
 
