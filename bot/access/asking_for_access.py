@@ -9,6 +9,7 @@ from bot.access.approvers import Approvers
 from bot.access.askers import Askers
 from bot.access.request_store import AccessRequests, StoredAccessRequest
 from bot.access.requests import NewAccessRequest
+from bot.characters import without_control
 from bot.errors import UsageError
 
 LONGEST_REASON: Final = 300
@@ -98,7 +99,8 @@ class AskingForAccess:
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
             AskerNotAllowed: no right could count for them; audited.
         """
-        reason = " ".join(wish.reason.split())  # one line, as the lists of grants show it
+        # One line, as the lists of grants show it.
+        reason = " ".join(without_control(wish.reason).split())
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonUnusable
         if wish.hours not in self._hours:

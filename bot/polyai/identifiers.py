@@ -10,8 +10,12 @@ MARKED_ID = rf"(?:CA[0-9a-fA-F]{{32}}|(?:LOCAL-|OUT-|AS_CHAT_){UUID}|CONV-[0-9]{
 KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")
 
 _OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}")
-# An id is stored and shown, and a number must be neither. No id seen so far is digits alone.
-_PHONE_NUMBER = re.compile(r"\+?[0-9]{7,15}")
+# No number of a person looks like these: a UUID behind any word, and hex as long as one.
+_MACHINE_MADE = re.compile(
+    rf"{MARKED_ID}|[A-Za-z_-]{{0,32}}{UUID}|(?:[A-Z]{{2}})?(?=[0-9]*[a-fA-F])[0-9a-fA-F]{{32,64}}"
+)
+# Dates of birth and national insurance numbers hold six digits; everything else holds more.
+_MAX_DIGITS_OF_AN_UNKNOWN_SHAPE = 5
 _PLACEHOLDER_WORDS = frozenset(
     {"callid", "conversation", "conversationid", "theconversationid", "yourconversationid"}
 )
@@ -30,16 +34,33 @@ class InvalidConversationId(UsageError):
     )
 
 
+class PersonalNumber(InvalidConversationId):
+    """A number that may be somebody's: never stored, logged or repeated."""
+
+    code = "personal_number"
+    what = "That may be a personal number; it is not a conversation id."
+    likely_cause = (
+        "A phone, card, bank account or social-security number was typed in place of the call's "
+        "id, or the id was cut off while it was copied. I keep none of it."
+    )
+
+
 def is_safe_identifier(text: str) -> bool:
     """Whether ``text`` has the form of a PolyAI id and no path in it."""
     return _OPAQUE.fullmatch(text) is not None and ".." not in text
 
 
+def is_machine_made(text: str) -> bool:
+    """Whether an id has a known shape, or another that no number of a person has."""
+    return _MACHINE_MADE.fullmatch(text) is not None
+
+
 def check_conversation_id(text: str) -> str:
-    """Return ``text`` unchanged if it can be a conversation id.
+    """Return ``text`` unchanged if it can be a conversation id, as PolyAI's own answers give it.
 
     Ids are opaque and case-sensitive: ``[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}`` without ``..``, and not
     a placeholder copied from documentation, such as ``{conversationId}`` or ``CONVERSATION_ID``.
+    No id seen so far is digits alone, and a number must not be stored.
 
     Raises:
         InvalidConversationId: for anything else; the text itself is not repeated.
@@ -49,14 +70,42 @@ def check_conversation_id(text: str) -> str:
             what="That is the placeholder from the instructions, not a conversation id.",
             likely_cause="The example was copied without putting a real id in its place.",
         )
-    if _PHONE_NUMBER.fullmatch(text):
-        raise InvalidConversationId(
-            what="That looks like a phone number, not a conversation id.",
-            likely_cause="The caller's number was typed in place of the call's id.",
-        )
+    has_letters = any(each.isalpha() for each in text)
+    if not has_letters and may_be_personal(text):
+        raise PersonalNumber
     if not is_safe_identifier(text):
         raise InvalidConversationId
     return text
+
+
+def check_typed_id(text: str) -> str:
+    """Return ``text`` unchanged if it is a conversation id that cannot be a person's number.
+
+    Typed and pasted ids are stored, audited and shown. Ids of the known shapes pass. Another one,
+    such as the custom id of a debug chat, needs a letter and one of ``0-9 _ . : -``, for a word
+    alone is a mistyped word, and holds five digits at most.
+
+    Raises:
+        PersonalNumber: it holds more digits.
+        InvalidConversationId: it is no id at all.
+    """
+    check_conversation_id(text)
+    if may_be_personal(text):
+        raise PersonalNumber
+    is_word_or_number = text.isalpha() or not any(each.isalpha() for each in text)
+    if is_word_or_number and not is_machine_made(text):
+        raise InvalidConversationId
+    return text
+
+
+def may_be_personal(text: str) -> bool:
+    """Whether a text holds digits enough for a person's number, however they are separated.
+
+    Words of the known shapes and other machine-made ids do not count.
+    """
+    words = (word for word in text.split() if not is_machine_made(word))
+    digits = sum(each.isdecimal() for word in words for each in word)
+    return digits > _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE
 
 
 def _is_placeholder(text: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.errors import UsageError
-from bot.polyai.identifiers import KNOWN_ID, check_conversation_id, is_safe_identifier
+from bot.polyai.identifiers import KNOWN_ID, check_typed_id, is_safe_identifier
 
 _REGION_BY_LABEL = {
     "us": "us",
@@ -70,7 +70,7 @@ def parse_link(link: str) -> ConversationLink:
             fix="Open the conversation itself in Agent Studio and copy the link from there.",
         )
     return ConversationLink(
-        check_conversation_id(ids[0]),
+        check_typed_id(ids[0]),
         region=_region(host),
         account=account if account and is_safe_identifier(account) else None,
         project=project if project and is_safe_identifier(project) else None,

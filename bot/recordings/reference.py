@@ -1,24 +1,31 @@
 """Which conversation is meant: ids, Studio links and ``agent:id``, typed or within a message.
 
-An agent may be named before the first colon, in lower case only: ``sales:CA…``. Ids may hold colons
-themselves, so an id such as ``abc:1`` is read as agent ``abc``; none of that kind is known.
-Link forms: polyai.md, "Identifiers and Studio links". A link names a region, an account and a
-project to choose among those configured; it never names the host that gets a key.
+An agent may be named before the first colon: ``sales:CA…``. Ids may hold colons themselves, so an
+id such as ``abc:1`` is read as agent ``abc``; none of that kind is known. Link forms: polyai.md,
+"Identifiers and Studio links". A link names a region, an account and a project to choose among
+those configured; it never names the host that gets a key.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.errors import UsageError
-from bot.polyai.identifiers import KNOWN_ID, MARKED_ID, UUID, check_conversation_id
+from bot.polyai.identifiers import (
+    MARKED_ID,
+    UUID,
+    PersonalNumber,
+    check_typed_id,
+    is_machine_made,
+    may_be_personal,
+)
 from bot.polyai.links import parse_link
+from bot.recordings.typed import LABELS, typed_words, without_labels
 
-MAX_REFERENCE_CHARACTERS = 2048
+MAX_REFERENCE_CHARACTERS: Final = 2048
 
-_MARKS = "\"'`*~()[]“”‘’«»„"  # noqa: RUF001 - typographic quotes are what people paste
 _AGENT_NAME = r"[a-z][a-z0-9_-]{0,31}"
-# What people write in front of an id in a sentence: no agents, even in `id:CA…`.
-_LABELS = frozenset({"call", "call_id", "conv", "conversation", "conversation_id", "id", "sid"})
 _END_OF_ID = r"(?![A-Za-z0-9/=%@+-]|[_.:][A-Za-z0-9])"
 _IN_MESSAGE = re.compile(
     r"<(?P<control>[^<>\s][^<>]*)>"
@@ -27,6 +34,7 @@ _IN_MESSAGE = re.compile(
     rf"(?:(?P<agent>{_AGENT_NAME}):)?(?P<marked>{MARKED_ID}){_END_OF_ID}"
     rf"|(?<![A-Za-z0-9.:/=%@#&+-])(?<![A-Za-z0-9]_)(?P<bare>{UUID}){_END_OF_ID}"
 )
+_LINK_IN_SLACK = re.compile(r"<(https?://[^|>]*)(?:\|[^>]*)?>", re.IGNORECASE)
 
 
 class InvalidReference(UsageError):
@@ -60,27 +68,60 @@ class Reference:
     project: str | None = None
 
 
-def parse_reference(text: str) -> Reference:
-    """Read one typed token: an id, ``agent:id`` or a link, bare or as Slack wraps it.
+def check_nothing_personal(words: Sequence[str]) -> None:
+    """Refuse words that may spell somebody's number, as in ``4111 1111 1111 1111``.
 
-    Quotes, brackets, mrkdwn marks and trailing punctuation around it are dropped.
+    Raises:
+        InvalidReference: they may; nothing of them is repeated.
+    """
+    if may_be_personal(" ".join(words)):
+        raise _as_invalid(PersonalNumber())
+
+
+def names_conversation(word: str) -> bool:
+    """Whether a word is surely meant as one: a link, or an id of a shape that machines make."""
+    if word.startswith("<"):
+        return _LINK_IN_SLACK.fullmatch(word) is not None
+    return "/" in word or is_machine_made(word.rpartition(":")[2])
+
+
+def parse_reference(text: str) -> Reference:
+    """Read the one conversation that a text names: an id, ``agent:id`` or a link.
+
+    It may be wrapped as people and Slack wrap it, and labelled. The same conversation named twice,
+    such as by its id and by its link, is one.
 
     Raises:
         InvalidReference: with a fix for the person who typed it; the text is not repeated.
     """
     if len(text) > MAX_REFERENCE_CHARACTERS:
         raise InvalidReference
-    token = _unwrap(text)
-    if not token:
+    words = typed_words(text)
+    return reference_of(without_labels(words) or words)
+
+
+def reference_of(words: Sequence[str]) -> Reference:
+    """Read the one conversation that words name.
+
+    Raises:
+        InvalidReference: they name none, or more than one, or one is no conversation.
+    """
+    if not words:
         raise InvalidReference(
             what="No conversation was given.", likely_cause="The id or link is missing."
         )
+    check_nothing_personal([word for word in words if not names_conversation(word)])
     try:
-        return _read(token)
+        found = [_read(word) for word in words]
     except UsageError as error:
+        raise _as_invalid(error) from None
+    if len({each.conversation_id for each in found}) > 1:
         raise InvalidReference(
-            what=error.what, likely_cause=error.likely_cause, fix=error.fix
-        ) from None
+            what="I bring one recording at a time.",
+            likely_cause="More than one conversation was named.",
+            fix="Ask for each of them by itself.",
+        )
+    return max(found, key=_is_placed)
 
 
 def find_references(text: str) -> tuple[Reference, ...]:
@@ -95,24 +136,36 @@ def find_references(text: str) -> tuple[Reference, ...]:
         reference = _from_match(match)
         if reference is not None:
             found.setdefault(reference)
-    placed = {known.conversation_id for known in found if known != Reference(known.conversation_id)}
+    placed = {known.conversation_id for known in found if _is_placed(known)}
     return tuple(
-        known
-        for known in found
-        if known != Reference(known.conversation_id) or known.conversation_id not in placed
+        known for known in found if _is_placed(known) or known.conversation_id not in placed
     )
 
 
-def _read(token: str) -> Reference:
-    if "/" in token:
-        link = parse_link(token)
+def _read(word: str) -> Reference:
+    if re.match(r"<(?:[@#!]|tel:|mailto:)", word):
+        raise InvalidReference(likely_cause="It is a person, a channel, a number or an address.")
+    link = _LINK_IN_SLACK.fullmatch(word)
+    if link or "/" in word:
+        read = parse_link(link[1] if link else word)
         return Reference(
-            link.conversation_id, region=link.region, account=link.account, project=link.project
+            read.conversation_id, region=read.region, account=read.account, project=read.project
         )
-    named = re.fullmatch(rf"({_AGENT_NAME}):(.+)", token, re.DOTALL)
-    if named:
-        return Reference(check_conversation_id(named[2]), agent_name=named[1])
-    return Reference(check_conversation_id(token))
+    agent, colon, conversation_id = word.partition(":")
+    # Phones write the first letter of a sentence in upper case.
+    name = agent.lower() if is_machine_made(conversation_id) else agent
+    if colon and re.fullmatch(_AGENT_NAME, name):
+        return Reference(check_typed_id(conversation_id), agent_name=name)
+    return Reference(check_typed_id(word))
+
+
+def _as_invalid(error: UsageError) -> InvalidReference:
+    return InvalidReference(what=error.what, likely_cause=error.likely_cause, fix=error.fix)
+
+
+def _is_placed(reference: Reference) -> bool:
+    """Whether more than its id is known of a conversation."""
+    return reference != Reference(reference.conversation_id)
 
 
 def _from_match(match: re.Match[str]) -> Reference | None:
@@ -120,31 +173,10 @@ def _from_match(match: re.Match[str]) -> Reference | None:
     if link is None:
         agent = match["agent"]
         conversation_id: str = match["marked"] or match["bare"]
-        return Reference(conversation_id, agent_name=None if agent in _LABELS else agent)
+        return Reference(conversation_id, agent_name=None if agent in LABELS else agent)
     if not match["link"] and not re.match(r"https?://", link, re.IGNORECASE):
         return None  # a mention, a date, a telephone number
     try:
         return parse_reference(f"<{link}>" if match["control"] else link)
-    except InvalidReference:
+    except UsageError:
         return None  # messages hold other links too
-
-
-def _unwrap(text: str) -> str:
-    token, before = _unescape(text), None
-    while token != before:
-        before = token
-        token = token.strip().strip(_MARKS).rstrip(".,;:!?")
-        if token.startswith("_"):  # an id may end with one, never begin: only italics do
-            token = token.strip("_")
-    if re.match(r"<(?:[@#!]|tel:|mailto:)", token):
-        raise InvalidReference(likely_cause="It is a person, a channel, a number or an address.")
-    wrapped = re.fullmatch(r"<(https?://[^|>]*)(?:\|[^>]*)?>", token, re.IGNORECASE)
-    token = wrapped[1] if wrapped else token
-    if token.startswith("<") and token.endswith(">") and KNOWN_ID.fullmatch(token[1:-1]):
-        return token[1:-1]
-    return token
-
-
-def _unescape(text: str) -> str:
-    # Slack escapes these three only; html.unescape would also read `&copy` in a query.
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

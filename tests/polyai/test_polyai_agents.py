@@ -150,5 +150,5 @@ def test_unsafe_ids_are_refused_without_repeating_them(text):
 def test_a_phone_number_is_no_conversation_id_and_is_not_repeated(text):
     with pytest.raises(InvalidConversationId) as raised:
         check_conversation_id(text)
-    assert "phone number" in raised.value.what
+    assert "personal number" in raised.value.what
     assert text not in str(vars(raised.value))

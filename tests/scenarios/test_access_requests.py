@@ -324,7 +324,12 @@ async def test_a_press_slack_answers_too_slowly_is_told(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "hours", "says"),
-    [("  ", "4", "A reason has 1 to 300"), ("x" * 301, "4", "300"), (WHY, "9", "not offered")],
+    [
+        ("  ", "4", "A reason has 1 to 300"),
+        ("\x00", "4", "A reason has 1 to 300"),
+        ("x" * 301, "4", "300"),
+        (WHY, "9", "not offered"),
+    ],
 )
 async def test_what_cannot_be_asked_is_told_in_the_form(
     scene: Scene, reason: str, hours: str, says: str

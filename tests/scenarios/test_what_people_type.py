@@ -22,11 +22,11 @@ def assert_private(ack: Ack, scene: Scene) -> None:
 async def test_help_is_given_to_whoever_types_nothing_or_asks_for_it(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    for typed in ("", "   ", "help", "HELP", " Help "):
+    for typed in ("", "   ", "help", "HELP", " help? ", "\u200b"):
         with subtests.test(repr(typed)):
             ack = await scene.people.command(BOB, CHANNEL, typed)
             assert_private(ack, scene)
-            for word in ("/callaudio <conversation>", "`user`", "`redacted`", "sales:CA…"):
+            for word in ("`/callaudio CA…`", "`user`", "`redacted`", "sales:CA…"):
                 assert word in ack.text
     assert await scene.deliveries() == []
 
@@ -38,27 +38,30 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
     typed = {
         # a word too many, or one that nothing is known of
         f"{CALL} loud": ("I do not know the word `loud`", "`/callaudio help`"),
-        f"{CALL} raw": ("I do not know the word `raw`",),
-        f"{CALL} {OTHER} {CHANNEL}": (f"`{CHANNEL}` is one too many of its kind",),
-        f"{CALL} <#{OTHER}|x> <#{OTHER}|x>": ("is one too many of its kind",),
-        f"{CALL} user agent": ("`agent` is one too many of its kind",),
-        f"{CALL} combined COMBINED": ("`COMBINED` is one too many of its kind",),
-        f"{CALL} <@{BOB}>": (f"`&lt;@{BOB}&gt;`",),
-        f"{CALL} <!channel>": ("`&lt;!channel&gt;`",),  # shown, and never a mention
-        f"{CALL} `*x*`": ("I do not know the word `*x*`",),
+        f"{CALL} redcated": ("I do not know the word `redcated`", "Did you mean `redacted`?"),
+        f"{CALL} raw": ("`raw` is nothing to ask for", "Leave it out"),
+        f"{CALL} {OTHER} {CHANNEL}": ("More than one channel is named",),
+        f"{CALL} user agent": ("More than one side of the call is named", "`combined`"),
+        f"{CALL} {CALL[:-1]}0": ("one recording at a time",),
+        f"{CALL} <@{BOB}>": ("not to people",),
+        f"{CALL} <!channel>": ("not to people",),  # and never a mention
         f"{CALL} {'x' * 500}": (f"`{'x' * 60}`",),
         # a channel that Slack did not turn into an id
         f"{CALL} #general": ("which channel `#general` is", "Choose the channel from the list"),
         # no conversation in the first place
-        f"<#{OTHER}|other> {CALL}": ("names no conversation", "a channel"),
+        f"<#{OTHER}|other> redacted": ("No conversation was given", "missing"),
         f"<@{BOB}|bob>": ("names no conversation", "a person"),
-        "<tel:+441234567890|+44 1234 567890>": ("names no conversation", "a number"),
-        "''": ("No conversation was given", "missing"),
+        "<tel:+441234567890|+44 1234 567890>": ("may be a personal number", "I keep none of it"),
+        "+44 1234 567890": ("may be a personal number",),
+        f"{CALL} 4111 1111 1111 1111": ("may be a personal number",),
+        "GB82 WEST 1234 5698 7654 32": ("may be a personal number",),
+        "078-05-1120 redacted": ("may be a personal number",),
+        CALL[:20]: ("may be a personal number", "the id was cut off"),
+        "user": ("No conversation was given", "missing"),
         "a/b": ("does not lead to PolyAI",),
-        "..": ("No conversation was given",),
-        "CA..1": ("not a conversation id",),
-        "x" * 200: ("not a conversation id", "at most 128"),
-        "x" * 3000: ("names no conversation",),
+        "CA..1": ("not a conversation id", "at most 128"),
+        "x" * 3000: ("I do not know the word",),
+        "<" * 5000: ("longer than I read",),
         "<https://example.com/CA1>": ("does not lead to PolyAI", "Agent Studio"),
         f"<{LINK}>": ("not to one conversation", "Open the conversation itself"),
         f"<{LINK}/voice|calls>": ("not to one conversation",),
@@ -72,8 +75,11 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
                 assert word in ack.text
             assert "*What to do:*" in ack.text
             assert "Reference `" in ack.text
-            assert "+441234567890" not in ack.text.replace(" ", "")
+            for number in ("1234", "4111", "WEST", "1120"):
+                assert number not in ack.text
+            assert "<!" not in ack.text
     assert await scene.deliveries() == []
+    assert await scene.all_audit() == []
     assert scene.polyai.requests == []
     assert scene.everything_posted() == []
 
@@ -88,6 +94,9 @@ async def test_words_may_stand_in_any_order_and_case(
         "{call} Redacted Agent": (CHANNEL, "agent", True),
         f"{{call}} redacted user {OTHER}": (OTHER, "user", True),
         f"{{call}} user <#{OTHER}|other channel>": (OTHER, "user", False),
+        "redacted {call}": (CHANNEL, "combined", True),
+        f"caller, in <#{OTHER}|other channel>: {{call}}": (OTHER, "user", False),
+        "\u200bid: {call} — redacted": (CHANNEL, "combined", True),
     }
     for text, meant in typed.items():
         with subtests.test(text):

@@ -164,7 +164,7 @@ async def test_the_same_again_says_so(door):
 @pytest.mark.parametrize("text", ["", "help"])
 async def test_help_is_private_too(door, text):
     answer = (await door.command(text=text)).json()
-    assert "/callaudio <conversation>" in answer["text"]
+    assert "`/callaudio CA…`" in answer["text"]
     assert answer["response_type"] == "ephemeral"
 
 

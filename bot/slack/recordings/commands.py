@@ -1,18 +1,38 @@
 """What `/callaudio …` may say, read into a value."""
 
+import difflib
 import re
+from collections import defaultdict
 from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
 from typing import Final
 
-from bot.errors import UsageError
+from bot.errors import UsageError, quoted
+from bot.polyai.identifiers import is_machine_made
 from bot.polyai.payloads import Direction
-from bot.recordings.reference import Reference, parse_reference
-from bot.slack.wording import code
+from bot.recordings.reference import (
+    Reference,
+    check_nothing_personal,
+    names_conversation,
+    reference_of,
+)
+from bot.recordings.typed import typed_words, without_labels
+from bot.slack.actions import COMMAND
 
 # docs: "Enabling interactivity with slash commands", escaped mentions; private names are empty.
 CHANNEL_MENTION: Final = re.compile(r"<#([CGD][A-Z0-9]{6,})(?:\|[^>]*)?>")
-CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{8,}")
+CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{8,14}")
+HELP: Final = "help"
 REDACTED: Final = "redacted"
+RAW: Final = frozenset({"raw", "unredacted"})
+DIRECTIONS: Final = MappingProxyType(
+    {
+        **{each.value: each for each in Direction},
+        "caller": Direction.USER,
+        "both": Direction.COMBINED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +42,7 @@ class AskForHelp:
 
 @dataclass(frozen=True, slots=True)
 class AskForRecording:
-    """`/callaudio <conversation> [#channel] [combined|user|agent] [redacted]`."""
+    """`/callaudio <conversation> [#channel] [combined|user|agent] [redacted]`, in any order."""
 
     reference: Reference
     channel_id: str | None
@@ -30,35 +50,53 @@ class AskForRecording:
     redacted: bool
 
 
+class _Kind(Enum):
+    """What a word says."""
+
+    CONVERSATION = auto()
+    CHANNEL = auto()
+    DIRECTION = auto()
+    REDACTED = auto()
+    HELP = auto()
+    OTHER = auto()
+
+
 def parse_command(text: str) -> AskForHelp | AskForRecording:
-    """Read the text of the command; words after the reference may stand in any order.
+    """Read the text of the command; its words may stand in any order.
 
     Raises:
-        UsageError: a word cannot be understood, or says the same kind of thing twice.
+        UsageError: a word cannot be understood, or says another thing of the same kind.
     """
-    words = words_of(text)
-    if not words or (len(words) == 1 and words[0].lower() == "help"):
+    words = [word for word in typed_words(text) if word.lower() != COMMAND]
+    said: defaultdict[_Kind, list[str]] = defaultdict(list)
+    for word in words:
+        said[_kind_of(word)].append(word)
+    check_nothing_personal(said[_Kind.OTHER])
+    if said[_Kind.HELP] or not words:
         return AskForHelp()
-    reference = parse_reference(words[0])
-    channel_id: str | None = None
-    direction: Direction | None = None
-    redacted = False
-    for word in words[1:]:
-        found = channel_of(word)
-        if found and channel_id is None:
-            channel_id = found
-        elif word.lower() in list(Direction) and direction is None:
-            direction = Direction(word.lower())
-        elif word.lower() == REDACTED:
-            redacted = True
-        else:
-            raise _not_understood(word, is_repeat=bool(found) or word.lower() in list(Direction))
-    return AskForRecording(reference, channel_id, direction or Direction.COMBINED, redacted)
-
-
-def words_of(text: str) -> list[str]:
-    """Split at white space, but not inside `<…>`: a link's label may hold spaces."""
-    return re.findall(r"<[^>]*>|[^\s<]+|<", text)
+    named, others = said[_Kind.CONVERSATION], without_labels(said[_Kind.OTHER])
+    if not named:  # then it is meant by whatever is more than a word
+        named = [word for word in others if not word.isalpha()]
+        others = [word for word in others if word.isalpha()]
+    if others:
+        raise _not_understood(others[0])
+    channels = {channel_of(word) for word in said[_Kind.CHANNEL]}
+    directions = {DIRECTIONS[_bare(word)] for word in said[_Kind.DIRECTION]}
+    if len(channels) > 1:
+        raise UsageError(
+            what="More than one channel is named.", fix="Ask for each channel by itself."
+        )
+    if len(directions) > 1:
+        raise UsageError(
+            what="More than one side of the call is named.",
+            fix="Say `user`, `agent` or, for both sides, `combined`.",
+        )
+    return AskForRecording(
+        reference_of(named),
+        next(iter(channels), None),
+        next(iter(directions), Direction.COMBINED),
+        redacted=bool(said[_Kind.REDACTED]),
+    )
 
 
 def channel_of(word: str) -> str | None:
@@ -66,17 +104,44 @@ def channel_of(word: str) -> str | None:
     mention = CHANNEL_MENTION.fullmatch(word)
     if mention:
         return mention[1]
-    return word if CHANNEL_ID.fullmatch(word) else None
+    return word if CHANNEL_ID.fullmatch(word) and not is_machine_made(word) else None
 
 
-def _not_understood(word: str, *, is_repeat: bool) -> UsageError:
-    shown = code(word[:60])
-    if is_repeat:
-        return UsageError(what=f"{shown} is one too many of its kind.")
+def _kind_of(word: str) -> _Kind:
+    if names_conversation(word):
+        return _Kind.CONVERSATION
+    if channel_of(word):
+        return _Kind.CHANNEL
+    bare = _bare(word)
+    if bare in DIRECTIONS:
+        return _Kind.DIRECTION
+    return {REDACTED: _Kind.REDACTED, HELP: _Kind.HELP}.get(bare, _Kind.OTHER)
+
+
+def _bare(word: str) -> str:
+    """Spell a word without the brackets that the instructions put around some."""
+    return word.strip("<>{}").lower()
+
+
+def _not_understood(word: str) -> UsageError:
+    """Say what is wrong with a word; a mention is not repeated, for it would call somebody."""
+    shown, bare = quoted(word), _bare(word)
+    if word.startswith("<"):
+        return UsageError(
+            what="I bring recordings to channels, not to people or addresses.",
+            fix="Leave the mention out; name a channel to have the recording posted there.",
+        )
     if word.startswith("#"):
         return UsageError(
             what=f"I cannot tell which channel {shown} is.",
             likely_cause="A channel typed without choosing it from Slack's list has no id.",
             fix="Choose the channel from the list that opens after `#`, or paste its id.",
         )
-    return UsageError(what=f"I do not know the word {shown}.")
+    if bare in RAW:
+        return UsageError(
+            what=f"{shown} is nothing to ask for.",
+            fix="Leave it out: the recording is unredacted wherever everyone may hear it so.",
+        )
+    near = difflib.get_close_matches(bare[:60], [*DIRECTIONS, REDACTED, HELP], n=1)
+    cause = f"Did you mean `{near[0]}`?" if near else None
+    return UsageError(what=f"I do not know the word {shown}.", likely_cause=cause)

@@ -12,18 +12,18 @@ from bot.slack.schedules.replies import HELP as DIGEST_HELP
 from bot.slack.wording import code
 
 HELP: Final = """*I bring call recordings into threads.*
-`/callaudio <conversation>` posts the recording here; `<conversation>` is an id or a Studio link.
-Words that may follow, in any order:
+`/callaudio CA…` posts the recording of that conversation here: its id, or its Studio link.
+Words that may stand beside it, in any order:
 • a channel, to post it there instead
-• `user` or `agent`, for one side of the call; `combined` is what you get otherwise
+• `user` (or `caller`) or `agent`, for one side of the call; `combined`, both, is what you get \
+otherwise
 • `redacted`, to get it redacted although you could hear it raw
 `/callaudio sales:CA…` asks another agent, here one set up as `sales`.
 *Get call audio* in the menu of a message brings the recording of the call it names into its thread.
 *Find a call*, among the shortcuts and in the *Home* tab of the app, lists the latest calls.
 What you asked for lately, and what became of it, stands in the *Home* tab of the app.
 
-You get the raw recording only where it may be heard; otherwise what is personal is muted. What \
-I decide, and why, stands on the message."""
+You get the raw recording only where everyone may hear it; otherwise personal details are muted."""
 
 NOT_FOR_YOU: Final = """callaudio is for members of this workspace, and for guests with a grant of \
 their own.

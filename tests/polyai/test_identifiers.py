@@ -1,0 +1,143 @@
+"""Which typed ids are taken: known shapes, and others that cannot be somebody's number."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.polyai.identifiers import (
+    InvalidConversationId,
+    PersonalNumber,
+    check_conversation_id,
+    check_typed_id,
+    may_be_personal,
+)
+
+UUID = "0e0e0e0e-aaaa-bbbb-cccc-121212121212"
+SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
+
+
+@pytest.mark.parametrize(
+    "conversation_id",
+    [
+        "CAabcd1234567abcdef1250065d4fc7389",
+        "CA12345678901234567890123456789012",
+        f"LOCAL-{UUID}",
+        f"OUT-{UUID}",
+        f"AS_CHAT_{UUID}",
+        UUID,
+        "12345678-1234-1234-1234-123456789012",
+        "CONV-1234567890",
+        # not seen yet, and certainly of no person
+        f"WEB-{UUID}",
+        "0123456789abcdef0123456789abcdef",
+        "REabcd1234567abcdef1250065d4fc7389",
+        # custom ids of debug chats
+        "my-debug.chat_1",
+        "custom:id_1.2-X",
+        "Case-Is-KEPT",
+        "test_12345",
+    ],
+)
+def test_an_id_is_taken_unchanged(conversation_id: str) -> None:
+    assert check_typed_id(conversation_id) == conversation_id
+
+
+@pytest.mark.parametrize("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
+def test_a_word_or_a_short_number_alone_is_no_id(word: str) -> None:
+    with pytest.raises(InvalidConversationId) as refused:
+        check_typed_id(word)
+    assert word not in str(vars(refused.value))
+
+
+PERSONAL = {
+    "a phone number": "+44 7700 900123",
+    "one with brackets": "(020) 7946-0958",
+    "one behind a word": "tel-447700900123",
+    "a card": "4111 1111 1111 1111",
+    "a card with dots": "4111.1111.1111.1111",
+    "an IBAN": "GB82 WEST 1234 5698 7654 32",
+    "an IBAN in one": "DE89370400440532013000",
+    "an IBAN with dashes": "NL91-ABNA-0417-1643-00",
+    "a US social-security number": "078-05-1120",
+    "the same with dots": "078.05.1120",
+    "a British national insurance number": "QQ 12 34 56 C",
+    "a Spanish DNI": "12345678Z",
+    "a Spanish NIE": "X-1234567-L",
+    "an Italian codice fiscale": "RSSMRA85T10A562S",
+    "a Finnish henkilötunnus": "131052-308T",
+    "a Swedish personnummer": "19811218-9876",
+    "a French NIR from Corsica": "1 85 05 2A 006 084 36",
+    "a Mexican CURP": "HEGG560427MVZRRL04",
+    "an Irish PPS number": "1234567TW",
+    "a German social-insurance number": "65 170839 J 003",
+    "a date of birth": "born-1985-10-12",
+    "other digits": "٠٧٧٠٠٩٠٠١٢٣",
+}
+
+
+@pytest.mark.parametrize("number", PERSONAL.values(), ids=PERSONAL)
+def test_a_personal_number_is_none_however_it_is_separated(number: str) -> None:
+    assert may_be_personal(number)
+    for spelt in (number, *(number.replace(" ", each) for each in ("", "-", ".", "_", ":"))):
+        with pytest.raises(InvalidConversationId) as refused:
+            check_typed_id(spelt)
+        assert spelt not in str(vars(refused.value))
+
+
+def spread(characters: str, separators: list[str]) -> str:
+    """Put a separator after each character for which there is one."""
+    return "".join(
+        each + separator
+        for each, separator in zip(characters, [*separators, *[""] * len(characters)], strict=False)
+    )
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> str:
+    """Card numbers with a check digit by Luhn's rule."""
+    digits = draw(st.lists(st.integers(0, 9), min_size=11, max_size=18))
+    doubled = [
+        digit if at % 2 else sum(divmod(2 * digit, 10)) for at, digit in enumerate(reversed(digits))
+    ]
+    return "".join(map(str, [*digits, -sum(doubled) % 10]))
+
+
+@st.composite
+def ibans(draw: st.DrawFn) -> str:
+    """IBANs with check digits by mod 97, of countries with digits alone and with letters."""
+    country = draw(st.sampled_from(["DE", "GB", "NL", "FR", "MT", "NO"]))
+    bank = draw(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", max_size=4))
+    account = draw(st.text("0123456789", min_size=10, max_size=20))
+    body = bank + account
+    number = int("".join(str(int(each, 36)) for each in f"{body}{country}00"))
+    return f"{country}{98 - number % 97:02}{body}"
+
+
+PHONES = st.from_regex(r"\+?[1-9][0-9]{6,14}", fullmatch=True)
+SOCIAL = st.from_regex(
+    r"[0-9]{3}[0-9]{2}[0-9]{4}|[A-Z]{2}[0-9]{6}[A-D]|[XYZ][0-9]{7}[A-Z]|[0-9]{8}[A-Z]"
+    r"|[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]|[0-9]{6}[-+A][0-9]{3}[0-9A-Z]",
+    fullmatch=True,
+)
+
+
+@given(cards() | ibans() | PHONES | SOCIAL, st.lists(SEPARATORS, max_size=30))
+def test_no_number_of_a_person_is_an_id_whatever_parts_it(number: str, parts: list[str]) -> None:
+    spelt = spread(number, parts)
+    assert may_be_personal(spelt)
+    with pytest.raises(InvalidConversationId):
+        check_typed_id(spelt)
+
+
+@given(st.text("0123456789-._:", min_size=3, max_size=40))
+def test_what_has_no_letter_is_an_id_only_where_it_is_a_uuid(text: str) -> None:
+    with pytest.raises(InvalidConversationId):
+        check_typed_id(text)
+
+
+def test_polyais_own_ids_may_be_of_other_shapes_but_not_numbers() -> None:
+    """A list that names its calls in a new way is still read."""
+    assert check_conversation_id("VOICE.20261103.0042") == "VOICE.20261103.0042"
+    for number in ("447700900123", "4111-1111-1111-1111", "+447700900123", "078.05.1120"):
+        with pytest.raises(PersonalNumber):
+            check_conversation_id(number)

@@ -1,0 +1,38 @@
+"""Characters that nobody sees are gone from what people type."""
+# ruff: noqa: RUF001 - characters that look like others, or like nothing, are the point
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.characters import made_plain, without_control
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain"),
+    [
+        ("re\u00addacted", "redacted"),
+        ("\u200bid\u200d\u2060\ufeff", "id"),
+        ("\u2066id\u2069 \u202eab", "id ab"),
+        ("i\x00d\x1b", "id"),
+        ("a\ufe0fb\u3164", "ab"),
+        ("a\u2010b\u2011c\u2013d\u2014e\u2212f\uff0dg", "a-b-c-d-e-f-g"),
+        ("\uff23\uff21\uff11\uff1a", "CA1:"),
+        ("a\u00a0b\u3000c\td", "a\u00a0b\u3000c\td"),
+    ],
+)
+def test_a_typed_word_is_made_plain(typed: str, plain: str) -> None:
+    assert made_plain(typed) == plain
+
+
+@given(st.text())
+def test_what_is_plain_stays_as_it_is(text: str) -> None:
+    assert made_plain(made_plain(text)) == made_plain(text)
+    assert len(made_plain(text)) <= len(text)
+
+
+def test_what_people_write_keeps_all_but_control_characters() -> None:
+    assert (
+        without_control("night\x00 shift \u2013 می\u200cخواهم\n")
+        == "night shift \u2013 می\u200cخواهم\n"
+    )
