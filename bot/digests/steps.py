@@ -51,7 +51,7 @@ class PostUnclear(CallAudioError):
     code = POST_UNCLEAR
     what = "Slack did not say whether the digest was posted."
     likely_cause = "A disturbance at Slack or in the network between."
-    fix = "Look into the channel; `/callaudio-admin digest run <id>` posts it once more."
+    fix = "Look into the channel; `/callaudio-admin digest run` and its id posts it once more."
 
 
 CAUSES: Final = MappingProxyType(

@@ -269,13 +269,14 @@ async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("grant", "I cannot read `grant`"),
+        ("grant", "`grant` needs a person or a group"),
         (f"grant <@{ALICE}> pii", "The reason is missing."),
         (f"grant <@{ALICE}> pii for 8x why", "is not a duration"),
         (f"grant <@{ALICE}> pii for <!channel> why", "is not a duration"),
-        (f"grant <@{ALICE}> pii for `*8h* why", "`*8h*` is not a duration"),
-        (f"grant <@{ALICE}> <!channel> why", "is no right"),
+        (f"grnat <@{ALICE}> pii why", "Did you mean `grant`?"),
+        (f"grant <@{ALICE}> <!channel> why", "I cannot tell who `!channel` is."),
         (f"explain {CALL} <@{ALICE}> <!channel>", "is no channel"),
+        ("who", "`who` needs a person: `/callaudio-admin who @user`"),
         ("digest add calls <!channel> at 09:00", "is no channel"),
         (f"digest add calls <#{CHANNEL}> at 09:00 <!channel> UTC", "I cannot read `"),
         (f"grant <@{ALICE}> pii for", "After `for` comes a duration"),
@@ -285,7 +286,7 @@ async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
         (f"who <!subteam^{TEAM_GROUP}|@quality>", "takes a person"),
         (f"explain {CALL} <@{ALICE}> #quality", "is no channel"),
         (f"revoke <@{BOB}> pii", "nothing to revoke"),
-        ("rm -rf <!channel>", "I cannot read"),
+        ("rm -rf <!channel>", "I do not know `rm`"),
     ],
 )
 async def test_what_cannot_be_read_is_told_with_what_to_do(

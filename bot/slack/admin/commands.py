@@ -1,21 +1,51 @@
 """What `/callaudio-admin …` may say, read into a value."""
 
+import difflib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from bot.access.durations import parse_duration
 from bot.access.grants import Effect, Right, SubjectKind
-from bot.errors import UsageError
+from bot.characters import made_plain
+from bot.errors import UsageError, quoted
 from bot.recordings.reference import Reference, parse_reference
-from bot.slack.recordings.commands import channel_of, words_of
+from bot.recordings.typed import plain_word, unescaped, words_of
+from bot.slack.actions import ADMIN_COMMAND
+from bot.slack.recordings.commands import channel_of
 from bot.slack.schedules.commands import DigestCommand, parse_digest_command
-from bot.slack.wording import code
 
 USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")
 GROUP: Final = re.compile(r"<!subteam\^(S[A-Z0-9]{2,})(?:\|[^>]*)?>")
 MAX_REASON_CHARACTERS: Final = 300
+
+FORMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        verb: f"{ADMIN_COMMAND} {verb}{takes and ' '}{takes}"
+        for verb, takes in {
+            "grant": "@user|@group pii|admin [for 8h|3d] reason…",
+            "deny": "@user|@group pii|admin reason…",
+            "revoke": "@user|@group pii|admin",
+            "list": "",
+            "who": "@user",
+            "explain": "CA… @user #channel",
+        }.items()
+    }
+)
+"""How each command about rights is typed."""
+NEEDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "grant": "needs a person or a group, a right and a reason",
+        "deny": "needs a person or a group, a right and a reason",
+        "revoke": "needs a person or a group, and a right",
+        "list": "takes nothing more",
+        "who": "needs a person",
+        "explain": "needs a conversation, a person and a channel",
+    }
+)
 
 
 class AdminUsage(UsageError):
@@ -88,50 +118,69 @@ def parse_admin_command(text: str) -> AdminCommand:
     Raises:
         UsageError: it cannot be understood.
     """
-    words = words_of(text)
-    verb, rest = (words[0].lower(), words[1:]) if words else ("help", [])
-    match verb, rest:
-        case "help", []:
+    first, *rest = words_of(text) or ["help"]
+    verb, words = plain_word(first).lower(), [word for word in map(plain_word, rest) if word]
+    match verb, words:
+        case (("" | "help"), _):
             return Help()
         case "list", []:
             return ListAll()
-        case (("grant" | "deny"), [whom, right, *reason]):
-            return _give(Effect(verb), whom, right, reason)
+        case (("grant" | "deny"), [_, _, *_]):
+            return _give(Effect(verb), rest)
         case "digest", _:
-            return parse_digest_command(rest)
-        case "revoke", [whom, right]:
+            return parse_digest_command([made_plain(word) for word in rest])
+        case "revoke", [_, _]:
+            whom, right = _whom_first(words)
             return Revoke(_whom(whom), _right(right))
         case "who", [user]:
             return Who(_user(user))
         case "explain", [reference, user, channel]:
             channel_id = channel_of(channel)
             if channel_id is None:
-                raise AdminUsage(what=f"{code(channel[:60])} is no channel.")
+                raise AdminUsage(what=f"{quoted(channel)} is no channel.")
             return Explain(parse_reference(reference), _user(user), channel_id)
-    raise AdminUsage(what=f"I cannot read {code(' '.join(words)[:80])}.")
+    raise _unreadable(verb)
 
 
-def _give(effect: Effect, whom: str, right: str, words: list[str]) -> Give:
+def _unreadable(verb: str) -> AdminUsage:
+    if verb in FORMS:
+        return AdminUsage(what=f"`{verb}` {NEEDS[verb]}: `{FORMS[verb]}`")
+    near = difflib.get_close_matches(verb[:60], [*FORMS, "digest", "help"], n=1)
+    return AdminUsage(
+        what=f"I do not know {quoted(verb)}.",
+        likely_cause=f"Did you mean `{near[0]}`?" if near else None,
+    )
+
+
+def _whom_first(words: Sequence[str]) -> Sequence[str]:
+    """Put whom a right is for before the right: people name them in either order."""
+    whom, right, *rest = words
+    return [right, whom, *rest] if right.startswith("<") else words
+
+
+def _give(effect: Effect, words: list[str]) -> Give:
+    whom, right, *words = _whom_first(words)
     lasting = None
-    if words and words[0].lower() == "for":
+    if words and plain_word(words[0]).lower() == "for":
         if effect is Effect.DENY:
             raise AdminUsage(what="A deny has no end; it lasts until it is revoked.")
         if len(words) == 1:
             raise AdminUsage(what="After `for` comes a duration, such as `8h`.")
-        lasting, words = parse_duration(words[1]), words[2:]
-    reason = " ".join(words)
+        lasting, words = parse_duration(plain_word(words[1])), words[2:]
+    reason = unescaped(" ".join(words))
     if not reason:
         raise AdminUsage(what="The reason is missing.", fix="Write it at the end of the command.")
     return Give(effect, _whom(whom), _right(right), lasting, reason[:MAX_REASON_CHARACTERS])
 
 
 def _whom(word: str) -> Whom:
+    word = plain_word(word)
     if user := USER.fullmatch(word):
         return Whom(SubjectKind.USER, user[1])
     if group := GROUP.fullmatch(word):
         return Whom(SubjectKind.GROUP, group[1])
     raise AdminUsage(
-        what=f"I cannot tell who {code(word[:60])} is.",
+        what=f"I cannot tell who {quoted(word)} is.",
         fix="Choose the person or group from the list that opens after `@`.",
     )
 
@@ -145,8 +194,6 @@ def _user(word: str) -> str:
 
 def _right(word: str) -> Right:
     try:
-        return Right(word.lower())
+        return Right(plain_word(word).lower())
     except ValueError:
-        raise AdminUsage(
-            what=f"{code(word[:60])} is no right; there are `pii` and `admin`."
-        ) from None
+        raise AdminUsage(what=f"{quoted(word)} is no right; there are `pii` and `admin`.") from None

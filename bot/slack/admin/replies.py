@@ -7,17 +7,18 @@ from bot.access.grant_lists import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.slack.access.rights_wording import end, giver, subject
+from bot.slack.admin.commands import FORMS
 from bot.slack.wording import code, escape
 
 MAX_LISTED: Final = 30
 
-HELP: Final = """*Rights of callaudio*
-`/callaudio-admin grant @user|@group pii|admin [for 8h|3d] reason…` gives a right
-`/callaudio-admin deny @user|@group pii|admin reason…` denies it; a deny beats every grant
-`/callaudio-admin revoke @user|@group pii|admin` ends both
-`/callaudio-admin list` shows all that is in force
-`/callaudio-admin who @user` shows what a person may do, and why
-`/callaudio-admin explain <conversation> @user #channel` shows what they would get there, and why
+HELP: Final = f"""*Rights of callaudio*
+`{FORMS["grant"]}` gives a right
+`{FORMS["deny"]}` denies it; a deny beats every grant
+`{FORMS["revoke"]}` ends both
+`{FORMS["list"]}` shows all that is in force
+`{FORMS["who"]}` shows what a person may do, and why
+`{FORMS["explain"]}` shows what they would get there, and why
 `pii` lets somebody hear raw recordings, `admin` manage rights. Nobody gives themselves `pii`."""
 
 HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are none.

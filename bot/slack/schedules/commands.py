@@ -7,9 +7,9 @@ from enum import StrEnum
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft, new_draft_id, usual_agent
 from bot.digests.timetable_text import is_meant_as_zone, is_zone, zone_of
-from bot.errors import UsageError
+from bot.errors import UsageError, quoted
+from bot.recordings.typed import plain_word
 from bot.slack.recordings.commands import channel_of
-from bot.slack.wording import code
 
 
 class DigestUsage(UsageError):
@@ -66,8 +66,8 @@ def parse_digest_command(words: list[str]) -> DigestCommand:
         case ["add"], [kind, channel, *rest]:
             return AddDigest(_draft(kind, channel, rest))
         case [("pause" | "resume" | "remove" | "run") as verb], [digest_id]:
-            return ChangeDigest(DigestVerb(verb), digest_id.strip("`").lower())
-    raise DigestUsage(what=f"I cannot read {code(' '.join(['digest', *words])[:80])}.")
+            return ChangeDigest(DigestVerb(verb), plain_word(digest_id).lower())
+    raise DigestUsage(what=f"I cannot read {quoted(' '.join(['digest', *words]))}.")
 
 
 def _first(is_wanted: Callable[[str], bool], words: list[str]) -> int | None:
@@ -76,13 +76,11 @@ def _first(is_wanted: Callable[[str], bool], words: list[str]) -> int | None:
 
 def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
     if kind_word.lower() not in list(DigestKind):
-        raise DigestUsage(
-            what=f"{code(kind_word[:60])} is no digest; there are `calls` and `access`."
-        )
-    channel_id = channel_of(channel)
+        raise DigestUsage(what=f"{quoted(kind_word)} is no digest; there are `calls` and `access`.")
+    channel_id = channel_of(plain_word(channel))
     if channel_id is None:
         raise DigestUsage(
-            what=f"{code(channel[:60])} is no channel.",
+            what=f"{quoted(channel)} is no channel.",
             fix="Choose the channel from the list that opens after `#`, or paste its id.",
         )
     at = _first(is_zone, rest)
@@ -96,7 +94,7 @@ def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
         )
     timetable, after = rest[:at], rest[at + 1 :]
     if len(after) > 1:
-        raise DigestUsage(what=f"{code(after[1][:60])} is one word too many.")
+        raise DigestUsage(what=f"{quoted(after[1])} is one word too many.")
     kind = DigestKind(kind_word.lower())
     return Draft(
         id=new_draft_id(),

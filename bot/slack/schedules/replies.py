@@ -17,8 +17,8 @@ HELP: Final = """*Digests of callaudio*
 `/callaudio-admin digest add calls|access #channel at 09:00 mon-fri Europe/London [agent]` \
 schedules one; five fields of cron, such as `0 9 * * 1-5`, do as well
 `/callaudio-admin digest list` shows all, with their ids
-`/callaudio-admin digest pause|resume|remove <id>` lets one rest, go on, or ends it
-`/callaudio-admin digest run <id>` posts one now"""
+`/callaudio-admin digest pause|resume|remove` and an id lets one rest, go on, or ends it
+`/callaudio-admin digest run` and an id posts one now"""
 
 
 def offered(preview: Preview) -> Message:

@@ -1,0 +1,136 @@
+"""What admins type after `/callaudio-admin`, what it is read as, and what they are told."""
+# ruff: noqa: RUF001 - quotes and dashes that look like others are what people type
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.grants import Effect, Right, SubjectKind
+from bot.digests.digest import DigestKind
+from bot.errors import UsageError
+from bot.recordings.reference import Reference
+from bot.recordings.typed import MAX_TYPED_CHARACTERS, TextTooLong
+from bot.slack.admin.commands import (
+    Explain,
+    Give,
+    Help,
+    ListAll,
+    Revoke,
+    Who,
+    Whom,
+    parse_admin_command,
+)
+from bot.slack.recordings.commands import parse_command
+from bot.slack.schedules.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
+
+CALL = "CA" + "0123456789abcdef" * 2
+ALICE = Whom(SubjectKind.USER, "U0ALICE00")
+TEAM = Whom(SubjectKind.GROUP, "S0QUALITY0")
+PII, ADMIN = Right.PII, Right.ADMIN
+
+
+def grant(
+    whom: Whom = ALICE, right: Right = PII, hours: int | None = None, why: str = "why"
+) -> Give:
+    return Give(Effect.GRANT, whom, right, timedelta(hours=hours) if hours else None, why)
+
+
+READ_AS = {
+    "": Help(),
+    "help": Help(),
+    "Help?": Help(),
+    "list": ListAll(),
+    "List.": ListAll(),
+    "who <@U0ALICE00|alice>": Who("U0ALICE00"),
+    "who <@U0ALICE00>?": Who("U0ALICE00"),
+    "revoke <@U0ALICE00> pii": Revoke(ALICE, PII),
+    "revoke pii <!subteam^S0QUALITY0|@quality>": Revoke(TEAM, PII),
+    "grant <@U0ALICE00> pii why": grant(),
+    "grant <@U0ALICE00>, `PII`, why": grant(),
+    "grant pii <@U0ALICE00> why": grant(),
+    "grant <!subteam^S0QUALITY0> admin for 8h why": grant(TEAM, ADMIN, 8),
+    "Grant <@U0ALICE00> pii For “8h” why": grant(hours=8),
+    "\u200bgrant\u200b <@U0ALICE00> pi\u00adi why": grant(),
+    "grant <@U0ALICE00> pii a, b; c&lt;d &amp;lt; — “e”  f": grant(why="a, b; c<d &lt; — “e” f"),
+    "grant <@U0ALICE00> pii wh\x00y": grant(),
+    "deny <@U0ALICE00> pii left": Give(Effect.DENY, ALICE, PII, None, "left"),
+    f"explain {CALL} <@U0ALICE00> <#C0QUALITY0|q>": Explain(
+        Reference(CALL), "U0ALICE00", "C0QUALITY0"
+    ),
+    f"explain “{CALL}”, <@U0ALICE00> C0QUALITY0.": Explain(
+        Reference(CALL), "U0ALICE00", "C0QUALITY0"
+    ),
+    "digest list": ListDigests(),
+    "digest pause `gabcdefghij`.": ChangeDigest(DigestVerb.PAUSE, "gabcdefghij"),
+}
+
+
+@pytest.mark.parametrize("typed", READ_AS)
+def test_what_admins_type_is_read_as_they_mean_it(typed: str) -> None:
+    assert parse_admin_command(typed) == READ_AS[typed]
+
+
+def test_the_stars_and_dashes_of_a_timetable_stay() -> None:
+    cron = parse_admin_command("digest add access <#C0QUALITY0|q> 0 9 * * 1–5 Europe/London")
+    assert isinstance(cron, AddDigest)
+    assert (cron.draft.kind, cron.draft.timetable) == (DigestKind.ACCESS, "0 9 * * 1-5")
+
+
+REFUSED = {
+    "grnat <@U0ALICE00|alice> pii why": ("I do not know `grnat`.", "Did you mean `grant`?"),
+    "xyzzy <!channel>": ("I do not know `xyzzy`.", ""),
+    "grant": ("`grant` needs a person or a group, a right and a reason: `/callaudio-admin gr", ""),
+    "grant <@U0ALICE00>": ("`grant` needs a person or a group, a right", ""),
+    "grant <@U0ALICE00> pii": ("The reason is missing.", ""),
+    "grant <@U0ALICE00> <!channel> why": ("I cannot tell who `!channel` is", ""),
+    "deny": ("`deny` needs a person or a group, a right and a reason", ""),
+    "revoke <@U0ALICE00>": ("`revoke` needs a person or a group, and a right", ""),
+    "who": ("`who` needs a person: `/callaudio-admin who @user`", ""),
+    "who <!subteam^S0QUALITY0>": ("takes a person, not a group", ""),
+    "who @alice": ("I cannot tell who `@alice` is.", ""),
+    "list all": ("`list` takes nothing more", ""),
+    "explain": ("`explain` needs a conversation, a person and a channel", ""),
+    f"explain {CALL} <@U0ALICE00> #quality": ("`#quality` is no channel.", ""),
+    "explain 078-05-1120 <@U0ALICE00> C0QUALITY0": ("may be a personal number", "cut off"),
+    "digest": ("I cannot read `digest`.", ""),
+}
+
+
+@pytest.mark.parametrize("typed", REFUSED)
+def test_what_cannot_be_read_is_told_with_how_to_type_it(typed: str) -> None:
+    what, cause = REFUSED[typed]
+    with pytest.raises(UsageError) as refused:
+        parse_admin_command(typed)
+    assert what in refused.value.what
+    assert cause in refused.value.likely_cause
+    told = f"{refused.value.what} {refused.value.likely_cause} {refused.value.fix}"
+    assert not set("<>&") & set(told), "nothing in it can become a mention, or an entity"
+    assert "1120" not in told
+
+
+@pytest.mark.parametrize("parse", [parse_command, parse_admin_command])
+@pytest.mark.parametrize("part", ["<", "< ", "a<", "&lt;", "_*", "{", "\u200b", "id:"])
+def test_no_more_is_looked_through_than_any_command_takes(parse: object, part: str) -> None:
+    assert callable(parse)
+    with pytest.raises(TextTooLong):
+        parse(part * MAX_TYPED_CHARACTERS * 2)
+
+
+PIECES = st.sampled_from(
+    ["grant", "deny", "revoke", "who", "explain", "digest", "add", " ", "<@U0ALICE00>", "pii",
+     "for", "8h", "<", ">", "\x00", "&lt;", CALL, "<#C0QUALITY0|q>", "at", "09:00", "UTC"]
+)  # fmt: skip
+
+
+@given(st.text() | st.lists(PIECES | st.text(max_size=3)).map(" ".join))
+def test_any_text_is_a_command_or_a_refusal_in_words(text: str) -> None:
+    def said() -> str:
+        try:
+            return str(parse_admin_command(text))
+        except UsageError as error:
+            return re.sub("[<>&]", "\x00", error.what)
+
+    assert "\x00" not in said()
