@@ -13,11 +13,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.metrics import Metrics
 from bot.outbound import Outbound
+from bot.slack.web_api.hosts import is_trusted
 
 # Slack gives up on an ack after three seconds.
 FINISH_SECONDS: Final = 3.0
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
 """For the handshake alone: a WebSocket stays open for as long as its pings are answered."""
+
+
+class SocketElsewhere(Exception):
+    """The Web API named a place for the connection that is not Slack's."""
 
 
 class SocketMode:
@@ -40,6 +45,16 @@ class SocketMode:
     async def open(self) -> None:
         """Connect, by the one policy for calls to the outside instead of a session of the SDK's."""
         client = self._handler.client
+        issue = client.issue_new_wss_url
+
+        async def issue_trusted() -> str:
+            # What arrives over the socket is not signed: whoever is there may speak for anybody.
+            url: str = await issue()
+            if not is_trusted(url.replace("ws", "http", 1), client.web_client.base_url):
+                raise SocketElsewhere
+            return url
+
+        client.issue_new_wss_url = issue_trusted  # type: ignore[method-assign]  # the SDK has no other place for it
         await client.aiohttp_client_session.close()
         client.aiohttp_client_session = self._outbound.session(timeout=CONNECTING)
         await self._handler.connect_async()  # type: ignore[no-untyped-call]  # the SDK does not annotate it

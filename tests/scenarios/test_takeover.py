@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
+from bot.database_url import spelt_for_the_drivers
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
@@ -17,6 +18,7 @@ from bot.store.schema import upgrade
 from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
 from tests.patience import until
+from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.ports import free_port
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.killed_bot import Nursery, Street, open_street
@@ -41,6 +43,19 @@ def postgresql_url(postgresql: Callable[[], str]) -> str:
     url = postgresql()
     upgrade(async_url(url))
     return url
+
+
+@pytest.fixture(params=["direct", pytest.param("pooled", marks=needs_pgbouncer)])
+def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[str]:
+    """The same database, directly and behind a pooler in transaction mode.
+
+    There no notification arrives, so a worker finds work when it looks.
+    """
+    if request.param == "direct":
+        yield postgresql_url
+        return
+    with pooled(postgresql_url) as url:
+        yield spelt_for_the_drivers(url)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +138,9 @@ async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at
 
 
 async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path
+    nursery: Nursery, shared_url: str, tmp_path: Path
 ) -> None:
-    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+    async with open_street(nursery, tmp_path, database_url=shared_url) as street:
         await street.start(LISTENER)
         for _ in range(2):
             await street.start(WORKER, port=free_port())
@@ -138,6 +153,7 @@ async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
         names = [file.name for file in street.scene.every_visible_file()]
         assert sorted(names) == [f"{call}-redacted.wav" for call in calls]
         assert [f.completed_times for f in street.scene.workspace.recordings] == [1] * len(calls)
+        assert "prepared statement" not in street.logs
 
 
 async def test_a_database_that_cuts_every_connection_in_mid_delivery_costs_nothing_but_time(

@@ -1,0 +1,40 @@
+"""The connection of Socket Mode goes to Slack alone: nothing that arrives over it is signed."""
+
+import asyncio
+import logging
+
+import pytest
+from slack_bolt.async_app import AsyncApp
+
+from bot.metrics import Metrics
+from bot.outbound import direct
+from bot.sandbox.faults import Fault
+from bot.sandbox.slack_server import SlackSandbox
+from bot.slack.socket_mode import SocketMode
+from bot.slack.web_api.api import build_client, build_session
+from tests.patience import until
+from tests.polyai.scripted_server import ScriptedServer, answer
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_connection_elsewhere_is_not_opened(
+    slack: SlackSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    token = slack.workspace.app_token
+    async with ScriptedServer(answers=[answer()]) as stranger, build_session() as session:
+        url = stranger.url.replace("http://127.0.0.1", "ws://localhost").encode()
+        body = b'{"ok": true, "url": "%s/link"}' % url
+        json_type = {"Content-Type": "application/json"}
+        slack.faults.add(Fault("apps.connections.open", body=body, headers=json_type))
+        client = build_client(token, slack.url, session)
+        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
+        socket = SocketMode(app, token, client, Metrics(), direct())
+        opening = asyncio.create_task(socket.open())
+
+        await until(lambda: "SocketElsewhere" in caplog.text)
+
+        assert stranger.asked == []
+        assert not await socket.is_open()
+        opening.cancel()
+        await socket.close()
