@@ -20,6 +20,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, quote_plus
 
@@ -73,6 +74,11 @@ _PATTERN: Final = re.compile(f"(?P<kept>{_KEPT})|{_NAMED}|{_MASKED}")
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the structured logger called ``name``; it may be made before logging is configured."""
     return structlog.stdlib.get_logger(name)
+
+
+def bound_to_logs(**facts: str) -> AbstractContextManager[object]:
+    """Add ``facts`` to every line that is logged within the context and by tasks begun in it."""
+    return structlog.contextvars.bound_contextvars(**facts)
 
 
 def configure_logging(format: Literal["json", "console"], secrets: Iterable[str] = ()) -> None:  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT

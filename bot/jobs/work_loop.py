@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.logs import bound_to_logs, get_logger
 from bot.retry import backoff_seconds
 from bot.store.database import is_away
 from bot.store.due_work import Due, DueWork
@@ -162,9 +162,11 @@ class WorkLoop:
         task.add_done_callback(ended)
 
     async def _work(self, kind: WorkKind, due: Due) -> None:
-        again_at = await self._patiently(lambda: self._once(kind, due))
-        if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
-            log.warning("lease_lost", kind=due.kind, key=due.key)
+        # Every log line of the work carries its key: of a delivery, the reference people are told.
+        with bound_to_logs(reference=due.key):
+            again_at = await self._patiently(lambda: self._once(kind, due))
+            if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
+                log.warning("lease_lost", kind=due.kind, key=due.key)
 
     async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
         try:

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
+from bot.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, LeftFile, leave
@@ -21,6 +22,8 @@ from bot.recordings.states import ENDED, State
 from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
+
+log = get_logger(__name__)
 
 DELIVER: Final = "deliver"
 """The kind of due work that brings a recording from its request to its end, and tells of that."""
@@ -163,6 +166,9 @@ class DeliveryLog:
                 await leave(
                     session, left_files_of(delivery, delivery.file_ids, until), self.clock()
                 )
+        if changed and tag:
+            # The payload holds ids, codes and sizes alone.
+            log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
         return changed is not None
 
     async def note(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.record import DELIVER
@@ -23,6 +24,8 @@ from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
+
+log = get_logger(__name__)
 
 # People press Enter twice; Slack leaves the text in the box.
 DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
@@ -97,7 +100,9 @@ class RequestBook:
         async with self._turn:
             if not waiting.stored.done():
                 await asyncio.shield(asyncio.ensure_future(self._store_waiting()))
-        return await waiting.stored
+        stored = await waiting.stored
+        log.info("request_stored", reference=stored.delivery_id, is_repeat=stored.is_repeat)
+        return stored
 
     async def _store_waiting(self) -> None:
         batch, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.connection_failures import why
+from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
@@ -90,6 +92,19 @@ class SlackApi:
         return data
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
+        began, result = time.perf_counter(), "broken_off"
+        try:
+            response = await self._send(method, arguments)
+            result = "ok"
+        except CallAudioError as error:
+            result = error.code
+            raise
+        finally:
+            took_ms = round(1000 * (time.perf_counter() - began))
+            log.info("slack_called", method=method, result=result, took_ms=took_ms)
+        return response
+
+    async def _send(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         try:
             return await self._client.api_call(method, data=form_of(arguments))
         except SlackApiError as error:

@@ -1,0 +1,74 @@
+"""The reference that people are told finds every log line about their request."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from bot.cli.stage import PLAIN_KEY, RAW_KEY
+from bot.logs import configure_logging
+from bot.sandbox.faults import Fault
+from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw
+
+
+@pytest.fixture
+def written(
+    logging_as_it_was: None,  # noqa: ARG001 - undone after the test
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+) -> io.StringIO:
+    stream = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", stream)
+        secrets = (scene.workspace.bot_token, scene.workspace.signing_secret, PLAIN_KEY, RAW_KEY)
+        configure_logging("json", secrets)
+    assert logging.root.handlers
+    return stream
+
+
+def lines_of(written: io.StringIO, reference: str) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    return [line for line in lines if line.get("reference") == reference]
+
+
+async def test_a_delivery_is_followed_from_its_request_to_its_file(
+    scene: Scene, written: io.StringIO
+) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    assert_raw(seen)
+
+    lines = lines_of(written, seen.delivery.id)
+
+    told = [(line["event"], line.get("method") or line.get("tag")) for line in lines]
+    assert told[0] == ("request_stored", None)
+    for step in (
+        ("delivery_changed", "policy:delivery:decided"),
+        ("polyai_called", None),
+        ("slack_called", "chat.postMessage"),
+        ("slack_called", "files.getUploadURLExternal"),
+        ("slack_called", "files.completeUploadExternal"),
+        ("delivery_changed", "worker:delivery:delivered"),
+    ):
+        assert step in told, told
+    calls = [line for line in lines if str(line["event"]).endswith("_called")]
+    assert all(isinstance(line["took_ms"], int) for line in calls)
+    text = "\n".join(map(json.dumps, lines))
+    assert CALL in text
+    for secret in (PLAIN_KEY, RAW_KEY, scene.workspace.bot_token, "+44", "/upload/", "/commands/"):
+        assert secret not in text
+
+
+async def test_the_cause_of_a_failure_stands_in_the_lines_of_its_reference(
+    scene: Scene, written: io.StringIO
+) -> None:
+    scene.polyai.faults.add(Fault("audio", status=401, error="AUTH_USER_INVALID_TOKEN"))
+    seen = await scene.ask()
+    assert_failed(seen, "polyai_key_rejected")
+
+    lines = lines_of(written, seen.delivery.id)
+
+    assert seen.delivery.id in seen.note.text or seen.delivery.id in str(seen.note.blocks)
+    assert 401 in [line.get("status") for line in lines]
+    assert "worker:delivery:failed" in [line.get("tag") for line in lines]
