@@ -54,7 +54,7 @@ def verify_(
             return _Proof(found, await seals(session), await heads(session))
 
     proof = console.run_async(work())
-    typer.echo(proof.as_json() if as_json else proof.in_words(), nl=as_json)
+    typer.echo(proof.as_json() if as_json else console.printable(proof.in_words()), nl=as_json)
     if proof.found:
         raise typer.Exit(console.FAILED)
 
@@ -117,8 +117,8 @@ def seal_(
     if sealed is None:
         typer.echo("No event is older; nothing was sealed.")
         return
-    typer.echo(f"Sealed; {counted(sealed.removed, 'event')} removed.")
-    typer.echo(f"anchor {_spelt(sealed.anchor)}")
+    console.say(f"Sealed; {counted(sealed.removed, 'event')} removed.")
+    console.say(f"anchor {_spelt(sealed.anchor)}")
 
 
 def _anchor(text: str) -> Head:

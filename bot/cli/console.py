@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 FAILED: Final = 1
 BAD_USAGE: Final = 2
+WIDEST_TABLE: Final = 10_000
 MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` first."
 
 
@@ -31,8 +33,21 @@ def complain(*lines: str, code: int) -> typer.Exit:
     """Print to standard error; raise what this gives to end with the code."""
     console = Console(stderr=True, soft_wrap=True)
     for line in lines:
-        console.print(escape(line), highlight=False)
+        console.print(escape(printable(line)), highlight=False)
     return typer.Exit(code)
+
+
+def say(text: str) -> None:
+    """Print one line of text for people."""
+    typer.echo(printable(text))
+
+
+def printable(text: str) -> str:
+    """Spell characters out that would move the cursor, change colours or turn text around."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def settings() -> Settings:
@@ -68,7 +83,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         with database_told():
             return asyncio.run(work)
     except CallAudioError as error:
-        raise complain(error.what, error.fix, code=FAILED) from None
+        raise complain(error.what, error.operator_fix, code=FAILED) from None
 
 
 @contextmanager
@@ -87,18 +102,26 @@ def database_told() -> Iterator[None]:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows as a table for people, or one JSON array for programs."""
+    """Print rows as one JSON array for programs, or as a table for people.
+
+    Where no table fits without breaking an id in two, each row is a paragraph of its own.
+    """
     if as_json:
         typer.echo(json.dumps(list(rows), default=str))
         return
-    table = Table(*columns)
+    console, table = Console(), Table(*columns)
     for row in rows:
         table.add_row(*(escape(_shown(row.get(column))) for column in columns))
-    Console().print(table)
+    any_width = console.options.update(width=WIDEST_TABLE)
+    if Measurement.get(console, any_width, table).minimum <= console.width:
+        console.print(table)
+        return
+    for row in rows:
+        say("\n".join(f"{column}: {_shown(row.get(column))}" for column in columns) + "\n")
 
 
 def _shown(value: object) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value)).replace("\n", "\\n")
 
 
 def _read(read: Callable[[Mapping[str, str]], T]) -> T:

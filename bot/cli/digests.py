@@ -81,7 +81,7 @@ def add(  # noqa: PLR0917 - one parameter per option
     if as_json:
         console.print_rows([row], COLUMNS, as_json=True)
     else:
-        typer.echo(f"Saved as {row['id']}.")
+        console.say(f"Saved as {row['id']}.")
 
 
 def list_(
@@ -107,7 +107,7 @@ def remove(digest_id: DigestId) -> None:
             await book.remove(await book.read(digest_id), operator())
 
     console.run_async(work())
-    typer.echo(f"Removed {digest_id}.")
+    console.say(f"Removed {digest_id}.")
 
 
 def run(digest_id: DigestId) -> None:
@@ -120,7 +120,7 @@ def run(digest_id: DigestId) -> None:
             await Claims(database=database, clock=utc_now).ask(digest, slot, operator())
             return digest.channel_id
 
-    typer.echo(f"A worker posts {digest_id} in {console.run_async(work())}.")
+    console.say(f"A worker posts {digest_id} in {console.run_async(work())}.")
 
 
 def _book(database: Database) -> DigestBook:
@@ -141,9 +141,9 @@ def _check_ids(team: str, channel: str, owner: str) -> None:
 
 
 def _tell(shown: Preview) -> None:
-    typer.echo(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
+    console.say(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
     for each in shown.next_runs:
-        typer.echo(f"  {each}")
+        console.say(f"  {each}")
 
 
 def _shown(digest: Digest) -> dict[str, Any]:

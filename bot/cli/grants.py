@@ -87,7 +87,7 @@ def revoke_(
             await _look_now(database, subject.team_id)
         return ended
 
-    typer.echo(f"Revoked: {console.run_async(work())}.")
+    console.say(f"Revoked: {console.run_async(work())}.")
 
 
 def list_(
@@ -127,7 +127,7 @@ async def _write(
         grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
         await _look_now(database, subject.team_id)
     end = grant.expires_at.isoformat() if grant.expires_at else "no end"
-    typer.echo(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
+    console.say(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
 
 
 def _named(right: Right) -> Named:

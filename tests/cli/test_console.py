@@ -1,0 +1,59 @@
+"""What commands print: nothing in it steers the terminal, and ids stay whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.cli import console
+
+COLUMNS = ("id", "team", "subject", "given_by", "starts_at", "reason")
+ROW = {
+    "id": 7,
+    "team": "T0123456789",
+    "subject": "U0123456789",
+    "given_by": "cli:operator",
+    "starts_at": "2026-06-03T12:00:00+00:00",
+    "reason": "call quality review of the whole spring",
+}
+
+
+@given(st.text())
+def test_nothing_printed_steers_the_terminal(text: str) -> None:
+    assert all(each.isprintable() or each == "\n" for each in console.printable(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J\x1b[31mred", "\\x1b[2J\\x1b[31mred"),
+        ("bell\x07", "bell\\x07"),
+        ("\u202egnirts", "\\u202egnirts"),
+        ("\u009b1m", "\\x9b1m"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("Zażółć 日本 🎉", "Zażółć 日本 🎉"),
+    ],
+)
+def test_steering_characters_are_spelt_out_and_letters_stay(text: str, shown: str) -> None:
+    assert console.printable(text) == shown
+
+
+@pytest.mark.parametrize("width", [200, 80, 40])
+def test_ids_stay_whole_in_a_terminal_of_any_width(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    console.print_rows([ROW, ROW], COLUMNS, as_json=False)
+    printed = capsys.readouterr().out
+    for whole in ("T0123456789", "U0123456789", "cli:operator", "2026-06-03T12:00:00+00:00"):
+        assert printed.count(whole) == 2
+
+
+def test_a_reason_cannot_steer_the_terminal_that_lists_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {**ROW, "reason": "ok\x1b]0;owned\x07\nT0000 forged row"}
+    console.print_rows([row], COLUMNS, as_json=False)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "\\x1b" in printed
+    assert "\nT0000" not in printed
