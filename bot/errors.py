@@ -14,6 +14,7 @@ from typing import Final
 from bot.ids import new_id
 
 MAX_QUOTED_CHARACTERS: Final = 60
+ASK_OPERATOR: Final = "Ask whoever runs callaudio to "
 
 
 def quoted(typed: str) -> str:
@@ -61,6 +62,13 @@ class CallAudioError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.correlation_id = correlation_id
         super().__init__(self.what)
+
+    @property
+    def operator_fix(self) -> str:
+        """The fix in words for the person who runs callaudio, and is sent to nobody else."""
+        fix = self.fix.replace("tell whoever runs callaudio the reference", "look into the logs")
+        asked = fix.removeprefix(ASK_OPERATOR)
+        return fix if asked == fix else asked[:1].upper() + asked[1:]
 
 
 class UsageError(CallAudioError):

@@ -116,3 +116,11 @@ def test_whatever_cannot_be_read_is_told_without_its_sting(read):
     assert quoted(VICIOUS).lower() in caught.value.what.lower()
     told = (caught.value.what, caught.value.likely_cause, caught.value.fix)
     assert not any(sign in each for each in told for sign in "<>&")
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+def test_whoever_runs_callaudio_is_not_sent_to_themselves(kind):
+    fix = kind().operator_fix
+    assert "whoever runs" not in fix
+    assert bool(fix) == bool(kind().fix)
+    assert fix[:1] == fix[:1].upper()

@@ -49,4 +49,4 @@ async def checked(
 def wrong(what: str, error: CallAudioError) -> Finding:
     """Tell an error with its cause; where the network is to blame, with what to look at there."""
     says = f"{error.what} {error.likely_cause}".strip()
-    return Finding(what, State.WRONG, says, FIXES.get(error.likely_cause, error.fix))
+    return Finding(what, State.WRONG, says, FIXES.get(error.likely_cause, error.operator_fix))
