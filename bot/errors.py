@@ -67,6 +67,7 @@ class CallAudioError(Exception):
     def operator_fix(self) -> str:
         """The fix in words for the person who runs callaudio, and is sent to nobody else."""
         fix = self.fix.replace("tell whoever runs callaudio the reference", "look into the logs")
+        fix = fix.replace("Tell whoever runs callaudio the reference", "Look into the logs")
         asked = fix.removeprefix(ASK_OPERATOR)
         return fix if asked == fix else asked[:1].upper() + asked[1:]
 

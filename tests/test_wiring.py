@@ -131,7 +131,7 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
     ):
         assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
         ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
-        assert "Fetching the recording" in ack.text
+        assert "Got it: the recording" in ack.text
         assert (await http.post(f"{origin}/slack/events")).status_code == 404
         async with application.database.read() as session:
             assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1

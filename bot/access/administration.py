@@ -30,7 +30,7 @@ class NotAdmin(CallAudioError):
 
     code = "not_admin"
     what = "Only admins of callaudio can do that."
-    likely_cause = "You hold no `admin` right now: none, an expired or revoked one, or a deny."
+    likely_cause = "You are not an admin of callaudio."
     fix = "Ask an admin; the first ones are named where the bot runs."
 
 

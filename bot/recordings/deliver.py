@@ -37,7 +37,7 @@ class AgentUnknown(CallAudioError):
     code = "agent_unknown"
     what = "That agent is not set up any more."
     likely_cause = "The settings were changed after it was asked for."
-    fix = "Ask whoever runs the bot to add it to POLYAI_AGENTS."
+    fix = "Ask whoever runs callaudio to add it to POLYAI_AGENTS."
 
 
 class TranscriptRefused(CallAudioError):

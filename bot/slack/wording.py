@@ -19,9 +19,11 @@ WHY_REDACTED: Final = MappingProxyType(
     }
 )
 
-# The same, as everyone in the thread may read it.
+MUTED: Final = "personal details are muted"
+
+# The same, as everyone in the thread may read it; who is not cleared only the requester is told.
 WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
-    {**WHY_REDACTED, Reason.NOT_CLEARED: "the requester is not cleared to hear raw recordings"}
+    {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED}
 )
 
 PUBLIC_CHANNEL: Final = "this is a public channel, and everybody in the workspace can open it"
@@ -74,10 +76,11 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
 WHY_TAKEN_BACK: Final = MappingProxyType(
     {
         "time_over": "its time was over",
-        "right_ended": "the right of the person who asked for it ended",
+        # Whose right ended, and who is not cleared, is nobody else's business.
+        "right_ended": "it may no longer be heard here",
         "external": "this channel is, or is about to be, shared with another organisation",
         "public": PUBLIC_CHANNEL,
-        "audience": "somebody here is not cleared to hear raw recordings",
+        "audience": "who can hear it changed",
         "forwarded": "it was passed on to a conversation where raw may not be heard",
         "public_link": "somebody made a public link to it",
         "doubt": "Slack no longer told who can hear it",
@@ -197,8 +200,8 @@ def variant(
 ) -> str:
     """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
-        until = f" · until {moment(deleted_at)}, then deleted" if deleted_at else ""
-        return f"*raw* — cleared to be heard here{until}"
+        until = f" · deletes {moment(deleted_at)}" if deleted_at else ""
+        return f"*raw* — unredacted{until}"
     why = WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)
     if is_public and reason == Reason.AUDIENCE:
         why = PUBLIC_CHANNEL

@@ -143,7 +143,7 @@ async def test_a_call_is_found_and_its_recording_delivered(scene: Scene) -> None
 
     ack = await send(scene, view_id, CALL)
 
-    assert "Fetching" in str(ack.body)
+    assert "Got it" in str(ack.body)
     delivery = await scene.ended(await scene.latest())
     assert (delivery.state, delivery.outcome, delivery.source) == ("delivered", "raw", "modal")
     (file,) = scene.every_visible_file()
@@ -169,7 +169,7 @@ async def test_sending_with_another_choice_after_the_answer_was_lost_is_a_reques
     for more, is_new in ((other_side, True), (other_side, False), ({}, False)):
         scene.workspace.views[view_id] = form  # as it stays when Slack got no answer in time
         ack = await send(scene, view_id, CALL, **more)
-        assert ("Fetching" in str(ack.body)) == is_new
+        assert ("Got it" in str(ack.body)) == is_new
     sides = [(await scene.ended(each.id)).direction for each in await scene.deliveries()]
     assert sorted(sides) == ["combined", "user"]
 

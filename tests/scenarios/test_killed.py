@@ -80,7 +80,7 @@ async def test_killed_right_after_its_ack_it_delivers_what_it_accepted(
         ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
         await bot.kill()
         assert ack.arrived
-        assert "Fetching" in ack.text
+        assert "Got it" in ack.text
 
         await street.start()
 

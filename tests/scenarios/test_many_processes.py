@@ -54,7 +54,7 @@ async def test_many_commands_while_rights_change_meet_no_deadlock_and_no_unexpec
         await asyncio.gather(*(both(sides, call) for call in calls[:10]))
         await everything_ended(scene, commands + 10, longest_seconds=90 + commands)
 
-        assert all("Fetching" in ack.text for ack in acks)
+        assert all("Got it" in ack.text for ack in acks)
         told = [*said, *acks, *scene.workspace.ephemerals, *scene.everything_posted()]
         assert [each.text for each in told if Unexpected.what in each.text] == []
         files = Counter(file.name.rsplit("-", 1)[0] for file in scene.every_visible_file())

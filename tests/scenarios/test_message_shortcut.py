@@ -108,7 +108,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     ack, delivery = await submit(scene, view)
 
     assert ack.body["response_action"] == "update"
-    assert f"Fetching the recording of `{CALL}`" in str(scene.workspace.views[view.id].body)
+    assert f"Got it: the recording of `{CALL}`" in str(scene.workspace.views[view.id].body)
     assert (delivery.state, delivery.outcome, delivery.source) == ("delivered", "raw", "shortcut")
     (file,) = files_in(scene, message)
     assert RAW_SPAN in file.content

@@ -87,7 +87,7 @@ class Batch:
                 scene.people.command(ALICE, CHANNEL, unknown),
             ]
         acks = await asyncio.gather(*commands)
-        assert all("Fetching" in ack.text for ack in acks)
+        assert all("Got it" in ack.text for ack in acks)
         return kinds
 
     async def outcomes(self, kinds: dict[str, str]) -> dict[str, list[Outcome]]:

@@ -37,7 +37,8 @@ async def test_notes_come_where_the_asker_asked_and_not_where_the_recording_went
     assert seen.overheard == []
     # What all may read says nothing about the asker that a note says to them alone.
     assert "you are not cleared" not in str(seen.posted)
-    assert "the requester is not cleared" in str(seen.posted)
+    assert "cleared" not in str(seen.posted)
+    assert "personal details are muted" in str(seen.posted)
     # The way to answer was used as Slack wants it, above all without a token, and forgotten.
     assert seen.delivery.response_url is None
     assert scene.workspace.violations == []

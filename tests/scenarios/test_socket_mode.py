@@ -50,7 +50,7 @@ async def test_a_command_over_the_socket_brings_the_recording_into_a_thread(scen
     seen = await scene.ask()
 
     assert seen.ack.arrived
-    assert "Fetching" in seen.ack.text
+    assert "Got it" in seen.ack.text
     assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "raw")
     (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
     assert seen.file.thread_ts == parent.ts
@@ -218,7 +218,7 @@ async def test_what_arrived_before_the_end_is_still_stored_and_acked(new_scene: 
     ack = await asking
 
     assert ack.arrived
-    assert "Fetching" in ack.text
+    assert "Got it" in ack.text
 
 
 READY: Mapping[str, bool] = {"database": True, "migrations": True, "worker": True, "socket": True}

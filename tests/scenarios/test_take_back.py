@@ -79,7 +79,7 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
     await gone(scene)
     assert await cause(scene) == "right_ended"
     message = await parent(scene, "The raw recording can no longer be heard in Slack")
-    assert "the right of the person who asked for it ended" in str(message.blocks)
+    assert "it may no longer be heard here" in str(message.blocks)
     assert [file.deleted for file in scene.workspace.files] == [True, True]
     assert {file.id for file in scene.workspace.files} == {
         seen.delivery.file_id,
@@ -187,7 +187,7 @@ async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> Non
 @on_both_databases
 async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
     seen = await raw(scene)
-    assert "then deleted" in str((await parent(scene, "Recording of")).blocks)
+    assert "· deletes <!date" in str((await parent(scene, "Recording of")).blocks)
     await scene.move_back(seen.delivery.id, timedelta(hours=25))
 
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
@@ -200,7 +200,7 @@ async def test_without_a_time_it_stays(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
         await scene.grant()
         seen = await raw(scene)
-        assert "then deleted" not in str((await parent(scene, "Recording of")).blocks)
+        assert "· deletes <!date" not in str((await parent(scene, "Recording of")).blocks)
         await scene.move_back(seen.delivery.id, timedelta(days=999))
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
 

@@ -110,7 +110,7 @@ async def test_a_worker_that_stood_still_and_was_taken_over_changes_nothing_and_
         await other.kill()
         call = street.scene.another_call()
         ack = await street.scene.people.command(ALICE, CHANNEL, call)
-        assert "Fetching" in ack.text
+        assert "Got it" in ack.text
         await street.scene.ended(await street.scene.latest())
         assert f"{call}-raw.wav" in [file.name for file in street.scene.every_visible_file()]
         assert still.is_alive
@@ -184,7 +184,7 @@ async def test_a_second_worker_on_one_sqlite_file_is_refused(
 
 async def ask(street: Street) -> None:
     ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
-    assert "Fetching" in ack.text
+    assert "Got it" in ack.text
 
 
 async def until_no_work_is_left(street: Street) -> None:

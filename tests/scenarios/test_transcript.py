@@ -60,7 +60,7 @@ async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
     ]
     short = await card(scene, row, "*raw*")
     assert short.thread_ts == message.ts
-    assert "then deleted" in str(short.blocks)
+    assert "· deletes <!date" in str(short.blocks)
     assert f"Transcript of `{CALL}`" in short.text
     assert set(offered(short)) == {Action.DELETE}
     assert "raw" in asked_whole(scene)
@@ -118,7 +118,7 @@ async def test_where_only_the_requester_counts_a_transcript_still_needs_cleared_
         await card(
             scene,
             delivered,
-            "The transcript can no longer be read in Slack: somebody here is not cleared",
+            "The transcript can no longer be read in Slack: who can hear it changed",
         )
         assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
 

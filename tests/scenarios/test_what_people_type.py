@@ -104,7 +104,9 @@ async def test_words_may_stand_in_any_order_and_case(
             seen = await scene.ask(text.format(call=call))
             got = seen.delivery
             assert (got.asked_channel_id, got.direction, got.asked_redacted) == meant
-            assert seen.ack.text == f"Fetching the recording of `{call}` …"
+            assert (
+                seen.ack.text == f"Got it: the recording of `{call}` comes in a message of its own."
+            )
             assert seen.ack.body["response_type"] == "ephemeral"
             assert got.state == "delivered"
 

@@ -80,6 +80,18 @@ def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
     assert "you " not in public
 
 
+@pytest.mark.parametrize("is_public", [False, True])
+@pytest.mark.parametrize("reason", wording.WHY_REDACTED)
+def test_nobody_in_the_thread_reads_who_is_not_cleared(reason, is_public):
+    public = wording.variant(Outcome.REDACTED, reason, None, is_public=is_public)
+    assert not any(word in public for word in ("cleared", "requester", "everyone", "somebody"))
+
+
+@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK.values())
+def test_nor_whose_right_ended_when_a_file_is_taken_back(cause):
+    assert not any(word in cause for word in ("cleared", "the person", "right", "somebody here"))
+
+
 def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
     named = wording.PUBLIC_CHANNEL
     redacted, raw = Outcome.REDACTED, Outcome.RAW
@@ -102,9 +114,9 @@ def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
 
 def test_raw_is_said_to_be_raw_and_until_when():
     stays = wording.variant(Outcome.RAW, Reason.CLEARED, None)
-    assert stays == "*raw* — cleared to be heard here"
+    assert stays == "*raw* — unredacted"
     goes = wording.variant(Outcome.RAW, Reason.CLEARED, NOON)
-    assert goes == f"{stays} · until {wording.moment(NOON)}, then deleted"
+    assert goes == f"{stays} · deletes {wording.moment(NOON)}"
 
 
 def test_every_reason_has_words_where_it_may_be_told():

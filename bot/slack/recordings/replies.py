@@ -41,11 +41,15 @@ def help_for(person: Person | None) -> str:
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:
-    """Say that a request is on its way."""
+    """Say that a request was taken, in words that stay true beside the result.
+
+    Slack keeps this answer on screen: a command's `response_url` cannot replace or delete it
+    (bolt-python#1268, bolt-js#2287).
+    """
     conversation = code(conversation_id)
     if stored.is_repeat:
         return f"The recording of {conversation} is already on its way."
-    return f"Fetching the recording of {conversation} …"
+    return f"Got it: the recording of {conversation} comes in a message of its own."
 
 
 def problem_in_form(error: CallAudioError, reference: str) -> str:

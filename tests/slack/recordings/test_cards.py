@@ -96,13 +96,16 @@ def buttons(message) -> list[dict]:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (delivered(), "*raw* — cleared"),
-        (delivered(Outcome.REDACTED, Reason.NOT_CLEARED), "*redacted* — the requester is not"),
+        (delivered(), "*raw* — unredacted"),
+        (
+            delivered(Outcome.REDACTED, Reason.NOT_CLEARED),
+            "*redacted* — personal details are muted",
+        ),
         (
             delivered(Outcome.REDACTED, Reason.ASKED, muted=Spans(2, 3.25, ())),
             "*redacted* — muted 2 spans, 3.2 s",
         ),
-        (delivered(is_follow_up=True), "*raw* — cleared"),
+        (delivered(is_follow_up=True), "*raw* — unredacted"),
     ],
 )
 def test_a_notification_says_which_variant_is_there(result, said):
@@ -282,7 +285,7 @@ def test_an_id_in_the_parent_message_cannot_inject_anything():
 def test_the_ack_says_whether_it_is_a_new_request():
     new = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=False), LOUD)
     repeat = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=True), LOUD)
-    assert new.startswith("Fetching")
+    assert new.startswith("Got it")
     assert repeat.endswith("is already on its way.")
     for text in (new, repeat):
         assert_harmless(text)
