@@ -391,11 +391,22 @@ async def test_a_private_note_goes_the_commands_own_way(posting, workspace):
     assert workspace.ephemerals[0].blocks
 
 
-@pytest.mark.parametrize(
-    "fault", [{"status": 404, "body": b"used_url"}, {"status": 500}, {"drop_connection": True}]
-)
+@pytest.mark.parametrize("fault", [{"status": 404, "body": b"used_url"}, {"status": 500}])
 async def test_when_that_way_is_gone_it_is_an_ephemeral_message(posting, slack, workspace, fault):
     slack.faults.add(Fault("response_url", **fault))
+    await posting.tell(note(workspace))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+
+
+async def test_when_its_answer_is_lost_the_note_is_not_repeated(posting, slack, workspace):
+    slack.faults.add(Fault("response_url", when="after", drop_connection=True))
+    await posting.tell(note(workspace))
+    assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
+
+
+async def test_when_slack_is_away_as_well_the_note_goes_another_way(posting, slack, workspace):
+    slack.faults.add(Fault("response_url", drop_connection=True))
+    slack.faults.add(Fault("auth.test", status=503))
     await posting.tell(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
