@@ -1,4 +1,4 @@
-"""Characters that readers do not see, taken out of what people type."""
+"""Characters that readers do not see: taken out of what people type, spelt out on terminals."""
 
 import unicodedata
 from typing import Final
@@ -21,6 +21,17 @@ def made_plain(text: str) -> str:
     For ids and words of a command, which are ASCII: not for what people write to one another.
     """
     return "".join(map(_plain, text))
+
+
+def printable(text: str, *, keep: str = "\n") -> str:
+    r"""Spell out what a terminal would obey, as ``\x1b`` or ``\u202e``, but for ``keep``.
+
+    Control characters move the cursor and change colours; some of the format turn text around.
+    """
+    return "".join(
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def _plain(character: str) -> str:

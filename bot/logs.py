@@ -27,6 +27,8 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.characters import printable
+
 MASK: Final = "[masked]"
 MIN_SECRET_CHARS: Final = 4  # masking less would garble every line and hide nothing
 MAX_DEPTH: Final = 6  # deeper containers are masked as one text
@@ -96,9 +98,10 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if format == "console":
-        renderer = structlog.dev.ConsoleRenderer(
+        in_columns = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
+        renderer = _printable(in_columns)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
@@ -177,6 +180,18 @@ class Masker:
             header = _name(items[0]) if items[1:] and not items[2:] else ""  # a (name, value) pair
             return [self._walk(each, header, depth + 1) for each in items]
         return self.mask(_text(value))
+
+
+def _printable(renderer: Processor) -> Processor:
+    """Return ``renderer`` with texts spelt out that a terminal would obey; JSON does so itself."""
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> object:
+        for name, value in event.items():
+            if isinstance(value, str):
+                event[name] = printable(value, keep="\n" if name == "exception" else "")
+        return renderer(logger, method, event)
+
+    return cast("Processor", render)
 
 
 def _replace(found: re.Match[str]) -> str:

@@ -1,11 +1,11 @@
-"""Characters that nobody sees are gone from what people type."""
+"""Characters that nobody sees: gone from what people type, spelt out on terminals."""
 # ruff: noqa: RUF001 - characters that look like others, or like nothing, are the point
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.characters import made_plain, without_control
+from bot.characters import made_plain, printable, without_control
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,24 @@ def test_what_people_write_keeps_all_but_control_characters() -> None:
         without_control("night\x00 shift \u2013 می\u200cخواهم\n")
         == "night shift \u2013 می\u200cخواهم\n"
     )
+
+
+@given(st.text())
+def test_nothing_printed_steers_the_terminal(text: str) -> None:
+    assert all(each.isprintable() or each == "\n" for each in printable(text))
+    assert printable(text, keep="").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J\x1b[31mred", "\\x1b[2J\\x1b[31mred"),
+        ("bell\x07", "bell\\x07"),
+        ("\u202egnirts", "\\u202egnirts"),
+        ("\u009b1m", "\\x9b1m"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("Zażółć 日本 🎉", "Zażółć 日本 🎉"),
+    ],
+)
+def test_steering_characters_are_spelt_out_and_letters_stay(text: str, shown: str) -> None:
+    assert printable(text) == shown

@@ -57,6 +57,21 @@ def test_the_console_form_is_for_people():
     assert f"key={MASK}" in out.getvalue()
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_record_steers_the_terminal_or_forges_another(form):
+    out = written(form=form)
+    log.warning("ended\x1b[2J", code="a\x1b]0;owned\x07\u202e", who="x\n2026 [info] forged")
+    logging.getLogger("library").warning("said\x1b[31m %s", "y\n2026 [info] forged")
+    try:
+        fail(ValueError("\x1b[2J"), KeyError("z"))
+    except ValueError:
+        log.exception("failed")
+    lines = out.getvalue().splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("2026 [info]") for line in lines)
+    assert "\\x1b[2J" in out.getvalue() or "\\u001b[2J" in out.getvalue()
+
+
 def test_records_go_to_stderr(capsys):
     configure_logging("json")
     log.info("hello")

@@ -14,6 +14,7 @@ from psycopg import DataError
 
 from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
+from bot.characters import printable
 from bot.cli import audit_proof, console
 from bot.store.tables import AuditEventRow
 
@@ -94,7 +95,8 @@ def export(
                     "hash": row.hash,
                 }
                 if writer:
-                    writer.writerow({**full, "payload": json.dumps(row.payload, sort_keys=True)})
+                    full["payload"] = json.dumps(row.payload, sort_keys=True)
+                    writer.writerow({name: _cell(full[name]) for name in columns})
                 else:
                     sys.stdout.write(json.dumps(full) + "\n")
 
@@ -129,6 +131,11 @@ def _filter(
         delivery_id=delivery,
         conversation_id=conversation,
     )
+
+
+def _cell(value: object) -> str | None:
+    """Spell a cell that may be read in a terminal; ``jsonl`` is exact, and escapes by itself."""
+    return None if value is None else printable(str(value), keep="")
 
 
 def _row(row: AuditEventRow) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bot.audit.seal import Sealed, seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import Finding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
+from bot.characters import printable
 from bot.cli import console
 from bot.slack.wording import counted
 from bot.wiring.clock import utc_now
@@ -54,7 +55,7 @@ def verify_(
             return _Proof(found, await seals(session), await heads(session))
 
     proof = console.run_async(work())
-    typer.echo(proof.as_json() if as_json else console.printable(proof.in_words()), nl=as_json)
+    typer.echo(proof.as_json() if as_json else printable(proof.in_words()), nl=as_json)
     if proof.found:
         raise typer.Exit(console.FAILED)
 

@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
+from bot.characters import printable
 from bot.environment import load_database_url, load_first_admins, load_settings
 from bot.errors import CallAudioError
 from bot.settings import Settings, SettingsError
@@ -40,14 +41,6 @@ def complain(*lines: str, code: int) -> typer.Exit:
 def say(text: str) -> None:
     """Print one line of text for people."""
     typer.echo(printable(text))
-
-
-def printable(text: str) -> str:
-    """Spell characters out that would move the cursor, change colours or turn text around."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
 
 
 def settings() -> Settings:
@@ -121,7 +114,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
 
 
 def _shown(value: object) -> str:
-    return "-" if value is None else printable(str(value)).replace("\n", "\\n")
+    return "-" if value is None else printable(str(value), keep="")
 
 
 def _read(read: Callable[[Mapping[str, str]], T]) -> T:
