@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice, pairwise
@@ -26,6 +26,9 @@ MONTHS: Final = (
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
 TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+MEANT_AS_TIME: Final = re.compile(
+    r"[0-9]{1,2}[:.h][0-9]{0,2}(?:[ap]m)?|[0-9]{1,4}[ap]m|noon|midnight"
+)
 DAYS: Final = MappingProxyType(
     {
         **dict.fromkeys(("daily", "everyday"), "*"),
@@ -101,6 +104,7 @@ def read_timetable(text: str, zone: str) -> Timetable:
     """
     words = text.replace("`", "").lower().split()
     times = [word for word in words if TIME.fullmatch(word)]
+    _check_times(set(words) - set(times))
     if times:
         cron = _time_and_days(times, [word for word in words if word not in times])
     elif len(words) in (len(FIELDS) - 1, len(FIELDS)):
@@ -135,6 +139,15 @@ def is_zone(word: str) -> bool:
 def is_meant_as_zone(word: str) -> bool:
     """Tell whether a word is most likely a zone, though mistyped: `Europe/Lodnon`, `London`."""
     return bool(ZONE_LIKE.fullmatch(word)) or _near(word, likeness=0.85) is not None
+
+
+def _check_times(words: Collection[str]) -> None:
+    for word in sorted(words):
+        if MEANT_AS_TIME.fullmatch(word):
+            raise TimetableUnclear(
+                what=f"{quoted(word)} is not a time I can read.",
+                fix="Write it as hours and minutes, from 00:00 to 23:59, such as `09:00`.",
+            )
 
 
 def _time_and_days(times: list[str], others: list[str]) -> str:

@@ -57,13 +57,12 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
         ),
         Reason.ASKED: "It was asked for redacted, and there is no redacted transcript.",
         Reason.NOT_CLEARED: (
-            "A transcript is as personal as the raw recording, and you hold no right to hear that "
-            "now: none, an expired or revoked one, or a deny. Ask an admin for it, then press "
-            "*Transcript* again."
+            "A transcript is as personal as the raw recording, and you are not cleared to hear "
+            "that. Ask an admin for it, then press *Transcript* again."
         ),
         Reason.NO_RAW_KEY: (
             "No raw key is set up for this agent any more, and transcripts need it. Ask whoever "
-            "runs the bot to set `POLYAI_PII_API_KEY`."
+            "runs callaudio to set `POLYAI_PII_API_KEY`."
         ),
         Reason.AUDIENCE: (
             "A transcript is as personal as the raw recording, and not everyone here is cleared to "

@@ -82,7 +82,7 @@ async def test_what_no_longer_may_be_raw_is_refused_and_polyai_not_asked(
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
 
     reason, words = {
-        "right ended": ("not_cleared", "you hold no right to hear that now"),
+        "right ended": ("not_cleared", "you are not cleared to hear that"),
         "somebody joined": ("audience", "not everyone here is cleared"),
         "channel shared": ("external_destination", "Transcripts never go there"),
     }[change]

@@ -8,6 +8,7 @@ from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
+from bot.slack.admin.verdicts import verdict
 from bot.slack.wording import code, escape
 
 MAX_LISTED: Final = 30
@@ -21,16 +22,16 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["explain"]}` shows what they would get there, and why
 `pii` lets somebody hear raw recordings, `admin` manage rights. Nobody gives themselves `pii`."""
 
-HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are none.
+HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are not one.
 `/callaudio help` shows what you can do."""
 
 
 def given(grant: Grant) -> str:
     """Say what was just given or denied."""
-    verb = "may" if grant.effect is Effect.GRANT else "may not"
-    said = f"{subject(grant)} {verb} {_right(grant)}, {end(grant.expires_at)}."
-    to_a_group = grant.subject.kind is SubjectKind.GROUP and grant.effect is Effect.GRANT
-    if to_a_group and grant.right is Right.PII:
+    if grant.effect is Effect.DENY:
+        return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
+    said = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
+    if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
         return f"{said} For you it does not count: nobody gives themselves `pii`."
     return said
 
@@ -72,7 +73,7 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
     """Say what would be decided, and every fact behind it."""
     facts = ruling.facts
     lines = [
-        f"<@{user_id}> in <#{channel_id}> would get *{ruling.decision.outcome}*.",
+        verdict(user_id, channel_id, ruling),
         f"• reason: {code(ruling.decision.reason)}",
         f"• the person is: {facts.standing}",
         f"• cleared by name, as a guest must be: {_yes_no(facts.requester_granted_by_name)}",
@@ -84,7 +85,7 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
         f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",
         f"• a raw key is set up: {_yes_no(facts.has_raw_key)}",
         f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",
-        f"• the audience is: {facts.audience} (looked at only where it decides)",
+        f"• the audience, looked at only where it decides: {facts.audience}",
     ]
     return "\n".join(lines)
 

@@ -1,0 +1,56 @@
+"""What `/callaudio-admin explain` says first: the outcome, and the one fact that decided."""
+
+from bot.access.deciding import Ruling
+from bot.access.policy import Audience, Facts, Outcome, Reason, Standing
+
+
+def verdict(user_id: str, channel_id: str, ruling: Ruling) -> str:
+    """Say what one person would get in one place, and because of what."""
+    facts, who, where = ruling.facts, f"<@{user_id}>", f"<#{channel_id}>"
+    why = {
+        Reason.REQUESTER_NOT_ALLOWED: _standing(who, facts.standing),
+        Reason.REQUESTER_NOT_IN_DESTINATION: _known(
+            facts.requester_in_destination, f"{who} is not in {where}", f"{who} is in {where}"
+        ),
+        Reason.EXTERNAL_DESTINATION: _known(
+            facts.destination_is_external,
+            f"{where} is, or is about to be, shared with another organisation",
+            f"{where} is shared with others",
+        ),
+        Reason.ASKED: "that was asked for",
+        Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear raw recordings",
+        Reason.NO_RAW_KEY: "no raw key is set up for this agent",
+        Reason.AUDIENCE: _audience(where, facts),
+        Reason.CLEARED: f"everyone in {where} is cleared"
+        if facts.audience_must_be_cleared
+        else f"{who} is cleared, and who else is in {where} does not count",
+    }[ruling.decision.reason]
+    outcomes = {Outcome.RAW: "Raw", Outcome.REDACTED: "Redacted", Outcome.REFUSED: "Nothing"}
+    return f"*{outcomes[ruling.decision.outcome]}*, because {why}."
+
+
+def _known(fact: bool | None, known: str, asked: str) -> str:  # noqa: FBT001 - the fact is what it is about
+    return f"Slack did not tell whether {asked}" if fact is None else known
+
+
+def _standing(who: str, standing: Standing) -> str:
+    says = {
+        Standing.GUEST: "is a guest without a grant by name",
+        Standing.EXTERNAL: "belongs to another organisation",
+        Standing.BOT: "is a bot",
+        Standing.DEACTIVATED: "is deactivated",
+    }.get(standing)
+    return f"{who} {says}" if says else f"Slack did not tell who {who} is"
+
+
+def _audience(where: str, facts: Facts) -> str:
+    if facts.destination_is_private is not True:
+        return _known(
+            facts.destination_is_private,
+            f"{where} is a public channel",
+            f"{where} is private",
+        )
+    return {
+        Audience.NOT_CLEARED: f"somebody in {where} is not cleared to hear raw recordings",
+        Audience.TOO_LARGE: f"more people are in {where} than `CALLAUDIO_MAX_AUDIENCE` allows",
+    }.get(facts.audience, f"Slack did not tell who is in {where}")

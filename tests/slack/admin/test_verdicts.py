@@ -1,0 +1,91 @@
+"""What `explain` says first: the outcome, and the one fact that decided."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.access.deciding import Ruling
+from bot.access.policy import Audience, Facts, Standing, decide
+from bot.slack.admin.verdicts import verdict
+
+RAW = Facts(
+    standing=Standing.MEMBER,
+    requester_granted_by_name=True,
+    requester_in_destination=True,
+    destination_is_external=False,
+    destination_is_private=True,
+    destination_is_allow_listed=False,
+    asked_redacted=False,
+    requester_is_cleared=True,
+    has_raw_key=True,
+    audience_must_be_cleared=True,
+    audience=Audience.CLEARED,
+)
+ALONE = {"audience_must_be_cleared": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "*Raw*, because everyone in <#C1> is cleared."),
+        (ALONE, "*Raw*, because <@U1> is cleared, and who else is in <#C1> does not count."),
+        (
+            {"standing": Standing.GUEST, "requester_granted_by_name": False},
+            "*Nothing*, because <@U1> is a guest without a grant by name.",
+        ),
+        (
+            {"standing": Standing.EXTERNAL},
+            "*Nothing*, because <@U1> belongs to another organisation.",
+        ),
+        (
+            {"standing": Standing.UNKNOWN},
+            "*Nothing*, because Slack did not tell who <@U1> is.",
+        ),
+        ({"requester_in_destination": False}, "*Nothing*, because <@U1> is not in <#C1>."),
+        (
+            {"requester_in_destination": None},
+            "*Nothing*, because Slack did not tell whether <@U1> is in <#C1>.",
+        ),
+        (
+            {"destination_is_external": True},
+            "*Nothing*, because <#C1> is, or is about to be, shared with another organisation.",
+        ),
+        (
+            {"destination_is_external": True, "destination_is_allow_listed": True},
+            "*Redacted*, because <#C1> is, or is about to be, shared with another organisation.",
+        ),
+        (
+            {"destination_is_external": None},
+            "*Nothing*, because Slack did not tell whether <#C1> is shared with others.",
+        ),
+        (
+            {"requester_is_cleared": False},
+            "*Redacted*, because <@U1> in <#C1> is not cleared to hear raw recordings.",
+        ),
+        ({"has_raw_key": False}, "*Redacted*, because no raw key is set up for this agent."),
+        (
+            {"audience": Audience.NOT_CLEARED},
+            "*Redacted*, because somebody in <#C1> is not cleared to hear raw recordings.",
+        ),
+        (
+            {"audience": Audience.TOO_LARGE},
+            "*Redacted*, because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.",
+        ),
+        (
+            {"audience": Audience.UNKNOWN},
+            "*Redacted*, because Slack did not tell who is in <#C1>.",
+        ),
+        (
+            {"destination_is_private": False},
+            "*Redacted*, because <#C1> is a public channel.",
+        ),
+        (
+            {"destination_is_private": None},
+            "*Redacted*, because Slack did not tell whether <#C1> is private.",
+        ),
+        ({"asked_redacted": True}, "*Redacted*, because that was asked for."),
+    ],
+)
+def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -> None:
+    facts = replace(RAW, **changes)  # type: ignore[arg-type]  # a table of changes
+    assert verdict("U1", "C1", Ruling(decide(facts), facts)) == says
