@@ -19,8 +19,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, quote_plus
 
@@ -81,6 +82,22 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def bound_to_logs(**facts: str) -> AbstractContextManager[object]:
     """Add ``facts`` to every line that is logged within the context and by tasks begun in it."""
     return structlog.contextvars.bound_contextvars(**facts)
+
+
+@contextmanager
+def logged_call(
+    logger: structlog.stdlib.BoundLogger, event: str, **facts: object
+) -> Iterator[dict[str, object]]:
+    """Log a call to another service once it has ended, with how long it took.
+
+    What is put into the mapping meanwhile, such as a status, is logged with ``facts``; where the
+    call raises before that, ``facts`` stand as they were.
+    """
+    began = time.perf_counter()
+    try:
+        yield facts
+    finally:
+        logger.info(event, **facts, took_ms=round(1000 * (time.perf_counter() - began)))
 
 
 def configure_logging(format: Literal["json", "console"], secrets: Iterable[str] = ()) -> None:  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT

@@ -1,7 +1,6 @@
 """One GET to PolyAI: with one key, to one host, translated where it fails."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -12,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from bot.connection_failures import why
-from bot.logs import get_logger
+from bot.logs import get_logger, logged_call
 from bot.polyai import errors
 from bot.polyai.audio import check_encoding
 from bot.polyai.body import Bounds, close_answer, read_body, read_json
@@ -86,18 +85,15 @@ class Gets:
             },
             timeout=TIMEOUT,
         )
-        began, status = time.perf_counter(), 0
-        try:
-            response = await self._http.send(request, stream=True, follow_redirects=False)
-            status = response.status_code
-        except httpx.HTTPError as error:
-            raise errors.PolyAIUnavailable(
-                likely_cause=why(error), correlation_id=sent_id
-            ) from error
-        finally:
-            took_ms = round(1000 * (time.perf_counter() - began))
-            called = {"path": request.url.path, "correlation_id": sent_id}
-            log.info("polyai_called", status=status, took_ms=took_ms, **called)
+        called = {"path": request.url.path, "correlation_id": sent_id}
+        with logged_call(log, "polyai_called", **called, status=None) as told:
+            try:
+                response = await self._http.send(request, stream=True, follow_redirects=False)
+            except httpx.HTTPError as error:
+                raise errors.PolyAIUnavailable(
+                    likely_cause=why(error), correlation_id=sent_id
+                ) from error
+            told["status"] = response.status_code
         if response.status_code == HTTPStatus.OK:
             return response, sent_id
         try:

@@ -48,6 +48,7 @@ async def test_a_delivery_is_followed_from_its_request_to_its_file(
         ("polyai_called", None),
         ("slack_called", "chat.postMessage"),
         ("slack_called", "files.getUploadURLExternal"),
+        ("slack_called", "upload"),
         ("slack_called", "files.completeUploadExternal"),
         ("delivery_changed", "worker:delivery:delivered"),
     ):
@@ -71,4 +72,6 @@ async def test_the_cause_of_a_failure_stands_in_the_lines_of_its_reference(
 
     assert seen.delivery.id in seen.note.text or seen.delivery.id in str(seen.note.blocks)
     assert 401 in [line.get("status") for line in lines]
+    told = [line["status"] for line in lines if line.get("method") == "response_url"]
+    assert told == [200]
     assert "worker:delivery:failed" in [line.get("tag") for line in lines]

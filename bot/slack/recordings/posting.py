@@ -9,7 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.logs import get_logger, logged_call
 from bot.recordings.destination import ConversationUnseen
 from bot.recordings.posting import (
     Announcement,
@@ -145,25 +145,27 @@ class SlackPosting:
             CallAudioError: the source failed on the way.
         """
         body = UploadBody(chunks)
-        try:
-            response = await self._http.post(
-                ticket.url.get_secret_value(),
-                content=body,
-                headers={
-                    "Content-Length": str(file.size_bytes),
-                    "Content-Type": "application/octet-stream",
-                },
-                timeout=UPLOAD_TIMEOUT,
-                follow_redirects=False,
-            )
-        except httpx.HTTPError:
-            raise body.failure or UploadRefused from None
-        finally:
-            await body.take_back()
+        with logged_call(log, "slack_called", method="upload", status=None) as told:
+            try:
+                response = await self._http.post(
+                    ticket.url.get_secret_value(),
+                    content=body,
+                    headers={
+                        "Content-Length": str(file.size_bytes),
+                        "Content-Type": "application/octet-stream",
+                    },
+                    timeout=UPLOAD_TIMEOUT,
+                    follow_redirects=False,
+                )
+            except httpx.HTTPError:
+                raise body.failure or UploadRefused from None
+            finally:
+                await body.take_back()
+            told["status"] = response.status_code
         if body.failure:
             raise body.failure
-        told = re.match(r"\s*OK\s*-\s*(\d+)", response.text[:100])
-        if response.status_code != httpx.codes.OK or (told and int(told[1]) != file.size_bytes):
+        count = re.match(r"\s*OK\s*-\s*(\d+)", response.text[:100])
+        if response.status_code != httpx.codes.OK or (count and int(count[1]) != file.size_bytes):
             raise UploadRefused
 
     async def share(self, share: Share) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.connection_failures import why
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.logs import get_logger, logged_call
 from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
 from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
@@ -92,16 +91,13 @@ class SlackApi:
         return data
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
-        began, result = time.perf_counter(), "broken_off"
-        try:
-            response = await self._send(method, arguments)
-            result = "ok"
-        except CallAudioError as error:
-            result = error.code
-            raise
-        finally:
-            took_ms = round(1000 * (time.perf_counter() - began))
-            log.info("slack_called", method=method, result=result, took_ms=took_ms)
+        with logged_call(log, "slack_called", method=method, result="broken_off") as told:
+            try:
+                response = await self._send(method, arguments)
+            except CallAudioError as error:
+                told["result"] = error.code
+                raise
+            told["result"] = "ok"
         return response
 
     async def _send(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:

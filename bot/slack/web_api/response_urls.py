@@ -7,7 +7,7 @@ import aiohttp
 import httpx
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.logs import get_logger, logged_call
 from bot.slack.web_api.api import SlackApi
 
 log = get_logger(__name__)
@@ -38,19 +38,19 @@ class ResponseUrls:
             log.error("response_url_of_a_stranger")
             return False
         body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
-        try:
-            response = await self._http.post(
-                response_url,
-                json=body,
-                headers={"Connection": "close"},
-                timeout=timeout_seconds,
-                follow_redirects=False,
-            )
-        except httpx.HTTPError as error:
-            log.info("response_url_refused", error=type(error).__name__)
-            return _is_answer_lost(error) and await self._is_slack_there()
-        if not response.is_success:
-            log.info("response_url_refused", status=response.status_code)
+        with logged_call(log, "slack_called", method="response_url", status=None) as told:
+            try:
+                response = await self._http.post(
+                    response_url,
+                    json=body,
+                    headers={"Connection": "close"},
+                    timeout=timeout_seconds,
+                    follow_redirects=False,
+                )
+            except httpx.HTTPError as error:
+                told["error"] = type(error).__name__
+                return _is_answer_lost(error) and await self._is_slack_there()
+            told["status"] = response.status_code
         return response.is_success
 
     async def _is_slack_there(self) -> bool:
