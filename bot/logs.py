@@ -144,14 +144,6 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
     )
 
 
-def quiet_request_verification() -> None:
-    """Keep the bodies of badly signed requests out of the log; call it after ``AsyncApp(...)``.
-
-    Bolt logs them at INFO and copies the root level onto that very logger while the app is built.
-    """
-    logging.getLogger("slack_bolt.RequestVerification").setLevel(logging.WARNING)
-
-
 class MaskedHandler(logging.StreamHandler[Any]):
     """Writes to stderr; a record that cannot be formatted is named, not dumped."""
 

@@ -17,6 +17,7 @@ class Metrics:
         requests: requests by ``source``: command, shortcut, button, modal or digest.
         deliveries: ended deliveries by ``outcome`` (raw, redacted, refused, failed) and ``reason``.
         errors: errors by the ``code`` of their class.
+        turned_away: requests and connections that were not let in, by ``cause``.
         delivery_seconds: from the request to the visible recording.
         relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
         relays_in_progress: recordings on their way now.
@@ -35,6 +36,12 @@ class Metrics:
             registry=self.registry,
         )
         self.errors = Counter("callaudio_errors", "Errors told.", ["code"], registry=self.registry)
+        self.turned_away = Counter(
+            "callaudio_requests_turned_away",
+            "Requests and connections not let in.",
+            ["cause"],
+            registry=self.registry,
+        )
         self.delivery_seconds = Histogram(
             "callaudio_delivery_seconds",
             "Seconds from the request to the visible recording.",

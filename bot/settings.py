@@ -121,6 +121,20 @@ def _authorities(file: Path) -> Path:
     return file
 
 
+def _address(address: str) -> str:
+    host, port = split_address(address)
+    is_port = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535  # noqa: PLR2004 - the last port
+    if not is_port or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        raise ValueError
+    return address
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Split ``host:port``; an IPv6 host stands in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), port
+
+
 def check_database_url(url: str) -> str:
     """Accept a SQLite file or a PostgreSQL URL, and spell it as the drivers want it.
 
@@ -258,6 +272,10 @@ class Settings(BaseSettings):
     callaudio_max_recording_mb: int = Field(
         1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
     )
+    callaudio_metrics_address: Annotated[str, AfterValidator(_address)] | None = Field(
+        None,
+        description="host:port, of another port than PORT, such as 127.0.0.1:9090 or 0.0.0.0:9090",
+    )
     callaudio_log_format: Literal["json", "console"] = Field("json", description="json or console")
     https_proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
         None, description="http://host:port, or http://user:password@host:port"
@@ -289,6 +307,21 @@ class Settings(BaseSettings):
         found = re.findall(r"://[^:/@ ]*:([^@ ]*)@|[?&]password=([^& ]*)", urls)
         passwords = {password for pair in found for password in pair}
         return frozenset((keys | passwords | {unquote(each) for each in passwords}) - {""})
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where operators ask, and nobody else: host and port."""
+        if self.callaudio_metrics_address is None:
+            return None
+        host, port = split_address(self.callaudio_metrics_address)
+        return host, int(port)
+
+    @pydantic.field_validator("callaudio_metrics_address")
+    @classmethod
+    def _keep_ports_apart(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if address and split_address(address)[1] == str(info.data.get("port")):
+            raise _told("has the port of PORT, which everybody may ask")
+        return address
 
     @pydantic.field_validator("polyai_pii_api_key")
     @classmethod

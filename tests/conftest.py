@@ -137,7 +137,7 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
     """Undo what a test that configures logging did to the process."""
-    names = (*QUIET_LOGGERS, "slack_bolt.RequestVerification")
+    names = QUIET_LOGGERS
     root, usual = logging.root, structlog.get_config()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in names}

@@ -15,7 +15,6 @@ from bot.logs import (
     Masker,
     configure_logging,
     get_logger,
-    quiet_request_verification,
 )
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
@@ -93,15 +92,6 @@ def test_chatty_libraries_are_heard_from_warning_on(name):
     logging.getLogger(f"{name}.part").info("chatter")
     logging.getLogger(f"{name}.part").warning("trouble")
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["trouble"]
-
-
-def test_the_body_of_a_badly_signed_request_stays_out_after_the_app_is_built():
-    out = written()
-    logger = logging.getLogger("slack_bolt.RequestVerification")
-    logger.setLevel(logging.root.level)  # as AsyncApp(...) does
-    quiet_request_verification()
-    logger.info("Invalid request signature (body: text=CA12)")
-    assert out.getvalue() == ""
 
 
 def test_warnings_are_records_too():

@@ -36,6 +36,7 @@ class AuditTag(StrEnum):
     FILE_DELETE_ASKED = "slack:file:delete_asked"
     FILE_DELETED = "retention:file:deleted"
     BUTTON_REFUSED = "slack:button:refused"
+    REQUEST_REFUSED = "slack:request:refused"
     PREVIEW_REFUSED = "policy:preview:refused"
     CHANNEL_MOVED = "slack:channel:moved"
     GRANT_ADDED = "admin:grant:added"

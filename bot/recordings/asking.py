@@ -41,7 +41,6 @@ class Asking:
     ) -> None:
         self._book = book
         self._presses = Presses(deliveries, insiders)
-        self._insiders = insiders
         self._agents = agents
         self._metrics = metrics
 
@@ -58,17 +57,11 @@ class Asking:
     ) -> StoredRequest:
         """Store a request for a recording in ``channel_id``, else where it was asked for.
 
-        It comes into the thread of ``thread_ts``; without one it starts a thread of its own. What
-        hangs in a shared channel can be pressed from another workspace; Slack runs commands for the
-        people of its own alone.
+        It comes into the thread of ``thread_ts``; without one it starts a thread of its own.
 
         Raises:
             AgentNotConfigured: the reference is about an agent the bot does not know.
-            Outsider: they are of another workspace; audited in the bot's.
         """
-        if surface is not Surface.COMMAND:
-            about = {"conversation_id": reference.conversation_id}
-            await self._insiders.admit(asker, f"get_from_{surface.value}", about)
         agent = choose_agent(self._agents, reference)
         return await self._store(
             NewRequest(

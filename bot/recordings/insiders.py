@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from bot.access.administration import Actor
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.asker import Asker, Outsider
+from bot.recordings.asker import Outsider
 from bot.store.database import Database
 
 
@@ -23,18 +24,20 @@ class Insiders:
         self._home_team = home_team
         self._clock = clock
 
-    async def admit(self, asker: Asker, button: str, payload: Mapping[str, PayloadValue]) -> None:
-        """Let people of the workspace pass; anybody else's press is audited.
+    async def admit(self, actor: Actor, name: str, channel_id: str | None) -> None:
+        """Let people of the workspace pass; what anybody else tried, ``name``, is audited.
 
         Raises:
             Outsider: they are of another workspace.
         """
-        if asker.team_id == await self._home_team():
+        if actor.team_id == await self._home_team():
             return
-        refused = Outsider()
-        told = {"button": button, "code": refused.code, "channel_id": asker.channel_id, **payload}
-        await self.note(AuditTag.BUTTON_REFUSED, asker.user_id, asker.team_id, told)
-        raise refused
+        told = {"name": name, "code": Outsider.code, "channel_id": channel_id}
+        await self.note(AuditTag.REQUEST_REFUSED, actor.user_id, actor.team_id, told)
+        raise Outsider(
+            what="callaudio is for the people of the workspace that it is installed in.",
+            likely_cause="You belong to another workspace.",
+        )
 
     async def note(
         self, tag: AuditTag, user_id: str, team_id: str, payload: Mapping[str, PayloadValue]

@@ -116,10 +116,13 @@ class SocketEnvelopes:
         return _ack(0 if ack is None else 200, {} if ack is None else ack.payload, seconds)
 
 
-def signature_headers(secret: str, body: str, timestamp: int | None = None) -> dict[str, str]:
+def signature_headers(
+    secret: str, body: str | bytes, timestamp: int | None = None
+) -> dict[str, str]:
     """Slack's signature of a body; an old ``timestamp`` makes a replay."""
     stamp = int(time.time()) if timestamp is None else timestamp
-    base = f"v0:{stamp}:{body}".encode()
+    sent = body.encode() if isinstance(body, str) else body
+    base = f"v0:{stamp}:".encode() + sent
     digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": str(stamp), "X-Slack-Signature": f"v0={digest}"}
 

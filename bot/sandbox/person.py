@@ -206,8 +206,11 @@ class SlackPerson:
         elif not all(isinstance(words, str) and words for words in errors.values()):
             self.workspace.violations.append("view_submission: an error without words")
 
-    async def event(self, payload: Mapping[str, Any]) -> Ack:
-        """Something happens that the app subscribed to; ``payload`` is the inner event."""
+    async def event(self, payload: Mapping[str, Any], **outer: object) -> Ack:
+        """Something happens that the app subscribed to; ``payload`` is the inner event.
+
+        ``outer`` replaces what is told around it, such as ``team_id`` and ``authorizations``.
+        """
         return await self._delivery.event(
             {
                 "token": "dead",
@@ -227,6 +230,7 @@ class SlackPerson:
                         "is_enterprise_install": False,
                     }
                 ],
+                **outer,
             }
         )
 

@@ -7,8 +7,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.logs import quiet_request_verification
 from bot.slack.error_answers import ErrorAnswers
+from bot.slack.workspaces import OwnWorkspace
 
 
 class Registers(Protocol):
@@ -22,8 +22,8 @@ class Registers(Protocol):
 def build_app(
     *,
     client: AsyncWebClient,
-    signing_secret: str,
     authorize: Callable[[], Awaitable[AuthorizeResult]],
+    workspace: OwnWorkspace,
     listeners: Sequence[Registers],
     answers: ErrorAnswers,
 ) -> AsyncApp:
@@ -34,13 +34,14 @@ def build_app(
     """
     app = AsyncApp(
         client=client,
-        signing_secret=signing_secret,
         authorize=_without_arguments(authorize),
         process_before_response=True,
         raise_error_for_unhandled_request=True,
+        # Bolt would log the body of what it refuses, and break on headers that are no numbers: the
+        # signature is judged where requests come in, and Socket Mode needs none.
+        request_verification_enabled=False,
     )
-    # Bolt logs the body of each request with a bad signature, and sets the level as it is built.
-    quiet_request_verification()
+    app.use(workspace.admit)
     for each in listeners:
         each.register(app)
     app.error(answers.answer)

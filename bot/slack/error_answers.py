@@ -12,6 +12,7 @@ from bot.errors import CallAudioError, Unexpected, new_reference
 from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.slack.blocks import notice
+from bot.slack.payloads import Malformed
 from bot.slack.recordings import replies
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.response_urls import ResponseUrls
@@ -41,6 +42,8 @@ class ErrorAnswers:
             log.info("request_unhandled")
             return BoltResponse(status=404, body="")
         known, reference = self._note(error)
+        if isinstance(error, Malformed):
+            return BoltResponse(status=400, body="")
         if body.get("type") == "view_submission":
             return _json(_in_form(body.get("view") or {}, known, reference))
         if body.get("type") == "event_callback":

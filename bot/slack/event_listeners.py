@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.access.group_changes import GroupChanges
 from bot.digests.book import DigestBook
@@ -20,6 +21,7 @@ from bot.slack.actions import (
     HOME_OPENED,
     MEMBER_JOINED,
 )
+from bot.slack.payloads import told
 
 
 class EventListeners:
@@ -50,38 +52,39 @@ class EventListeners:
         for name in (FILE_SHARED, FILE_PUBLISHED, FILE_CHANGED):
             app.event(name)(self.file_changed)
 
-    async def home_opened(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    async def home_opened(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`app_home_opened`: a worker publishes it, as the answer to Slack may not wait for that.
 
         Slack tells of the other tabs of the app as well.
         """
         if event.get("tab") == "home":
-            await self._homes.opened(str(body["team_id"]), str(event["user"]))
+            await self._homes.opened(str(context.team_id), told(event, "user"))
 
-    async def group_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    async def group_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`subteam_members_changed`: what is remembered of that group is old."""
-        team_id = str(event.get("team_id") or body["team_id"])
-        await self._changes.note(team_id, str(event["subteam_id"]), self._clock())
+        team_id = str(context.team_id)
+        await self._changes.note(team_id, told(event, "subteam_id"), self._clock())
         await self._raw_files.look_now(team_id)
         await self._homes.look_now(team_id)
 
-    async def conversation_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    async def conversation_changed(
+        self, context: AsyncBoltContext, event: Mapping[str, Any]
+    ) -> None:
         """`member_joined_channel`, `channel_shared`: others may hear what is there."""
-        await self._raw_files.look_now(str(body["team_id"]), str(event["channel"]))
+        await self._raw_files.look_now(str(context.team_id), told(event, "channel"))
 
-    async def channel_id_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    async def channel_id_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
-        team_id = str(body["team_id"])
-        old, new = str(event["old_channel_id"]), str(event["new_channel_id"])
+        team_id = str(context.team_id)
+        old, new = told(event, "old_channel_id"), told(event, "new_channel_id")
         await self._raw_files.follow(team_id, old, new)
         await self._digests.follow(team_id, old, new)
 
-    async def file_changed(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    async def file_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`file_shared`, `file_public`, `file_change`: a file may be where it was not before.
 
         Slack tells of every file the bot can see, its own uploads included. Only `file_shared` says
         where the file is.
         """
-        await self._raw_files.look_at_file(
-            str(body["team_id"]), str(event["file_id"]), event.get("channel_id")
-        )
+        channel_id = told(event, "channel_id") if event.get("channel_id") else None
+        await self._raw_files.look_at_file(str(context.team_id), told(event, "file_id"), channel_id)

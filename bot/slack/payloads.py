@@ -8,9 +8,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.access.administration import Actor
+from bot.errors import CallAudioError
 from bot.recordings.asker import Asker
 
 Choice = str | int | bool | None
+
+
+class Malformed(CallAudioError):
+    """A payload lacks what its kind always brings."""
+
+    code = "malformed"
 
 
 def actor_of_command(command: Mapping[str, Any]) -> Actor:
@@ -113,6 +120,18 @@ def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     values = (view.get("state") or {}).get("values") or {}
     found = (values.get(name) or {}).get(name)
     return found if isinstance(found, dict) else {}
+
+
+def told(event: Mapping[str, Any], name: str) -> str:
+    """Read an id that an event of this kind always tells.
+
+    Raises:
+        Malformed: it does not.
+    """
+    value = event.get(name)
+    if not isinstance(value, str) or not value:
+        raise Malformed
+    return value
 
 
 def secret(value: object) -> SecretStr | None:

@@ -9,10 +9,13 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.metrics import Metrics
 from bot.outbound import Outbound
+from bot.slack.shapes import is_well_formed
+from bot.slack.turned_away import Cause, TurnedAway
 from bot.slack.web_api.hosts import is_trusted
 
 # Slack gives up on an ack after three seconds.
@@ -37,7 +40,7 @@ class SocketMode:
         outbound: Outbound,
     ) -> None:
         self._outbound = outbound
-        self._handler = _Handler(app, app_token, web_client=client)
+        self._handler = _Handler(app, app_token, web_client=client, turned_away=TurnedAway(metrics))
         self._handler.client.on_message_listeners.append(self._note)
         self._metrics = metrics
         self._last_envelope_at = time.monotonic()
@@ -81,12 +84,19 @@ class SocketMode:
 class _Handler(AsyncSocketModeHandler):
     """Knows which envelopes are being answered; the SDK starts those tasks and forgets them."""
 
-    def __init__(self, app: AsyncApp, app_token: str, *, web_client: AsyncWebClient) -> None:
+    def __init__(
+        self, app: AsyncApp, app_token: str, *, web_client: AsyncWebClient, turned_away: TurnedAway
+    ) -> None:
         self.under_way: set[asyncio.Task[object]] = set()
+        self._turned_away = turned_away
         super().__init__(app, app_token, web_client=web_client)
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in the SDK
-        """Answer one envelope."""
+        """Answer one envelope; one that cannot be read is acked, or Slack would send it again."""
+        if not is_well_formed(req.payload):
+            self._turned_away.note(Cause.MALFORMED)
+            await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
+            return
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self.under_way.add(task)

@@ -1,101 +1,100 @@
-"""The HTTP surface: Slack's requests, health, readiness, metrics."""
+"""The HTTP surface: Slack's requests beside what operators ask."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.logs import get_logger
-from bot.metrics import Metrics
-
-log = get_logger(__name__)
+from bot.slack.operations import Operations
+from bot.slack.shapes import is_well_formed
+from bot.slack.signature import doubt_about, signed_by
+from bot.slack.turned_away import Cause, TurnedAway
 
 MAX_BODY_BYTES: Final = 1_000_000
+LENGTH: Final = re.compile(r"[0-9]{1,20}")
 
-Probe = Callable[[], Awaitable[bool]]
+STATUS: Final = {
+    Cause.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Cause.MALFORMED: HTTPStatus.BAD_REQUEST,
+}
 
 
-def build_web(*, app: AsyncApp | None, metrics: Metrics, probes: Mapping[str, Probe]) -> Starlette:
-    """Build the ASGI app; without ``app`` (Socket Mode, worker) Slack's route is not there."""
-    routes = [
-        Route("/healthz", _healthz),
-        Route("/readyz", _Readiness(probes).answer),
-        Route("/metrics", _Exposition(metrics).answer),
-    ]
-    if app:
-        routes.append(Route("/slack/events", _SlackEvents(app).answer, methods=["POST"]))
+class SlackEvents:
+    """Passes on to Bolt what Slack signed, and what Bolt and the listeners can read."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        *,
+        signing_secret: str,
+        turned_away: TurnedAway,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._app = app
+        self._secret = signing_secret
+        self._turned_away = turned_away
+        self._now = now
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request; what a caller cannot prove is judged before the body is read."""
+        signed = signed_by(request.headers)
+        if signed is None:
+            return self._refused(Cause.UNSIGNED)
+        try:
+            body = await _bounded_body(request)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to see it
+        if body is None:
+            return self._refused(Cause.TOO_LARGE)
+        doubt = doubt_about(signed, body, secret=self._secret, now=self._now())
+        if doubt and doubt.skew_seconds is not None:
+            return self._refused(doubt.cause, skew_seconds=doubt.skew_seconds)
+        if doubt:
+            return self._refused(doubt.cause)
+        bolt_request = _read(request, body)
+        if bolt_request is None:
+            return self._refused(Cause.MALFORMED)
+        return to_starlette_response(await self._app.async_dispatch(bolt_request))
+
+    def _refused(self, cause: Cause, **facts: int) -> Response:
+        self._turned_away.note(cause, **facts)
+        status = STATUS.get(cause, HTTPStatus.UNAUTHORIZED)
+        return Response(status_code=status, headers={"Connection": "close"})
+
+
+def build_web(*, operations: Operations, slack: SlackEvents | None) -> Starlette:
+    """Build the ASGI app; without ``slack`` (Socket Mode, worker) its route is not there."""
+    routes = operations.routes()
+    if slack:
+        routes.append(Route("/slack/events", slack.answer, methods=["POST"]))
     return Starlette(routes=routes)
 
 
-async def _healthz(request: Request) -> Response:
-    del request
-    return PlainTextResponse("ok\n")
-
-
-class _Readiness:
-    def __init__(self, probes: Mapping[str, Probe]) -> None:
-        self._probes = probes
-
-    async def answer(self, request: Request) -> Response:
-        del request
-        found = {name: await _holds(name, probe) for name, probe in self._probes.items()}
-        status = HTTPStatus.OK if all(found.values()) else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse(found, status_code=status)
-
-
-async def _holds(name: str, probe: Probe) -> bool:
-    try:
-        return await probe()
-    except Exception:
-        log.exception("probe_failed", probe=name)
-        return False
-
-
-class _Exposition:
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def answer(self, request: Request) -> Response:
-        del request
-        body, content_type = self._metrics.render()
-        return Response(body, media_type=content_type)
-
-
-class _SlackEvents:
-    """Passes on what can be verified; Bolt breaks with 500 on the rest of these."""
-
-    def __init__(self, app: AsyncApp) -> None:
-        self._handler = AsyncSlackRequestHandler(app)
-
-    async def answer(self, request: Request) -> Response:
-        timestamp = request.headers.get("x-slack-request-timestamp", "")
-        signature = request.headers.get("x-slack-signature", "")
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):  # noqa: PLR2004 - no later second has more digits
-            return Response(status_code=HTTPStatus.UNAUTHORIZED)
-        if not (signature and signature.isascii()):
-            return Response(status_code=HTTPStatus.UNAUTHORIZED)
-        body = await _bounded_body(request)
-        if body is None:
-            return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return await self._handler.handle(request)
-
-
 async def _bounded_body(request: Request) -> bytes | None:
-    """Read the body where the handler will find it; None when it is larger than Slack sends."""
-    body = b""
+    """Read the body; None when it is larger than Slack sends, unread where its length says so."""
+    length = request.headers.get("content-length", "")
+    if LENGTH.fullmatch(length) and int(length) > MAX_BODY_BYTES:
+        return None
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             return None
+    return bytes(body)
+
+
+def _read(request: Request, body: bytes) -> AsyncBoltRequest | None:
+    """Read the body as Bolt does; None where that cannot be done."""
     try:
-        body.decode()
-    except UnicodeDecodeError:
-        body = b""  # its signature then fails
-    request._body = body  # noqa: SLF001 - where Starlette keeps a body that was read
-    return body
+        bolt_request = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
+    except Exception:  # noqa: BLE001 - Bolt raises whatever its look-ups in a strange payload raise
+        return None
+    return bolt_request if is_well_formed(bolt_request.body) else None

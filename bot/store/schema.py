@@ -1,5 +1,6 @@
 """The database's revision, and the migration to the newest one."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -38,8 +39,9 @@ def upgrade(url: URL, revision: str = "head") -> None:
     command.upgrade(alembic_config(url), revision)
 
 
+@cache
 def newest_revision() -> str | None:
-    """Name the head of the migrations that ship with this version."""
+    """Name the head of the migrations that ship with this version; their files are read once."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return ScriptDirectory.from_config(config).get_current_head()

@@ -9,8 +9,10 @@ from starlette.applications import Starlette
 
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.slack.operations import Operations, Probe
 from bot.slack.socket_mode import SocketMode
-from bot.slack.web import Probe, build_web
+from bot.slack.turned_away import TurnedAway
+from bot.slack.web import SlackEvents, build_web
 from bot.store.database import Database
 from bot.store.schema import is_migrated
 from bot.wiring.clock import utc_now
@@ -66,16 +68,28 @@ async def open_application(
             worker = build_worker(core, pace or Pace(), outlets)
             loop = await start_worker(stack, core, worker, pace or Pace())
             probes["worker"] = _tells(lambda: loop.is_running)
-        app = build_listening(stack, core) if roles.listens else None
-        if app and settings.slack_app_token:
-            token = settings.slack_app_token.get_secret_value()
-            socket = SocketMode(app, token, core.client, core.metrics, core.outbound)
-            stack.push_async_callback(socket.close)
-            await socket.open()
-            probes["socket"] = socket.is_open
-            app = None  # Slack talks over the socket alone
+        slack_events = None
+        if roles.listens:
+            app = build_listening(stack, core)
+            if settings.slack_app_token:  # Slack talks over the socket alone
+                token = settings.slack_app_token.get_secret_value()
+                socket = SocketMode(app, token, core.client, core.metrics, core.outbound)
+                stack.push_async_callback(socket.close)
+                await socket.open()
+                probes["socket"] = socket.is_open
+            else:
+                slack_events = SlackEvents(
+                    app,
+                    signing_secret=settings.slack_signing_secret.get_secret_value(),
+                    turned_away=TurnedAway(core.metrics),
+                )
+        operations = Operations(
+            metrics=core.metrics,
+            probes=probes,
+            port=settings.metrics_address[1] if settings.metrics_address else None,
+        )
         yield Application(
-            web=build_web(app=app, metrics=core.metrics, probes=probes),
+            web=build_web(operations=operations, slack=slack_events),
             database=core.database,
             metrics=core.metrics,
         )

@@ -39,6 +39,7 @@ from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
+from bot.slack.workspaces import OwnWorkspace
 from bot.wiring.core import Core
 
 
@@ -121,8 +122,8 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     stack.push_async_callback(modals.close)
     return build_app(
         client=core.client,
-        signing_secret=settings.slack_signing_secret.get_secret_value(),
         authorize=core.identity.authorize,
+        workspace=OwnWorkspace(insiders),
         listeners=(
             CardListeners(asking, deleting),
             WaveformListener(viewing, modals),

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from bot.cli import console
 from bot.cli.app import build_cli
 from bot.metrics import Metrics
+from bot.slack.operations import Operations
 from bot.slack.web import MAX_BODY_BYTES, build_web
 from bot.slack.web_api.api import build_session
 from bot.store.database import Database
@@ -43,7 +44,7 @@ async def test_nothing_else_is_there(door, path):
 
 
 def test_without_slack_three_addresses_are_left():
-    web = build_web(app=None, metrics=Metrics(), probes={})
+    web = build_web(operations=Operations(metrics=Metrics(), probes={}), slack=None)
     assert {route.path for route in web.routes if isinstance(route, Route)} == {
         "/healthz",
         "/readyz",

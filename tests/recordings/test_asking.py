@@ -10,7 +10,7 @@ from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
 from bot.recordings.asker import Asker, NotYours, Outsider
-from bot.recordings.asking import Asking, Surface
+from bot.recordings.asking import Asking
 from bot.recordings.insiders import Insiders
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.record import DeliveryLog
@@ -79,22 +79,6 @@ async def office(sqlite_url):
     database = Database(sqlite_url)
     yield Office(database)
     await database.close()
-
-
-@pytest.mark.parametrize("surface", [each for each in Surface if each is not Surface.COMMAND])
-async def test_what_is_pressed_from_another_workspace_is_audited_in_the_bots(office, surface):
-    elsewhere = replace(ASKER, team_id="T0ELSEWHERE")
-    with pytest.raises(Outsider):
-        await office.ask(elsewhere, thread_ts="1.000000", surface=surface)
-    assert await office.how_many() == 0
-    told = {
-        "button": f"get_from_{surface.value}",
-        "code": "outsider",
-        "channel_id": CHANNEL,
-        "conversation_id": CALL,
-        "actor_team_id": "T0ELSEWHERE",
-    }
-    assert await office.refused() == [("T0CALLAUDIO", ALICE, told)]
 
 
 async def test_a_command_asks_for_it_where_it_was_typed(office):

@@ -34,7 +34,6 @@ from tests.scenarios.scene import (
 )
 from tests.scenarios.thread import refused_presses
 
-STRANGER = "U0STRANGER"
 CHIEF = "U0CHIEF00"
 APPROVALS = "C0APPROVE0"
 WHY = "Customer 4711 <!channel> complains & wants an answer"
@@ -361,22 +360,6 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
     assert await refused_presses(scene) == [refusal, refusal]
 
 
-async def test_somebody_of_another_organisation_is_refused_and_audited(scene: Scene) -> None:
-    seen = await redacted(scene)
-    (button,) = seen.buttons
-    scene.workspace.add_user(STRANGER, is_stranger=True, team_id="T0OTHER000")
-
-    await scene.people.block_action(
-        STRANGER, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
-
-    assert "somebody else's request" in told(scene, STRANGER)
-    (event,) = [e for e in await scene.all_audit() if e.tag == "slack:button:refused"]
-    assert (event.actor_id, event.team_id) == (STRANGER, scene.workspace.team_id)
-    assert (event.delivery_id, event.payload["actor_team_id"]) == (seen.delivery.id, "T0OTHER000")
-    assert scene.workspace.views == {}
-
-
 @on_both_databases
 async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -> None:
     seen = await redacted(scene)
@@ -527,7 +510,6 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) 
 @pytest.mark.parametrize(
     "standing",
     [
-        {"team_id": "T0OTHER000"},
         {"is_stranger": True},
         {"deleted": True},
         {"is_bot": True},

@@ -280,7 +280,7 @@ async def test_whoever_may_not_decide_is_told_so_in_a_modal_and_audited(
     await opened(scene, BOSS)
     presser = BOB
     if who == "an external user":
-        scene.workspace.add_user(BOB, team_id="T0ELSEWHERE", is_stranger=True)
+        scene.workspace.add_user(BOB, is_stranger=True)
     if who == "a guest":
         scene.workspace.add_user(BOB, is_restricted=True)
         scene.workspace.usergroups[GROUP] = (BOB,)

@@ -66,7 +66,6 @@ async def test_row_1_nobody_of_unfit_standing_gets_anything_whatever_they_were_g
 ) -> None:
     people: dict[str, dict[str, object] | None] = {
         "U0STRANGER": {"is_stranger": True},
-        "U0OTHERTEAM": {"team_id": "T0OTHER00"},
         "U0MACHINE": {"is_bot": True},
         "U0LEFT000": {"deleted": True},
         "U0FLAGLESS": {"omit": {"is_bot"}},

@@ -32,7 +32,7 @@ from tests.scenarios.scene import (
 )
 from tests.slack.digests.builders import calls_report, summed
 
-GUEST, STRANGER = "U0GUEST00", "U0STRANGER"
+GUEST = "U0GUEST00"
 
 
 pytestmark = pytest.mark.watchful
@@ -135,35 +135,6 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
         (unchanged,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == message.ts]
         assert unchanged == message
         assert scene.workspace.violations == []
-
-
-async def test_somebody_of_another_workspace_is_told_so_and_our_own_audit_shows_it(
-    scene: Scene,
-) -> None:
-    scene.workspace.add_user(STRANGER, team_id="T0ELSEWHERE", is_stranger=True)
-    scene.workspace.add_channel(CHANNEL, members=[ALICE, STRANGER], is_ext_shared=True)
-    await scene.grant(STRANGER)
-    message = await posted(scene, CALL)
-    pressed = button(message)
-
-    await scene.people.block_action(
-        STRANGER, CHANNEL, message.ts, pressed["action_id"], pressed["value"], ephemeral=False
-    )
-
-    (told,) = scene.workspace.ephemerals
-    assert (told.user, told.via) == (STRANGER, "response_url")
-    assert "You belong to another organisation" in told.text
-    (event,) = [e for e in await scene.all_audit() if e.actor_id == STRANGER]
-    assert (event.team_id, event.tag) == (scene.workspace.team_id, "slack:button:refused")
-    assert event.payload == {
-        "button": "get_from_digest",
-        "code": "outsider",
-        "channel_id": CHANNEL,
-        "conversation_id": CALL,
-        "actor_team_id": "T0ELSEWHERE",
-    }
-    assert await scene.deliveries() == []
-    assert scene.polyai.requests == []
 
 
 async def test_every_row_brings_its_own_call_into_the_one_thread(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from bot.sandbox.polyai_calls import Shape
 from bot.slack.actions import Action
 from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
-from tests.scenarios.thread import card, offered, press, press_for_more, refused_presses, sides
+from tests.scenarios.thread import card, offered, press, press_for_more, sides
 
 OFTEN = replace(QUICK, progress=ProgressPace(every_seconds=0.05, apart_seconds=0))
 LOUD = "<!channel> <https://evil.example|+441234567890>"
@@ -174,37 +174,6 @@ async def test_what_slack_took_but_does_not_show_says_so(scene: Scene) -> None:
     assert seen.delivery.state == "unconfirmed"
     message = await card(scene, seen.delivery, "Slack does not show the file yet")
     assert Action.DELETE in offered(message)
-
-
-STRANGER = "U0STRANGER"
-
-
-@pytest.mark.parametrize(
-    "action", [Action.TRANSCRIPT, Action.DELETE, Action.OTHER_SIDE], ids=lambda each: each.value
-)
-async def test_somebody_of_another_organisation_is_refused_in_words_and_audited(
-    scene: Scene, action: Action
-) -> None:
-    await scene.grant()
-    seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*raw*")
-    scene.workspace.add_user(STRANGER, is_stranger=True, team_id="T0OTHER000")
-
-    before = len(scene.workspace.ephemerals)
-    if action is Action.OTHER_SIDE:
-        value = sides(message)["Agent"]
-        await scene.people.choose_on_message(STRANGER, CHANNEL, message.ts, action.value, value)
-    else:
-        await press(scene, message, action, user=STRANGER)
-
-    (told,) = scene.workspace.ephemerals[before:]
-    assert (told.user, told.via) == (STRANGER, "response_url")
-    assert "people of the workspace" in told.text
-    assert "*What to do:*" in told.text
-    assert "Reference" in told.text
-    assert await refused_presses(scene) == [(STRANGER, action.value, "outsider")]
-    assert len(await scene.deliveries()) == 1
-    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
 @pytest.mark.parametrize("action", [Action.TRANSCRIPT, Action.OTHER_SIDE], ids=["text", "side"])

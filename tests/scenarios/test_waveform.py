@@ -429,7 +429,7 @@ async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:
     [
         {"is_restricted": True},
         {"is_ultra_restricted": True},
-        {"is_stranger": True, "team_id": "T0PARTNER0"},
+        {"is_stranger": True},
     ],
     ids=["guest", "single-channel guest", "external"],
 )

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import httpx
@@ -17,15 +18,19 @@ from bot.logs import configure_logging
 from bot.metrics import Metrics
 from bot.polyai.transport import build_http_client
 from bot.recordings.asking import Asking
+from bot.recordings.insiders import Insiders
 from bot.recordings.record import DELIVER, DeliveryLog
 from bot.recordings.requests import RequestBook
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
+from bot.slack.operations import Operations
 from bot.slack.recordings.listeners import Listeners
-from bot.slack.web import MAX_BODY_BYTES, build_web
+from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.web import MAX_BODY_BYTES, SlackEvents, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
+from bot.slack.workspaces import OwnWorkspace
 from bot.store.database import Database
 from bot.store.tables import DueWorkRow
 from tests.access.builders import Workspace
@@ -86,12 +91,23 @@ class Door:
     def counted(self, code: str) -> float | None:
         return self.metrics.registry.get_sample_value("callaudio_errors_total", {"code": code})
 
+    def turned_away(self) -> dict[str, float]:
+        """How many requests were turned away, by cause."""
+        name = "callaudio_requests_turned_away_total"
+        found = {
+            cause.value: self.metrics.registry.get_sample_value(name, {"cause": cause.value})
+            for cause in Cause
+        }
+        return {cause: count for cause, count in found.items() if count}
+
 
 NOBODY = "http://127.0.0.1:1/"
 """Where no Slack is: a modal cannot be opened there, so errors come in the ack."""
 
 
-async def open_door(database: Database, session, probes=None, *, listens=True) -> Door:
+async def open_door(
+    database: Database, session, *, listens=True, now: Callable[[], float] = time.time
+) -> Door:
     metrics = Metrics()
 
     async def authorize() -> AuthorizeResult:
@@ -103,28 +119,36 @@ async def open_door(database: Database, session, probes=None, *, listens=True) -
             bot_user_id="U0CALLAUDIO",
         )
 
-    def now():
+    async def home_team() -> str:
+        return "T0CALLAUDIO"
+
+    def clock():
         return NOON
 
+    insiders = Insiders(database=database, home_team=home_team, clock=clock)
     asking = Asking(
-        book=RequestBook(database=database, clock=now),
-        deliveries=DeliveryLog(database=database, clock=now),
-        insiders=None,
+        book=RequestBook(database=database, clock=clock),
+        deliveries=DeliveryLog(database=database, clock=clock),
+        insiders=insiders,
         agents=AGENTS,
         metrics=metrics,
     )
-    rights = Rights(database=database, groups=None, clock=now, first_admins=frozenset())
-    people = People(database=database, rights=rights, clock=now)
+    rights = Rights(database=database, groups=None, clock=clock, first_admins=frozenset())
+    people = People(database=database, rights=rights, clock=clock)
     admission = Admission(people=people, rights=rights, directory=Workspace())
     api = SlackApi(build_client("xoxb-1", NOBODY, session))
     app = build_app(
         client=build_client("xoxb-1", None, session),
-        signing_secret=SECRET,
         authorize=authorize,
+        workspace=OwnWorkspace(insiders),
         listeners=[Listeners(asking, admission)],
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
     )
-    web = build_web(app=app if listens else None, metrics=metrics, probes=probes or {})
+    slack = SlackEvents(
+        app, signing_secret=SECRET, turned_away=TurnedAway(metrics, monotonic=lambda: 0.0), now=now
+    )
+    operations = Operations(metrics=metrics, probes={})
+    web = build_web(operations=operations, slack=slack if listens else None)
     return Door(web, metrics, database)
 
 
@@ -192,8 +216,8 @@ async def test_the_button_is_heard_and_belongs_to_one_person(door):
     )
     assert "somebody else" in stranger.text
     foreign = await door.press(value=delivery_id, user={"id": "U0ALICE00", "team_id": "T0OTHER"})
-    assert "somebody else" in foreign.text
-    assert door.counted("not_yours") == 2
+    assert "of the workspace that it is installed in" in foreign.text
+    assert (door.counted("not_yours"), door.counted("outsider")) == (1, 1)
 
 
 async def test_a_press_without_channel_and_team_of_its_own_is_read_from_what_is_there(door):
@@ -207,33 +231,76 @@ async def test_a_press_without_channel_and_team_of_its_own_is_read_from_what_is_
 
 SIGNED = signature_headers(SECRET, urlencode(COMMAND))
 OLD = signature_headers(SECRET, urlencode(COMMAND), timestamp=int(time.time()) - 400)
+EARLY = signature_headers(SECRET, urlencode(COMMAND), timestamp=int(time.time()) + 4000)
 STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "cause"),
     [
-        pytest.param({}, id="unsigned"),
-        pytest.param({STAMP: SIGNED[STAMP]}, id="no signature"),
-        pytest.param({SIGNATURE: SIGNED[SIGNATURE]}, id="no timestamp"),
-        pytest.param({**SIGNED, SIGNATURE: "v0=" + "0" * 64}, id="another signature"),
-        pytest.param(signature_headers("another-secret", urlencode(COMMAND)), id="another secret"),
-        pytest.param({**SIGNED, SIGNATURE: ""}, id="empty signature"),
-        pytest.param({**SIGNED, SIGNATURE: "v0=ü".encode()}, id="signature beyond ASCII"),
-        pytest.param({**SIGNED, STAMP: "yesterday"}, id="timestamp in words"),
-        pytest.param({**SIGNED, STAMP: ""}, id="empty timestamp"),
-        pytest.param({**SIGNED, STAMP: "-5"}, id="negative timestamp"),
-        pytest.param({**SIGNED, STAMP: "1e9"}, id="timestamp as a float"),
-        pytest.param({**SIGNED, STAMP: "²".encode()}, id="timestamp beyond ASCII"),
-        pytest.param({**SIGNED, STAMP: "9" * 5000}, id="endless timestamp"),
-        pytest.param(OLD, id="old timestamp"),
+        pytest.param({}, "unsigned", id="unsigned"),
+        pytest.param({STAMP: SIGNED[STAMP]}, "unsigned", id="no signature"),
+        pytest.param({SIGNATURE: SIGNED[SIGNATURE]}, "unsigned", id="no timestamp"),
+        pytest.param(
+            {**SIGNED, SIGNATURE: "v0=" + "0" * 64}, "signature_wrong", id="another signature"
+        ),
+        pytest.param(
+            signature_headers("another-secret", urlencode(COMMAND)),
+            "signature_wrong",
+            id="another secret",
+        ),
+        pytest.param(
+            signature_headers(f'"{SECRET}"', urlencode(COMMAND)),
+            "signature_wrong",
+            id="the secret in quotes",
+        ),
+        pytest.param({**SIGNED, SIGNATURE: ""}, "unsigned", id="empty signature"),
+        pytest.param(
+            {**SIGNED, SIGNATURE: "v0=ü".encode()}, "unsigned", id="signature beyond ASCII"
+        ),
+        pytest.param({**SIGNED, STAMP: "yesterday"}, "unsigned", id="timestamp in words"),
+        pytest.param({**SIGNED, STAMP: ""}, "unsigned", id="empty timestamp"),
+        pytest.param({**SIGNED, STAMP: "-5"}, "unsigned", id="negative timestamp"),
+        pytest.param({**SIGNED, STAMP: "1e9"}, "unsigned", id="timestamp as a float"),
+        pytest.param({**SIGNED, STAMP: "²".encode()}, "unsigned", id="timestamp beyond ASCII"),
+        pytest.param({**SIGNED, STAMP: "9" * 5000}, "unsigned", id="endless timestamp"),
+        pytest.param({**SIGNED, STAMP: "1000"}, "signature_wrong", id="a timestamp nobody signed"),
+        pytest.param(OLD, "clock_skewed", id="old timestamp"),
+        pytest.param(EARLY, "clock_skewed", id="timestamp of the future"),
     ],
 )
-async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, headers):
+async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, headers, cause):
     response = await door.post(urlencode(COMMAND), headers)
     assert response.status_code == 401
+    assert response.headers["connection"] == "close"
     assert CALL not in response.text
+    assert door.turned_away() == {cause: 1}
     assert await due_deliveries(door.database) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "now", "cause", "words"),
+    [
+        ({}, None, "unsigned", "something other than Slack"),
+        ({**SIGNED, SIGNATURE: "v0=0"}, None, "signature_wrong", "SLACK_SIGNING_SECRET is not"),
+        (SIGNED, +412, "clock_skewed", "the clock of this machine"),
+        (SIGNED, -900, "clock_skewed", "the clock of this machine"),
+    ],
+)
+async def test_the_cause_is_told_once_a_minute_with_what_is_likely(
+    sqlite_url, log_lines, headers, now, cause, words
+):
+    database, sent_at = Database(sqlite_url), float(SIGNED[STAMP])
+    async with build_session() as session:
+        door = await open_door(database, session, now=lambda: sent_at + (now or 0))
+        for _ in range(3):
+            assert (await door.post(urlencode(COMMAND), headers)).status_code == 401
+    await database.close()
+    (line,) = [json.loads(line) for line in log_lines() if "request_turned_away" in line]
+    assert (line["level"], line["cause"]) == ("warning", cause)
+    assert line.get("skew_seconds") == now
+    assert words in line["likely"]
+    assert door.turned_away() == {cause: 3}
 
 
 async def test_a_body_changed_on_its_way_is_turned_away(door):
@@ -245,6 +312,17 @@ async def test_a_body_that_is_no_text_is_turned_away(door, body):
     headers = signature_headers(SECRET, "")
     response = await door.post(body, {**headers, SIGNATURE: "v0=" + "0" * 64})
     assert response.status_code == 401
+
+
+async def test_a_body_that_says_that_it_is_larger_than_slack_sends_is_not_read(door):
+    async def untouched():
+        raise AssertionError("read")
+        yield
+
+    headers = {**SIGNED, "Content-Length": str(MAX_BODY_BYTES + 1)}
+    response = await door.post(untouched(), headers)
+    assert (response.status_code, response.headers["connection"]) == (413, "close")
+    assert door.turned_away() == {"too_large": 1}
 
 
 async def test_a_body_larger_than_slack_sends_is_not_read_to_its_end(door):
@@ -324,48 +402,10 @@ async def test_slacks_certificate_check_needs_no_signature_and_reaches_nothing(d
     assert await due_deliveries(door.database) == []
 
 
-async def test_health_is_one_word(door):
-    response = await door.client.get("/healthz")
-    assert (response.status_code, response.text) == (200, "ok\n")
-
-
-async def test_metrics_are_in_prometheus_own_format(door):
+async def test_metrics_tell_what_was_asked(door):
     await door.command()
     response = await door.client.get("/metrics")
-    assert response.headers["content-type"].startswith("text/plain; version=")
     assert 'callaudio_requests_total{source="command"} 1.0' in response.text
-
-
-async def yes() -> bool:
-    return True
-
-
-async def no() -> bool:
-    return False
-
-
-async def breaks() -> bool:
-    raise OSError("the database is at db.internal, password Zq7vB2nL9xK4")
-
-
-@pytest.mark.parametrize(
-    ("probes", "status", "found"),
-    [
-        ({"database": yes, "engine": yes}, 200, {"database": True, "engine": True}),
-        ({"database": yes, "engine": no}, 503, {"database": True, "engine": False}),
-        ({"database": breaks, "engine": yes}, 503, {"database": False, "engine": True}),
-        ({}, 200, {}),
-    ],
-)
-async def test_readiness_names_each_part_and_tells_nothing_of_its_failure(
-    sqlite_url, probes, status, found
-):
-    database = Database(sqlite_url)
-    async with build_session() as session:
-        door = await open_door(database, session, probes)
-        response = await door.client.get("/readyz")
-    await database.close()
-    assert (response.status_code, response.json()) == (status, found)
 
 
 async def test_without_listeners_slacks_route_is_not_there(sqlite_url):

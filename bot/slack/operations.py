@@ -1,0 +1,111 @@
+"""What operators and their machines ask the bot: is it alive, is it ready, and its figures."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.logs import get_logger
+from bot.metrics import Metrics
+
+log = get_logger(__name__)
+
+READINESS_LASTS_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 2.0
+FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+Probe = Callable[[], Awaitable[bool]]
+
+
+class Operations:
+    """Answers `/healthz` and `/readyz` to anybody; details and figures to operators alone.
+
+    Operators are whoever asks on ``port``, the port of ``CALLAUDIO_METRICS_ADDRESS``. Without one
+    they are whoever asks from this machine, unless a proxy says that it passes a request on.
+    """
+
+    def __init__(
+        self,
+        *,
+        metrics: Metrics,
+        probes: Mapping[str, Probe],
+        port: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics = metrics
+        self._readiness = Readiness(probes, monotonic)
+        self._port = port
+
+    def routes(self) -> list[Route]:
+        """Give the three addresses."""
+        return [
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def healthz(self, request: Request) -> Response:
+        """Say that the process is alive."""
+        del request
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, request: Request) -> Response:
+        """Say whether the bot can do its work; which part cannot is for operators."""
+        found = await self._readiness.read()
+        is_ready = all(found.values())
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        if self._is_from_operators(request):
+            return JSONResponse(found, status_code=status)
+        return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
+
+    async def metrics(self, request: Request) -> Response:
+        """Give the figures, in Prometheus' text format."""
+        if not self._is_from_operators(request):
+            where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
+            return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)
+        body, content_type = self._metrics.render()
+        return Response(body, media_type=content_type)
+
+    def _is_from_operators(self, request: Request) -> bool:
+        if self._port is not None:
+            return bool(request.scope.get("server")) and request.scope["server"][1] == self._port
+        if request.client is None or any(name in request.headers for name in FORWARDED):
+            return False
+        return ip_address(request.client.host).is_loopback
+
+
+class Readiness:
+    """Runs the probes at most once in ``READINESS_LASTS_SECONDS``, however many people ask."""
+
+    def __init__(self, probes: Mapping[str, Probe], monotonic: Callable[[], float]) -> None:
+        self._probes = probes
+        self._monotonic = monotonic
+        self._turn = asyncio.Lock()
+        self._found: dict[str, bool] = {}
+        self._found_at: float | None = None
+
+    async def read(self) -> Mapping[str, bool]:
+        """Tell of each part whether it is ready."""
+        async with self._turn:
+            found_at = self._found_at
+            if found_at is None or self._monotonic() - found_at >= READINESS_LASTS_SECONDS:
+                holds = await asyncio.gather(*(_holds(*each) for each in self._probes.items()))
+                self._found = dict(zip(self._probes, holds, strict=True))
+                self._found_at = self._monotonic()
+            return self._found
+
+
+async def _holds(name: str, probe: Probe) -> bool:
+    try:
+        return await asyncio.wait_for(probe(), PROBE_SECONDS)
+    except TimeoutError:
+        log.warning("probe_too_slow", probe=name)
+    except Exception:
+        log.exception("probe_failed", probe=name)
+    return False

@@ -1,0 +1,58 @@
+"""Whether a request is Slack's: its signature and its age.
+
+Source: https://docs.slack.dev/authentication/verifying-requests-from-slack/
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.slack.turned_away import Cause
+
+MAX_SKEW_SECONDS: Final = 300
+TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")  # no later second has more digits
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What the headers of a request claim."""
+
+    timestamp: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a request is not let in."""
+
+    cause: Cause
+    skew_seconds: int | None = None
+    """How far this machine's clock is ahead of the request's; negative: behind it."""
+
+
+def signed_by(headers: Mapping[str, str]) -> Signed | None:
+    """Read what the headers claim; None where a header is missing or is not what Slack sends."""
+    timestamp = headers.get("x-slack-request-timestamp", "")
+    signature = headers.get("x-slack-signature", "")
+    if not (TIMESTAMP.fullmatch(timestamp) and signature and signature.isascii()):
+        return None
+    return Signed(timestamp, signature)
+
+
+def doubt_about(signed: Signed, body: bytes, *, secret: str, now: float) -> Doubt | None:
+    """Tell why the request cannot be Slack's of this moment; None where it can.
+
+    The signature is judged first: a time that nobody signed tells nothing about this machine's
+    clock.
+    """
+    message = b"v0:" + signed.timestamp.encode() + b":" + body
+    expected = "v0=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, signed.signature):
+        return Doubt(Cause.SIGNATURE_WRONG)
+    skew = round(now) - int(signed.timestamp)
+    if abs(skew) > MAX_SKEW_SECONDS:
+        return Doubt(Cause.CLOCK_SKEWED, skew)
+    return None

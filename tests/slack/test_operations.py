@@ -1,0 +1,128 @@
+"""What operators ask, who counts as one, and how often the parts are looked at."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from bot.metrics import Metrics
+from bot.slack.operations import Operations
+from bot.slack.web import build_web
+
+HERE, ELSEWHERE = "127.0.0.1", "203.0.113.9"
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
+
+
+async def breaks() -> bool:
+    raise OSError("the database is at db.internal, password Zq7vB2nL9xK4")
+
+
+async def hangs() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+def caller(probes=None, *, port=None, peer=HERE, at=3000, monotonic=lambda: 0.0):
+    """Somebody at ``peer`` who asks at port ``at``."""
+    operations = Operations(metrics=Metrics(), probes=probes or {}, port=port, monotonic=monotonic)
+    web = build_web(operations=operations, slack=None)
+
+    async def served(scope, receive, send):
+        await web({**scope, "server": ("10.0.0.5", at)}, receive, send)
+
+    transport = httpx.ASGITransport(served, client=(peer, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url="http://bot")
+
+
+async def test_health_is_one_word_for_everybody():
+    response = await caller(peer=ELSEWHERE).get("/healthz")
+    assert (response.status_code, response.text) == (200, "ok\n")
+
+
+async def test_metrics_are_in_prometheus_own_format():
+    response = await caller().get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    assert "callaudio_relays_in_progress" in response.text
+
+
+@pytest.mark.parametrize(
+    ("port", "peer", "at", "headers", "is_told"),
+    [
+        pytest.param(None, HERE, 3000, {}, True, id="from this machine"),
+        pytest.param(None, "::1", 3000, {}, True, id="from this machine by IPv6"),
+        pytest.param(None, ELSEWHERE, 3000, {}, False, id="from elsewhere"),
+        pytest.param(None, "10.0.0.7", 3000, {}, False, id="from a private network"),
+        pytest.param(
+            None, HERE, 3000, {"X-Forwarded-For": ELSEWHERE}, False, id="through a proxy here"
+        ),
+        pytest.param(
+            None, ELSEWHERE, 3000, {"X-Forwarded-For": HERE}, False, id="who claims to be here"
+        ),
+        pytest.param(None, HERE, 3000, {"Forwarded": "for=x"}, False, id="through another proxy"),
+        pytest.param(9090, ELSEWHERE, 9090, {}, True, id="at the address of metrics"),
+        pytest.param(9090, ELSEWHERE, 3000, {}, False, id="not at the address of metrics"),
+        pytest.param(
+            9090, ELSEWHERE, 3000, {"Host": "bot:9090"}, False, id="who claims that address"
+        ),
+        pytest.param(9090, HERE, 3000, {}, False, id="from this machine, but not there"),
+    ],
+)
+async def test_details_and_figures_are_for_operators(port, peer, at, headers, is_told):
+    async with caller({"database": no}, port=port, peer=peer, at=at) as client:
+        ready = await client.get("/readyz", headers=headers)
+        metrics = await client.get("/metrics", headers=headers)
+    assert ready.status_code == 503
+    if is_told:
+        assert ready.json() == {"database": False}
+        assert "callaudio_" in metrics.text
+    else:
+        assert ready.text == "not ready\n"
+        assert metrics.status_code == 403
+        assert "callaudio_" not in metrics.text
+
+
+@pytest.mark.parametrize(
+    ("probes", "status", "found"),
+    [
+        ({"database": yes, "engine": yes}, 200, {"database": True, "engine": True}),
+        ({"database": yes, "engine": no}, 503, {"database": True, "engine": False}),
+        ({"database": breaks, "engine": yes}, 503, {"database": False, "engine": True}),
+        ({}, 200, {}),
+    ],
+)
+async def test_readiness_names_each_part_and_tells_nothing_of_its_failure(probes, status, found):
+    response = await caller(probes).get("/readyz")
+    assert (response.status_code, response.json()) == (status, found)
+
+
+async def test_a_part_that_does_not_answer_is_not_ready(monkeypatch):
+    monkeypatch.setattr("bot.slack.operations.PROBE_SECONDS", 0.01)
+    response = await caller({"database": hangs, "engine": yes}).get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"database": False, "engine": True})
+
+
+async def test_readiness_is_looked_up_once_a_second_however_many_ask():
+    now, looks = 0.0, 0
+
+    async def look() -> bool:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return True
+
+    async with caller({"database": look}, monotonic=lambda: now) as client:
+        await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
+        assert looks == 1
+        now = 0.9
+        await client.get("/readyz")
+        assert looks == 1
+        now = 1.0
+        await client.get("/readyz")
+        assert looks == 2
