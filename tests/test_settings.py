@@ -134,6 +134,11 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
         ("CALLAUDIO_MAX_GRANT_HOURS", "87601"),
         ("CALLAUDIO_APPROVALS_CHANNEL", "#approvals"),
         ("CALLAUDIO_LOG_FORMAT", "xml"),
+        ("CALLAUDIO_METRICS_ADDRESS", "9090"),
+        ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:0"),
+        ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:99999"),
+        ("CALLAUDIO_METRICS_ADDRESS", "http://127.0.0.1:9090"),
+        ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:3000"),
     ],
 )
 def test_what_cannot_be_used_is_refused(name, value):
@@ -165,6 +170,20 @@ def test_only_the_bad_ids_of_a_list_are_named():
 )
 def test_what_can_be_used_is_taken(name, value, expected):
     assert getattr(load_settings(REQUIRED | {name: value}), name.lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("127.0.0.1:9090", ("127.0.0.1", 9090)),
+        ("metrics.internal:9090", ("metrics.internal", 9090)),
+        ("[::1]:9090", ("::1", 9090)),
+        ("", None),
+    ],
+)
+def test_the_address_of_metrics_is_a_host_and_a_port(value, expected):
+    settings = load_settings(REQUIRED | {"CALLAUDIO_METRICS_ADDRESS": value})
+    assert settings.metrics_address == expected
 
 
 def test_the_plain_key_must_be_one_without_pii_access():

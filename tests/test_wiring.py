@@ -10,6 +10,7 @@ from bot.cli.stage import environment_of, serving
 from bot.environment import load_settings
 from bot.polyai.agents import BUILD_HOSTS
 from bot.recordings.agents import build_agents
+from bot.sandbox.delivery import SocketEnvelopes
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
@@ -98,7 +99,7 @@ async def test_one_who_only_listens_stores_requests_and_runs_no_worker(standing,
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     async with (
         open_application(settings, roles=LISTENS) as application,
-        serving(application.web) as origin,
+        serving(application) as origin,
     ):
         readiness = (await http.get(f"{origin}/readyz")).json()
         assert readiness == {"database": True, "migrations": True}
@@ -111,7 +112,7 @@ async def test_one_who_only_works_takes_no_requests(standing, sqlite_url, http):
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     async with (
         open_application(settings, roles=WORKS) as application,
-        serving(application.web) as origin,
+        serving(application) as origin,
     ):
         readiness = (await http.get(f"{origin}/readyz")).json()
         assert readiness == {"database": True, "migrations": True, "worker": True}
@@ -127,11 +128,16 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url, "SLACK_APP_TOKEN": app_token})
     async with (
         open_application(settings, roles=LISTENS) as application,
-        serving(application.web) as origin,
+        serving(application) as origin,
     ):
         assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
         ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
         assert "Got it: the recording" in ack.text
+        malformed = await SocketEnvelopes(slack.socket_mode).interaction({"type": "block_actions"})
+        assert malformed.arrived, "or Slack would send it again and again"
+        assert (
+            'turned_away_total{cause="malformed"} 1.0' in application.metrics.render()[0].decode()
+        )
         assert (await http.post(f"{origin}/slack/events")).status_code == 404
         async with application.database.read() as session:
             assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1

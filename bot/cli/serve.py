@@ -1,20 +1,24 @@
 """`run`, `web`, `worker`, `migrate`."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
 
 from bot.cli import console
+from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.logs import configure_logging, get_logger
 from bot.settings import Settings
-from bot.store.database import Database, async_url
+from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
+from bot.slack.turned_away import TurnedAway
+from bot.store.database import async_url, sqlite_path
 from bot.store.schema import upgrade
-from bot.wiring.application import Roles, open_application
+from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
@@ -23,16 +27,13 @@ log = get_logger(__name__)
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
 LOOPBACK = "127.0.0.1"
+ANSWERS_SECONDS: Final = 3
+"""How long answers that are under way may take once the server stops: Slack waits no longer."""
 
 
 def run(host: Host = LOOPBACK) -> None:
     """Serve Slack, deliver and schedule in one process; a SQLite file is migrated first."""
-    settings = console.settings()
-    database = Database(settings.database_url)
-    if database.is_sqlite:
-        with console.database_told():
-            upgrade(database.url)
-    _serve(settings, Roles(listens=True, works=True), host)
+    _serve(console.settings(), Roles(listens=True, works=True), host, migrates_file=True)
 
 
 def web(host: Host = LOOPBACK) -> None:
@@ -53,11 +54,17 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
-def _serve(settings: Settings, roles: Roles, host: str) -> None:
+def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     try:
         with console.database_told():
-            uvloop_run(serve(settings, roles, host=host, port=settings.port))
+            serving = serve(
+                settings, roles, host=host, port=settings.port, migrates_file=migrates_file
+            )
+            uvloop_run(serving)
+    except CannotListen as error:
+        code = console.BAD_USAGE if error.is_usage else console.FAILED
+        raise console.complain(error.what, error.fix, code=code) from None
     except DatabaseNotMigrated:
         raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
     except SecondWorkerRefused:
@@ -75,29 +82,51 @@ async def serve(
     port: int,
     pace: Pace | None = None,
     open_outlets: OpenOutlets = build_outlets,
+    migrates_file: bool = False,
 ) -> None:
-    """Run the application until a signal."""
-    async with open_application(
-        settings, roles=roles, pace=pace, open_outlets=open_outlets
-    ) as application:
-        server = _Server(
-            uvicorn.Config(
-                application.web,
-                host=host,
-                port=port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-            )
-        )
-        log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
-        await server.serve()
-        log.info("stopping")
+    """Run the application until a signal.
+
+    Raises:
+        CannotListen: before anything is opened or changed.
+        DatabaseNotMigrated: before anything is started.
+        SecondWorkerRefused: a second worker on one SQLite file.
+    """
+    addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
+    with bound(addresses) as sockets:
+        url = async_url(settings.database_url)
+        if migrates_file and sqlite_path(url):
+            upgrade(url)
+        async with open_application(
+            settings, roles=roles, pace=pace, open_outlets=open_outlets
+        ) as application:
+            server = _Server(_configure(application), host, port, roles)
+            await server.serve(sockets)
+            log.info("stopping")
+
+
+def _configure(application: Application) -> uvicorn.Config:
+    limits = Limits(connections=most_connections(MAX_CONNECTIONS))
+    connections = Connections(TurnedAway(application.metrics), limits)
+    return connections.config(application.web, timeout_graceful_shutdown=ANSWERS_SECONDS)
 
 
 class _Server(uvicorn.Server):
     """Ends at a signal but not by it: uvicorn would raise it anew, before anything was closed."""
+
+    def __init__(self, config: uvicorn.Config, host: str, port: int, roles: Roles) -> None:
+        super().__init__(config)
+        self._address = host, port
+        self._roles = roles
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, and say so when it is so."""
+        host, port = self._address
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # taken since it was bound here
+            raise cannot_listen(host, port, error) from None
+        roles = self._roles
+        log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop serving; at a second signal, without waiting for open requests."""

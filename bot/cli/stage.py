@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
 
 from bot.environment import load_settings
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.slack.connections import Connections, Limits
+from bot.slack.turned_away import TurnedAway
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -88,7 +89,7 @@ async def open_stage(
             open_application(
                 settings, roles=roles, clock=clock, pace=pace, open_outlets=open_outlets
             ) as application,
-            serving(application.web) as origin,
+            serving(application) as origin,
         ):
             yield Stage(
                 workspace=workspace,
@@ -143,11 +144,11 @@ def _named(url: str, host: str, domain: str) -> str:
 
 
 @asynccontextmanager
-async def serving(web: Starlette) -> AsyncIterator[str]:
-    """Serve an ASGI app on a free loopback port; gives its origin."""
+async def serving(application: Application, limits: Limits | None = None) -> AsyncIterator[str]:
+    """Serve a bot on a free loopback port; gives its origin."""
     listener = socket.create_server((LOOPBACK, 0))
-    config = uvicorn.Config(web, log_config=None, access_log=False, lifespan="off")
-    server = _Server(config)
+    connections = Connections(TurnedAway(application.metrics), limits or Limits())
+    server = _Server(connections.config(application.web))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.is_up.wait()

@@ -1,8 +1,10 @@
 """`migrate`, `run`, `web`, `worker`: what they need, what they refuse, and a whole life of one."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from contextlib import closing, suppress
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 
 from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
+from bot.cli.sockets import cannot_listen
 from bot.cli.stage import environment_of
 from bot.environment import load_settings
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -119,13 +122,56 @@ def test_a_database_that_does_not_answer_is_told_by_its_cause_and_without_its_pa
     assert "Zq7vB2nL9xK4" not in result.output
 
 
-@pytest.mark.usefixtures("set_up")
+@pytest.mark.usefixtures("logging_as_it_was", "set_up")
 def test_run_too_tells_of_a_file_that_cannot_be_opened(empty_environment, tmp_path):
     empty_environment.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/no/such/folder/new.db")
     result = run("run")
     assert result.exit_code == 1
     assert "unable to open database file" in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize("command", ["run", "web", "worker"])
+def test_a_port_that_is_taken_is_told_before_anything_else_happens(
+    set_up, empty_environment, command
+):
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        empty_environment.setenv("PORT", str(port))
+        result = run(command)
+    assert result.exit_code == 1
+    taken, fix = result.stderr.splitlines()
+    assert taken == f"Port {port} on {LOOPBACK} is taken: another program listens there."
+    assert f"`lsof -i :{port}`" in fix
+    assert '"started"' not in result.output
+    assert not Path(set_up.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.usefixtures("logging_as_it_was", "set_up")
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("203.0.113.9", "203.0.113.9 is not an address of this machine."),
+        ("no..name", "No machine is known under the name no..name."),
+    ],
+)
+def test_an_address_that_can_never_be_had_is_bad_usage(host, said):
+    result = run("web", "--host", host)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[0] == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "This user may not listen on port 80."),
+        (errno.ENETDOWN, "Cannot listen on port 80 of 127.0.0.1: Network is down."),
+    ],
+)
+def test_other_reasons_are_told_as_the_system_names_them(number, said):
+    error = cannot_listen(LOOPBACK, 80, OSError(number, os.strerror(number)))
+    assert (error.what, error.is_usage) == (said, False)
 
 
 def test_no_command_shows_the_commands():
@@ -207,6 +253,22 @@ async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqli
     await ready(port)
     signal.raise_signal(signal.SIGTERM)
     await asyncio.wait_for(serving, 10)
+
+
+async def test_figures_are_told_at_an_address_of_their_own(standins, sqlite_url):
+    port, metrics_port, roles = free_port(), free_port(), Roles(listens=True, works=False)
+    address = {"CALLAUDIO_METRICS_ADDRESS": f"{LOOPBACK}:{metrics_port}"}
+    settings = load_settings(standins(sqlite_url) | address)
+    serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
+    assert await ready(metrics_port) == {"database": True, "migrations": True}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        figures = await http.get(f"http://{LOOPBACK}:{metrics_port}/metrics")
+        refused = await http.get(f"http://{LOOPBACK}:{port}/metrics")
+        readiness = await http.get(f"http://{LOOPBACK}:{port}/readyz")
+    assert "callaudio_relays_in_progress" in figures.text
+    assert (refused.status_code, readiness.text) == (403, "ready\n")
+    signal.raise_signal(signal.SIGTERM)
+    await asyncio.wait_for(serving, PATIENCE_SECONDS)
 
 
 async def test_python_m_bot_is_the_same_command_line(tmp_path):

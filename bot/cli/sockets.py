@@ -1,0 +1,93 @@
+"""The addresses a server listens on: opened first of all, and told in words where that fails."""
+
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+WANTED_FILES: Final = 65_536
+
+
+class CannotListen(Exception):
+    """An address cannot be had.
+
+    Attributes:
+        what: what is wrong, in a sentence.
+        fix: what to do about it.
+        is_usage: the address can never be had here, whatever else runs.
+    """
+
+    def __init__(self, what: str, fix: str, *, is_usage: bool) -> None:
+        self.what = what
+        self.fix = fix
+        self.is_usage = is_usage
+        super().__init__(what)
+
+
+@contextmanager
+def bound(addresses: Sequence[tuple[str, int]]) -> Iterator[list[socket.socket]]:
+    """Take every address (host and port) for this process; nobody is answered there yet.
+
+    Raises:
+        CannotListen: one of them cannot be had.
+    """
+    with ExitStack() as stack:
+        yield [each for host, port in addresses for each in _bound(host, port, stack)]
+
+
+def most_connections(wanted: int) -> int:
+    """Raise how many files may be open as far as the system lets us; half of that is for clients.
+
+    The other half is for the database, for Slack and PolyAI, and for the health checks.
+    """
+    try:
+        import resource  # noqa: PLC0415 - not to be had on every system
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    highest = WANTED_FILES if hard == unlimited else min(hard, WANTED_FILES)
+    if soft != unlimited and soft < highest:
+        with suppress(OSError, ValueError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+            soft = highest
+    return wanted if soft == unlimited else min(wanted, soft // 2)
+
+
+def _bound(host: str, port: int, stack: ExitStack) -> Iterator[socket.socket]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        what = f"No machine is known under the name {host}."
+        fix = "Give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
+        raise CannotListen(what, fix, is_usage=True) from None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        opened = stack.enter_context(socket.socket(family, kind, protocol))
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            opened.bind(address)
+        except OSError as error:
+            raise cannot_listen(host, port, error) from None
+        yield opened
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+    """Say why an address cannot be had."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            what = f"Port {port} on {host} is taken: another program listens there."
+            fix = f"`lsof -i :{port}` or `ss -ltnp` names it. Stop it, or choose another PORT."
+            return CannotListen(what, fix, is_usage=False)
+        case errno.EACCES | errno.EPERM:
+            what = f"This user may not listen on port {port}."
+            return CannotListen(what, "Choose a PORT from 1024 on.", is_usage=False)
+        case errno.EADDRNOTAVAIL:
+            what = f"{host} is not an address of this machine."
+            fix = "Give one that is, such as 127.0.0.1, or 0.0.0.0 for all."
+            return CannotListen(what, fix, is_usage=True)
+        case _:
+            what = f"Cannot listen on port {port} of {host}: {error.strerror}."
+            return CannotListen(what, "Check the address and PORT.", is_usage=False)

@@ -1,0 +1,201 @@
+"""Bounds on the connections of the HTTP server: slow, large or many, they keep nobody else out.
+
+uvicorn bounds only how long a connection may idle; its ``limit_concurrency`` answers 503 to health
+checks and to Slack alike.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.web import MAX_BODY_BYTES
+
+MAX_CONNECTIONS: Final = 512
+HEAD_BYTES: Final = 65_536
+ALL_BYTES: Final = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection, and all together, may take.
+
+    Attributes:
+        connections: how many there may be at a time.
+        request_seconds: from the first byte of a request, or the connection, to its last byte;
+            Slack waits three seconds for the answer.
+        answer_seconds: from there to the end of the answer.
+        idle_seconds: between two requests; longer than load balancers keep their own connections
+            (AWS: 60), or they send a request into one that is being closed.
+        request_bytes: of one request, head and body.
+        all_bytes: of all requests that are not complete yet.
+    """
+
+    connections: int = MAX_CONNECTIONS
+    request_seconds: float = 5.0
+    answer_seconds: float = 30.0
+    idle_seconds: int = 65
+    request_bytes: int = MAX_BODY_BYTES + HEAD_BYTES
+    all_bytes: int = ALL_BYTES
+
+
+class Connections:
+    """All connections of one server; where there are too many, it lets go of the oldest unused."""
+
+    def __init__(self, turned_away: TurnedAway, limits: Limits) -> None:
+        self.turned_away = turned_away
+        self.limits = limits
+        self.received_bytes = 0
+        # In the order in which they came into that state.
+        self.idle: dict[BoundedProtocol, None] = {}
+        self.receiving: dict[BoundedProtocol, None] = {}
+        self.answering: dict[BoundedProtocol, None] = {}
+
+    def config(self, web: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own
+        """Configure a server whose connections these are."""
+        return uvicorn.Config(
+            web,
+            http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, self)),
+            ws="none",
+            backlog=self.limits.connections,
+            timeout_keep_alive=self.limits.idle_seconds,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # who asks is judged by the connection itself
+            **options,
+        )
+
+    def make_room(self) -> None:
+        """Drop the connection that has been idle for longest, else incomplete, if there are many.
+
+        Whoever is being answered is never dropped for others.
+        """
+        if len(self.idle) + len(self.receiving) + len(self.answering) > self.limits.connections:
+            for oldest in (*self.idle, *self.receiving):
+                oldest.drop(Cause.CROWDED)
+                break
+
+    def make_memory(self) -> None:
+        """Drop the requests that have been incomplete for longest while all are too large."""
+        while self.received_bytes > self.limits.all_bytes and self.receiving:
+            next(iter(self.receiving)).drop(Cause.CROWDED)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection: receiving a request, being answered, or idle; each for a limited time."""
+
+    def __init__(self, connections: Connections, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**options)
+        self._connections = connections
+        self._limits = connections.limits
+        self._state = connections.receiving
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_incomplete = True
+        self._received_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._enter(self._connections.receiving)
+        self._connections.make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read more of a request, unless it is larger than any of Slack's."""
+        if self._state is self._connections.idle:
+            self._is_incomplete = True
+            self._enter(self._connections.receiving)
+        self._count(len(data))
+        super().data_received(data)
+        if self._received_bytes > self._limits.request_bytes:
+            self.drop(Cause.TOO_LARGE)
+        self._connections.make_memory()
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of this request."""
+        self._is_incomplete = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Wait for the answer; it may have been given before the request was complete."""
+        super().on_message_complete()
+        self._is_incomplete = False
+        self._count(-self._received_bytes)
+        self._settle()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or for the rest of the one that was answered early."""
+        super().on_response_complete()
+        self._settle()
+
+    def shutdown(self) -> None:
+        """Close when what is under way is answered; what is incomplete has a second left."""
+        super().shutdown()
+        if self._is_incomplete and not self.transport.is_closing():
+            self._wait(1.0, Cause.TOO_SLOW)
+
+    def drop(self, cause: Cause | None) -> None:
+        """Close at once, whatever is still to be read or written."""
+        if cause:
+            self._connections.turned_away.note(cause)
+        self._leave()
+        self.transport.abort()
+
+    def _settle(self) -> None:
+        if self.transport.is_closing():  # as soon as the client has read the answer
+            self._wait(self._limits.request_seconds, Cause.TOO_SLOW)
+        elif self._is_incomplete:
+            self._enter(self._connections.receiving)
+        elif self._is_answered:
+            self._enter(self._connections.idle)
+        else:
+            self._enter(self._connections.answering)
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the client has taken the whole answer, so far as the system tells."""
+        return self.cycle.response_complete and not self.transport.get_write_buffer_size()
+
+    def _enter(self, state: "dict[BoundedProtocol, None]") -> None:
+        if self in state:
+            return
+        self._state.pop(self, None)
+        self._state = state
+        state[self] = None
+        if state is self._connections.receiving:
+            self._wait(self._limits.request_seconds, Cause.TOO_SLOW)
+        elif state is self._connections.answering:
+            self._wait(self._limits.answer_seconds, Cause.TOO_SLOW)
+        else:
+            self._wait(self._limits.idle_seconds, None)
+
+    def _leave(self) -> None:
+        self._state.pop(self, None)
+        self._count(-self._received_bytes)
+        if self._timer:
+            self._timer.cancel()
+
+    def _wait(self, seconds: float, cause: Cause | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._waited, cause)
+
+    def _waited(self, cause: Cause | None) -> None:
+        if self._state is self._connections.answering and self._is_answered:
+            self._settle()
+        else:
+            self.drop(cause)
+
+    def _count(self, size: int) -> None:
+        self._received_bytes += size
+        self._connections.received_bytes += size
