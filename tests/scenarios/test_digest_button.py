@@ -195,7 +195,7 @@ async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> No
     ("value", "words"),
     [
         (f"gone:{CALL}", "No agent is set up"),
-        ("default:+441234567890", "phone number"),
+        ("default:+441234567890", "personal number"),
         ("default:../../etc", "not a conversation id"),
         ("default", "not a conversation id"),
         ("", "not a conversation id"),

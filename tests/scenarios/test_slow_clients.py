@@ -79,7 +79,7 @@ async def hold_many(workspace: Workspace, port: int, folder: Path, log: TextIO) 
                     writer.write(BEGUN)
                 assert await _answers(port)
                 ack = await people.command(ALICE, CHANNEL, f"CA{number:032x}")
-                assert "Fetching the recording" in ack.text
+                assert (ack.arrived, f"CA{number:032x}" in ack.text) == (True, True)
             assert await _answers(port, "/readyz")
             metrics = await _text(port, "/metrics")
             assert 'callaudio_requests_turned_away_total{cause="crowded"}' in metrics
