@@ -16,6 +16,8 @@ _MACHINE_MADE = re.compile(
 )
 # Dates of birth and national insurance numbers hold six digits; everything else holds more.
 _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE = 5
+# An Indian PAN and many passport numbers hold four or five, and nothing between them.
+_MAX_DIGITS_OF_ONE_WORD = 3
 _PLACEHOLDER_WORDS = frozenset(
     {"callid", "conversation", "conversationid", "theconversationid", "yourconversationid"}
 )
@@ -83,7 +85,7 @@ def check_typed_id(text: str) -> str:
 
     Typed and pasted ids are stored, audited and shown. Ids of the known shapes pass. Another one,
     such as the custom id of a debug chat, needs a letter and one of ``0-9 _ . : -``, for a word
-    alone is a mistyped word, and holds five digits at most.
+    alone is a mistyped word. It holds five digits at most; three if no ``_ . : -`` parts it.
 
     Raises:
         PersonalNumber: it holds more digits.
@@ -101,11 +103,21 @@ def check_typed_id(text: str) -> str:
 def may_be_personal(text: str) -> bool:
     """Whether a text holds digits enough for a person's number, however they are separated.
 
-    Words of the known shapes and other machine-made ids do not count.
+    That is more than five in all of its words together, or more than three in a word of letters
+    and digits. Ids of the known shapes and other machine-made ones do not count.
     """
-    words = (word for word in text.split() if not is_machine_made(word))
-    digits = sum(each.isdecimal() for word in words for each in word)
-    return digits > _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE
+    words = [word for word in text.split() if not is_machine_made(word)]
+    is_long_number = _count_digits("".join(words)) > _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE
+    return is_long_number or any(map(_is_number_with_letters, words))
+
+
+def _is_number_with_letters(word: str) -> bool:
+    has_both = word.isalnum() and not word.isdecimal()
+    return has_both and _count_digits(word) > _MAX_DIGITS_OF_ONE_WORD
+
+
+def _count_digits(text: str) -> int:
+    return sum(map(str.isdecimal, text))
 
 
 def _is_placeholder(text: str) -> bool:

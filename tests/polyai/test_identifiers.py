@@ -36,6 +36,7 @@ SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
         "custom:id_1.2-X",
         "Case-Is-KEPT",
         "test_12345",
+        "chat123",
     ],
 )
 def test_an_id_is_taken_unchanged(conversation_id: str) -> None:
@@ -90,6 +91,12 @@ def spread(characters: str, separators: list[str]) -> str:
         each + separator
         for each, separator in zip(characters, [*separators, *[""] * len(characters)], strict=False)
     )
+
+
+@pytest.mark.parametrize("number", ["ABCDE1234F", "abcde1234f", "CFGH1234K"])
+def test_a_word_of_letters_and_four_digits_may_be_a_tax_or_passport_number(number: str) -> None:
+    with pytest.raises(PersonalNumber):
+        check_typed_id(number)
 
 
 @st.composite

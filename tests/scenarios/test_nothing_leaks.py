@@ -26,6 +26,13 @@ from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene
 
 CALLER, CALLED = "1234567890", "2079460000"  # of the stand-in's +44… numbers
+TYPED = {
+    "a typed card": "4111-1111-1111-1111",
+    "a typed IBAN": "GB82WEST12345698765432",
+    "a typed social-security number": "078-05-1120",
+    "a typed insurance number, which begins like a channel's id": "CE123456A",
+    "a typed tax number": "ABCDE1234F",
+}
 SOUND = RAW_SPAN[1024 : 1024 + 48]
 Haystacks = Mapping[str, bytes]
 
@@ -67,6 +74,7 @@ def needles_of(scene: Scene) -> dict[str, bytes]:
         "the raw key": RAW_KEY.encode(),
         "the caller's number": CALLER.encode(),
         "the called number": CALLED.encode(),
+        **{what: number.encode() for what, number in TYPED.items()},
         "sound": SOUND,
         "sound in hex": SOUND.hex().encode(),
         "sound in base64": base64.b64encode(SOUND),
@@ -160,6 +168,9 @@ async def go_through_everything(scene: Scene) -> set[str]:
 
     await scene.people.command(ALICE, CHANNEL, f"+44{CALLER}")
     await scene.people.command(ALICE, CHANNEL, f"{CALL} +44{CALLER[:3]}")
+    for number in TYPED.values():
+        await scene.people.command(ALICE, CHANNEL, number)
+        await scene.people.command(ALICE, CHANNEL, f"{scene.another_call()} redacted {number}")
     forged = SlackClientSide(scene.workspace, f"{scene.stage.origin}/slack/events", "wrong")
     ack = await forged.command(ALICE, CHANNEL, f"{CALL} +44{CALLER}")
     assert ack.status == 401

@@ -22,7 +22,9 @@ from bot.slack.actions import COMMAND
 
 # docs: "Enabling interactivity with slash commands", escaped mentions; private names are empty.
 CHANNEL_MENTION: Final = re.compile(r"<#([CGD][A-Z0-9]{6,})(?:\|[^>]*)?>")
-CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{8,14}")
+# Tax, insurance and identity numbers such as CE123456A, G1234567X and C123456789 begin like the id
+# of a channel. They hold six digits in a row: an id that does too must be of today's form, C0….
+CHANNEL_ID: Final = re.compile(r"[CGD](?:0[A-Z0-9]{8,13}|(?!.*[0-9]{6})[A-Z0-9]{8,14})")
 HELP: Final = "help"
 REDACTED: Final = "redacted"
 RAW: Final = frozenset({"raw", "unredacted"})

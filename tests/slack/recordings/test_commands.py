@@ -153,6 +153,9 @@ READ_AS = {
     f"{CALL} to {HERE}": asked(channel=HERE),
     f"{HERE} {DIGITS}": asked(DIGITS, channel=HERE),
     f"{CALL} D0ALICE00": asked(channel="D0ALICE00"),
+    f"{CALL} C024BE91L": asked(channel="C024BE91L"),
+    f"{CALL} C0123456789": asked(channel="C0123456789"),
+    f"{CALL} <#C12345678|quality>": asked(channel="C12345678"),
     f"{CALL} “G0PRIVATE0”": asked(channel="G0PRIVATE0"),
     f"{CALL} {HERE} <#{HERE}|quality>": asked(channel=HERE),
 }
@@ -210,6 +213,13 @@ REFUSED = {
     "GB82 WEST 1234 5698 7654 32": ("may be a personal number", "", ""),
     "id: 078-05-1120": ("may be a personal number", "", ""),
     "sales:447700900123": ("may be a personal number", "", ""),
+    # numbers that begin like a channel's id
+    f"{CALL} CE123456A": ("may be a personal number", "", ""),
+    f"G1234567X {CALL}": ("may be a personal number", "", ""),
+    f"{CALL} in D123456789": ("may be a personal number", "", ""),
+    f"{CALL} GODE561231GR8": ("may be a personal number", "", ""),
+    "ABCDE1234F": ("may be a personal number", "", ""),
+    f"{CALL} ABCDE1234F": ("may be a personal number", "", ""),
     "０７７００ ９００１２３": ("may be a personal number", "", ""),
 }
 
