@@ -15,7 +15,7 @@ from bot.jobs.background import in_background
 from bot.jobs.work_loop import WorkKind, WorkLoop
 from bot.store.due_work import Due
 from tests.conftest import NOON
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 AWAY = OperationalError("SELECT", {}, Exception("server closed the connection"))
 LOOK_NEVER = 3600.0
@@ -165,6 +165,27 @@ async def test_a_wake_is_heard_at_once_and_what_is_due_later_is_run_then() -> No
         table.now += timedelta(seconds=0.05)
 
         await until(lambda: runs.ran == ["now", "soon"])
+
+
+async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends() -> None:
+    """``asyncio.wait_for`` swallows that cancellation until Python 3.12, and a stop hangs."""
+    table = Table()
+    loop = WorkLoop(
+        due_work=table,  # type: ignore[arg-type]
+        kinds=[],
+        clock=lambda: table.now,
+        lease=timedelta(hours=1),
+        look_seconds=LOOK_NEVER,
+    )
+    worker = asyncio.create_task(loop.run())
+    await until(lambda: table.looks)
+    loop.wake()
+    await asyncio.sleep(0)  # the wake is on its way
+    worker.cancel()
+    ended, _ = await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
+    worker.cancel()
+
+    assert ended
 
 
 async def test_work_put_off_is_run_again_when_it_is_due() -> None:
