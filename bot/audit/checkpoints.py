@@ -21,13 +21,33 @@ class Checkpoint:
     sealed_by: str
 
 
-def telling(newest: Checkpoint, earlier: Sequence[Checkpoint]) -> Mapping[str, PayloadValue]:
+@dataclass(frozen=True, slots=True)
+class SealedRights:
+    """The grants and denies whose giving events were sealed away: how many, and their digest."""
+
+    count: int
+    digest: str
+
+
+def telling(
+    newest: Checkpoint, earlier: Sequence[Checkpoint], rights: SealedRights
+) -> Mapping[str, PayloadValue]:
     """Build the payload of the event that tells of a checkpoint, and of all that came before it."""
     return {
         "sealed_seq": newest.seq,
         "sealed_hash": newest.hash,
         "earlier_seals": digest(earlier),
+        "sealed_rights": rights.count,
+        "sealed_rights_digest": rights.digest,
     }
+
+
+def rights_told(link: Link) -> SealedRights | None:
+    """Read what a seal's event says of rights; None: it was not yet asked to."""
+    count, digested = (link.payload.get(name) for name in ("sealed_rights", "sealed_rights_digest"))
+    if not isinstance(count, int) or not isinstance(digested, str):
+        return None
+    return SealedRights(count, digested)
 
 
 def tells_of(link: Link, checkpoint: Checkpoint) -> bool:

@@ -11,6 +11,7 @@ from bot.audit.checkpoints import Checkpoint, telling
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import append, locked_head
 from bot.audit.stored import checkpoint_of, checkpoint_rows
+from bot.audit.told_rights import sealed_rights
 from bot.audit.walk import Head
 from bot.store.tables import AuditCheckpointRow, AuditEventRow
 
@@ -28,9 +29,10 @@ async def seal(
 ) -> Sealed | None:
     """Seal the workspace's chain at its last event before ``before`` and remove up to it.
 
-    The checkpoint keeps that event's number and hash, and an event of its own tells of it and of
-    every earlier checkpoint, so what remains still verifies. Anchors before the checkpoint prove
-    nothing from then on. Gives None, and writes nothing, where there is nothing to remove.
+    The checkpoint keeps that event's number and hash, and an event of its own tells of it, of every
+    earlier checkpoint and of the rights whose events go, so what remains still verifies. Anchors
+    before the checkpoint prove nothing from then on. Gives None, and writes nothing, where there is
+    nothing to remove.
     """
     if await _last(session, team_id, before) is None:
         return None
@@ -42,6 +44,7 @@ async def seal(
     read = (checkpoint_of(row) for row in await checkpoint_rows(session, team_id))
     earlier = [checkpoint for checkpoint in read if checkpoint]
     checkpoint = Checkpoint(team_id, last.seq, last.hash, now.astimezone(UTC), by)
+    rights = await sealed_rights(session, team_id, last.seq)
     session.add(
         AuditCheckpointRow(
             team_id=team_id, seq=last.seq, hash=last.hash, sealed_at=now, sealed_by=by
@@ -55,7 +58,7 @@ async def seal(
             team_id=team_id,
             actor_id=by,
             occurred_at=now,
-            payload=telling(checkpoint, earlier),
+            payload=telling(checkpoint, earlier, rights),
         ),
     )
     # What somebody numbered below an earlier checkpoint stays, for `verify` to name.

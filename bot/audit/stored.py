@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnClause,
     ColumnElement,
+    Executable,
     Row,
     Text,
     cast,
     column,
+    func,
     literal_column,
     select,
     table,
@@ -22,7 +25,7 @@ from bot.audit.checkpoints import Checkpoint
 
 BATCH: Final = 2000
 
-_OF_EVENTS: Final = (
+_OFEVENTS: Final = (
     "id",
     "seq",
     "team_id",
@@ -35,8 +38,8 @@ _OF_EVENTS: Final = (
 )
 _OF_CHECKPOINTS: Final = ("team_id", "seq", "hash", "sealed_by")
 # Without types, so that what is no time or no JSON arrives here instead of failing on its way.
-_EVENTS: Final = table(
-    "audit_events", *(column(name) for name in (*_OF_EVENTS, "occurred_at", "payload"))
+EVENTS: Final = table(
+    "audit_events", *(column(name) for name in (*_OFEVENTS, "occurred_at", "payload"))
 )
 _HEADS: Final = table("audit_heads", *(column(name) for name in ("team_id", "seq", "hash")))
 _CHECKPOINTS: Final = table(
@@ -47,9 +50,9 @@ _CHECKPOINTS: Final = table(
 
 async def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
     """Stream every event of every workspace, chain by chain, in bounded memory."""
-    columns = _EVENTS.c
-    told: list[ColumnElement[Any]] = [columns[name] for name in _OF_EVENTS]
-    told += [_time(session, "occurred_at"), _json(session, "payload")]
+    columns = EVENTS.c
+    told: list[ColumnElement[Any]] = [columns[name] for name in _OFEVENTS]
+    told += [time_text(session, columns.occurred_at), json_text(session, columns.payload)]
     query = select(*told).order_by(columns.team_id, columns.seq, columns.id)
     result = await session.stream(query, execution_options={"yield_per": BATCH})
     try:
@@ -68,7 +71,7 @@ async def checkpoint_rows(session: AsyncSession, team_id: str | None = None) -> 
     """Read every checkpoint, or those of one workspace, oldest first."""
     columns = _CHECKPOINTS.c
     told: list[ColumnElement[Any]] = [columns[name] for name in _OF_CHECKPOINTS]
-    told.append(_time(session, "sealed_at"))
+    told.append(time_text(session, columns.sealed_at))
     query = select(*told).order_by(columns.team_id, columns.seq)
     if team_id is not None:
         query = query.where(columns.team_id == team_id)
@@ -86,7 +89,7 @@ def hash_of(row: Row[Any]) -> str | None:
 
 def link_of(row: Row[Any]) -> Link | None:
     """Read an event from its row; None where a column holds what no event could."""
-    occurred_at, payload = _moment(row.occurred_at), _mapping(row.payload)
+    occurred_at, payload = moment_of(row.occurred_at), mapping_of(row.payload)
     if (
         occurred_at is None
         or payload is None
@@ -114,7 +117,7 @@ def link_of(row: Row[Any]) -> Link | None:
 
 def checkpoint_of(row: Row[Any]) -> Checkpoint | None:
     """Read a checkpoint from its row; None where a column holds what no checkpoint could."""
-    sealed_at = _moment(row.sealed_at)
+    sealed_at = moment_of(row.sealed_at)
     if (
         sealed_at is None
         or not is_number(row.seq)
@@ -131,7 +134,18 @@ def is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _moment(value: object) -> datetime | None:
+async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Row[Any]]:
+    """Stream what a query finds, in bounded memory."""
+    result = await session.stream(query, execution_options={"yield_per": BATCH})
+    try:
+        async for rows in result.partitions():
+            for row in rows:
+                yield row
+    finally:
+        await result.close()
+
+
+def moment_of(value: object) -> datetime | None:
     """Read a time; what SQLite keeps has no zone and is UTC."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -142,7 +156,8 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-def _mapping(value: object) -> dict[str, Any] | None:
+def mapping_of(value: object) -> dict[str, Any] | None:
+    """Read a JSON object from its text; None where it is none."""
     try:
         said = json.loads(value) if isinstance(value, str) else None
     except (ValueError, RecursionError):
@@ -150,16 +165,18 @@ def _mapping(value: object) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def _time(session: AsyncSession, name: str) -> ColumnElement[Any]:
+def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:
     """Read a time as text: PostgreSQL knows times that Python does not, such as infinity."""
-    if session.get_bind().dialect.name == "sqlite":
-        return column(name)
+    if _is_sqlite(session):
+        return time
     # Spelt the same under every DateStyle.
-    return literal_column(f"to_json({name}) #>> '{{}}'").label(name)
+    return func.to_json(time).op("#>>")(literal_column("'{}'")).label(time.name)
 
 
-def _json(session: AsyncSession, name: str) -> ColumnElement[Any]:
+def json_text(session: AsyncSession, json_: ColumnClause[Any]) -> ColumnElement[Any]:
     """Read JSON as text: it may hold numbers too long for Python's reader."""
-    if session.get_bind().dialect.name == "sqlite":
-        return column(name)
-    return cast(column(name), Text).label(name)
+    return json_ if _is_sqlite(session) else cast(json_, Text).label(json_.name)
+
+
+def _is_sqlite(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

@@ -1,7 +1,7 @@
-"""Proves every chain: finds what was altered, removed, inserted or reordered, and names it."""
+"""Proves every chain, and that it tells of all it ought to; names what was tampered with."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import func, select
@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
+from bot.audit.told_deliveries import untold_deliveries, without_chain
+from bot.audit.told_rights import Chain, mistold_rights, untold_rights
+from bot.audit.triggers import missing_triggers
 from bot.audit.walk import Fault, Finding, Head, Walk, plain
 from bot.store.tables import AuditEventRow
 
@@ -52,23 +55,28 @@ async def verify(
     one that is numbered before the chain's beginning is *stray*. A chain shorter than its head has
     lost its *tail*. An anchor that a checkpoint has overtaken proves nothing: *unprovable*.
 
+    Then the rest of the store is held against the chains: triggers that are *missing*, workspaces
+    without a chain, rights and deliveries that no event tells of, and events of those that are gone
+    or say something else.
+
     Beside a bot that writes, the session has to see one snapshot.
     """
     named: Counter[tuple[str, Fault]] = Counter()
-    async for finding in _findings(session, anchors, on_progress):
-        kind = (finding.team_id, finding.fault)
-        named[kind] += 1
-        if named[kind] <= MOST_NAMED:
-            yield finding
+    chains = _Chains(anchors)
+    for part in (_findings(session, chains, on_progress), _findings_beside(session, chains)):
+        async for finding in part:
+            kind = (finding.team_id, finding.fault)
+            named[kind] += 1
+            if named[kind] <= MOST_NAMED:
+                yield finding
     for (team_id, fault), count in named.items():
         if count > MOST_NAMED:
             yield Finding(team_id, None, fault, f"and {count - MOST_NAMED} more like these")
 
 
 async def _findings(
-    session: AsyncSession, anchors: tuple[Head, ...], on_progress: Callable[[int], None]
+    session: AsyncSession, chains: "_Chains", on_progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
-    chains = _Chains(anchors)
     for finding in [*await chains.read_heads(session), *await chains.read_seals(session)]:
         yield finding
     walk: Walk | None = None
@@ -92,6 +100,23 @@ async def _findings(
         yield finding
 
 
+async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIterator[Finding]:
+    for name in await missing_triggers(session):
+        says = f"the trigger {name}, by which the database refuses changes, is gone or another"
+        yield Finding("-", None, Fault.TRIGGER_MISSING, says)
+    lost = await without_chain(session)
+    for finding in lost:
+        yield finding
+    without = {each.team_id for each in lost}
+    known = chains.known(without)
+    async for finding in untold_rights(session, known):
+        yield finding
+    async for finding in mistold_rights(session):
+        yield finding
+    async for finding in untold_deliveries(session, without):
+        yield finding
+
+
 class _Chains:
     """What is known of each workspace's chain before its events are read."""
 
@@ -101,7 +126,7 @@ class _Chains:
         self._anchors: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
         for anchor in anchors:
             self._anchors[anchor.team_id].add((anchor.seq, anchor.hash))
-        self._walked: set[str] = set()
+        self._walks: dict[str, Walk] = {}
 
     async def read_heads(self, session: AsyncSession) -> list[Finding]:
         found = []
@@ -125,16 +150,25 @@ class _Chains:
         return found
 
     def walk(self, team_id: str) -> Walk:
-        self._walked.add(team_id)
-        return Walk(
+        self._walks[team_id] = Walk(
             team_id,
             seals=self._seals[team_id],
             heads=self._heads[team_id],
             anchors=frozenset(self._anchors[team_id]),
         )
+        return self._walks[team_id]
 
     def without_events(self) -> Iterator[Finding]:
         """End the chains of which a head, a checkpoint or an anchor tells, but no event."""
         known = set(self._heads) | set(self._seals) | set(self._anchors)
-        for team_id in sorted(known - self._walked):
+        for team_id in sorted(known - set(self._walks)):
             yield from self.walk(team_id).end()
+
+    def known(self, without_events: Collection[str]) -> dict[str, Chain]:
+        """Tell what is known of each chain now that all were walked."""
+        chains = {
+            team_id: Chain(seals[-1], self._walks[team_id].sealed_rights)
+            for team_id, seals in self._seals.items()
+            if seals
+        }
+        return chains | {team_id: Chain(is_empty=True) for team_id in without_events}

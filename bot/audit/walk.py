@@ -8,13 +8,19 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot.audit.chain import FIRST_PREVIOUS
-from bot.audit.checkpoints import Checkpoint, tells_of, vouches_for
+from bot.audit.checkpoints import (
+    Checkpoint,
+    SealedRights,
+    rights_told,
+    tells_of,
+    vouches_for,
+)
 from bot.audit.events import AuditTag
 from bot.audit.stored import hash_of, is_number, link_of
 
 
 class Fault(StrEnum):
-    """What is wrong at a link."""
+    """What is wrong: at a link, or with what the chain ought to tell of."""
 
     ALTERED = "altered"
     REMOVED = "removed"
@@ -26,6 +32,12 @@ class Fault(StrEnum):
     UNSEALED = "unsealed"
     ANCHOR_BROKEN = "anchor_broken"
     ANCHOR_UNPROVABLE = "anchor_unprovable"
+    TRIGGER_MISSING = "trigger_missing"
+    CHAIN_MISSING = "chain_missing"
+    GRANT_UNTOLD = "grant_untold"
+    GRANT_ALTERED = "grant_altered"
+    DELIVERY_UNTOLD = "delivery_untold"
+    DELIVERY_GONE = "delivery_gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,8 @@ class Walk:
         anchors: frozenset[tuple[int, str]],
     ) -> None:
         self.team_id = team_id
+        self.sealed_rights: SealedRights | None = None
+        """What the newest seal says of them, once its event was met."""
         self._seals, self._heads, self._anchors = seals, heads, anchors
         newest = seals[-1] if seals else None
         self._start_seq = newest.seq if newest else 0
@@ -137,6 +151,7 @@ class Walk:
         link = link_of(row)
         if link and tells_of(link, self._seals[-1]):
             self._is_told, self._vouched = True, vouches_for(link, self._seals[:-1])
+            self.sealed_rights = rights_told(link)
 
     def _wrong_head(self) -> Iterator[Finding]:
         if list(self._heads) == [(self._seq, self._hash)] or (self._seq == 0 and not self._heads):

@@ -32,7 +32,7 @@ def verify_(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Prove the chain; ends with 1 and names each place when something was tampered with."""
+    """Prove the chain and what it tells of; ends with 1 and names what was tampered with."""
     anchors = tuple(_anchor(text) for text in anchor or [])
 
     async def work() -> _Proof:
@@ -92,6 +92,8 @@ class _Proof:
             for s in self.seals
         ]
         lines += [f"head {plain(_spelt(head))}" for head in self.heads]
+        if not lines:
+            lines.append("The chain is empty: nothing has been recorded yet.")
         return "".join(f"{line}\n" for line in lines)
 
 

@@ -27,11 +27,11 @@ Found = list[tuple[str, int | None, Fault]]
 
 def event(number: int, team_id: str = TEAM) -> AuditEvent:
     return AuditEvent(
-        tag=AuditTag.GRANT_ADDED,
+        tag=AuditTag.ADMIN_REFUSED,
         team_id=team_id,
         actor_id=BOSS,
         occurred_at=NOON + timedelta(seconds=number),
-        payload={"grant_id": number, "until": None, "right": "pii"},
+        payload={"number": number, "until": None, "right": "pii"},
     )
 
 
@@ -94,7 +94,12 @@ def fill(url: str) -> None:
 
 
 async def found(session: AsyncSession, *anchors: Head) -> Found:
-    return [(each.team_id, each.seq, each.fault) async for each in verify(session, anchors=anchors)]
+    """What is wrong, but for the triggers that whoever edited the chains has dropped."""
+    return [
+        (each.team_id, each.seq, each.fault)
+        async for each in verify(session, anchors=anchors)
+        if each.fault is not Fault.TRIGGER_MISSING
+    ]
 
 
 async def tamper(session: AsyncSession, *statements: str) -> None:
@@ -142,4 +147,4 @@ def inserted(link: Link, *, row_id: int = 99) -> str:
 
 
 def _json(link: Link) -> str:
-    return f'{{"grant_id": {link.payload["grant_id"]}, "until": null, "right": "pii"}}'
+    return f'{{"number": {link.payload["number"]}, "until": null, "right": "pii"}}'

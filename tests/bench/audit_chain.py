@@ -33,35 +33,82 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
 FEW_EVENTS, EVENTS = 10_000, 1_000_000
 WRITERS, EVENTS_EACH = 50, 200
 
-COLUMNS = "seq, occurred_at, team_id, tag, actor_id, version, payload, previous_hash, hash"
+# Of so many events one gives a right and one tells of a request, each with its row.
+EACH = 4
+BOSS = "U0BOSS000"
+
+EVENTS_OF = (
+    "audit_events (seq, occurred_at, team_id, tag, actor_id, delivery_id, version, payload, "
+    "previous_hash, hash)"
+)
+GRANTS_OF = (
+    'grants (id, team_id, subject_kind, subject_id, "right", effect, given_by, reason, starts_at)'
+)
+DELIVERIES_OF = (
+    "deliveries (id, team_id, user_id, source, agent_name, conversation_id, direction, "
+    "asked_redacted, origin_channel_id, asked_channel_id, requested_at, state)"
+)
 
 
 def chain(count: int) -> Iterator[tuple[object, ...]]:
-    """Give the rows of a chain, in the order of `COLUMNS`."""
-    tag, actor = AuditTag.GRANT_ADDED.value, "U0BOSS000"
+    """Give the rows of a chain, in the order of `EVENTS_OF`."""
     previous = FIRST_PREVIOUS
     for seq in range(1, count + 1):
-        at = NOW + timedelta(seconds=seq)
-        payload = {"grant_id": seq, "right": "pii"}
-        digest = Link(seq, at, TEAM, tag, actor, None, 1, payload, previous).hash()
-        spelt = at.strftime("%Y-%m-%d %H:%M:%S.%f")  # as SQLite keeps it, and PostgreSQL reads it
-        yield seq, spelt, TEAM, tag, actor, 1, json.dumps(payload), previous, digest
+        tag, delivery_id, payload = AuditTag.ADMIN_REFUSED, None, {"action": "grant"}
+        if seq % EACH == 0:
+            tag, payload = AuditTag.GRANT_ADDED, granted(seq)
+        elif seq % EACH == 1:
+            tag, delivery_id = AuditTag.DELIVERY_REQUESTED, f"d{seq}"
+        link = Link(seq, at(seq), TEAM, tag.value, BOSS, delivery_id, 1, payload, previous)
+        digest = link.hash()
+        told = json.dumps(payload)
+        yield seq, spelt(seq), TEAM, tag.value, BOSS, delivery_id, 1, told, previous, digest
         previous = digest
 
 
+def granted(seq: int) -> dict[str, object]:
+    subject = {"subject_kind": "user", "subject_id": f"U{seq:08d}"}
+    return {"grant_id": seq, **subject, "right": "pii", "effect": "grant", "expires_at": None}
+
+
+def grants(count: int) -> Iterator[tuple[object, ...]]:
+    for seq in range(EACH, count + 1, EACH):
+        yield seq, TEAM, "user", f"U{seq:08d}", "pii", "grant", BOSS, "bench", spelt(seq)
+
+
+def deliveries(count: int) -> Iterator[tuple[object, ...]]:
+    for seq in range(1, count + 1, EACH):
+        about = "command", "default", "CA1", "combined", False, "C0", "C0"
+        yield f"d{seq}", TEAM, BOSS, *about, spelt(seq), "requested"
+
+
+def at(seq: int) -> datetime:
+    return NOW + timedelta(seconds=seq)
+
+
+def spelt(seq: int) -> str:
+    """Spell a time as SQLite keeps it, and PostgreSQL reads it."""
+    return at(seq).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 async def write_chain(database: Database, count: int) -> None:
-    """Write a chain as the product would have, in bulk."""
+    """Write a chain, and what it tells of, as the product would have, in bulk."""
     async with database.engine.begin() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        if database.is_sqlite:
-            places = ", ".join("?" * len(COLUMNS.split(",")))
-            insert = f"INSERT INTO audit_events ({COLUMNS}) VALUES ({places})"
-            await driver.executemany(insert, chain(count))
-        else:
+        if not database.is_sqlite:
             await driver.execute("SET LOCAL TimeZone = 'UTC'")
-            async with driver.cursor().copy(f"COPY audit_events ({COLUMNS}) FROM STDIN") as copy:
-                for row in chain(count):
+        for table, rows in (
+            (EVENTS_OF, chain(count)),
+            (GRANTS_OF, grants(count)),
+            (DELIVERIES_OF, deliveries(count)),
+        ):
+            if database.is_sqlite:
+                places = ", ".join("?" * len(table.split(",")))
+                await driver.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+                continue
+            async with driver.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+                for row in rows:
                     await copy.write_row(row)
         await connection.execute(
             text(
@@ -118,11 +165,11 @@ async def bench_writers(database: Database) -> None:
                 await record(
                     session,
                     AuditEvent(
-                        tag=AuditTag.GRANT_ADDED,
+                        tag=AuditTag.ADMIN_REFUSED,
                         team_id=TEAM,
                         actor_id=f"U{number:08d}",
                         occurred_at=NOW,
-                        payload={"grant_id": count},
+                        payload={"count": count},
                     ),
                 )
 

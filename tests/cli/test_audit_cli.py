@@ -54,7 +54,7 @@ async def fill(url: str) -> None:
             session.add(delivery(delivery_id, conversation_id))
     for hour, (actor_id, subject_id, delivery_id) in enumerate(EVENTS):
         event = AuditEvent(
-            tag=AuditTag.DELIVERY_REQUESTED if delivery_id else AuditTag.GRANT_ADDED,
+            tag=AuditTag.DELIVERY_REQUESTED if delivery_id else AuditTag.ADMIN_REFUSED,
             team_id=TEAM,
             actor_id=actor_id,
             occurred_at=NOON + timedelta(hours=hour),
@@ -85,14 +85,16 @@ def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
 
 
 def tamper(url: str, statement: str) -> None:
+    """Edit as somebody careful would, who puts the triggers back."""
     engine = create_engine(sync_url(async_url(url)))
+    triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     with engine.begin() as connection:
-        for each in (
-            "DROP TRIGGER audit_events_no_update",
-            "DROP TRIGGER audit_events_no_delete",
-            statement,
-        ):
-            connection.execute(text(each))
+        found = connection.execute(text(triggers)).all()
+        for name, _ in found:
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text(statement))
+        for _, create in found:
+            connection.exec_driver_sql(create)
     engine.dispose()
 
 
@@ -156,7 +158,7 @@ def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run: Run) -> None:
         **rows[0],
         "team": TEAM,
         "at": "2026-06-03T12:00:00.000000+00:00",
-        "tag": "admin:grant:added",
+        "tag": "slack:admin:refused",
         "actor": BOSS,
         "payload": {"subject_id": ALICE},
         "version": 1,
@@ -191,7 +193,7 @@ def test_an_untouched_chain_ends_with_0_and_shows_its_head(run: Run) -> None:
     ("statement", "place"),
     [
         ("UPDATE audit_events SET actor_id = 'U0OTHER' WHERE seq = 3", f"{TEAM} 3 altered"),
-        ("DELETE FROM audit_events WHERE seq = 2", f"{TEAM} 2 removed"),
+        ("DELETE FROM audit_events WHERE seq = 1", f"{TEAM} 1 removed"),
         ("DELETE FROM audit_events WHERE seq = 4", f"{TEAM} 3 tail_removed"),
     ],
 )
@@ -271,6 +273,45 @@ def test_where_nothing_is_older_nothing_is_sealed(run: Run) -> None:
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
+def test_what_the_chain_ought_to_tell_of_and_does_not_is_named(run: Run, sqlite_url: str) -> None:
+    tamper(sqlite_url, "INSERT INTO deliveries SELECT * FROM deliveries WHERE FALSE")
+    assert run("verify").exit_code == 0
+    tamper(sqlite_url, "UPDATE deliveries SET id = 'd9' WHERE id = 'd2'")
+
+    told = run("verify")
+
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[:2] == [
+        f"{TEAM} - delivery_untold: no event tells that delivery d9 was requested",
+        f"{TEAM} 3 delivery_gone: event 3 tells of delivery d2, which is gone",
+    ]
+
+
+def test_a_missing_trigger_is_named(run: Run, sqlite_url: str) -> None:
+    engine = create_engine(sync_url(async_url(sqlite_url)))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER audit_events_no_update"))
+    engine.dispose()
+
+    told, as_json = run("verify"), run("verify", "--json")
+
+    assert (told.exit_code, as_json.exit_code) == (1, 1)
+    assert "- - trigger_missing: the trigger audit_events_no_update" in told.stdout
+    (fault,) = json.loads(as_json.stdout)["faults"]
+    assert (fault["team"], fault["seq"], fault["fault"]) == ("-", None, "trigger_missing")
+
+
+def test_an_empty_chain_is_sound_and_said_to_be_empty(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    told = CliRunner().invoke(build_cli(), ["audit", "verify"])
+    assert (told.exit_code, told.stdout) == (
+        0,
+        "The chain is empty: nothing has been recorded yet.\n",
+    )
+
+
 def test_what_a_terminal_would_obey_is_spelt_out(run: Run, sqlite_url: str) -> None:
     tamper(sqlite_url, "UPDATE audit_events SET tag = char(27) || '[2J' WHERE seq = 3")
 
@@ -305,7 +346,9 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
         build_cli()(["audit", *arguments], standalone_mode=False)
         told.write("the end")
         told.flush()
-        shown = os.read(ours, 100_000).decode()
+        shown = ""
+        while not shown.endswith("the end"):  # a terminal gives no more than 4 KiB at a time
+            shown += os.read(ours, 100_000).decode()
     os.close(ours)
 
     assert ("events" in shown and "100%" in shown) == is_shown

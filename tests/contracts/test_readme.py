@@ -8,6 +8,8 @@ import yaml
 
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
+from bot.audit.walk import Fault
+from bot.recordings.causes import Cause
 from bot.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +55,13 @@ def test_every_path_of_the_http_surface_is_told() -> None:
 def test_the_audit_grammar_is_told_tag_by_tag() -> None:
     told = re.findall(r"`([a-z_]+:[a-z_]+:[a-z_]+)`", "".join(c[0] for c in rows("| tag | when |")))
     assert sorted(told) == sorted(tag.value for tag in AuditTag)
+
+
+def test_every_finding_of_the_proof_is_told() -> None:
+    told = re.findall(r"`([a-z_]+)`", "".join(c[0] for c in rows("| finding | what it means |")))
+    assert sorted(told) == sorted(fault.value for fault in Fault)
+
+
+def test_every_cause_for_taking_a_file_back_is_told() -> None:
+    told = {cells[1].strip("`") for cells in rows("| what happens | cause |")}
+    assert told == {cause.value for cause in Cause}

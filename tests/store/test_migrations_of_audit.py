@@ -25,7 +25,7 @@ def old_url(empty_url: str) -> str:
     engine = blocking(empty_url)
     insert = text(
         "INSERT INTO audit_events (occurred_at, team_id, tag, actor_id, delivery_id, version, "
-        "payload) VALUES (:at, :team, 'admin:grant:added', 'U0BOSS', :delivery, 1, :payload)"
+        "payload) VALUES (:at, :team, 'slack:admin:refused', 'U0BOSS', :delivery, 1, :payload)"
     )
     with engine.begin() as connection:
         for number in range(BEFORE):
@@ -74,7 +74,7 @@ async def proven(url: str) -> dict[str, int]:
 async def write(url: str) -> None:
     database = Database(url)
     event = AuditEvent(
-        tag=AuditTag.GRANT_ADDED, team_id=TEAMS[0], actor_id="U0BOSS", occurred_at=NOON
+        tag=AuditTag.ADMIN_REFUSED, team_id=TEAMS[0], actor_id="U0BOSS", occurred_at=NOON
     )
     async with database.write() as session:
         await record(session, event)

@@ -1,0 +1,58 @@
+"""Holds deliveries against the events of their requests, both ways, and finds lost chains."""
+
+from collections.abc import AsyncIterator, Collection
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import AuditTag
+from bot.audit.stored import streamed
+from bot.audit.walk import Fault, Finding, plain
+
+# What a seal covers was there before it. That no event of it is left is as it should be.
+_UNTOLD: Final = text(
+    "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
+    "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag = :requested) "
+    "AND NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = d.team_id "
+    "AND c.sealed_at >= d.requested_at) ORDER BY d.team_id, d.requested_at"
+).bindparams(requested=AuditTag.DELIVERY_REQUESTED.value)
+_GONE: Final = text(
+    "SELECT e.team_id, e.seq, e.delivery_id FROM audit_events AS e WHERE e.tag = :requested "
+    "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.id = e.delivery_id "
+    "AND d.team_id = e.team_id) ORDER BY e.team_id, e.seq"
+).bindparams(requested=AuditTag.DELIVERY_REQUESTED.value)
+_WITHOUT_CHAIN: Final = text(
+    "SELECT t.team_id, (SELECT count(*) FROM deliveries AS d WHERE d.team_id = t.team_id), "
+    "(SELECT count(*) FROM grants AS g WHERE g.team_id = t.team_id) FROM "
+    "(SELECT team_id FROM deliveries UNION SELECT team_id FROM grants) AS t WHERE NOT EXISTS "
+    "(SELECT 1 FROM audit_events AS e WHERE e.team_id = t.team_id) ORDER BY t.team_id"
+)
+
+
+async def without_chain(session: AsyncSession) -> list[Finding]:
+    """Find the workspaces that have deliveries or rights, and not one event."""
+    found = await session.execute(_WITHOUT_CHAIN)
+    return [
+        Finding(
+            plain(team_id),
+            None,
+            Fault.CHAIN_MISSING,
+            f"there are {deliveries} deliveries and {rights} grants and denies, and no events",
+        )
+        for team_id, deliveries, rights in found
+    ]
+
+
+async def untold_deliveries(
+    session: AsyncSession, without_chain: Collection[str]
+) -> AsyncIterator[Finding]:
+    """Find deliveries that no event tells of, and events of those that are gone."""
+    async for row in streamed(session, _UNTOLD):
+        if plain(row.team_id) not in without_chain:
+            says = f"no event tells that delivery {plain(row.id)} was requested"
+            yield Finding(plain(row.team_id), None, Fault.DELIVERY_UNTOLD, says)
+    async for row in streamed(session, _GONE):
+        says = f"event {plain(row.seq)} tells of delivery {plain(row.delivery_id)}, which is gone"
+        seq = row.seq if isinstance(row.seq, int) else None
+        yield Finding(plain(row.team_id), seq, Fault.DELIVERY_GONE, says)

@@ -1,0 +1,235 @@
+"""Holds rights against the events that tell of them, both ways, and digests what a seal covers."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Subquery,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.checkpoints import Checkpoint, SealedRights
+from bot.audit.events import AuditTag
+from bot.audit.stored import EVENTS, json_text, mapping_of, moment_of, streamed, time_text
+from bot.audit.walk import Fault, Finding, plain
+
+_GIVING: Final = (AuditTag.GRANT_ADDED, AuditTag.GRANT_DENIED)
+_IDS: Final = ("subject_kind", "subject_id", "right", "effect")
+_TIMES: Final = ("starts_at", "expires_at", "revoked_at")
+# Without types, like the audit's own tables: any column may hold anything.
+_GRANTS: Final = table(
+    "grants",
+    *(column(name) for name in ("id", "team_id", *_IDS, "given_by", "revoked_by", *_TIMES)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What is known of a workspace's chain once it was walked."""
+
+    newest_seal: Checkpoint | None = None
+    rights: SealedRights | None = None
+    """Those whose events were sealed away; None: no seal tells, as those before this was asked."""
+    is_empty: bool = False
+
+
+async def untold_rights(
+    session: AsyncSession, chains: Mapping[str, Chain]
+) -> AsyncIterator[Finding]:
+    """Find grants and denies that no event gave, or revoked, in bounded memory.
+
+    What was sealed away is held against the digest that the seal left behind. Of older seals all
+    that is known is that what they cover began before them.
+    """
+    digests = {team: _Digest() for team, chain in chains.items() if chain.rights}
+    async for row in _without_events(session):
+        chain = chains.get(row.team_id, Chain()) if isinstance(row.team_id, str) else Chain()
+        if chain.is_empty:
+            continue
+        if row.given:
+            yield _finding(row, Fault.GRANT_ALTERED, "was revoked, and no event tells of it")
+        elif chain.rights:
+            digests[row.team_id].add(row)
+        elif not _is_covered(row, chain.newest_seal):
+            yield _finding(row, Fault.GRANT_UNTOLD, "is there, and no event gave it")
+    for team, digest in digests.items():
+        if digest.sealed() != chains[team].rights:
+            says = (
+                f"the rights whose events were sealed away are not those there were then: "
+                f"{digest.count} now, {_count(chains[team].rights)} then"
+            )
+            yield Finding(plain(team), None, Fault.GRANT_UNTOLD, says)
+
+
+async def mistold_rights(session: AsyncSession) -> AsyncIterator[Finding]:
+    """Find events whose grant or deny is gone, or says something else, in bounded memory."""
+    async for row in _events_with_rows(session):
+        wrong = list(_differences(row))
+        if wrong:
+            says = f"event {plain(row.seq)} ({plain(row.tag)}) tells of a right that {wrong[0]}"
+            seq = row.seq if isinstance(row.seq, int) else None
+            yield Finding(plain(row.team_id), seq, Fault.GRANT_ALTERED, says)
+
+
+async def sealed_rights(session: AsyncSession, team_id: str, seq: int) -> SealedRights:
+    """Digest the rights of a workspace whose giving events go when all up to ``seq`` is sealed."""
+    digest = _Digest()
+    async for row in _without_events(session, team_id, seq):
+        if not row.given:
+            digest.add(row)
+    return digest.sealed()
+
+
+class _Digest:
+    """Digests rows of grants, in the order of their ids."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sha = hashlib.sha256()
+
+    def add(self, row: Row[Any]) -> None:
+        """Add a row; not one that had ended by an event that was sealed away as well."""
+        if row.revoked_at is not None and not row.revoked:
+            return
+        spelt = [row.id, *(getattr(row, name) for name in _IDS), row.given_by]
+        spelt += [_spelt(row.starts_at), _spelt(row.expires_at)]
+        self._sha.update(json.dumps(spelt, separators=(",", ":"), default=ascii).encode() + b"\n")
+        self.count += 1
+
+    def sealed(self) -> SealedRights:
+        return SealedRights(self.count, self._sha.hexdigest())
+
+
+def _without_events(
+    session: AsyncSession, team_id: str | None = None, seq: int = 0
+) -> AsyncIterator[Row[Any]]:
+    """Stream the rights that an event ought to tell of and none does; ``seq``: none after it."""
+    given = _told(session, _GIVING, team_id, seq)
+    revoked = _told(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
+    grants = _GRANTS.c
+
+    def is_of(told: Subquery) -> ColumnElement[bool]:
+        return and_(told.c.team_id == grants.team_id, told.c.grant_id == grants.id)
+
+    both = _GRANTS.outerjoin(given, is_of(given)).outerjoin(revoked, is_of(revoked))
+    is_untold = given.c.grant_id.is_(None)
+    is_end_untold = and_(grants.revoked_at.is_not(None), revoked.c.grant_id.is_(None))
+    query = (
+        select(
+            *_columns_of_grants(session),
+            grants.team_id,
+            given.c.grant_id.label("given"),
+            revoked.c.grant_id.label("revoked"),
+        )
+        .select_from(both)
+        .where(or_(is_untold, is_end_untold))
+        .order_by(grants.team_id, grants.id)
+    )
+    return streamed(session, query if team_id is None else query.where(grants.team_id == team_id))
+
+
+def _told(
+    session: AsyncSession, tags: Sequence[AuditTag], team_id: str | None, seq: int
+) -> Subquery:
+    """Select of which grants events of these tags tell."""
+    columns = EVENTS.c
+    query = (
+        select(columns.team_id, _grant_id(session).label("grant_id"))
+        .where(columns.tag.in_(tags), columns.seq > seq)
+        .distinct()
+    )
+    return (query if team_id is None else query.where(columns.team_id == team_id)).subquery()
+
+
+def _events_with_rows(session: AsyncSession) -> AsyncIterator[Row[Any]]:
+    events, grants = EVENTS.c, _GRANTS.c
+    is_it = and_(grants.team_id == events.team_id, grants.id == _grant_id(session))
+    query = (
+        select(
+            *(events.seq, events.team_id, events.tag, events.actor_id),
+            time_text(session, events.occurred_at),
+            json_text(session, events.payload),
+            *_columns_of_grants(session),
+        )
+        .select_from(EVENTS.outerjoin(_GRANTS, is_it))
+        .where(events.tag.in_((*_GIVING, AuditTag.GRANT_REVOKED)))
+        .order_by(events.team_id, events.seq)
+    )
+    return streamed(session, query)
+
+
+def _columns_of_grants(session: AsyncSession) -> list[ColumnElement[Any]]:
+    plainly = (*_IDS, "id", "given_by", "revoked_by")
+    return [
+        *(_GRANTS.c[name] for name in plainly),
+        *(time_text(session, _GRANTS.c[name]) for name in _TIMES),
+    ]
+
+
+def _differences(row: Row[Any]) -> Iterator[str]:
+    """Spell in what the right is not what its event says, what counts most first."""
+    payload = mapping_of(row.payload) or {}
+    if row.id is None:
+        yield "is not there"
+        return
+    if row.tag == AuditTag.GRANT_REVOKED:
+        if row.revoked_at is None:
+            yield "is there as if it had never been revoked"
+        told = [("revoked_by", row.revoked_by, row.actor_id)]
+        told.append(("revoked_at", _spelt(row.revoked_at), _spelt(row.occurred_at)))
+    else:
+        told = [("given_by", row.given_by, row.actor_id)]
+        told.append(("starts_at", _spelt(row.starts_at), _spelt(row.occurred_at)))
+    told += [(name, getattr(row, name), payload.get(name)) for name in _IDS]
+    told.append(("expires_at", _spelt(row.expires_at), _spelt(payload.get("expires_at"))))
+    for name, is_now, was in told:
+        if is_now != was:
+            yield f"says {name} = {plain(is_now)} now instead of {plain(was)}"
+
+
+def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
+    began = moment_of(row.starts_at)
+    return bool(newest_seal and began and began <= newest_seal.sealed_at)
+
+
+def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
+    """Read the id of the grant that an event tells of, whatever its payload holds."""
+    payload = EVENTS.c.payload
+    if session.get_bind().dialect.name == "sqlite":
+        path = "$.grant_id"
+        is_json = and_(func.typeof(payload) == "text", func.json_valid(payload) == 1)
+        is_number = func.json_type(payload, path) == "integer"
+        number = case((is_json, case((is_number, func.json_extract(payload, path)))))
+        # Without the type SQLite would make no index to join along, and compare each with each.
+        return cast(number, BigInteger)
+    said = payload.op("->>")("grant_id")
+    return case((said.op("~")("^[0-9]{1,18}$"), cast(said, BigInteger)))
+
+
+def _spelt(value: object) -> object:
+    """Spell a time the same on every database; what is none stays what it is."""
+    at = moment_of(value)
+    return at.isoformat(timespec="microseconds") if at else value
+
+
+def _count(rights: SealedRights | None) -> object:
+    return rights.count if rights else "none"
+
+
+def _finding(row: Row[Any], fault: Fault, says: str) -> Finding:
+    what = f"{plain(row.effect)} {plain(row.id)} of {plain(row.right)} to {plain(row.subject_id)}"
+    return Finding(plain(row.team_id), None, fault, f"{what} {says}")

@@ -1,0 +1,348 @@
+"""Rights and deliveries are held against the chain, both ways: a row a way of tampering."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy
+from sqlalchemy import insert, text
+
+from bot.access.grants import (
+    Effect,
+    NewGrant,
+    Right,
+    Subject,
+    SubjectKind,
+    add_grant,
+    revoke,
+)
+from bot.audit import log
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.seal import seal
+from bot.audit.verify import Fault, verify
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow, GrantRow
+from tests.audit.chains import OPS, overrule
+from tests.conftest import NOON
+
+TEAM, OTHER = "T0QUALITY0", "T0SALES000"
+ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"
+HOUR = timedelta(hours=1)
+UNTOLD, ALTERED = Fault.GRANT_UNTOLD, Fault.GRANT_ALTERED
+DELIVERY_UNTOLD, DELIVERY_GONE = Fault.DELIVERY_UNTOLD, Fault.DELIVERY_GONE
+
+Found = list[tuple[int | None, Fault]]
+
+
+async def give(
+    database: Database,
+    subject_id: str,
+    *,
+    hour: int,
+    effect: Effect = Effect.GRANT,
+    team_id: str = TEAM,
+    lasting: timedelta | None = None,
+) -> None:
+    kind = SubjectKind.GROUP if subject_id == GROUP else SubjectKind.USER
+    now = NOON + hour * HOUR
+    async with database.write() as session:
+        await add_grant(
+            session,
+            NewGrant(
+                subject=Subject(team_id, kind, subject_id),
+                right=Right.PII,
+                effect=effect,
+                given_by=BOSS,
+                reason="call quality",
+                now=now,
+                expires_at=now + lasting if lasting else None,
+            ),
+        )
+
+
+async def take(database: Database, subject_id: str, *, hour: int) -> None:
+    subject = Subject(TEAM, SubjectKind.USER, subject_id)
+    async with database.write() as session:
+        await revoke(session, subject, Right.PII, by=BOSS, now=NOON + hour * HOUR)
+
+
+def delivery(delivery_id: str, *, hour: int, team_id: str = TEAM) -> DeliveryRow:
+    return DeliveryRow(
+        id=delivery_id,
+        team_id=team_id,
+        user_id=ALICE,
+        source="command",
+        agent_name="default",
+        conversation_id="CA1",
+        direction="combined",
+        asked_redacted=False,
+        origin_channel_id="C0",
+        asked_channel_id="C0",
+        requested_at=NOON + hour * HOUR,
+        state="requested",
+    )
+
+
+async def ask(database: Database, delivery_id: str, *, hour: int) -> None:
+    async with database.write() as session:
+        session.add(delivery(delivery_id, hour=hour))
+        await log.record(
+            session,
+            AuditEvent(
+                tag=AuditTag.DELIVERY_REQUESTED,
+                team_id=TEAM,
+                actor_id=ALICE,
+                occurred_at=NOON + hour * HOUR,
+                delivery_id=delivery_id,
+            ),
+        )
+
+
+async def seal_before(database: Database, *, hour: int, at: int) -> None:
+    async with database.write() as session:
+        before, now = NOON + hour * HOUR, NOON + at * HOUR
+        assert await seal(session, TEAM, before=before, by=OPS, now=now)
+
+
+async def findings(database: Database) -> Found:
+    """What is wrong, but for the triggers that tampering dropped."""
+    async with database.read() as session:
+        return [
+            (each.seq, each.fault)
+            async for each in verify(session)
+            if each.fault is not Fault.TRIGGER_MISSING
+        ]
+
+
+@pytest.fixture
+async def told(database: Database) -> Database:
+    """Four rights, one of which has ended, and a delivery: events 1 to 6."""
+    await give(database, ALICE, hour=1)
+    await give(database, GROUP, hour=2, lasting=3 * HOUR)
+    await give(database, BOB, hour=3, effect=Effect.DENY)
+    await give(database, CAROL, hour=4)
+    await take(database, CAROL, hour=5)
+    await ask(database, "d1", hour=6)
+    return database
+
+
+@pytest.fixture
+async def sealed(told: Database) -> Database:
+    """The same, sealed behind event 5, so that no event gives any of the rights."""
+    await seal_before(told, hour=6, at=7)
+    return told
+
+
+async def test_what_the_bot_wrote_is_told_of(told: Database) -> None:
+    assert await findings(told) == []
+
+
+FORGED = (
+    'INSERT INTO grants (id, team_id, subject_kind, subject_id, "right", effect, given_by, reason,'
+    " starts_at) VALUES (99, 'T0QUALITY0', 'user', 'U0FORGER0', 'pii', 'grant', 'U0BOSS000', 'x', "
+    "'2026-06-03 13:00:00.000000+00:00')"
+)
+
+
+def grants(change: str, subject_id: str) -> str:
+    return f"UPDATE grants SET {change} WHERE subject_id = '{subject_id}'"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        pytest.param(FORGED, [(None, UNTOLD)], id="a right that nobody gave"),
+        pytest.param(
+            grants("id = 77", ALICE), [(None, UNTOLD), (1, ALTERED)], id="a right under another id"
+        ),
+        pytest.param(
+            f"DELETE FROM grants WHERE subject_id = '{BOB}'", [(3, ALTERED)], id="a deny is gone"
+        ),
+        pytest.param(
+            grants("revoked_at = starts_at, revoked_by = 'U0BOSS000'", BOB),
+            [(None, ALTERED)],
+            id="a deny was lifted, and no event tells of it",
+        ),
+        pytest.param(
+            grants("revoked_at = NULL", CAROL), [(5, ALTERED)], id="a revoked right is back"
+        ),
+        pytest.param(
+            grants("revoked_by = 'U0ALICE00'", CAROL),
+            [(5, ALTERED)],
+            id="another is said to have revoked it",
+        ),
+        *(
+            pytest.param(grants(change, GROUP), [(2, ALTERED)], id=f"another {change.split()[0]}")
+            for change in (
+                "subject_id = 'S0OTHERS00'",
+                "subject_kind = 'user'",
+                "\"right\" = 'admin'",
+                "given_by = 'U0ALICE00'",
+                "starts_at = '2026-06-03 12:30:00.000000+00:00'",
+                "expires_at = NULL",
+                "expires_at = '2027-06-03 12:00:00.000000+00:00'",
+            )
+        ),
+        pytest.param(grants("effect = 'grant'", BOB), [(3, ALTERED)], id="a deny gives the right"),
+        pytest.param(
+            grants("team_id = 'T0SALES000'", ALICE),
+            [(1, ALTERED), (None, Fault.CHAIN_MISSING)],
+            id="a right in another workspace",
+        ),
+        pytest.param(
+            "UPDATE deliveries SET id = 'd2'",
+            [(None, DELIVERY_UNTOLD), (6, DELIVERY_GONE)],
+            id="a delivery under another id",
+        ),
+        pytest.param("DELETE FROM deliveries", [(6, DELIVERY_GONE)], id="a delivery is gone"),
+    ],
+)
+async def test_what_was_changed_behind_the_chain_s_back_is_found(
+    told: Database, statement: str, expected: Found
+) -> None:
+    await overrule(told, statement)
+    assert sorted(await findings(told), key=str) == sorted(expected, key=str)
+
+
+async def test_what_differs_is_spelt(told: Database) -> None:
+    await overrule(told, grants("expires_at = NULL", GROUP))
+    async with told.read() as session:
+        (finding,) = [e async for e in verify(session) if e.fault is Fault.GRANT_ALTERED]
+    assert finding.says == (
+        "event 2 (admin:grant:added) tells of a right that says expires_at = None now instead of "
+        "2026-06-03T17:00:00.000000+00:00"
+    )
+
+
+async def test_a_delivery_without_events_is_found(told: Database) -> None:
+    async with told.write() as session:
+        session.add(delivery("d2", hour=7))
+    assert await findings(told) == [(None, DELIVERY_UNTOLD)]
+
+
+@pytest.mark.parametrize("keeps_head", [True, False])
+async def test_a_chain_that_was_emptied_is_found_by_what_is_left_of_its_workspace(
+    told: Database, keeps_head: bool
+) -> None:
+    head = (
+        f"UPDATE audit_heads SET seq = 0, hash = '{'0' * 64}'"
+        if keeps_head
+        else "DELETE FROM audit_heads"
+    )
+    await overrule(told, "DELETE FROM audit_events", head)
+    async with told.read() as session:
+        found = [e async for e in verify(session) if e.fault is not Fault.TRIGGER_MISSING]
+    assert [(each.team_id, each.fault) for each in found] == [(TEAM, Fault.CHAIN_MISSING)]
+    assert found[0].says == "there are 1 deliveries and 4 grants and denies, and no events"
+
+
+async def test_rights_whose_events_were_sealed_away_are_no_finding(sealed: Database) -> None:
+    assert await findings(sealed) == []
+
+
+async def test_nor_are_they_after_what_happens_later(sealed: Database) -> None:
+    await take(sealed, ALICE, hour=8)
+    await give(sealed, CAROL, hour=9)
+    await ask(sealed, "d2", hour=9)
+    assert await findings(sealed) == []
+    await seal_before(sealed, hour=9, at=10)
+    await take(sealed, CAROL, hour=11)
+    assert await findings(sealed) == []
+    await seal_before(sealed, hour=12, at=12)
+    assert await findings(sealed) == []
+
+
+async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Database) -> None:
+    """Its end was stamped before the seal, and came behind it into the chain."""
+    await seal_before(told, hour=6, at=9)
+    await take(told, ALICE, hour=8)
+    assert await findings(told) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(FORGED, id="one more, as if it was from before"),
+        pytest.param(f"DELETE FROM grants WHERE subject_id = '{BOB}'", id="a deny is gone"),
+        pytest.param(grants("expires_at = NULL", GROUP), id="one that ended does not end"),
+        pytest.param(grants("effect = 'grant'", BOB), id="a deny gives the right"),
+        pytest.param(grants("revoked_at = NULL", CAROL), id="one that was revoked is back"),
+        pytest.param(grants("revoked_at = starts_at", BOB), id="a deny was lifted"),
+    ],
+)
+async def test_but_if_they_are_not_those_there_were_then_that_is_found(
+    sealed: Database, statement: str
+) -> None:
+    await overrule(sealed, statement)
+    assert await findings(sealed) == [(None, UNTOLD)]
+
+
+async def test_a_seal_from_before_rights_were_asked_for_excuses_what_began_before_it(
+    told: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def telling(newest, earlier, rights):
+        told = usual(newest, earlier, rights)
+        return {name: value for name, value in told.items() if "rights" not in name}
+
+    usual = seal.__globals__["telling"]
+    monkeypatch.setitem(seal.__globals__, "telling", telling)
+    await seal_before(told, hour=6, at=7)
+    assert await findings(told) == []
+
+    await overrule(told, FORGED.replace("2026-06-03 13", "2026-06-04 13"))
+    assert await findings(told) == [(None, UNTOLD)]
+
+
+async def test_the_first_admins_have_no_rows_and_cost_no_finding(database: Database) -> None:
+    """They are named where the bot runs, so that what they do comes into the chain, no more."""
+    await give(database, ALICE, hour=1)
+    assert await findings(database) == []
+
+
+async def test_workspaces_are_told_apart(told: Database) -> None:
+    await give(told, ALICE, hour=7, team_id=OTHER)
+    async with told.write() as session:
+        forged = {"subject_kind": "user", "subject_id": BOB, "right": "pii", "effect": "grant"}
+        await session.execute(
+            insert(GrantRow).values(
+                **forged, team_id=OTHER, given_by=BOSS, reason="x", starts_at=NOON
+            )
+        )
+    async with told.read() as session:
+        found = [(e.team_id, e.fault, e.says) async for e in verify(session)]
+    ((team_id, fault, says),) = found
+    assert (team_id, fault) == (OTHER, UNTOLD)
+    assert says == f"grant {6} of pii to {BOB} is there, and no event gave it"
+
+
+async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) -> None:
+    """A million events would take days."""
+    database = Database(sqlite_url)
+    asked: list[tuple[str, object]] = []
+
+    @sqlalchemy.event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def note(connection, cursor, statement, parameters, context, many) -> None:
+        del connection, cursor, context, many
+        asked.append((statement, parameters))
+
+    assert await findings(database) == []
+    plans = []
+    async with database.engine.connect() as connection:
+        for statement, parameters in [each for each in asked if "JOIN" in each[0]]:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans += [row.detail for row in plan if "LEFT-JOIN" in row.detail]
+    assert len(plans) == 3
+    assert [each for each in plans if not each.startswith("SEARCH ")] == []
+    await database.close()
+
+
+async def test_it_reads_what_no_bot_wrote_on_sqlite(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    await give(database, ALICE, hour=1)
+    async with database.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE grants SET starts_at = 'yesterday', subject_id = char(27), given_by = x'ff'"
+            )
+        )
+    assert await findings(database) == [(1, ALTERED)]
+    await database.close()
