@@ -70,8 +70,6 @@ class DeliveryWorkflow:
             if outcome == Outcome.REFUSED:
                 await self._endings.refuse(delivery_id)
                 return
-            await steps.open(delivery_id)
-            await steps.announce(delivery_id)
             await steps.upload(delivery_id)
             shared = await steps.share(delivery_id)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):

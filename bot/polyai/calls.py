@@ -1,12 +1,14 @@
 """The facts of a call where they can be had: shown beside the audio, never needed for it."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError
+from bot.polyai.gets import Facts
 from bot.polyai.payloads import CallFacts
 
 log = get_logger(__name__)
@@ -16,6 +18,8 @@ MAX_READS: Final = 4
 
 LONGEST_READ_SECONDS: Final = 20.0
 """From the request on, waiting for a place included; tries that hang would take minutes."""
+
+MOST_KEPT: Final = 256
 
 
 class CallReader:
@@ -34,6 +38,34 @@ class CallReader:
         self._polyai = polyai
         self._places = asyncio.Semaphore(max_reads)
         self._longest_seconds = longest_seconds
+        self._begun: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
+
+    def begin(self, agent: Agent, conversation_id: str) -> Facts:
+        """Begin to read the facts beside other work; gives how to wait for them.
+
+        They are kept for whoever asks for what is ``known``.
+        """
+        key = (agent.name, conversation_id)
+        self._begun.pop(key, None)
+        self._begun[key] = reading = asyncio.create_task(self.read(agent, conversation_id))
+        for oldest in list(self._begun)[:-MOST_KEPT]:
+            if self._begun[oldest].done():
+                del self._begun[oldest]
+        return partial(asyncio.shield, reading)
+
+    async def known(self, agent: Agent, conversation_id: str) -> CallFacts | None:
+        """Give the facts that were begun to be read, or read them now."""
+        reading = self._begun.get((agent.name, conversation_id))
+        facts = await asyncio.shield(reading) if reading else None
+        return facts or await self.read(agent, conversation_id)
+
+    async def close(self) -> None:
+        """Stop what was begun."""
+        begun = list(self._begun.values())
+        self._begun.clear()
+        for reading in begun:
+            reading.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
 
     async def read(self, agent: Agent, conversation_id: str) -> CallFacts | None:
         """Read the facts; None where they cannot be had. The audio call tells what is wrong."""

@@ -14,7 +14,7 @@ from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream
 from bot.polyai.body import Bounds, close_answer
-from bot.polyai.gets import Gets
+from bot.polyai.gets import Facts, Gets
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
@@ -98,7 +98,7 @@ class PolyAIClient:
         *,
         direction: Direction,
         raw: bool,
-        facts: CallFacts | None = None,
+        facts: Facts | None = None,
     ) -> AsyncIterator[AudioStream]:
         """Open a recording for reading once (polyai.md, "Audio").
 
@@ -111,7 +111,7 @@ class PolyAIClient:
             conversation_id: opaque.
             direction: whose voice.
             raw: whether raw was granted for this delivery.
-            facts: what is known of the call; tells "not ready" from "no recording".
+            facts: gives what is known of the call; tells "not ready" from "no recording".
 
         Raises:
             InvalidConversationId: refused before any request.

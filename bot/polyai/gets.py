@@ -23,6 +23,9 @@ from bot.retry import ATTEMPTS, retrying
 T = TypeVar("T")
 log = get_logger(__name__)
 
+Facts = Callable[[], Awaitable[CallFacts | None]]
+"""Waits for what is known of a call."""
+
 
 class Gets:
     """Sends GETs, never follows a redirect, and repeats what may pass."""
@@ -65,9 +68,11 @@ class Gets:
         *,
         accept: str,
         params: Mapping[str, str] | None = None,
-        facts: CallFacts | None = None,
+        facts: Facts | None = None,
     ) -> tuple[httpx.Response, str]:
         """Send one GET; return the open 200 answer and the correlation id sent with it.
+
+        ``facts`` of the call are waited for only where an answer cannot be understood without.
 
         Raises:
             PolyAIError: any other answer, or none.
@@ -102,9 +107,9 @@ class Gets:
             body = b""  # the status alone decides
         finally:
             await close_answer(response)
-        refusal = error_from(
-            response.status_code, body, response.headers, now=self._clock(), facts=facts
-        )
+        status = response.status_code
+        known = await facts() if facts and status == HTTPStatus.NOT_FOUND else None
+        refusal = error_from(status, body, response.headers, now=self._clock(), facts=known)
         refusal.correlation_id = refusal.correlation_id or sent_id
         raise refusal
 

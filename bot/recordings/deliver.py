@@ -4,31 +4,27 @@ Each may run twice: it reads what is stored, does what is missing, and stores wh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Final
 
 from bot.access.deciding import Question
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
-from bot.polyai.calls import CallReader
-from bot.polyai.payloads import CallFacts
 from bot.recordings.destination import Destinations
-from bot.recordings.naming import announcement_of, destination_of, file_name, picture_name
-from bot.recordings.posting import NewFile, Posting
-from bot.recordings.progress import Progress
+from bot.recordings.fetching import Fetching, Upload
+from bot.recordings.naming import announcement_of, destination_of
+from bot.recordings.posting import Posting
 from bot.recordings.record import Delivery, DeliveryLog, muted_columns
-from bot.recordings.relay import Relay, Source
+from bot.recordings.relay import Source
 from bot.recordings.ruling import DeliveryDecider
-from bot.recordings.sharing import ShareResult, Sharing, UploadGone, decided
+from bot.recordings.sharing import ShareResult, Sharing, decided
 from bot.recordings.states import State
-from bot.recordings.transcripts import Transcripts
-from bot.recordings.waveform.pictures import Pictures, muted_in
+from bot.recordings.waveform.pictures import muted_in
 from bot.store.tables import DeliveryRow
 
-if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen
-    from bot.recordings.waveform.shape import Waveform
+PICTURE_GRACE_SECONDS: Final = 0.25
+"""Mostly the picture is there by then, and is stored with its recording."""
 
 
 class AgentUnknown(CallAudioError):
@@ -58,26 +54,18 @@ class DeliverySteps:
         deliveries: DeliveryLog,
         destinations: Destinations,
         decider: DeliveryDecider,
-        relay: Relay,
-        transcripts: Transcripts,
-        progress: Progress,
+        fetching: Fetching,
         sharing: Sharing,
         posting: Posting,
-        calls: CallReader,
         agents: Mapping[str, Agent],
-        pictures: Pictures,
     ) -> None:
         self._deliveries = deliveries
         self._destinations = destinations
         self._decider = decider
-        self._relay = relay
-        self._transcripts = transcripts
-        self._progress = progress
+        self._fetching = fetching
         self._sharing = sharing
         self._posting = posting
-        self._calls = calls
         self._agents = agents
-        self._pictures = pictures
 
     async def is_under_way(self, delivery_id: str) -> bool:
         """Tell whether anything is left to do."""
@@ -107,26 +95,6 @@ class DeliverySteps:
                 when=DeliveryRow.outcome.is_(None),
             )
         return await self.outcome(delivery_id)
-
-    async def open(self, delivery_id: str) -> int:
-        """Step 3: check that the recording is there and is one; gives its exact size in bytes."""
-        delivery = await self._deliveries.read(delivery_id)
-        agent = self._agent(delivery)
-        if delivery.file_id and delivery.size_bytes is not None:
-            return delivery.size_bytes  # it is at Slack already
-        if delivery.is_transcript:
-            return await self._transcripts.measure(self._transcript(delivery))
-        call = await self._calls.read(agent, delivery.conversation_id)
-        measured = await self._relay.measure(self._source(delivery, call))
-        await self._deliveries.change(
-            delivery,
-            {
-                "size_bytes": measured.size_bytes,
-                "length_seconds": measured.length_seconds,
-                "encoding": measured.encoding,
-            },
-        )
-        return measured.size_bytes
 
     async def announce(self, delivery_id: str) -> str:
         """Step 4: post the card, or find the one a lost run posted; gives its ts.
@@ -172,37 +140,64 @@ class DeliverySteps:
         return kept or ts
 
     async def upload(self, delivery_id: str) -> str:
-        """Step 5: stream the bytes into an upload that nobody sees yet; gives the file id.
+        """Steps 3 to 5: fetch it into an upload that nobody sees yet; gives the file id.
 
-        The picture follows within the same step; killed in between, the recording goes without.
+        It is opened and found to be one, then the card is posted, then the bytes go. The picture
+        follows within the same step; killed in between, the recording goes without.
         """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
             # second file beside it.
             return delivery.file_id
-        upload = await self._transfer(delivery)
-        muted = muted_columns(muted_in(delivery, upload.outline))
+
+        async def announce() -> str:
+            return await self.announce(delivery_id)
+
+        source = self._source(delivery)
+        fetched = (
+            self._fetching.transcript(delivery, source, announce)
+            if delivery.is_transcript
+            else self._fetching.recording(delivery, source, announce)
+        )
+        async with fetched as upload:
+            return await self._stored(delivery, upload)
+
+    async def _stored(self, delivery: Delivery, upload: Upload) -> str:
+        """Store what was uploaded; where another worker was faster, give what that one stored."""
+        picture, measured = upload.picture, upload.measured
+        picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
+        muted = muted_in(delivery, picture.outline if picture else None)
         stored = await self._deliveries.change(
             delivery,
             {
                 "file_id": upload.file_id,
-                "size_bytes": upload.size_bytes,
+                "picture_file_id": picture_id,
+                "size_bytes": measured.size_bytes,
+                "length_seconds": measured.length_seconds,
+                "encoding": measured.encoding,
                 "state": State.UPLOADED.value,
-                **muted,
+                **muted_columns(muted),
             },
             tag=AuditTag.DELIVERY_UPLOADED,
             payload={"file_id": upload.file_id, "outcome": delivery.outcome},
             when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
         )
-        if stored:
-            if upload.outline and not delivery.without_picture:
-                # After the recording's own id: it must not be fetched again for a picture.
-                name = picture_name(delivery)
-                await self._pictures.attach(delivery, upload.file_id, name, upload.outline)
-            return upload.file_id
-        # Another worker was faster; the file sent here is never completed, so Slack discards it.
-        return (await self._deliveries.read(delivery_id)).file_id or ""
+        if not stored:
+            # The file sent here is never completed, so Slack discards it.
+            return (await self._deliveries.read(delivery.id)).file_id or ""
+        if picture and picture_id is None:
+            # After the recording's own id: it must not be fetched again for a picture. Once a share
+            # was tried it is too late: what is visible must be what the store knows.
+            picture_id = await picture.file_id()
+            if picture_id:
+                await self._deliveries.change(
+                    delivery,
+                    {"picture_file_id": picture_id},
+                    when=(DeliveryRow.file_id == upload.file_id)
+                    & DeliveryRow.share_tried_at.is_(None),
+                )
+        return upload.file_id
 
     async def share(self, delivery_id: str) -> str:
         """Steps 6 and 7: decide again and share, as one step; gives a ``ShareResult``."""
@@ -223,29 +218,6 @@ class DeliverySteps:
         delivery = await self._deliveries.read(delivery_id)
         return str(delivery.outcome or Outcome.REFUSED)
 
-    async def _transfer(self, delivery: Delivery) -> "_Upload":
-        name = file_name(delivery)
-        if delivery.is_transcript:
-            return _Upload(*await self._transcripts.transfer(self._transcript(delivery), name))
-        if delivery.size_bytes is None:
-            raise UploadGone
-        file = NewFile(name, delivery.size_bytes)
-        watch = await self._pictures.watch()
-        async with self._progress.shown(delivery, file.size_bytes) as progress:
-            watchers = [progress, watch.see]
-            file_id = await self._relay.transfer(self._source(delivery), file, watchers)
-        return _Upload(file_id, file.size_bytes, watch.outline())
-
-    def _transcript(self, delivery: Delivery) -> Source:
-        """Name whose transcript is meant, for a delivery that may be raw.
-
-        Raises:
-            TranscriptRefused: it may not, so that PolyAI is not even asked.
-        """
-        if not delivery.is_raw:
-            raise TranscriptRefused
-        return self._source(delivery)
-
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
         if agent is None:
@@ -262,21 +234,18 @@ class DeliverySteps:
             raw_only=delivery.is_transcript,
         )
 
-    def _source(self, delivery: Delivery, call: CallFacts | None = None) -> Source:
+    def _source(self, delivery: Delivery) -> Source:
+        """Name what is to be fetched.
+
+        Raises:
+            TranscriptRefused: a transcript that may not be raw, so that PolyAI is not even asked.
+        """
+        if delivery.is_transcript and not delivery.is_raw:
+            raise TranscriptRefused
         return Source(
             team_id=delivery.team_id,
             agent=self._agent(delivery),
             conversation_id=delivery.conversation_id,
             direction=delivery.direction,
             raw=delivery.is_raw,
-            call=call,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Upload:
-    """A finished upload, and what was seen of the sound as it went by."""
-
-    file_id: str
-    size_bytes: int
-    outline: "Waveform | None" = None

@@ -236,14 +236,15 @@ async def upload_bytes(posting: Posting, file: NewFile, content: bytes) -> str:
     Raises:
         CallAudioError: Slack did not take it.
     """
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for at in range(0, len(content), PIECE_BYTES):
-            yield content[at : at + PIECE_BYTES]
-
     ticket = await posting.start_upload(file)
-    await posting.send(ticket, file, pieces())
+    await posting.send(ticket, file, pieces_of(content))
     return ticket.file_id
+
+
+async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
+    """Give what is in memory piece by piece."""
+    for at in range(0, len(content), PIECE_BYTES):
+        yield content[at : at + PIECE_BYTES]
 
 
 async def delete_files(posting: Posting, file_ids: Iterable[str]) -> None:

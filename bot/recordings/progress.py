@@ -9,10 +9,10 @@ from typing import Final
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Posting
 from bot.recordings.record import Delivery, DeliveryLog
-from bot.recordings.relay import Watcher
 
 log = get_logger(__name__)
 

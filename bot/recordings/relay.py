@@ -1,38 +1,26 @@
 """Moves a recording from PolyAI to Slack in bounded memory, counting every byte on the way."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from bot.errors import CallAudioError
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import AudioStream, PolyAIClient
 from bot.polyai.errors import UnexpectedEncoding
-from bot.polyai.payloads import CallFacts, Direction
+from bot.polyai.gets import Facts
+from bot.polyai.payloads import Direction
+from bot.recordings.exact_body import ExactBody, RecordingChanged, Watcher
 from bot.recordings.places import Holder, Places
-from bot.recordings.posting import NewFile, Posting
+from bot.recordings.posting import NewFile, Posting, UploadTicket
 from bot.recordings.speed import Arrival, Floor
 from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
 from bot.recordings.wav_header import WavHeader
 
-Watcher = Callable[[bytes], None]
-"""Sees each piece of a recording as it leaves; what it does is paid for by the transfer."""
-
 MISSING_BYTES: Final = 64
 """What headers get wrong: they count themselves in, or leave themselves out."""
-
-
-class RecordingChanged(CallAudioError):
-    """The second request did not match the first: the recording is still being written."""
-
-    code = "recording_changed"
-    what = "The recording changed while it was being fetched."
-    likely_cause = "The call has only just ended and PolyAI is still writing its audio."
-    fix = "Try again in a few minutes."
-    retryable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,8 @@ class Source:
     conversation_id: str
     direction: Direction
     raw: bool
-    call: CallFacts | None = None
+    facts: Facts | None = None
+    """Gives what is known of the call."""
 
     @property
     def holder(self) -> Holder:
@@ -67,8 +56,21 @@ class Measured:
     encoding: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The upload that a recording goes into, and who sees its bytes pass, in order."""
+
+    ticket: UploadTicket
+    file: NewFile
+    watchers: Sequence[Watcher] = ()
+
+
+Begin = Callable[[Measured], AbstractAsyncContextManager[Outgoing]]
+"""Begins the upload of a recording that was found to be one; left when its bytes are there."""
+
+
 class Relay:
-    """Measures recordings and streams them; at most ``max_concurrent`` at a time."""
+    """Streams recordings from PolyAI into uploads; at most ``max_concurrent`` at a time."""
 
     def __init__(
         self,
@@ -87,56 +89,64 @@ class Relay:
         self._places = Places(max_concurrent)
         self._floor = floor or Floor()
 
-    async def measure(self, source: Source) -> Measured:
-        """Open the recording, check that it is one, and learn its exact length.
+    async def fetch(self, source: Source, begin: Begin) -> None:
+        """Open the recording, check that it is one, and stream it into the upload that is begun.
 
-        HTTP tells the length; where it does not, the body is read through once and counted. The
-        sizes in the header are often wrong, so that they are asked only where HTTP does not even
-        tell whether the body came to its end.
-
-        Raises:
-            CallAudioError: the recording cannot be had, or is not one.
-        """
-        async with self._open(source) as (stream, arrival), arrival.kept_up():
-            prefix, header = await _read_header(stream, arrival)
-            size = stream.content_length
-            if size is None:
-                size = len(prefix)
-                async for piece in arrival:
-                    size += len(piece)
-                    self._check_size(size)
-                expected = header.data_offset + (header.data_bytes or 0)
-                if not stream.tells_end and size + MISSING_BYTES < expected:
-                    raise BodyTruncated
-        self._check_size(size)
-        if not header.audio_bytes(size):
-            raise EmptyBody
-        return Measured(size, header.length_seconds(size), header.unusual_encoding)
-
-    async def transfer(
-        self, source: Source, file: NewFile, watchers: Sequence[Watcher] = ()
-    ) -> str:
-        """Stream the recording into a new upload of exactly ``file.size_bytes``; gives the file id.
+        It is asked for once. HTTP tells its length; where it does not, the header may, if its sizes
+        agree. Only where neither does, or the header is found to be wrong, the recording is counted
+        to its end and asked for once more.
 
         Nothing is visible afterwards. The last piece is held back until the source has ended at
-        that very byte, so an upload that Slack calls complete is complete. Each of the
-        ``watchers`` sees every byte once, in order.
+        that very byte, so an upload that Slack calls complete is complete.
 
         Raises:
-            CallAudioError: either side failed, or the body is not what was measured.
+            CallAudioError: the recording cannot be had or is not one, or either side failed.
         """
+        async with self._places.held(source.holder):
+            counted_bytes = await self._pass(source, begin, None)
+            if counted_bytes is not None:
+                await self._pass(source, begin, counted_bytes)
+
+    async def _pass(self, source: Source, begin: Begin, counted_bytes: int | None) -> int | None:
+        """Stream it; where its size is not known, or not as the header says, only count it."""
         async with self._open(source) as (stream, arrival):
-            if stream.content_length not in (None, file.size_bytes):
-                raise RecordingChanged
             async with arrival.kept_up():
-                prefix, _ = await _read_header(stream, arrival)
-            ticket = await self._posting.start_upload(file)
-            body = exactly(prefix, arrival, file.size_bytes, watchers)
-            with self._metrics.relays_in_progress.track_inprogress():
-                async with aclosing(body), arrival.kept_up():
-                    await self._posting.send(ticket, file, body)
-        self._metrics.relay_bytes.labels(variant=_variant(source)).inc(file.size_bytes)
-        return ticket.file_id
+                prefix, header = await _read_header(stream, arrival)
+                size = counted_bytes if stream.content_length is None else stream.content_length
+                is_certain = size is not None
+                if size is None:
+                    size = header.declared_bytes
+                if size is None or (size > self._max_bytes and not is_certain):
+                    return await self._counted(stream, header, arrival, len(prefix))
+            body = ExactBody(prefix, arrival, size)
+            try:
+                async with begin(self._measured(header, size)) as upload:
+                    body.watchers = upload.watchers
+                    await self._send(upload, body, arrival)
+            except RecordingChanged:
+                if is_certain:
+                    raise
+            else:
+                self._metrics.relay_bytes.labels(variant=_variant(source)).inc(size)
+                return None
+            async with arrival.kept_up():
+                return await self._counted(stream, header, arrival, body.seen_bytes)
+
+    async def _send(self, upload: Outgoing, body: ExactBody, arrival: Arrival) -> None:
+        with self._metrics.relays_in_progress.track_inprogress():
+            async with arrival.kept_up():
+                await self._posting.send(upload.ticket, upload.file, body)
+
+    async def _counted(
+        self, stream: AudioStream, header: WavHeader, arrival: Arrival, seen_bytes: int
+    ) -> int:
+        async for piece in arrival:
+            seen_bytes += len(piece)
+            self._check_size(seen_bytes)
+        expected = header.data_offset + (header.data_bytes or 0)
+        if not stream.tells_end and seen_bytes + MISSING_BYTES < expected:
+            raise BodyTruncated
+        return seen_bytes
 
     @asynccontextmanager
     async def _open(self, source: Source) -> AsyncIterator[tuple[AudioStream, Arrival]]:
@@ -145,49 +155,22 @@ class Relay:
             source.conversation_id,
             direction=source.direction,
             raw=source.raw,
-            facts=source.call,
+            facts=source.facts,
         )
-        async with (
-            self._places.held(source.holder),
-            opening as stream,
-            aclosing(stream.chunks()) as chunks,
-        ):
+        async with opening as stream, aclosing(stream.chunks()) as chunks:
             yield stream, Arrival(chunks, self._floor)
+
+    def _measured(self, header: WavHeader, size_bytes: int) -> Measured:
+        self._check_size(size_bytes)
+        if not header.audio_bytes(size_bytes):
+            raise EmptyBody
+        return Measured(size_bytes, header.length_seconds(size_bytes), header.unusual_encoding)
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:
             raise TooLarge(
                 what=f"The recording is larger than {self._max_bytes // 2**20} MB.",
             )
-
-
-async def exactly(
-    prefix: bytes,
-    chunks: AsyncIterator[bytes],
-    size_bytes: int,
-    watchers: Sequence[Watcher] = (),
-) -> AsyncGenerator[bytes, None]:
-    """Give the body piece by piece, one piece late, and fail unless it has exactly the size.
-
-    Raises:
-        RecordingChanged: it has another.
-    """
-    held, seen = prefix, len(prefix)
-    async for chunk in chunks:
-        if not chunk:
-            continue
-        seen += len(chunk)
-        if seen > size_bytes:
-            break
-        for watch in watchers:
-            watch(held)
-        yield held
-        held = chunk
-    if seen != size_bytes:
-        raise RecordingChanged
-    for watch in watchers:
-        watch(held)
-    yield held
 
 
 async def _read_header(

@@ -121,7 +121,7 @@ class Telling:
             size_bytes=delivery.size_bytes or 0,
             length_seconds=delivery.length_seconds,
             encoding=delivery.encoding,
-            call=await self._calls.read(agent, delivery.conversation_id) if agent else None,
+            call=await self._calls.known(agent, delivery.conversation_id) if agent else None,
             deleted_at=self._deletion_of(delivery),
             is_follow_up=is_follow_up,
             is_confirmed=delivery.state is State.DELIVERED,

@@ -1,6 +1,8 @@
-"""Brings a transcript as a text file, from memory into the upload: never to disk, store or log."""
+"""Brings a transcript as a text file, in memory alone: never to disk, store or log."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -9,7 +11,6 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
 from bot.recordings.places import Places
-from bot.recordings.posting import NewFile, Posting, upload_bytes
 from bot.recordings.relay import Source
 
 # Each is held whole while it moves: its answer may have 16 MB, its objects several times that.
@@ -21,32 +22,21 @@ _UNSHOWN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 
 
 class Transcripts:
-    """Fetches transcripts and sends them into uploads; at most ``MAX_TOGETHER`` at a time."""
+    """Fetches transcripts; at most ``MAX_TOGETHER`` are held at a time."""
 
-    def __init__(self, *, polyai: PolyAIClient, posting: Posting) -> None:
+    def __init__(self, *, polyai: PolyAIClient) -> None:
         self._polyai = polyai
-        self._posting = posting
         self._places = Places(MAX_TOGETHER)
 
-    async def measure(self, source: Source) -> int:
-        """Check that there is a transcript; gives its size as a file, in bytes.
+    @asynccontextmanager
+    async def fetched(self, source: Source) -> AsyncIterator[bytes]:
+        """Fetch a transcript as a text file, to be held while the context lasts.
 
         Raises:
             CallAudioError: there is none, or it cannot be had.
         """
         async with self._places.held(source.holder):
-            return len(await self._fetch(source))
-
-    async def transfer(self, source: Source, name: str) -> tuple[str, int]:
-        """Send the transcript into a new upload that nobody sees yet; gives file id and size.
-
-        Raises:
-            CallAudioError: there is none, or either side failed.
-        """
-        async with self._places.held(source.holder):
-            text = await self._fetch(source)
-            file_id = await upload_bytes(self._posting, NewFile(name, len(text)), text)
-        return file_id, len(text)
+            yield await self._fetch(source)
 
     async def _fetch(self, source: Source) -> bytes:
         transcript = await self._polyai.transcript(source.agent, source.conversation_id)

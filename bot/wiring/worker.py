@@ -36,6 +36,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
+from bot.recordings.fetching import Fetching
 from bot.recordings.left_files import DELETE
 from bot.recordings.progress import Progress
 from bot.recordings.record import DELIVER
@@ -64,6 +65,7 @@ class Worker:
     """What a worker runs."""
 
     kinds: Sequence[WorkKind]
+    calls: CallReader
     retention: Retention
 
 
@@ -80,21 +82,24 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         deliveries=core.deliveries,
         destinations=Destinations(log=core.deliveries, directory=core.directory, posting=posting),
         decider=decider,
-        relay=Relay(
-            polyai=polyai,
+        fetching=Fetching(
+            relay=Relay(
+                polyai=polyai,
+                posting=posting,
+                metrics=core.metrics,
+                max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
+                max_concurrent=MAX_RELAYS,
+                floor=pace.floor,
+            ),
+            transcripts=Transcripts(polyai=polyai),
             posting=posting,
-            metrics=core.metrics,
-            max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
-            max_concurrent=MAX_RELAYS,
-            floor=pace.floor,
+            progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
+            pictures=Pictures(posting=posting),
+            calls=calls,
         ),
-        transcripts=Transcripts(polyai=polyai, posting=posting),
-        progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
         sharing=sharing,
         posting=posting,
-        calls=calls,
         agents=core.agents,
-        pictures=Pictures(deliveries=core.deliveries, posting=posting),
     )
     telling = Telling(
         deliveries=core.deliveries,
@@ -148,6 +153,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CLEAN_UP, cleaning.run, at_once=1),
         ),
+        calls=calls,
         retention=retention,
     )
 
@@ -178,6 +184,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     Raises:
         SecondWorkerRefused: the SQLite file has a worker already.
     """
+    stack.push_async_callback(worker.calls.close)
     path = sqlite_path(core.database.url)
     due_work = DueWork(database=core.database, clock=core.clock, lease=pace.lease)
     loop = WorkLoop(

@@ -43,6 +43,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.endings import Endings
+from bot.recordings.fetching import Fetching
 from bot.recordings.left_files import DELETE, LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
@@ -191,19 +192,22 @@ class Policy(RuleBasedStateMachine):
             deliveries=deliveries,
             destinations=Destinations(log=deliveries, directory=directory, posting=self.posting),
             decider=patient,
-            relay=Relay(
-                polyai=client,
+            fetching=Fetching(
+                relay=Relay(
+                    polyai=client,
+                    posting=self.posting,
+                    metrics=metrics,
+                    max_bytes=2**20,
+                    max_concurrent=1,
+                ),
+                transcripts=Transcripts(polyai=client),
                 posting=self.posting,
-                metrics=metrics,
-                max_bytes=2**20,
-                max_concurrent=1,
+                progress=Progress(deliveries=deliveries, posting=self.posting, pace=ProgressPace()),
+                pictures=Pictures(posting=self.posting, draw=draw_whether_raw),
+                calls=calls,
             ),
-            transcripts=Transcripts(polyai=client, posting=self.posting),
-            progress=Progress(deliveries=deliveries, posting=self.posting, pace=ProgressPace()),
             sharing=sharing,
-            pictures=Pictures(deliveries=deliveries, posting=self.posting, draw=draw_whether_raw),
             posting=self.posting,
-            calls=calls,
             agents=agents,
         )
         telling = Telling(

@@ -4,7 +4,8 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
+from bot.recordings.exact_body import Watcher
 from bot.recordings.posting import NewFile
-from bot.recordings.relay import Relay, Source
+from bot.recordings.relay import Begin, Measured, Outgoing, Relay, Source
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.web_api.api import SlackApi, build_client
 from bot.wiring.clock import utc_now
@@ -53,8 +55,7 @@ async def run() -> None:
                     direction=Direction.COMBINED,
                     raw=False,
                 )
-                measured = await relay.measure(source)
-                await relay.transfer(source, NewFile("call-redacted.wav", measured.size_bytes))
+                await relay.fetch(source, upload_of(posting))
 
             async def bare(conversation_id: str) -> None:
                 size, _ = CALLS[conversation_id]
@@ -71,6 +72,17 @@ async def run() -> None:
             print(f"  counted first / sizes known: {counted / ours:.2f} (it is read twice)")
             new = open_files_and_temporary() - files_before
             print(f"  files created: {sorted(new) or 'none'}")
+
+
+def upload_of(posting: SlackPosting, watchers: Sequence[Watcher] = ()) -> Begin:
+    """Begin an upload as a delivery does, with nothing around it."""
+
+    @asynccontextmanager
+    async def begin(measured: Measured) -> AsyncIterator[Outgoing]:
+        file = NewFile("call-redacted.wav", measured.size_bytes)
+        yield Outgoing(await posting.start_upload(file), file, watchers)
+
+    return begin
 
 
 async def measure(

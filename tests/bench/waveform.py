@@ -12,15 +12,15 @@ from bot.metrics import Metrics
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
-from bot.recordings.posting import NewFile
-from bot.recordings.relay import Relay, Source, Watcher
+from bot.recordings.exact_body import Watcher
+from bot.recordings.relay import Relay, Source
 from bot.recordings.waveform.drawing import draw
 from bot.recordings.waveform.scan import WaveformScan
 from bot.slack.recordings.posting import SlackPosting
 from bot.slack.web_api.api import SlackApi, build_client
 from bot.wiring.clock import utc_now
-from tests.bench.relay import agent, measure
-from tests.bench.standins import CALLS, LARGE, WARM_UP, stand_ins
+from tests.bench.relay import agent, measure, upload_of
+from tests.bench.standins import LARGE, WARM_UP, stand_ins
 
 ROUNDS: Final = 3
 ALLOWED_MIB: Final = 16
@@ -53,8 +53,7 @@ async def run() -> None:
                     direction=Direction.COMBINED,
                     raw=False,
                 )
-                size, _ = CALLS[conversation_id]
-                await relay.transfer(source, NewFile("call-redacted.wav", size), watchers)
+                await relay.fetch(source, upload_of(posting, watchers))
 
             async def without(conversation_id: str) -> None:
                 await move(conversation_id, [])

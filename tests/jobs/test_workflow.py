@@ -69,7 +69,6 @@ USUAL = {
     "is_under_way": True,
     "resolve": "C1",
     "decide": "raw",
-    "open": 1000,
     "announce": "1.0",
     "upload": "F1",
     "share": "shared",
@@ -79,7 +78,7 @@ USUAL = {
     "fail": "failed",
 }
 BEGIN = ["is_under_way", "resolve", "decide"]
-ROUND = ["open", "announce", "upload", "share"]
+ROUND = ["upload", "share"]
 
 
 async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | None:
@@ -195,7 +194,7 @@ async def test_what_may_succeed_later_is_put_off_and_told_as_waiting_not_as_a_fa
 
 
 async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last() -> None:
-    play = Play(open=[Busy()])
+    play = Play(upload=[Busy()])
 
     assert await run(play, tries=2) is None
 

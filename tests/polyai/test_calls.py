@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from bot.polyai import calls
 from bot.polyai.calls import MAX_READS, CallReader
 from bot.polyai.errors import PolyAIUnavailable
 from bot.polyai.payloads import call_facts
@@ -87,3 +88,62 @@ async def test_readers_do_not_wait_for_one_another(desk, agent):
     assert desk.asked == 2
     desk.may_answer.set()
     assert None not in await asyncio.gather(first, second)
+
+
+async def test_facts_are_read_once_for_all_who_need_them(desk, agent):
+    reader = CallReader(desk)
+    facts = reader.begin(agent, CALL)
+    telling = [asyncio.create_task(reader.known(agent, CALL)) for _ in range(2)]
+    await settled()
+    assert desk.asked == 1
+    desk.may_answer.set()
+    told = [await facts(), await facts(), *await asyncio.gather(*telling)]
+    assert {each.conversation_id for each in told if each} == {CALL}
+    assert desk.asked == 1
+
+
+async def test_what_was_not_begun_or_failed_is_read_now_and_what_is_begun_again_anew(desk, agent):
+    reader = CallReader(desk)
+    desk.may_answer.set()
+    assert await reader.known(agent, CALL) is not None
+    desk.error = PolyAIUnavailable()
+    assert await reader.begin(agent, CALL)() is None
+    desk.error = None
+    assert await reader.known(agent, CALL) is not None
+    assert await reader.begin(agent, CALL)() is not None
+    assert desk.asked == 4
+
+
+async def test_who_gives_up_waiting_takes_the_facts_from_nobody(desk, agent):
+    reader = CallReader(desk)
+    facts = reader.begin(agent, CALL)
+    giving_up = asyncio.create_task(reader.known(agent, CALL))
+    await settled()
+    giving_up.cancel()
+    await settled()
+    desk.may_answer.set()
+    assert await facts() is not None
+
+
+async def test_few_are_kept_and_those_under_way_among_them(desk, agent, monkeypatch):
+    monkeypatch.setattr(calls, "MOST_KEPT", 2)
+    reader = CallReader(desk, max_reads=9)
+    begun = [reader.begin(agent, f"CA{n}") for n in range(4)]
+    await settled()
+    desk.may_answer.set()
+    assert None not in [await facts() for facts in begun]
+    reader.begin(agent, "CA4")
+    await settled()
+    for n in (3, 4):
+        await reader.known(agent, f"CA{n}")
+    assert desk.asked == 5
+    await reader.known(agent, "CA0")
+    assert desk.asked == 6
+
+
+async def test_at_the_end_nothing_is_under_way(desk, agent):
+    reader = CallReader(desk)
+    reader.begin(agent, CALL)
+    await settled()
+    await reader.close()
+    assert desk.now == 0

@@ -191,13 +191,30 @@ async def test_silence_is_unavailable(server, client, agent, monkeypatch):
     assert body.startswith(b"RIFF")
 
 
+def known(facts: CallFacts | None):
+    async def tell() -> CallFacts | None:
+        return facts
+
+    return tell
+
+
+async def test_what_is_known_of_a_call_is_waited_for_only_where_it_decides(server, client, agent):
+    async def never() -> CallFacts | None:
+        raise AssertionError
+
+    server.answers = [AUDIO, envelope(403, "USER_ACCESS_FORBIDDEN")]
+    await fetch(client, agent, facts=never)
+    with pytest.raises(errors.PolyAIForbidden):
+        await fetch(client, agent, facts=never)
+
+
 async def test_a_call_that_goes_on_is_handed_out_at_once_for_a_later_retry(
     server, client, agent, waits
 ):
     server.answers = [envelope(404, "CONVERSATIONS_RECORDING_NOT_FOUND")]
     ended = CallFacts(CALL, channel="VOICE-SIP", finished_at=NOW - timedelta(minutes=9))
     with pytest.raises(errors.RecordingNotReady) as caught:
-        await fetch(client, agent, facts=ended)
+        await fetch(client, agent, facts=known(ended))
     assert (caught.value.retryable, caught.value.retry_after_seconds) == (True, 20.0)
     assert (len(server.asked), waits) == (1, [])
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -17,8 +17,9 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError, UnexpectedEncoding
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
+from bot.recordings.exact_body import ExactBody, RecordingChanged
 from bot.recordings.posting import NewFile, UploadTicket
-from bot.recordings.relay import Measured, RecordingChanged, Relay, Source, exactly
+from bot.recordings.relay import Measured, Outgoing, Relay, Source
 from bot.recordings.speed import Floor, SourceTooSlow, UploadTooSlow
 from bot.recordings.wav_errors import BodyTruncated, EmptyBody, NotWav, TooLarge, WavError
 from bot.sandbox import recordings
@@ -56,6 +57,8 @@ class Tape:
     opened: int = 0
     playing: int = 0
     hold: asyncio.Event | None = None
+    later: Sequence[bytes] | None = None
+    """What is played once the first body came to its end."""
 
     @asynccontextmanager
     async def open_audio(self, *_args, **_options):
@@ -71,6 +74,8 @@ class Tape:
             if self.hold:
                 await self.hold.wait()
             yield chunk
+        if self.later is not None:
+            self.chunks_of_body = self.later
 
 
 @dataclass
@@ -79,15 +84,30 @@ class Box:
 
     sent: bytes = b""
     whole: bool = False
-    started: list[NewFile] = field(default_factory=list)
+    begun: list[Measured] = field(default_factory=list)
+    under_way: int = 0
     refusal: CallAudioError | None = None
+    seen: bytes = b""
+    """What a watcher saw of the last upload."""
 
-    async def start_upload(self, file: NewFile) -> UploadTicket:
-        self.started.append(file)
-        return UploadTicket("F0FILE", SecretStr("https://files.slack.com/upload/v1/secret"))
+    @asynccontextmanager
+    async def begin(self, measured: Measured) -> AsyncIterator[Outgoing]:
+        self.begun.append(measured)
+        self.seen = b""
+        self.under_way += 1
+        try:
+            file = NewFile("a.wav", measured.size_bytes)
+            yield Outgoing(UploadTicket("F0FILE", SecretStr("https://a.b/c")), file, [self.watch])
+        finally:
+            self.under_way -= 1
 
-    async def send(self, _ticket, _file, chunks: AsyncIterator[bytes]) -> None:
+    def watch(self, piece: bytes) -> None:
+        self.seen += piece
+
+    async def send(self, _ticket, file, chunks: AsyncIterator[bytes]) -> None:
+        self.sent = b""
         async for chunk in chunks:
+            assert len(self.sent) + len(chunk) <= file.size_bytes
             if self.refusal:
                 raise self.refusal
             self.sent += chunk
@@ -107,12 +127,21 @@ def relay(
     )
 
 
+async def fetched(tape, *, source=SOURCE, box=None, **options) -> Box:
+    """Fetch a recording; gives the Slack that has it then."""
+    box = box or Box()
+    await relay(tape, box, **options).fetch(source, box.begin)
+    assert (box.whole, tape.playing if isinstance(tape, Tape) else 0, box.under_way) == (True, 0, 0)
+    assert box.seen == box.sent
+    return box
+
+
 async def collect(body: Sequence[bytes], size: int, into: list[bytes]) -> None:
     async def source():
         for chunk in body[1:]:
             yield chunk
 
-    async for piece in exactly(body[0], source(), size):
+    async for piece in ExactBody(body[0], source(), size):
         into.append(piece)  # noqa: PERF401 - what came before a failure counts too
 
 
@@ -171,9 +200,33 @@ async def test_http_tells_the_length_whatever_the_header_says(sizes, trailer, is
     body = sized(*sizes, trailer)
     for piece in (7, HEADER_BYTES, 10_000):
         tape = Tape(pieces(body, piece), len(body) if is_announced else None)
-        measured = await relay(tape).measure(SOURCE)
-        assert measured == Measured(len(body), pytest.approx(0.01, abs=0.002))
-        assert tape.playing == 0
+        box = await fetched(tape)
+        assert box.sent == body
+        assert box.begun[-1] == Measured(len(body), pytest.approx(0.01, abs=0.002))
+        assert tape.opened <= (1 if is_announced else 2)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "trailer", "opened", "begun"),
+    [
+        pytest.param(SIZES["both are true"], b"", 1, [LENGTH], id="the header is right"),
+        pytest.param(SIZES["the file counts itself in"], b"", 1, [LENGTH], id="off by itself"),
+        pytest.param(SIZES["a writer that knew neither"], b"", 2, [LENGTH], id="counted first"),
+        pytest.param(SIZES["smaller than the body"], b"", 2, [LENGTH], id="at odds with itself"),
+        pytest.param(
+            SIZES["both are true"], b"\0" * 9, 2, [LENGTH, LENGTH + 9], id="more than it says"
+        ),
+        pytest.param((LENGTH + 2, LENGTH - 34), b"", 2, [LENGTH + 10, LENGTH], id="less"),
+        pytest.param((2**28, 2**28 - 36), b"", 2, [LENGTH], id="more than may be carried"),
+    ],
+)
+async def test_only_a_length_that_cannot_be_known_takes_a_second_request(
+    sizes, trailer, opened, begun
+):
+    tape = Tape(pieces(sized(*sizes, trailer), 50))
+    box = await fetched(tape)
+    assert tape.opened == opened
+    assert [each.size_bytes for each in box.begun] == begun
 
 
 @pytest.mark.parametrize(
@@ -187,12 +240,12 @@ async def test_http_tells_the_length_whatever_the_header_says(sizes, trailer, is
     ],
 )
 async def test_where_http_does_not_tell_the_end_the_header_does(sizes, is_whole):
-    work = relay(Tape([sized(*sizes)], tells_end=False)).measure(SOURCE)
+    tape = Tape([sized(*sizes)], tells_end=False)
     if is_whole:
-        assert (await work).size_bytes == LENGTH
+        assert len((await fetched(tape)).sent) == LENGTH
         return
     with pytest.raises(BodyTruncated) as cut:
-        await work
+        await fetched(tape)
     assert cut.value.retryable
 
 
@@ -201,26 +254,28 @@ async def test_where_http_does_not_tell_the_end_the_header_does(sizes, is_whole)
 async def test_a_header_without_audio_is_no_recording(announced, data_size):
     header = wav(0, declared=data_size)
     with pytest.raises(EmptyBody):
-        await relay(Tape([header], announced)).measure(SOURCE)
+        await fetched(Tape([header], announced))
 
 
 async def test_a_body_that_is_a_wav_is_one_although_its_headers_call_it_compressed():
-    tape = Tape([wav()], LENGTH, is_compressed=True)
-    assert (await relay(tape).measure(SOURCE)).size_bytes == LENGTH
+    assert (await fetched(Tape([wav()], LENGTH, is_compressed=True))).sent == wav()
     zipped = Tape([b"\x1f\x8b" + bytes(100)], 102, is_compressed=True)
     with pytest.raises(UnexpectedEncoding) as refused:
-        await relay(zipped).measure(SOURCE)
+        await fetched(zipped)
     assert refused.value.correlation_id == "polyai-1"
     with pytest.raises(NotWav):
-        await relay(Tape(zipped.chunks_of_body, 102)).measure(SOURCE)
+        await fetched(Tape(zipped.chunks_of_body, 102))
 
 
+@pytest.mark.parametrize("sizes", [SIZES["both are true"], SIZES["a writer that knew neither"]])
 @pytest.mark.parametrize("announced", [LENGTH, None])
-async def test_more_than_may_be_carried_is_refused_in_megabytes(announced):
-    tape = Tape(pieces(wav(), 50), announced)
-    assert (await relay(tape, max_bytes=LENGTH).measure(SOURCE)).size_bytes == LENGTH
+async def test_more_than_may_be_carried_is_refused_in_megabytes(announced, sizes):
+    body = pieces(sized(*sizes), 50)
+    assert (await fetched(Tape(body, announced), max_bytes=LENGTH)).sent
+    box = Box()
     with pytest.raises(TooLarge, match="larger than 0 MB"):
-        await relay(tape, max_bytes=LENGTH - 1).measure(SOURCE)
+        await fetched(Tape(body, announced), box=box, max_bytes=LENGTH - 1)
+    assert box.begun == []
 
 
 async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
@@ -235,7 +290,7 @@ async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
                 yield bytes(1000)
 
     with pytest.raises(TooLarge):
-        await relay(Endless([]), max_bytes=10_000).measure(SOURCE)
+        await fetched(Endless([]), max_bytes=10_000)
     assert read <= 11_000
 
 
@@ -251,69 +306,64 @@ async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
 )
 async def test_what_is_no_recording_is_told_before_an_upload_is_begun(body, expected):
     box = Box()
-    for work in (
-        relay(Tape(body), box).measure(SOURCE),
-        relay(Tape(body), box).transfer(SOURCE, NewFile("a.wav", LENGTH)),
-    ):
-        with pytest.raises(expected):
-            await work
-    assert box.started == []
+    with pytest.raises(expected):
+        await fetched(Tape(body), box=box)
+    assert box.begun == []
 
 
 @pytest.mark.parametrize("piece", [1, 43, 44, 45, 10_000])
 @pytest.mark.parametrize(("raw", "variant"), [(True, "raw"), (False, "redacted")])
 async def test_a_recording_is_uploaded_as_it_came_and_counted_by_variant(piece, raw, variant):
-    metrics, box = Metrics(), Box()
+    metrics = Metrics()
     tape = Tape(pieces(wav(), piece), LENGTH)
-    source = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=raw)
-    file_id = await relay(tape, box, metrics=metrics).transfer(source, NewFile("a.wav", LENGTH))
-    assert (file_id, box.sent, box.whole) == ("F0FILE", wav(), True)
-    assert box.started == [NewFile("a.wav", LENGTH)]
+    source = replace(SOURCE, raw=raw)
+    box = await fetched(tape, source=source, metrics=metrics)
+    assert (box.sent, tape.opened) == (wav(), 1)
     value = metrics.registry.get_sample_value
     assert value("callaudio_relay_bytes_total", {"variant": variant}) == LENGTH
     assert value("callaudio_relays_in_progress") == 0
 
 
-async def test_another_length_than_was_measured_begins_no_upload():
-    box = Box()
-    tape = Tape([wav()], LENGTH)
-    with pytest.raises(RecordingChanged) as changed:
-        await relay(tape, box).transfer(SOURCE, NewFile("a.wav", LENGTH + 1))
-    assert changed.value.retryable
-    assert box.started == []
-
-
-@pytest.mark.parametrize("more", [1, -1])
-async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(more):
+@pytest.mark.parametrize("later", [wav(170), wav(150)])
+async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(later):
     metrics, box = Metrics(), Box()
-    work = relay(Tape(pieces(wav(), 20)), box, metrics=metrics)
-    with pytest.raises(RecordingChanged):
-        await work.transfer(SOURCE, NewFile("a.wav", LENGTH + more))
+    sizes = SIZES["a writer that knew neither"]
+    tape = Tape(pieces(sized(*sizes), 20), later=pieces(later, 20))
+    with pytest.raises(RecordingChanged) as changed:
+        await fetched(tape, box=box, metrics=metrics)
+    assert changed.value.retryable
     assert not box.whole
-    assert len(box.sent) < LENGTH + more
+    assert (len(box.sent) < LENGTH, tape.opened, tape.playing) == (True, 2, 0)
     value = metrics.registry.get_sample_value
     assert value("callaudio_relay_bytes_total", {"variant": "redacted"}) is None
     assert value("callaudio_relays_in_progress") == 0
+
+
+async def test_another_length_than_http_announced_is_no_whole_upload_either():
+    box = Box()
+    with pytest.raises(RecordingChanged):
+        await fetched(Tape(pieces(wav(), 20), LENGTH + 1), box=box)
+    assert not box.whole
 
 
 async def test_a_refusal_by_slack_lets_go_of_the_source():
     box = Box(refusal=CallAudioError(what="no"))
     tape = Tape(pieces(wav(), 20), LENGTH)
     with pytest.raises(CallAudioError, match="no"):
-        await relay(tape, box).transfer(SOURCE, NewFile("a.wav", LENGTH))
-    assert tape.playing == 0
+        await fetched(tape, box=box)
+    assert (tape.playing, box.under_way) == (0, 0)
 
 
 async def test_more_relays_than_allowed_wait_for_their_turn():
     tape = Tape(pieces(wav(), 50), LENGTH, hold=asyncio.Event())
-    work = relay(tape, max_concurrent=2)
-    waiting = [asyncio.create_task(work.measure(SOURCE)) for _ in range(5)]
+    work, boxes = relay(tape, max_concurrent=2), [Box() for _ in range(5)]
+    waiting = [asyncio.create_task(work.fetch(SOURCE, box.begin)) for box in boxes]
     for _ in range(20):
         await asyncio.sleep(0)
     assert (tape.playing, tape.opened) == (2, 2)
     tape.hold.set()
-    assert [each.size_bytes for each in await asyncio.gather(*waiting)] == [LENGTH] * 5
-    assert tape.playing == 0
+    await asyncio.gather(*waiting)
+    assert (tape.playing, tape.opened) == (0, 5)
 
 
 QUICK = Floor(bytes_per_second=LENGTH * 10, grace_seconds=0.2)
@@ -344,18 +394,13 @@ class Deaf(Box):
 
 # The header trickles, the audio does, and: after a quick beginning it stands still.
 @pytest.mark.parametrize(("quick", "pause_seconds"), [(0, 0.02), (100, 0.02), (LENGTH, 60)])
-@pytest.mark.parametrize("action", ["measure", "transfer"])
-async def test_a_source_that_trickles_loses_its_place(quick, pause_seconds, action):
-    tape = Trickle([], quick=quick, pause_seconds=pause_seconds)
-    work = relay(tape, floor=QUICK, max_bytes=2 * MEGABYTE)
-    acting = (
-        work.measure(SOURCE)
-        if action == "measure"
-        else work.transfer(SOURCE, NewFile("a.wav", MEGABYTE))
-    )
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_source_that_trickles_loses_its_place(quick, pause_seconds, is_announced):
+    announced = MEGABYTE + HEADER_BYTES if is_announced else None
+    tape = Trickle([], announced, quick=quick, pause_seconds=pause_seconds)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(SourceTooSlow) as slow:
-            await acting
+            await fetched(tape, floor=QUICK, max_bytes=2 * MEGABYTE)
     assert slow.value.retryable
     assert tape.playing == 0
 
@@ -364,7 +409,7 @@ async def test_a_slack_that_takes_nothing_is_told_as_slacks_fault():
     tape, floor = Tape(pieces(wav(), 20), LENGTH), Floor(grace_seconds=1)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(UploadTooSlow):
-            await relay(tape, Deaf(), floor=floor).transfer(SOURCE, NewFile("a.wav", LENGTH))
+            await fetched(tape, box=Deaf(), floor=floor)
     assert tape.playing == 0
 
 
@@ -417,13 +462,9 @@ async def test_over_the_wire_a_recording_arrives_whole_in_every_shape_it_may_hav
     polyai, client, shape
 ):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
-    box, source = Box(), source_at(polyai)
-    work = relay(client, box)
-    measured = await work.measure(source)
+    box = await fetched(client, source=source_at(polyai))
     extra = {Shape.TRAILER: 3, Shape.OVERLONG: 65_536}.get(shape, 0)
-    assert measured == Measured(len(WHOLE) + extra, pytest.approx(12, abs=3))
-    await work.transfer(source, NewFile("a.wav", measured.size_bytes))
-    assert box.whole
+    assert box.begun[-1] == Measured(len(WHOLE) + extra, pytest.approx(12, abs=3))
     assert box.sent[HEADER_BYTES : len(WHOLE)] == WHOLE[HEADER_BYTES:]
     assert len(box.sent) == len(WHOLE) + extra
 
@@ -442,22 +483,13 @@ async def test_over_the_wire_a_body_that_is_a_wav_is_one_whatever_its_headers_sa
     polyai, client, headers
 ):
     polyai.add_call(CALL, recording=Recording.speech(), headers=headers)
-    box, source = Box(), source_at(polyai)
-    measured = await relay(client, box).measure(source)
-    await relay(client, box).transfer(source, NewFile("a.wav", measured.size_bytes))
-    assert box.sent == WHOLE
+    assert (await fetched(client, source=source_at(polyai))).sent == WHOLE
 
 
 @pytest.mark.parametrize("shape", sorted(set(Shape) - {*PLAYABLE, Shape.SLOW, Shape.TRICKLE}))
 async def test_over_the_wire_nothing_else_ever_becomes_a_whole_upload(polyai, client, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
-    box, source = Box(), source_at(polyai)
-    work = relay(client, box)
-
-    async def deliver() -> None:
-        measured = await work.measure(source)
-        await work.transfer(source, NewFile("a.wav", measured.size_bytes))
-
+    box = Box()
     with pytest.raises((WavError, PolyAIError, RecordingChanged)):
-        await deliver()
+        await fetched(client, source=source_at(polyai), box=box)
     assert not box.whole

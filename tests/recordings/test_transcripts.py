@@ -1,5 +1,8 @@
 """A transcript as people read it, and on its way: in memory alone, and as it was sent."""
 
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +12,8 @@ from hypothesis import strategies as st
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.payloads import Direction
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
-from bot.recordings.posting import PIECE_BYTES, UploadTicket
 from bot.recordings.relay import Source
-from bot.recordings.transcripts import Transcripts, render
+from bot.recordings.transcripts import MAX_TOGETHER, Transcripts, render
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS, CALL
 
@@ -63,33 +65,32 @@ def test_neither_the_transcript_nor_what_was_said_shows_in_a_log():
 
 
 class Desk:
-    """A PolyAI that gives one transcript, and a Slack that takes it."""
+    """A PolyAI that gives one transcript."""
 
     def __init__(self, given_: Transcript) -> None:
-        self.given, self.sent, self.names = given_, [], []
+        self.given = given_
 
     async def transcript(self, agent, conversation_id):
-        assert (agent, conversation_id) == (AGENTS["default"], CALL)
+        assert (agent in AGENTS.values(), conversation_id) == (True, CALL)
         return self.given
 
-    async def start_upload(self, file):
-        self.names.append((file.name, file.size_bytes))
-        return UploadTicket("F1", "https://upload.invalid")
 
-    async def send(self, ticket, _file, chunks):
-        assert ticket.file_id == "F1"
-        self.sent = [chunk async for chunk in chunks]
+async def test_it_is_fetched_as_a_text_file():
+    desk = Desk(transcript(caller("yes")))
+    async with Transcripts(polyai=desk).fetched(SOURCE) as text:
+        assert text == render(desk.given)
 
 
-async def test_it_is_sent_in_pieces_with_its_exact_size():
-    desk = Desk(transcript(*(caller("word " * 2000) for _ in range(20))))
-    transcripts = Transcripts(polyai=desk, posting=desk)
-    size = await transcripts.measure(SOURCE)
-    file_id, sent = await transcripts.transfer(SOURCE, "name.txt")
-    assert (file_id, sent) == ("F1", size)
-    assert b"".join(desk.sent) == render(desk.given)
-    assert max(map(len, desk.sent)) == PIECE_BYTES
-    assert desk.names == [("name.txt", size)]
+async def test_one_agent_never_holds_the_last_place():
+    transcripts = Transcripts(polyai=Desk(transcript(caller("yes"))))
+    async with AsyncExitStack() as held:
+        for _ in range(MAX_TOGETHER - 1):
+            await held.enter_async_context(transcripts.fetched(SOURCE))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), transcripts.fetched(SOURCE):
+                pass
+        async with transcripts.fetched(replace(SOURCE, agent=AGENTS["sales"])) as text:
+            assert text
 
 
 @pytest.mark.parametrize(
@@ -100,11 +101,7 @@ async def test_it_is_sent_in_pieces_with_its_exact_size():
     ],
     ids=["nothing was said", "still going on"],
 )
-async def test_where_there_is_none_no_upload_is_begun(given_, error):
-    desk = Desk(given_)
-    transcripts = Transcripts(polyai=desk, posting=desk)
+async def test_where_there_is_none_that_is_told(given_, error):
     with pytest.raises(error):
-        await transcripts.measure(SOURCE)
-    with pytest.raises(error):
-        await transcripts.transfer(SOURCE, "name.txt")
-    assert desk.names == []
+        async with Transcripts(polyai=Desk(given_)).fetched(SOURCE):
+            pass

@@ -144,7 +144,6 @@ async def go_through_everything(scene: Scene) -> set[str]:
         await ask()
     slack.add(Fault("files.getUploadURLExternal", error=scene.workspace.bot_token))
     await ask()
-    polyai.add(Fault("audio"))
     polyai.add(Fault("audio", when="after", drop_connection=True, times=2))
     await ask()  # half a body, twice
     await ask(shape=Shape.TRUNCATED)

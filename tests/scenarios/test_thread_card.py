@@ -14,7 +14,7 @@ from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape
 from bot.slack.actions import Action
 from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides
 
 OFTEN = replace(QUICK, progress=ProgressPace(every_seconds=0.05, apart_seconds=0))
@@ -138,9 +138,9 @@ async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene
 
 async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene: Scene) -> None:
     scene.workspace.scopes.add("groups:history")
-    scene.polyai.faults.add(Fault("audio"))
+    scene.excuse(BROKEN_OFF)
     scene.polyai.faults.add(Fault("audio"))  # the first recording's
-    scene.polyai.faults.add(Fault("audio"))
+    scene.polyai.faults.add(Fault("audio", when="after", drop_connection=True))
     scene.polyai.faults.add(Fault("audio", status=410))
     parent, delivery_id = await thread_of_somebody(scene)
     row = await scene.ended(delivery_id)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.payloads import Direction
+from bot.recordings.naming import picture_name
 from bot.recordings.posting import NewFile, Posting, upload_bytes
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.record import Delivery
 from bot.recordings.waveform.spans import Spans
-from bot.store.tables import DeliveryRow
 
 if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen
     from bot.recordings.waveform.scan import WaveformScan
@@ -24,83 +24,90 @@ PICTURE_SECONDS: Final = 20.0
 """The recording waits no longer for its picture."""
 
 
-class Watch:
-    """Sees one recording go by."""
-
-    def __init__(self, scan: "WaveformScan") -> None:
-        self._scan: WaveformScan | None = scan
-
-    def see(self, piece: bytes) -> None:
-        """Take the next piece; the relay's ``Watcher``."""
-        if self._scan is None:
-            return
-        try:
-            self._scan.feed(piece)
-        except Exception:
-            log.exception("waveform_broke")
-            self._scan = None
-
-    def outline(self) -> "Waveform | None":
-        """Tell what was seen; None where that cannot be drawn."""
-        if self._scan is None:
-            return None
-        try:
-            return self._scan.finish()
-        except Exception:
-            log.exception("waveform_broke")
-            return None
-
-
 class Pictures:
-    """Makes the pictures, one at a time."""
+    """Makes the pictures; one is drawn at a time."""
 
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
         posting: Posting,
         draw: "Draw | None" = None,
         limit_seconds: float = PICTURE_SECONDS,
     ) -> None:
-        self._deliveries = deliveries
         self._posting = posting
         self._draw_outline = draw or draw_png
         self._limit_seconds = limit_seconds
         self._drawing = asyncio.Lock()
 
-    async def watch(self) -> Watch:
-        """Begin to watch a recording."""
-        return Watch(await asyncio.to_thread(_new_scan))
+    async def begin(self, delivery: Delivery, size_bytes: int) -> "Picture":
+        """Begin to watch a recording of that size."""
+        scan = await asyncio.to_thread(_new_scan)
+        return Picture(self, delivery, scan, size_bytes)
 
-    async def attach(
-        self, delivery: Delivery, file_id: str, name: str, outline: "Waveform"
-    ) -> None:
-        """Draw and upload the picture of the upload ``file_id``, for the share to take it along.
-
-        Where that does not succeed the recording goes without. Once a share was tried it is too
-        late: what is visible must be what the store knows.
-        """
+    async def make(self, delivery: Delivery, outline: "Waveform") -> str | None:
+        """Draw and upload a picture that nobody sees yet; gives its file id, None if it failed."""
         try:
             async with asyncio.timeout(self._limit_seconds):
-                picture = await self._draw(delivery, outline)
-                file = NewFile(name, len(picture))
-                picture_id = await upload_bytes(self._posting, file, picture)
+                png = await self._draw(delivery, outline)
+                file = NewFile(picture_name(delivery), len(png))
+                return await upload_bytes(self._posting, file, png)
         except (CallAudioError, TimeoutError) as error:
             code = error.code if isinstance(error, CallAudioError) else "picture_too_slow"
             log.warning("picture_left_out", delivery_id=delivery.id, code=code)
         except Exception:
             log.exception("picture_broke", delivery_id=delivery.id)
-        else:
-            await self._deliveries.change(
-                delivery,
-                {"picture_file_id": picture_id},
-                when=(DeliveryRow.file_id == file_id) & DeliveryRow.share_tried_at.is_(None),
-            )
+        return None
 
     async def _draw(self, delivery: Delivery, outline: "Waveform") -> bytes:
         async with self._drawing:
             word = word_for_silence(delivery.direction, raw=delivery.is_raw)
             return await asyncio.to_thread(self._draw_outline, outline, word)
+
+
+class Picture:
+    """Sees one recording go by, and is made as soon as the last byte did.
+
+    Attributes:
+        outline: what was seen; None while it is not whole, or where it cannot be drawn.
+    """
+
+    def __init__(
+        self, pictures: Pictures, delivery: Delivery, scan: "WaveformScan", size_bytes: int
+    ) -> None:
+        self.outline: Waveform | None = None
+        self._pictures = pictures
+        self._delivery = delivery
+        self._scan: WaveformScan | None = scan
+        self._left_bytes = size_bytes
+        self._making: asyncio.Task[str | None] | None = None
+
+    def see(self, piece: bytes) -> None:
+        """Take the next piece; the relay's ``Watcher``."""
+        if self._scan is None:
+            return
+        self._left_bytes -= len(piece)
+        try:
+            self._scan.feed(piece)
+            if not self._left_bytes:
+                self.outline = self._scan.finish()
+        except Exception:
+            log.exception("waveform_broke", delivery_id=self._delivery.id)
+            self._scan = None
+        if self.outline and not self._delivery.without_picture:
+            self._making = asyncio.create_task(self._pictures.make(self._delivery, self.outline))
+
+    async def file_id(self, within_seconds: float | None = None) -> str | None:
+        """Wait until it is uploaded; gives its file id, None if it failed or takes longer."""
+        if self._making is None:
+            return None
+        done, _ = await asyncio.wait({self._making}, timeout=within_seconds)
+        return self._making.result() if done else None
+
+    async def drop(self) -> None:
+        """Stop making it, if it is being made."""
+        if self._making:
+            self._making.cancel()
+            await asyncio.wait({self._making})
 
 
 def word_for_silence(direction: Direction, *, raw: bool) -> str | None:

@@ -1,0 +1,105 @@
+"""Steps 3 to 5: open what was asked for, post the card, and send it into an upload nobody sees."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from bot.polyai.calls import CallReader
+from bot.recordings.naming import file_name
+from bot.recordings.posting import NewFile, Posting, UploadTicket, pieces_of
+from bot.recordings.progress import Progress
+from bot.recordings.record import Delivery
+from bot.recordings.relay import Measured, Outgoing, Relay, Source
+from bot.recordings.transcripts import Transcripts
+from bot.recordings.waveform.pictures import Picture, Pictures
+
+Announce = Callable[[], Awaitable[str]]
+"""Posts the card, unless it is there already; gives its ts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A finished upload that nobody sees yet, and what was learnt of it on the way."""
+
+    file_id: str
+    measured: Measured
+    picture: Picture | None = None
+
+
+class Fetching:
+    """Fetches recordings and transcripts; each is asked for once."""
+
+    def __init__(
+        self,
+        *,
+        relay: Relay,
+        transcripts: Transcripts,
+        posting: Posting,
+        progress: Progress,
+        pictures: Pictures,
+        calls: CallReader,
+    ) -> None:
+        self._relay = relay
+        self._transcripts = transcripts
+        self._posting = posting
+        self._progress = progress
+        self._pictures = pictures
+        self._calls = calls
+
+    @asynccontextmanager
+    async def recording(
+        self, delivery: Delivery, source: Source, announce: Announce
+    ) -> AsyncIterator[Upload]:
+        """Send the recording; its picture is made for as long as the context lasts.
+
+        Raises:
+            CallAudioError: the recording cannot be had or is not one, or Slack refused.
+        """
+        uploads: list[Upload] = []
+
+        @asynccontextmanager
+        async def begin(measured: Measured) -> AsyncIterator[Outgoing]:
+            size_bytes = measured.size_bytes
+            file = NewFile(file_name(delivery), size_bytes)
+            picture = await self._pictures.begin(delivery, size_bytes)
+            ticket, card_ts = await self._prepare(file, announce)
+            shown = replace(delivery, card_ts=card_ts)
+            uploads.append(Upload(ticket.file_id, measured, picture))
+            async with self._progress.shown(shown, size_bytes) as progress:
+                yield Outgoing(ticket, file, (progress, picture.see))
+
+        facts = self._calls.begin(source.agent, source.conversation_id)
+        try:
+            await self._relay.fetch(replace(source, facts=facts), begin)
+            yield uploads[-1]
+        finally:
+            for upload in uploads:
+                if upload.picture:
+                    await upload.picture.drop()
+
+    @asynccontextmanager
+    async def transcript(
+        self, delivery: Delivery, source: Source, announce: Announce
+    ) -> AsyncIterator[Upload]:
+        """Send the transcript.
+
+        Raises:
+            CallAudioError: there is none, or it cannot be had, or Slack refused.
+        """
+        async with self._transcripts.fetched(source) as text:
+            file = NewFile(file_name(delivery), len(text))
+            ticket, _ = await self._prepare(file, announce)
+            await self._posting.send(ticket, file, pieces_of(text))
+        yield Upload(ticket.file_id, Measured(len(text), None))
+
+    async def _prepare(self, file: NewFile, announce: Announce) -> tuple[UploadTicket, str]:
+        """Post the card and ask for a place to upload to, at the same time.
+
+        Neither is cut short by a failure of the other: a card must never be posted and not stored.
+        """
+        card = asyncio.ensure_future(announce())
+        place = asyncio.ensure_future(self._posting.start_upload(file))
+        await asyncio.gather(card, place, return_exceptions=True)
+        card_ts = card.result()
+        return place.result(), card_ts
