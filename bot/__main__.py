@@ -7,7 +7,11 @@ from bot.cli.app import build_cli, named_command
 
 
 def main() -> None:
-    """Run the command that the arguments name, with what a file `.env` in this folder sets."""
+    """Run the command that the arguments name, with what a file `.env` in this folder sets.
+
+    What it creates is for its user alone: a SQLite file and all that SQLite puts beside it.
+    """
+    os.umask(0o077)
     arguments = sys.argv[1:]
     if named_command(arguments):
         _read_env_file()

@@ -28,6 +28,7 @@ with engine.connect() as connection:
         compare_type=True,
         render_item=render,
         transaction_per_migration=True,
+        transactional_ddl=True,  # on SQLite as well, see sync_engine
     )
     with context.begin_transaction():
         context.run_migrations()

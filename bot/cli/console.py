@@ -20,7 +20,7 @@ from bot.errors import CallAudioError
 from bot.settings import Settings, SettingsError
 from bot.store.database import Database, is_away
 from bot.store.failures import why
-from bot.store.schema import is_migrated
+from bot.store.schema import DatabaseNewer, is_migrated
 
 T = TypeVar("T")
 
@@ -84,6 +84,10 @@ def database_told() -> Iterator[None]:
     """Print why the database cannot be used, and what it says itself; end the command with 1."""
     try:
         yield
+    except DatabaseNewer:
+        what = "The database is of a newer version of callaudio than this one."
+        fix = "Install that version again, or restore a backup of before it was migrated."
+        raise complain(what, fix, code=FAILED) from None
     except DBAPIError as error:
         failure = why(error)
         if failure is None and not is_away(error):

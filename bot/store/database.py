@@ -6,6 +6,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
+import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -162,7 +163,21 @@ def connect_args(url: URL) -> dict[str, object]:
         return {}
     # What the URL says itself comes first.
     waits = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
-    return {"prepare_threshold": None, **waits}
+    return {"prepare_threshold": None, "client_encoding": "utf8", **waits}
+
+
+def refuse_other_encodings(connection: DBAPIConnection) -> None:
+    """Let a new PostgreSQL connection pass where the database keeps every character.
+
+    In another encoding a reason or an id may not be stored, or comes back as something else.
+
+    Raises:
+        psycopg.NotSupportedError: the database's encoding is not UTF8.
+    """
+    driver = getattr(connection, "driver_connection", connection)
+    encoding = driver.info.parameter_status("server_encoding")  # sent by the server, unasked
+    if encoding not in (None, "UTF8"):
+        raise psycopg.NotSupportedError(f"the encoding of the database is {encoding}, not UTF8")
 
 
 def build_engine(url: URL) -> AsyncEngine:
@@ -207,6 +222,7 @@ def _build_postgresql_engine(url: URL) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         del record
+        refuse_other_encodings(connection)
         connection.autocommit = True  # the driver would otherwise begin by itself
 
     @event.listens_for(engine.sync_engine, "begin")

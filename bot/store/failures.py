@@ -73,6 +73,13 @@ NO_FILE: Final = Failure(
 NOT_A_DATABASE: Final = Failure(
     "the file is no SQLite database, or is damaged", "Name another file, or restore a backup."
 )
+DISK_FAILS: Final = Failure(
+    "its disk cannot be written", "Look whether the disk is full, limited by a quota, or damaged."
+)
+ENCODING: Final = Failure(
+    "its encoding is not UTF8",
+    "Create another one: createdb --encoding=UTF8 --template=template0 NAME",
+)
 LOST: Final = Failure("the connection to it was lost", "Try again in a minute.")
 LOCKED: Final = Failure(
     "somebody else holds it locked", "Stop what else uses the file; one worker alone may."
@@ -95,6 +102,8 @@ _BY_SQLSTATE: Final = {  # docs: PostgreSQL, appendix A
 # libpq and SQLite tell the rest in words alone.
 _BY_WORDS: Final = (
     (r"no space left|disk is full|could not (?:extend|write)", DISK_FULL),
+    (r"disk i/o error", DISK_FAILS),
+    (r"encoding of the database", ENCODING),
     (r"readonly database|read-only transaction", READ_ONLY),
     (r"translate host|resolve host|name or service not known|nodename nor servname", HOST_UNKNOWN),
     (r"pg_hba\.conf", NOT_ADMITTED),

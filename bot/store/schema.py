@@ -7,12 +7,20 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine
+from alembic.script.revision import ResolutionError
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.database import Database, connect_args
+from bot.store.database import Database, connect_args, refuse_other_encodings
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+class DatabaseNewer(Exception):
+    """The database is at a revision that this version does not know."""
 
 
 def alembic_config(url: URL) -> Config:
@@ -30,13 +38,42 @@ def sync_url(url: URL) -> URL:
 
 
 def sync_engine(url: URL) -> Engine:
-    """Build a blocking engine on the database, for migrations."""
-    return create_engine(sync_url(url), connect_args=connect_args(url))
+    """Build a blocking engine on the database, for migrations.
+
+    On SQLite too, a migration is one transaction: left to itself the driver commits each change of
+    a table at once, and a migration that a full disk broke off could never be run again.
+    """
+    engine = create_engine(sync_url(url), connect_args=connect_args(url))
+    is_sqlite = url.get_backend_name() == "sqlite"
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        del record
+        if is_sqlite:
+            connection.isolation_level = None  # the driver begins nothing by itself
+        else:
+            refuse_other_encodings(connection)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        if is_sqlite:
+            connection.exec_driver_sql("BEGIN")
+
+    return engine
 
 
 def upgrade(url: URL, revision: str = "head") -> None:
-    """Bring the database to ``revision``; running it twice changes nothing. Blocking."""
-    command.upgrade(alembic_config(url), revision)
+    """Bring the database to ``revision``; running it twice changes nothing. Blocking.
+
+    Raises:
+        DatabaseNewer: a newer version has migrated it.
+    """
+    try:
+        command.upgrade(alembic_config(url), revision)
+    except CommandError as error:
+        if isinstance(error.__cause__, ResolutionError):
+            raise DatabaseNewer from None
+        raise
 
 
 @cache

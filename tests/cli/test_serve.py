@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -179,7 +180,10 @@ def test_no_command_shows_the_commands():
 
 
 async def start(
-    *arguments: str, folder: Path = Path("/"), **environ: str
+    *arguments: str,
+    folder: Path = Path("/"),
+    before: Callable[[], None] | None = None,
+    **environ: str,
 ) -> asyncio.subprocess.Process:
     """`python -m bot …` as an operator starts it, by default where no `.env` of a developer is."""
     return await asyncio.create_subprocess_exec(
@@ -188,6 +192,7 @@ async def start(
         "bot",
         *arguments,
         cwd=folder,
+        preexec_fn=before,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -229,6 +234,8 @@ async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_pa
             if process.returncode is None:
                 process.kill()
     assert process.returncode == 0, err.decode()
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {"0o600"}, modes
     # Everything was closed before the process went, the lock and the worker included.
     assert b'"event": "stopping"' in err
     assert current_revision(async_url(url)) == newest_revision()

@@ -109,9 +109,10 @@ async def test_migrations_run_there(postgresql):
 def test_no_engine_lets_the_driver_prepare_statements_on_the_server(migrated_postgresql):
     """The same without a pooler: neither engine, however often a statement runs."""
     store = async_url(migrated_postgresql())
-    assert connect_args(store) == {"prepare_threshold": None, "connect_timeout": 10}
+    always = {"prepare_threshold": None, "client_encoding": "utf8"}
+    assert connect_args(store) == {**always, "connect_timeout": 10}
     own = store.update_query_dict({"connect_timeout": "3"})
-    assert connect_args(own) == {"prepare_threshold": None}
+    assert connect_args(own) == always
     engine = sync_engine(store)
     with engine.connect() as connection:
         for _ in range(20):

@@ -1,0 +1,81 @@
+"""`migrate` where the database cannot be used: in words, and whole again afterwards."""
+
+import asyncio
+import resource
+import sqlite3
+from contextlib import closing
+from functools import partial
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli.app import build_cli
+from bot.store.database import async_url
+from bot.store.schema import current_revision, newest_revision
+from tests.cli.test_serve import start
+
+
+def run(*arguments):
+    return CliRunner().invoke(build_cli(), list(arguments))
+
+
+@pytest.fixture
+def in_encoding(server):
+    """Make a database in another encoding than UTF8; gives its URL."""
+
+    def create(encoding: str) -> str:
+        name = f"in_{encoding.lower()}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name}")
+            connection.execute(
+                f"CREATE DATABASE {name} ENCODING '{encoding}' "
+                "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+            )
+        return str(server.get_uri(database=name))
+
+    return create
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+@pytest.mark.parametrize("command", [["migrate"], ["grants", "list"]])
+def test_an_encoding_that_does_not_keep_every_character_is_refused(
+    in_encoding, empty_environment, encoding, command
+):
+    empty_environment.setenv("DATABASE_URL", in_encoding(encoding))
+    result = run(*command)
+    assert result.exit_code == 1
+    what, fix, said = result.stderr.splitlines()
+    assert what == "The database cannot be used: its encoding is not UTF8."
+    assert "createdb --encoding=UTF8 --template=template0" in fix
+    assert said == f"It says: the encoding of the database is {encoding}, not UTF8"
+
+
+@pytest.mark.parametrize("at_most", [10_000, 60_000, 120_000])
+async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goes_on(
+    tmp_path, at_most
+):
+    limits = (at_most, at_most)
+    fill = partial(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
+    url = f"sqlite:///{tmp_path}/new.db"
+    process = await start("migrate", before=fill, DATABASE_URL=url)
+    out, told = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert b"The database cannot be used: its disk" in told
+    assert b"Traceback" not in out + told
+
+    process = await start("migrate", DATABASE_URL=url)
+    await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    assert current_revision(async_url(url)) == newest_revision()
+
+
+def test_a_database_of_a_newer_version_is_told(empty_environment, sqlite_url):
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    empty_environment.setenv("DATABASE_URL", sqlite_url)
+    result = run("migrate")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("The database is of a newer version of callaudio")
+    assert "Traceback" not in result.output
