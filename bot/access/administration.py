@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.access.admission import Admission
 from bot.access.changing import RightsChanges
-from bot.access.directory import Directory
+from bot.access.clearance import Clearances
 from bot.access.grant_lists import GrantPage, oldest_in_force
 from bot.access.grants import (
     Effect,
@@ -51,7 +50,8 @@ class Administration:
         *,
         database: Database,
         rights: Rights,
-        directory: Directory,
+        clearances: Clearances,
+        people: People,
         clock: Callable[[], datetime],
         first_admins: frozenset[str],
         on_rights_changed: Callable[[str], Awaitable[None]],
@@ -61,8 +61,8 @@ class Administration:
         self._clock = clock
         self._first_admins = first_admins
         self._changes = RightsChanges(database=database, clock=clock)
-        self._people = People(database=database, rights=rights, clock=clock)
-        self._admission = Admission(people=self._people, rights=rights, directory=directory)
+        self._clearances = clearances
+        self._people = people
         self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
@@ -71,7 +71,7 @@ class Administration:
         Raises:
             CallAudioError: Slack does not tell who somebody with the right is.
         """
-        return await self._admission.holds(actor.team_id, Right.ADMIN, actor.user_id)
+        return await self._clearances.holds(actor.team_id, Right.ADMIN, actor.user_id)
 
     async def require_admin(self, actor: Actor, action: str) -> None:
         """Let admins pass; anybody else is refused, and the refusal audited.
@@ -165,7 +165,7 @@ class Administration:
             NotAdmin: the actor is none.
         """
         await self.require_admin(actor, "who")
-        return await self._people.read(actor.team_id, user_id)
+        return await self._people.read_if_told(actor.team_id, user_id)
 
     async def _named(self, subject: Subject, right: Right) -> Named:
         """Gather what a change of `admin` is judged by; the members come from Slack beforehand."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from bot.access.admission import Admission
+from bot.access.clearance import Clearances
 from bot.access.grants import Right
 from bot.access.named import named_admins
 from bot.errors import CallAudioError
@@ -23,13 +23,13 @@ class Approvers:
         self,
         *,
         database: Database,
-        admission: Admission,
+        clearances: Clearances,
         clock: Callable[[], datetime],
         first_admins: frozenset[str],
         channel_id: str | None,
     ) -> None:
         self._database = database
-        self._admission = admission
+        self._clearances = clearances
         self._clock = clock
         self._first_admins = first_admins
         self.channel_id = channel_id
@@ -52,7 +52,7 @@ class Approvers:
 
     async def _may_decide(self, team_id: str, user_id: str) -> bool:
         try:
-            return await self._admission.holds(team_id, Right.ADMIN, user_id)
+            return await self._clearances.holds(team_id, Right.ADMIN, user_id)
         except CallAudioError as error:
             if error.retryable:
                 raise

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Final
 
 from bot.access.administration import Actor
-from bot.access.directory import Directory
+from bot.access.clearance import Clearances
 from bot.access.grants import Right
-from bot.access.policy import Outcome, Reason, belongs
-from bot.access.rights import Rights
+from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.errors import CallAudioError, UsageError
@@ -45,14 +44,12 @@ class Askers:
         self,
         *,
         database: Database,
-        rights: Rights,
-        directory: Directory,
+        clearances: Clearances,
         home_team: Callable[[], Awaitable[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._rights = rights
-        self._directory = directory
+        self._clearances = clearances
         self._home_team = home_team
         self._clock = clock
 
@@ -72,7 +69,8 @@ class Askers:
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
             raise await self.refused(actor, delivery.id, NothingToAskFor())
-        if not await self._belongs(actor):
+        asker = await self._clearances.now(actor.team_id, Right.PII, actor.user_id)
+        if not asker.may_use:
             raise await self.refused(actor, delivery.id, AskerNotAllowed())
         return delivery.conversation_id
 
@@ -96,8 +94,3 @@ class Askers:
         async with self._database.write() as session:
             await record(session, event)
         return error
-
-    async def _belongs(self, actor: Actor) -> bool:
-        standing = await self._directory.standing(actor.user_id)
-        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
-        return belongs(standing, by_name=actor.user_id in held.by_name)

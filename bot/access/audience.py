@@ -1,38 +1,41 @@
-"""Whether every human who would hear a recording is cleared for raw."""
+"""Whether every human who would hear a recording may hear raw."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from itertools import chain
 
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
-
-from bot.access.directory import Conversation, Directory
+from bot.access.all_cleared import are_all_cleared
+from bot.access.directory import Conversation
 from bot.access.grants import Right
 from bot.access.members import Members
-from bot.access.policy import Audience, Standing
-from bot.access.rights import Rights
+from bot.access.policy import Audience, Standing, may_listen
+from bot.access.rights import Holders, Rights
+from bot.access.standings import REMEMBERED_FOR, Standings
 from bot.store.database import Database
-from bot.store.tables import BotUserRow
 
 
 class AudienceReader:
-    """Reads an audience: members without the right first, then whether they are human.
+    """Reads an audience: each listener is judged by the rule that judges requesters.
 
-    It stops at the first human who is known not to be cleared. Whether a user is a bot is
-    remembered in the store; a person's rights are read each time.
+    Rights are read each time. Standings may be remembered for ``REMEMBERED_FOR``; of the others
+    Slack is asked, and of no more than the answer needs: one listener who may not hear raw is
+    enough, and of those without a grant only whether they are a bot.
     """
 
     def __init__(
         self,
         *,
         database: Database,
-        directory: Directory,
         rights: Rights,
+        standings: Standings,
+        clock: Callable[[], datetime],
         max_audience: int,
     ) -> None:
         self._database = database
-        self._directory = directory
         self._rights = rights
+        self._standings = standings
+        self._clock = clock
         self._max_audience = max_audience
 
     async def read(self, team_id: str, conversation: Conversation, members: Members) -> Audience:
@@ -45,14 +48,12 @@ class AudienceReader:
         count = conversation.member_count
         if count is not None and count > self._max_audience:
             return Audience.TOO_LARGE
-        bots = await self._known_bots(team_id)
         seen, is_doubtful = 0, False
         async for some in _growing(members.pages()):
             seen += len(some)
             if seen > self._max_audience:
                 return Audience.TOO_LARGE
-            listeners = tuple(each for each in some if each not in bots)
-            heard = await self._classify(team_id, listeners, is_doubtful=is_doubtful)
+            heard = await self._classify(team_id, some, is_doubtful=is_doubtful)
             if heard is Audience.NOT_CLEARED:
                 return heard
             is_doubtful = is_doubtful or heard is Audience.UNKNOWN
@@ -62,41 +63,37 @@ class AudienceReader:
     async def _classify(
         self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
     ) -> Audience:
-        """Classify some of the members; one in doubt is enough, more need not be asked after.
-
-        The quick question comes first. Known bots are none of them: they hold nothing, and one is
-        wherever the bot itself is.
-        """
-        if await self._rights.all_by_name(team_id, Right.PII, user_ids):
+        """Classify some of the members: by the quick question, by memory, and by asking Slack."""
+        now = self._clock()
+        since = now - REMEMBERED_FOR
+        if await are_all_cleared(self._database, team_id, user_ids, now=now, since=since):
             return Audience.CLEARED
-        held = await self._rights.holders(team_id, Right.PII, user_ids)
-        rest = frozenset(user_ids) - held.everyone
-        if not rest:
-            return Audience.CLEARED
-        if await self._holds_a_human(team_id, rest - held.unknown):
-            return Audience.NOT_CLEARED
-        if is_doubtful or await self._holds_a_human(team_id, rest & held.unknown):
-            return Audience.UNKNOWN
-        return Audience.CLEARED
+        holders, known = await asyncio.gather(
+            self._rights.holders(team_id, Right.PII, user_ids),
+            self._standings.remembered(team_id, user_ids),
+        )
+        heard = _worst(known, holders)
+        if heard is Audience.NOT_CLEARED:
+            return heard
+        is_doubtful = is_doubtful or heard is Audience.UNKNOWN
+        unknown = frozenset(user_ids) - known.keys()
+        may_hold = holders.everyone | holders.unknown
+        # First those whom it is enough to know for humans.
+        for some in (unknown - may_hold, unknown & may_hold):
+            async for told in self._standings.learn(team_id, some):
+                heard = _worst(told, holders)
+                if heard is Audience.NOT_CLEARED:
+                    return heard
+                is_doubtful = is_doubtful or heard is Audience.UNKNOWN
+        return Audience.UNKNOWN if is_doubtful else Audience.CLEARED
 
-    async def _known_bots(self, team_id: str) -> frozenset[str]:
-        query = select(BotUserRow.user_id).where(BotUserRow.team_id == team_id)
-        async with self._database.read() as session:
-            return frozenset(await session.scalars(query))
 
-    async def _holds_a_human(self, team_id: str, user_ids: frozenset[str]) -> bool:
-        for user_id in sorted(user_ids):
-            if await self._directory.standing(user_id) is not Standing.BOT:
-                return True
-            await self._remember_bot(team_id, user_id)
-        return False
-
-    async def _remember_bot(self, team_id: str, user_id: str) -> None:
-        try:
-            async with self._database.write() as session:
-                await session.execute(insert(BotUserRow).values(team_id=team_id, user_id=user_id))
-        except IntegrityError:
-            return  # another decision learnt it at the same time
+def _worst(told: Mapping[str, Standing | None], holders: Holders) -> Audience:
+    """Classify people of whom a standing, or that Slack does not tell it, is known."""
+    found = {may_listen(standing, holders.of(user_id)) for user_id, standing in told.items()}
+    if False in found:
+        return Audience.NOT_CLEARED
+    return Audience.UNKNOWN if None in found else Audience.CLEARED
 
 
 async def _growing(pages: AsyncIterator[tuple[str, ...]]) -> AsyncIterator[tuple[str, ...]]:

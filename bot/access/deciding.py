@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.access.audience import AudienceReader
+from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory
 from bot.access.grants import Right
 from bot.access.members import Members
@@ -16,12 +17,10 @@ from bot.access.policy import (
     Exposure,
     Facts,
     Reason,
-    Standing,
     decide,
     exposure,
     raw_or_nothing,
 )
-from bot.access.rights import Holders, Rights
 from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -58,13 +57,13 @@ class Decider:
         self,
         *,
         directory: Directory,
-        rights: Rights,
+        clearances: Clearances,
         audience: AudienceReader,
         audience_must_be_cleared: bool,
         external_channels: frozenset[str],
     ) -> None:
         self._directory = directory
-        self._rights = rights
+        self._clearances = clearances
         self._audience = audience
         self._audience_must_be_cleared = audience_must_be_cleared
         self._external_channels = external_channels
@@ -102,11 +101,11 @@ class Decider:
         self, team_id: str, user_id: str, around: Surroundings, *, raw_only: bool
     ) -> Exposure:
         """Tell whether what this person asked for may stay there, by their right of now."""
-        held = await self._rights.holders(team_id, Right.PII, {user_id})
+        clearance = await self._clearances.recent_if_told(team_id, Right.PII, user_id)
         place = Place.of(around.conversation, user_id)
         return exposure(
             Circumstances(
-                requester_is_cleared=_among(held, user_id),
+                requester_is_cleared=clearance.counts,
                 destination_is_external=place.is_external,
                 destination_is_private=place.is_private,
                 audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
@@ -143,16 +142,12 @@ class Decider:
         return must_be_cleared and not open_to_others and not conversation.is_im
 
     async def _learn(self, question: Question, place: Place, members: Members) -> Facts:
-        standing = await _or(
-            Standing.UNKNOWN,
-            "standing",
-            lambda: self._directory.standing(question.user_id),
-            raise_own_mistakes=True,
+        clearance = await self._clearances.now_if_told(
+            question.team_id, Right.PII, question.user_id
         )
-        held = await self._rights.holders(question.team_id, Right.PII, {question.user_id})
         return Facts(
-            standing=standing,
-            requester_granted_by_name=question.user_id in held.by_name,
+            standing=clearance.standing,
+            held=clearance.held,
             requester_in_destination=place.own_dm
             or await _or(
                 None,
@@ -164,7 +159,6 @@ class Decider:
             destination_is_private=place.is_private,
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
-            requester_is_cleared=_among(held, question.user_id),
             has_raw_key=question.has_raw_key,
             # What cannot be redacted is for cleared people alone, whatever the rule for audio is.
             audience_must_be_cleared=self._audience_must_be_cleared or question.raw_only,
@@ -183,10 +177,6 @@ class Decider:
             "audience",
             lambda: self._audience.read(team_id, conversation, members),
         )
-
-
-def _among(held: Holders, user_id: str) -> bool | None:
-    return None if user_id in held.unknown else user_id in held.everyone
 
 
 async def _or(

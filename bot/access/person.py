@@ -6,7 +6,9 @@ from datetime import datetime
 
 from bot.access.grant_lists import groups_in_force, in_force_for
 from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for
+from bot.access.policy import Held, Standing, counts
 from bot.access.rights import Rights
+from bot.access.standings import Standings
 from bot.store.database import Database
 
 
@@ -14,10 +16,24 @@ from bot.store.database import Database
 class Person:
     """What is known of one person: each right they hold, and every grant that concerns them."""
 
+    standing: Standing
     held: frozenset[Right]
     grants: tuple[Grant, ...]
+    """In force, those that do not count for them included."""
     is_first_admin: bool = False
     """Whether they are named as admin where the bot runs; a deny beats that too."""
+
+    @property
+    def may_use(self) -> bool:
+        """Whether callaudio is for them: members, and guests for whom a right counts."""
+        return self.standing is Standing.MEMBER or bool(self.held)
+
+    def is_counted(self, grant: Grant) -> bool:
+        """Tell whether a grant gives them something, or a deny keeps something from them."""
+        if grant.effect is Effect.DENY:
+            return True
+        by_name = grant.subject.kind is SubjectKind.USER
+        return counts(self.standing, Held.BY_NAME if by_name else Held.BY_GROUP) is True
 
     def grant_of(self, right: Right) -> Grant | None:
         """Give the grant that makes them hold a right for longest.
@@ -26,7 +42,8 @@ class Person:
         """
         if right not in self.held:
             return None
-        giving = [g for g in self.grants if g.right is right and g.effect is Effect.GRANT]
+        granted = (g for g in self.grants if g.right is right and g.effect is Effect.GRANT)
+        giving = [grant for grant in granted if self.is_counted(grant)]
         endless = [grant for grant in giving if grant.expires_at is None]
         ending = [(g.expires_at, g.id, g) for g in giving if g.expires_at]
         return endless[0] if endless else max(ending)[-1] if ending else None
@@ -41,14 +58,42 @@ class People:
     """Reads what people may do, afresh at each call."""
 
     def __init__(
-        self, *, database: Database, rights: Rights, clock: Callable[[], datetime]
+        self,
+        *,
+        database: Database,
+        rights: Rights,
+        standings: Standings,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._rights = rights
+        self._standings = standings
         self._clock = clock
 
     async def read(self, team_id: str, user_id: str) -> Person:
-        """Tell what rights a person holds, and which grants and denies make it so."""
+        """Tell what rights a person holds, and which grants and denies make it so.
+
+        Raises:
+            CallAudioError: Slack does not tell who it is.
+        """
+        return await self.read_as(team_id, user_id, await self._standings.now(team_id, user_id))
+
+    async def read_if_told(self, team_id: str, user_id: str) -> Person:
+        """Do as ``read`` does; where Slack does not tell who it is, they hold nothing."""
+        standing = await self._standings.now_if_told(team_id, user_id)
+        return await self.read_as(team_id, user_id, standing)
+
+    async def recent(self, team_id: str, user_id: str) -> Person:
+        """Tell the rights alone, by a standing that may be remembered: for what is asked often.
+
+        Raises:
+            CallAudioError: Slack does not tell who it is.
+        """
+        standing = await self._standings.recent(team_id, user_id)
+        return Person(standing, await self._held(team_id, user_id, standing), grants=())
+
+    async def read_as(self, team_id: str, user_id: str, standing: Standing) -> Person:
+        """Do as ``read`` does for somebody whose standing has just been read."""
         now = self._clock()
         async with self._database.read() as session:
             group_ids = await groups_in_force(session, team_id, now)
@@ -56,12 +101,16 @@ class People:
         theirs = (each for each, found in groups.items() if found is None or user_id in found)
         async with self._database.read() as session:
             rows = await in_force_for(session, team_id, {user_id, *theirs}, now)
-        held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
         return Person(
-            frozenset(held),
+            standing,
+            await self._held(team_id, user_id, standing),
             tuple(row for row in rows if _concerns(row, user_id, groups)),
             is_first_admin=self._rights.is_first_admin(user_id),
         )
+
+    async def _held(self, team_id: str, user_id: str, standing: Standing) -> frozenset[Right]:
+        said = {right: await self._rights.held(team_id, right, user_id) for right in Right}
+        return frozenset(right for right, held in said.items() if counts(standing, held))
 
 
 def _concerns(grant: Grant, user_id: str, groups: Mapping[str, frozenset[str] | None]) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -36,6 +38,19 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Held(StrEnum):
+    """What the grants and denies in force say of one person and one right.
+
+    Perhaps: a user group that decides it cannot be read.
+    """
+
+    BY_NAME = "by_name"
+    BY_GROUP = "by_group"
+    PERHAPS_BY_NAME = "perhaps_by_name"
+    PERHAPS_BY_GROUP = "perhaps_by_group"
+    NOT = "not"
+
+
 class Audience(StrEnum):
     """Whether everyone who would hear the recording is cleared for raw."""
 
@@ -50,17 +65,22 @@ class Facts:
     """Everything the decision rests on. None means that it could not be learnt."""
 
     standing: Standing
-    requester_granted_by_name: bool
+    held: Held
+    """What grants say of the requester and the right to hear raw."""
     requester_in_destination: bool | None
     destination_is_external: bool | None
     destination_is_private: bool | None
     """False: everybody in the workspace can open it, and what is in it, without joining."""
     destination_is_allow_listed: bool
     asked_redacted: bool
-    requester_is_cleared: bool | None
     has_raw_key: bool
     audience_must_be_cleared: bool
     audience: Audience
+
+    @property
+    def requester_is_cleared(self) -> bool | None:
+        """Whether the requester may hear raw; None: not known."""
+        return counts(self.standing, self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +151,43 @@ def raw_or_nothing(decision: Decision) -> Decision:
     return Decision(Outcome.REFUSED, decision.reason)
 
 
-def belongs(standing: Standing, *, by_name: bool) -> bool:
-    """Tell whether rights count for somebody: members, and guests with a grant of their own."""
-    return standing is Standing.MEMBER or (standing is Standing.GUEST and by_name)
+_COUNTING: Final = MappingProxyType(
+    {
+        Standing.MEMBER: frozenset(Held) - {Held.NOT},
+        Standing.GUEST: frozenset({Held.BY_NAME, Held.PERHAPS_BY_NAME}),
+        Standing.UNKNOWN: frozenset(Held) - {Held.NOT},
+    }
+)
+"""By which grants somebody may hold a right; of whom nothing is listed, by none."""
+
+
+def counts(standing: Standing, held: Held) -> bool | None:
+    """Tell whether somebody holds a right, here and now: the one answer for everybody.
+
+    Requesters, listeners, those whose files are taken back, admins and approvers are all judged by
+    it. A member holds a right by any grant in force, a guest by a grant of their own name alone;
+    an external or deactivated person and a bot hold none, whatever they were granted. None: it
+    cannot be told.
+    """
+    if held not in _COUNTING.get(standing, ()):
+        return False
+    is_certain = held in (Held.BY_NAME, Held.BY_GROUP) and standing is not Standing.UNKNOWN
+    return True if is_certain else None
+
+
+def may_use(standing: Standing, held: Held) -> bool:
+    """Tell whether callaudio is for somebody: members, and guests for whom a right counts."""
+    return standing is Standing.MEMBER or counts(standing, held) is True
+
+
+def may_listen(standing: Standing | None, held: Held) -> bool | None:
+    """Tell whether raw may be heard by somebody; a bot is no listener.
+
+    A standing of None is one that Slack does not tell. A result of None: it cannot be told.
+    """
+    if standing is None:
+        return None
+    return standing is Standing.BOT or counts(standing, held)
 
 
 def is_stricter(decision: Decision, than: Outcome) -> bool:
@@ -143,7 +197,7 @@ def is_stricter(decision: Decision, than: Outcome) -> bool:
 
 
 def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
-    admitted = belongs(facts.standing, by_name=facts.requester_granted_by_name)
+    admitted = may_use(facts.standing, facts.held)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
     # Whoever is in the workspace can open what is not private: its members are not its audience.

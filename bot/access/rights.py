@@ -1,23 +1,19 @@
 """Who holds a right now: by name or through a Slack user group; a deny beats every grant."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
-from bot.access.all_named import are_all_named
 from bot.access.grants import Right, counts_for
 from bot.access.named import GroupGrant, read_named
+from bot.access.policy import Held
 from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
 
 log = get_logger(__name__)
-
-TOGETHER: Final = 1000
-"""People who are asked after in one question; more are asked after in two, at once."""
 
 
 class Groups(Protocol):
@@ -34,13 +30,23 @@ class Groups(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Those of the asked who hold the right."""
+    """What grants say of the asked; whoever is in none of these does not hold the right."""
 
     everyone: frozenset[str]
+    """Those who hold it."""
     by_name: frozenset[str]
-    """Those to whom a grant of their own gives it."""
+    """Those, of these and of the unknown, to whom a grant of their own gives it."""
     unknown: frozenset[str] = frozenset()
     """Those who may hold it, or not: a group that decides it cannot be read."""
+
+    def of(self, user_id: str) -> Held:
+        """Say it of one person."""
+        is_named = user_id in self.by_name
+        if user_id in self.everyone:
+            return Held.BY_NAME if is_named else Held.BY_GROUP
+        if user_id in self.unknown:
+            return Held.PERHAPS_BY_NAME if is_named else Held.PERHAPS_BY_GROUP
+        return Held.NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +94,12 @@ class Rights:
         giving = await self._in_groups(team_id, reached)
         holding = by_name | giving.found
         if denying.perhaps:
-            may_hold = holding | giving.perhaps
-            return Holders(everyone=frozenset(), by_name=frozenset(), unknown=may_hold)
-        return Holders(everyone=holding, by_name=by_name, unknown=giving.perhaps)
+            return Holders(frozenset(), by_name, unknown=holding | giving.perhaps)
+        return Holders(holding, by_name, unknown=giving.perhaps)
 
-    async def all_by_name(self, team_id: str, right: Right, user_ids: Collection[str]) -> bool:
-        """Tell whether everybody holds the right by a grant of their own, which is quickly told.
-
-        Many are asked after in two halves at once, for databases have several cores.
-        """
-        ids, now = tuple(user_ids), self._clock()
-        middle = len(ids) // 2 if len(ids) > TOGETHER else len(ids)
-
-        async def are_named(some: Collection[str]) -> bool:
-            async with self._database.read() as session:
-                return await are_all_named(session, team_id, right, some, now)
-
-        halves = [half for half in (ids[:middle], ids[middle:]) if half]
-        return all(await asyncio.gather(*map(are_named, halves)))
-
-    async def hold(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Tell whether one person holds the right; not where that is unknown."""
-        return user_id in (await self.holders(team_id, right, {user_id})).everyone
+    async def held(self, team_id: str, right: Right, user_id: str) -> Held:
+        """Tell what grants say of one person."""
+        return (await self.holders(team_id, right, {user_id})).of(user_id)
 
     def is_first_admin(self, user_id: str) -> bool:
         """Tell whether somebody is named as admin where the bot runs."""

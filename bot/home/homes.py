@@ -28,7 +28,6 @@ class StoredHome:
     shown: str | None
     """The digest of what it shows that must not grow old; None: never published."""
     view_hash: str | None
-    published_at: datetime | None
 
 
 class Homes:
@@ -64,8 +63,7 @@ class Homes:
 
     async def published(self, home: StoredHome, due: Due, *, shown: str, view_hash: str) -> None:
         """Note what it shows now; if it was opened meanwhile, it is still to be published."""
-        now = self.clock()
-        told = {"shown": shown, "view_hash": view_hash, "published_at": now, "is_stale": False}
+        told = {"shown": shown, "view_hash": view_hash, "is_stale": False}
         async with self._database.write() as session:
             # Whoever opens it changes this row first, and what is due after that.
             await session.execute(_change(home, **told))
@@ -100,5 +98,4 @@ def _stored(row: HomeRow) -> StoredHome:
         is_stale=row.is_stale,
         shown=row.shown,
         view_hash=row.view_hash,
-        published_at=row.published_at,
     )

@@ -2,7 +2,7 @@
 
 The store says which are due; what fails is repeated after a while. A Home that shows a right, or a
 request that waits, is looked at over and over, so it is scrubbed however that ended: revoked,
-denied, expired, decided, or with a group. Who the person is to the workspace is asked more rarely.
+denied, expired, decided, with a group, or because the person is no member any more.
 """
 
 from datetime import datetime, timedelta
@@ -17,8 +17,6 @@ from bot.store.due_work import Due
 log = get_logger(__name__)
 
 LOOK_EVERY: Final = timedelta(seconds=60)
-READ_AGAIN_AFTER: Final = timedelta(minutes=15)
-"""Slack tells of nobody who becomes a guest, and may not be asked for everybody each minute."""
 REFUSED_AGAIN_AFTER: Final = timedelta(hours=1)
 """What Slack refuses for good, such as the Home of somebody deactivated, is not asked each time."""
 
@@ -72,9 +70,7 @@ class HomePublishing:
             return self._homes.clock() + wait
 
     async def _look_at(self, home: StoredHome, due: Due) -> datetime | None:
-        now = self._homes.clock()
-        is_old = home.published_at is None or home.published_at + READ_AGAIN_AFTER <= now
-        if not home.is_stale and not is_old:
+        if not home.is_stale:
             watched = await self._reader.watched(home.team_id, home.user_id)
             if watched.digest == home.shown:
                 return self._next()

@@ -8,12 +8,10 @@ from typing import Final
 
 from sqlalchemy import select
 
-from bot.access.admission import Admission
 from bot.access.grant_lists import next_to_end
 from bot.access.grants import Grant, Right
-from bot.access.person import Person
+from bot.access.person import People, Person
 from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
-from bot.access.rights import Rights
 from bot.digests.book import DigestBook
 from bot.digests.scheduling import Listed, listed
 from bot.recordings.history import PastDelivery, past_deliveries
@@ -35,6 +33,8 @@ class Watched:
     """What an admin has to decide."""
     own: AccessRequest | None
     """What the person asked for themselves."""
+    may_use: bool
+    """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
 
     @property
     def digest(self) -> str:
@@ -42,6 +42,8 @@ class Watched:
         words = [*sorted(self.held), *(request.id for request in self.pending)]
         if self.own:
             words.append(f"own {self.own.id}")
+        if not self.may_use:
+            words.append("not for them")
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
@@ -62,14 +64,17 @@ class Home:
     """Everything in one Home."""
 
     user_id: str
-    may_use: bool
-    """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
     person: Person
     audience_rule: AudienceRule
     deliveries: tuple[PastDelivery, ...]
     """The newest first."""
     admin: AdminPart | None
     watched: Watched
+
+    @property
+    def may_use(self) -> bool:
+        """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
+        return self.person.may_use
 
     @property
     def asked(self) -> AccessRequest | None:
@@ -89,24 +94,27 @@ class HomeReader:
         self,
         *,
         database: Database,
-        admission: Admission,
-        rights: Rights,
+        people: People,
         audience_rule: AudienceRule,
         clock: Callable[[], datetime],
         digests: DigestBook,
     ) -> None:
         self._database = database
-        self._admission = admission
-        self._rights = rights
+        self._people = people
         self._audience_rule = audience_rule
         self._clock = clock
         self._digests = digests
 
     async def watched(self, team_id: str, user_id: str) -> Watched:
-        """Read what must not grow old, and no more: this is asked over and over."""
-        held = [right for right in Right if await self._rights.hold(team_id, right, user_id)]
-        pending = await self._pending(team_id, frozenset(held))
-        return Watched(frozenset(held), pending, await self._own(team_id, user_id))
+        """Read what must not grow old, and no more: this is asked over and over.
+
+        Raises:
+            CallAudioError: Slack does not tell who the person is.
+        """
+        person = await self._people.recent(team_id, user_id)
+        pending = await self._pending(team_id, person.held)
+        own = await self._own(team_id, user_id)
+        return Watched(person.held, pending, own, person.may_use)
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.
@@ -116,14 +124,12 @@ class HomeReader:
         """
         # First, so that a right which ends meanwhile is missed in it, and the next look sees that.
         watched = await self.watched(team_id, user_id)
-        admitted = await self._admission.read(team_id, user_id)
-        person = admitted or Person(frozenset(), ())
+        person = await self._people.read(team_id, user_id)
         return Home(
             user_id=user_id,
-            may_use=admitted is not None,
             person=person,
             audience_rule=self._audience_rule,
-            deliveries=await self._deliveries(team_id, user_id) if admitted else (),
+            deliveries=await self._deliveries(team_id, user_id) if person.may_use else (),
             admin=await self._admin(team_id, watched) if Right.ADMIN in person.held else None,
             watched=watched,
         )

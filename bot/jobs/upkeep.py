@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.access.standings import forget_standings
 from bot.digests.claims import Claims
 from bot.jobs.scheduler import Scheduler
 from bot.recordings.requests import forget_recent
@@ -46,6 +47,7 @@ class CleanUp:
         del due
         await self._claims.forget_older(KEEP_DIGEST_RUNS)
         await forget_recent(self._database, self._clock())
+        await forget_standings(self._database, self._clock())
         return self._clock() + CLEAN_EVERY
 
 

@@ -5,20 +5,15 @@ from datetime import datetime
 from typing import Final
 
 from bot.access.administration import Actor
-from bot.access.directory import Directory
+from bot.access.clearance import Clearances
 from bot.access.grants import Right
-from bot.access.policy import Standing, belongs
-from bot.access.rights import Rights
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
-from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter, Screen
 from bot.recordings.agents import choose_agent
 from bot.recordings.insiders import Insiders
 from bot.recordings.reference import Reference
-
-log = get_logger(__name__)
 
 CALLS_PER_SCREEN: Final = 10
 
@@ -41,15 +36,13 @@ class Finding:
         self,
         *,
         insiders: Insiders,
-        directory: Directory,
-        rights: Rights,
+        clearances: Clearances,
         browser: CallBrowser,
         agents: Mapping[str, Agent],
         clock: Callable[[], datetime],
     ) -> None:
         self._insiders = insiders
-        self._directory = directory
-        self._rights = rights
+        self._clearances = clearances
         self._browser = browser
         self._agents = agents
         self.clock = clock
@@ -72,14 +65,9 @@ class Finding:
         return await self._browser.screen(agent, wanted, size=CALLS_PER_SCREEN, place=place)
 
     async def _admit(self, actor: Actor) -> None:
-        try:
-            standing = await self._directory.standing(actor.user_id)
-        except CallAudioError as error:
-            log.warning("fact_unknown", fact="standing", code=error.code)
-            standing = Standing.UNKNOWN
-        held = await self._rights.holders(actor.team_id, Right.PII, {actor.user_id})
-        if belongs(standing, by_name=actor.user_id in held.by_name):
+        person = await self._clearances.now_if_told(actor.team_id, Right.PII, actor.user_id)
+        if person.may_use:
             return
-        told = {"standing": standing.value}
+        told = {"standing": person.standing.value}
         await self._insiders.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, told)
         raise FinderRefused

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.sandbox.delivery import Ack, Delivery, SignedPosts, SocketEnvelopes
 from bot.sandbox.methods.chat import message_body
+from bot.sandbox.methods.users import user_body
 from bot.sandbox.objects import View
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
@@ -253,6 +254,25 @@ class SlackPerson:
         file = {"id": file_id}
         return await self.event(
             {"type": kind, "file_id": file_id, "file": file, "event_ts": event_ts, **about}
+        )
+
+    async def change_user(
+        self,
+        user_id: str,
+        **changes: Any,  # noqa: ANN401 - dataclasses.replace checks the names
+    ) -> Ack:
+        """Change fields of ``User``, e.g. ``deleted=True``; Slack tells the app of it.
+
+        ``Workspace.change_user`` does the same while Slack's event is lost.
+        """
+        user = self.workspace.change_user(user_id, **changes)
+        return await self.event(
+            {
+                "type": "user_change",
+                "user": user_body(self.workspace, user),
+                "cache_ts": int(time.time()),
+                "event_ts": self.workspace.next_ts(),
+            }
         )
 
     async def home_opened(self, user_id: str) -> Ack:

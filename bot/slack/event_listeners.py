@@ -1,6 +1,6 @@
 """What Slack tells by itself: changes that decisions, past ones too, must know of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.access.group_changes import GroupChanges
+from bot.access.policy import Standing
+from bot.access.standings import Standings
 from bot.digests.book import DigestBook
 from bot.home.homes import Homes
 from bot.recordings.raw_files import RawFiles
@@ -20,8 +22,9 @@ from bot.slack.actions import (
     GROUP_CHANGED,
     HOME_OPENED,
     MEMBER_JOINED,
+    USER_CHANGED,
 )
-from bot.slack.payloads import told
+from bot.slack.payloads import Malformed, told
 
 
 class EventListeners:
@@ -31,12 +34,16 @@ class EventListeners:
         self,
         *,
         changes: GroupChanges,
+        standings: Standings,
+        read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
         raw_files: RawFiles,
         homes: Homes,
         digests: DigestBook,
         clock: Callable[[], datetime],
     ) -> None:
         self._changes = changes
+        self._standings = standings
+        self._read_standing = read_standing
         self._raw_files = raw_files
         self._homes = homes
         self._digests = digests
@@ -46,6 +53,7 @@ class EventListeners:
         """Hand the events to Bolt."""
         app.event(HOME_OPENED)(self.home_opened)
         app.event(GROUP_CHANGED)(self.group_changed)
+        app.event(USER_CHANGED)(self.user_changed)
         app.event(MEMBER_JOINED)(self.conversation_changed)
         app.event(CHANNEL_SHARED)(self.conversation_changed)
         app.event(CHANNEL_ID_CHANGED)(self.channel_id_changed)
@@ -66,6 +74,20 @@ class EventListeners:
         await self._changes.note(team_id, told(event, "subteam_id"), self._clock())
         await self._raw_files.look_now(team_id)
         await self._homes.look_now(team_id)
+
+    async def user_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
+        """`user_change`: somebody may be a guest now, or gone.
+
+        Slack sends it for every new photo and status as well, with the whole user object, as
+        `users.info` gives it (docs: user_change). A change of standing is what matters.
+        """
+        team_id, user = str(context.team_id), event.get("user")
+        if not isinstance(user, Mapping):
+            raise Malformed
+        standing = await self._read_standing(user)
+        if await self._standings.changed(team_id, told(user, "id"), standing):
+            await self._raw_files.look_now(team_id)
+            await self._homes.look_now(team_id)
 
     async def conversation_changed(
         self, context: AsyncBoltContext, event: Mapping[str, Any]

@@ -319,7 +319,6 @@ class HomeRow(Base):
     user_id: Mapped[str] = mapped_column(primary_key=True)
     # To be published whatever it shows: it was opened.
     is_stale: Mapped[bool]
-    published_at: Mapped[datetime | None]
     # A digest of the rights and requests it shows.
     shown: Mapped[str | None] = mapped_column(String(64))
     # Slack's own name for what it holds: a late writer is refused by it.
@@ -371,13 +370,17 @@ class DigestRunRow(Base):
     ended_at: Mapped[datetime | None]
 
 
-class BotUserRow(Base):
-    """A Slack user known to be a bot: not a listener, and not worth asking after twice."""
+class StandingRow(Base):
+    """What a Slack user is to the workspace, as Slack told when it was last asked."""
 
-    __tablename__ = "bot_users"
+    __tablename__ = "standings"
 
     team_id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(OpaqueId, primary_key=True)
+    # None: an event told at that time that it changed.
+    standing: Mapped[str | None] = mapped_column(String(16))
+    # From when on it holds: the time at which Slack was asked, not that of its answer.
+    learnt_at: Mapped[datetime]
 
 
 class AuditEventRow(Base):

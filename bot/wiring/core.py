@@ -8,14 +8,15 @@ from datetime import datetime
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access.admission import Admission
 from bot.access.approvers import Approvers
 from bot.access.audience import AudienceReader
+from bot.access.clearance import Clearances
 from bot.access.deciding import Decider
 from bot.access.group_changes import GroupChanges
 from bot.access.person import People
 from bot.access.request_store import AccessRequests
 from bot.access.rights import Rights
+from bot.access.standings import Standings
 from bot.home.homes import Homes
 from bot.metrics import Metrics
 from bot.outbound import Outbound, outbound_of
@@ -54,8 +55,9 @@ class Core:
     identity: Identity
     directory: SlackDirectory
     rights: Rights
+    standings: Standings
+    clearances: Clearances
     people: People
-    admission: Admission
     group_changes: GroupChanges
     decider: Decider
     deliveries: DeliveryLog
@@ -92,14 +94,15 @@ async def open_core(
         clock=clock,
         first_admins=settings.callaudio_admins,
     )
+    standings = Standings(database=database, directory=directory, clock=clock)
+    clearances = Clearances(rights=rights, standings=standings)
     audience = AudienceReader(
         database=database,
-        directory=directory,
         rights=rights,
+        standings=standings,
+        clock=clock,
         max_audience=settings.callaudio_max_audience,
     )
-    people = People(database=database, rights=rights, clock=clock)
-    admission = Admission(people=people, rights=rights, directory=directory)
     return Core(
         settings=settings,
         clock=clock,
@@ -112,12 +115,13 @@ async def open_core(
         identity=identity,
         directory=directory,
         rights=rights,
-        people=people,
-        admission=admission,
+        standings=standings,
+        clearances=clearances,
+        people=People(database=database, rights=rights, standings=standings, clock=clock),
         group_changes=group_changes,
         decider=Decider(
             directory=directory,
-            rights=rights,
+            clearances=clearances,
             audience=audience,
             audience_must_be_cleared=settings.callaudio_audience is AudienceRule.CLEARED,
             external_channels=settings.callaudio_external_channels,
@@ -129,7 +133,7 @@ async def open_core(
         access_requests=AccessRequests(database=database, clock=clock),
         approvers=Approvers(
             database=database,
-            admission=admission,
+            clearances=clearances,
             clock=clock,
             first_admins=settings.callaudio_admins,
             channel_id=settings.callaudio_approvals_channel,

@@ -54,7 +54,8 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     administration = Administration(
         database=core.database,
         rights=core.rights,
-        directory=core.directory,
+        clearances=core.clearances,
+        people=core.people,
         clock=core.clock,
         first_admins=settings.callaudio_admins,
         on_rights_changed=rights_changed,
@@ -71,8 +72,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         requests=core.access_requests,
         askers=Askers(
             database=core.database,
-            rights=core.rights,
-            directory=core.directory,
+            clearances=core.clearances,
             home_team=core.identity.team_id,
             clock=core.clock,
         ),
@@ -102,7 +102,12 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         directory=core.directory,
         agents=core.agents.keys(),
     )
-    explaining = Explaining(administration=administration, decider=core.decider, agents=core.agents)
+    explaining = Explaining(
+        administration=administration,
+        people=core.people,
+        decider=core.decider,
+        agents=core.agents,
+    )
     viewing = Viewing(
         deliveries=core.deliveries,
         insiders=insiders,
@@ -111,8 +116,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
     finding = Finding(
         insiders=insiders,
-        directory=core.directory,
-        rights=core.rights,
+        clearances=core.clearances,
         browser=CallBrowser(core.http, clock=core.clock),
         agents=core.agents,
         clock=core.clock,
@@ -127,7 +131,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         listeners=(
             CardListeners(asking, deleting),
             WaveformListener(viewing, modals),
-            Listeners(asking, core.admission),
+            Listeners(asking, core.people),
             AdminListeners(administration, explaining, DigestAnswers(scheduling)),
             ScheduleListeners(scheduling, modals, answers),
             DigestListeners(asking),
@@ -136,6 +140,8 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             ShortcutListeners(asking, build_previewing(core), modals),
             EventListeners(
                 changes=core.group_changes,
+                standings=core.standings,
+                read_standing=core.directory.read_standing,
                 raw_files=core.raw_files,
                 homes=core.homes,
                 digests=book,

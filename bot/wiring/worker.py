@@ -164,8 +164,7 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
         homes=core.homes,
         reader=HomeReader(
             database=core.database,
-            admission=core.admission,
-            rights=core.rights,
+            people=core.people,
             audience_rule=core.settings.callaudio_audience,
             clock=core.clock,
             digests=DigestBook(database=core.database, clock=core.clock),

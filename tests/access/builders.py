@@ -6,10 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from bot.access.directory import Conversation, MemberPage
+from bot.access.audience import AudienceReader
+from bot.access.clearance import Clearances
+from bot.access.directory import Conversation, Directory, MemberPage
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.person import People
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.access.standings import Standings
 from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.store.database import Database
@@ -77,6 +81,40 @@ def rights_on(
     )
 
 
+@dataclass(frozen=True)
+class Readers:
+    """What reads rights and standings, on one store."""
+
+    rights: Rights
+    standings: Standings
+    clearances: Clearances
+    people: People
+    audience: AudienceReader
+
+
+def readers_on(
+    database: Database,
+    directory: Directory,
+    *,
+    clock: Callable[[], datetime] = lambda: NOON,
+    groups: Mapping[str, set[str] | None] | None = None,
+    rights: Rights | None = None,
+    most: int = 10,
+) -> Readers:
+    """Everything that judges people, with the directory as Slack and at most ``most`` listeners."""
+    rights = rights or rights_on(database, clock=clock, groups=groups)
+    standings = Standings(database=database, directory=directory, clock=clock)
+    return Readers(
+        rights=rights,
+        standings=standings,
+        clearances=Clearances(rights=rights, standings=standings),
+        people=People(database=database, rights=rights, standings=standings, clock=clock),
+        audience=AudienceReader(
+            database=database, rights=rights, standings=standings, clock=clock, max_audience=most
+        ),
+    )
+
+
 async def who_holds(
     database: Database,
     *user_ids: str,
@@ -120,6 +158,16 @@ def conversation(
         bot_is_member=True,
         member_count=member_count,
     )
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 @dataclass

@@ -11,8 +11,6 @@ from sqlalchemy import delete, func, select
 from bot.access.administration import Actor, Administration
 from bot.access.approving import AlreadyDecided, Approving
 from bot.access.asking_for_access import choices
-from bot.access.directory import Conversation, MemberPage
-from bot.access.policy import Standing
 from bot.access.request_store import ATTEND, AccessRequests
 from bot.access.requests import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access.rights import Rights
@@ -20,6 +18,7 @@ from bot.store.database import Database, async_url
 from bot.store.due_work import Due, DueWork
 from bot.store.schema import upgrade
 from bot.store.tables import AuditEventRow, GrantRow
+from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
@@ -36,20 +35,6 @@ def new_request(number: int, user_id: str = ASKER) -> NewAccessRequest:
         reason="call quality",
         hours=4,
     )
-
-
-class EverybodyIsHere:
-    """A directory in which each person is a member."""
-
-    async def standing(self, user_id: str) -> Standing:
-        del user_id
-        return Standing.MEMBER
-
-    async def conversation(self, channel_id: str) -> Conversation:
-        raise NotImplementedError(channel_id)
-
-    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
-        raise NotImplementedError(channel_id, cursor)
 
 
 class NoGroups:
@@ -71,6 +56,7 @@ class Desk:
         rights = Rights(
             database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
         )
+        readers = readers_on(database, Workspace(), clock=self.clock, rights=rights)
         self.approving = Approving(
             database=database,
             requests=self.requests,
@@ -78,7 +64,8 @@ class Desk:
             administration=Administration(
                 database=database,
                 rights=rights,
-                directory=EverybodyIsHere(),
+                clearances=readers.clearances,
+                people=readers.people,
                 clock=self.clock,
                 first_admins=first_admins,
                 on_rights_changed=self.note,

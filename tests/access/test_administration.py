@@ -24,7 +24,7 @@ from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow
-from tests.access.builders import Silent, Workspace
+from tests.access.builders import Silent, Workspace, readers_on
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
@@ -46,10 +46,12 @@ class Office:
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
         )
+        readers = readers_on(database, self.people, rights=rights)
         self.admin = Administration(
             database=database,
             rights=rights,
-            directory=self.people,
+            clearances=readers.clearances,
+            people=readers.people,
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
             on_rights_changed=self._tell,

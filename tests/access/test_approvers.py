@@ -4,14 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.admission import Admission
 from bot.access.approvers import MOST_ASKED, Approvers
 from bot.access.grants import Right
-from bot.access.person import People
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.errors import CallAudioError
-from tests.access.builders import ALICE, BOB, BOSS, CAROL, TEAM, Workspace, deny, give
+from tests.access.builders import ALICE, BOB, BOSS, CAROL, TEAM, Workspace, deny, give, readers_on
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
@@ -43,11 +41,7 @@ def approvers(database, *, standings=None, errors=None) -> Approvers:
     directory.errors = errors or {}
     return Approvers(
         database=database,
-        admission=Admission(
-            people=People(database=database, rights=rights, clock=lambda: NOON),
-            rights=rights,
-            directory=directory,
-        ),
+        clearances=readers_on(database, directory, rights=rights).clearances,
         clock=lambda: NOON,
         first_admins=first_admins,
         channel_id=None,

@@ -21,7 +21,7 @@ from tests.access.builders import (
     Workspace,
     deny,
     give,
-    rights_on,
+    readers_on,
 )
 from tests.conftest import NOON
 
@@ -60,8 +60,7 @@ async def home_team() -> str:
 def askers(database: Database, people: Workspace | None = None) -> Askers:
     return Askers(
         database=database,
-        rights=rights_on(database, groups={GROUP: {ALICE}}),
-        directory=people or Workspace(),
+        clearances=readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances,
         home_team=home_team,
         clock=lambda: NOON,
     )

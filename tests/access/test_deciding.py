@@ -1,18 +1,17 @@
 """A decision from its facts: no fact read in vain, none kept, none guessed in favour of raw."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.grants import Right, revoke
-from bot.access.policy import Audience, Exposure, Outcome, Reason, Standing
-from bot.store.tables import BotUserRow
+from bot.access.policy import Audience, Exposure, Held, Outcome, Reason, Standing
+from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,
     BOB,
@@ -23,22 +22,15 @@ from tests.access.builders import (
     OTHER_ROBOT,
     ROBOT,
     TEAM,
+    Clock,
     Workspace,
     conversation,
     deny,
     give,
-    rights_on,
+    readers_on,
     subject,
 )
 from tests.conftest import NOON
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def decider(
@@ -51,13 +43,11 @@ def decider(
     most=10,
     groups=None,
 ):
-    rights = rights_on(database, clock=clock or Clock(), groups=groups)
+    readers = readers_on(database, workspace, clock=clock or Clock(), groups=groups, most=most)
     return Decider(
         directory=workspace,
-        rights=rights,
-        audience=AudienceReader(
-            database=database, directory=workspace, rights=rights, max_audience=most
-        ),
+        clearances=readers.clearances,
+        audience=readers.audience,
         audience_must_be_cleared=audience_rule,
         external_channels=allowed,
     )
@@ -83,10 +73,12 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
     assert ruling.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience.
+    # Nor is Slack asked once more who the requester is.
     assert workspace.calls == [
         "conversation",
         f"standing of {ALICE}",
         "members from 0",
+        f"standing of {BOB}",
         "members from 2",
         f"standing of {ROBOT}",
     ]
@@ -179,7 +171,8 @@ async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
     assert said(await rule(sqlite_store, workspace)) == refused
     await give(sqlite_store, GROUP)
     through_group = await rule(sqlite_store, workspace, groups={GROUP: {ALICE}})
-    assert through_group.facts.requester_is_cleared
+    assert through_group.facts.held is Held.BY_GROUP
+    assert through_group.facts.requester_is_cleared is False
     assert said(through_group) == refused
     await give(sqlite_store, ALICE)
     assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
@@ -331,7 +324,7 @@ async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer
     sqlite_store, failing, page_size, members, audience_rule, in_own_dm, allowed
 ):
     async with sqlite_store.write() as session:
-        await session.execute(delete(BotUserRow))
+        await session.execute(delete(StandingRow))
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     place = conversation(DM, im_user_id=ALICE, is_external=None) if in_own_dm else conversation()
@@ -379,7 +372,9 @@ async def test_a_survey_is_of_the_members_and_asks_after_no_requester(database):
     workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
     around = await decider(database, workspace).survey(TEAM, CHANNEL, raw_only=False)
     assert around.audience is Audience.CLEARED
-    assert workspace.calls == ["conversation", "members from 0", f"standing of {ROBOT}"]
+    # First the one who holds nothing: if that were no bot, the other need not be asked after.
+    asked = [f"standing of {each}" for each in (ROBOT, ALICE)]
+    assert workspace.calls == ["conversation", "members from 0", *asked]
 
 
 @pytest.mark.parametrize(
@@ -404,7 +399,7 @@ async def test_a_survey_lists_no_members_where_they_settle_nothing(
     surveying = decider(sqlite_store, workspace, audience_rule=audience_rule)
     around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
     assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
-    assert workspace.calls == ["conversation"]
+    assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
 async def test_what_has_no_redacted_variant_may_stay_among_the_cleared_alone_whatever_the_rule(
@@ -445,3 +440,45 @@ async def test_a_survey_finds_the_uncleared_though_slack_does_not_tell_what_is_p
     surveying = decider(sqlite_store, workspace)
     around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
     assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.AUDIENCE
+
+
+NO_GRANT, BY_NAME, BY_GROUP = None, ALICE, GROUP
+
+
+@pytest.mark.parametrize(
+    ("standing", "granted", "found"),
+    [
+        (Standing.MEMBER, BY_NAME, Exposure.FINE),
+        (Standing.MEMBER, BY_GROUP, Exposure.FINE),
+        (Standing.MEMBER, NO_GRANT, Exposure.RIGHT_ENDED),
+        (Standing.GUEST, BY_NAME, Exposure.FINE),
+        (Standing.GUEST, BY_GROUP, Exposure.RIGHT_ENDED),
+        (Standing.EXTERNAL, BY_NAME, Exposure.RIGHT_ENDED),
+        (Standing.DEACTIVATED, BY_NAME, Exposure.RIGHT_ENDED),
+        (Standing.BOT, BY_NAME, Exposure.RIGHT_ENDED),
+        (Standing.UNKNOWN, BY_NAME, Exposure.DOUBTFUL),
+        (Standing.UNKNOWN, NO_GRANT, Exposure.RIGHT_ENDED),
+    ],
+)
+@pytest.mark.parametrize("place", [conversation(), conversation(DM, im_user_id=ALICE)])
+async def test_whoever_is_not_what_they_were_has_lost_the_right(
+    sqlite_store, standing, granted, found, place
+):
+    if granted:
+        await give(sqlite_store, granted)
+    workspace = Workspace(
+        members_in=(ROBOT,), standings={ALICE: standing, ROBOT: Standing.BOT}, place=place
+    )
+    surveying = decider(sqlite_store, workspace, groups={GROUP: {ALICE}})
+    around = await surveying.survey(TEAM, place.channel_id, raw_only=False)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
+
+
+async def test_a_standing_that_slack_does_not_tell_is_doubtful(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(
+        members_in=(ROBOT,), standings={ROBOT: Standing.BOT}, failing={f"standing of {ALICE}"}
+    )
+    surveying = decider(sqlite_store, workspace)
+    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.DOUBTFUL

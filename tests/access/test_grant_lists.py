@@ -8,10 +8,8 @@ import pytest
 from sqlalchemy import event, insert
 
 from bot.access.administration import Actor, Administration
-from bot.access.admission import Admission
 from bot.access.grant_lists import next_to_end, oldest_in_force
 from bot.access.grants import Effect, Right
-from bot.access.person import People
 from bot.digests.book import DigestBook
 from bot.home.reading import MOST_ENDING, HomeReader
 from bot.settings import AudienceRule
@@ -27,7 +25,7 @@ from tests.access.builders import (
     Workspace,
     deny,
     give,
-    rights_on,
+    readers_on,
 )
 from tests.conftest import NOON
 
@@ -78,10 +76,12 @@ def admin_of(database: Database) -> Administration:
     async def nothing(team_id: str) -> None:
         del team_id
 
+    readers = readers_on(database, Workspace(), groups={GROUP: {ALICE}, UNREAD: None})
     return Administration(
         database=database,
-        rights=rights_on(database, groups={GROUP: {ALICE}, UNREAD: None}),
-        directory=Workspace(),
+        rights=readers.rights,
+        clearances=readers.clearances,
+        people=readers.people,
         clock=lambda: NOON,
         first_admins=frozenset(),
         on_rights_changed=nothing,
@@ -113,15 +113,9 @@ async def test_who_reads_what_concerns_one_person_alone(crowd):
 async def test_an_admin_s_home_reads_the_grants_it_shows(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     await give(crowd, ALICE, lasting=HOUR)
-    rights = rights_on(crowd)
     home = HomeReader(
         database=crowd,
-        admission=Admission(
-            people=People(database=crowd, rights=rights, clock=lambda: NOON),
-            rights=rights,
-            directory=Workspace(),
-        ),
-        rights=rights,
+        people=readers_on(crowd, Workspace()).people,
         audience_rule=AudienceRule.CLEARED,
         clock=lambda: NOON,
         digests=DigestBook(database=crowd, clock=lambda: NOON),
@@ -170,7 +164,7 @@ async def test_sqlite_finds_persons_groups_and_ends_along_their_indexes(sqlite_s
     for number in range(40):
         await give(sqlite_store, f"U0PERSON{number:02d}", lasting=DAY)
     asked: list[tuple[str, object]] = []
-    people = People(database=sqlite_store, rights=rights_on(sqlite_store), clock=lambda: NOON)
+    people = readers_on(sqlite_store, Workspace()).people
 
     def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         asked.append((statement, parameters))

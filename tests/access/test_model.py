@@ -9,6 +9,7 @@ import atexit
 import itertools
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,7 +19,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider
 from bot.access.grants import (
     Effect,
@@ -32,6 +32,7 @@ from bot.access.grants import (
 )
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.access.standings import REMEMBERED_FOR
 from bot.audit.verify import verify
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import DeliveryWorkflow
@@ -59,6 +60,7 @@ from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database, async_url
 from bot.store.due_work import Due, DueWork
 from bot.store.schema import upgrade
+from tests.access.builders import readers_on
 from tests.access.outside import (
     AGENT,
     Channel,
@@ -135,8 +137,9 @@ class Policy(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.said: list[Said] = []
+        self.untold: dict[str, dict[Standing, datetime]] = {each: {} for each in PEOPLE}
         self.world = World(
-            standing=STANDING,
+            standing=dict(STANDING),
             channels={
                 each: Channel({ALICE, ROBOT}, is_private=each != "C0OPEN") for each in CHANNELS
             }
@@ -166,13 +169,12 @@ class Policy(RuleBasedStateMachine):
             clock=clock,
             first_admins=frozenset(),
         )
-        audience = AudienceReader(
-            database=self.database, directory=directory, rights=rights, max_audience=5
-        )
+        readers = readers_on(self.database, directory, clock=clock, rights=rights, most=5)
+        self.standings = readers.standings
         decider = Decider(
             directory=directory,
-            rights=rights,
-            audience=audience,
+            clearances=readers.clearances,
+            audience=readers.audience,
             audience_must_be_cleared=self.audience_must_be_cleared,
             external_channels=frozenset({"C0TWO"}),
         )
@@ -277,6 +279,53 @@ class Policy(RuleBasedStateMachine):
         self.world.groups[group] ^= {person}
         self._tell(told)
 
+    @rule(
+        person=people,
+        standing=st.sampled_from(
+            (
+                Standing.MEMBER,
+                Standing.MEMBER,
+                Standing.GUEST,
+                Standing.EXTERNAL,
+                Standing.DEACTIVATED,
+            )
+        ),
+        told=st.booleans(),
+    )
+    def somebody_becomes_a_guest_or_leaves_or_comes_back(
+        self, person: str, standing: Standing, told: bool
+    ) -> None:
+        was = self.world.standing[person]
+        self.world.standing[person] = standing
+        self.untold[person][was] = self.now
+        if told:
+            self.untold[person].clear()
+            matters = self.runner.run(self.standings.changed(TEAM, person, standing))
+            self._tell(matters)
+
+    @precondition(lambda self: self._channels_with_raw())
+    @rule(
+        data=st.data(),
+        group=groups,
+        standing=st.sampled_from((Standing.GUEST, Standing.EXTERNAL, Standing.DEACTIVATED)),
+        told=st.booleans(),
+    )
+    def somebody_listens_through_a_group_and_is_no_member_any_more(
+        self, data: st.DataObject, group: str, standing: Standing, told: bool
+    ) -> None:
+        channel = data.draw(st.sampled_from(self._channels_with_raw()))
+        askers = {file.asked_by for file in self.posting.visible.values()}
+        others = [each for each in PEOPLE if each not in askers]
+        listener = data.draw(st.sampled_from(others or PEOPLE))
+        self.somebody_becomes_a_guest_or_leaves_or_comes_back(listener, Standing.MEMBER, told=True)
+        self.world.groups[group].add(listener)
+        self._say(group, Effect.GRANT, None)
+        self.world.channels[channel].members.add(listener)
+        self._pass(60, frozenset())
+        self.somebody_becomes_a_guest_or_leaves_or_comes_back(listener, standing, told)
+        for _ in range(3 if told else 18):
+            self._pass(60, frozenset())
+
     @rule(channel=channels, person=st.sampled_from((*PEOPLE, ROBOT)), told=st.booleans())
     def somebody_joins_or_leaves(self, channel: str, person: str, told: bool) -> None:
         self.world.channels[channel].members ^= {person}
@@ -322,7 +371,11 @@ class Policy(RuleBasedStateMachine):
         self.asker, self.asked_redacted = person, redacted
         self.world.away = frozenset(away)
         self.posting.meanwhile = happen
-        expects_raw = not away and not meanwhile and self._may_be_raw(person, channel, redacted)
+        expects_raw = (
+            not away
+            and not meanwhile
+            and self._may_be_raw(person, channel, redacted, self._must_seem_cleared)
+        )
         before = set(self.posting.visible)
         self.runner.run(self._deliver(person, channel, redacted=redacted))
         self.world.away = frozenset()
@@ -413,45 +466,67 @@ class Policy(RuleBasedStateMachine):
 
     # The model.
 
-    def _cleared(self, person: str) -> bool:
-        named = {person} | {each for each in GROUPS if person in self.world.groups[each]}
-        effects = {
-            each.effect
+    def _cleared(self, person: str, standing: Standing | None = None) -> bool:
+        """Tell whether somebody of this standing, or of their own, would get raw if they asked."""
+        standing = standing or self.world.standing[person]
+        groups = {each for each in GROUPS if person in self.world.groups[each]}
+        said = {
+            (each.effect, each.subject)
             for each in self.said
-            if each.subject in named
+            if each.subject in {person, *groups}
             and not each.revoked
             and (each.until is None or self.now < each.until)
             and (each.effect is Effect.DENY or each.by != person)
         }
-        return effects == {Effect.GRANT}
+        is_denied = any(effect is Effect.DENY for effect, _ in said)
+        counting = {Standing.MEMBER: {person, *groups}, Standing.GUEST: {person}}
+        return not is_denied and any(subject in counting.get(standing, ()) for _, subject in said)
 
-    def _may_be_heard(self, person: str, channel_id: str) -> bool:
-        """Tell whether what this person asked for may be raw before those who are there."""
+    def _believable(self, person: str) -> set[Standing]:
+        """What the bot may take somebody for: no event told that they are that no more."""
+        lately = self.untold[person].items()
+        believed = {was for was, until in lately if self.now - until < REMEMBERED_FOR}
+        return {self.world.standing[person], *believed}
+
+    def _may_seem_cleared(self, person: str) -> bool:
+        return any(self._cleared(person, each) for each in self._believable(person))
+
+    def _must_seem_cleared(self, person: str) -> bool:
+        return all(self._cleared(person, each) for each in self._believable(person))
+
+    def _may_be_heard(
+        self, person: str, channel_id: str, is_cleared: Callable[[str], bool] | None = None
+    ) -> bool:
+        """Tell whether what this person asked for may be raw before those who are there.
+
+        Where nothing else is said, as far as the bot must know.
+        """
+        is_cleared = is_cleared or self._may_seem_cleared
         channel = self.world.channels[channel_id]
         if channel.is_external:
             return False
         if not self.audience_must_be_cleared:
-            return self._cleared(person)
+            return is_cleared(person)
         # Everybody in the workspace can open a public channel, whoever its members are.
         return channel.is_private is not False and all(
-            map(self._cleared, channel.members - {ROBOT})
+            map(is_cleared, {person, *channel.members} - {ROBOT})
         )
 
-    def _may_be_raw(self, person: str, channel_id: str, redacted: bool) -> bool:
+    def _may_be_raw(
+        self,
+        person: str,
+        channel_id: str,
+        redacted: bool,
+        is_cleared: Callable[[str], bool] | None = None,
+    ) -> bool:
+        """The standing of whoever asks is read at the decision; those of others may be older."""
         channel = self.world.channels[channel_id]
-        by_name = any(
-            each.subject == person
-            and not each.revoked
-            and (not each.until or self.now < each.until)
-            for each in self.said
-        )
         return (
-            (person in (ALICE, BOB) or (person == GUEST and by_name))
-            and person in channel.members
+            person in channel.members
             and self._cleared(person)
             and (channel.is_external is False or channel_id == _dm(person))
             and (channel.is_private is True or not self.audience_must_be_cleared)
-            and self._may_be_heard(person, channel_id)
+            and self._may_be_heard(person, channel_id, is_cleared)
             and not redacted
         )
 

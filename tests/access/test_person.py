@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Right
-from bot.access.person import People
 from bot.access.rights import Rights
-from tests.access.builders import ALICE, BOB, GROUP, TEAM, Silent, deny, give, rights_on
+from tests.access.builders import ALICE, BOB, GROUP, TEAM, Silent, Workspace, deny, give, readers_on
 from tests.conftest import NOON
 
 
@@ -20,8 +19,8 @@ class Unread:
 
 
 async def person(database, user_id=ALICE, groups=None):
-    rights = rights_on(database, groups=groups)
-    return await People(database=database, rights=rights, clock=lambda: NOON).read(TEAM, user_id)
+    people = readers_on(database, Workspace(), groups=groups).people
+    return await people.read(TEAM, user_id)
 
 
 async def test_nobody_holds_anything_by_themselves(sqlite_store):
@@ -70,7 +69,6 @@ async def test_a_denied_group_that_cannot_be_read_concerns_everybody(sqlite_stor
     rights = Rights(
         database=sqlite_store, groups=Unread(), clock=lambda: NOON, first_admins=frozenset()
     )
-    people = People(database=sqlite_store, rights=rights, clock=lambda: NOON)
-    found = await people.read(TEAM, ALICE)
+    found = await readers_on(sqlite_store, Workspace(), rights=rights).people.read(TEAM, ALICE)
     assert found.held == frozenset()
     assert found.deny_of(Right.PII).subject.id == GROUP

@@ -11,11 +11,15 @@ from bot.access.policy import (
     Audience,
     Decision,
     Facts,
+    Held,
     Outcome,
     Reason,
     Standing,
+    counts,
     decide,
     is_stricter,
+    may_listen,
+    may_use,
     raw_or_nothing,
 )
 
@@ -23,13 +27,12 @@ RAW, REDACTED, REFUSED = Outcome.RAW, Outcome.REDACTED, Outcome.REFUSED
 
 EVERYTHING_SPEAKS_FOR_RAW = Facts(
     standing=Standing.MEMBER,
-    requester_granted_by_name=True,
+    held=Held.BY_NAME,
     requester_in_destination=True,
     destination_is_external=False,
     destination_is_private=True,
     destination_is_allow_listed=False,
     asked_redacted=False,
-    requester_is_cleared=True,
     has_raw_key=True,
     audience_must_be_cleared=True,
     audience=Audience.CLEARED,
@@ -58,7 +61,14 @@ TABLE = [
         REFUSED,
         NOT_ALLOWED,
         standing=Standing.GUEST,
-        requester_granted_by_name=False,
+        held=Held.NOT,
+    ),
+    row(
+        "row 1: a guest in a granted group is refused",
+        REFUSED,
+        NOT_ALLOWED,
+        standing=Standing.GUEST,
+        held=Held.BY_GROUP,
     ),
     row("row 1: a guest with a grant goes on", RAW, Reason.CLEARED, standing=Standing.GUEST),
     row(
@@ -110,7 +120,17 @@ TABLE = [
         "row 6: who is not cleared gets redacted",
         REDACTED,
         Reason.NOT_CLEARED,
-        requester_is_cleared=False,
+        held=Held.NOT,
+    ),
+    row("row 6: a member in a granted group goes on", RAW, Reason.CLEARED, held=Held.BY_GROUP),
+    *(
+        row(
+            f"row 6: one of whom a group does not tell gets redacted ({held})",
+            REDACTED,
+            Reason.NOT_CLEARED,
+            held=held,
+        )
+        for held in (Held.PERHAPS_BY_NAME, Held.PERHAPS_BY_GROUP)
     ),
     row("row 7: no raw key, nothing raw", REDACTED, Reason.NO_RAW_KEY, has_raw_key=False),
     row(
@@ -178,8 +198,8 @@ CAUSES = (
     ({"requester_in_destination": None}, NOT_IN),
     ({"destination_is_external": None}, EXTERNAL),
     ({"asked_redacted": True}, Reason.ASKED),
-    ({"requester_is_cleared": False}, Reason.NOT_CLEARED),
-    ({"requester_is_cleared": None}, Reason.NOT_CLEARED),
+    ({"held": Held.NOT}, Reason.NOT_CLEARED),
+    ({"held": Held.PERHAPS_BY_NAME}, Reason.NOT_CLEARED),
     ({"has_raw_key": False}, Reason.NO_RAW_KEY),
     ({"destination_is_private": None}, Reason.AUDIENCE),
     ({"audience": Audience.UNKNOWN}, Reason.AUDIENCE),
@@ -195,35 +215,40 @@ def test_the_first_row_that_applies_decides_whatever_follows(first):
 @pytest.mark.parametrize("asked_redacted", [True, False])
 @pytest.mark.parametrize("is_cleared", [True, False])
 def test_rows_5_6_and_9_are_the_apis_own_table(asked_redacted, is_cleared):
-    decision = decide(facts(asked_redacted=asked_redacted, requester_is_cleared=is_cleared))
+    held = Held.BY_NAME if is_cleared else Held.NOT
+    decision = decide(facts(asked_redacted=asked_redacted, held=held))
     assert decision.outcome is (RAW if is_cleared and not asked_redacted else REDACTED)
 
 
 ALL_FACTS = st.builds(
     Facts,
     standing=st.sampled_from(Standing),
-    requester_granted_by_name=st.booleans(),
+    held=st.sampled_from(Held),
     requester_in_destination=st.sampled_from([True, False, None]),
     destination_is_external=st.sampled_from([True, False, None]),
     destination_is_private=st.sampled_from([True, False, None]),
     destination_is_allow_listed=st.booleans(),
     asked_redacted=st.booleans(),
-    requester_is_cleared=st.sampled_from([True, False, None]),
     has_raw_key=st.booleans(),
     audience_must_be_cleared=st.booleans(),
     audience=st.sampled_from(Audience),
 )
 
 
+CLEARED = {
+    (Standing.MEMBER, Held.BY_NAME),
+    (Standing.MEMBER, Held.BY_GROUP),
+    (Standing.GUEST, Held.BY_NAME),
+}
+
+
 def all_that_raw_needs(known: Facts) -> bool:
     return all(
         (
-            known.standing in {Standing.MEMBER, Standing.GUEST},
-            known.standing != Standing.GUEST or known.requester_granted_by_name,
+            (known.standing, known.held) in CLEARED,
             known.requester_in_destination is True,
             known.destination_is_external is False,
             known.asked_redacted is False,
-            known.requester_is_cleared is True,
             known.has_raw_key is True,
             (known.destination_is_private is True and known.audience == Audience.CLEARED)
             or known.audience_must_be_cleared is False,
@@ -235,11 +260,10 @@ def test_over_every_combination_raw_comes_of_exactly_what_it_needs():
     flags = (True, False)
     everything = product(
         Standing,
-        flags,
+        Held,
         (*flags, None),
         (*flags, None),
         (*flags, None),
-        flags,
         flags,
         flags,
         flags,
@@ -272,12 +296,11 @@ def test_every_question_gets_an_answer_and_a_reason_that_fits_it(known):
 
 SAFE_SIDE = {
     "standing": Standing.UNKNOWN,
-    "requester_granted_by_name": False,
+    "held": Held.NOT,
     "requester_in_destination": None,
     "destination_is_external": None,
     "destination_is_private": None,
     "destination_is_allow_listed": False,
-    "requester_is_cleared": False,
     "has_raw_key": False,
     "audience": Audience.UNKNOWN,
     # No fact is lost with these two, but the stricter answer is the safe one here as well.
@@ -317,3 +340,43 @@ def test_stricter_is_a_strict_order(one, two, three):
 def test_what_has_no_redacted_variant_goes_out_raw_or_not_at_all(outcome, reason):
     judged = raw_or_nothing(Decision(outcome, reason))
     assert judged == Decision(RAW if outcome is RAW else REFUSED, reason)
+
+
+YES, NO, UNTOLD = True, False, None
+BY_ANY_GRANT = {
+    Held.BY_NAME: YES,
+    Held.BY_GROUP: YES,
+    Held.PERHAPS_BY_NAME: UNTOLD,
+    Held.PERHAPS_BY_GROUP: UNTOLD,
+    Held.NOT: NO,
+}
+BY_NONE = dict.fromkeys(Held, NO)
+COUNTING = {
+    Standing.MEMBER: BY_ANY_GRANT,
+    Standing.GUEST: BY_NONE | {Held.BY_NAME: YES, Held.PERHAPS_BY_NAME: UNTOLD},
+    Standing.UNKNOWN: dict.fromkeys(Held, UNTOLD) | {Held.NOT: NO},
+    Standing.EXTERNAL: BY_NONE,
+    Standing.BOT: BY_NONE,
+    Standing.DEACTIVATED: BY_NONE,
+}
+
+
+@pytest.mark.parametrize("standing", Standing)
+def test_whether_a_right_counts(standing):
+    assert {held: counts(standing, held) for held in Held} == COUNTING[standing]
+
+
+@pytest.mark.parametrize("standing", Standing)
+@pytest.mark.parametrize("held", Held)
+def test_whoever_may_listen_to_raw_is_a_bot_or_would_get_it_if_they_asked(standing, held):
+    asked = decide(facts(standing=standing, held=held))
+    gets_raw = asked.outcome is RAW
+    assert (may_listen(standing, held) is True) == (gets_raw or standing is Standing.BOT)
+    assert may_listen(None, held) is None
+
+
+@pytest.mark.parametrize("standing", Standing)
+@pytest.mark.parametrize("held", Held)
+def test_callaudio_is_for_those_whom_row_1_lets_pass(standing, held):
+    passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
+    assert may_use(standing, held) == passes

@@ -11,7 +11,7 @@ import yaml
 from bot.access.asking_for_access import Offer
 from bot.access.grants import Right
 from bot.access.person import Person
-from bot.access.policy import Decision, Outcome, Reason
+from bot.access.policy import Decision, Outcome, Reason, Standing
 from bot.access.requests import AccessRequest, AccessState
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft
@@ -102,14 +102,22 @@ def heard() -> dict[str, list[str]]:
     for listeners in (
         CardListeners(asking=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
-        Listeners(asking=None, admission=None),
+        Listeners(asking=None, people=None),
         AdminListeners(administration=None, explaining=None, digests=None),
         ScheduleListeners(scheduling=None, modals=None, answers=None),
         DigestListeners(asking=None),
         AccessListeners(asking=None, approving=None, api=None),
         FinderListeners(finding=None, asking=None, modals=None, zones=None),
         ShortcutListeners(asking=None, previewing=None, modals=None),
-        EventListeners(changes=None, raw_files=None, homes=None, digests=None, clock=None),
+        EventListeners(
+            changes=None,
+            standings=None,
+            read_standing=None,
+            raw_files=None,
+            homes=None,
+            digests=None,
+            clock=None,
+        ),
     ):
         listeners.register(app)
     return app.heard
@@ -167,14 +175,14 @@ def homes() -> list[dict[str, Any]]:
     pending = request(AccessState.PENDING)
     admin = Home(
         user_id="U0BOSS000",
-        may_use=True,
-        person=Person(frozenset(Right), ()),
+        person=Person(Standing.MEMBER, frozenset(Right), ()),
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=AdminPart((pending,), (), ()),
-        watched=Watched(frozenset(Right), (pending,), None),
+        watched=Watched(frozenset(Right), (pending,), None, may_use=True),
     )
-    return [home(each, None) for each in (admin, replace(admin, may_use=False, admin=None))]
+    outsider = Person(Standing.EXTERNAL, frozenset(), ())
+    return [home(each, None) for each in (admin, replace(admin, person=outsider, admin=None))]
 
 
 def notices() -> list[dict[str, Any]]:

@@ -6,21 +6,20 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.access.admission import Admission
 from bot.access.grants import Right
-from bot.access.person import People
 from bot.access.policy import Standing
 from bot.access.request_store import AccessRequests
 from bot.access.requests import LIFETIME, NewAccessRequest
+from bot.access.standings import REMEMBERED_FOR
 from bot.digests.book import DigestBook
 from bot.errors import CallAudioError
 from bot.home.homes import PUBLISH, Homes
-from bot.home.publishing import READ_AGAIN_AFTER, REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
+from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
 from bot.home.reading import Home, HomeReader
 from bot.settings import AudienceRule
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, rights_on
+from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, readers_on
 from tests.conftest import NOON
 from tests.patience import until
 
@@ -55,15 +54,9 @@ class Office:
         self.people = Workspace()
         self.homes = Homes(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
-        rights = rights_on(database, clock=self.clock, groups=groups)
         self.reader = HomeReader(
             database=database,
-            admission=Admission(
-                people=People(database=database, rights=rights, clock=self.clock),
-                rights=rights,
-                directory=self.people,
-            ),
-            rights=rights,
+            people=readers_on(database, self.people, clock=self.clock, groups=groups).people,
             audience_rule=AudienceRule.CLEARED,
             clock=self.clock,
             digests=DigestBook(database=database, clock=self.clock),
@@ -134,7 +127,7 @@ async def test_whoever_became_a_guest_finds_nothing_after_a_quarter_of_an_hour(s
     assert office.shown() == {Right.PII}
 
     office.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
-    office.now += READ_AGAIN_AFTER - timedelta(seconds=1)
+    office.now += REMEMBERED_FOR - timedelta(seconds=1)
     await look()
     assert office.wall.published == 1, "a guest's standing is not asked for at each look"
     office.now += MINUTE
@@ -239,4 +232,4 @@ async def test_who_sees_what(sqlite_url, standing, by, may_use, held):
     assert (home.may_use, home.person.held) == (may_use, held)
     assert home.may_grow_old == bool(held)
     assert home.admin is None
-    assert may_use or (home.deliveries, home.person.grants) == ((), ())
+    assert may_use or home.deliveries == ()

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.access.audience import AudienceReader
 from bot.access.deciding import Decider
 from bot.access.directory import Conversation
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.access.standings import REMEMBERED_FOR
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.raw_files import RawFiles
@@ -19,6 +19,7 @@ from bot.recordings.record import DeliveryLog
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.access.builders import readers_on
 from tests.access.outside import (
     Channel,
     File,
@@ -69,6 +70,7 @@ class Shelf:
             clock=self.clock,
             first_admins=frozenset(),
         )
+        self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
         self.files = RawFiles(database=database, clock=self.clock)
         self.due = DueFiles(
             database=database,
@@ -81,10 +83,8 @@ class Shelf:
             left_files=LeftFiles(database=database, clock=self.clock),
             decider=Decider(
                 directory=directory,
-                rights=rights,
-                audience=AudienceReader(
-                    database=database, directory=directory, rights=rights, max_audience=9
-                ),
+                clearances=self.readers.clearances,
+                audience=self.readers.audience,
                 audience_must_be_cleared=True,
                 external_channels=frozenset(),
             ),
@@ -224,7 +224,66 @@ async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -
 
     await shelf.look()
 
-    assert [each for each in shelf.world.asked if each != "shares"] == ["conversation", "members"]
+    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
+    shelf.world.asked.clear()
+    await shelf.look(REMEMBERED_FOR - LOOK_EVERY)
+    assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
+    shelf.world.asked.clear()
+    await shelf.look(LOOK_EVERY)
+    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
+
+
+def asked_in(shelf: Shelf) -> list[str]:
+    """What was asked, but for where each file is."""
+    return [each for each in shelf.world.asked if each != "shares"]
+
+
+NO_MEMBERS = [
+    (ALICE, Standing.GUEST, "right_ended"),
+    (ALICE, Standing.DEACTIVATED, "right_ended"),
+    (ALICE, Standing.EXTERNAL, "right_ended"),
+    (BOB, Standing.GUEST, "audience"),
+    (BOB, Standing.DEACTIVATED, "audience"),
+]
+
+
+@pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and_in_time_without(
+    database: Database, person: str, standing: Standing, cause: str, is_told: bool
+) -> None:
+    """Their rights come from a group, so that even a guest has none of their own."""
+    shelf = Shelf(database)
+    await shelf.clear(GROUP, SubjectKind.GROUP)
+    shelf.world.channels[CHANNEL].members |= {BOB}
+    await shelf.put("d1")
+    assert await shelf.look() == {"Fd1"}
+
+    shelf.world.standing[person] = standing
+    if is_told:
+        assert await shelf.readers.standings.changed(TEAM, person, standing)
+        await shelf.files.look_now(TEAM)
+    else:
+        assert await shelf.look(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
+        shelf.now += LOOK_EVERY
+
+    assert await shelf.look() == set()
+    assert await shelf.causes() == [cause]
+
+
+async def test_a_guest_with_a_grant_of_their_own_keeps_what_they_asked_for(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    await shelf.look()
+    shelf.world.standing[ALICE] = Standing.GUEST
+    assert await shelf.look(REMEMBERED_FOR) == {"Fd1"}
+
+
+async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({"standing"})
+    assert await shelf.look() == {"Fd1"}
+    assert await shelf.look(LONGEST_DOUBT) == set()
+    assert await shelf.causes() == ["doubt"]
 
 
 async def test_files_that_came_at_different_times_are_soon_looked_at_together(

@@ -96,7 +96,7 @@ async def test_nobody_gives_themselves_pii_through_a_group(scene: Scene) -> None
     assert "For you it does not count" in granted.text
     assert (mine.delivery.outcome, mine.delivery.reason) == ("redacted", "not_cleared")
     assert hers.delivery.outcome == "raw"
-    assert f"<@{BOSS}> holds `admin`" in (await say(scene, f"who <@{BOSS}>")).text
+    assert f"<@{BOSS}> is a member and holds `admin`" in (await say(scene, f"who <@{BOSS}>")).text
 
 
 async def test_nobody_comes_to_pii_by_entering_a_group_they_gave_it_to(scene: Scene) -> None:
@@ -202,7 +202,7 @@ async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> N
 
     ack = await say(scene, f"who <@{ALICE}>")
 
-    assert f"<@{ALICE}> holds no right." in ack.text
+    assert f"<@{ALICE}> is a member and holds no right." in ack.text
     assert f"*denied* `pii` <@{ALICE}>, without an end, by <@{BOSS}>: call quality" in ack.text
     assert f"by <@{BOSS}>: night shift" in ack.text
 
@@ -245,9 +245,13 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     assert "reason: `audience`" in ack.text
     assert "private, for its members alone: yes" in ack.text
     assert "• the audience, looked at only where it decides: not_cleared" in ack.text
-    assert "cleared by name, as a guest must be: yes" in ack.text
+    assert "the person is: a member" in ack.text
+    assert "holds `pii`: by a grant of their own" in ack.text
+    assert f"• `pii` <@{ALICE}>, without an end, by <@{BOSS}>: call quality" in ack.text
     assert "redacted was asked for: no" in ack.text
-    assert ack.text.count("• ") == 1 + len(fields(Facts)), "the reason and every fact"
+    facts, _, _ = ack.text.partition("What was given and denied:")
+    # The reason, every fact, and whether the person is cleared, which follows from two of them.
+    assert facts.count("• ") == 2 + len(fields(Facts))
     assert scene.polyai.requests == []
     assert scene.workspace.messages(CHANNEL) == []
 

@@ -11,8 +11,6 @@ import pytest
 from slack_bolt.authorization import AuthorizeResult
 from sqlalchemy import select
 
-from bot.access.admission import Admission
-from bot.access.person import People
 from bot.access.rights import Rights
 from bot.logs import configure_logging
 from bot.metrics import Metrics
@@ -33,7 +31,7 @@ from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
 from bot.store.database import Database
 from bot.store.tables import DueWorkRow
-from tests.access.builders import Workspace
+from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS
 
@@ -134,14 +132,13 @@ async def open_door(
         metrics=metrics,
     )
     rights = Rights(database=database, groups=None, clock=clock, first_admins=frozenset())
-    people = People(database=database, rights=rights, clock=clock)
-    admission = Admission(people=people, rights=rights, directory=Workspace())
+    people = readers_on(database, Workspace(), clock=clock, rights=rights).people
     api = SlackApi(build_client("xoxb-1", NOBODY, session))
     app = build_app(
         client=build_client("xoxb-1", None, session),
         authorize=authorize,
         workspace=OwnWorkspace(insiders),
-        listeners=[Listeners(asking, admission)],
+        listeners=[Listeners(asking, people)],
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
     )
     slack = SlackEvents(

@@ -17,18 +17,18 @@ from bot.store.database import (
     is_away,
     sqlite_path,
 )
-from bot.store.tables import BotUserRow, RecentRequestRow
+from bot.store.tables import RecentRequestRow, StandingRow
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS
 
 
-async def count(database: Database, table=BotUserRow) -> int:
+async def count(database: Database, table=StandingRow) -> int:
     async with database.read() as session:
         return int(await session.scalar(select(func.count()).select_from(table)) or 0)
 
 
 def bot(user_id: str):
-    return insert(BotUserRow).values(team_id="T1", user_id=user_id)
+    return insert(StandingRow).values(team_id="T1", user_id=user_id, learnt_at=NOON)
 
 
 async def test_what_is_written_together_is_kept_together_or_not_at_all(database):
@@ -66,13 +66,13 @@ async def test_two_who_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
     async def read_then_write(user_id: str) -> None:
         await started.wait()
         async with database.write() as session:
-            seen = await session.scalar(select(func.count()).select_from(BotUserRow))
+            seen = await session.scalar(select(func.count()).select_from(StandingRow))
             await asyncio.sleep(0.05)  # the other one comes while this one has only read
             await session.execute(bot(f"{user_id}-after-{seen}"))
 
     await asyncio.gather(read_then_write("U1"), read_then_write("U2"))
     async with database.read() as session:
-        names = set(await session.scalars(select(BotUserRow.user_id)))
+        names = set(await session.scalars(select(StandingRow.user_id)))
     # Neither read what the other was about to change.
     assert names in ({"U1-after-0", "U2-after-1"}, {"U2-after-0", "U1-after-1"})
     await database.close()
@@ -81,7 +81,7 @@ async def test_two_who_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
 async def test_a_write_on_sqlite_holds_the_lock_from_its_first_look_on(sqlite_url):
     database, other = Database(sqlite_url), Database(sqlite_url)
     async with database.write() as session, other.engine.connect() as connection:
-        await session.execute(select(BotUserRow))
+        await session.execute(select(StandingRow))
         await connection.execute(text("PRAGMA busy_timeout=1"))
         with pytest.raises(OperationalError, match="locked"):
             await connection.execute(bot("U1"))
@@ -125,16 +125,16 @@ async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_
 
     async def stand_still() -> None:
         async with still.write() as session:
-            await session.execute(delete(BotUserRow))
+            await session.execute(delete(StandingRow))
             async with asyncio.timeout(PATIENCE_SECONDS), other.write() as meanwhile:
-                await meanwhile.execute(update(BotUserRow).values(user_id="U2"))
+                await meanwhile.execute(update(StandingRow).values(user_id="U2"))
             await session.execute(bot("U3"))
 
     with pytest.raises(DBAPIError, match="idle-in-transaction") as cut_off:
         await stand_still()
     assert is_away(cut_off.value)
     async with still.read() as session:  # on another connection, without being told to
-        assert list(await session.scalars(select(BotUserRow.user_id))) == ["U2"]
+        assert list(await session.scalars(select(StandingRow.user_id))) == ["U2"]
     await still.close()
     await other.close()
 
@@ -173,7 +173,7 @@ async def test_a_transaction_broken_off_for_a_deadlock_is_run_again_and_costs_no
             is_first_run = first not in runs
             runs.append(first)
             for user_id in (first, second):
-                lock = select(BotUserRow).where(BotUserRow.user_id == user_id).with_for_update()
+                lock = select(StandingRow).where(StandingRow.user_id == user_id).with_for_update()
                 await session.execute(lock)
                 if is_first_run and user_id == first:
                     await both_hold_one.wait()

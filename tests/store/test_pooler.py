@@ -12,10 +12,15 @@ from bot.audit.snapshot import snapshot
 from bot.database_url import spelt_for_the_drivers
 from bot.store.database import Database, async_url, connect_args
 from bot.store.schema import current_revision, is_migrated, newest_revision, sync_engine, upgrade
-from bot.store.tables import BotUserRow
+from bot.store.tables import StandingRow
+from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS
 from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.ports import free_port
+
+
+def person(user_id: str):
+    return insert(StandingRow).values(team_id="T1", user_id=user_id, learnt_at=NOON)
 
 
 @pytest.fixture
@@ -31,16 +36,16 @@ async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(poo
 
     async def work(database: Database, number: int) -> None:
         async with database.write() as session:
-            await session.execute(insert(BotUserRow).values(team_id="T1", user_id=f"U{number}"))
+            await session.execute(person(f"U{number}"))
         async with database.read() as session:
-            await session.scalars(select(BotUserRow).where(BotUserRow.user_id == f"U{number}"))
+            await session.scalars(select(StandingRow).where(StandingRow.user_id == f"U{number}"))
 
     async with asyncio.TaskGroup() as group:
         for number in range(200):
             group.create_task(work(databases[number % 2], number))
 
     async with databases[0].read() as session:
-        assert await session.scalar(select(func.count()).select_from(BotUserRow)) == 200
+        assert await session.scalar(select(func.count()).select_from(StandingRow)) == 200
     for database in databases:
         await database.close()
 
@@ -54,14 +59,14 @@ async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
 
     async def stand_still() -> None:
         async with database.write() as session:
-            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+            await session.execute(person("U1"))
             await asyncio.sleep(1)
-            await session.execute(select(BotUserRow))
+            await session.execute(select(StandingRow))
 
     with pytest.raises(DBAPIError):
         await asyncio.wait_for(stand_still(), PATIENCE_SECONDS)
     async with database.read() as session:
-        assert await session.scalar(select(func.count()).select_from(BotUserRow)) == 0
+        assert await session.scalar(select(func.count()).select_from(StandingRow)) == 0
     await database.close()
     with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as stranger:
         for _ in range(10):
@@ -74,14 +79,14 @@ async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_ur
     monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     database = Database(pooled_url)
     async with snapshot(database) as session:
-        counted = select(func.count()).select_from(BotUserRow)
+        counted = select(func.count()).select_from(StandingRow)
         assert await session.scalar(counted) == 0
         async with database.write() as other:
-            await other.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+            await other.execute(person("U1"))
         await asyncio.sleep(0.5)
         assert await session.scalar(counted) == 0
         with pytest.raises(DBAPIError, match="read-only"):
-            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U2"))
+            await session.execute(person("U2"))
     await database.close()
 
 
@@ -136,7 +141,7 @@ async def test_a_connection_without_transactions_hears_what_is_notified(migrated
         assert heard == ["callaudio_test"]
     for _ in range(3):
         async with database.write() as session:
-            await session.execute(insert(BotUserRow).values(team_id="T1", user_id="U1"))
+            await session.execute(person("U1"))
             await session.rollback()
     await database.close()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.sandbox.method import Arguments, Method, RefusalError
+from bot.sandbox.objects import User
 from bot.sandbox.workspace import Workspace
 
 
@@ -10,6 +11,11 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     user = workspace.users.get(arguments.text("user"))
     if user is None:
         raise RefusalError("user_not_found")
+    return {"user": user_body(workspace, user)}
+
+
+def user_body(workspace: Workspace, user: User) -> dict[str, Any]:
+    """Spell a user as ``users.info`` and the event ``user_change`` do."""
     body: dict[str, Any] = {
         "id": user.id,
         "team_id": user.team_id,
@@ -30,7 +36,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         body["tz"] = user.tz
     if user.enterprise_user is not None:
         body["enterprise_user"] = dict(user.enterprise_user)
-    return {"user": {name: value for name, value in body.items() if name not in user.omit}}
+    return {name: value for name, value in body.items() if name not in user.omit}
 
 
 def _group_members(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:

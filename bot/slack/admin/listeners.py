@@ -77,8 +77,8 @@ class AdminListeners:
             case Who(user_id):
                 return replies.who(user_id, await administration.who(actor, user_id))
             case Explain(reference, user_id, channel_id):
-                ruling = await self._explaining.explain(actor, reference, user_id, channel_id)
-                return replies.explained(user_id, channel_id, ruling)
+                told = await self._explaining.explain(actor, reference, user_id, channel_id)
+                return replies.explained(user_id, channel_id, told)
 
 
 def _subject(actor: Actor, whom: Whom) -> Subject:

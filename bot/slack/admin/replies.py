@@ -1,11 +1,14 @@
 """The private answers to `/callaudio-admin`."""
 
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import Final
 
-from bot.access.deciding import Ruling
 from bot.access.grant_lists import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
+from bot.access.policy import Held, Standing
+from bot.recordings.explaining import Explanation
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
 from bot.slack.admin.verdicts import verdict
@@ -21,6 +24,26 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["who"]}` shows what a person may do, and why
 `{FORMS["explain"]}` shows what they would get there, and why
 `pii` lets somebody hear raw recordings, `admin` manage rights. Nobody gives themselves `pii`."""
+
+STANDINGS: Final = MappingProxyType(
+    {
+        Standing.MEMBER: "a member",
+        Standing.GUEST: "a guest",
+        Standing.EXTERNAL: "somebody of another organisation",
+        Standing.BOT: "a bot",
+        Standing.DEACTIVATED: "somebody deactivated",
+        Standing.UNKNOWN: "somebody of whom Slack does not tell who it is",
+    }
+)
+HOLDS: Final = MappingProxyType(
+    {
+        Held.BY_NAME: "by a grant of their own",
+        Held.BY_GROUP: "through a user group",
+        Held.PERHAPS_BY_NAME: "not known, for a denied group cannot be read",
+        Held.PERHAPS_BY_GROUP: "not known, for a group cannot be read",
+        Held.NOT: "not now: no grant in force, or a deny",
+    }
+)
 
 HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are not one.
 `/callaudio help` shows what you can do."""
@@ -59,24 +82,20 @@ def listed(page: GrantPage) -> str:
 def who(user_id: str, person: Person) -> str:
     """Say what one person may do, and by which grants."""
     held = ", ".join(code(right.value) for right in Right if right in person.held) or "no right"
-    lines = [f"<@{user_id}> holds {held}."]
+    lines = [f"<@{user_id}> is {STANDINGS[person.standing]} and holds {held}."]
     if person.is_first_admin:
         lines.append(_first_admin(user_id))
-    lines += [_line(grant) for grant in person.grants[:MAX_LISTED]]
-    if len(person.grants) > MAX_LISTED:
-        rest = len(person.grants) - MAX_LISTED
-        lines.append(f"… and {rest} more: `callaudio grants list` shows them where the bot runs.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_of_person(person, person.grants)])
 
 
-def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
-    """Say what would be decided, and every fact behind it."""
-    facts = ruling.facts
+def explained(user_id: str, channel_id: str, told: Explanation) -> str:
+    """Say what would be decided, every fact behind it, and by which grants and denies."""
+    ruling, facts = told.ruling, told.ruling.facts
     lines = [
         verdict(user_id, channel_id, ruling),
         f"• reason: {code(ruling.decision.reason)}",
-        f"• the person is: {facts.standing}",
-        f"• cleared by name, as a guest must be: {_yes_no(facts.requester_granted_by_name)}",
+        f"• the person is: {STANDINGS[facts.standing]}",
+        f"• holds {code(Right.PII)}: {HOLDS[facts.held]}",
         f"• in the destination: {_yes_no(facts.requester_in_destination)}",
         f"• shared with another organisation: {_yes_no(facts.destination_is_external)}",
         f"• private, for its members alone: {_yes_no(facts.destination_is_private)}",
@@ -87,11 +106,25 @@ def explained(user_id: str, channel_id: str, ruling: Ruling) -> str:
         f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",
         f"• the audience, looked at only where it decides: {facts.audience}",
     ]
+    concerning = [grant for grant in told.person.grants if grant.right is Right.PII]
+    if concerning:
+        lines += ["What was given and denied:", *_of_person(told.person, concerning)]
     return "\n".join(lines)
 
 
 def _first_admin(user_id: str) -> str:
     return f"• {code(Right.ADMIN)} <@{user_id}>, named in `CALLAUDIO_ADMINS`"
+
+
+def _of_person(person: Person, grants: Sequence[Grant]) -> Iterator[str]:
+    """List grants and denies that concern somebody, and say of those that do not count why."""
+    for grant in grants[:MAX_LISTED]:
+        is_counted = person.is_counted(grant)
+        why = "" if is_counted else f" (does not count for {STANDINGS[person.standing]})"
+        yield f"{_line(grant)}{why}"
+    if len(grants) > MAX_LISTED:
+        rest = len(grants) - MAX_LISTED
+        yield f"… and {rest} more: `callaudio grants list` shows them where the bot runs."
 
 
 def _line(grant: Grant) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.access.admission import Admission
+from bot.access.person import People
 from bot.recordings.asking import Asking
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import COMMAND, Action
@@ -17,9 +17,9 @@ from bot.slack.recordings.commands import AskForHelp, parse_command
 class Listeners:
     """The listeners and the use cases they call."""
 
-    def __init__(self, asking: Asking, admission: Admission) -> None:
+    def __init__(self, asking: Asking, people: People) -> None:
         self._asking = asking
-        self._admission = admission
+        self._people = people
 
     def register(self, app: AsyncApp) -> None:
         """Hand every listener to Bolt."""
@@ -33,7 +33,7 @@ class Listeners:
         asked = parse_command(str(command.get("text") or ""))
         if isinstance(asked, AskForHelp):
             actor = actor_of_command(command)
-            reading = self._admission.read_if_known(actor.team_id, actor.user_id)
+            reading = self._people.read_if_told(actor.team_id, actor.user_id)
             text = replies.help_for(await within_ack_window(reading))
             await ack(text=text, response_type="ephemeral")
             return

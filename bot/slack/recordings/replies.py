@@ -30,9 +30,9 @@ their own.
 If you are one, ask an admin of callaudio for it, or type this again in a minute."""
 
 
-def help_for(person: Person | None) -> str:
-    """Tell somebody what they can do, and what they would hear; None is who may do nothing."""
-    if person is None:
+def help_for(person: Person) -> str:
+    """Tell somebody what they can do, and what they would hear."""
+    if not person.may_use:
         return NOT_FOR_YOU
     parts = [HELP, rights_wording.clearance(person)]
     if Right.ADMIN in person.held:

@@ -60,9 +60,16 @@ class SlackDirectory:
         if user_id in (bot.bot_user_id, SLACKBOT):
             return Standing.BOT
         answer = await self._api.read("users.info", user=user_id)
-        return standing_of(
-            _mapping(answer.get("user")), team_id=bot.team_id, enterprise_id=bot.enterprise_id
-        )
+        return await self.read_standing(_mapping(answer.get("user")))
+
+    async def read_standing(self, user: Mapping[str, Any]) -> Standing:
+        """Read what a person is to this workspace from their user object.
+
+        Raises:
+            CallAudioError: Slack does not tell who the bot is.
+        """
+        bot = await self._identity.read()
+        return standing_of(user, team_id=bot.team_id, enterprise_id=bot.enterprise_id)
 
 
 def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | None) -> Standing:

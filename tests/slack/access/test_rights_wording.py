@@ -7,6 +7,7 @@ import pytest
 
 from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
+from bot.access.policy import Standing
 from bot.slack.access import rights_wording
 from tests.conftest import NOON
 
@@ -29,7 +30,7 @@ DENY = replace(GRANT, effect=Effect.DENY)
 
 
 def person(*grants: Grant, held: set[Right]) -> Person:
-    return Person(frozenset(held), grants)
+    return Person(Standing.MEMBER, frozenset(held), grants)
 
 
 @pytest.mark.parametrize(

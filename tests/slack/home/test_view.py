@@ -7,7 +7,7 @@ import pytest
 
 from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
-from bot.access.policy import Outcome
+from bot.access.policy import Outcome, Standing
 from bot.access.requests import AccessState
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.scheduling import Listed
@@ -46,7 +46,8 @@ GRANT = Grant(
     revoked_by=None,
     revoked_at=None,
 )
-NOBODY = Person(frozenset(), ())
+NOBODY = Person(Standing.MEMBER, frozenset(), ())
+OUTSIDER = replace(NOBODY, standing=Standing.EXTERNAL)
 PENDING = replace(
     request(AccessState.PENDING), reason="<!channel> Mrs Private", messages=(("C0APPROVE0", "1.2"),)
 )
@@ -55,12 +56,11 @@ PENDING = replace(
 def read(**changes) -> Home:
     usual = Home(
         user_id=ALICE,
-        may_use=True,
         person=NOBODY,
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=None,
-        watched=Watched(frozenset(), (), None),
+        watched=Watched(frozenset(), (), None, may_use=True),
     )
     return replace(usual, **changes)
 
@@ -95,8 +95,8 @@ def test_the_most_there_can_be_is_within_slack_s_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
     wordy = replace(GRANT, given_by="x" * 255)
     many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
-    held = Person(frozenset(Right), (GRANT,))
-    asked = Watched(frozenset(), (), PENDING)
+    held = Person(Standing.MEMBER, frozenset(Right), (GRANT,))
+    asked = Watched(frozenset(), (), PENDING, may_use=True)
     text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
@@ -162,7 +162,7 @@ def test_people_s_own_words_stay_out_of_it():
 
 
 def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
-    text = words(read(watched=Watched(frozenset(), (), PENDING)))
+    text = words(read(watched=Watched(frozenset(), (), PENDING, may_use=True)))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
     assert "You asked to hear raw recordings for *4 hours*" in text
     assert f"<!date^{int(NOON.timestamp())}^" in text
@@ -172,9 +172,9 @@ def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_w
 
 
 def test_others_see_a_single_sentence():
-    view = home(read(may_use=False, watched=Watched(frozenset(), (), PENDING)), URL)
+    view = home(read(person=OUTSIDER, watched=Watched(frozenset(), (), PENDING, may_use=True)), URL)
     assert len(view["blocks"]) == 1
-    assert "members of this workspace" in words(read(may_use=False))
+    assert "members of this workspace" in words(read(person=OUTSIDER))
 
 
 @pytest.mark.parametrize("rule", AudienceRule)

@@ -1,0 +1,90 @@
+"""Whether everybody may hear raw: the quick question, for the commonest answer."""
+
+import asyncio
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import TextClause, bindparam, text
+
+from bot.access.grants import Right
+from bot.access.named import IN_FORCE
+from bot.store.database import Database
+from bot.store.tables import UtcDateTime
+
+TOGETHER: Final = 1000
+"""People who are asked after in one question; more are asked after in two, at once."""
+
+
+def _query(*, cleared: str, asked: str) -> TextClause:
+    """Give a row: how many of the asked may hear raw, and whether a deny may reach one of them.
+
+    Denies are few: that there are none is known from a glance at an index of their own.
+    """
+    return text(
+        f"""
+        SELECT ({cleared}), EXISTS (
+            SELECT 1 FROM grants WHERE effect = 'deny' AND {IN_FORCE}
+            AND (subject_kind = 'group' OR subject_id IN ({asked}))
+        )
+        """  # noqa: S608 - put together from the words in this file
+    ).bindparams(bindparam("now", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
+
+
+# Those by whom a grant of their own counts, and bots, which are no listeners: policy.may_listen.
+_ON_SQLITE: Final = _query(
+    cleared=f"""
+        SELECT count(*) FROM json_each(:ids) CROSS JOIN standings
+        ON user_id = value AND standings.team_id = :team AND learnt_at > :since
+        WHERE standing = 'bot' OR (standing IN ('member', 'guest') AND EXISTS (
+            SELECT 1 FROM grants WHERE subject_id = value
+            AND subject_kind = 'user' AND effect = 'grant' AND {IN_FORCE}
+        ))
+        """,  # noqa: S608 - as above
+    asked="SELECT value FROM json_each(:ids)",
+)
+_ON_POSTGRESQL: Final = _query(
+    # Without `OFFSET 0` its planner would look up each further column of the index for each id.
+    cleared=f"""
+        SELECT count(*) FROM json_array_elements_text(CAST(:ids AS json)) JOIN standings
+        ON user_id = value AND standings.team_id = :team AND learnt_at > :since
+        WHERE (standing = 'bot' OR (standing IN ('member', 'guest') AND user_id IN (
+            SELECT subject_id FROM (
+                SELECT subject_id, team_id, "right", subject_kind, effect, starts_at, expires_at,
+                revoked_at FROM grants WHERE revoked_at IS NULL
+                AND subject_id = ANY(ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))
+                OFFSET 0
+            ) AS asked WHERE subject_kind = 'user' AND effect = 'grant' AND {IN_FORCE}
+        )))
+        """,  # noqa: S608 - as above
+    asked="SELECT json_array_elements_text(CAST(:ids AS json))",
+)
+
+
+async def are_all_cleared(
+    database: Database, team_id: str, user_ids: Collection[str], *, now: datetime, since: datetime
+) -> bool:
+    """Tell whether all are remembered as bots, or as members or guests with a grant of their own.
+
+    And no deny of the right to hear raw may reach one of them. ``since``: standings learnt before
+    are not believed any more. That is nearly always so where raw is heard, and takes half as long
+    as naming everybody. Many are asked after in two halves at once, for databases have several
+    cores.
+    """
+    # In the order of the index, which then is read from front to back.
+    ids = sorted(dict.fromkeys(user_ids))
+    middle = len(ids) // 2 if len(ids) > TOGETHER else len(ids)
+
+    async def are_cleared(some: Collection[str]) -> bool:
+        asked = {"right": Right.PII.value, "ids": json.dumps(some)}
+        async with database.read() as session:
+            rows = await session.execute(
+                _ON_SQLITE if database.is_sqlite else _ON_POSTGRESQL,
+                {"team": team_id, "now": now, "since": since, **asked},
+            )
+            cleared, may_be_denied = rows.one()
+        return bool(cleared == len(some) and not may_be_denied)
+
+    halves = [half for half in (ids[:middle], ids[middle:]) if half]
+    return all(await asyncio.gather(*map(are_cleared, halves)))

@@ -1,0 +1,188 @@
+"""What people are to the workspace: asked of Slack, and remembered for a while by all processes.
+
+A decision reads the requester's standing afresh. The standings of listeners are remembered, for
+Slack answers some hundred look-ups of people a minute (`users.info`, tier 4), and a conversation
+with raw files is looked at every minute. Slack's `user_change` event ends that memory at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Executable, and_, delete, or_
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from bot.access.directory import Directory
+from bot.access.policy import Standing
+from bot.access.remembered import read_remembered
+from bot.access.unlearnt import note_unlearnt
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.store.database import Database
+from bot.store.tables import StandingRow
+
+log = get_logger(__name__)
+
+REMEMBERED_FOR: Final = timedelta(minutes=14)
+"""With a look each minute, a change that no event tells is seen within a quarter of an hour."""
+KEPT_FOR: Final = timedelta(days=1)
+"""So long a standing is kept to tell whether an event is news, though it is not used any more."""
+AT_ONCE: Final = 8
+"""Look-ups of one process that are under way at a time."""
+
+
+class Standings:
+    """Reads standings; one that Slack leaves unknown is not remembered."""
+
+    def __init__(
+        self, *, database: Database, directory: Directory, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def now(self, team_id: str, user_id: str) -> Standing:
+        """Ask Slack what somebody is.
+
+        Raises:
+            CallAudioError: Slack does not tell.
+        """
+        asked_at = self._clock()
+        standing, known = await asyncio.gather(
+            self._directory.standing(user_id), self.remembered(team_id, {user_id})
+        )
+        if known.get(user_id) is not standing:
+            await self._remember(team_id, {user_id: standing}, asked_at)
+        return standing
+
+    async def now_if_told(self, team_id: str, user_id: str) -> Standing:
+        """Ask Slack what somebody is; unknown where it does not tell.
+
+        Raises:
+            CallAudioError: the question was wrong in itself, so it says nothing of anybody.
+        """
+        try:
+            return await self.now(team_id, user_id)
+        except CallAudioError as error:
+            if error.is_own_mistake:
+                raise
+            return _untold(error)
+
+    async def recent_if_told(self, team_id: str, user_id: str) -> Standing:
+        """Do as ``recent`` does; unknown where Slack does not tell."""
+        try:
+            return await self.recent(team_id, user_id)
+        except CallAudioError as error:
+            return _untold(error)
+
+    async def recent(self, team_id: str, user_id: str) -> Standing:
+        """Tell what somebody was at most ``REMEMBERED_FOR`` ago, without asking Slack if possible.
+
+        Raises:
+            CallAudioError: Slack does not tell.
+        """
+        known = await self.remembered(team_id, {user_id})
+        return known[user_id] if known else await self.now(team_id, user_id)
+
+    async def remembered(self, team_id: str, user_ids: Collection[str]) -> dict[str, Standing]:
+        """Tell what is remembered of some people; others are left out."""
+        if not user_ids:
+            return {}
+        since = self._clock() - REMEMBERED_FOR
+        async with self._database.read() as session:
+            return await read_remembered(session, team_id, user_ids, since)
+
+    async def learn(
+        self, team_id: str, user_ids: Collection[str]
+    ) -> AsyncIterator[Mapping[str, Standing | None]]:
+        """Ask Slack after people, a few at a time, and give the answers as they come.
+
+        None: Slack does not tell of that person. What another decision learns meanwhile is not
+        asked again.
+
+        Raises:
+            CallAudioError: Slack does not answer now; nobody else is asked after.
+        """
+        ids = sorted(user_ids)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            known = await self.remembered(team_id, some)
+            asked_at = self._clock()
+            wanted = [user_id for user_id in some if user_id not in known]
+            answers = dict(zip(wanted, await asyncio.gather(*map(self._ask, wanted)), strict=True))
+            told = {who: said for who, said in answers.items() if isinstance(said, Standing)}
+            await self._remember(team_id, told, asked_at)
+            yield {each: known.get(each) or told.get(each) for each in some}
+            for said in answers.values():
+                if isinstance(said, CallAudioError) and said.retryable:
+                    raise said
+
+    async def changed(self, team_id: str, user_id: str, told: Standing) -> bool:
+        """Slack tells of a change: forget what is remembered of somebody, unless it says the same.
+
+        Only forgotten, for events may come late, twice and out of order. What is being asked of
+        Slack at this moment is not remembered either. Gives whether something was remembered that
+        is certainly over: then it matters to what is visible.
+        """
+        async with self._database.write() as session:
+            row = await session.get(StandingRow, (team_id, user_id))
+            was = row.standing if row else None
+            # Whoever is now all that one can be needs no note: what was asked before is stricter.
+            is_news = told is not Standing.MEMBER if was is None else told.value != was
+            if is_news:
+                await session.execute(self._storing(team_id, {user_id: None}, self._clock()))
+        # Where flags are missing nothing is certain; the next look asks anyway.
+        return is_news and was is not None and told is not Standing.UNKNOWN
+
+    async def _ask(self, user_id: str) -> Standing | CallAudioError:
+        async with self._places:
+            try:
+                return await self._directory.standing(user_id)
+            except CallAudioError as error:
+                log.warning("fact_unknown", fact="standing", code=error.code)
+                return error
+
+    async def _remember(
+        self, team_id: str, told: Mapping[str, Standing], asked_at: datetime
+    ) -> None:
+        """Store what Slack told, unless somebody's standing changed since it was asked."""
+        known = {who: each for who, each in told.items() if each is not Standing.UNKNOWN}
+        if known:
+            async with self._database.write() as session:
+                await session.execute(self._storing(team_id, known, asked_at))
+
+    def _storing(
+        self, team_id: str, told: Mapping[str, Standing | None], learnt_at: datetime
+    ) -> Executable:
+        """Spell it in one order of people, so that two who store the same never deadlock."""
+        row = StandingRow
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        new = insert(row).values(
+            [
+                {"team_id": team_id, "user_id": who, "standing": each, "learnt_at": learnt_at}
+                for who, each in sorted(told.items())
+            ]
+        )
+        is_change = new.excluded.standing.is_(None)
+        holds = or_(row.learnt_at < learnt_at, row.standing.is_not(None))
+        return new.on_conflict_do_update(
+            index_elements=[row.team_id, row.user_id],
+            set_={"standing": new.excluded.standing, "learnt_at": new.excluded.learnt_at},
+            where=or_(is_change, and_(row.learnt_at <= learnt_at, holds)),
+        )
+
+
+async def forget_standings(database: Database, now: datetime) -> None:
+    """Remove what was learnt so long ago that it is neither used nor compared with any more."""
+    old = delete(StandingRow).where(StandingRow.learnt_at < now - KEPT_FOR)
+    async with database.write() as session:
+        await session.execute(old)
+
+
+def _untold(error: CallAudioError) -> Standing:
+    log.warning("fact_unknown", fact="standing", code=error.code)
+    note_unlearnt(error)
+    return Standing.UNKNOWN

@@ -1,0 +1,104 @@
+"""Whether a right counts for somebody, and what Slack is asked to tell it."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Right
+from bot.access.policy import Held, Standing
+from bot.access.standings import REMEMBERED_FOR
+from tests.access.builders import (
+    ALICE,
+    GROUP,
+    TEAM,
+    Clock,
+    Readers,
+    Silent,
+    Workspace,
+    give,
+    readers_on,
+)
+
+NOBODY = [each for each in Standing if each not in (Standing.MEMBER, Standing.GUEST)]
+GROUPS = {GROUP: {ALICE}}
+
+
+def workspace(standing: Standing = Standing.MEMBER, *, is_away: bool = False) -> Workspace:
+    failing = {f"standing of {ALICE}"} if is_away else ()
+    return Workspace(standings={ALICE: standing}, failing=failing)
+
+
+def readers(database, standing: Standing = Standing.MEMBER, *, is_away: bool = False) -> Readers:
+    return readers_on(database, workspace(standing, is_away=is_away), groups=GROUPS)
+
+
+async def test_a_member_holds_every_right_given_to_them_or_their_group(sqlite_store):
+    people = readers(sqlite_store).people
+    assert (await people.read(TEAM, ALICE)).held == frozenset()
+    await give(sqlite_store, GROUP)
+    assert (await people.read(TEAM, ALICE)).held == {Right.PII}
+
+
+async def test_a_guest_may_use_it_by_a_grant_of_their_own_and_a_group_s_does_not_count(
+    sqlite_store,
+):
+    people = readers(sqlite_store, Standing.GUEST).people
+    await give(sqlite_store, GROUP, right=Right.ADMIN)
+    found = await people.read(TEAM, ALICE)
+    assert (found.may_use, found.held, found.grant_of(Right.ADMIN)) == (False, frozenset(), None)
+    await give(sqlite_store, GROUP, lasting=None)
+    own = await give(sqlite_store, right=Right.PII, lasting=timedelta(hours=1))
+    found = await people.read(TEAM, ALICE)
+    assert (found.may_use, found.held) == (True, {Right.PII})
+    assert found.grant_of(Right.PII) == own, "not the group's, although that has no end"
+
+
+@pytest.mark.parametrize("standing", NOBODY)
+async def test_it_is_for_nobody_else_whatever_they_hold(sqlite_store, standing):
+    await give(sqlite_store)
+    found = await readers(sqlite_store, standing).people.read(TEAM, ALICE)
+    assert (found.may_use, found.held) == (False, frozenset())
+
+
+async def test_nobody_is_let_in_or_sent_away_for_a_guess(sqlite_store):
+    await give(sqlite_store)
+    away = readers(sqlite_store, is_away=True)
+    for asking in (
+        away.people.read(TEAM, ALICE),
+        away.people.recent(TEAM, ALICE),
+        away.clearances.now(TEAM, Right.PII, ALICE),
+        away.clearances.holds(TEAM, Right.PII, ALICE),
+    ):
+        with pytest.raises(Silent):
+            await asking
+    assert not (await away.people.read_if_told(TEAM, ALICE)).may_use
+    for unknown in (
+        await away.clearances.now_if_told(TEAM, Right.PII, ALICE),
+        await away.clearances.recent_if_told(TEAM, Right.PII, ALICE),
+    ):
+        assert (unknown.standing, unknown.held) == (Standing.UNKNOWN, Held.BY_NAME)
+        assert (unknown.counts, unknown.may_use) == (None, False)
+
+
+async def test_slack_is_not_asked_after_those_whom_no_standing_could_help(sqlite_store):
+    slack = workspace(is_away=True)
+    clearances = readers_on(sqlite_store, slack).clearances
+    assert not await clearances.holds(TEAM, Right.PII, ALICE)
+    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts is False
+    assert slack.calls == []
+
+
+async def test_a_decision_asks_slack_each_time_and_a_look_only_after_a_while(sqlite_store):
+    await give(sqlite_store)
+    clock, slack = Clock(), workspace()
+    clearances = readers_on(sqlite_store, slack, clock=clock).clearances
+    for _ in range(2):
+        assert (await clearances.now_if_told(TEAM, Right.PII, ALICE)).counts
+    assert len(slack.calls) == 2
+
+    slack.standings = {ALICE: Standing.DEACTIVATED}
+    clock.now += REMEMBERED_FOR - timedelta(seconds=1)
+    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts
+    clock.now += timedelta(seconds=1)
+    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts is False
+    assert len(slack.calls) == 3

@@ -1,0 +1,249 @@
+"""What people are: remembered for a while, forgotten when an event tells, asked a few at a time."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.access.policy import Standing
+from bot.access.standings import AT_ONCE, KEPT_FOR, REMEMBERED_FOR, Standings, forget_standings
+from bot.errors import CallAudioError
+from bot.store.database import Database
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    OTHER_TEAM,
+    TEAM,
+    Clock,
+    Silent,
+    Workspace,
+)
+
+MEMBER, GUEST, BOT = Standing.MEMBER, Standing.GUEST, Standing.BOT
+UNKNOWN, DEACTIVATED = Standing.UNKNOWN, Standing.DEACTIVATED
+SECOND = timedelta(seconds=1)
+
+
+class Busy(CallAudioError):
+    retryable = True
+
+
+class Office:
+    """Standings on one database, with Slack in memory and a clock that is set."""
+
+    def __init__(self, database: Database, **standings: Standing) -> None:
+        self.slack = Workspace(standings=standings)
+        self.clock = Clock()
+        self.database = database
+        self.known = self.another_process()
+
+    def another_process(self) -> Standings:
+        return Standings(database=self.database, directory=self.slack, clock=self.clock)
+
+    @property
+    def asked(self) -> list[str]:
+        return [call.removeprefix("standing of ") for call in self.slack.calls]
+
+    async def learn(self, *user_ids: str) -> dict[str, Standing | None]:
+        answers: dict[str, Standing | None] = {}
+        async for some in self.known.learn(TEAM, user_ids):
+            answers |= some
+        return answers
+
+    async def remembered(self, *user_ids: str, team: str = TEAM) -> dict[str, Standing]:
+        return await self.known.remembered(team, user_ids or (ALICE, BOB, CAROL))
+
+
+@pytest.fixture
+def office(database: Database) -> Office:
+    return Office(database, **{BOB: GUEST, CAROL: BOT})
+
+
+async def test_what_one_process_learns_all_know_for_a_while_and_for_one_workspace(office):
+    found = {ALICE: MEMBER, BOB: GUEST, CAROL: BOT}
+    assert await office.learn(*found) == found
+    other = office.another_process()
+    assert await other.remembered(TEAM, (*found, "U0NOBODY0")) == found
+    assert await other.remembered(OTHER_TEAM, found) == {}
+    assert await other.remembered(TEAM, ()) == {}
+
+    office.clock.now += REMEMBERED_FOR - timedelta(microseconds=1)
+    assert await office.remembered() == found
+    office.clock.now += timedelta(microseconds=1)
+    assert await office.remembered() == {}
+
+
+async def test_time_counts_from_the_question_not_from_the_answer(office):
+    slow = asyncio.Event()
+
+    class Slow(Workspace):
+        async def standing(self, user_id):
+            office.clock.now += REMEMBERED_FOR
+            slow.set()
+            return await super().standing(user_id)
+
+    office.slack = Slow()
+    assert await office.another_process().now(TEAM, ALICE) is MEMBER
+    assert slow.is_set()
+    assert await office.remembered() == {}
+
+
+async def test_now_asks_each_time_and_recently_only_when_nothing_is_remembered(office):
+    assert await office.known.recent(TEAM, ALICE) is MEMBER
+    assert await office.known.recent(TEAM, ALICE) is MEMBER
+    assert office.asked == [ALICE]
+    office.slack.standings = {ALICE: DEACTIVATED}
+    assert await office.known.now(TEAM, ALICE) is DEACTIVATED
+    assert await office.known.recent(TEAM, ALICE) is DEACTIVATED
+    assert office.asked == [ALICE, ALICE]
+
+
+@pytest.mark.parametrize(
+    ("was", "told", "matters", "left"),
+    [
+        pytest.param(MEMBER, GUEST, True, None, id="became a guest"),
+        pytest.param(MEMBER, DEACTIVATED, True, None, id="left"),
+        pytest.param(DEACTIVATED, MEMBER, True, None, id="came back"),
+        pytest.param(GUEST, MEMBER, True, None, id="became a member"),
+        pytest.param(MEMBER, MEMBER, False, MEMBER, id="a new photo"),
+        pytest.param(GUEST, GUEST, False, GUEST, id="a guest's new photo"),
+        pytest.param(MEMBER, UNKNOWN, False, None, id="flags are missing: asked at the next look"),
+        pytest.param(None, GUEST, False, None, id="nobody we know of became a guest"),
+        pytest.param(None, MEMBER, False, None, id="nobody we know of has a new photo"),
+    ],
+)
+async def test_an_event_ends_what_is_remembered_and_tells_whether_that_matters(
+    office, was, told, matters, left
+):
+    if was:
+        office.slack.standings = {ALICE: was}
+        await office.learn(ALICE)
+    assert await office.known.changed(TEAM, ALICE, told) is matters
+    assert (await office.remembered()).get(ALICE) is left
+    assert await office.known.changed(TEAM, ALICE, told) is False, "Slack may tell twice"
+
+
+async def test_what_nobody_uses_any_more_still_tells_whether_an_event_is_news(office):
+    await office.learn(ALICE)
+    office.clock.now += KEPT_FOR
+    await forget_standings(office.database, office.clock())
+    assert await office.known.changed(TEAM, ALICE, GUEST)
+
+    await office.learn(BOB)
+    office.clock.now += KEPT_FOR + SECOND
+    await forget_standings(office.database, office.clock())
+    assert not await office.known.changed(TEAM, BOB, DEACTIVATED)
+
+
+@pytest.mark.parametrize("knew", [True, False])
+@pytest.mark.parametrize("way", ["learn", "now"])
+async def test_an_answer_that_was_on_its_way_when_the_event_came_is_not_remembered(
+    office, knew, way
+):
+    if knew:
+        await office.learn(ALICE)
+        office.clock.now += REMEMBERED_FOR
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    class Held(Workspace):
+        async def standing(self, user_id):
+            answer = await super().standing(user_id)
+            asked.set()
+            await go_on.wait()
+            return answer
+
+    office.slack = Held()
+    office.known = office.another_process()
+    late = office.learn(ALICE) if way == "learn" else office.known.now(TEAM, ALICE)
+    asking = asyncio.create_task(late)
+    await asked.wait()
+    office.clock.now += SECOND
+    await office.known.changed(TEAM, ALICE, GUEST)
+    go_on.set()
+    await asking
+
+    assert await office.remembered() == {}
+    office.clock.now += SECOND
+    office.slack.standings = {ALICE: GUEST}
+    await office.learn(ALICE)
+    assert await office.remembered() == {ALICE: GUEST}, "but what is asked after it is"
+
+
+async def test_a_slower_answer_does_not_replace_a_newer_one(office):
+    await office.learn(BOB)
+    older = office.clock.now - SECOND
+    office.slack.standings = {BOB: MEMBER}
+    behind = Standings(database=office.database, directory=office.slack, clock=lambda: older)
+    assert await behind.now(TEAM, BOB) is MEMBER
+    assert await office.remembered() == {BOB: GUEST}
+
+
+async def test_a_standing_slack_leaves_unknown_is_asked_for_again(office):
+    office.slack.standings = {ALICE: UNKNOWN}
+    assert await office.learn(ALICE) == {ALICE: UNKNOWN}
+    assert await office.known.now(TEAM, ALICE) is UNKNOWN
+    assert await office.remembered() == {}
+
+
+async def test_people_are_asked_after_a_few_at_a_time_whoever_asks(sqlite_store):
+    most = under_way = 0
+
+    class Counting(Workspace):
+        async def standing(self, user_id):
+            nonlocal most, under_way
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.001)
+            under_way -= 1
+            return await super().standing(user_id)
+
+    office = Office(sqlite_store)
+    office.slack = Counting()
+    office.known = office.another_process()
+    crowds = [[f"U{crowd}{number:05d}" for number in range(3 * AT_ONCE)] for crowd in range(3)]
+    await asyncio.gather(*(office.learn(*crowd) for crowd in crowds))
+    assert most == AT_ONCE
+    assert sorted(office.asked) == sorted(each for crowd in crowds for each in crowd)
+    await office.learn(*crowds[0])
+    assert len(office.asked) == 9 * AT_ONCE
+
+
+async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(office):
+    office.slack.failing = {f"standing of {ALICE}"}
+    assert await office.learn(ALICE, BOB) == {ALICE: None, BOB: GUEST}
+    assert await office.remembered() == {BOB: GUEST}
+    with pytest.raises(Silent):
+        await office.known.now(TEAM, ALICE)
+    assert await office.known.now_if_told(TEAM, ALICE) is UNKNOWN
+
+
+async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_is_kept(office):
+    crowd = [f"U{number:08d}" for number in range(3 * AT_ONCE)]
+
+    class Away(Workspace):
+        async def standing(self, user_id):
+            if user_id == crowd[AT_ONCE]:
+                raise Busy
+            return await super().standing(user_id)
+
+    office.slack = Away()
+    office.known = office.another_process()
+    with pytest.raises(Busy):
+        await office.learn(*crowd)
+    kept = [*crowd[:AT_ONCE], *crowd[AT_ONCE + 1 : 2 * AT_ONCE]]
+    assert await office.remembered(*crowd) == dict.fromkeys(kept, MEMBER)
+
+
+async def test_two_processes_that_learn_the_same_people_do_not_wait_for_each_other(office):
+    crowd = [f"U{number:08d}" for number in range(5 * AT_ONCE)]
+    processes = [office.another_process() for _ in range(2)]
+
+    async def learn(process: Standings, user_ids: list[str]) -> None:
+        async for _ in process.learn(TEAM, user_ids):
+            await process.changed(TEAM, user_ids[0], GUEST)
+
+    for _ in range(5):
+        office.clock.now += REMEMBERED_FOR
+        await asyncio.gather(learn(processes[0], crowd), learn(processes[1], crowd[::-1]))
+    assert len(await office.remembered(*crowd)) >= len(crowd) - 2

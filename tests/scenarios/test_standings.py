@@ -1,0 +1,236 @@
+"""Whoever would be refused raw hears none because somebody else asks, nor later on."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from sqlalchemy import update
+
+from bot.access.grants import Right
+from bot.access.standings import REMEMBERED_FOR
+from bot.slack.actions import Action
+from bot.store.tables import StandingRow
+from bot.wiring.clock import utc_now
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene, on_both_databases
+from tests.scenarios.scene import (
+    ALICE,
+    BOB,
+    BOSS,
+    CALL,
+    CHANNEL,
+    RAW_SPAN,
+    Scene,
+    assert_raw,
+    assert_redacted,
+    assert_refused,
+)
+from tests.scenarios.test_take_back import EVERY, RARELY, cause, gone, looked_at, parent, raw
+from tests.scenarios.thread import card, press, press_for_more
+
+pytestmark = pytest.mark.watchful
+
+GROUP = "S0QUALITY0"
+GUEST = {"is_restricted": True}
+SINGLE_CHANNEL_GUEST = {"is_restricted": True, "is_ultra_restricted": True}
+EXTERNAL = {"team_id": "T0OTHER00", "is_stranger": True}
+LEFT = {"deleted": True}
+BY_NAME, BY_GROUP = "by name", "through a group"
+
+
+async def cleared_group(scene: Scene) -> None:
+    """Alice and Bob are in the channel, and cleared by nothing but their group."""
+    scene.workspace.usergroups[GROUP] = (ALICE, BOB)
+    await scene.grant(GROUP)
+    scene.workspace.join(CHANNEL, BOB)
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    """Reconciliation comes once an hour here: what happens sooner is an event's doing."""
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        await cleared_group(scene)
+        yield scene
+
+
+async def standings_grow_old(scene: Scene) -> None:
+    """Let the time pass for which standings are remembered."""
+    async with scene.stage.application.database.write() as session:
+        long_ago = utc_now() - REMEMBERED_FOR
+        await session.execute(update(StandingRow).values(learnt_at=long_ago))
+
+
+LISTENERS: Mapping[str, tuple[Mapping[str, object], str]] = {
+    "a single-channel guest in a granted group": (SINGLE_CHANNEL_GUEST, BY_GROUP),
+    "a guest in a granted group": (GUEST, BY_GROUP),
+    "an external person with a grant of their own": (EXTERNAL, BY_NAME),
+    "an external person in a granted group": (EXTERNAL, BY_GROUP),
+    "somebody deactivated with a grant of their own": (LEFT, BY_NAME),
+    "a guest with a grant of their own": (GUEST, BY_NAME),
+    "a member in a granted group": ({}, BY_GROUP),
+}
+
+
+async def test_row_8_a_listener_is_judged_as_if_they_asked(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for number, (who, (standing, granted)) in enumerate(LISTENERS.items()):
+        with subtests.test(who):
+            listener, group = f"U0LISTENER{number}", f"S0GROUP{number}"
+            scene.workspace.add_user(listener, **standing)
+            scene.workspace.usergroups[group] = (listener,)
+            await scene.grant(group if granted == BY_GROUP else listener)
+            scene.workspace.add_channel(CHANNEL, members=[ALICE, listener], is_private=True)
+
+            call, own = scene.another_call(), scene.another_call()
+            heard = await scene.ask(call)
+            asked = await scene.ask(own, user=listener)
+
+            if asked.delivery.outcome == "raw":
+                assert_raw(asked, own)
+                assert_raw(heard, call)
+            else:
+                assert_refused(asked, "requester_not_allowed")
+                assert_redacted(heard, "audience", call)
+                assert RAW_SPAN not in heard.file.content
+            assert (asked.delivery.outcome == "raw") == (number >= 5), who
+
+
+async def test_row_4_an_external_person_with_a_grant_makes_no_allow_listed_channel_raw(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
+        await cleared_group(scene)
+        scene.workspace.add_user("U0PARTNER0", **EXTERNAL)
+        await scene.grant("U0PARTNER0")
+        scene.workspace.join(CHANNEL, "U0PARTNER0")
+        for is_shared in (True, False):
+            scene.workspace.change_channel(CHANNEL, is_ext_shared=is_shared)
+            call = scene.another_call()
+            reason = "external_destination" if is_shared else "audience"
+            assert_redacted(await scene.ask(call), reason, call)
+
+
+async def test_where_a_guest_listens_through_a_group_there_is_no_transcript_and_no_waveform(
+    scene: Scene,
+) -> None:
+    seen = await raw(scene)
+    scene.workspace.change_user(BOB, **GUEST)  # no event tells
+    await standings_grow_old(scene)
+    message = await card(scene, seen.delivery, "*raw*")
+
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+    assert (row.state, row.reason) == ("refused", "audience")
+
+    await press(scene, message, Action.WAVEFORM)
+    view = await until(lambda: next(reversed(scene.workspace.views.values()), None))
+    await until(lambda: "Not everyone here is cleared" in shown(scene, view.id))
+    await press(scene, message, Action.WAVEFORM, user=BOB)
+    view = await until(lambda: next(v for v in scene.workspace.views.values() if v.user == BOB))
+    await until(lambda: "Only members of this workspace" in shown(scene, view.id))
+
+
+def shown(scene: Scene, view_id: str) -> str:
+    return str(scene.workspace.views[view_id].body)
+
+
+@on_both_databases
+@pytest.mark.parametrize("change", [GUEST, LEFT, EXTERNAL], ids=["guest", "left", "external"])
+async def test_when_the_requester_is_no_member_any_more_the_file_goes_at_once(
+    scene: Scene, change: Mapping[str, object]
+) -> None:
+    await raw(scene)
+
+    assert (await scene.people.change_user(ALICE, **change)).status == 200
+
+    await gone(scene)
+    assert await cause(scene) == "right_ended"
+    message = await parent(scene, "The raw recording was deleted")
+    assert "the right of the person who asked for it ended" in message.text
+
+
+@pytest.mark.parametrize("change", [GUEST, LEFT], ids=["guest", "left"])
+async def test_when_a_listener_is_no_member_any_more_the_file_goes_at_once(
+    scene: Scene, change: Mapping[str, object]
+) -> None:
+    await raw(scene)
+
+    await scene.people.change_user(BOB, **change)
+
+    await gone(scene)
+    assert await cause(scene) == "audience"
+
+
+async def test_without_the_event_it_goes_when_the_standing_is_asked_again(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY) as scene:
+        await cleared_group(scene)
+        await raw(scene)
+        asked = len(scene.workspace.called("users.info"))
+        scene.workspace.change_user(BOB, **GUEST)
+        looks = len(scene.workspace.called("conversations.members"))
+        await until(lambda: len(scene.workspace.called("conversations.members")) > looks + 1)
+        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1, "remembered for a while"
+        assert len(scene.workspace.called("users.info")) == asked
+
+        await standings_grow_old(scene)
+
+        await gone(scene)
+        assert await cause(scene) == "audience"
+
+
+async def test_a_guest_with_a_grant_of_their_own_may_go_on_listening(scene: Scene) -> None:
+    await scene.grant(BOB)
+    seen = await raw(scene)
+
+    await scene.people.change_user(BOB, **GUEST)
+
+    await looked_at(scene, seen)
+    await until(lambda: users_asked(scene, BOB) > 1)
+    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
+
+
+def users_asked(scene: Scene, user_id: str) -> int:
+    return sum(call.arguments["user"] == user_id for call in scene.workspace.called("users.info"))
+
+
+async def test_a_new_photo_or_status_is_no_reason_to_look(scene: Scene) -> None:
+    seen = await raw(scene)
+    before = len(scene.workspace.calls)
+    for user_id in (ALICE, BOB, BOSS):
+        assert (await scene.people.change_user(user_id, tz="Europe/London")).status == 200
+
+    await looked_at(scene, seen)
+    assert [call.method for call in scene.workspace.calls[before:]] == []
+
+
+async def test_what_is_seen_in_an_app_home_is_gone_when_its_person_becomes_a_guest(
+    scene: Scene,
+) -> None:
+    await scene.grant(GROUP, right=Right.ADMIN)
+    await scene.people.home_opened(BOB)
+    await until(lambda: "You are an admin" in home(scene))
+
+    await scene.people.change_user(BOB, **GUEST)
+
+    await until(lambda: "callaudio is for members" in home(scene))
+    assert "You may hear raw" not in home(scene)
+
+
+def home(scene: Scene) -> str:
+    view = scene.workspace.homes.get(BOB)
+    return str(view.body) if view else ""
+
+
+async def test_help_and_who_tell_what_counts_for_a_guest(scene: Scene) -> None:
+    scene.workspace.change_user(BOB, **GUEST)
+    who = await scene.people.command(BOSS, CHANNEL, f"who <@{BOB}>", command="/callaudio-admin")
+    assert f"<@{BOB}> is a guest and holds no right." in who.text
+    assert f"`pii` <!subteam^{GROUP}>" in who.text
+    assert "does not count for a guest" in who.text
+    explained = await scene.people.command(
+        BOSS, CHANNEL, f"explain {CALL} <@{BOB}> <#{CHANNEL}|q>", command="/callaudio-admin"
+    )
+    assert "would get *refused*" in explained.text
+    assert "holds `pii`: through a user group" in explained.text
+    assert f"`pii` <!subteam^{GROUP}>" in explained.text
