@@ -94,7 +94,8 @@ class _Interaction(_Shape):
     def _brings_what_its_kind_does(self) -> Self:
         brings = {
             "block_actions": (self.actions, self.trigger_id),
-            "view_submission": (self.view,),
+            # Bolt reads the view's type of every submission, and breaks where there is none.
+            "view_submission": (self.view, self.view and self.view.type),
             "view_closed": (self.view,),
             "message_action": (self.message, self.channel, self.callback_id, self.trigger_id),
             "shortcut": (self.callback_id, self.trigger_id),

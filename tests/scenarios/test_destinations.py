@@ -154,7 +154,7 @@ async def test_what_the_workspace_does_not_take_is_told_and_taken_back(
     for error, code in {
         "posting_to_channel_denied": "slack_posting_restricted",
         "not_in_channel": "conversation_unseen",
-        "invalid_channel": "slack_refused",
+        "invalid_channel": "slack_call_invalid",
     }.items():
         with subtests.test(f"{error}, when all is uploaded"):
             # Once with the picture, once without.

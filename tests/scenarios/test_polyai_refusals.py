@@ -30,11 +30,10 @@ PLACEHOLDERS = (
     "{conversationId}",
     "${CONVERSATION_ID}",
     "&lt;conversation-id&gt;",
-    "[call_id]",
-    ":conversationId",
-    "CONVERSATION_ID",
     "your-conversation-id",
 )
+# Read as the label of an id that was left out.
+LABELS_ALONE = ("[call_id]", ":conversationId", "CONVERSATION_ID")
 
 
 def assert_correlated(seen: Seen) -> None:
@@ -354,6 +353,11 @@ async def test_placeholders_are_refused_before_any_request(
             assert "Copy the id or the link" in ack.text
             assert ack.body["response_type"] == "ephemeral"
             assert placeholder.strip("{}$[]:") not in ack.text
+    for label in LABELS_ALONE:
+        with subtests.test(label):
+            ack = await scene.people.command(ALICE, CHANNEL, label)
+            assert "No conversation was given" in ack.text
+            assert ack.body["response_type"] == "ephemeral"
     assert scene.polyai.requests == []
     assert await scene.deliveries() == []
     assert scene.everything_posted() == []

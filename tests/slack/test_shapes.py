@@ -25,6 +25,7 @@ SUBMISSION = {
     "team": None,
     "view": {
         "id": "V1",
+        "type": "modal",
         "callback_id": "request_access",
         "state": {"values": {"reason": {"reason": {"type": "plain_text_input", "value": None}}}},
     },
