@@ -182,8 +182,9 @@ async def test_an_upload_in_doubt_is_done_again_with_a_new_ticket_but_not_for_ev
 
             assert_raw(await scene.ask(call), call)
 
-            # Two for the recording, one for its picture.
-            assert len(scene.workspace.called("files.getUploadURLExternal")) == 3 * number
+            # Two for the recording; one for its picture, or two if it was on its way already.
+            tickets = len(scene.workspace.called("files.getUploadURLExternal"))
+            assert 3 * number <= tickets <= 4 * number
             assert len(scene.workspace.called("files.completeUploadExternal")) == number
             assert len(scene.workspace.called("chat.postMessage")) == number
 
@@ -204,8 +205,8 @@ async def test_a_slower_pace_makes_one_announcement_and_one_share(scene: Scene) 
     assert_raw(seen)
     for method in ("chat.postMessage", "files.completeUploadExternal"):
         assert [call.status for call in scene.workspace.called(method)] == ["fault", "ok"]
-    # The same uploads: of the recording and of its picture.
-    assert len(scene.workspace.called("files.getUploadURLExternal")) == 2
+    # Of the recording and of its picture; a ticket asked for beside the refused card is not used.
+    assert len(scene.workspace.called("files.getUploadURLExternal")) in (2, 3)
 
 
 async def test_a_share_that_has_to_wait_is_decided_again_before_its_next_try(
