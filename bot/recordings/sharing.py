@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sqlalchemy import ColumnElement, and_
+
 from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, is_stricter
 from bot.audit.events import AuditTag
@@ -78,27 +80,26 @@ class Sharing:
         """
         if delivery.has_ended:
             return ShareResult.UNCLEAR  # by another worker, while this one stood still
+        if delivery.file_id is None:
+            return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
         if await self._tightened(delivery, question):
             return ShareResult.TIGHTENED
         # Stored before the call. Whoever finds it set asks Slack before doing anything.
+        tried_at = self._log.clock()
         claimed = await self._log.change(
-            delivery,
-            {"share_tried_at": self._log.clock()},
-            when=DeliveryRow.share_tried_at.is_(None) & (DeliveryRow.file_id == delivery.file_id),
+            delivery, {"share_tried_at": tried_at}, when=_is_same_try(delivery)
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
         # Nothing is added to the upload any more: what is stored of it now is what is shared.
         stored = await self._log.read(delivery.id)
-        delivery = replace(delivery, picture_file_id=stored.picture_file_id)
-        result = await self._complete(delivery)
-        if result is ShareResult.ANEW:
+        mine = replace(delivery, picture_file_id=stored.picture_file_id, share_tried_at=tried_at)
+        result = await self._complete(mine, is_first=True)
+        if result in (ShareResult.ANEW, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
-        if result is not ShareResult.UNCLEAR:
-            return result
-        return await self._share_again(await self._log.read(delivery.id), question)
+        return result
 
     async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
         """Ask after a lost try; where nothing is visible, decide afresh and complete once more."""
@@ -106,7 +107,14 @@ class Sharing:
             return ShareResult.SHARED
         if await self._tightened(delivery, question):
             return ShareResult.TIGHTENED
-        result = await self._complete(delivery)
+        # A try of its own: another worker whose try is still under way must not call it off.
+        tried_at = self._log.clock()
+        claimed = await self._log.change(
+            delivery, {"share_tried_at": tried_at}, when=_is_same_try(delivery)
+        )
+        if not claimed:
+            return await self.share(await self._log.read(delivery.id), question)
+        result = await self._complete(replace(delivery, share_tried_at=tried_at), is_first=False)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result
@@ -149,7 +157,7 @@ class Sharing:
             when=DeliveryRow.file_id == delivery.file_id,
         )
 
-    async def _complete(self, delivery: Delivery) -> ShareResult:
+    async def _complete(self, delivery: Delivery, *, is_first: bool) -> ShareResult:
         if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:
             return ShareResult.GONE
         title = title_of(delivery)
@@ -167,27 +175,34 @@ class Sharing:
         except ShareUnclear:
             return ShareResult.UNCLEAR
         except UploadGone:
-            if delivery.share_tried_at:
+            if not is_first:
                 return ShareResult.UNCLEAR  # completed by the lost try, or discarded: who knows
             if picture_id:
                 return await self._without_picture(delivery)
-            await self._log.change(delivery, NO_UPLOAD)
-            return ShareResult.GONE
+            # Unless another worker tried meanwhile: then it may have been completed by that one.
+            dropped = await self._log.change(delivery, NO_UPLOAD, when=_is_same_try(delivery))
+            return ShareResult.GONE if dropped else ShareResult.UNCLEAR
         except CallAudioError as error:
-            if picture_id and delivery.share_tried_at is None and not error.retryable:
+            if picture_id and is_first and not error.retryable:
                 return await self._without_picture(delivery)
             # Refused in so many words: nothing happened, so the next try need not ask after it;
             # unless an earlier one was lost, which may still come to light.
-            if delivery.share_tried_at is None:
-                await self._log.change(delivery, {"share_tried_at": None})
+            if is_first and not await self._log.change(
+                delivery, {"share_tried_at": None}, when=_is_same_try(delivery)
+            ):
+                return ShareResult.UNCLEAR  # another worker's try may have come about
             raise
         return await self._stands(delivery)
 
     async def _without_picture(self, delivery: Delivery) -> ShareResult:
         """Let go of a picture that may be what Slack refused, for the recording's sake."""
         log.info("picture_dropped", delivery_id=delivery.id)
-        await self._log.change(delivery, {"picture_file_id": None, "share_tried_at": None})
-        return ShareResult.ANEW
+        changed = await self._log.change(
+            delivery,
+            {"picture_file_id": None, "share_tried_at": None},
+            when=_is_same_try(delivery),
+        )
+        return ShareResult.ANEW if changed else ShareResult.UNCLEAR
 
     async def _stands(self, delivery: Delivery) -> ShareResult:
         """Take a share back that was made on a word no longer true.
@@ -227,12 +242,19 @@ class Sharing:
                 "dropped_file_id": delivery.file_id,
             },
             # Never over what another worker has stored since; that is then judged by the next try.
-            when=(DeliveryRow.file_id == delivery.file_id)
-            & (DeliveryRow.outcome == delivery.outcome),
+            when=_is_same_try(delivery) & (DeliveryRow.outcome == delivery.outcome),
             # A worker that stands still in its try to share may yet complete it, and be killed.
             leaves_files=delivery.share_tried_at is not None,
         )
         return True
+
+
+def _is_same_try(delivery: Delivery) -> ColumnElement[bool]:
+    """Spell that no other worker has dropped the upload or tried to share it since it was read."""
+    return and_(
+        DeliveryRow.file_id == delivery.file_id,
+        DeliveryRow.share_tried_at == delivery.share_tried_at,
+    )
 
 
 def decided(ruling: Ruling) -> dict[str, str | bool | None]:

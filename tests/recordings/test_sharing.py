@@ -1,0 +1,168 @@
+"""Two workers on one upload: one that stood still goes on beside the one that took over."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from bot.access.deciding import Ruling
+from bot.access.policy import Outcome, Reason
+from bot.errors import CallAudioError
+from bot.jobs.work_loop import LEASE
+from bot.recordings.posting import Share
+from bot.recordings.record import NO_UPLOAD, Delivery, DeliveryLog
+from bot.recordings.sharing import Patience, ShareResult, Sharing, UploadGone
+from bot.recordings.states import State
+from bot.store.database import Database
+from bot.store.tables import LeftFileRow
+from tests.conftest import NOON
+from tests.recordings.test_requests import Desk
+
+
+async def nothing() -> None:
+    """Nobody comes in between."""
+
+
+class Decider:
+    """Gives one outcome; ``meanwhile`` happens while it is found out."""
+
+    def __init__(self, outcome: Outcome, meanwhile: Callable[[], Awaitable[Any]] = nothing) -> None:
+        self._outcome, self._meanwhile = outcome, meanwhile
+
+    async def rule(self, question: object, delivery: Delivery) -> Ruling:
+        del question, delivery
+        await self._meanwhile()
+        decision = type("Decision", (), {"outcome": self._outcome, "reason": Reason.CLEARED})()
+        facts = type("Facts", (), {"destination_is_private": True})()
+        return Ruling(decision, facts)  # type: ignore[arg-type]
+
+
+class Slack:
+    """Completes an upload once, and refuses the second time as Slack does."""
+
+    def __init__(self) -> None:
+        self.visible: set[str] = set()
+        self.second: CallAudioError = UploadGone()
+        self.before_share: Callable[[], Awaitable[Any]] = nothing
+
+    async def share(self, share: Share) -> None:
+        before, self.before_share = self.before_share, nothing
+        await before()
+        if share.file_id in self.visible:
+            raise self.second
+        self.visible.add(share.file_id)
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        del channel_id
+        return "2.0" if file_id in self.visible else None
+
+    async def delete_file(self, file_id: str) -> None:
+        self.visible.discard(file_id)
+
+
+class Scene:
+    """One raw recording, uploaded and not shared."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.log = DeliveryLog(database=database, clock=lambda: self.now)
+        self.slack = Slack()
+
+    async def uploaded(self, **changes: Any) -> Delivery:
+        stored = await Desk(self.database).store()
+        delivery = await self.log.read(stored.delivery_id)
+        await self.log.change(
+            delivery,
+            {
+                "file_id": "F1",
+                "destination_channel_id": "C1",
+                "card_ts": "1.0",
+                "parent_ts": "1.0",
+                "outcome": Outcome.RAW.value,
+                "state": State.UPLOADED.value,
+                **changes,
+            },
+        )
+        return await self.log.read(delivery.id)
+
+    async def share(self, delivery: Delivery, decider: Decider) -> ShareResult:
+        sharing = Sharing(
+            log=self.log,
+            decider=decider,  # type: ignore[arg-type]
+            posting=self.slack,  # type: ignore[arg-type]
+            patience=Patience(()),
+        )
+        with capture_logs():
+            return await sharing.share(delivery, None)  # type: ignore[arg-type]
+
+    async def known_files(self, delivery: Delivery) -> set[str | None]:
+        """What can be taken back: by the delivery's row, or as a left file."""
+        async with self.database.read() as session:
+            left = set(await session.scalars(select(LeftFileRow.file_id)))
+        return {*left, (await self.log.read(delivery.id)).file_id}
+
+
+@pytest.fixture
+def scene(database: Database) -> Scene:
+    return Scene(database)
+
+
+async def test_an_upload_that_is_shared_while_another_worker_drops_it_is_not_lost_from_sight(
+    scene: Scene,
+) -> None:
+    delivery = await scene.uploaded()
+
+    async def share_and_be_killed() -> None:
+        await scene.log.change(delivery, {"share_tried_at": NOON})
+        scene.slack.visible.add("F1")
+
+    await scene.share(delivery, Decider(Outcome.REFUSED, share_and_be_killed))
+
+    assert scene.slack.visible <= await scene.known_files(delivery)
+
+
+class Refused(CallAudioError):
+    code = "slack_refused"
+
+
+@pytest.mark.parametrize("second", [UploadGone(), Refused()], ids=["gone", "refused"])
+@pytest.mark.parametrize("picture", [None, "F2"], ids=["alone", "with its picture"])
+async def test_an_upload_that_another_worker_shared_is_not_taken_for_gone(
+    scene: Scene, second: CallAudioError, picture: str | None
+) -> None:
+    delivery = await scene.uploaded(picture_file_id=picture)
+    scene.slack.second = second
+
+    async def taken_over() -> None:
+        scene.now += LEASE
+        now = await scene.log.read(delivery.id)
+        assert await scene.share(now, Decider(Outcome.RAW)) is ShareResult.SHARED
+
+    scene.slack.before_share = taken_over
+
+    assert await scene.share(delivery, Decider(Outcome.RAW)) is ShareResult.SHARED
+
+    stored = await scene.log.read(delivery.id)
+    assert (stored.file_id, stored.picture_file_id) == ("F1", picture)
+    assert stored.share_tried_at
+
+
+@pytest.mark.parametrize("is_dropped", [True, False], ids=["dropped", "shared"])
+async def test_a_worker_that_finds_its_upload_dealt_with_ends_its_own_try(
+    scene: Scene, is_dropped: bool
+) -> None:
+    delivery = await scene.uploaded()
+
+    async def dealt_with() -> None:
+        changes = dict(NO_UPLOAD) if is_dropped else {"share_tried_at": NOON}
+        scene.slack.visible |= set() if is_dropped else {"F1"}
+        await scene.log.change(delivery, changes)
+
+    result = await scene.share(delivery, Decider(Outcome.RAW, dealt_with))
+
+    assert result is (ShareResult.GONE if is_dropped else ShareResult.SHARED)
+    stored = await scene.log.read(delivery.id)
+    assert (stored.share_tried_at is None) == is_dropped
