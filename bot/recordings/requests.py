@@ -98,7 +98,8 @@ class RequestBook:
         # While one transaction is being written, all who come meanwhile gather for the next: in a
         # burst that is what keeps everybody's answer within Slack's three seconds.
         async with self._turn:
-            if not waiting.stored.done():
+            # More than once where those who came before have given up, as their requests go first.
+            while not waiting.stored.done():
                 await asyncio.shield(asyncio.ensure_future(self._store_waiting()))
         stored = await waiting.stored
         log.info("request_stored", reference=stored.delivery_id, is_repeat=stored.is_repeat)

@@ -14,6 +14,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.requests import (
     DOUBLE_SUBMIT_WINDOW,
+    MAX_TOGETHER,
     NewRequest,
     RequestBook,
     StoredRequest,
@@ -24,6 +25,7 @@ from bot.recordings.requests import (
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
+from tests.patience import until
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE, CHANNEL = "U0ALICE00", "C0QUALITY0"
@@ -273,3 +275,19 @@ async def test_what_absorbs_no_double_submit_any_more_is_forgotten(desk):
     await desk.store()
     assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW) == 0
     assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW + INSTANT) == 1
+
+
+async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_desk):
+    requests = [
+        typed_again(trigger_id=f"1.{n}", channel_id=f"C{n}") for n in range(3 * MAX_TOGETHER)
+    ]
+    first, *given_up, last = [asyncio.create_task(sqlite_desk.store(each)) for each in requests]
+    await asyncio.sleep(0)
+    for each in given_up:
+        each.cancel()
+
+    await until(last.done)
+
+    assert not (await first).is_repeat
+    assert not (await last).is_repeat
+    assert len(await sqlite_desk.rows()) == len(requests)
