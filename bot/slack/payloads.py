@@ -18,6 +18,7 @@ class Malformed(CallAudioError):
     """A payload lacks what its kind always brings."""
 
     code = "malformed"
+    likely_cause = "A form of Slack's messages that is newer than this version of callaudio."
 
 
 def actor_of_command(command: Mapping[str, Any]) -> Actor:

@@ -5,18 +5,17 @@ from dataclasses import replace
 import pytest
 
 from bot.access.deciding import Ruling
-from bot.access.policy import Audience, Facts, Standing, decide
+from bot.access.policy import Audience, Facts, Held, Standing, decide
 from bot.slack.admin.verdicts import verdict
 
 RAW = Facts(
     standing=Standing.MEMBER,
-    requester_granted_by_name=True,
+    held=Held.BY_NAME,
     requester_in_destination=True,
     destination_is_external=False,
     destination_is_private=True,
     destination_is_allow_listed=False,
     asked_redacted=False,
-    requester_is_cleared=True,
     has_raw_key=True,
     audience_must_be_cleared=True,
     audience=Audience.CLEARED,
@@ -30,7 +29,7 @@ ALONE = {"audience_must_be_cleared": False}
         ({}, "*Raw*, because everyone in <#C1> is cleared."),
         (ALONE, "*Raw*, because <@U1> is cleared, and who else is in <#C1> does not count."),
         (
-            {"standing": Standing.GUEST, "requester_granted_by_name": False},
+            {"standing": Standing.GUEST, "held": Held.BY_GROUP},
             "*Nothing*, because <@U1> is a guest without a grant by name.",
         ),
         (
@@ -59,7 +58,7 @@ ALONE = {"audience_must_be_cleared": False}
             "*Nothing*, because Slack did not tell whether <#C1> is shared with others.",
         ),
         (
-            {"requester_is_cleared": False},
+            {"held": Held.NOT},
             "*Redacted*, because <@U1> in <#C1> is not cleared to hear raw recordings.",
         ),
         ({"has_raw_key": False}, "*Redacted*, because no raw key is set up for this agent."),
