@@ -43,7 +43,7 @@ lint: .venv/.dev-stamp ## check style, types and the direction of imports
 bench: .venv/.dev-stamp ## measure the relay, the listener, the decision and the audit
 	@$(call bounded,1800) $(BIN)/python -m tests.bench
 
-pictures: .venv/.dev-stamp ## take README's pictures anew; CHROMIUM=… names the browser
+pictures: .venv/.dev-stamp ## take the documents' pictures anew; CHROMIUM=… names the browser
 	@$(call bounded,600) $(BIN)/python -m tests.pictures $(ARGS)
 
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions

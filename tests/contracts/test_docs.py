@@ -1,9 +1,10 @@
-"""README says what the code does: settings, rules, scopes and paths."""
+"""README and docs/ say what the code does, each table in one place, and name what exists."""
 
 import re
 from enum import StrEnum
 from pathlib import Path
 
+import pytest
 import yaml
 
 from bot.access.policy import Reason
@@ -11,16 +12,53 @@ from bot.audit.events import AuditTag
 from bot.audit.walk import Fault
 from bot.recordings.causes import Cause
 from bot.settings import Settings
+from bot.store.tables import Base
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
 NONE = "\N{EN DASH}"
+LONGEST_README = 150
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the first table that has the heading."""
-    table = README.partition(heading)[2].split("\n\n")[0].splitlines()
+    """The cells of the one table that has the heading."""
+    (text,) = (text for text in TEXTS.values() if heading in text)
+    table = text.partition(heading)[2].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_readme_is_read_in_minutes() -> None:
+    assert len(TEXTS["README.md"].splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_link_and_path_leads_somewhere(name: str) -> None:
+    text, folder = TEXTS[name], (ROOT / name).parent
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)
+    for path, anchor in links:
+        target = (folder / path) if path else ROOT / name
+        assert target.exists(), path
+        headings = re.findall(r"(?m)^#+ (.+)$", target.read_text()) if anchor else []
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    named = re.findall(r"`((?:bot|tests|migrations|docs)/[\w./-]*)`", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_claim_names_the_tests_that_prove_it() -> None:
+    claims = rows("| claim | how | proved by |")
+    assert [claim for claim, _, proof in claims if "`tests/" not in proof] == []
+
+
+def test_the_glossary_is_in_order() -> None:
+    words = [word.lower() for word, _ in rows("| word | meaning |")]
+    assert words == sorted(words)
+
+
+def test_what_is_stored_names_every_table() -> None:
+    told = " ".join(cells[0] for cells in rows("| where | what | how long |"))
+    expected = {table.name for table in Base.metadata.sorted_tables}
+    assert {name for name in expected if name not in told} == set()
 
 
 def test_the_settings_table_lists_every_setting_with_its_default() -> None:

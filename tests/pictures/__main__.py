@@ -1,4 +1,4 @@
-"""Takes README's pictures anew: `make pictures`; `ARGS=thread` takes that one alone.
+"""Takes the documents' pictures anew: `make pictures`; `ARGS=thread` takes that one alone.
 
 Needs Chromium; `CHROMIUM=…` names its program.
 """

@@ -1,4 +1,4 @@
-"""README's pictures, each one function: people act on the running bot, and one of them looks.
+"""The documents' pictures, each one function: people act on the running bot, and one of them looks.
 
 To add a picture, write a function that takes the ``Story``, lets people do something
 (``story.people`` has commands, shortcuts, presses, submissions and `home_opened`) and gives one of

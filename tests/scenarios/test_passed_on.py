@@ -148,7 +148,7 @@ async def test_what_is_passed_on_to_cleared_people_alone_stays(new_scene: OpenSc
 async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(
     new_scene: OpenScene,
 ) -> None:
-    """As README says: this shows how it is, not how it should be."""
+    """As docs/security.md says: this shows how it is, not how it should be."""
     async with new_scene(pace=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, DM, is_told=False)

@@ -1,4 +1,4 @@
-"""README's pictures are of the bot as it is: the story is told again and compared with them."""
+"""The documents' pictures are of the bot as it is: the story is told again and compared."""
 
 import re
 import shutil
@@ -12,7 +12,10 @@ from tests.pictures.freshness import FOLDER, THEMES, fingerprint, path_of, remem
 from tests.pictures.scenes import SCENES, tell
 from tests.pictures.story import open_story
 
-README = (FOLDER.parent / "README.md").read_text()
+ROOT = FOLDER.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# As README would write it: documents in docs/ lead a folder up.
+TEXT = "\n".join(path.read_text().replace('"../.pictures', '".pictures') for path in DOCUMENTS)
 LARGEST_BYTES = 150_000
 
 
@@ -43,16 +46,16 @@ def test_a_picture_is_sharp_and_small(name, theme):
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_readme_shows_it_in_the_theme_of_who_reads(name):
+def test_a_document_shows_it_in_the_theme_of_who_reads(name):
     dark, light = (f".pictures/{name}-{theme}.png" for theme in ("dark", "light"))
-    assert f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">' in README
-    (alt,) = re.findall(rf'<img src="{re.escape(light)}" width="\d+" alt="([^"]+)">', README)
+    assert f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">' in TEXT
+    (alt, *_) = re.findall(rf'<img src="{re.escape(light)}" width="\d+" alt="([^"]+)">', TEXT)
     assert len(alt) > 20
 
 
-def test_readme_shows_no_picture_that_is_not_there():
-    named = set(re.findall(r"\.pictures/[\w-]+\.png", README))
-    assert [name for name in named if not (FOLDER.parent / name).exists()] == []
+def test_no_document_shows_a_picture_that_is_not_there():
+    named = set(re.findall(r"\.pictures/[\w-]+\.png", TEXT))
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_another_word_makes_a_picture_old_and_another_reference_does_not():
