@@ -35,11 +35,12 @@ class NotAdmin(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The admin who acts."""
+    """Who acts, and the trigger of what they do: the same one again is the same request."""
 
     team_id: str
     enterprise_id: str | None
     user_id: str
+    trigger_id: str | None = None
 
 
 class Administration:
@@ -79,8 +80,11 @@ class Administration:
         Raises:
             NotAdmin: the actor is none.
         """
-        if await self.is_admin(actor):
-            return
+        if not await self.is_admin(actor):
+            raise await self.refused(actor, action, NotAdmin())
+
+    async def refused(self, actor: Actor, action: str, error: CallAudioError) -> CallAudioError:
+        """Audit that somebody may not do something; gives the error to raise."""
         async with self._database.write() as session:
             await record(
                 session,
@@ -89,10 +93,10 @@ class Administration:
                     team_id=actor.team_id,
                     actor_id=actor.user_id,
                     occurred_at=self._clock(),
-                    payload={"action": action, "code": NotAdmin.code},
+                    payload={"action": action, "code": error.code},
                 ),
             )
-        raise NotAdmin
+        return error
 
     async def give(
         self,
@@ -108,6 +112,7 @@ class Administration:
 
         Raises:
             NotAdmin: the actor is none.
+            AlreadyDone: it was done for the actor's trigger.
             SelfGrantRefused: nobody gives themselves `pii`.
             LastAdminKept: the deny would leave nobody, or may reach everybody.
         """
@@ -123,7 +128,8 @@ class Administration:
             expires_at=now + lasting if lasting else None,
             enterprise_id=actor.enterprise_id,
         )
-        grant = await self._changes.give(new, await self._named(subject, right))
+        named = await self._named(subject, right)
+        grant = await self._changes.give(new, named, trigger_id=actor.trigger_id)
         await self._on_rights_changed(actor.team_id)
         return grant
 
@@ -132,6 +138,7 @@ class Administration:
 
         Raises:
             NotAdmin: the actor is none.
+            AlreadyDone: it was done for the actor's trigger.
             NothingToRevoke: none is in force.
             OwnDenyKept: nobody lifts a deny of `pii` that reaches themselves.
             LastAdminKept: nobody would be left.
@@ -143,6 +150,7 @@ class Administration:
             by=actor.user_id,
             named=await self._named(subject, right),
             reaches_actor=right is Right.PII and await self._reaches(actor, subject),
+            trigger_id=actor.trigger_id,
         )
         await self._on_rights_changed(actor.team_id)
         return ended

@@ -12,6 +12,7 @@ from bot.access.last_admin import Named, an_admin_is_kept
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
+from bot.store.once import AlreadyDone, claim_once
 
 
 class RightsChanges:
@@ -21,46 +22,67 @@ class RightsChanges:
         self._database = database
         self._clock = clock
 
-    async def give(self, new: NewGrant, named: Named) -> Grant:
-        """Write a grant or a deny.
+    async def give(self, new: NewGrant, named: Named, *, trigger_id: str | None = None) -> Grant:
+        """Write a grant or a deny, once for each trigger.
 
         Raises:
+            AlreadyDone: it was done for this trigger; audited.
             SelfGrantRefused: nobody gives themselves `pii`; audited.
             LastAdminKept: the deny would leave no admin; audited.
         """
         asked = (new.effect.value, new.subject, new.right)
-        async with self._change(*asked, by=new.given_by, named=named) as session:
+        by = new.given_by
+        async with self._change(*asked, by=by, named=named, trigger_id=trigger_id) as session:
             return await add_grant(session, new)
 
     async def revoke(
-        self, subject: Subject, right: Right, *, by: str, named: Named, reaches_actor: bool = False
+        self,
+        subject: Subject,
+        right: Right,
+        *,
+        by: str,
+        named: Named,
+        reaches_actor: bool = False,
+        trigger_id: str | None = None,
     ) -> int:
         """End every grant and deny of the right for the subject; gives how many there were.
 
         Raises:
+            AlreadyDone: it was done for this trigger; audited.
             NothingToRevoke: none is in force.
             OwnDenyKept: with ``reaches_actor`` a deny of `pii` would be lifted; audited.
             LastAdminKept: no admin would be left; audited.
         """
-        async with self._change("revoke", subject, right, by=by, named=named) as session:
+        async with self._change(
+            "revoke", subject, right, by=by, named=named, trigger_id=trigger_id
+        ) as session:
             return await end_grants(
                 session, subject, right, by=by, now=self._clock(), reaches_actor=reaches_actor
             )
 
     @asynccontextmanager
     async def _change(
-        self, action: str, subject: Subject, right: Right, *, by: str, named: Named
+        self,
+        action: str,
+        subject: Subject,
+        right: Right,
+        *,
+        by: str,
+        named: Named,
+        trigger_id: str | None,
     ) -> AsyncIterator[AsyncSession]:
         takes_admin = right is Right.ADMIN and action != Effect.GRANT
         try:
             async with self._database.write() as session:
+                team_id, now = subject.team_id, self._clock()
                 if takes_admin:
-                    team_id, now = subject.team_id, self._clock()
                     async with an_admin_is_kept(session, team_id, named, now):
+                        await claim_once(session, team_id, trigger_id, now)
                         yield session
                 else:
+                    await claim_once(session, team_id, trigger_id, now)
                     yield session
-        except ChangeRefused as error:
+        except (ChangeRefused, AlreadyDone) as error:
             # What it did is rolled back; that it was tried is not.
             payload = {
                 "action": action,

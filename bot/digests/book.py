@@ -18,6 +18,7 @@ from bot.digests.runs import LOOK
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.once import claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -75,7 +76,11 @@ class DigestBook:
         self.clock = clock
 
     async def add(self, new: NewDigest, actor_id: str) -> Digest:
-        """Store a digest; its slots count from now on."""
+        """Store a digest; its slots count from now on.
+
+        Raises:
+            AlreadyDone: it was stored a moment ago, and removed since.
+        """
         now = self.clock()
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         statement = insert(DigestRow).values(
@@ -92,6 +97,7 @@ class DigestBook:
             is_new = await session.scalar(once) is not None
             digest = digest_of(await session.get_one(DigestRow, new.id))
             if is_new:
+                await claim_once(session, new.team_id, new.id, now)
                 schedule(session, LOOK, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
         return digest
@@ -116,18 +122,25 @@ class DigestBook:
         async with self._database.read() as session:
             return tuple(digest_of(row) for row in await session.scalars(query))
 
-    async def pause(self, digest: Digest, actor_id: str) -> None:
-        """Let a digest rest; one that rests already stays as it is."""
-        changes = {"paused_because": PauseCause.ASKED.value}
-        await self._change(
-            digest, changes, DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED, actor_id
-        )
+    async def pause(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
+        """Let a digest rest; one that rests already stays as it is.
 
-    async def resume(self, digest: Digest, actor_id: str) -> None:
-        """Let a digest go on; what was due while it rested is not made up for."""
+        Raises:
+            AlreadyDone: it was done for this trigger.
+        """
+        changes = {"paused_because": PauseCause.ASKED.value}
+        runs, tag = DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED
+        await self._change(digest, changes, runs, tag, actor_id=actor_id, trigger_id=trigger_id)
+
+    async def resume(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
+        """Let a digest go on; what was due while it rested is not made up for.
+
+        Raises:
+            AlreadyDone: it was done for this trigger.
+        """
         changes = {"paused_because": None, "due_since": self.clock()}
-        rests = DigestRow.paused_because.is_not(None)
-        await self._change(digest, changes, rests, AuditTag.DIGEST_RESUMED, actor_id)
+        rests, tag = DigestRow.paused_because.is_not(None), AuditTag.DIGEST_RESUMED
+        await self._change(digest, changes, rests, tag, actor_id=actor_id, trigger_id=trigger_id)
 
     async def remove(self, digest: Digest, actor_id: str) -> None:
         """Forget a digest and its runs; the audit keeps what it did."""
@@ -168,7 +181,9 @@ class DigestBook:
         changes: Mapping[str, Any],
         when: ColumnElement[bool],
         tag: AuditTag,
+        *,
         actor_id: str,
+        trigger_id: str | None,
     ) -> None:
         statement = (
             update(DigestRow)
@@ -177,6 +192,7 @@ class DigestBook:
             .returning(DigestRow.id)
         )
         async with self._database.write() as session:
+            await claim_once(session, digest.team_id, trigger_id, self.clock())
             if await session.scalar(statement):
                 schedule(session, LOOK, digest.id, now=self.clock())
                 await record(session, event_of(tag, digest, actor_id, self.clock()))

@@ -17,6 +17,7 @@ from bot.digests.posting import Slot
 from bot.digests.runs import POST, RunKey, RunState
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.once import claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -79,9 +80,16 @@ class Claims:
                 await record(session, event)
         return [RunKey(digest.id, local) for local in sorted(claimed)]
 
-    async def ask(self, digest: Digest, slot: Slot, actor_id: str) -> None:
-        """Claim a post out of turn; the same moment twice is one post."""
+    async def ask(
+        self, digest: Digest, slot: Slot, actor_id: str, trigger_id: str | None = None
+    ) -> None:
+        """Claim a post out of turn; the same moment twice is one post.
+
+        Raises:
+            AlreadyDone: it was done for this trigger.
+        """
         async with self._database.write() as session:
+            await claim_once(session, digest.team_id, trigger_id, self.clock())
             if await self._insert(session, digest, [slot], RunState.CLAIMED, asked_by=actor_id):
                 event = event_of(
                     AuditTag.DIGEST_ASKED, digest, actor_id, self.clock(), slot=slot.local

@@ -1,6 +1,7 @@
 """What people do with digests: look at one before it is saved, and everything after."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from bot.digests.timetable_text import TimetableUnclear, timetable_for_people, t
 from bot.errors import UsageError
 from bot.ids import new_id
 from bot.recordings.agents import DEFAULT_AGENT
+from bot.store.once import AlreadyDone
 
 SHOWN_RUNS = 3
 LONGEST_TIMETABLE = 100
@@ -119,7 +121,10 @@ def listed(digest: Digest, now: datetime) -> Listed:
 
 
 class Scheduling:
-    """The admins' use cases; each asks first whether the actor is one, at that moment."""
+    """The admins' use cases; each asks first whether the actor is one, at that moment.
+
+    A change is made once for each trigger: the same request again raises AlreadyDone, audited.
+    """
 
     def __init__(
         self,
@@ -165,7 +170,9 @@ class Scheduling:
             As ``preview``.
         """
         await self.preview(actor, draft)
-        return await self._book.add(new_digest(draft, actor.team_id, actor.user_id), actor.user_id)
+        new = new_digest(draft, actor.team_id, actor.user_id)
+        async with self._refusals_audited(actor, "digest_add"):
+            return await self._book.add(new, actor.user_id)
 
     async def list(self, actor: Actor) -> tuple[Listed, ...]:
         """List the digests of the workspace.
@@ -185,7 +192,8 @@ class Scheduling:
             DigestUnknown: there is none of that id.
         """
         digest = await self._admitted(actor, "digest_pause", digest_id)
-        await self._book.pause(digest, actor.user_id)
+        async with self._refusals_audited(actor, "digest_pause"):
+            await self._book.pause(digest, actor.user_id, actor.trigger_id)
         return digest
 
     async def resume(self, actor: Actor, digest_id: str) -> Listed:
@@ -198,7 +206,8 @@ class Scheduling:
         """
         digest = await self._admitted(actor, "digest_resume", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))
-        await self._book.resume(digest, actor.user_id)
+        async with self._refusals_audited(actor, "digest_resume"):
+            await self._book.resume(digest, actor.user_id, actor.trigger_id)
         return listed(await self._book.read(digest_id), self._book.clock())
 
     async def remove(self, actor: Actor, digest_id: str) -> Digest:
@@ -223,8 +232,16 @@ class Scheduling:
         digest = await self._admitted(actor, "digest_run", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))
         slot = timetable_of(digest).slot_on_request(self._book.clock())
-        await self._claims.ask(digest, slot, actor.user_id)
+        async with self._refusals_audited(actor, "digest_run"):
+            await self._claims.ask(digest, slot, actor.user_id, actor.trigger_id)
         return digest
+
+    @asynccontextmanager
+    async def _refusals_audited(self, actor: Actor, action: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except AlreadyDone as error:
+            raise await self._administration.refused(actor, action, error) from None
 
     async def _admitted(self, actor: Actor, action: str, digest_id: str) -> Digest:
         await self._administration.require_admin(actor, action)

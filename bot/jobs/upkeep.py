@@ -7,10 +7,10 @@ from typing import Final
 from bot.access.standings import forget_standings
 from bot.digests.claims import Claims
 from bot.jobs.scheduler import Scheduler
-from bot.recordings.requests import forget_recent
 from bot.recordings.retention import Retention
 from bot.store.database import Database
 from bot.store.due_work import Due, schedule
+from bot.store.once import forget_recent
 
 PAUSE_SECONDS: Final = 1.0
 # A look takes a second, or minutes where Slack hangs. So many may hang before another has to wait;

@@ -1,14 +1,13 @@
 """Stores what people ask for, durably and once, before Slack is answered."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +22,7 @@ from bot.recordings.record import DELIVER
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.once import hashed
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 log = get_logger(__name__)
@@ -229,23 +229,14 @@ class RequestBook:
         return str(holder)
 
 
-async def forget_recent(database: Database, now: datetime) -> int:
-    """Remove what absorbs double submits no more, but what is being written; gives how much."""
-    row = RecentRequestRow
-    over = select(row.fingerprint).where(row.requested_at < now - DOUBLE_SUBMIT_WINDOW)
-    gone = delete(row).where(row.fingerprint.in_(over.with_for_update(skip_locked=True)))
-    async with database.write() as session:
-        return len((await session.scalars(gone.returning(row.fingerprint))).all())
-
-
 def delivery_id_of(request: NewRequest) -> str:
     """Name the delivery of a trigger: always the same for the same one, telling nothing of it."""
-    return "d" + _digest(request.team_id, request.trigger_id)[:20]
+    return "d" + hashed(request.team_id, request.trigger_id)[:20]
 
 
 def fingerprint_of(request: NewRequest) -> str:
     """Digest everything that makes two requests the very same to the person who types them."""
-    return _digest(
+    return hashed(
         request.team_id,
         request.user_id,
         request.origin_channel_id,
@@ -257,10 +248,6 @@ def fingerprint_of(request: NewRequest) -> str:
         request.direction.value,
         str(request.asked_redacted),
     )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
 def _plain(secret: SecretStr | None) -> str | None:

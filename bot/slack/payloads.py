@@ -27,6 +27,7 @@ def actor_of_command(command: Mapping[str, Any]) -> Actor:
         team_id=str(command["team_id"]),
         enterprise_id=command.get("enterprise_id") or None,
         user_id=str(command["user_id"]),
+        trigger_id=str(command["trigger_id"]),
     )
 
 
@@ -38,7 +39,12 @@ def actor_of(body: Mapping[str, Any]) -> Actor:
     user = body["user"]
     team_id = user.get("team_id") or (body.get("team") or {}).get("id")
     enterprise_id = (body.get("enterprise") or {}).get("id")
-    return Actor(team_id=str(team_id), enterprise_id=enterprise_id, user_id=str(user["id"]))
+    return Actor(
+        team_id=str(team_id),
+        enterprise_id=enterprise_id,
+        user_id=str(user["id"]),
+        trigger_id=body.get("trigger_id"),
+    )
 
 
 def asker_of_command(command: Mapping[str, Any]) -> Asker:

@@ -262,7 +262,10 @@ class LeftFileRow(Base):
 
 
 class RecentRequestRow(Base):
-    """The last time one person asked for the very same thing, to absorb a double submit."""
+    """The last time the very same was asked for.
+
+    Absorbs a double submit of one person, and a request for a change that comes again.
+    """
 
     __tablename__ = "recent_requests"
 

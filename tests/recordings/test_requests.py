@@ -20,7 +20,6 @@ from bot.recordings.requests import (
     StoredRequest,
     delivery_id_of,
     fingerprint_of,
-    forget_recent,
 )
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
@@ -269,12 +268,6 @@ async def test_two_processes_that_store_the_same_requests_at_once_never_deadlock
     assert broken_off == []
     for desk in desks:
         await desk.database.close()
-
-
-async def test_what_absorbs_no_double_submit_any_more_is_forgotten(desk):
-    await desk.store()
-    assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW) == 0
-    assert await forget_recent(desk.database, desk.now + DOUBLE_SUBMIT_WINDOW + INSTANT) == 1
 
 
 async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_desk):

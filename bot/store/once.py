@@ -1,0 +1,66 @@
+"""What is done once: a request that comes again, from Slack or from somebody else, changes nothing.
+
+Slack's signature holds for five minutes, so whoever has seen a signed request can send it again.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.errors import UsageError
+from bot.store.database import Database
+from bot.store.tables import RecentRequestRow
+
+KEPT: Final = timedelta(minutes=15)
+"""Longer than a signed request is let in, whatever the clocks of the machines say."""
+CHANGE: Final = "change"
+
+
+class AlreadyDone(UsageError):
+    """The very same request was carried out before."""
+
+    code = "already_done"
+    what = "I have already done that."
+    likely_cause = "The same request has reached me twice; the second time I changed nothing."
+    fix = "Nothing is left to do; `/callaudio-admin list` shows what is in force."
+
+
+async def claim_once(
+    session: AsyncSession, team_id: str, idempotency_key: str | None, now: datetime
+) -> None:
+    """Note in the transaction of a change what it is done for: a trigger, or what names the wish.
+
+    Without a key, as from a terminal, nothing is noted.
+
+    Raises:
+        AlreadyDone: another transaction did it; one that is under way is waited for.
+    """
+    if idempotency_key is None:
+        return
+    fingerprint = hashed(CHANGE, team_id, idempotency_key)
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = insert(RecentRequestRow).values(
+        fingerprint=fingerprint, delivery_id=CHANGE, requested_at=now
+    )
+    once = statement.on_conflict_do_nothing().returning(RecentRequestRow.fingerprint)
+    if await session.scalar(once) is None:
+        raise AlreadyDone
+
+
+async def forget_recent(database: Database, now: datetime) -> int:
+    """Remove what can come again no more, but what is being written; gives how much that was."""
+    row = RecentRequestRow
+    over = select(row.fingerprint).where(row.requested_at < now - KEPT)
+    gone = delete(row).where(row.fingerprint.in_(over.with_for_update(skip_locked=True)))
+    async with database.write() as session:
+        return len((await session.scalars(gone.returning(row.fingerprint))).all())
+
+
+def hashed(*parts: str) -> str:
+    """Name something by all that makes it the same, telling nothing of it."""
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
