@@ -24,6 +24,8 @@ RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
 LONGEST_PUT_OFF_SECONDS: Final = 300.0
+MOST_WAITING: Final = 8
+"""So many times as many as run at once may wait for their turn beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class WorkKind:
         name: the kind in the table.
         run: does one piece; gives when it is due again, or None if it is done. It may run twice.
         at_once: how many pieces a worker runs at the same time.
+        waiting: tells how many of them only wait for their turn elsewhere. Those take no room, so
+            that what one agent's slow calls hold up does not hold up everybody else's work.
     """
 
     name: str
     run: Callable[[Due], Awaitable[datetime | None]]
     at_once: int
+    waiting: Callable[[], int] = lambda: 0
 
 
 class WorkLoop:
@@ -130,7 +135,10 @@ class WorkLoop:
 
     async def _take(self) -> None:
         """Claim what is due, as far as there is room for it, and note when the next is due."""
-        room = {name: kind.at_once for name, kind in self._kinds.items()}
+        room = {
+            name: kind.at_once + min(kind.waiting(), MOST_WAITING * kind.at_once)
+            for name, kind in self._kinds.items()
+        }
         for kind_name, _ in self._held:
             room[kind_name] -= 1
         takes_over = time.monotonic() >= self._takes_over_from

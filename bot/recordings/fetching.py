@@ -47,6 +47,10 @@ class Fetching:
         self._pictures = pictures
         self._calls = calls
 
+    def waiting(self) -> int:
+        """Tell how many only wait for their turn."""
+        return self._relay.waiting + self._transcripts.waiting
+
     @asynccontextmanager
     async def recording(
         self, delivery: Delivery, source: Source, announce: Announce

@@ -30,6 +30,11 @@ class Places:
         self._by_team: Counter[str] = Counter()
         self._waiting: list[tuple[Holder, asyncio.Future[None]]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def held(self, holder: Holder) -> AsyncIterator[None]:
         """Wait for a place, and hold it while the context lasts."""

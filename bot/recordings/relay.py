@@ -89,6 +89,11 @@ class Relay:
         self._places = Places(max_concurrent)
         self._floor = floor or Floor()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._places.waiting
+
     async def fetch(self, source: Source, begin: Begin) -> None:
         """Open the recording, check that it is one, and stream it into the upload that is begun.
 

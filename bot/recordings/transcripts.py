@@ -28,6 +28,11 @@ class Transcripts:
         self._polyai = polyai
         self._places = Places(MAX_TOGETHER)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._places.waiting
+
     @asynccontextmanager
     async def fetched(self, source: Source) -> AsyncIterator[bytes]:
         """Fetch a transcript as a text file, to be held while the context lasts.

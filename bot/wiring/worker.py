@@ -78,25 +78,26 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     sharing = Sharing(log=core.deliveries, decider=decider, posting=posting, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
+    fetching = Fetching(
+        relay=Relay(
+            polyai=polyai,
+            posting=posting,
+            metrics=core.metrics,
+            max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
+            max_concurrent=MAX_RELAYS,
+            floor=pace.floor,
+        ),
+        transcripts=Transcripts(polyai=polyai),
+        posting=posting,
+        progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
+        pictures=Pictures(posting=posting),
+        calls=calls,
+    )
     steps = DeliverySteps(
         deliveries=core.deliveries,
         destinations=Destinations(log=core.deliveries, directory=core.directory, posting=posting),
         decider=decider,
-        fetching=Fetching(
-            relay=Relay(
-                polyai=polyai,
-                posting=posting,
-                metrics=core.metrics,
-                max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
-                max_concurrent=MAX_RELAYS,
-                floor=pace.floor,
-            ),
-            transcripts=Transcripts(polyai=polyai),
-            posting=posting,
-            progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
-            pictures=Pictures(posting=posting),
-            calls=calls,
-        ),
+        fetching=fetching,
         sharing=sharing,
         posting=posting,
         agents=core.agents,
@@ -143,7 +144,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     return Worker(
         kinds=(
             # Most of those under way wait for somebody else's server.
-            WorkKind(DELIVER, deliveries.run, at_once=32),
+            WorkKind(DELIVER, deliveries.run, at_once=32, waiting=fetching.waiting),
             WorkKind(LOOK, firing.run, at_once=4),
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4),

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
-from bot.jobs.work_loop import WorkKind, WorkLoop
+from bot.jobs.work_loop import MOST_WAITING, WorkKind, WorkLoop
 from bot.store.due_work import Due
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS, until
@@ -92,6 +92,7 @@ async def running(
     at_once: int = 4,
     lease: timedelta = timedelta(hours=1),
     look_seconds: float = LOOK_NEVER,
+    waiting: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -99,7 +100,7 @@ async def running(
 
     loop = WorkLoop(
         due_work=table,  # type: ignore[arg-type]
-        kinds=[WorkKind("deliver", run, at_once=at_once)],
+        kinds=[WorkKind("deliver", run, at_once=at_once, waiting=waiting)],
         clock=lambda: table.now,
         lease=lease,
         look_seconds=look_seconds,
@@ -144,6 +145,19 @@ async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> Non
 
     assert sorted(runs.ran) == [f"d{number}" for number in range(10)]
     assert runs.most == 3
+
+
+async def test_what_only_waits_for_its_turn_takes_no_room_but_is_not_without_end() -> None:
+    table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs()
+    runs.hold.clear()
+    waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
+    async with running(table, runs, at_once=3, look_seconds=0.01, waiting=waits):
+        # One runs; two more have room beside those that wait, of whom there are eight times three.
+        await until(lambda: runs.now == 3 + MOST_WAITING * 3)
+        await asyncio.sleep(0.05)
+        assert runs.now == 3 + MOST_WAITING * 3
+        runs.hold.set()
+        await until(lambda: not table.due)
 
 
 async def test_an_idle_worker_looks_no_more_than_once_in_its_time() -> None:

@@ -232,8 +232,8 @@ async def test_calls_that_trickle_take_no_place_from_another_agents(new_scene: O
     async with new_scene(
         environment={"POLYAI_AGENTS": json.dumps(agents)}, pace=replace(QUICK, drain_seconds=0)
     ) as scene:
-        for _ in range(10):
-            slow = scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.1)
+        for _ in range(MORE_THAN_A_WORKER_RUNS):
+            slow = scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.5)
             await scene.people.command(ALICE, CHANNEL, slow)
         await until(lambda: audio_requests(scene) == MOST_OF_ONE_AGENT)
 
@@ -262,6 +262,7 @@ async def test_calls_that_trickle_are_given_up_in_words(new_scene: OpenScene) ->
 
 
 MOST_OF_ONE_AGENT = 6
+MORE_THAN_A_WORKER_RUNS = 36
 
 
 def audio_requests(scene: Scene) -> int:
