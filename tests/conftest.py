@@ -135,6 +135,14 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+async def sqlite_store(sqlite_url: str) -> AsyncIterator[Database]:
+    """A store where the kind of database does not matter."""
+    database = Database(sqlite_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
     """Undo what a test that configures logging did to the process."""
     names = QUIET_LOGGERS

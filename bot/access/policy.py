@@ -164,7 +164,7 @@ _COUNTING: Final = MappingProxyType(
 def counts(standing: Standing, held: Held) -> bool | None:
     """Tell whether somebody holds a right, here and now: the one answer for everybody.
 
-    Requesters, listeners, those whose files are taken back, admins and approvers are all judged by
+    Requesters, listeners, those whose files are taken back, admins and reviewers are all judged by
     it. A member holds a right by any grant in force, a guest by a grant of their own name alone;
     an external or deactivated person and a bot hold none, whatever they were granted. None: it
     cannot be told.

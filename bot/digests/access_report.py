@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.access.grants import Effect
 from bot.access.policy import Outcome
-from bot.access.requests import AccessState
+from bot.access_requests.request import AccessState
 from bot.audit.verify import Head
 from bot.digests.digest import Digest, Period
 from bot.digests.report import (

@@ -12,7 +12,7 @@ from bot.digests.summary import Summary
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.recordings.agents import AgentNotConfigured
 from bot.recordings.posting import Problem
 
@@ -26,7 +26,7 @@ BREATHE_EVERY: Final = 1000
 class CallSource(Protocol):
     """Where conversations are listed."""
 
-    def between(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[ListedCall]:
+    def between(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[CallSummary]:
         """Give each conversation that began from ``since`` on and before ``until``, once.
 
         Raises:

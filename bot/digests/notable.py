@@ -22,7 +22,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import is_chat
 
 CUT_SHORT_SECONDS: Final = 10
@@ -47,12 +47,12 @@ class Mark(StrEnum):
 class NotableCall:
     """A call, what makes it notable, and how much so."""
 
-    call: ListedCall
+    call: CallSummary
     marks: tuple[Mark, ...]
     points: int
 
 
-def score(call: ListedCall) -> NotableCall:
+def score(call: CallSummary) -> NotableCall:
     """Weigh a call; one that is not worth hearing has no points."""
     if call.in_progress or is_chat(call.channel):
         return NotableCall(call, (), 0)
@@ -67,17 +67,17 @@ def score(call: ListedCall) -> NotableCall:
     return NotableCall(call, marks, sum(weights.values()))
 
 
-def is_silent(call: ListedCall) -> bool:
+def is_silent(call: CallSummary) -> bool:
     """Tell whether the person never said anything; not told counts as no."""
     return bool(call.turns and call.silences is not None and call.silences >= call.turns)
 
 
-def is_cut_short(call: ListedCall) -> bool:
+def is_cut_short(call: CallSummary) -> bool:
     """Tell whether the call was over almost at once; not told counts as no."""
     return call.length_seconds is not None and call.length_seconds <= CUT_SHORT_SECONDS
 
 
-def _is_quiet(call: ListedCall) -> bool:
+def _is_quiet(call: CallSummary) -> bool:
     if not call.turns or call.silences is None or is_silent(call):
         return False
     return call.silences >= LEAST_QUIET_TURNS and call.silences * 3 >= call.turns
@@ -97,7 +97,7 @@ class MostNotable:
         self._kept: list[tuple[tuple[int, datetime, str], int, NotableCall]] = []
         self._seen = 0
 
-    def add(self, call: ListedCall) -> None:
+    def add(self, call: CallSummary) -> None:
         """Keep the call if it is among the best so far."""
         scored = score(call)
         if not scored.points:

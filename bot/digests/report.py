@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.audit.verify import Head
 from bot.digests.notable import NotableCall
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.recordings.posting import Problem
 
 
@@ -50,8 +50,8 @@ class Figures:
     timed: int = 0
     total_seconds: int = 0
     median_seconds: float | None = None
-    longest: ListedCall | None = None
-    shortest: ListedCall | None = None
+    longest: CallSummary | None = None
+    shortest: CallSummary | None = None
     inbound: int = 0
     outbound: int = 0
     handoff_told: int = 0

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bot.digests.notable import MostNotable, NotableCall, is_cut_short, is_silent
 from bot.digests.report import BusiestHour, Figures, Named
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import is_chat
 
 LONGEST_SECONDS: Final = 7 * 86_400
@@ -34,8 +34,8 @@ class Summary:
         self._reasons: Counter[str] = Counter()
         self._hours: Counter[int] = Counter()
         self._notable = MostNotable()
-        self._longest: ListedCall | None = None
-        self._shortest: ListedCall | None = None
+        self._longest: CallSummary | None = None
+        self._shortest: CallSummary | None = None
         self.earliest: datetime | None = None
         self.latest: datetime | None = None
 
@@ -44,7 +44,7 @@ class Summary:
         """How many were added."""
         return self._counts["conversations"]
 
-    def add(self, call: ListedCall) -> None:
+    def add(self, call: CallSummary) -> None:
         """Count one conversation."""
         counts = self._counts
         counts["conversations"] += 1
@@ -104,7 +104,7 @@ class Summary:
         if self.latest is None or started_at > self.latest:
             self.latest = started_at
 
-    def _add_handoff(self, call: ListedCall) -> None:
+    def _add_handoff(self, call: CallSummary) -> None:
         if call.handoff is None:
             return
         self._counts["handoff_told"] += 1
@@ -115,7 +115,7 @@ class Summary:
         if reason and (reason in self._reasons or len(self._reasons) < MAX_REASONS):
             self._reasons[reason] += 1
 
-    def _add_length(self, call: ListedCall) -> None:
+    def _add_length(self, call: CallSummary) -> None:
         length = call.length_seconds
         if length is None or not 0 <= length <= LONGEST_SECONDS:
             return
@@ -157,7 +157,7 @@ class Summary:
         return datetime.fromtimestamp(start, UTC).astimezone(self._zone)
 
 
-def _by_length(call: ListedCall) -> tuple[int, datetime, str]:
+def _by_length(call: CallSummary) -> tuple[int, datetime, str]:
     return call.length_seconds or 0, call.started_at, call.conversation_id
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from bot.access.grant_lists import next_to_end
 from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
-from bot.access.requests import LIFETIME, AccessRequest, AccessState, request_of
+from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
 from bot.digests.book import DigestBook
 from bot.digests.scheduling import Listed, listed
 from bot.recordings.history import PastDelivery, past_deliveries

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from bot.polyai import errors
-from bot.polyai.translation import CORRELATION_HEADER, shown_correlation_id
+from bot.polyai.error_mapping import CORRELATION_HEADER, shown_correlation_id
 
 # Registered at IANA as HTTP content codings, and their old names.
 _COMPRESSIONS = frozenset(

@@ -9,8 +9,8 @@ from typing import Final
 import httpx
 
 from bot.polyai.agents import Agent
-from bot.polyai.gets import Gets
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
+from bot.polyai.http import HttpGet
 from bot.polyai.pages import ListPages, Place
 from bot.retry import ATTEMPTS
 
@@ -31,7 +31,7 @@ class CallFilter:
     until: datetime
     handoff: bool | None = None
 
-    def fits(self, call: ListedCall) -> bool:
+    def fits(self, call: CallSummary) -> bool:
         """Tell whether the call is looked for; what was written has no recording."""
         in_time = self.since <= call.started_at < self.until
         return in_time and not call.is_chat and self.handoff in (None, call.handoff is True)
@@ -41,7 +41,7 @@ class CallFilter:
 class Screen:
     """Some calls, the newest first, and the place where those after them are found."""
 
-    calls: tuple[ListedCall, ...]
+    calls: tuple[CallSummary, ...]
     older: str | None
 
 
@@ -56,7 +56,7 @@ class CallBrowser:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep, attempts=attempts))
+        self._pages = ListPages(HttpGet(http, clock=clock, sleep=sleep, attempts=attempts))
 
     async def screen(
         self, agent: Agent, wanted: CallFilter, *, size: int, place: str = ""
@@ -72,7 +72,7 @@ class CallBrowser:
         skip, at = _parsed(place)
         if at is None and agent.platform is None:
             at = await self._seek(agent, wanted.until)
-        found: list[ListedCall] = []
+        found: list[CallSummary] = []
         met: set[str] = set()
         for _ in range(MAX_CHUNKS):
             page = await self._pages.page(

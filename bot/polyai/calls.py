@@ -8,7 +8,7 @@ from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError
-from bot.polyai.gets import Facts
+from bot.polyai.http import Facts
 from bot.polyai.payloads import CallFacts
 
 log = get_logger(__name__)

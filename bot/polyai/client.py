@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream
-from bot.polyai.body import Bounds, close_answer
-from bot.polyai.gets import Facts, Gets
+from bot.polyai.http import Facts, HttpGet
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
+from bot.polyai.response_body import Bounds, close_answer
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
 from bot.retry import ATTEMPTS
 
@@ -41,7 +41,7 @@ class PolyAIClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._gets = Gets(http, clock=clock, sleep=sleep, attempts=attempts)
+        self._gets = HttpGet(http, clock=clock, sleep=sleep, attempts=attempts)
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
         """Fetch the facts of a call, always with the plain key (polyai.md, "Get one").

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream
-from bot.polyai.body import close_answer
 from bot.polyai.client import conversation_url
 from bot.polyai.errors import AnswerTooLarge
-from bot.polyai.gets import Gets
+from bot.polyai.http import HttpGet
+from bot.polyai.response_body import close_answer
 
 MAX_BYTES: Final = 64 * 2**20
 
@@ -42,7 +42,7 @@ class Fingerprint:
 class KeyCheck:
     """Compares what an agent's keys bring for one call."""
 
-    def __init__(self, gets: Gets) -> None:
+    def __init__(self, gets: HttpGet) -> None:
         self._gets = gets
 
     async def compare(self, agent: Agent, conversation_id: str) -> Verdict:

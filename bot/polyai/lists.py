@@ -11,10 +11,10 @@ import httpx
 from bot.logs import get_logger
 from bot.paging import Pages, PagingStuck
 from bot.polyai.agents import Agent, Platform
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.errors import AnswerTooLarge
-from bot.polyai.gets import Gets
+from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
-from bot.polyai.listed import ListedCall
 from bot.polyai.pages import ListPages, Page, Place
 from bot.retry import ATTEMPTS
 
@@ -39,11 +39,11 @@ class CallLists:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._pages = ListPages(Gets(http, clock=clock, sleep=sleep, attempts=attempts))
+        self._pages = ListPages(HttpGet(http, clock=clock, sleep=sleep, attempts=attempts))
 
     async def between(
         self, agent: Agent, since: datetime, until: datetime
-    ) -> AsyncIterator[ListedCall]:
+    ) -> AsyncIterator[CallSummary]:
         """Yield each live conversation that started in [since, until) once, in no promised order.
 
         Raises:

@@ -10,21 +10,21 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent, Platform
-from bot.polyai.body import Bounds
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.client import conversations_url
-from bot.polyai.gets import Gets
+from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import OF_A_LIST, OF_THE_PLATFORM, ListUnreadable, Words, in_words
-from bot.polyai.listed import ListedCall
-from bot.polyai.payloads import moment_of
-from bot.polyai.rows import (
+from bot.polyai.normalization import (
     LIVE,
     V1_FIELDS,
     V3_FIELDS,
     is_live_v1,
     is_live_v3,
-    listed_from_v1,
-    listed_from_v3,
+    summary_from_v1,
+    summary_from_v3,
 )
+from bot.polyai.payloads import moment_of
+from bot.polyai.response_body import Bounds
 
 MAX_PAGE_BYTES: Final = 16 * 2**20
 MAX_PAGE_VALUES: Final = 500_000
@@ -57,7 +57,7 @@ class Page:
         total: how many conversations the list has, where it tells.
     """
 
-    calls: tuple[ListedCall, ...]
+    calls: tuple[CallSummary, ...]
     rows: int
     unusable: int
     newest_at: datetime | None
@@ -69,7 +69,7 @@ class Page:
 class ListPages:
     """Fetches pages; each raises ``PolyAIError``, in words about lists, where PolyAI refuses."""
 
-    def __init__(self, gets: Gets) -> None:
+    def __init__(self, gets: HttpGet) -> None:
         self._gets = gets
 
     async def page(
@@ -91,7 +91,7 @@ class ListPages:
             is_last = not rows or (total is not None and end >= total and len(rows) < limit)
             return _page(
                 rows,
-                listed_from_v1,
+                summary_from_v1,
                 is_live_v1,
                 "startedAt",
                 following=None if is_last else Place("offset", str(end)),
@@ -128,7 +128,7 @@ class ListPages:
         def read(body: object) -> Page:
             rows = _rows(body)
             following = _following(body, rows, limit, place)
-            return _page(rows, listed_from_v3, is_live_v3, "started_at", following=following)
+            return _page(rows, summary_from_v3, is_live_v3, "started_at", following=following)
 
         fields = V3_FIELDS | {"conversations", "cursor"}
         return await self._fetch(
@@ -188,7 +188,7 @@ def _following(body: object, rows: list[object], limit: int, place: Place | None
 
 def _page(
     rows: list[object],
-    listed: Callable[[object], ListedCall | None],
+    listed: Callable[[object], CallSummary | None],
     is_live: Callable[[object], bool],
     started_at: str,
     *,

@@ -9,7 +9,7 @@ from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import AudioStream, PolyAIClient
 from bot.polyai.errors import UnexpectedEncoding
-from bot.polyai.gets import Facts
+from bot.polyai.http import Facts
 from bot.polyai.payloads import Direction
 from bot.recordings.exact_body import ExactBody, RecordingChanged, Watcher
 from bot.recordings.places import Holder, Places

@@ -8,15 +8,15 @@ from datetime import datetime
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access.approvers import Approvers
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
 from bot.access.deciding import Decider
 from bot.access.group_changes import GroupChanges
 from bot.access.person import People
-from bot.access.request_store import AccessRequests
 from bot.access.rights import Rights
 from bot.access.standings import Standings
+from bot.access_requests.reviewers import Reviewers
+from bot.access_requests.store import AccessRequests
 from bot.home.homes import Homes
 from bot.metrics import Metrics
 from bot.outbound import Outbound, outbound_of
@@ -65,7 +65,7 @@ class Core:
     left_files: LeftFiles
     homes: Homes
     access_requests: AccessRequests
-    approvers: Approvers
+    reviewers: Reviewers
     agents: Mapping[str, Agent]
 
 
@@ -131,7 +131,7 @@ async def open_core(
         left_files=LeftFiles(database=database, clock=clock),
         homes=Homes(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
-        approvers=Approvers(
+        reviewers=Reviewers(
             database=database,
             clearances=clearances,
             clock=clock,

@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from slack_bolt.async_app import AsyncApp
 
 from bot.access.administration import Administration
-from bot.access.approving import Approving
-from bot.access.askers import Askers
-from bot.access.asking_for_access import AskingForAccess
+from bot.access_requests.eligibility import Eligibility
+from bot.access_requests.review import AccessRequestReview
+from bot.access_requests.submit import AccessRequestSubmission
 from bot.digests.book import DigestBook
 from bot.digests.claims import Claims
 from bot.digests.scheduling import Scheduling
@@ -68,18 +68,18 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         agents=core.agents,
         metrics=core.metrics,
     )
-    asking_for_access = AskingForAccess(
+    submission = AccessRequestSubmission(
         requests=core.access_requests,
-        askers=Askers(
+        eligibility=Eligibility(
             database=core.database,
             clearances=core.clearances,
             home_team=core.identity.team_id,
             clock=core.clock,
         ),
-        approvers=core.approvers,
+        reviewers=core.reviewers,
         max_hours=settings.callaudio_max_grant_hours,
     )
-    approving = Approving(
+    review = AccessRequestReview(
         database=core.database,
         requests=core.access_requests,
         rights=core.rights,
@@ -135,7 +135,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             AdminListeners(administration, explaining, DigestAnswers(scheduling)),
             ScheduleListeners(scheduling, modals, answers),
             DigestListeners(asking),
-            AccessListeners(asking_for_access, approving, core.api),
+            AccessListeners(submission, review, core.api),
             FinderListeners(finding, asking, modals, Zones(core.api)),
             ShortcutListeners(asking, build_previewing(core), modals),
             EventListeners(

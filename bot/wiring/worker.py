@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from bot.access.access_rounds import AccessRounds
-from bot.access.due_requests import GrantEnds
-from bot.access.request_store import ATTEND
+from bot.access_requests.due import GrantEnds
+from bot.access_requests.notify import AccessRequestNotifier
+from bot.access_requests.store import ATTEND
 from bot.digests.book import DigestBook
 from bot.digests.claims import Claims
 from bot.digests.firing import Firing
@@ -132,10 +132,10 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         posting=posting,
     )
     homes = build_home_publishing(core, pace)
-    access = AccessRounds(
+    access = AccessRequestNotifier(
         requests=core.access_requests,
         grant_ends=GrantEnds(database=core.database, clock=core.clock),
-        approvers=core.approvers,
+        reviewers=core.reviewers,
         directory=core.directory,
         posting=SlackAccessPosting(core.api),
         again_after=pace.access_again_after,

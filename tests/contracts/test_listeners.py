@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from bot.access.asking_for_access import Offer
 from bot.access.grants import Right
 from bot.access.person import Person
 from bot.access.policy import Decision, Outcome, Reason, Standing
-from bot.access.requests import AccessRequest, AccessState
+from bot.access_requests.request import AccessRequest, AccessState
+from bot.access_requests.submit import Offer
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft
 from bot.digests.scheduling import Preview as DigestPreview
 from bot.home.reading import AdminPart, Home, Watched
 from bot.polyai.browsing import Screen
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.recordings.posting import NoteKind, TakenBack
 from bot.recordings.previewing import Choice, Preview
 from bot.recordings.requests import StoredRequest
@@ -70,7 +70,7 @@ from tests.slack.recordings.test_cards import (
 
 FINDER = finder_view.finder(
     Search("default", NOON, day=NOON.date(), places=("", "3:cursor:x"), older="7:cursor:y"),
-    Screen((ListedCall("CA0", NOON),), "7:cursor:y"),
+    Screen((CallSummary("CA0", NOON),), "7:cursor:y"),
     ZoneInfo("UTC"),
     ("default", "sales"),
 )
@@ -106,7 +106,7 @@ def heard() -> dict[str, list[str]]:
         AdminListeners(administration=None, explaining=None, digests=None),
         ScheduleListeners(scheduling=None, modals=None, answers=None),
         DigestListeners(asking=None),
-        AccessListeners(asking=None, approving=None, api=None),
+        AccessListeners(submission=None, review=None, api=None),
         FinderListeners(finding=None, asking=None, modals=None, zones=None),
         ShortcutListeners(asking=None, previewing=None, modals=None),
         EventListeners(

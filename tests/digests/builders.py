@@ -11,7 +11,7 @@ from bot.digests.digest import Digest, DigestKind, Period
 from bot.digests.posting import DigestPost, Slot
 from bot.digests.report import CallsReport, Figures, Report
 from bot.polyai.agents import Agent
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 
 LONDON = ZoneInfo("Europe/London")
 SINCE = datetime(2026, 6, 1, 23, tzinfo=UTC)
@@ -26,9 +26,9 @@ def call_id(number: int) -> str:
     return f"CA{number:032x}"
 
 
-def listed(number: int = 1, **changes) -> ListedCall:
+def listed(number: int = 1, **changes) -> CallSummary:
     """A short, uneventful call of three turns, some minutes into the period."""
-    call = ListedCall(
+    call = CallSummary(
         conversation_id=call_id(number),
         started_at=SINCE + timedelta(minutes=number),
         channel="VOICE-SIP",
@@ -75,7 +75,7 @@ def post(report: Report, **changes) -> DigestPost:
 class Listing:
     """A source that gives what it holds, breaking off where it is told to."""
 
-    def __init__(self, calls: Iterable[ListedCall] = ()) -> None:
+    def __init__(self, calls: Iterable[CallSummary] = ()) -> None:
         self.calls = list(calls)
         self.breaks: dict[datetime, tuple[int, Exception]] = {}
         """By the start of a period: after how many calls, and with what."""
@@ -83,7 +83,7 @@ class Listing:
 
     async def between(
         self, agent: Agent, since: datetime, until: datetime
-    ) -> AsyncIterator[ListedCall]:
+    ) -> AsyncIterator[CallSummary]:
         self.asked.append((agent.name, since, until))
         after, error = self.breaks.get(since, (-1, None))
         within = [call for call in self.calls if since <= call.started_at < until]

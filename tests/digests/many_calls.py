@@ -23,7 +23,7 @@ from bot.digests.digest import Period
 from bot.digests.report import Figures
 from bot.logs import configure_logging
 from bot.polyai.agents import Agent
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from tests.digests.builders import AGENTS, digest
 
 MIB = 2**20
@@ -81,13 +81,13 @@ class ManyCalls:
 
     async def between(
         self, agent: Agent, since: datetime, until: datetime
-    ) -> AsyncIterator[ListedCall]:
+    ) -> AsyncIterator[CallSummary]:
         del agent, until
         for first, page in pages(self._count, SEED + (since != SINCE)):
             await asyncio.sleep(0)  # where a real source waits for a page
             for row in range(len(page.second)):
                 handoff = bool(page.handoff[row])
-                yield ListedCall(
+                yield CallSummary(
                     conversation_id=f"CA{first + row:032x}",
                     started_at=since + timedelta(seconds=int(page.second[row])),
                     channel=CHANNELS[page.channel[row]],

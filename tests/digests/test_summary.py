@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.digests import summary as summary_module
 from bot.digests.report import BusiestHour, Figures, Named
 from bot.digests.summary import Summary
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from tests.digests.builders import LONDON, listed
 
 ZONES = [
@@ -23,7 +23,7 @@ ZONES = [
     )
 ]
 CALLS = st.builds(
-    ListedCall,
+    CallSummary,
     conversation_id=st.integers(0, 10**6).map(lambda number: f"CA{number:032x}"),
     started_at=st.integers(0, 254 * 86_400 * 1000).map(
         lambda ms: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(milliseconds=ms)

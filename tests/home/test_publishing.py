@@ -8,9 +8,9 @@ import pytest
 
 from bot.access.grants import Right
 from bot.access.policy import Standing
-from bot.access.request_store import AccessRequests
-from bot.access.requests import LIFETIME, NewAccessRequest
 from bot.access.standings import REMEMBERED_FOR
+from bot.access_requests.request import LIFETIME, NewAccessRequest
+from bot.access_requests.store import AccessRequests
 from bot.digests.book import DigestBook
 from bot.errors import CallAudioError
 from bot.home.homes import PUBLISH, Homes

@@ -10,10 +10,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.polyai import body as body_module
 from bot.polyai import client as client_module
 from bot.polyai import errors
-from bot.polyai import gets as gets_module
+from bot.polyai import http as http_module
+from bot.polyai import response_body as body_module
 from bot.polyai.audio import AudioStream
 from bot.polyai.client import FACTS
 from bot.polyai.identifiers import InvalidConversationId
@@ -185,7 +185,7 @@ async def test_nobody_listening_is_unavailable(client, agent, waits):
 
 
 async def test_silence_is_unavailable(server, client, agent, monkeypatch):
-    monkeypatch.setattr(gets_module, "TIMEOUT", httpx.Timeout(0.05))
+    monkeypatch.setattr(http_module, "TIMEOUT", httpx.Timeout(0.05))
     server.answers = [HANG, AUDIO]
     _, body = await fetch(client, agent)
     assert body.startswith(b"RIFF")
@@ -289,7 +289,7 @@ async def test_only_a_compression_counts_as_one_and_the_bytes_come_as_they_are(
 
 
 async def test_a_body_that_stops_arriving_is_unavailable(server, client, agent, monkeypatch):
-    monkeypatch.setattr(gets_module, "TIMEOUT", httpx.Timeout(0.05))
+    monkeypatch.setattr(http_module, "TIMEOUT", httpx.Timeout(0.05))
 
     async def stall(reader, writer):
         server.connections.append(writer)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.polyai import errors
+from bot.polyai.error_mapping import error_from
 from bot.polyai.payloads import CallFacts
-from bot.polyai.translation import error_from
 from tests.polyai.conftest import NOW
 
 NO_RECORDING = "CONVERSATIONS_RECORDING_NOT_FOUND"

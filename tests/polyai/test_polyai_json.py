@@ -9,19 +9,19 @@ import pytest
 from bot.polyai import client as client_module
 from bot.polyai import errors
 from bot.polyai import pages as pages_module
-from bot.polyai.body import PARSED_AT_ONCE_BYTES
 from bot.polyai.client import FACTS, MAX_TURNS, TRANSCRIPT, PolyAIClient
-from bot.polyai.gets import Gets
-from bot.polyai.pages import MAX_PAGE_BYTES, MAX_ROWS, ListPages
-from bot.polyai.payloads import FACTS_FIELDS, call_facts
-from bot.polyai.rows import (
+from bot.polyai.http import HttpGet
+from bot.polyai.normalization import (
     V1_FIELDS,
     V3_FIELDS,
     is_live_v1,
     is_live_v3,
-    listed_from_v1,
-    listed_from_v3,
+    summary_from_v1,
+    summary_from_v3,
 )
+from bot.polyai.pages import MAX_PAGE_BYTES, MAX_ROWS, ListPages
+from bot.polyai.payloads import FACTS_FIELDS, call_facts
+from bot.polyai.response_body import PARSED_AT_ONCE_BYTES
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, transcript_of
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
@@ -48,7 +48,7 @@ async def ask(polyai, http):
     """Ask for one kind of answer; all of them come from the stand-in."""
     polyai.add_call(CALL, agent_id=AGENT)
     client = PolyAIClient(http, clock=lambda: NOW)
-    pages = ListPages(Gets(http, clock=lambda: NOW))
+    pages = ListPages(HttpGet(http, clock=lambda: NOW))
     agent = agent_of(polyai, "v1")
 
     async def ask(kind):
@@ -120,7 +120,7 @@ async def test_a_large_answer_is_parsed_and_read_in_a_thread_and_a_small_one_at_
             threads.append(threading.current_thread())
         return loads(body, **more)
 
-    monkeypatch.setattr("bot.polyai.body.json.loads", noting)
+    monkeypatch.setattr("bot.polyai.response_body.json.loads", noting)
     await ask(kind)
     small = {"conversationId": CALL, "conversations": []}
     large = json.dumps({**small, "note": "x" * PARSED_AT_ONCE_BYTES}).encode()
@@ -184,8 +184,8 @@ class Noting(dict):
             TRANSCRIPT_FIELDS,
             id="transcript",
         ),
-        pytest.param([listed_from_v1, is_live_v1], V1_FIELDS, id="v1 list"),
-        pytest.param([listed_from_v3, is_live_v3], V3_FIELDS, id="v3 list"),
+        pytest.param([summary_from_v1, is_live_v1], V1_FIELDS, id="v1 list"),
+        pytest.param([summary_from_v3, is_live_v3], V3_FIELDS, id="v3 list"),
     ],
 )
 def test_every_member_that_is_read_is_kept_and_no_other(reads, fields):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect, Right
-from bot.access.request_store import ATTEND
+from bot.access_requests.store import ATTEND
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
@@ -376,7 +376,7 @@ async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -
     assert "Only members of this workspace can ask" in ack.body["errors"][Input.REASON]
     assert len(scene.workspace.views) == 1
     assert await rows(scene) == []
-    assert await refused_presses(scene) == [(ALICE, "request_access", "asker_not_allowed")] * 2
+    assert await refused_presses(scene) == [(ALICE, "request_access", "requester_not_eligible")] * 2
 
 
 @on_both_databases

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot.access.asking_for_access import ReasonUnusable
+from bot.access_requests.submit import ReasonUnusable
 from bot.metrics import Metrics
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault

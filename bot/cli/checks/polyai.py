@@ -11,7 +11,7 @@ from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter
 from bot.polyai.client import PolyAIClient
-from bot.polyai.gets import Gets
+from bot.polyai.http import HttpGet
 from bot.polyai.key_check import KeyCheck, Verdict
 from bot.polyai.lists import CallLists
 
@@ -48,7 +48,7 @@ class AgentChecks:
         self._polyai = PolyAIClient(http, clock=clock, attempts=1)
         self._lists = CallLists(http, clock=clock, attempts=1)
         self._browser = CallBrowser(http, clock=clock, attempts=1)
-        self._keys = KeyCheck(Gets(http, clock=clock, attempts=1))
+        self._keys = KeyCheck(HttpGet(http, clock=clock, attempts=1))
         self._clock = clock
 
     async def check(

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from bot.access.requests import LIFETIME, AccessRequest, AccessState
+from bot.access_requests.request import LIFETIME, AccessRequest, AccessState
 from bot.slack import wording
 from bot.slack.actions import Action
 from bot.slack.blocks import Block, Message, actions, button, context, quotation, section
@@ -32,12 +32,12 @@ def outcome(request: AccessRequest) -> Message:
 
 
 def answer(request: AccessRequest) -> Message:
-    """What the asker is told."""
+    """What the requester is told."""
     return ANSWERS[request.state](request)
 
 
 def warning(request: AccessRequest, ends_at: datetime) -> Message:
-    """What the asker is told shortly before the end."""
+    """What the requester is told shortly before the end."""
     text = f"You may hear raw recordings until {wording.moment(ends_at)}; then it ends."
     return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
 

@@ -1,7 +1,7 @@
 """The form in which somebody asks for access, and what it turns into."""
 
-from bot.access.asking_for_access import LONGEST_REASON, Offer
-from bot.access.requests import AccessRequest
+from bot.access_requests.request import AccessRequest
+from bot.access_requests.submit import LONGEST_REASON, Offer
 from bot.slack import wording
 from bot.slack.actions import Input, ModalCallback
 from bot.slack.blocks import View, modal, notice, option, plain, section

@@ -6,8 +6,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor
-from bot.access.approving import Approving
-from bot.access.asking_for_access import AskingForAccess, Wish
+from bot.access_requests.review import AccessRequestReview
+from bot.access_requests.submit import AccessRequestSubmission, AccessWanted
 from bot.slack.access import form
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, Input, ModalCallback
@@ -18,9 +18,11 @@ from bot.slack.web_api.api import SlackApi
 class AccessListeners:
     """The form in which somebody asks, and the buttons with which admins decide."""
 
-    def __init__(self, asking: AskingForAccess, approving: Approving, api: SlackApi) -> None:
-        self._asking = asking
-        self._approving = approving
+    def __init__(
+        self, submission: AccessRequestSubmission, review: AccessRequestReview, api: SlackApi
+    ) -> None:
+        self._submission = submission
+        self._review = review
         self._api = api
 
     def register(self, app: AsyncApp) -> None:
@@ -44,13 +46,13 @@ class AccessListeners:
         """The filled-in form: the request is stored before the form closes."""
         reason = str(field_of(view, Input.REASON).get("value") or "")
         hours = _hours(field_of(view, Input.HOURS))
-        wish = Wish(
+        wanted = AccessWanted(
             delivery_id=str(view.get("private_metadata") or ""),
             reason=reason,
             hours=hours,
             submission_id=submission_id_of(view, reason, hours),
         )
-        stored = await within_ack_window(self._asking.ask(actor_of(body), wish))
+        stored = await within_ack_window(self._submission.ask(actor_of(body), wanted))
         if stored.is_new:
             await ack()
         else:
@@ -60,16 +62,16 @@ class AccessListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Approve*: the message changes as soon as a worker has seen it."""
-        await within_ack_window(self._approving.approve(actor_of(body), str(action["value"])))
+        await within_ack_window(self._review.approve(actor_of(body), str(action["value"])))
         await ack()
 
     async def deny(self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """*Deny*: the message changes as soon as a worker has seen it."""
-        await within_ack_window(self._approving.deny(actor_of(body), str(action["value"])))
+        await within_ack_window(self._review.deny(actor_of(body), str(action["value"])))
         await ack()
 
     async def _open_form(self, actor: Actor, delivery_id: str, trigger_id: str) -> None:
-        offer = await self._asking.offer(actor, delivery_id)
+        offer = await self._submission.offer(actor, delivery_id)
         view = form.form(offer)
         await self._api.write("views.open", trigger_id=trigger_id, view=view)
 

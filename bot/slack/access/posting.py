@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from bot.access.requests import AccessRequest
+from bot.access_requests.request import AccessRequest
 from bot.slack.access import cards
 from bot.slack.blocks import Message
 from bot.slack.web_api.api import SlackApi
 
 
 class SlackAccessPosting:
-    """Asks admins and tells askers; posts are never repeated by themselves."""
+    """Asks admins and tells requesters; posts are never repeated by themselves."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
@@ -29,11 +29,11 @@ class SlackAccessPosting:
         await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
 
     async def tell(self, request: AccessRequest) -> None:
-        """Tell the asker what became of the request."""
+        """Tell the requester what became of the request."""
         await self._post(await self.open_dm(request.user_id), cards.answer(request))
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
-        """Tell the asker that the grant is about to end."""
+        """Tell the requester that the grant is about to end."""
         dm = await self.open_dm(request.user_id)
         await self._post(dm, cards.warning(request, ends_at))
 

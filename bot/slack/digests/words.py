@@ -9,7 +9,7 @@ from bot.access.policy import Reason
 from bot.digests.digest import Digest, Period
 from bot.digests.notable import CUT_SHORT_SECONDS, Mark
 from bot.digests.report import CallsReport, Figures, Gap, Report
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.recordings.posting import Problem
 from bot.slack import wording
 from bot.slack.wording import code, escape
@@ -106,7 +106,7 @@ def marks(those: tuple[Mark, ...]) -> str:
     return ", ".join(MARKS[mark] for mark in those)
 
 
-def call(listed: ListedCall, zone: ZoneInfo) -> str:
+def call(listed: CallSummary, zone: ZoneInfo) -> str:
     """Spell one call in a line of mrkdwn."""
     parts = (
         code(listed.conversation_id),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.polyai.browsing import Screen
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import DEFAULT_AGENT
 from bot.slack.actions import Action, Input, ModalCallback
@@ -81,7 +81,7 @@ def _agent(name: str) -> str:
     return wording.DEFAULT_AGENT if name == DEFAULT_AGENT else name
 
 
-def _calls(calls: Sequence[ListedCall], zone: ZoneInfo, version: str) -> Block:
+def _calls(calls: Sequence[CallSummary], zone: ZoneInfo, version: str) -> Block:
     options = [
         {
             **option(wording.when(call, zone), call.conversation_id),

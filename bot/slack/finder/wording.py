@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.recordings.requests import StoredRequest
 from bot.slack.recordings import replies
 from bot.slack.wording import escape, length
@@ -32,7 +32,7 @@ HANDOFFS: Final = (
 )
 
 
-def when(call: ListedCall, zone: ZoneInfo) -> str:
+def when(call: CallSummary, zone: ZoneInfo) -> str:
     """Spell when a call began, how long it was, and how it went; 75 characters at most."""
     parts = [
         _moment(call.started_at.astimezone(zone)),
@@ -44,7 +44,7 @@ def when(call: ListedCall, zone: ZoneInfo) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def which(call: ListedCall) -> str:
+def which(call: CallSummary) -> str:
     """Spell which call it is; the number stays masked; 75 characters at most."""
     room = 75 - len(call.masked_caller or "") - 3
     shown = call.conversation_id

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.grants import Grant
 from bot.access.policy import Outcome, Reason
-from bot.access.requests import AccessRequest
+from bot.access_requests.request import AccessRequest
 from bot.digests.scheduling import Listed
 from bot.home.reading import MOST_ENDING, AdminPart, Home
 from bot.recordings.history import PastDelivery

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bot.paging import MAX_STANDSTILL_PAGES
 from bot.polyai import errors
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.list_errors import ListUnreadable
-from bot.polyai.listed import ListedCall
 from bot.polyai.lists import CallLists, _Recent
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
@@ -241,7 +241,7 @@ async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent):
     async for _ in lists.between(agent, NOW - timedelta(days=30), NOW):
         count += 1
         if count % 1999 == 0:
-            held.append(sum(type(each) is ListedCall for each in gc.get_objects()))
+            held.append(sum(type(each) is CallSummary for each in gc.get_objects()))
     assert count == 20_000
     assert max(held) <= 2000
 

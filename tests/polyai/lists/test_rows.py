@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.polyai.rows import is_live_v1, is_live_v3, listed_from_v1, listed_from_v3
+from bot.polyai.normalization import is_live_v1, is_live_v3, summary_from_v1, summary_from_v3
 from bot.sandbox.polyai_calls import PolyCall
 from bot.sandbox.polyai_rows import PERSONAL_WORDS, list_row, platform_row
 
@@ -27,8 +27,8 @@ def fields_of(row):
 
 
 def test_both_lists_tell_the_same_of_a_call():
-    first = listed_from_v1(list_row(CALL))
-    second = listed_from_v3(platform_row(CALL, "ws-1"))
+    first = summary_from_v1(list_row(CALL))
+    second = summary_from_v3(platform_row(CALL, "ws-1"))
     assert first.conversation_id == second.conversation_id == "CA1f"
     assert first.started_at == second.started_at == CALL.started_at
     assert first.length_seconds == second.length_seconds == 12
@@ -40,7 +40,7 @@ def test_both_lists_tell_the_same_of_a_call():
 
 
 @pytest.mark.parametrize(
-    "call", [listed_from_v1(list_row(CALL)), listed_from_v3(platform_row(CALL, "ws-1"))]
+    "call", [summary_from_v1(list_row(CALL)), summary_from_v3(platform_row(CALL, "ws-1"))]
 )
 def test_nothing_personal_is_kept(call):
     kept = json.dumps(asdict(call), default=str, ensure_ascii=False)
@@ -50,9 +50,9 @@ def test_nothing_personal_is_kept(call):
 
 def test_the_number_of_an_outbound_call_is_the_called_one():
     row = list_row(CALL) | {"direction": "outbound", "toNumber": "+33123456711"}
-    assert listed_from_v1(row).masked_caller == "+33•••••••11"
+    assert summary_from_v1(row).masked_caller == "+33•••••••11"
     row = platform_row(CALL, "ws-1") | {"id": "OUT-1", "to_number": "+33123456711"}
-    assert listed_from_v3(row).masked_caller == "+33•••••••11"
+    assert summary_from_v3(row).masked_caller == "+33•••••••11"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_number_of_an_outbound_call_is_the_called_one():
     ],
 )
 def test_a_reason_is_shown_without_numbers_and_addresses(said, shown):
-    assert listed_from_v3(platform_row(CALL, "ws") | {"handoff_reason": said}).handoff_reason == (
+    assert summary_from_v3(platform_row(CALL, "ws") | {"handoff_reason": said}).handoff_reason == (
         shown
     )
 
@@ -89,10 +89,10 @@ def test_a_reason_is_shown_without_numbers_and_addresses(said, shown):
     ],
 )
 def test_a_row_without_id_or_start_is_none(spoilt):
-    assert listed_from_v3(platform_row(CALL, "ws") | spoilt) is None
+    assert summary_from_v3(platform_row(CALL, "ws") | spoilt) is None
     names = {"started_at": "startedAt", "id": "conversationId"}
     spoilt = {names[name]: value for name, value in spoilt.items()}
-    assert listed_from_v1(list_row(CALL) | spoilt) is None
+    assert summary_from_v1(list_row(CALL) | spoilt) is None
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_only_live_conversations_count(environment, v1, v3):
 
 @given(row=JSON | fields_of(list_row(CALL)) | fields_of(platform_row(CALL, "ws")))
 def test_any_json_is_a_call_or_nothing(row):
-    for call in (listed_from_v1(row), listed_from_v3(row)):
+    for call in (summary_from_v1(row), summary_from_v3(row)):
         if call is not None:
             assert call.started_at.tzinfo is UTC
             assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}", call.conversation_id)
@@ -125,7 +125,7 @@ def test_any_json_is_a_call_or_nothing(row):
 @given(reason=st.text(alphabet="+0123456789 -()a@.", max_size=300))
 def test_no_run_of_digits_survives_in_a_reason(reason):
     row = {"id": "CA1", "started_at": datetime(2026, 1, 1, tzinfo=UTC).isoformat()}
-    shown = listed_from_v3(row | {"handoff_reason": reason}).handoff_reason or ""
+    shown = summary_from_v3(row | {"handoff_reason": reason}).handoff_reason or ""
     assert not re.search(r"\d\D{0,1}\d\D{0,1}\d", re.sub(r"[a@•]+", "ab", shown))
     assert "@" not in shown
     assert len(shown) <= 60

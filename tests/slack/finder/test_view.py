@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.browsing import Screen
-from bot.polyai.listed import ListedCall
+from bot.polyai.call_summary import CallSummary
 from bot.sandbox.block_limits import problems
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
@@ -15,7 +15,7 @@ from bot.slack.finder.view import finder, open_button
 from tests.conftest import NOON
 
 UTC_ZONE = ZoneInfo("UTC")
-CALL = ListedCall(
+CALL = CallSummary(
     "CA1",
     datetime(2026, 6, 3, 13, 18, tzinfo=UTC),
     length_seconds=123,
@@ -25,7 +25,7 @@ CALL = ListedCall(
     masked_caller="+44••••••••90",
 )
 CALLS = st.builds(
-    ListedCall,
+    CallSummary,
     conversation_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}", fullmatch=True),
     started_at=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
     length_seconds=st.none() | st.integers(0, 604_800),

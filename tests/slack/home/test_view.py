@@ -8,7 +8,7 @@ import pytest
 from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Outcome, Standing
-from bot.access.requests import AccessState
+from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.scheduling import Listed
 from bot.home.reading import AdminPart, Home, Watched

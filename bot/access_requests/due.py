@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import or_, select
 
 from bot.access.grants import Effect, Right, SubjectKind
-from bot.access.requests import AccessRequest
+from bot.access_requests.request import AccessRequest
 from bot.store.database import Database
 from bot.store.tables import GrantRow
 

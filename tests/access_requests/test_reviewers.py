@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.approvers import MOST_ASKED, Approvers
 from bot.access.grants import Right
 from bot.access.policy import Standing
 from bot.access.rights import Rights
+from bot.access_requests.reviewers import MOST_ASKED, Reviewers
 from bot.errors import CallAudioError
 from tests.access.builders import ALICE, BOB, BOSS, CAROL, TEAM, Workspace, deny, give, readers_on
 from tests.access.outside import World, WorldGroups
@@ -29,7 +29,7 @@ class Telling(Workspace):
         return await super().standing(user_id)
 
 
-def approvers(database, *, standings=None, errors=None) -> Approvers:
+def reviewers(database, *, standings=None, errors=None) -> Reviewers:
     first_admins = frozenset({BOSS})
     rights = Rights(
         database=database,
@@ -39,7 +39,7 @@ def approvers(database, *, standings=None, errors=None) -> Approvers:
     )
     directory = Telling(standings=standings or {})
     directory.errors = errors or {}
-    return Approvers(
+    return Reviewers(
         database=database,
         clearances=readers_on(database, directory, rights=rights).clearances,
         clock=lambda: NOON,
@@ -55,22 +55,22 @@ async def admin(database, user_id: str, **how) -> None:
 async def test_those_who_run_the_bot_come_first_and_the_asker_never(database):
     for user_id in (ALICE, BOB, CAROL):
         await admin(database, user_id)
-    assert await approvers(database).people(TEAM, BOB) == (BOSS, ALICE, CAROL)
-    assert await approvers(database).people(TEAM, BOSS) == (ALICE, BOB, CAROL)
+    assert await reviewers(database).people(TEAM, BOB) == (BOSS, ALICE, CAROL)
+    assert await reviewers(database).people(TEAM, BOSS) == (ALICE, BOB, CAROL)
 
 
 async def test_an_admin_for_a_while_is_asked_and_one_whose_time_is_over_is_not(database):
     await admin(database, ALICE, lasting=timedelta(hours=1))
     past = NOON - timedelta(hours=2)
     await admin(database, CAROL, now=past, lasting=timedelta(hours=1))
-    assert await approvers(database).people(TEAM, BOB) == (BOSS, ALICE)
+    assert await reviewers(database).people(TEAM, BOB) == (BOSS, ALICE)
 
 
 async def test_who_is_denied_the_right_is_not_asked(database):
     await admin(database, ALICE)
     await deny(database, ALICE, right=Right.ADMIN)
     await deny(database, BOSS, right=Right.ADMIN)
-    assert await approvers(database).people(TEAM, BOB) == ()
+    assert await reviewers(database).people(TEAM, BOB) == ()
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ async def test_what_somebody_wrote_is_put_to_nobody_who_may_not_decide(
     sqlite_store, standing, is_asked
 ):
     await admin(sqlite_store, ALICE)
-    asked = await approvers(sqlite_store, standings={ALICE: standing}).people(TEAM, BOB)
+    asked = await reviewers(sqlite_store, standings={ALICE: standing}).people(TEAM, BOB)
     assert asked == ((BOSS, ALICE) if is_asked else (BOSS,))
 
 
 async def test_who_slack_does_not_know_is_left_out_and_nobody_for_a_hiccup(sqlite_store):
     await admin(sqlite_store, ALICE)
-    gone = approvers(sqlite_store, errors={ALICE: CallAudioError()})
+    gone = reviewers(sqlite_store, errors={ALICE: CallAudioError()})
     assert await gone.people(TEAM, BOB) == (BOSS,)
 
-    hiccup = approvers(sqlite_store, errors={ALICE: Busy()})
+    hiccup = reviewers(sqlite_store, errors={ALICE: Busy()})
     assert await hiccup.people(TEAM, BOB, most=1) == (BOSS,)
     with pytest.raises(Busy):
         await hiccup.people(TEAM, BOB)
@@ -106,5 +106,5 @@ async def test_who_slack_does_not_know_is_left_out_and_nobody_for_a_hiccup(sqlit
 async def test_no_more_are_asked_than_can_agree(sqlite_store):
     for number in range(MOST_ASKED + 5):
         await admin(sqlite_store, f"U0ADMIN{number:02}")
-    asked = await approvers(sqlite_store).people(TEAM, BOB)
+    asked = await reviewers(sqlite_store).people(TEAM, BOB)
     assert asked == (BOSS, *(f"U0ADMIN{number:02}" for number in range(MOST_ASKED - 1)))

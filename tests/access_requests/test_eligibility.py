@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.access.administration import Actor
-from bot.access.askers import AskerNotAllowed, Askers, NothingToAskFor
 from bot.access.policy import Standing
+from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
 from bot.polyai.payloads import Direction
 from bot.recordings.requests import NewRequest, RequestBook
 from bot.store.database import Database
@@ -57,8 +57,8 @@ async def home_team() -> str:
     return TEAM
 
 
-def askers(database: Database, people: Workspace | None = None) -> Askers:
-    return Askers(
+def eligibility(database: Database, people: Workspace | None = None) -> Eligibility:
+    return Eligibility(
         database=database,
         clearances=readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances,
         home_team=home_team,
@@ -76,7 +76,7 @@ async def refusals(database: Database) -> list[tuple[str, str, str | None, objec
 
 async def test_who_got_it_redacted_for_want_of_a_right_may_ask(database):
     delivery_id = await delivered(database)
-    found = await askers(database).admit(Actor(TEAM, None, ALICE), delivery_id)
+    found = await eligibility(database).admit(Actor(TEAM, None, ALICE), delivery_id)
     assert found == CONVERSATION
     assert await refusals(database) == []
 
@@ -94,7 +94,7 @@ async def test_who_got_it_redacted_for_want_of_a_right_may_ask(database):
 async def test_others_are_refused_and_audited_where_the_recording_is(database, team, user, decided):
     delivery_id = await delivered(database, *decided)
     with pytest.raises(NothingToAskFor):
-        await askers(database).admit(Actor(team, None, user), delivery_id)
+        await eligibility(database).admit(Actor(team, None, user), delivery_id)
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     assert await refusals(database) == [(TEAM, user, delivery_id, payload)]
 
@@ -102,7 +102,7 @@ async def test_others_are_refused_and_audited_where_the_recording_is(database, t
 @pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
 async def test_a_recording_that_never_was_is_nobody_s(database, team):
     with pytest.raises(NothingToAskFor):
-        await askers(database).admit(Actor(team, None, ALICE), "d-made-up")
+        await eligibility(database).admit(Actor(team, None, ALICE), "d-made-up")
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     # In the bot's workspace, wherever it was pressed: nobody audits another one's chain.
     assert await refusals(database) == [(TEAM, ALICE, None, payload)]
@@ -124,25 +124,25 @@ async def test_only_those_ask_for_whom_a_right_would_count(database, standing, g
     delivery_id = await delivered(database)
     if given:
         await give(database, given)
-    asking = askers(database, Workspace(standings={ALICE: standing}))
+    eligibility_now = eligibility(database, Workspace(standings={ALICE: standing}))
     if may_ask:
-        await asking.admit(Actor(TEAM, None, ALICE), delivery_id)
+        await eligibility_now.admit(Actor(TEAM, None, ALICE), delivery_id)
         return
-    with pytest.raises(AskerNotAllowed):
-        await asking.admit(Actor(TEAM, None, ALICE), delivery_id)
+    with pytest.raises(RequesterNotEligible):
+        await eligibility_now.admit(Actor(TEAM, None, ALICE), delivery_id)
     ((_, actor, _, payload),) = await refusals(database)
-    assert (actor, payload["code"]) == (ALICE, "asker_not_allowed")
+    assert (actor, payload["code"]) == (ALICE, "requester_not_eligible")
 
 
 async def test_a_denied_member_may_still_ask(sqlite_store):
     await deny(sqlite_store)
-    await askers(sqlite_store).admit(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
+    await eligibility(sqlite_store).admit(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
 
 
 async def test_while_slack_does_not_tell_who_somebody_is_they_are_told_that(sqlite_store):
     people = Workspace(failing=[f"standing of {ALICE}"])
     with pytest.raises(Silent):
-        await askers(sqlite_store, people).admit(
+        await eligibility(sqlite_store, people).admit(
             Actor(TEAM, None, ALICE), await delivered(sqlite_store)
         )
     assert await refusals(sqlite_store) == []

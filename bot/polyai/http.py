@@ -1,4 +1,4 @@
-"""One GET to PolyAI: with one key, to one host, translated where it fails."""
+"""One GET to PolyAI: with one key, to one host; a failure becomes one of our errors."""
 
 import asyncio
 import uuid
@@ -14,9 +14,9 @@ from bot.connection_failures import why
 from bot.logs import get_logger, logged_call
 from bot.polyai import errors
 from bot.polyai.audio import check_encoding
-from bot.polyai.body import Bounds, close_answer, read_body, read_json
+from bot.polyai.error_mapping import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
 from bot.polyai.payloads import CallFacts
-from bot.polyai.translation import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
+from bot.polyai.response_body import Bounds, close_answer, read_body, read_json
 from bot.polyai.transport import TIMEOUT
 from bot.retry import ATTEMPTS, retrying
 
@@ -27,7 +27,7 @@ Facts = Callable[[], Awaitable[CallFacts | None]]
 """Waits for what is known of a call."""
 
 
-class Gets:
+class HttpGet:
     """Sends GETs, never follows a redirect, and repeats what may pass."""
 
     def __init__(

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.due_requests import REMIND_AFTER, next_while_pending
-from bot.access.requests import LIFETIME, AccessRequest, AccessState
+from bot.access_requests.due import REMIND_AFTER, next_while_pending
+from bot.access_requests.request import LIFETIME, AccessRequest, AccessState
 from tests.conftest import NOON
 
 REQUEST = AccessRequest(

@@ -1,4 +1,4 @@
-"""PolyAI's answers other than 200, translated by table: status first, ``error_code`` second."""
+"""Maps PolyAI's answers other than 200 to errors: by status, then by ``error_code``."""
 
 import re
 from datetime import datetime, timedelta
@@ -7,8 +7,8 @@ from http import HTTPStatus
 import httpx
 
 from bot.polyai import errors
-from bot.polyai.body import json_object
 from bot.polyai.payloads import CallFacts
+from bot.polyai.response_body import json_object
 from bot.retry import parse_retry_after
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"

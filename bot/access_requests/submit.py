@@ -1,14 +1,14 @@
-"""The use cases of somebody who asks to hear raw recordings for a while."""
+"""Use cases of a requester: open the form, and send a request to hear raw for some hours."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Final
 
 from bot.access.administration import Actor
-from bot.access.approvers import Approvers
-from bot.access.askers import Askers
-from bot.access.request_store import AccessRequests, StoredAccessRequest
-from bot.access.requests import NewAccessRequest
+from bot.access_requests.eligibility import Eligibility
+from bot.access_requests.request import NewAccessRequest
+from bot.access_requests.reviewers import Reviewers
+from bot.access_requests.store import AccessRequests, StoredAccessRequest
 from bot.characters import without_control
 from bot.errors import UsageError
 
@@ -50,8 +50,8 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody asks for; the same ``submission_id`` again is the same wish."""
+class AccessWanted:
+    """What somebody asks for; the same ``submission_id`` again is the same request."""
 
     delivery_id: str
     reason: str
@@ -59,20 +59,20 @@ class Wish:
     submission_id: str
 
 
-class AskingForAccess:
-    """Offers what may be asked for, and stores what is."""
+class AccessRequestSubmission:
+    """Offers the form and stores what is sent with it."""
 
     def __init__(
         self,
         *,
         requests: AccessRequests,
-        askers: Askers,
-        approvers: Approvers,
+        eligibility: Eligibility,
+        reviewers: Reviewers,
         max_hours: int,
     ) -> None:
-        self._askers = askers
+        self._eligibility = eligibility
         self._requests = requests
-        self._approvers = approvers
+        self._reviewers = reviewers
         self._hours = choices(max_hours)
 
     async def offer(self, actor: Actor, delivery_id: str) -> Offer:
@@ -80,42 +80,42 @@ class AskingForAccess:
 
         Raises:
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
-            AskerNotAllowed: no right could count for them; audited.
+            RequesterNotEligible: no right could count for them; audited.
             NobodyToAsk: nobody could decide; audited.
         """
-        conversation_id = await self._askers.admit(actor, delivery_id)
-        if not self._approvers.channel_id and not await self._approvers.people(
+        conversation_id = await self._eligibility.admit(actor, delivery_id)
+        if not self._reviewers.channel_id and not await self._reviewers.people(
             actor.team_id, actor.user_id, most=1
         ):
-            raise await self._askers.refused(actor, delivery_id, NobodyToAsk())
+            raise await self._eligibility.refused(actor, delivery_id, NobodyToAsk())
         return Offer(delivery_id, conversation_id, self._hours)
 
-    async def ask(self, actor: Actor, wish: Wish) -> StoredAccessRequest:
+    async def ask(self, actor: Actor, wanted: AccessWanted) -> StoredAccessRequest:
         """Store the request, or join the one that is pending; a worker puts it to the admins.
 
         Raises:
             ReasonUnusable: the reason is empty or too long.
             HoursUnusable: the duration was not offered.
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
-            AskerNotAllowed: no right could count for them; audited.
+            RequesterNotEligible: no right could count for them; audited.
         """
         # One line, as the lists of grants show it.
-        reason = " ".join(without_control(wish.reason).split())
+        reason = " ".join(without_control(wanted.reason).split())
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonUnusable
-        if wish.hours not in self._hours:
+        if wanted.hours not in self._hours:
             raise HoursUnusable
-        conversation_id = await self._askers.admit(actor, wish.delivery_id)
+        conversation_id = await self._eligibility.admit(actor, wanted.delivery_id)
         return await self._requests.store(
             NewAccessRequest(
-                id=request_id_of(actor.team_id, wish.submission_id),
+                id=request_id_of(actor.team_id, wanted.submission_id),
                 team_id=actor.team_id,
                 enterprise_id=actor.enterprise_id,
                 user_id=actor.user_id,
-                delivery_id=wish.delivery_id,
+                delivery_id=wanted.delivery_id,
                 conversation_id=conversation_id,
                 reason=reason,
-                hours=wish.hours,
+                hours=wanted.hours,
             )
         )
 

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from bot.polyai.body import close_answer
 from bot.polyai.errors import RecordingCutShort
+from bot.polyai.response_body import close_answer
 
 
 class Stubborn(httpx.AsyncByteStream):

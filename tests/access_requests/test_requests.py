@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from bot.access.administration import Actor, Administration
-from bot.access.approving import AlreadyDecided, Approving
-from bot.access.asking_for_access import choices
-from bot.access.request_store import ATTEND, AccessRequests
-from bot.access.requests import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access.rights import Rights
+from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
+from bot.access_requests.review import AccessRequestReview, AlreadyDecided
+from bot.access_requests.store import ATTEND, AccessRequests
+from bot.access_requests.submit import choices
 from bot.store.database import Database, async_url
 from bot.store.due_work import Due, DueWork
 from bot.store.schema import upgrade
@@ -57,7 +57,7 @@ class Desk:
             database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
         )
         readers = readers_on(database, Workspace(), clock=self.clock, rights=rights)
-        self.approving = Approving(
+        self.approving = AccessRequestReview(
             database=database,
             requests=self.requests,
             rights=rights,

@@ -1,13 +1,13 @@
-"""The use cases of an admin who decides on a request for access."""
+"""Use cases of an admin: approve or deny a request for access."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.access.request_store import AccessRequests, close
-from bot.access.requests import AccessRequest, AccessState, event_of, request_of
 from bot.access.rights import Rights
+from bot.access_requests.request import AccessRequest, AccessState, event_of, request_of
+from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.errors import CallAudioError, UsageError
@@ -33,10 +33,10 @@ class OwnRequest(UsageError):
     fix = "Ask another admin."
 
 
-class AskerDenied(UsageError):
+class RequesterDenied(UsageError):
     """An approval would give nothing."""
 
-    code = "asker_denied"
+    code = "requester_denied"
     what = "A deny keeps that person from hearing raw recordings, and it beats every grant."
     likely_cause = "An admin denied it, or a denied group cannot be read at the moment."
     fix = "Revoke the deny with `/callaudio-admin revoke` first, or deny the request."
@@ -49,7 +49,7 @@ class AlreadyDecided(UsageError):
     fix = "Nothing is left to do; the person can ask again."
 
 
-class Approving:
+class AccessRequestReview:
     """Lets admins approve and deny; a request is decided once, whoever presses at the same time."""
 
     def __init__(
@@ -72,18 +72,18 @@ class Approving:
         self._on_decided = on_decided
 
     async def approve(self, actor: Actor, request_id: str) -> AccessRequest:
-        """Give the asker what they asked for; the hours begin now.
+        """Give the requester what they asked for; the hours begin now.
 
         Raises:
             RequestUnknown: there is none of that id.
             NotAdmin: the actor may not decide.
-            OwnRequest: the actor is the asker.
-            AskerDenied: it would give nothing.
+            OwnRequest: the actor is the requester.
+            RequesterDenied: it would give nothing.
             AlreadyDecided: it is not pending any more.
         """
         request = await self._admitted(actor, request_id, "approve")
         if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
-            raise await self._refused(actor, request, "approve", AskerDenied())
+            raise await self._refused(actor, request, "approve", RequesterDenied())
         now = self._clock()
         async with self._database.write() as session:
             row = await close(session, request.id, AccessState.APPROVED, by=actor.user_id, now=now)
@@ -99,12 +99,12 @@ class Approving:
         return request_of(row)
 
     async def deny(self, actor: Actor, request_id: str) -> AccessRequest:
-        """Turn the request down; the asker may ask again.
+        """Turn the request down; the requester may ask again.
 
         Raises:
             RequestUnknown: there is none of that id.
             NotAdmin: the actor may not decide.
-            OwnRequest: the actor is the asker.
+            OwnRequest: the actor is the requester.
             AlreadyDecided: it is not pending any more.
         """
         request = await self._admitted(actor, request_id, "deny")

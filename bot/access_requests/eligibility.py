@@ -1,4 +1,4 @@
-"""Who may ask for access, and with which recording; whoever may not is audited."""
+"""Who may ask for access, and because of which recording; a refusal is audited."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
 NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
-"""What was decided where a right is all that was wanting."""
+"""The decision of a delivery that lacked nothing but the right."""
 
 
 class NothingToAskFor(UsageError):
@@ -26,10 +26,10 @@ class NothingToAskFor(UsageError):
     fix = "Ask for the recording yourself with `/callaudio`."
 
 
-class AskerNotAllowed(UsageError):
+class RequesterNotEligible(UsageError):
     """No right could count for this person, so there is none to ask for."""
 
-    code = "asker_not_allowed"
+    code = "requester_not_eligible"
     what = (
         "Only members of this workspace can ask for access, and guests with a grant of their own."
     )
@@ -37,8 +37,8 @@ class AskerNotAllowed(UsageError):
     fix = "Ask an admin of callaudio for a grant of your own."
 
 
-class Askers:
-    """Admits people to the form and to what they send with it, afresh each time."""
+class Eligibility:
+    """Checks the requester when the form opens, and again when it is sent."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Askers:
 
         Raises:
             NothingToAskFor: it is none, or another's; audited.
-            AskerNotAllowed: they are no member, nor a guest with a grant of their own; audited.
+            RequesterNotEligible: neither a member nor a guest with a grant by name; audited.
             CallAudioError: Slack does not tell who they are.
         """
         async with self._database.read() as session:
@@ -69,9 +69,9 @@ class Askers:
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
             raise await self.refused(actor, delivery.id, NothingToAskFor())
-        asker = await self._clearances.now(actor.team_id, Right.PII, actor.user_id)
-        if not asker.may_use:
-            raise await self.refused(actor, delivery.id, AskerNotAllowed())
+        requester = await self._clearances.now(actor.team_id, Right.PII, actor.user_id)
+        if not requester.may_use:
+            raise await self.refused(actor, delivery.id, RequesterNotEligible())
         return delivery.conversation_id
 
     async def refused(

@@ -1,24 +1,24 @@
-"""Carries requests for access along: to the admins, and back to those who asked.
+"""Puts requests for access to admins, and tells requesters the outcome.
 
-The store says what is due; what fails is repeated after a while. So a killed worker, or Slack being
-away, only delays, and at worst something is said twice.
+``due_work`` says when a request needs something; a step that fails is repeated later. A killed
+worker or an outage of Slack delays a message, and at worst repeats it.
 """
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from bot.access.approvers import Approvers
 from bot.access.directory import Directory
-from bot.access.due_requests import (
+from bot.access_requests.due import (
     LEAST_WARNED_HOURS,
     REMIND_AFTER,
     WARN_BEFORE,
     GrantEnds,
     next_while_pending,
 )
-from bot.access.request_store import AccessRequests
-from bot.access.requests import AccessRequest, AccessState
+from bot.access_requests.request import AccessRequest, AccessState
+from bot.access_requests.reviewers import Reviewers
+from bot.access_requests.store import AccessRequests
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.due_work import Due
@@ -52,30 +52,30 @@ class AccessPosting(Protocol):
         ...
 
     async def tell(self, request: AccessRequest) -> None:
-        """Tell the asker privately what became of the request."""
+        """Tell the requester privately what became of the request."""
         ...
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
-        """Tell the asker privately that the grant is about to end."""
+        """Tell the requester privately that the grant is about to end."""
         ...
 
 
-class AccessRounds:
-    """Looks after requests, each by itself; every step may run twice."""
+class AccessRequestNotifier:
+    """Does what one request needs now; every step may run twice."""
 
     def __init__(
         self,
         *,
         requests: AccessRequests,
         grant_ends: GrantEnds,
-        approvers: Approvers,
+        reviewers: Reviewers,
         directory: Directory,
         posting: AccessPosting,
         again_after: timedelta,
     ) -> None:
         self._requests = requests
         self._grant_ends = grant_ends
-        self._approvers = approvers
+        self._reviewers = reviewers
         self._directory = directory
         self._posting = posting
         self._again_after = again_after
@@ -124,7 +124,7 @@ class AccessRounds:
         if channel_id and await self._ask(channel_id, request, is_reminder=is_reminder):
             return
         is_asked = False
-        for user_id in await self._approvers.people(request.team_id, request.user_id):
+        for user_id in await self._reviewers.people(request.team_id, request.user_id):
             dm = self._posting.open_dm(user_id)
             opened = await self._unless_refused(dm, request)
             if opened and await self._ask(opened, request, is_reminder=is_reminder):
@@ -134,7 +134,7 @@ class AccessRounds:
 
     async def _usable_channel(self, request: AccessRequest) -> str | None:
         """Name the approvals channel, unless outsiders could read there what people wrote."""
-        channel_id = self._approvers.channel_id
+        channel_id = self._reviewers.channel_id
         if channel_id is None:
             return None
         found = await self._unless_refused(self._directory.conversation(channel_id), request)

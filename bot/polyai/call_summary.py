@@ -7,7 +7,7 @@ from bot.polyai.payloads import is_chat
 
 
 @dataclass(frozen=True, slots=True)
-class ListedCall:
+class CallSummary:
     """What is read of a row; None wherever the list does not tell.
 
     Attributes:

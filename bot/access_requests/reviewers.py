@@ -1,4 +1,4 @@
-"""Whom a request for access is put to."""
+"""The people or the channel that a request for access is put to."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ log = get_logger(__name__)
 MOST_ASKED: Final = 10
 
 
-class Approvers:
+class Reviewers:
     """The approvals channel where one is set up, else the people who hold `admin` by name."""
 
     def __init__(
@@ -34,10 +34,12 @@ class Approvers:
         self._first_admins = first_admins
         self.channel_id = channel_id
 
-    async def people(self, team_id: str, asker_id: str, most: int = MOST_ASKED) -> tuple[str, ...]:
-        """List some who could decide now, but the asker, those who run the bot first.
+    async def people(
+        self, team_id: str, requester_id: str, most: int = MOST_ASKED
+    ) -> tuple[str, ...]:
+        """List people who could decide now, the first admins first, without the requester.
 
-        What is asked for is not for the eyes of those who hold the right and cannot use it.
+        Holders of ``admin`` whose right does not count now see no request.
 
         Raises:
             CallAudioError: Slack does not tell at the moment who somebody is.
@@ -45,7 +47,9 @@ class Approvers:
         async with self._database.read() as session:
             named = await named_admins(session, team_id, self._first_admins, self._clock())
         found: list[str] = []
-        for user_id in sorted(named - {asker_id}, key=lambda u: (u not in self._first_admins, u)):
+        for user_id in sorted(
+            named - {requester_id}, key=lambda u: (u not in self._first_admins, u)
+        ):
             if len(found) < most and await self._may_decide(team_id, user_id):
                 found.append(user_id)
         return tuple(found)

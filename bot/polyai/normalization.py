@@ -7,8 +7,8 @@ none of them is ever read.
 import re
 from typing import Final
 
+from bot.polyai.call_summary import CallSummary
 from bot.polyai.identifiers import InvalidConversationId, check_conversation_id
-from bot.polyai.listed import ListedCall
 from bot.polyai.payloads import (
     DIRECTIONS,
     channel_of,
@@ -45,7 +45,7 @@ _MASK: Final = "•••"
 _PERSONAL: Final = re.compile(r"\+?\d(?:[\W_]*\d){2,}|\S*@\S*")
 
 
-def listed_from_v1(row: object) -> ListedCall | None:
+def summary_from_v1(row: object) -> CallSummary | None:
     """Normalise a row of the v1 list; None without a usable id and start time."""
     if not isinstance(row, dict):
         return None
@@ -56,7 +56,7 @@ def listed_from_v1(row: object) -> ListedCall | None:
     length_seconds = seconds_of(row.get("totalDuration"))
     if length_seconds is None:
         length_seconds = seconds_of(row.get("duration"))
-    return ListedCall(
+    return CallSummary(
         conversation_id=conversation_id,
         started_at=started_at,
         channel=channel_of(row.get("channel")),
@@ -69,7 +69,7 @@ def listed_from_v1(row: object) -> ListedCall | None:
     )
 
 
-def listed_from_v3(row: object) -> ListedCall | None:
+def summary_from_v3(row: object) -> CallSummary | None:
     """Normalise a row of the v3 list; None without a usable id and start time.
 
     The list does not tell the direction, but an outbound call's id tells whose number is whose.
@@ -80,7 +80,7 @@ def listed_from_v3(row: object) -> ListedCall | None:
     if conversation_id is None or started_at is None:
         return None
     called = conversation_id.startswith("OUT-")
-    return ListedCall(
+    return CallSummary(
         conversation_id=conversation_id,
         started_at=started_at,
         channel=channel_of(row.get("channel")),
