@@ -6,9 +6,8 @@ import typer
 
 from bot.cli import console
 from bot.cli.grants import AsJson, Team, operator
-from bot.digests.book import WHY_PAUSED, DigestBook
-from bot.digests.claims import Claims
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest_store import WHY_PAUSED, DigestStore
 from bot.digests.scheduling import (
     Draft,
     Preview,
@@ -18,6 +17,7 @@ from bot.digests.scheduling import (
     preview,
     usual_agent,
 )
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.recordings.agents import DEFAULT_AGENT
 from bot.store.database import Database
@@ -74,7 +74,7 @@ def add(  # noqa: PLR0917 - one parameter per option
 
     async def work() -> dict[str, Any]:
         async with console.store() as database:
-            digest = await _book(database).add(new_digest(draft, team, owner), operator())
+            digest = await _store(database).add(new_digest(draft, team, owner), operator())
         return _shown(digest)
 
     row = console.run_async(work())
@@ -93,7 +93,7 @@ def list_(
 
     async def work() -> list[dict[str, Any]]:
         async with console.store() as database:
-            return [_shown(digest) for digest in await _book(database).list(team)]
+            return [_shown(digest) for digest in await _store(database).list(team)]
 
     console.print_rows(console.run_async(work()), COLUMNS, as_json=as_json)
 
@@ -103,8 +103,8 @@ def remove(digest_id: DigestId) -> None:
 
     async def work() -> None:
         async with console.store() as database:
-            book = _book(database)
-            await book.remove(await book.read(digest_id), operator())
+            store = _store(database)
+            await store.remove(await store.read(digest_id), operator())
 
     console.run_async(work())
     console.say(f"Removed {digest_id}.")
@@ -115,16 +115,16 @@ def run(digest_id: DigestId) -> None:
 
     async def work() -> str:
         async with console.store() as database:
-            digest = await _book(database).read(digest_id)
+            digest = await _store(database).read(digest_id)
             slot = timetable_of(digest).slot_on_request(utc_now())
-            await Claims(database=database, clock=utc_now).ask(digest, slot, operator())
+            await SlotClaims(database=database, clock=utc_now).ask(digest, slot, operator())
             return digest.channel_id
 
     console.say(f"A worker posts {digest_id} in {console.run_async(work())}.")
 
 
-def _book(database: Database) -> DigestBook:
-    return DigestBook(database=database, clock=utc_now)
+def _store(database: Database) -> DigestStore:
+    return DigestStore(database=database, clock=utc_now)
 
 
 def _agents(named: str | None) -> set[str]:

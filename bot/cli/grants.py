@@ -20,7 +20,7 @@ from bot.access.grants import (
 from bot.access.last_admin import Named
 from bot.cli import console
 from bot.errors import UsageError
-from bot.home.homes import Homes
+from bot.home.home_store import HomeStore
 from bot.recordings.raw_files import RawFiles
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
@@ -138,7 +138,7 @@ def _named(right: Right) -> Named:
 
 async def _look_now(database: Database, team_id: str) -> None:
     """Have a running worker look at once whether what is visible may stay so."""
-    await Homes(database=database, clock=utc_now).look_now(team_id)
+    await HomeStore(database=database, clock=utc_now).look_now(team_id)
     await RawFiles(database=database, clock=utc_now).look_now(team_id)
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from bot.access.administration import Actor, Administration
 from bot.access.directory import Directory
-from bot.digests.book import DigestBook, NewDigest
-from bot.digests.claims import Claims
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.steps import check_channel
 from bot.digests.timetable import Timetable
 from bot.digests.timetable_text import TimetableUnclear, timetable_for_people, timetable_of
@@ -130,13 +130,13 @@ class Scheduling:
         self,
         *,
         administration: Administration,
-        book: DigestBook,
-        claims: Claims,
+        store: DigestStore,
+        claims: SlotClaims,
         directory: Directory,
         agents: Collection[str],
     ) -> None:
         self._administration = administration
-        self._book = book
+        self._store = store
         self._claims = claims
         self._directory = directory
         self._agents = agents
@@ -159,7 +159,7 @@ class Scheduling:
             CallAudioError: the channel cannot be.
         """
         await self._administration.require_admin(actor, "digest_add")
-        shown = preview(draft, self._agents, self._book.clock())
+        shown = preview(draft, self._agents, self._store.clock())
         check_channel(await self._directory.conversation(draft.channel_id))
         return shown
 
@@ -172,7 +172,7 @@ class Scheduling:
         await self.preview(actor, draft)
         new = new_digest(draft, actor.team_id, actor.user_id)
         async with self._refusals_audited(actor, "digest_add"):
-            return await self._book.add(new, actor.user_id)
+            return await self._store.add(new, actor.user_id)
 
     async def list(self, actor: Actor) -> tuple[Listed, ...]:
         """List the digests of the workspace.
@@ -181,8 +181,8 @@ class Scheduling:
             NotAdmin: the actor is none.
         """
         await self._administration.require_admin(actor, "digest_list")
-        now = self._book.clock()
-        return tuple(listed(each, now) for each in await self._book.list(actor.team_id))
+        now = self._store.clock()
+        return tuple(listed(each, now) for each in await self._store.list(actor.team_id))
 
     async def pause(self, actor: Actor, digest_id: str) -> Digest:
         """Let a digest rest until it is resumed.
@@ -193,7 +193,7 @@ class Scheduling:
         """
         digest = await self._admitted(actor, "digest_pause", digest_id)
         async with self._refusals_audited(actor, "digest_pause"):
-            await self._book.pause(digest, actor.user_id, actor.trigger_id)
+            await self._store.pause(digest, actor.user_id, actor.trigger_id)
         return digest
 
     async def resume(self, actor: Actor, digest_id: str) -> Listed:
@@ -207,8 +207,8 @@ class Scheduling:
         digest = await self._admitted(actor, "digest_resume", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))
         async with self._refusals_audited(actor, "digest_resume"):
-            await self._book.resume(digest, actor.user_id, actor.trigger_id)
-        return listed(await self._book.read(digest_id), self._book.clock())
+            await self._store.resume(digest, actor.user_id, actor.trigger_id)
+        return listed(await self._store.read(digest_id), self._store.clock())
 
     async def remove(self, actor: Actor, digest_id: str) -> Digest:
         """Forget a digest.
@@ -218,7 +218,7 @@ class Scheduling:
             DigestUnknown: there is none of that id.
         """
         digest = await self._admitted(actor, "digest_remove", digest_id)
-        await self._book.remove(digest, actor.user_id)
+        await self._store.remove(digest, actor.user_id)
         return digest
 
     async def run(self, actor: Actor, digest_id: str) -> Digest:
@@ -231,7 +231,7 @@ class Scheduling:
         """
         digest = await self._admitted(actor, "digest_run", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))
-        slot = timetable_of(digest).slot_on_request(self._book.clock())
+        slot = timetable_of(digest).slot_on_request(self._store.clock())
         async with self._refusals_audited(actor, "digest_run"):
             await self._claims.ask(digest, slot, actor.user_id, actor.trigger_id)
         return digest
@@ -245,4 +245,4 @@ class Scheduling:
 
     async def _admitted(self, actor: Actor, action: str, digest_id: str) -> Digest:
         await self._administration.require_admin(actor, action)
-        return await self._book.read(digest_id, actor.team_id)
+        return await self._store.read(digest_id, actor.team_id)

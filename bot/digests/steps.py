@@ -4,9 +4,9 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.access.directory import Conversation, Directory
-from bot.digests.book import WHY_PAUSED, PauseCause
+from bot.digests.digest_store import WHY_PAUSED, PauseCause
 from bot.digests.posting import DigestPost, DigestPosting, Reporter
-from bot.digests.run_log import POST_UNCLEAR, RunLog
+from bot.digests.run_store import POST_UNCLEAR, RunStore
 from bot.digests.runs import RunKey, RunState
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -85,7 +85,7 @@ class DigestSteps:
     """Brings one claimed slot into its channel."""
 
     def __init__(
-        self, *, runs: RunLog, directory: Directory, reporter: Reporter, posting: DigestPosting
+        self, *, runs: RunStore, directory: Directory, reporter: Reporter, posting: DigestPosting
     ) -> None:
         self._runs = runs
         self._directory = directory

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.errors import CallAudioError
-from bot.home.homes import Homes, StoredHome
+from bot.home.home_store import HomeStore, StoredHome
 from bot.home.reading import Home, HomeReader
 from bot.logs import get_logger
 from bot.store.due_work import Due
@@ -47,7 +47,7 @@ class HomePublishing:
     """Looks after Homes, each by itself; every step may run twice."""
 
     def __init__(
-        self, *, homes: Homes, reader: HomeReader, posting: HomePosting, look_every: timedelta
+        self, *, homes: HomeStore, reader: HomeReader, posting: HomePosting, look_every: timedelta
     ) -> None:
         self._homes = homes
         self._reader = reader

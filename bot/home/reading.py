@@ -12,7 +12,7 @@ from bot.access.grant_lists import next_to_end
 from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
-from bot.digests.book import DigestBook
+from bot.digests.digest_store import DigestStore
 from bot.digests.scheduling import Listed, listed
 from bot.recordings.history import PastDelivery, past_deliveries
 from bot.settings import AudienceRule
@@ -97,7 +97,7 @@ class HomeReader:
         people: People,
         audience_rule: AudienceRule,
         clock: Callable[[], datetime],
-        digests: DigestBook,
+        digests: DigestStore,
     ) -> None:
         self._database = database
         self._people = people

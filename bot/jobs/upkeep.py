@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.access.standings import forget_standings
-from bot.digests.claims import Claims
+from bot.digests.slot_claims import SlotClaims
 from bot.jobs.scheduler import Scheduler
 from bot.recordings.retention import Retention
 from bot.store.database import Database
@@ -36,7 +36,7 @@ class CleanUp:
     """Removes what is kept of work that ended long ago; the audit log stays as it is."""
 
     def __init__(
-        self, *, claims: Claims, database: Database, clock: Callable[[], datetime]
+        self, *, claims: SlotClaims, database: Database, clock: Callable[[], datetime]
     ) -> None:
         self._claims = claims
         self._database = database

@@ -10,8 +10,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from bot.access.group_changes import GroupChanges
 from bot.access.policy import Standing
 from bot.access.standings import Standings
-from bot.digests.book import DigestBook
-from bot.home.homes import Homes
+from bot.digests.digest_store import DigestStore
+from bot.home.home_store import HomeStore
 from bot.recordings.raw_files import RawFiles
 from bot.slack.actions import (
     CHANNEL_ID_CHANGED,
@@ -37,8 +37,8 @@ class EventListeners:
         standings: Standings,
         read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
         raw_files: RawFiles,
-        homes: Homes,
-        digests: DigestBook,
+        homes: HomeStore,
+        digests: DigestStore,
         clock: Callable[[], datetime],
     ) -> None:
         self._changes = changes

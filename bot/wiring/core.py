@@ -17,7 +17,7 @@ from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
-from bot.home.homes import Homes
+from bot.home.home_store import HomeStore
 from bot.metrics import Metrics
 from bot.outbound import Outbound, outbound_of
 from bot.polyai.agents import Agent
@@ -63,7 +63,7 @@ class Core:
     deliveries: DeliveryLog
     raw_files: RawFiles
     left_files: LeftFiles
-    homes: Homes
+    homes: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
     agents: Mapping[str, Agent]
@@ -129,7 +129,7 @@ async def open_core(
         deliveries=DeliveryLog(database=database, clock=clock),
         raw_files=RawFiles(database=database, clock=clock),
         left_files=LeftFiles(database=database, clock=clock),
-        homes=Homes(database=database, clock=clock),
+        homes=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         reviewers=Reviewers(
             database=database,

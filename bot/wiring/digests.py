@@ -7,7 +7,7 @@ from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
 from bot.digests.posting import DigestPosting, Reporter
 from bot.digests.reporting import PeriodReporter
-from bot.digests.run_log import RunLog
+from bot.digests.run_store import RunStore
 from bot.digests.steps import DigestSteps
 from bot.jobs.digest_workflow import DigestWorkflow
 from bot.polyai.lists import CallLists
@@ -43,7 +43,7 @@ def build_outlets(core: Core) -> DigestOutlets:
 def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> DigestWorkflow:
     """Build the workflow of one slot."""
     steps = DigestSteps(
-        runs=RunLog(database=core.database, clock=core.clock),
+        runs=RunStore(database=core.database, clock=core.clock),
         directory=core.directory,
         reporter=outlets.reporter,
         posting=outlets.posting,

@@ -8,9 +8,9 @@ from bot.access.administration import Administration
 from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
-from bot.digests.book import DigestBook
-from bot.digests.claims import Claims
+from bot.digests.digest_store import DigestStore
 from bot.digests.scheduling import Scheduling
+from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -94,11 +94,11 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         files=core.raw_files,
         administration=administration,
     )
-    book = DigestBook(database=core.database, clock=core.clock)
+    store = DigestStore(database=core.database, clock=core.clock)
     scheduling = Scheduling(
         administration=administration,
-        book=book,
-        claims=Claims(database=core.database, clock=core.clock),
+        store=store,
+        claims=SlotClaims(database=core.database, clock=core.clock),
         directory=core.directory,
         agents=core.agents.keys(),
     )
@@ -144,7 +144,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 read_standing=core.directory.read_standing,
                 raw_files=core.raw_files,
                 homes=core.homes,
-                digests=book,
+                digests=store,
                 clock=core.clock,
             ),
         ),

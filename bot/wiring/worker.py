@@ -9,12 +9,12 @@ from typing import Final
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
-from bot.digests.book import DigestBook
-from bot.digests.claims import Claims
-from bot.digests.firing import Firing
+from bot.digests.digest_store import DigestStore
+from bot.digests.due_slots import DueSlots
 from bot.digests.runs import LOOK, POST
 from bot.digests.runs import TELL as TELL_OWNER
-from bot.home.homes import PUBLISH
+from bot.digests.slot_claims import SlotClaims
+from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
@@ -117,8 +117,8 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         retry=pace.retry,
         clock=core.clock,
     )
-    claims = Claims(database=core.database, clock=core.clock)
-    firing = Firing(claims=claims, rule=pace.catch_up)
+    claims = SlotClaims(database=core.database, clock=core.clock)
+    due_slots = DueSlots(claims=claims, rule=pace.catch_up)
     digests = build_digest_workflow(core, outlets, pace)
     retention = Retention(
         due=DueFiles(
@@ -145,7 +145,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         kinds=(
             # Most of those under way wait for somebody else's server.
             WorkKind(DELIVER, deliveries.run, at_once=32, waiting=fetching.waiting),
-            WorkKind(LOOK, firing.run, at_once=4),
+            WorkKind(LOOK, due_slots.run, at_once=4),
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4),
             WorkKind(TELL_OWNER, digests.tell, at_once=2),
@@ -168,7 +168,7 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
             people=core.people,
             audience_rule=core.settings.callaudio_audience,
             clock=core.clock,
-            digests=DigestBook(database=core.database, clock=core.clock),
+            digests=DigestStore(database=core.database, clock=core.clock),
         ),
         posting=SlackHomePosting(core.api, core.identity),
         look_every=pace.home_look_every,

@@ -10,7 +10,7 @@ from sqlalchemy import event, insert
 from bot.access.administration import Actor, Administration
 from bot.access.grant_lists import next_to_end, oldest_in_force
 from bot.access.grants import Effect, Right
-from bot.digests.book import DigestBook
+from bot.digests.digest_store import DigestStore
 from bot.home.reading import MOST_ENDING, HomeReader
 from bot.settings import AudienceRule
 from bot.store.database import Database
@@ -118,7 +118,7 @@ async def test_an_admin_s_home_reads_the_grants_it_shows(crowd):
         people=readers_on(crowd, Workspace()).people,
         audience_rule=AudienceRule.CLEARED,
         clock=lambda: NOON,
-        digests=DigestBook(database=crowd, clock=lambda: NOON),
+        digests=DigestStore(database=crowd, clock=lambda: NOON),
     )
     with rows_read() as read:
         admin = (await home.read(TEAM, BOSS)).admin

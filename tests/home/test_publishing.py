@@ -11,9 +11,9 @@ from bot.access.policy import Standing
 from bot.access.standings import REMEMBERED_FOR
 from bot.access_requests.request import LIFETIME, NewAccessRequest
 from bot.access_requests.store import AccessRequests
-from bot.digests.book import DigestBook
+from bot.digests.digest_store import DigestStore
 from bot.errors import CallAudioError
-from bot.home.homes import PUBLISH, Homes
+from bot.home.home_store import PUBLISH, HomeStore
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
 from bot.home.reading import Home, HomeReader
 from bot.settings import AudienceRule
@@ -52,14 +52,14 @@ class Office:
     def __init__(self, database: Database, groups=None) -> None:
         self.database, self.wall, self.now = database, Wall(), NOON
         self.people = Workspace()
-        self.homes = Homes(database=database, clock=self.clock)
+        self.homes = HomeStore(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
         self.reader = HomeReader(
             database=database,
             people=readers_on(database, self.people, clock=self.clock, groups=groups).people,
             audience_rule=AudienceRule.CLEARED,
             clock=self.clock,
-            digests=DigestBook(database=database, clock=self.clock),
+            digests=DigestStore(database=database, clock=self.clock),
         )
 
     def clock(self) -> datetime:

@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage, open_stage
-from bot.digests.book import DigestBook, NewDigest
 from bot.digests.digest import DigestKind
+from bot.digests.digest_store import DigestStore, NewDigest
 from bot.recordings.states import ENDED, State
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.polyai_calls import Recording
@@ -144,8 +144,8 @@ class Story:
             zone="Europe/London",
             owner_id=ADMIN,
         )
-        book = DigestBook(database=self.stage.application.database, clock=self.clock)
-        return (await book.add(new, ADMIN)).id
+        store = DigestStore(database=self.stage.application.database, clock=self.clock)
+        return (await store.add(new, ADMIN)).id
 
     async def run_digest(self, digest_id: str) -> Message:
         """Type `/callaudio-admin digest run`, and wait until its end is audited; gives the post."""

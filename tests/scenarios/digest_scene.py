@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from bot.digests.book import DigestBook, NewDigest
-from bot.digests.claims import Claims
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.sandbox.objects import Message
 from bot.sandbox.workspace import Workspace
@@ -33,7 +33,7 @@ async def add_digest(
     clock: Callable[[], datetime] = utc_now,
 ) -> Digest:
     """Store a digest as it stands, without the bounds that are set for people."""
-    book = DigestBook(database=database, clock=clock)
+    store = DigestStore(database=database, clock=clock)
     new = NewDigest(
         id=digest_id,
         team_id=TEAM,
@@ -44,13 +44,13 @@ async def add_digest(
         zone=zone,
         owner_id=BOSS,
     )
-    return await book.add(new, BOSS)
+    return await store.add(new, BOSS)
 
 
 async def ask_for(database: Database, digest: Digest) -> str:
     """Claim a post out of turn as `run` does: a worker finds the row by itself."""
     slot = timetable_of(digest).slot_on_request(utc_now())
-    await Claims(database=database, clock=utc_now).ask(digest, slot, BOSS)
+    await SlotClaims(database=database, clock=utc_now).ask(digest, slot, BOSS)
     return slot.local
 
 

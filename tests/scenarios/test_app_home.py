@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.home.homes import PUBLISH, key_of
+from bot.home.home_store import PUBLISH, key_of
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault

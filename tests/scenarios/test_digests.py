@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from bot.digests.book import DigestBook, PauseCause
+from bot.digests.digest_store import DigestStore, PauseCause
 from bot.digests.missed import CatchUp
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
@@ -73,19 +73,19 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene:
 
 async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
     database = database_of(scene)
-    book = DigestBook(database=database, clock=utc_now)
+    store = DigestStore(database=database, clock=utc_now)
     paused = await add_digest(database, "g1", EVERY_SECOND)
     removed = await add_digest(database, "g2", EVERY_SECOND)
     await until_posted(scene, 2)
 
-    await book.pause(paused, BOSS)
-    await book.remove(removed, BOSS)
+    await store.pause(paused, BOSS)
+    await store.remove(removed, BOSS)
     await asyncio.sleep(0.5)  # what was under way has ended
     count = len(digest_messages(scene.workspace))
     await asyncio.sleep(2.0)
 
     assert len(digest_messages(scene.workspace)) == count
-    await book.resume(await book.read("g1"), BOSS)
+    await store.resume(await store.read("g1"), BOSS)
     await until_posted(scene, count + 1)
     due = [run.due_at for run in await runs(database)]
     assert max(later - earlier for earlier, later in itertools.pairwise(due)) >= timedelta(

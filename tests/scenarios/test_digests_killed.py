@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from bot.digests.claims import Claims
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.sandbox.faults import Fault
 from bot.store.database import Database, async_url
@@ -96,7 +96,7 @@ async def test_a_slot_whose_worker_died_right_after_the_claim_is_found_and_poste
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         digest = await add_digest(database_of(street))
         slot = timetable_of(digest).slot(utc_now())
-        claims = Claims(database=database_of(street), clock=utc_now)
+        claims = SlotClaims(database=database_of(street), clock=utc_now)
         (key,) = await claims.claim(digest, [slot], [])
 
         await street.start(WORKER)

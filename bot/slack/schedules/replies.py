@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bot.digests.book import WHY_PAUSED
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest_store import WHY_PAUSED
 from bot.digests.scheduling import Listed, Preview
 from bot.slack.actions import Action
 from bot.slack.blocks import Message, actions, button, section

@@ -1,10 +1,10 @@
-"""Finds out which slots of a digest are due, and claims them."""
+"""Finds the slots of a digest that are due, and claims them."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.digests.claims import Claims
 from bot.digests.missed import CatchUp, sort_out
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.due_work import Due
 
@@ -12,10 +12,10 @@ from bot.store.due_work import Due
 LONGEST_OUTAGE: Final = timedelta(days=35)
 
 
-class Firing:
+class DueSlots:
     """Looks at a digest when a slot of it is due, or when it was changed."""
 
-    def __init__(self, *, claims: Claims, rule: CatchUp) -> None:
+    def __init__(self, *, claims: SlotClaims, rule: CatchUp) -> None:
         self._claims = claims
         self._rule = rule
 

@@ -1,4 +1,4 @@
-"""Slots are claimed in the store before anything else: by one worker, whoever is first."""
+"""Claims a slot of a digest for one worker, before anything is posted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.digests.book import digest_of, event_of
 from bot.digests.digest import Digest
+from bot.digests.digest_store import digest_of, event_of
 from bot.digests.posting import Slot
 from bot.digests.runs import POST, RunKey, RunState
 from bot.store.database import Database
@@ -29,7 +29,7 @@ class Watched:
     since: datetime
 
 
-class Claims:
+class SlotClaims:
     """Claims slots; the work of posting each is stored in the same transaction."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a claimed slot; each change shares a transaction with its audit event."""
+"""Stores what became of a claimed slot; each change shares a transaction with its audit event."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.digests.book import PauseCause, digest_of, event_of
+from bot.digests.digest_store import PauseCause, digest_of, event_of
 from bot.digests.runs import TELL, Run, RunKey, RunState, run_of
 from bot.store.database import Database
 from bot.store.due_work import schedule
@@ -19,7 +19,7 @@ MAX_MISSED_TOLD: Final = 20
 POST_UNCLEAR: Final = "digest_post_unclear"
 
 
-class RunLog:
+class RunStore:
     """Reads runs and brings them to their end, once."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:

@@ -1,4 +1,4 @@
-"""Whose App Home was published, and what of it must not grow old."""
+"""Stores whose App Home was published, and a hash of what it shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class StoredHome:
     view_hash: str | None
 
 
-class Homes:
+class HomeStore:
     """Keeps whose Home is looked after; what cannot grow old is left until it is opened."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, newest_events
-from bot.digests.book import DigestBook, DigestUnknown, PauseCause
-from bot.digests.claims import Claims
 from bot.digests.digest import Digest
-from bot.digests.firing import Firing
+from bot.digests.digest_store import DigestStore, DigestUnknown, PauseCause
+from bot.digests.due_slots import DueSlots
 from bot.digests.missed import CatchUp
-from bot.digests.run_log import RunLog
+from bot.digests.run_store import RunStore
 from bot.digests.runs import LOOK, POST, TELL, RunKey
+from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
 from bot.store.tables import DueWorkRow
@@ -30,15 +30,15 @@ class Desk:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
-        self.claims = Claims(database=database, clock=self.clock)
-        self.runs = RunLog(database=database, clock=self.clock)
-        self.book = DigestBook(database=database, clock=self.clock)
+        self.claims = SlotClaims(database=database, clock=self.clock)
+        self.runs = RunStore(database=database, clock=self.clock)
+        self.store = DigestStore(database=database, clock=self.clock)
 
     def clock(self) -> datetime:
         return self.now
 
-    def worker(self) -> Firing:
-        return Firing(claims=self.claims, rule=CatchUp())
+    def worker(self) -> DueSlots:
+        return DueSlots(claims=self.claims, rule=CatchUp())
 
     async def to_post(self) -> list[str]:
         """The runs that a worker is to post."""
@@ -121,9 +121,9 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
     digest = await desk.digest()
     slot = timetable_of(digest).slot(NOON + DAY - 3 * HOUR)
     if is_removed:
-        await desk.book.remove(digest, "U0BOSS000")
+        await desk.store.remove(digest, "U0BOSS000")
     else:
-        await desk.book.pause(digest, "U0BOSS000")
+        await desk.store.pause(digest, "U0BOSS000")
 
     assert await desk.claims.claim(digest, [slot], []) == []
     assert await desk.worker().look("g1") is None
@@ -132,10 +132,10 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
 
 async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> None:
     digest = await desk.digest()
-    await desk.book.pause(digest, "U0BOSS000")
+    await desk.store.pause(digest, "U0BOSS000")
     desk.now = NOON + 2 * DAY
-    await desk.book.resume(digest, "U0BOSS000")
-    await desk.book.resume(digest, "U0BOSS000")
+    await desk.store.resume(digest, "U0BOSS000")
+    await desk.store.resume(digest, "U0BOSS000")
 
     assert await desk.worker().look("g1") == NOON + 3 * DAY - 3 * HOUR
     assert await desk.to_post() == []
@@ -211,8 +211,8 @@ async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_to
 
     digest = await desk.digest()
     assert await due(LOOK) == [("g1", 0)]
-    await desk.book.pause(digest, "U0BOSS000")
-    await desk.book.resume(digest, "U0BOSS000")
+    await desk.store.pause(digest, "U0BOSS000")
+    await desk.store.resume(digest, "U0BOSS000")
     assert await due(LOOK) == [("g1", 2)]
     desk.now = NOON + DAY
     await desk.worker().look("g1")
@@ -229,8 +229,8 @@ async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not
     digest = await desk.digest()
     assert await desk.digest() == digest
 
-    assert await desk.book.list() == (digest,)
-    assert await desk.book.list("T0OTHER00") == ()
+    assert await desk.store.list() == (digest,)
+    assert await desk.store.list("T0OTHER00") == ()
     with pytest.raises(DigestUnknown):
-        await desk.book.read("g1", "T0OTHER00")
+        await desk.store.read("g1", "T0OTHER00")
     assert await desk.tags() == ["admin:digest:added"]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.home.homes import PUBLISH, Homes, StoredHome
+from bot.home.home_store import PUBLISH, HomeStore, StoredHome
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from tests.conftest import NOON
@@ -18,7 +18,7 @@ class Shelf:
 
     def __init__(self, database: Database) -> None:
         self.now = NOON
-        self.homes = Homes(database=database, clock=lambda: self.now)
+        self.homes = HomeStore(database=database, clock=lambda: self.now)
         self.work = DueWork(database=database, clock=lambda: self.now, lease=MINUTE)
 
     async def claimed(self) -> list[Due]:

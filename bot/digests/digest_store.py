@@ -1,4 +1,4 @@
-"""Digests in the store; each change shares a transaction with its audit event."""
+"""Stores digests; each change shares a transaction with its audit event."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -68,7 +68,7 @@ class NewDigest:
     owner_id: str
 
 
-class DigestBook:
+class DigestStore:
     """Reads and changes digests."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
