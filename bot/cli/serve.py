@@ -27,8 +27,8 @@ log = get_logger(__name__)
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
 LOOPBACK = "127.0.0.1"
-ANSWERS_SECONDS: Final = 3
-"""How long answers that are under way may take once the server stops: Slack waits no longer."""
+ANSWERS_SECONDS: Final = 2
+"""How long answers that are under way may take once the server stops."""
 
 
 def run(host: Host = LOOPBACK) -> None:

@@ -24,6 +24,8 @@ RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
 LONGEST_PUT_OFF_SECONDS: Final = 300.0
+HAND_OVER_SECONDS: Final = 1.5
+"""How long a stop may take to cancel what runs and to give it back."""
 MOST_WAITING: Final = 8
 """So many times as many as run at once may wait for their turn beside them."""
 
@@ -118,20 +120,28 @@ class WorkLoop:
                     now_held[1].cancel()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Let what runs finish for a while; what does not is given back for any worker."""
+        """Let what runs finish for a while; what does not is given back, due at once.
+
+        Takes ``drain_seconds`` and at most ``HAND_OVER_SECONDS`` more. What does not end when it is
+        cancelled keeps its lease, so that nobody runs it beside this worker.
+        """
         self.is_running = False
         tasks = {task for _, task in self._held.values()}
         if tasks:
             await asyncio.wait(tasks, timeout=drain_seconds)
-        left = list(self._held.values())
-        for _, task in left:
+        left = {task: due for due, task in self._held.values()}
+        if not left:
+            return
+        for task in left:
             task.cancel()
-        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
-        if left:
-            try:
-                await self._due_work.release([due for due, _ in left])
-            except Exception:
-                log.exception("work_not_released")
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                ended, stuck = await asyncio.wait(left, timeout=HAND_OVER_SECONDS / 2)
+                await self._due_work.release([left[task] for task in ended])
+        except Exception as error:  # noqa: BLE001 - logged; the lease expires by itself
+            log.warning("work_not_released", error=type(error).__name__)
+            return
+        log.info("work_handed_over", released=len(ended), stuck=len(stuck))
 
     async def _take(self) -> None:
         """Claim what is due, as far as there is room for it, and note when the next is due."""

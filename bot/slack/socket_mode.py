@@ -18,8 +18,8 @@ from bot.slack.shapes import is_well_formed
 from bot.slack.turned_away import Cause, TurnedAway
 from bot.slack.web_api.hosts import is_trusted
 
-# Slack gives up on an ack after three seconds.
-FINISH_SECONDS: Final = 3.0
+FINISH_SECONDS: Final = 2.0
+"""How long envelopes that are under way may take to be stored and acked once the bot stops."""
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
 """For the handshake alone: a WebSocket stays open for as long as its pings are answered."""
 

@@ -191,12 +191,10 @@ class DueWork:
     async def release(self, held: Sequence[Due]) -> None:
         """Give back what could not be finished: it is due at once, for any worker."""
         row = DueWorkRow
+        these = tuple_(row.kind, row.key).in_([(each.kind, each.key) for each in held])
+        mine = _locked_in_order({each.claim for each in held})
         async with self._database.write() as session:
-            await session.execute(
-                update(row)
-                .where(_locked_in_order({each.claim for each in held}))
-                .values(claim=None)
-            )
+            await session.execute(update(row).where(mine, these).values(claim=None))
 
     def _is_free(self, *, takes_over: bool) -> ColumnElement[bool]:
         row = DueWorkRow

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from bot.digests.missed import CatchUp
 from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
@@ -15,6 +16,14 @@ from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
 from bot.recordings.telling import FIRST_WAIT
 
+DRAIN_SECONDS: Final = 3.0
+"""How long deliveries that run may take to end once the process stops.
+
+Docker and Heroku kill ten seconds after SIGTERM. Into these have to fit, one after the other, the
+answers under way (``bot/cli/serve.py``), the socket (``bot/slack/socket_mode.py``), this, and the
+hand-over (``bot/jobs/work_loop.py``).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -26,7 +35,7 @@ class Pace:
     tell_again: timedelta = FIRST_WAIT
     lease: timedelta = LEASE
     look_seconds: float = LOOK_SECONDS
-    drain_seconds: int = 20
+    drain_seconds: float = DRAIN_SECONDS
     look_every: timedelta = LOOK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
     floor: Floor = field(default_factory=Floor)

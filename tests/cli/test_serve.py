@@ -6,9 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -26,6 +24,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
 from bot.store.schema import current_revision, newest_revision
 from bot.wiring.application import Roles
+from tests.cli.process import ready, start
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
@@ -177,37 +176,6 @@ def test_other_reasons_are_told_as_the_system_names_them(number, said):
 
 def test_no_command_shows_the_commands():
     assert "migrate" in run().output
-
-
-async def start(
-    *arguments: str,
-    folder: Path = Path("/"),
-    before: Callable[[], None] | None = None,
-    **environ: str,
-) -> asyncio.subprocess.Process:
-    """`python -m bot …` as an operator starts it, by default where no `.env` of a developer is."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        *arguments,
-        cwd=folder,
-        preexec_fn=before,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def ready(port: int) -> dict[str, bool]:
-    """Wait until the process on that port says that it is ready; gives what it says."""
-    async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(trust_env=False) as http:
-        while True:
-            with suppress(httpx.TransportError):
-                response = await http.get(f"http://{LOOPBACK}:{port}/readyz")
-                if response.status_code == 200:
-                    return response.json()
-            await asyncio.sleep(0.02)
 
 
 async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_path):

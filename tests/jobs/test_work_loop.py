@@ -309,3 +309,42 @@ async def test_a_stop_waits_for_what_is_soon_done() -> None:
     await loop.stop(drain_seconds=60)
 
     assert (table.due, table.released) == ({}, [])
+
+
+async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be() -> None:
+    table, is_over = Table("soft", "stubborn"), asyncio.Event()
+
+    async def run(due: Due) -> None:
+        while not is_over.is_set():
+            try:
+                await is_over.wait()
+            except asyncio.CancelledError:
+                if due.key == "soft":
+                    raise
+
+    loop = WorkLoop(
+        due_work=table,  # type: ignore[arg-type]
+        kinds=[WorkKind("deliver", run, at_once=2)],
+        clock=lambda: table.now,
+    )
+    async with in_background(loop.run()):
+        await until(lambda: len(table.held) == 2)
+    with capture_logs() as logs:
+        await loop.stop(drain_seconds=0)
+
+    assert table.released == ["soft"], "nobody runs the other beside this worker"
+    assert [(log["released"], log["stuck"]) for log in logs] == [(1, 1)]
+    is_over.set()
+    await until(lambda: "stubborn" not in table.due)
+
+
+async def test_a_stop_ends_although_the_database_is_away() -> None:
+    table, runs = Table("d1"), Runs()
+    runs.hold.clear()
+
+    async def release(held: list[Due]) -> None:  # noqa: ARG001 - the table's own
+        raise AWAY
+
+    table.release = release  # type: ignore[method-assign]
+    async with running(table, runs):
+        await until(lambda: runs.now == 1)

@@ -179,7 +179,7 @@ class Street:
     scene: Scene
     environment: dict[str, str]
     folder: Path
-    nursery: Nursery
+    nursery: Nursery | None
     bots: list[Bot] = field(default_factory=list)
 
     async def start(self, roles: Roles = ONE_PROCESS, *, port: int | None = None) -> Bot:
@@ -187,6 +187,7 @@ class Street:
         port = port or int(self.environment["PORT"])
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
+        assert self.nursery, "this street starts its bots by itself"
         bot = Bot(self.nursery.start(environment, roles, log), port, log)
         self.bots.append(bot)
         await bot.is_up()
@@ -199,7 +200,11 @@ class Street:
 
 @asynccontextmanager
 async def open_street(
-    nursery: Nursery, folder: Path, *, database_url: str | None = None, template: Path | None = None
+    nursery: Nursery | None,
+    folder: Path,
+    *,
+    database_url: str | None = None,
+    template: Path | None = None,
 ) -> AsyncIterator[Street]:
     """Open the stand-ins, and a migrated database copied from ``template`` unless one is given."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet

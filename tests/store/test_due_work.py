@@ -166,6 +166,17 @@ async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(desk):
     assert not await first.finish(held[0], None)
 
 
+async def test_a_stop_gives_back_one_of_what_was_claimed_together(desk):
+    await desk.store("d1", "d2")
+    worker = desk.worker()
+    held = {due.key: due for due in await claim(worker)}
+
+    await worker.release([held["d1"]])
+
+    assert [due.key for due in await claim(desk.worker())] == ["d1"]
+    assert await worker.finish(held["d2"], None)
+
+
 async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlite_url):
     desk = Desk(Database(sqlite_url))
     await desk.store("d1")
