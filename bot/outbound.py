@@ -97,6 +97,12 @@ def trust_of(ca_file: Path | None = None, ca_folder: Path | None = None) -> ssl.
     """
     if ca_file or ca_folder:
         return ssl.create_default_context(cafile=ca_file, capath=ca_folder)
+    return _usual_trust()
+
+
+@cache
+def _usual_trust() -> ssl.SSLContext:
+    """Read the usual authorities once a process: parsing them takes a tenth of a second."""
     trust = ssl.create_default_context()
     trust.load_verify_locations(certifi.where())  # an image may bring none of its own
     return trust

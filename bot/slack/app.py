@@ -33,6 +33,7 @@ def build_app(
     polls for the ack every 10 ms and loses one that an exception follows.
     """
     app = AsyncApp(
+        name="callaudio",  # else Bolt reads the source of every caller on the stack to find one
         client=client,
         authorize=_without_arguments(authorize),
         process_before_response=True,
