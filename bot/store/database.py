@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.store.sqlite_driver import use_one_hop
+
 BUSY_TIMEOUT_MS = 30_000
 # A process that stands still in mid-transaction, or a network that ends without a word, would hold
 # its locks for good: among them the one by which a worker takes over from a dead one.
@@ -189,6 +191,7 @@ def build_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return _build_postgresql_engine(url)
     engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
+    use_one_hop(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

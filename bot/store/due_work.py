@@ -9,9 +9,22 @@ another worker. The first one can change nothing of it any more, because each cl
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,29 +78,34 @@ async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime
 
 async def _write_scheduled(session: AsyncSession) -> None:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_insert if is_sqlite else postgresql_insert
-    row = DueWorkRow
     rows: dict[tuple[str, str], datetime] = session.info.pop(SCHEDULED)
-    statement = insert(row).values(
+    connection = await session.connection()
+    await connection.execute(
+        _scheduling(is_sqlite=is_sqlite),
         [
             {"kind": kind, "key": key, "due_at": due_at, "tries": 0, "revision": 0}
             for (kind, key), due_at in sorted(rows.items())
-        ]
-    )
-    new = statement.excluded
-    is_later = and_(row.claim.is_(None), row.due_at < new.due_at)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[row.kind, row.key],
-            set_={
-                "due_at": case((is_later, row.due_at), else_=new.due_at),
-                "revision": row.revision + 1,
-            },
-        )
+        ],
     )
     if not is_sqlite:
         await session.execute(text(f"NOTIFY {CHANNEL}"))
     session.info[STORES_WORK] = True
+
+
+@cache
+def _scheduling(*, is_sqlite: bool) -> Executable:
+    """Spell the statement once: SQLAlchemy compiles anew each one that holds its rows itself."""
+    row = DueWorkRow
+    statement = (sqlite_insert if is_sqlite else postgresql_insert)(DueWorkRow)
+    new = statement.excluded
+    is_later = and_(row.claim.is_(None), row.due_at < new.due_at)
+    return statement.on_conflict_do_update(
+        index_elements=[row.kind, row.key],
+        set_={
+            "due_at": case((is_later, row.due_at), else_=new.due_at),
+            "revision": row.revision + 1,
+        },
+    )
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:

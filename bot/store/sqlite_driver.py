@@ -1,0 +1,139 @@
+"""The SQLite driver below the engine: aiosqlite, with one hop to its thread for each statement.
+
+aiosqlite asks its thread for a cursor, for the statement, for the rows and for the close, each time
+with a switch of threads and a turn of the event loop: most of the processor time of a short
+transaction. Only what may wait for the disk or for a lock is asked of the thread here.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from aiosqlite.context import contextmanager
+from aiosqlite.core import Connection
+from aiosqlite.cursor import Cursor
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+ROWS_WITH_STATEMENT: Final = 200
+"""Rows that are read in the same hop as the statement; a long list is read as it is asked for."""
+ROWS_A_FETCH: Final = 64
+BEGIN_READING: Final = "BEGIN"
+"""Takes no lock and reads nothing yet (sqlite.org: "Transactions", deferred)."""
+
+
+class OneHopCursor(Cursor):
+    """Runs a statement and reads its first rows in one hop."""
+
+    def __init__(self, connection: "OneHopConnection", cursor: sqlite3.Cursor) -> None:
+        super().__init__(connection, cursor)
+        self._connection = connection
+        self._first: list[Any] = []
+        self._has_more = False
+
+    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "OneHopCursor":
+        """Run a statement."""
+        if sql == BEGIN_READING:
+            self._cursor.execute(sql)
+            self._connection.note_begin()
+            return self
+        await self._in_thread(self._run, sql, () if parameters is None else parameters)
+        return self
+
+    async def fetchone(self) -> Any:  # noqa: ANN401 - a row
+        """Read the next row, None behind the last."""
+        rows = await self.fetchmany(1)
+        return rows[0] if rows else None
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Read some rows."""
+        wanted = size or self.arraysize
+        rows, self._first = self._first[:wanted], self._first[wanted:]
+        if len(rows) < wanted and self._has_more:
+            rows += await self._in_thread(self._cursor.fetchmany, wanted - len(rows))
+        return rows
+
+    async def fetchall(self) -> list[Any]:
+        """Read all the rows that are left."""
+        rows, self._first = self._first, []
+        if self._has_more:
+            rows += await self._in_thread(self._cursor.fetchall)
+        return rows
+
+    async def close(self) -> None:
+        """Close it; behind a statement that was given up and still runs, in its turn."""
+        if self._connection.is_idle:
+            self._cursor.close()
+        else:
+            await super().close()
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - as sqlite3's own
+        return await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> None:
+        self._cursor.execute(sql, parameters)
+        if self._cursor.description:
+            self._first = self._cursor.fetchmany(ROWS_WITH_STATEMENT)
+            self._has_more = len(self._first) == ROWS_WITH_STATEMENT
+
+
+class OneHopConnection(Connection):
+    """Gives such cursors, and ends a transaction that changed nothing without a hop."""
+
+    def __init__(self, database: str, options: dict[str, Any]) -> None:
+        # The threads take turns: SQLAlchemy never uses one connection for two things at a time.
+        options = {**options, "check_same_thread": False}
+        super().__init__(lambda: sqlite3.connect(database, **options), ROWS_A_FETCH)
+        self._thread.daemon = True
+        self._changes_before: int | None = None
+        # Two counts, each written by one thread alone.
+        self._asked = self._answered = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its thread does nothing: no statement runs that was given up."""
+        return self._asked == self._answered
+
+    def note_begin(self) -> None:
+        """Remember how much was changed before the transaction."""
+        self._changes_before = self._conn.total_changes
+
+    @contextmanager
+    async def cursor(self) -> Cursor:
+        """Give a cursor."""
+        return OneHopCursor(self, self._conn.cursor())
+
+    async def commit(self) -> None:
+        """Commit."""
+        before, self._changes_before = self._changes_before, None
+        if self.is_idle and before == self._conn.total_changes:
+            self._conn.commit()  # nothing that would have to reach the disk
+        else:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        if not self.is_idle or self._conn.in_transaction:
+            await super().rollback()
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as above
+        def act() -> Any:  # noqa: ANN401 - as sqlite3's own
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self._answered += 1
+
+        self._asked += 1
+        return await super()._execute(act)  # type: ignore[no-untyped-call]
+
+
+def use_one_hop(engine: Engine) -> None:
+    """Have an engine on SQLite open its connections so."""
+
+    @event.listens_for(engine, "do_connect")
+    def _on_connect(
+        dialect: Dialect, record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]
+    ) -> None:
+        del dialect, record, args
+        options["async_creator_fn"] = lambda path, **rest: OneHopConnection(path, rest)

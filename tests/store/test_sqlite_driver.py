@@ -1,0 +1,96 @@
+"""The driver below the engine on SQLite: the same answers, in one hop to its thread a statement."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosqlite.core import Connection
+from sqlalchemy import text
+
+from bot.store.database import Database
+from bot.store.sqlite_driver import ROWS_WITH_STATEMENT
+
+COUNTING = text(
+    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < :most)"
+    " SELECT x FROM n WHERE x <= :most"
+)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    async with database.write() as session:
+        await session.execute(text("CREATE TABLE notes (words TEXT)"))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note each hop to a thread of the driver."""
+    made: list[str] = []
+    execute = Connection._execute
+
+    async def noted(self: Connection, act: Any, *args: Any, **kwargs: Any) -> Any:
+        made.append("hop")
+        return await execute(self, act, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(Connection, "_execute", noted)
+    return made
+
+
+@pytest.mark.parametrize(
+    "most", [0, 1, ROWS_WITH_STATEMENT - 1, *(ROWS_WITH_STATEMENT + n for n in range(2)), 1000]
+)
+async def test_every_row_comes_once_and_in_order_at_once_and_piece_by_piece(
+    database: Database, most: int
+) -> None:
+    expected = list(range(1, most + 1))
+    async with database.read() as session:
+        assert list(await session.scalars(COUNTING, {"most": most})) == expected
+    async with database.read() as session:
+        result = await session.stream(COUNTING, {"most": most}, execution_options={"yield_per": 7})
+        assert [row.x async for row in result] == expected
+
+
+async def test_reading_is_one_hop_and_writing_is_one_a_statement(
+    database: Database, hops: list[str]
+) -> None:
+    async with database.read() as session:
+        await session.execute(text("SELECT * FROM notes"))
+    assert len(hops) == 1
+    hops.clear()
+
+    async with database.write() as session:
+        await session.execute(text("INSERT INTO notes VALUES ('one')"))
+    assert len(hops) == 3, "BEGIN IMMEDIATE, the statement, COMMIT"
+
+
+async def test_what_a_transaction_changed_that_was_begun_for_reading_is_committed(
+    database: Database, hops: list[str]
+) -> None:
+    async with database.read() as session:
+        await session.execute(text("INSERT INTO notes VALUES ('kept')"))
+    assert len(hops) == 2, "the commit waits for the disk, so the event loop must not"
+    async with database.read() as session:
+        assert list(await session.scalars(text("SELECT words FROM notes"))) == ["kept"]
+
+
+async def test_a_statement_that_is_given_up_leaves_nothing_and_the_connections_go_on(
+    database: Database,
+) -> None:
+    async def endless() -> None:
+        async with database.write() as session:
+            await session.execute(text("INSERT INTO notes VALUES ('half')"))
+            await session.execute(COUNTING, {"most": 3_000_000})
+
+    task = asyncio.create_task(endless())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    for _ in range(12):
+        async with database.write() as session:
+            assert list(await session.scalars(text("SELECT words FROM notes"))) == []
