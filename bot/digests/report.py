@@ -152,6 +152,15 @@ class EndingGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupRight:
+    """A right that the members of a user group hold; without an end where ``ends_at`` is None."""
+
+    group_id: str
+    right: str
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GrantTally:
     """Changes of rights in the period, and those about to end by themselves."""
 
@@ -170,6 +179,8 @@ class AccessReport:
         outcomes: deliveries that ended, by ``raw``, ``redacted``, ``refused``, ``failed`` or
             ``unconfirmed``.
         people: those with most deliveries; ``people_in_all`` says how many there were.
+        groups: user groups that hold a right at the end of the period; ``groups_in_all`` says how
+            many there were.
         taken_back: raw files deleted again, by cause.
         audit_events: events recorded in the period.
         head: the newest link of the workspace's audit chain; None while it has none.
@@ -181,6 +192,8 @@ class AccessReport:
     people_in_all: int = 0
     requests: RequestTally = RequestTally()
     grants: GrantTally = GrantTally()
+    groups: tuple[GroupRight, ...] = ()
+    groups_in_all: int = 0
     taken_back: tuple[Named, ...] = ()
     audit_events: int = 0
     head: Head | None = None

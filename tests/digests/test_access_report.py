@@ -13,6 +13,7 @@ from bot.digests.report import (
     AccessReport,
     EndingGrant,
     GrantTally,
+    GroupRight,
     Named,
     PersonTally,
     ReasonTally,
@@ -180,6 +181,40 @@ async def test_changes_of_rights_and_those_about_to_end(database):
             EndingGrant("user", ALICE, "pii", soon),
         ),
     )
+
+
+async def test_groups_that_hold_a_right_are_listed_with_its_end(database):
+    end = UNTIL + timedelta(days=1)
+
+    def said(group_id, team=TEAM, **changes) -> NewGrant:
+        group = Subject(team, SubjectKind.GROUP, group_id)
+        new = NewGrant(group, Right.PII, Effect.GRANT, BOSS, "call quality", SINCE)
+        return replace(new, **changes)
+
+    async with database.write() as session:
+        for each in (
+            said("S0BOTH000", expires_at=end),
+            said("S0BOTH000", expires_at=None),
+            said("S0BOTH000", right=Right.ADMIN),
+            said("S0ENDS000", expires_at=end),
+            said("S0OVER000", expires_at=UNTIL),
+            said("S0DENIED0"),
+            said("S0DENIED0", effect=Effect.DENY),
+            said("S0REVOKED"),
+            said("S0LATER00", now=UNTIL + timedelta(hours=1)),
+            said("S0OTHER00", team="T0OTHER"),
+            said(ALICE, subject=Subject(TEAM, SubjectKind.USER, ALICE)),
+        ):
+            await add_grant(session, each)
+        gone = Subject(TEAM, SubjectKind.GROUP, "S0REVOKED")
+        await revoke(session, gone, Right.PII, by=BOSS, now=NOON)
+    found = await report(database)
+    assert found.groups == (
+        GroupRight("S0BOTH000", "admin"),
+        GroupRight("S0BOTH000", "pii"),
+        GroupRight("S0ENDS000", "pii", end),
+    )
+    assert found.groups_in_all == 3
 
 
 async def test_files_taken_back_are_counted_by_cause_when_they_were(database):

@@ -8,6 +8,8 @@ from bot.slack.blocks import Block, context, section
 from bot.slack.digests import charts, tables, words
 from bot.slack.wording import code, counted, escape
 
+WHO_EDITS = "Whoever may edit one of these groups in Slack decides who holds its right."
+
 
 def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Block]:
     """Say who received what and who may; plain: without blocks that a workspace may refuse."""
@@ -24,6 +26,9 @@ def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Bloc
     if report.grants.next_to_end:
         ends = (_ending(each, period) for each in report.grants.next_to_end)
         said.append(section("*About to end*\n" + "\n".join(ends)))
+    if report.groups:
+        said.append(section("*Groups that hold a right*\n" + _groups(report, period)))
+        said.append(context(WHO_EDITS))
     said.append(context(_audit(report)))
     return said
 
@@ -94,6 +99,15 @@ def _ending(grant: EndingGrant, period: Period) -> str:
     # A group's mention would call all of its members.
     who = f"<@{grant.subject_id}>" if grant.subject_kind == "user" else code(grant.subject_id)
     return f"{who} · {code(grant.right)} until {words.moment(grant.ends_at, period.zone)}"
+
+
+def _groups(report: AccessReport, period: Period) -> str:
+    lines = []
+    for each in report.groups:
+        until = f" until {words.moment(each.ends_at, period.zone)}" if each.ends_at else ""
+        lines.append(f"{code(each.group_id)} · {code(each.right)}{until}")
+    more = report.groups_in_all - len(report.groups)
+    return "\n".join([*lines, *([f"and {more:,} more"] if more else [])])
 
 
 def _audit(report: AccessReport) -> str:

@@ -239,6 +239,11 @@ def test_access_tells_who_received_what_and_who_may():
         "failed, polyai unavailable: 2",
         "and 3 more people",
         "<@U0ALICE00> · `pii` until Wed 3 Jun 03:00",
+        (
+            "*Groups that hold a right*\\n`S0GROUP00` · `pii` until Wed 3 Jun 04:00\\n"
+            "`S0LEADS00` · `admin`\\nand 3 more"
+        ),
+        "Whoever may edit one of these groups in Slack decides who holds its right.",
         f"512 audit events; the chain ends in `T0CALLAUDIO:4711:{'9f' * 32}`",
     ):
         assert words_ in said
