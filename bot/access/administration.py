@@ -16,6 +16,7 @@ from bot.access.grants import (
     SubjectKind,
 )
 from bot.access.last_admin import Named
+from bot.access.named import granted_admins
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
@@ -128,7 +129,7 @@ class Administration:
             expires_at=now + lasting if lasting else None,
             enterprise_id=actor.enterprise_id,
         )
-        named = await self._named(subject, right)
+        named = await self._named(subject, right, takes=effect is Effect.DENY)
         grant = await self._changes.give(new, named, trigger_id=actor.trigger_id)
         await self._on_rights_changed(actor.team_id)
         return grant
@@ -148,7 +149,7 @@ class Administration:
             subject,
             right,
             by=actor.user_id,
-            named=await self._named(subject, right),
+            named=await self._named(subject, right, takes=True),
             reaches_actor=right is Right.PII and await self._reaches(actor, subject),
             trigger_id=actor.trigger_id,
         )
@@ -175,14 +176,18 @@ class Administration:
         await self.require_admin(actor, "who")
         return await self._people.read_if_told(actor.team_id, user_id)
 
-    async def _named(self, subject: Subject, right: Right) -> Named:
-        """Gather what a change of `admin` is judged by; the members come from Slack beforehand."""
-        if right is not Right.ADMIN:
+    async def _named(self, subject: Subject, right: Right, *, takes: bool) -> Named:
+        """Gather what a change that takes `admin` is judged by; Slack is asked beforehand."""
+        if right is not Right.ADMIN or not takes:
             return Named(self._first_admins, {})
         members = await self._rights.denied_groups(subject.team_id, right)
         if subject.kind is SubjectKind.GROUP:
             members[subject.id] = await self._rights.members(subject.team_id, subject.id)
-        return Named(self._first_admins, members)
+        async with self._database.read() as session:
+            granted = await granted_admins(session, subject.team_id, self._clock())
+        everyone = self._first_admins | {user_id for user_id, _ in granted}
+        standings = await self._clearances.by_name(subject.team_id, everyone)
+        return Named(self._first_admins, members, standings)
 
     async def _reaches(self, actor: Actor, subject: Subject) -> bool:
         """Tell whether what is said of the subject may hold for the actor."""

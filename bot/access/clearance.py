@@ -1,11 +1,16 @@
 """Whether somebody holds a right here and now: what they are, and what grants say of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.access.grants import Right
 from bot.access.policy import Held, Standing, counts, may_use
 from bot.access.rights import Rights
 from bot.access.standings import Standings
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,22 @@ class Clearances:
         if held is Held.NOT:
             return Clearance(Standing.UNKNOWN, held)
         return Clearance(await self._standings.recent_if_told(team_id, user_id), held)
+
+    async def by_name(self, team_id: str, user_ids: Collection[str]) -> dict[str, bool | None]:
+        """Tell for each person whether what is given to them by name counts; None: not told.
+
+        What they are may be remembered.
+        """
+        told: dict[str, Standing | None] = dict(await self._standings.remembered(team_id, user_ids))
+        try:
+            async for some in self._standings.learn(team_id, set(user_ids) - told.keys()):
+                told |= some
+        except CallAudioError as error:
+            log.warning("fact_unknown", fact="standing", code=error.code)
+        return {
+            user_id: counts(told.get(user_id) or Standing.UNKNOWN, Held.BY_NAME)
+            for user_id in user_ids
+        }
 
     async def holds(self, team_id: str, right: Right, user_id: str) -> bool:
         """Tell whether somebody holds a right now; Slack is asked only after those with a grant.

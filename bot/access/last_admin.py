@@ -1,16 +1,15 @@
 """Somebody who can manage rights is always left."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.access.grants import ChangeRefused, Right, SubjectKind, in_force
-from bot.access.named import read_named
-from bot.store.tables import GrantRow
+from bot.access.grants import ChangeRefused, Right
+from bot.access.named import granted_admins, read_named
 
 
 class LastAdminKept(ChangeRefused):
@@ -18,7 +17,10 @@ class LastAdminKept(ChangeRefused):
 
     code = "last_admin"
     what = "That would leave no admin."
-    likely_cause = "Only people named as admins without an end count, and no deny may reach them."
+    likely_cause = (
+        "Only people count who are active in this workspace and named as admins without an end, "
+        "and no deny may reach them."
+    )
     fix = "Make somebody else admin first, by name and without an end."
 
 
@@ -30,6 +32,17 @@ class Named:
     members: Mapping[str, frozenset[str] | None] | None
     """The members of each denied group, None for one that cannot be read; without a mapping
     groups are left out of account."""
+    standings: Mapping[str, bool | None] | None = None
+    """Of those named as admin, for whom a right counts by what they are to the workspace; None
+    where Slack does not tell. Without a mapping all count."""
+
+    def may_be(self, user_id: str) -> bool:
+        """Whether somebody who is named may be an admin."""
+        return self.standings is None or self.standings.get(user_id) is not False
+
+    def is_certain(self, user_id: str) -> bool:
+        """Whether somebody who is named is an admin for sure."""
+        return self.standings is None or self.standings.get(user_id) is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,10 @@ class Admins:
     lasting: frozenset[str]
     """Those who hold it without an end."""
 
+    def among(self, counts: Callable[[str], bool]) -> "Admins":
+        """Leave out those who do not count."""
+        return Admins(frozenset(filter(counts, self.now)), frozenset(filter(counts, self.lasting)))
+
 
 @asynccontextmanager
 async def an_admin_is_kept(
@@ -47,15 +64,16 @@ async def an_admin_is_kept(
 ) -> AsyncIterator[None]:
     """Let a change happen in its transaction, unless it takes the last admin away.
 
-    Where there was none before, nothing is taken.
+    Where there was none before, nothing is taken. Somebody of whom Slack does not tell what they
+    are may have been one before, and is not counted as one who is left.
 
     Raises:
         LastAdminKept: nobody would be left, now or once every end has come.
     """
     await _wait_for_turn(session, team_id)
-    before = await _admins(session, team_id, named, now)
+    before = (await _admins(session, team_id, named, now)).among(named.may_be)
     yield
-    after = await _admins(session, team_id, named, now)
+    after = (await _admins(session, team_id, named, now)).among(named.is_certain)
     if (before.now and not after.now) or (before.lasting and not after.lasting):
         raise LastAdminKept
 
@@ -72,14 +90,7 @@ async def _wait_for_turn(session: AsyncSession, team_id: str) -> None:
 
 
 async def _admins(session: AsyncSession, team_id: str, named: Named, now: datetime) -> Admins:
-    granted = select(GrantRow.subject_id, GrantRow.expires_at).where(
-        GrantRow.team_id == team_id,
-        # Spelt out: the planners then see that the index of admins serves.
-        GrantRow.right == literal(Right.ADMIN.value, literal_execute=True),
-        GrantRow.subject_kind == SubjectKind.USER.value,
-        in_force(now),
-    )
-    ends = (await session.execute(granted)).all()
+    ends = await granted_admins(session, team_id, now)
     everyone = named.first_admins | {user_id for user_id, _ in ends}
     endless = named.first_admins | {user_id for user_id, end in ends if end is None}
     said = await read_named(session, team_id, Right.ADMIN, everyone, now)

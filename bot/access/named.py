@@ -103,18 +103,24 @@ async def read_named(
     )
 
 
+async def granted_admins(
+    session: AsyncSession, team_id: str, now: datetime
+) -> list[tuple[str, datetime | None]]:
+    """List the people, not the groups, whom `admin` was given to, and when each grant ends."""
+    granted = select(GrantRow.subject_id, GrantRow.expires_at).where(
+        GrantRow.team_id == team_id,
+        # Spelt out: the planners then see that the index of admins serves.
+        GrantRow.right == literal(Right.ADMIN.value, literal_execute=True),
+        GrantRow.subject_kind == SubjectKind.USER.value,
+        in_force(now),
+    )
+    return [(user_id, end) for user_id, end in await session.execute(granted)]
+
+
 async def named_admins(
     session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
 ) -> frozenset[str]:
     """List the people, not the groups, who hold `admin`."""
-    granted = await session.scalars(
-        select(GrantRow.subject_id).where(
-            GrantRow.team_id == team_id,
-            # Spelt out: the planners then see that the index of admins serves.
-            GrantRow.right == literal(Right.ADMIN.value, literal_execute=True),
-            GrantRow.subject_kind == SubjectKind.USER.value,
-            in_force(now),
-        )
-    )
-    named = await read_named(session, team_id, Right.ADMIN, first_admins | set(granted.all()), now)
+    granted = {user_id for user_id, _ in await granted_admins(session, team_id, now)}
+    named = await read_named(session, team_id, Right.ADMIN, first_admins | granted, now)
     return (named.granted | first_admins) - named.denied

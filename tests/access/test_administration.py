@@ -331,6 +331,47 @@ async def test_the_last_admin_is_kept_whichever_way_it_is_tried(
         assert await office.codes() == []
 
 
+ALICES = "standing of U0ALICE"
+
+
+@pytest.mark.parametrize(
+    ("alice", "failing", "kept"),
+    [
+        pytest.param(Standing.MEMBER, [], False, id="a member is an admin who is left"),
+        pytest.param(Standing.GUEST, [], False, id="so is a guest who is named"),
+        pytest.param(Standing.DEACTIVATED, [], True, id="who left the workspace is none"),
+        pytest.param(Standing.EXTERNAL, [], True, id="nor is an outsider"),
+        pytest.param(Standing.BOT, [], True, id="nor a bot"),
+        pytest.param(Standing.UNKNOWN, [], True, id="nor one of whom Slack tells too little"),
+        pytest.param(Standing.MEMBER, [ALICES], True, id="nor one of whom it tells nothing"),
+    ],
+)
+@pytest.mark.parametrize("act", [revoking("U0BOB"), denying("U0BOB"), denying(GROUP)])
+async def test_only_who_may_administer_counts_as_an_admin_who_is_left(
+    database: Database, act: Act, alice: Standing, failing: list[str], kept: bool
+) -> None:
+    office = Office(database, "U0ALICE")
+    await office.appoint("U0BOB")
+    office.people.standings = {"U0ALICE": alice}
+    office.people.failing = failing
+    if kept:
+        with pytest.raises(LastAdminKept):
+            await act(office)
+        assert await office.admin.is_admin(BOB)
+    else:
+        await act(office)
+        assert not await office.admin.is_admin(BOB)
+
+
+async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database) -> None:
+    office = Office(database)
+    for each in ("U0BOB", "U0ALICE"):
+        await office.appoint(each)
+    office.people.standings = {"U0ALICE": Standing.DEACTIVATED}
+    await revoking("U0ALICE")(office)
+    assert await office.admin.is_admin(BOB)
+
+
 async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Database) -> None:
     for _ in range(5):
         office = Office(database)
