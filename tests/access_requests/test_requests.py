@@ -14,9 +14,8 @@ from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, Ne
 from bot.access_requests.review import AccessRequestReview, AlreadyDecided
 from bot.access_requests.store import ATTEND, AccessRequests
 from bot.access_requests.submit import choices
-from bot.store.database import Database, async_url
+from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.schema import upgrade
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
@@ -100,10 +99,8 @@ def desk(database: Database) -> Desk:
 
 
 @pytest.fixture
-async def postgresql_desk(postgresql: Callable[[], str]) -> AsyncIterator[Desk]:
-    url = postgresql()
-    await asyncio.to_thread(upgrade, async_url(url))
-    database = Database(url)
+async def postgresql_desk(migrated_postgresql: Callable[[], str]) -> AsyncIterator[Desk]:
+    database = Database(migrated_postgresql())
     yield Desk(database)
     await database.close()
 

@@ -1,7 +1,7 @@
 """The three chains of `chains.py`, written once for every test that leaves them as they are."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from bot.store.database import Database
 from tests.audit.chains import fill
 from tests.conftest import KINDS
+from tests.postgresql import Databases
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -20,8 +21,8 @@ def chained_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         shutil.copy(migrated, path)
         url = f"sqlite:///{path}"
     else:
-        create: Callable[[], str] = request.getfixturevalue("migrated_postgresql")
-        url = create()
+        databases: Databases = request.getfixturevalue("databases")
+        url = databases.migrated()
     fill(url)
     return url
 

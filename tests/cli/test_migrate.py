@@ -1,6 +1,7 @@
 """`migrate` where the database cannot be used: in words, and whole again afterwards."""
 
 import asyncio
+import os
 import resource
 import sqlite3
 from contextlib import closing
@@ -25,7 +26,7 @@ def in_encoding(server):
     """Make a database in another encoding than UTF8; gives its URL."""
 
     def create(encoding: str) -> str:
-        name = f"in_{encoding.lower()}"
+        name = f"in_{encoding.lower()}_{os.getpid()}"
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name}")
             connection.execute(

@@ -10,8 +10,7 @@ import pytest
 from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.raw_files import Doubt, RawFiles
 from bot.recordings.record import DeliveryLog
-from bot.store.database import Database, async_url
-from bot.store.schema import upgrade
+from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 
@@ -261,9 +260,10 @@ async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(stor
     assert await store.ask() == claimed.id
 
 
-async def test_two_workers_never_take_the_same_file_at_once(postgresql: Callable[[], str]) -> None:
-    url = postgresql()
-    upgrade(async_url(url))
+async def test_two_workers_never_take_the_same_file_at_once(
+    migrated_postgresql: Callable[[], str],
+) -> None:
+    url = migrated_postgresql()
     databases = [Database(url) for _ in range(4)]
     stores = [Store(each) for each in databases]
     for number in range(60):

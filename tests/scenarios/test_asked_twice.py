@@ -16,8 +16,7 @@ from bot.recordings.requests import (
     RequestBook,
     StoredRequest,
 )
-from bot.store.database import Database, async_url
-from bot.store.schema import upgrade
+from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.scenarios.conftest import OpenScene
@@ -238,10 +237,9 @@ async def test_a_request_the_store_does_not_take_is_never_called_a_repeat(books:
 
 
 async def test_on_postgresql_a_command_delivered_twenty_times_at_once_is_one_recording(
-    new_scene: OpenScene, postgresql: Callable[[], str]
+    new_scene: OpenScene, migrated_postgresql: Callable[[], str]
 ) -> None:
-    url = postgresql()
-    upgrade(async_url(url))
+    url = migrated_postgresql()
     async with new_scene(database_url=url) as scene:
         acks = await asyncio.gather(
             *(scene.people.command(ALICE, CHANNEL, CALL, trigger_id="9.9.9") for _ in range(20))

@@ -13,8 +13,7 @@ from sqlalchemy import func, select, update
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.sandbox.faults import Fault
-from bot.store.database import Database, async_url
-from bot.store.schema import upgrade
+from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.application import Roles
 from bot.wiring.clock import utc_now
@@ -107,10 +106,9 @@ async def test_a_slot_whose_worker_died_right_after_the_claim_is_found_and_poste
 
 
 async def test_four_workers_killed_at_random_post_every_slot_once(
-    nursery: Nursery, postgresql: Callable[[], str], tmp_path: Path
+    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
-    url = postgresql()
-    upgrade(async_url(url))
+    url = migrated_postgresql()
     async with open_street(nursery, tmp_path, database_url=url) as street:
         await kill_at_random(street, workers=4, slots=SLOTS)
 

@@ -13,8 +13,6 @@ from bot.database_url import spelt_for_the_drivers
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
-from bot.store.database import async_url
-from bot.store.schema import upgrade
 from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
 from tests.patience import until
@@ -39,10 +37,8 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: Callable[[], str]) -> str:
-    url = postgresql()
-    upgrade(async_url(url))
-    return url
+def postgresql_url(migrated_postgresql: Callable[[], str]) -> str:
+    return migrated_postgresql()
 
 
 @pytest.fixture(params=["direct", pytest.param("pooled", marks=needs_pgbouncer)])

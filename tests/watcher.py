@@ -1,0 +1,30 @@
+"""Ends a run's PostgreSQL and removes its folder, once the process that began the run is gone.
+
+Started with the folder's name and a pipe: the pipe ends with the process, however that ends.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+STOPS_WITHIN_SECONDS = 20.0
+
+
+def main(folder: Path) -> None:
+    sys.stdin.read()
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((folder / "postgresql" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGQUIT)  # at once: nothing of it is kept
+        for _ in range(int(STOPS_WITHIN_SECONDS / 0.01)):
+            os.kill(pid, 0)
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
