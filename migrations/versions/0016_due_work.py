@@ -70,6 +70,9 @@ def downgrade() -> None:
     )
     for table in ("deliveries", "digest_runs"):
         op.add_column(table, sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True))
+    # The version before starts whatever it has not noted as started.
+    op.execute(f"UPDATE deliveries SET dispatched_at = ended_at WHERE state IN {ENDED}")
+    op.execute("UPDATE digest_runs SET dispatched_at = claimed_at WHERE state <> 'claimed'")
     op.create_index(op.f("ix_digest_runs_state_dispatched_at"), "digest_runs", ["state", "dispatched_at"])
     op.create_index(
         op.f("ix_deliveries_dispatched_at_requested_at"), "deliveries", ["dispatched_at", "requested_at"]

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
-from bot.store.schema import upgrade
+from bot.store.schema import alembic_config, upgrade
 from bot.wiring.clock import utc_now
 from tests.conftest import KINDS
 from tests.patience import until
@@ -110,6 +111,17 @@ async def test_after_the_upgrade_each_is_delivered_posted_and_told_once(
         (run,) = await ended(scene.stage.application.database)
         assert run.state == "posted"
         assert len(digest_messages(workspace)) == 1
+
+
+def test_after_the_way_back_the_version_before_starts_nothing_that_has_ended(old_url: str) -> None:
+    upgrade(async_url(old_url))
+    command.downgrade(alembic_config(async_url(old_url)), BEFORE)
+    engine = blocking(old_url)
+    unstarted = "SELECT id FROM deliveries WHERE dispatched_at IS NULL ORDER BY id"
+    with engine.begin() as connection:
+        found = [row.id for row in connection.execute(text(unstarted))]
+    engine.dispose()
+    assert found == ["d-announced", "d-stored", "d-uploaded"]
 
 
 async def finished(scene: Scene) -> None:
