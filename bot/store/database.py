@@ -135,12 +135,23 @@ def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     )
 
 
+AWAY_SQLSTATES: Final = frozenset({"25006", "25P03", "25P04"})
+"""Read-only (a standby, or a primary that is being replaced), and cut off for being too slow.
+
+psycopg makes internal errors of these (docs: PostgreSQL, appendix A, class 25).
+"""
+
+
 def is_away(error: BaseException) -> bool:
     """Tell whether the store is to blame and not the statement, which may succeed later."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, NoFreeConnection)
     # Whoever was cut off for standing still gets an error that says nothing of the connection.
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return (
+        error.connection_invalidated
+        or isinstance(error, OperationalError | InterfaceError)
+        or getattr(error.orig, "sqlstate", None) in AWAY_SQLSTATES
+    )
 
 
 def async_url(database_url: str) -> URL:

@@ -218,3 +218,17 @@ async def test_last_work_comes_after_everything_else_and_only_if_nothing_failed(
     with pytest.raises(ZeroDivisionError):
         await database.transact(fail)
     assert done == ["work", "last"]
+
+
+async def test_a_database_that_can_only_be_read_is_away(migrated_postgresql):
+    database = Database(migrated_postgresql())
+
+    async def store() -> None:
+        async with database.write() as session:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            await session.execute(delete(StandingRow))
+
+    with pytest.raises(DBAPIError, match="read-only transaction") as refused:
+        await store()
+    assert is_away(refused.value)
+    await database.close()
