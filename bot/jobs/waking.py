@@ -46,17 +46,29 @@ async def listen(
         await asyncio.sleep(again_seconds)
 
 
-async def watch(path: Path, wake: Callable[[], None]) -> None:
+async def watch(
+    path: Path, wake: Callable[[], None], *, again_seconds: float = LISTEN_AGAIN_SECONDS
+) -> None:
     """Wake when anybody else has written to the SQLite file, until cancelled.
 
     SQLite counts commits by other connections (docs: PRAGMA data_version); reading the count takes
-    some microseconds and no transaction.
+    some microseconds and no transaction. While the file cannot be read nothing is heard; the
+    worker's own look finds the work then.
     """
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        seen = None
-        while True:
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-            if seen != version:
-                seen = version
-                wake()
-            await asyncio.sleep(READ_VERSION_SECONDS)
+    while True:
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                await _watch(connection, wake)
+        except sqlite3.Error as error:
+            log.warning("not_watching", error=type(error).__name__)
+        await asyncio.sleep(again_seconds)
+
+
+async def _watch(connection: sqlite3.Connection, wake: Callable[[], None]) -> None:
+    seen = None
+    while True:
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if seen != version:
+            seen = version
+            wake()
+        await asyncio.sleep(READ_VERSION_SECONDS)

@@ -1,31 +1,51 @@
 """The Socket Mode connection: the same listeners over a WebSocket."""
 
 import asyncio
+import re
 import time
 from typing import Final
 
 from aiohttp import ClientTimeout, WSMessage
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.connection_failures import why
+from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.outbound import Outbound
 from bot.slack.shapes import is_well_formed
 from bot.slack.turned_away import Cause, TurnedAway
 from bot.slack.web_api.hosts import is_trusted
 
+log = get_logger(__name__)
+
 FINISH_SECONDS: Final = 2.0
 """How long envelopes that are under way may take to be stored and acked once the bot stops."""
+OPEN_SECONDS: Final = 10.0
+"""How long a start waits for the connection, before it goes on without."""
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
 """For the handshake alone: a WebSocket stays open for as long as its pings are answered."""
 
 
+ELSEWHERE: Final = "The address that Slack gave for the connection is not Slack's."
+
+
 class SocketElsewhere(Exception):
     """The Web API named a place for the connection that is not Slack's."""
+
+
+def _cause_of(error: Exception) -> str:
+    """Name why there is no connection, in words that hold no URL."""
+    if isinstance(error, SlackApiError):
+        code = str(error.response.get("error", ""))
+        is_word = re.fullmatch(r"[a-z_]{1,60}", code)
+        return f"Slack answers `{code}`." if is_word else "Slack refuses it."
+    return why(error) or type(error).__name__
 
 
 class SocketMode:
@@ -44,23 +64,37 @@ class SocketMode:
         self._handler.client.on_message_listeners.append(self._note)
         self._metrics = metrics
         self._last_envelope_at = time.monotonic()
+        self._opening: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Connect, by the one policy for calls to the outside instead of a session of the SDK's."""
+    async def open(self, open_seconds: float = OPEN_SECONDS) -> None:
+        """Connect, by the one policy for calls to the outside instead of a session of the SDK's.
+
+        While Slack cannot be reached the connection is tried again in the background, and the bot
+        is alive and not ready; each failure is logged with its cause.
+        """
         client = self._handler.client
         issue = client.issue_new_wss_url
 
         async def issue_trusted() -> str:
+            try:
+                url: str = await issue()
+            except Exception as error:
+                log.warning("socket_not_opened", cause=_cause_of(error))
+                raise
             # What arrives over the socket is not signed: whoever is there may speak for anybody.
-            url: str = await issue()
             if not is_trusted(url.replace("ws", "http", 1), client.web_client.base_url):
+                log.warning("socket_not_opened", cause=ELSEWHERE)
                 raise SocketElsewhere
             return url
 
         client.issue_new_wss_url = issue_trusted  # type: ignore[method-assign]  # the SDK has no other place for it
         await client.aiohttp_client_session.close()
         client.aiohttp_client_session = self._outbound.session(timeout=CONNECTING)
-        await self._handler.connect_async()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
+        # The SDK tries again until it is closed.
+        self._opening = asyncio.create_task(self._handler.connect_async())  # type: ignore[no-untyped-call]  # the SDK does not annotate it
+        done, _ = await asyncio.wait([self._opening], timeout=open_seconds)
+        if not done:
+            log.warning("socket_still_opening", seconds=open_seconds)
         self._metrics.socket_envelope_age_seconds.set_function(
             lambda: time.monotonic() - self._last_envelope_at
         )
@@ -72,6 +106,9 @@ class SocketMode:
 
     async def close(self) -> None:
         """Disconnect, once what has already arrived is stored and acked."""
+        if self._opening and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         if self._handler.under_way:
             await asyncio.wait(self._handler.under_way, timeout=FINISH_SECONDS)
         await self._handler.close_async()  # type: ignore[no-untyped-call]  # as above

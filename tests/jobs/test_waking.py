@@ -82,3 +82,14 @@ async def test_a_connection_that_was_cut_off_is_made_anew(migrated_postgresql: C
     assert [log["event"] for log in logs] == ["not_listening"]
     await database.close()
     await other.close()
+
+
+async def test_a_file_that_cannot_be_read_for_a_while_is_watched_again(tmp_path):
+    path, woken = tmp_path / "callaudio.db", []
+    path.write_bytes(b"no database" * 100)
+    with capture_logs() as logs:
+        async with in_background(watch(path, lambda: woken.append(1), again_seconds=0.01)):
+            await until(lambda: len(logs) > 1)
+            path.unlink()
+            await until(lambda: woken)
+    assert {(each["event"], each["error"]) for each in logs} == {("not_watching", "DatabaseError")}

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 from slack_bolt.async_app import AsyncApp
+from structlog.testing import capture_logs
 
 from bot.metrics import Metrics
 from bot.outbound import direct
@@ -38,3 +40,33 @@ async def test_a_connection_elsewhere_is_not_opened(
         assert not await socket.is_open()
         opening.cancel()
         await socket.close()
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        pytest.param({"error": "invalid_auth"}, "Slack answers `invalid_auth`.", id="refused"),
+        pytest.param({"drop_connection": True}, None, id="cut off"),
+        pytest.param({"hang": True}, None, id="no answer"),
+    ],
+)
+async def test_a_start_does_not_wait_for_a_slack_that_cannot_be_reached(
+    slack: SlackSandbox, fault: dict[str, Any], cause: str | None
+) -> None:
+    token = slack.workspace.app_token
+    slack.faults.add(Fault("apps.connections.open", times=20, **fault))
+    async with build_session() as session:
+        client = build_client(token, slack.url, session)
+        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
+        socket = SocketMode(app, token, client, Metrics(), direct())
+        with capture_logs() as logs:
+            await socket.open(open_seconds=0.2)
+
+            assert not await socket.is_open()
+            await socket.close()
+    told = {log["event"]: log for log in logs}
+    assert told["socket_still_opening"]["log_level"] == "warning"
+    if cause:
+        assert told["socket_not_opened"]["cause"] == cause
+    slack.faults.clear()
