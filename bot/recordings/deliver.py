@@ -20,6 +20,7 @@ from bot.recordings.relay import Source
 from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.sharing import ShareResult, Sharing, decided
 from bot.recordings.states import State
+from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
 from bot.store.tables import DeliveryRow
 
@@ -119,7 +120,12 @@ class DeliverySteps:
                 {"announce_tried_at": self._deliveries.clock()},
                 when=DeliveryRow.announce_tried_at.is_(None),
             )
-            ts = await self._posting.announce(announcement_of(delivery))
+        # Cut short in between, a card would stay that no row knows of.
+        return await uninterrupted(self._post_card(delivery, ts))
+
+    async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:
+        ts = found_ts or await self._posting.announce(announcement_of(delivery))
+        channel_id = destination_of(delivery)
         stored = await self._deliveries.change(
             delivery,
             {
@@ -134,7 +140,7 @@ class DeliverySteps:
         if stored:
             return ts
         # Another worker was faster: its announcement counts.
-        kept = (await self._deliveries.read(delivery_id)).card_ts
+        kept = (await self._deliveries.read(delivery.id)).card_ts
         if ts != kept:
             await self._posting.withdraw(channel_id, ts)
         return kept or ts

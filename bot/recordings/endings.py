@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 
+from sqlalchemy import and_
+
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.metrics import Metrics
@@ -9,6 +11,7 @@ from bot.recordings.posting import Problem
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.sharing import ShareResult, Sharing
 from bot.recordings.states import State
+from bot.store.tables import DeliveryRow
 
 
 class Endings:
@@ -61,9 +64,24 @@ class Endings:
         return State.REFUSED.value
 
     async def fail(self, delivery_id: str, problem: Problem) -> str:
-        """End a delivery that cannot be finished; nothing half-done is to stay."""
-        delivery = await self._deliveries.read(delivery_id)
-        if not await self._deliveries.end(
+        """End a delivery that cannot be finished; nothing half-done is to stay.
+
+        Judged by the row as it stands: what another worker uploaded or began to share meanwhile is
+        left to retention as well.
+        """
+        while True:
+            delivery = await self._deliveries.read(delivery_id)
+            if delivery.has_ended:
+                return delivery.state.value
+            if await self._end_as_failed(delivery, problem):
+                break
+        self._count(delivery, State.FAILED.value, problem.code)
+        self._metrics.errors.labels(code=problem.code).inc()
+        return State.FAILED.value
+
+    async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> bool:
+        row = DeliveryRow
+        return await self._deliveries.end(
             delivery,
             State.FAILED,
             tag=AuditTag.DELIVERY_FAILED,
@@ -76,11 +94,12 @@ class Endings:
             changes={"error_code": problem.code, "problem": asdict(problem)},
             # A share whose answer was lost may come to light after its deletion.
             leaves_files=delivery.share_tried_at is not None,
-        ):
-            return (await self._deliveries.read(delivery_id)).state.value
-        self._count(delivery, State.FAILED.value, problem.code)
-        self._metrics.errors.labels(code=problem.code).inc()
-        return State.FAILED.value
+            when=and_(
+                row.share_tried_at.is_not_distinct_from(delivery.share_tried_at),
+                row.file_id.is_not_distinct_from(delivery.file_id),
+                row.picture_file_id.is_not_distinct_from(delivery.picture_file_id),
+            ),
+        )
 
     def _count(self, delivery: Delivery, outcome: str, reason: str) -> None:
         self._metrics.deliveries.labels(outcome=outcome, reason=reason).inc()

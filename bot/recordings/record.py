@@ -231,6 +231,7 @@ class DeliveryLog:
         payload: Mapping[str, PayloadValue],
         changes: Mapping[str, Any] | None = None,
         leaves_files: bool = False,
+        when: ColumnElement[bool] | None = None,
     ) -> bool:
         """End the delivery once; gives whether this call did. Its work goes on until it is told."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
@@ -240,6 +241,7 @@ class DeliveryLog:
             tag=tag,
             payload=payload,
             leaves_files=leaves_files,
+            when=when,
         )
 
     async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:

@@ -112,6 +112,30 @@ async def test_a_worker_that_stood_still_and_was_taken_over_changes_nothing_and_
         assert still.is_alive
 
 
+async def test_a_card_posted_by_a_worker_that_lost_its_lease_meanwhile_is_withdrawn(
+    nursery: Nursery, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
+        street.scene.slack.faults.add(Fault("chat.postMessage", when="after", hang=True))
+        await street.start(LISTENER)
+        still = await street.start(WORKER, port=free_port())
+        await ask(street)
+        await street.scene.slack.faults.reached("chat.postMessage")
+        still.signal(signal.SIGSTOP)
+        await street.start(WORKER, port=free_port())
+        delivery = await street.scene.ended(await street.scene.latest())
+        still.signal(signal.SIGCONT)
+        await until(lambda: "lease_lost" in still.log.read_text())
+
+        street.scene.slack.faults.release("chat.postMessage")
+
+        def cards() -> list[str]:
+            messages = street.scene.workspace.messages(CHANNEL)
+            return [message.ts for message in messages if message.thread_ts is None]
+
+        await until(lambda: cards() == [delivery.parent_ts])
+
+
 async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at_once(
     nursery: Nursery, postgresql_url: str, tmp_path: Path
 ) -> None:
