@@ -14,6 +14,15 @@ from bot.store.due_work import Due
 log = get_logger(__name__)
 
 
+class WorkerDied(CallAudioError):
+    """Each worker that ran a piece of work died in it."""
+
+    code = "worker_died"
+    what = "This was not done: callaudio itself stopped each time it tried."
+    likely_cause = "What was asked for makes it stop, or its machine has too little memory."
+    fix = "Tell whoever runs callaudio the reference."
+
+
 @dataclass(frozen=True, slots=True)
 class RetryRule:
     """How long a passing fault of Slack or PolyAI is waited out: a quarter of an hour.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.digests.runs import RunKey
 from bot.digests.steps import DigestSteps
-from bot.jobs.attempts import RetryRule, attempt
+from bot.jobs.attempts import RetryRule, WorkerDied, attempt
 from bot.store.due_work import Due
 
 
@@ -29,6 +29,10 @@ class DigestWorkflow:
         if again_at is None:
             await self._steps.fail(key, error.code)
         return again_at
+
+    async def give_up(self, due: Due) -> None:
+        """End a slot in which its workers died again and again."""
+        await self._steps.fail(RunKey.parse(due.key), WorkerDied.code)
 
     async def tell(self, due: Due) -> None:
         """Tell the owner of a digest that had to be paused.

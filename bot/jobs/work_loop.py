@@ -12,7 +12,7 @@ from bot.errors import CallAudioError
 from bot.logs import bound_to_logs, get_logger
 from bot.retry import backoff_seconds
 from bot.store.database import is_away
-from bot.store.due_work import Due, DueWork
+from bot.store.due_work import SUSPECT_FROM, Due, DueWork
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -24,6 +24,9 @@ RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
 LONGEST_PUT_OFF_SECONDS: Final = 300.0
+MOST_TAKEOVERS: Final = 8
+"""So often a worker may die in one piece of work before it is given up."""
+SET_ASIDE: Final = timedelta(hours=1)
 HAND_OVER_SECONDS: Final = 1.5
 """How long a stop may take to cancel what runs and to give it back."""
 MOST_WAITING: Final = 8
@@ -40,12 +43,15 @@ class WorkKind:
         at_once: how many pieces a worker runs at the same time.
         waiting: tells how many of them only wait for their turn elsewhere. Those take no room, so
             that what one agent's slow calls hold up does not hold up everybody else's work.
+        give_up: ends a piece whose workers died in it ``MOST_TAKEOVERS`` times in a row; without
+            it such a piece is put off by ``SET_ASIDE``.
     """
 
     name: str
     run: Callable[[Due], Awaitable[datetime | None]]
     at_once: int
     waiting: Callable[[], int] = lambda: 0
+    give_up: Callable[[Due], Awaitable[datetime | None]] | None = None
 
 
 class WorkLoop:
@@ -159,7 +165,11 @@ class WorkLoop:
         for name, due_at in firsts.items():
             if due_at > now:
                 continue
-            claimed = await self._due_work.claim(name, room[name], takes_over=takes_over)
+            held = (due for due, _ in self._held.values() if due.kind == name)
+            suspects = 0 if any(due.takeovers >= SUSPECT_FROM for due in held) else 1
+            claimed = await self._due_work.claim(
+                name, room[name], takes_over=takes_over, suspects=suspects
+            )
             for due in claimed:
                 if due.was_held:
                     log.warning("work_taken_over", kind=due.kind, key=due.key)
@@ -188,7 +198,12 @@ class WorkLoop:
 
     async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
         try:
-            return await kind.run(due)
+            if due.takeovers < MOST_TAKEOVERS:
+                return await kind.run(due)
+            log.error("work_given_up", kind=due.kind, key=due.key, takeovers=due.takeovers)
+            if kind.give_up:
+                return await kind.give_up(due)
+            return self._clock() + SET_ASIDE
         except CallAudioError as error:
             log.warning("work_delayed", kind=due.kind, key=due.key, code=error.code)
         except Exception as error:

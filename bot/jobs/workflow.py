@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
-from bot.jobs.attempts import RetryRule, attempt
+from bot.jobs.attempts import RetryRule, WorkerDied, attempt
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.endings import Endings
 from bot.recordings.posting import Problem
@@ -58,6 +58,17 @@ class DeliveryWorkflow:
                 await self._telling.tell_waiting(due.key, problem, due.tries)
                 return again_at
             await self._endings.fail(due.key, problem)
+        return await self._telling.tell_end(due.key)
+
+    async def give_up(self, due: Due) -> datetime | None:
+        """End a delivery in which its workers died again and again, and tell of it.
+
+        Where they died of telling, that is given up as well.
+        """
+        if not await self._steps.is_under_way(due.key):
+            await self._telling.give_up(due.key, WorkerDied.code)
+            return None
+        await self._endings.fail(due.key, Problem.of(WorkerDied()))
         return await self._telling.tell_end(due.key)
 
     async def _deliver(self, delivery_id: str) -> None:

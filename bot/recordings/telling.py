@@ -77,11 +77,17 @@ class Telling:
             if again_at:
                 return again_at
         if note_error:
-            told = {"code": note_error.code, "kind": note.kind.value if note else None}
-            await self._deliveries.note_untold(delivery, told)
+            await self.give_up(delivery_id, note_error.code)
         else:
             await self._deliveries.note_told(delivery, is_all=True)
         return None
+
+    async def give_up(self, delivery_id: str, code: str) -> None:
+        """Tell no more of an end than App Home does; audited, unless the requester knows."""
+        delivery = await self._deliveries.read(delivery_id)
+        note = _note_of(delivery)
+        told = {"code": code, "kind": note.kind.value if note else None}
+        await self._deliveries.note_untold(delivery, told)
 
     async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         """Say once that a delivery waits for a service: on its card, or to its requester alone.

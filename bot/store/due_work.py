@@ -35,6 +35,8 @@ from bot.store.tables import DueWorkRow
 
 LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
 """What is due at once is stored as due since then, so a worker whose clock is slow sees it."""
+SUSPECT_FROM: Final = 2
+"""From so many takeovers on, one piece of work at a time: each may be what its workers died of."""
 CHANNEL: Final = "callaudio_due_work"
 """On PostgreSQL a notification on this channel follows each transaction that stored work."""
 SCHEDULED: Final = "scheduled_work"
@@ -52,6 +54,8 @@ class Due:
     revision: int
     was_held: bool
     """Whether another worker held it and its lease expired."""
+    takeovers: int = 0
+    """How often in a row a worker that held it died, or seemed to."""
 
 
 def schedule(
@@ -127,8 +131,12 @@ class DueWork:
 
     async def free_all(self) -> None:
         """Take every lease away: the only worker of this database has just started."""
+        row = DueWorkRow
+        freed = update(row).where(row.claim.is_not(None))
         async with self._database.write() as session:
-            await session.execute(update(DueWorkRow).values(claim=None, lease_ends_at=None))
+            await session.execute(
+                freed.values(claim=None, lease_ends_at=None, takeovers=row.takeovers + 1)
+            )
 
     async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
         """Tell for each kind that has work nobody holds when the first of it is due."""
@@ -145,14 +153,17 @@ class DueWork:
             found = (await session.execute(select(*firsts))).one()
         return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
 
-    async def claim(self, kind: str, limit: int, *, takes_over: bool) -> list[Due]:
+    async def claim(
+        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1
+    ) -> list[Due]:
         """Take what is due, the longest due first, under one lease.
 
-        With ``takes_over`` also what another worker held until its lease expired.
+        With ``takes_over`` also what another worker held until its lease expired. Of the work that
+        may be what its workers died of, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
         """
         row, claim = DueWorkRow, new_id("w-", 16)
         due = (
-            select(row.key, row.tries, row.revision, row.claim)
+            select(row.key, row.tries, row.revision, row.claim, row.takeovers)
             .where(
                 row.kind == kind,
                 row.due_at <= self._clock(),
@@ -163,15 +174,28 @@ class DueWork:
             .with_for_update(skip_locked=True)
         )
         async with self._database.write() as session:
-            found = (await session.execute(due)).all()
-            if found:
-                keys = [each.key for each in found]
-                mine = update(row).where(row.kind == kind, row.key.in_(keys))
-                await session.execute(mine.values(claim=claim, lease_ends_at=self._until()))
-        return [
-            Due(kind, each.key, each.tries, claim, each.revision, each.claim is not None)
-            for each in found
-        ]
+            claimed = []
+            for each in (await session.execute(due)).all():
+                was_held = each.claim is not None
+                takeovers = each.takeovers + was_held
+                if takeovers >= SUSPECT_FROM:
+                    suspects -= 1
+                    if suspects < 0:
+                        continue
+                claimed.append(
+                    Due(kind, each.key, each.tries, claim, each.revision, was_held, takeovers)
+                )
+            if claimed:
+                mine = update(row).where(row.kind == kind, row.key.in_([d.key for d in claimed]))
+                held = case((row.claim.is_not(None), 1), else_=0)
+                await session.execute(
+                    mine.values(
+                        claim=claim,
+                        lease_ends_at=self._until(),
+                        takeovers=row.takeovers + held,
+                    )
+                )
+        return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
         """Extend the leases of these claims; gives kind, key and claim of what is still held."""
@@ -199,11 +223,17 @@ class DueWork:
             if again_at is None:
                 done = delete(row).where(*unchanged)
             else:
-                put_off = {"due_at": again_at, "tries": row.tries + 1, "claim": None}
+                put_off = {
+                    "due_at": again_at,
+                    "tries": row.tries + 1,
+                    "claim": None,
+                    "takeovers": 0,
+                }
                 done = update(row).where(*unchanged).values(**put_off)
             if await session.scalar(done.returning(row.key)) is not None:
                 return True
-            again = update(row).where(*mine).values(claim=None, tries=0).returning(row.key)
+            afresh = {"claim": None, "tries": 0, "takeovers": 0}
+            again = update(row).where(*mine).values(**afresh).returning(row.key)
             return await session.scalar(again) is not None
 
     async def release(self, held: Sequence[Due]) -> None:

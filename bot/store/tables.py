@@ -454,5 +454,7 @@ class DueWorkRow(Base):
     revision: Mapped[int]
     # The claim by which a worker holds it.
     claim: Mapped[str | None] = mapped_column(String(64))
+    # How often in a row its worker died before it ended.
+    takeovers: Mapped[int] = mapped_column(server_default="0")
     # By the database's clock; none on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]

@@ -144,10 +144,16 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     return Worker(
         kinds=(
             # Most of those under way wait for somebody else's server.
-            WorkKind(DELIVER, deliveries.run, at_once=32, waiting=fetching.waiting),
+            WorkKind(
+                DELIVER,
+                deliveries.run,
+                at_once=32,
+                waiting=fetching.waiting,
+                give_up=deliveries.give_up,
+            ),
             WorkKind(LOOK, due_slots.run, at_once=4),
             # Nobody waits for them as for a recording.
-            WorkKind(POST, digests.run, at_once=4),
+            WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(TELL_OWNER, digests.tell, at_once=2),
             WorkKind(DELETE, retention.delete_left, at_once=4),
             WorkKind(PUBLISH, homes.run, at_once=4),

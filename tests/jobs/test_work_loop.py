@@ -12,8 +12,14 @@ from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
-from bot.jobs.work_loop import MOST_WAITING, WorkKind, WorkLoop
-from bot.store.due_work import Due
+from bot.jobs.work_loop import (
+    MOST_TAKEOVERS,
+    MOST_WAITING,
+    SET_ASIDE,
+    WorkKind,
+    WorkLoop,
+)
+from bot.store.due_work import SUSPECT_FROM, Due
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS, until
 
@@ -34,6 +40,8 @@ class Table:
         self.away = 0
         self.looks = 0
         self.may_take_over: list[bool] = []
+        self.takeovers: Counter[str] = Counter()
+        self.suspects_asked: list[int] = []
         self._claims = 0
 
     def _answer(self) -> None:
@@ -48,14 +56,18 @@ class Table:
         free = [at for key, at in self.due.items() if key not in self.held]
         return {kinds[0]: min(free)} if free and kinds else {}
 
-    async def claim(self, kind: str, limit: int, *, takes_over: bool) -> list[Due]:
+    async def claim(
+        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1
+    ) -> list[Due]:
         del takes_over
+        self.suspects_asked.append(suspects)
         self._answer()
         free = [k for k, at in self.due.items() if at <= self.now and k not in self.held]
         claimed = []
         for key in free[:limit]:
             self._claims += 1
-            due = Due(kind, key, self.tries[key], str(self._claims), 0, was_held=False)
+            taken = self.takeovers[key]
+            due = Due(kind, key, self.tries[key], str(self._claims), 0, taken > 0, taken)
             self.held[key] = due
             claimed.append(due)
         return claimed
@@ -93,6 +105,7 @@ async def running(
     lease: timedelta = timedelta(hours=1),
     look_seconds: float = LOOK_NEVER,
     waiting: Callable[[], int] = lambda: 0,
+    give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -100,7 +113,7 @@ async def running(
 
     loop = WorkLoop(
         due_work=table,  # type: ignore[arg-type]
-        kinds=[WorkKind("deliver", run, at_once=at_once, waiting=waiting)],
+        kinds=[WorkKind("deliver", run, at_once=at_once, waiting=waiting, give_up=give_up)],
         clock=lambda: table.now,
         lease=lease,
         look_seconds=look_seconds,
@@ -348,3 +361,32 @@ async def test_a_stop_ends_although_the_database_is_away() -> None:
     table.release = release  # type: ignore[method-assign]
     async with running(table, runs):
         await until(lambda: runs.now == 1)
+
+
+async def test_work_in_which_workers_died_again_and_again_is_given_up() -> None:
+    table, runs, given_up = Table("dies", "may"), Runs(), Runs()
+    table.takeovers.update({"dies": MOST_TAKEOVERS, "may": MOST_TAKEOVERS - 1})
+    async with running(table, runs, give_up=given_up):
+        await until(lambda: not table.due)
+    assert (runs.ran, given_up.ran) == (["may"], ["dies"])
+
+
+async def test_without_a_way_to_give_it_up_it_is_set_aside() -> None:
+    table, runs = Table("dies"), Runs()
+    table.takeovers["dies"] = MOST_TAKEOVERS
+    async with running(table, runs):
+        await until(lambda: table.due["dies"] == NOON + SET_ASIDE)
+    assert runs.ran == []
+
+
+async def test_while_one_suspect_runs_no_other_is_claimed() -> None:
+    table, runs = Table("suspect"), Runs()
+    table.takeovers["suspect"] = SUSPECT_FROM
+    runs.hold.clear()
+    async with running(table, runs) as loop:
+        await until(lambda: runs.now == 1)
+        table.due["other"] = NOON
+        loop.wake()
+        await until(lambda: runs.now == 2)
+        runs.hold.set()
+    assert table.suspects_asked[:2] == [1, 0]

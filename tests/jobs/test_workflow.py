@@ -44,6 +44,10 @@ class Play:
         results = self.script.get("tell")
         return results.pop(0) if results else None
 
+    async def give_up(self, delivery_id: str, code: str) -> None:
+        assert delivery_id == "d1"
+        self.ran.append(f"tell no more: {code}")
+
     async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         assert delivery_id == "d1"
         self.waiting.append((problem.code, tries))
@@ -81,15 +85,19 @@ BEGIN = ["is_under_way", "resolve", "decide"]
 ROUND = ["upload", "share"]
 
 
-async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | None:
-    workflow = DeliveryWorkflow(
+def workflow_of(play: Play, rule: RetryRule = RULE) -> DeliveryWorkflow:
+    return DeliveryWorkflow(
         steps=play,  # type: ignore[arg-type]
         endings=play,  # type: ignore[arg-type]
         telling=play,  # type: ignore[arg-type]
         retry=rule,
         clock=lambda: NOON,
     )
-    return await workflow.run(Due("deliver", "d1", tries, "c1", 0, was_held=False))
+
+
+async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | None:
+    due = Due("deliver", "d1", tries, "c1", 0, was_held=False)
+    return await workflow_of(play, rule).run(due)
 
 
 async def test_a_recording_goes_through_its_steps_in_order() -> None:
@@ -253,3 +261,22 @@ def _logs() -> Iterator[None]:
     """Keep logs unrendered: a traceback drawn for the eye takes seconds."""
     with capture_logs():
         yield
+
+
+@pytest.mark.parametrize(
+    ("is_under_way", "ran"),
+    [
+        pytest.param(True, ["is_under_way", "fail", "tell"], id="it fails in words"),
+        pytest.param(
+            False, ["is_under_way", "tell no more: worker_died"], id="telling it is given up too"
+        ),
+    ],
+)
+async def test_what_its_workers_die_of_comes_to_an_end(is_under_way: bool, ran: list[str]) -> None:
+    play = Play(is_under_way=[is_under_way])
+    due = Due("deliver", "d1", 0, "c1", 0, was_held=True, takeovers=8)
+
+    assert await workflow_of(play).give_up(due) is None
+
+    assert play.ran == ran
+    assert play.told is None or play.told.code == "worker_died"

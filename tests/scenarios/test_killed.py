@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from bot.jobs.work_loop import MOST_TAKEOVERS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault, Faults
 from tests.scenarios.killed_bot import Nursery, Street, open_street
@@ -120,6 +121,34 @@ async def test_without_the_history_scope_a_lost_announcement_may_stay_but_one_th
         assert delivery.parent_ts in parents
         assert file.thread_ts == delivery.parent_ts
         assert await delivered_events(street, delivery.id) == [delivery.parent_ts]
+
+
+async def test_a_delivery_that_kills_each_worker_ends_in_words_and_keeps_no_other_from_its_own(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        scene = street.scene
+        deadly = scene.another_call()
+        for deaths in range(MOST_TAKEOVERS):
+            scene.polyai.faults.add(Fault("audio", hang=True))
+            bot = await street.start()
+            if not deaths:
+                await scene.people.command(ALICE, CHANNEL, deadly)
+            await scene.polyai.faults.reached("audio", times=deaths + 1)
+            await bot.kill()
+            scene.polyai.faults.release("audio")
+
+        await street.start()
+
+        delivery = await scene.ended(await scene.latest())
+        assert (delivery.state, delivery.error_code) == ("failed", "worker_died")
+        (note,) = [n for n in scene.workspace.ephemerals if "Got it" not in n.text]
+        assert "callaudio itself stopped each time" in note.text
+        tags = [event.tag for event in await scene.audit(delivery.id)]
+        assert tags[-1] == "worker:delivery:failed"
+        assert scene.every_visible_file() == []
+        await scene.people.command(ALICE, CHANNEL, scene.another_call())
+        assert (await scene.ended(await scene.latest())).state == "delivered"
 
 
 async def test_killed_while_idle_it_starts_again_and_has_nothing_to_do(

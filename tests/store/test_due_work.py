@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from bot.store.database import Database
-from bot.store.due_work import LARGEST_CLOCK_SKEW, Due, DueWork, schedule
+from bot.store.due_work import LARGEST_CLOCK_SKEW, SUSPECT_FROM, Due, DueWork, schedule
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 
@@ -256,4 +256,50 @@ async def test_work_that_a_worker_holds_and_does_not_know_of_is_free_when_the_le
     await shared_desk.expire_leases()
 
     assert len(await claim(worker)) == 1
+    await shared_desk.database.close()
+
+
+async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_desk):
+    await shared_desk.store("d1")
+    for takeovers in range(3):
+        worker = shared_desk.worker()
+        (due,) = await claim(worker)
+        assert due.takeovers == takeovers
+        await shared_desk.expire_leases()
+    (due,) = await claim(worker)
+    await worker.finish(due, shared_desk.now)
+    (due,) = await claim(worker)
+    assert (due.takeovers, due.tries) == (0, 1)
+    await worker.release([due])
+    (due,) = await claim(worker)
+    assert due.takeovers == 0, "a stop in good order is no death"
+    await shared_desk.database.close()
+
+
+async def test_on_sqlite_each_start_counts_what_the_worker_before_died_in(sqlite_url):
+    desk = Desk(Database(sqlite_url))
+    await desk.store("held")
+    await claim(desk.worker())
+    await desk.store("waiting")
+    for _ in range(2):
+        await desk.worker().free_all()
+    assert {due.key: due.takeovers for due in await claim(desk.worker())} == {
+        "held": 1,
+        "waiting": 0,
+    }
+    await desk.database.close()
+
+
+async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(shared_desk):
+    await shared_desk.store("d1", "d2", due_at=shared_desk.now - SECOND)
+    for _ in range(SUSPECT_FROM):
+        assert len(await claim(shared_desk.worker())) == 2
+        await shared_desk.expire_leases()
+    await shared_desk.store("d3")
+    worker = shared_desk.worker()
+
+    assert {due.key for due in await claim(worker)} in ({"d1", "d3"}, {"d2", "d3"})
+    assert await worker.claim(KIND, 10, takes_over=True, suspects=0) == []
+    (other,) = await claim(worker)
+    assert other.takeovers == SUSPECT_FROM
     await shared_desk.database.close()
