@@ -140,17 +140,12 @@ class DueWork:
 
     async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
         """Tell for each kind that has work nobody holds when the first of it is due."""
-        row = DueWorkRow
-        firsts = [
-            select(func.min(row.due_at))
-            .where(row.kind == kind, self._is_free(takes_over=takes_over))
-            .scalar_subquery()
-            for kind in kinds
-        ]
-        if not firsts:
+        if not kinds:
             return {}
+        takes_over = takes_over and not self._database.is_sqlite
+        firsts = _first_due(tuple(kinds), takes_over=takes_over)
         async with self._database.read() as session:
-            found = (await session.execute(select(*firsts))).one()
+            found = (await session.execute(firsts)).one()
         return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
 
     async def claim(
@@ -162,12 +157,13 @@ class DueWork:
         may be what its workers died of, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
         """
         row, claim = DueWorkRow, new_id("w-", 16)
+        takes_over = takes_over and not self._database.is_sqlite
         due = (
             select(row.key, row.tries, row.revision, row.claim, row.takeovers)
             .where(
                 row.kind == kind,
                 row.due_at <= self._clock(),
-                self._is_free(takes_over=takes_over),
+                _is_free(takes_over=takes_over),
             )
             .order_by(row.due_at)
             .limit(limit)
@@ -244,18 +240,33 @@ class DueWork:
         async with self._database.write() as session:
             await session.execute(update(row).where(mine, these).values(claim=None))
 
-    def _is_free(self, *, takes_over: bool) -> ColumnElement[bool]:
-        row = DueWorkRow
-        if not takes_over or self._database.is_sqlite:
-            return row.claim.is_(None)
-        # By the database's own clock: no machine's clock can make a lease expire early.
-        return or_(row.claim.is_(None), row.lease_ends_at < func.clock_timestamp())
-
     def _until(self) -> ColumnElement[datetime] | None:
         """Spell the end of a lease; on SQLite it has none, for there is one worker."""
         if self._database.is_sqlite:
             return None
         return func.clock_timestamp() + self._lease
+
+
+@cache
+def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
+    """Spell the statement once: a worker runs it whenever work was stored or has ended."""
+    row = DueWorkRow
+    return select(
+        *(
+            select(func.min(row.due_at))
+            .where(row.kind == kind, _is_free(takes_over=takes_over))
+            .scalar_subquery()
+            for kind in kinds
+        )
+    )
+
+
+def _is_free(*, takes_over: bool) -> ColumnElement[bool]:
+    row = DueWorkRow
+    if not takes_over:
+        return row.claim.is_(None)
+    # By the database's own clock: no machine's clock can make a lease expire early.
+    return or_(row.claim.is_(None), row.lease_ends_at < func.clock_timestamp())
 
 
 def _locked_in_order(claims: Collection[str]) -> ColumnElement[bool]:
