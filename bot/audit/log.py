@@ -1,17 +1,28 @@
 """Writing audit events inside the caller's transaction, and reading them back."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
+from bot.audit.walk import Head
 from bot.store.database import LastWork, before_commit
 from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
 
@@ -41,49 +52,64 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
     session.info.setdefault(RECORDED, []).append(event)
 
 
-async def append(session: AsyncSession, head: AuditHeadRow, event: AuditEvent) -> None:
-    """Write the event now, as the link after ``head``, which the transaction has locked."""
-    link = Link(
-        seq=head.seq + 1,
-        occurred_at=event.occurred_at,
-        team_id=event.team_id,
-        tag=event.tag.value,
-        actor_id=event.actor_id,
-        delivery_id=event.delivery_id,
-        version=PAYLOAD_VERSION,
-        payload=dict(event.payload),
-        previous_hash=head.hash,
-    )
-    head.seq, head.hash = link.seq, link.hash()
-    session.add(
-        AuditEventRow(
-            seq=link.seq,
-            occurred_at=link.occurred_at,
-            team_id=link.team_id,
-            tag=link.tag,
-            actor_id=link.actor_id,
-            delivery_id=link.delivery_id,
-            version=link.version,
-            payload=dict(link.payload),
-            previous_hash=link.previous_hash,
-            hash=head.hash,
+async def append(session: AsyncSession, head: Head, events: Iterable[AuditEvent]) -> Head:
+    """Write the events now, as the links after ``head``, which the transaction has locked.
+
+    Gives the new head. The rows go past the session's unit of work: every ack and every step of a
+    delivery writes some, and nobody looks at them again in the same transaction.
+    """
+    links = []
+    for event in events:
+        link = Link(
+            seq=head.seq + 1,
+            occurred_at=event.occurred_at,
+            team_id=head.team_id,
+            tag=event.tag.value,
+            actor_id=event.actor_id,
+            delivery_id=event.delivery_id,
+            version=PAYLOAD_VERSION,
+            payload=dict(event.payload),
+            previous_hash=head.hash,
         )
-    )
-
-
-async def locked_head(session: AsyncSession, team_id: str) -> AuditHeadRow:
-    """Lock the head of the workspace's chain to the end of the transaction, and give it."""
-    query = select(AuditHeadRow).where(AuditHeadRow.team_id == team_id).with_for_update()
-    head = await session.scalar(query.execution_options(populate_existing=True))
-    if head:
-        return head
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_insert if is_sqlite else postgresql_insert
-    first = insert(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
-    await session.execute(first.on_conflict_do_nothing())
-    head = await session.scalar(query.execution_options(populate_existing=True))
-    assert head is not None  # noqa: S101 - inserted just now, or by a writer that has committed
+        head = Head(head.team_id, link.seq, link.hash())
+        spelled = {each.name: getattr(link, each.name) for each in fields(link)}
+        links.append({**spelled, "hash": head.hash})
+    connection = await session.connection()
+    await connection.execute(_adding(), links)
+    await connection.execute(_moving(), {"of": head.team_id, "to": head.seq, "its_hash": head.hash})
     return head
+
+
+async def locked_head(session: AsyncSession, team_id: str) -> Head:
+    """Lock the head of the workspace's chain to the end of the transaction, and give it."""
+    connection = await session.connection()
+    row = (await connection.execute(_locking(), {"of": team_id})).first()
+    if row is None:
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        insert_first = sqlite_insert if is_sqlite else postgresql_insert
+        first = insert_first(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
+        await connection.execute(first.on_conflict_do_nothing())
+        # Inserted just now, or by a writer that has committed.
+        row = (await connection.execute(_locking(), {"of": team_id})).one()
+    return Head(team_id, row.seq, row.hash)
+
+
+# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+@cache
+def _locking() -> Select[int, str]:
+    row = AuditHeadRow
+    return select(row.seq, row.hash).where(row.team_id == bindparam("of")).with_for_update()
+
+
+@cache
+def _moving() -> Executable:
+    moved = update(AuditHeadRow).where(AuditHeadRow.team_id == bindparam("of"))
+    return moved.values(seq=bindparam("to"), hash=bindparam("its_hash"))
+
+
+@cache
+def _adding() -> Executable:
+    return insert(AuditEventRow)
 
 
 async def _write_recorded(session: AsyncSession) -> None:
@@ -91,9 +117,7 @@ async def _write_recorded(session: AsyncSession) -> None:
     await session.flush()  # whatever is left to be written waits for its locks before the head does
     for team_id in sorted({event.team_id for event in events}):
         head = await locked_head(session, team_id)
-        for event in events:
-            if event.team_id == team_id:
-                await append(session, head, event)
+        await append(session, head, (event for event in events if event.team_id == team_id))
 
 
 async def newest_events(

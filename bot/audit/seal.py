@@ -50,17 +50,14 @@ async def seal(
             team_id=team_id, seq=last.seq, hash=last.hash, sealed_at=now, sealed_by=by
         )
     )
-    await append(
-        session,
-        head,
-        AuditEvent(
-            tag=AuditTag.AUDIT_SEALED,
-            team_id=team_id,
-            actor_id=by,
-            occurred_at=now,
-            payload=telling(checkpoint, earlier, rights),
-        ),
+    told = AuditEvent(
+        tag=AuditTag.AUDIT_SEALED,
+        team_id=team_id,
+        actor_id=by,
+        occurred_at=now,
+        payload=telling(checkpoint, earlier, rights),
     )
+    anchor = await append(session, head, [told])
     # What somebody numbered below an earlier checkpoint stays, for `verify` to name.
     sealed = AuditEventRow.seq.between(earlier[-1].seq + 1 if earlier else 1, last.seq)
     removed = await session.execute(
@@ -68,7 +65,7 @@ async def seal(
     )
     return Sealed(
         removed=cast("CursorResult[Any]", removed).rowcount,
-        anchor=Head(team_id, head.seq, head.hash),
+        anchor=anchor,
     )
 
 

@@ -1,17 +1,18 @@
 """Stores what people ask for, durably and once, before Slack is answered."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import case, select
+from sqlalchemy import Executable, Select, UpdateBase, bindparam, case, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -138,95 +139,156 @@ class RequestBook:
             return await session.get(DeliveryRow, delivery_id) is not None
 
     async def _store_all(self, requests: Sequence[NewRequest]) -> list[StoredRequest]:
-        """Store the requests in one transaction; gives for each, in their order, what it became."""
+        """Store the requests in one transaction; gives for each, in their order, what it became.
+
+        It takes as many statements for fifty requests as for one.
+        """
         ids = [delivery_id_of(each) for each in requests]
+        fingerprints = [fingerprint_of(each) for each in requests]
+        # In the order of the rows they lock, as every process does.
+        in_order = sorted(range(len(requests)), key=lambda index: (fingerprints[index], index))
 
-        async def store(session: AsyncSession) -> dict[int, StoredRequest]:
-            stored_before = select(DeliveryRow.id).where(DeliveryRow.id.in_(ids))
-            known = set(await session.scalars(stored_before))
+        async def store(session: AsyncSession) -> list[StoredRequest]:
+            connection, now = await session.connection(), self._clock()
+            known = set(await connection.scalars(_knowing(), {"ids": ids}))
+            claims: dict[str, str] = {}
+            for index in in_order:
+                if ids[index] not in known:
+                    claims.setdefault(fingerprints[index], ids[index])
+            holders = await self._claim(connection, claims, now)
             found: dict[int, StoredRequest] = {}
-            # In the order of the rows they lock, as every process does.
-            for index, request in sorted(
-                enumerate(requests), key=lambda each: (fingerprint_of(each[1]), each[0])
-            ):
+            new: dict[str, NewRequest] = {}
+            for index in in_order:
                 delivery_id = ids[index]
-                holder = delivery_id
-                is_repeat = delivery_id in known
-                if not is_repeat:
-                    holder = await self._claim(session, fingerprint_of(request), delivery_id)
-                    is_repeat = holder != delivery_id
-                if not is_repeat:
-                    known.add(delivery_id)
-                    await self._add(session, request, delivery_id)
-                found[index] = StoredRequest(holder, is_repeat)
-            return found
+                is_known = delivery_id in known or delivery_id in new
+                holder = delivery_id if is_known else holders[fingerprints[index]]
+                if holder == delivery_id and not is_known:
+                    new[delivery_id] = requests[index]
+                    found[index] = StoredRequest(delivery_id, is_repeat=False)
+                else:
+                    found[index] = StoredRequest(holder, is_repeat=True)
+            await self._add(session, connection, new, now)
+            return [found[index] for index in range(len(requests))]
 
-        found = await self._database.transact(store)
-        return [found[index] for index in range(len(requests))]
+        return await self._database.transact(store)
 
-    async def _add(self, session: AsyncSession, request: NewRequest, delivery_id: str) -> None:
-        now = self._clock()
-        session.add(
-            DeliveryRow(
-                id=delivery_id,
-                team_id=request.team_id,
-                enterprise_id=request.enterprise_id,
-                user_id=request.user_id,
-                source=request.source,
-                agent_name=request.agent_name,
-                conversation_id=request.conversation_id,
-                kind=request.kind.value,
-                direction=request.direction.value,
-                asked_redacted=request.asked_redacted,
-                origin_channel_id=request.origin_channel_id,
-                asked_channel_id=request.channel_id,
-                asked_thread_ts=request.thread_ts,
-                response_url=_plain(request.response_url),
-                requested_at=now,
-                state=State.REQUESTED.value,
-            )
-        )
-        schedule(session, DELIVER, delivery_id, now=now)
-        await record(
-            session,
-            AuditEvent(
-                tag=AuditTag.DELIVERY_REQUESTED,
-                team_id=request.team_id,
-                actor_id=request.user_id,
-                occurred_at=now,
-                delivery_id=delivery_id,
-                payload={
-                    "conversation_id": request.conversation_id,
-                    "agent": request.agent_name,
-                    "kind": request.kind.value,
-                    "direction": request.direction.value,
-                    "channel_id": request.channel_id,
-                    "asked_redacted": request.asked_redacted,
-                    "source": request.source,
-                },
-            ),
-        )
+    async def _add(
+        self,
+        session: AsyncSession,
+        connection: AsyncConnection,
+        new: Mapping[str, NewRequest],
+        now: datetime,
+    ) -> None:
+        if not new:
+            return
+        rows = [_row(delivery_id, request, now) for delivery_id, request in new.items()]
+        await connection.execute(_adding(), rows)
+        for delivery_id, request in new.items():
+            schedule(session, DELIVER, delivery_id, now=now)
+            await record(session, _told(delivery_id, request, now))
 
-    async def _claim(self, session: AsyncSession, fingerprint: str, delivery_id: str) -> str:
-        """Claim the fingerprint for the window in one statement; gives the holder's delivery id."""
-        now, row = self._clock(), RecentRequestRow
-        is_over = row.requested_at < now - DOUBLE_SUBMIT_WINDOW
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        values = {"fingerprint": fingerprint, "delivery_id": delivery_id, "requested_at": now}
-        holder = await session.scalar(
-            insert(row)
-            .values(values)
-            .on_conflict_do_update(
-                index_elements=[row.fingerprint],
-                # Writing the row's own values back makes RETURNING give the holder either way.
-                set_={
-                    "delivery_id": case((is_over, delivery_id), else_=row.delivery_id),
-                    "requested_at": case((is_over, now), else_=row.requested_at),
-                },
-            )
-            .returning(row.delivery_id)
-        )
-        return str(holder)
+    async def _claim(
+        self, connection: AsyncConnection, claims: Mapping[str, str], now: datetime
+    ) -> Mapping[str, str]:
+        """Claim fingerprints for the window; gives the delivery id of each one's holder."""
+        if not claims:
+            return {}
+        window_began = now - DOUBLE_SUBMIT_WINDOW
+        rows = [
+            {
+                "fingerprint": fingerprint,
+                "delivery_id": delivery_id,
+                "requested_at": now,
+                "window_began": window_began,
+            }
+            for fingerprint, delivery_id in claims.items()
+        ]
+        claiming = _claiming(is_sqlite=self._database.is_sqlite)
+        if len(rows) == 1:
+            claimed = await connection.execute(_holding(claiming), rows[0])
+        else:  # SQLAlchemy would run a statement that gives rows for each of them by itself
+            await connection.execute(claiming, rows)
+            claimed = await connection.execute(_held(), {"fingerprints": list(claims)})
+        return {each.fingerprint: each.delivery_id for each in claimed}
+
+
+# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+@cache
+def _knowing() -> Select[str]:
+    return select(DeliveryRow.id).where(DeliveryRow.id.in_(bindparam("ids", expanding=True)))
+
+
+@cache
+def _adding() -> Executable:
+    return insert(DeliveryRow)
+
+
+@cache
+def _claiming(*, is_sqlite: bool) -> UpdateBase:
+    row = RecentRequestRow
+    statement = (sqlite_insert if is_sqlite else postgresql_insert)(row)
+    new = statement.excluded
+    is_over = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
+    return statement.on_conflict_do_update(
+        index_elements=[row.fingerprint],
+        # Writing the row's own values back locks it, and has RETURNING give the holder either way.
+        set_={
+            "delivery_id": case((is_over, new.delivery_id), else_=row.delivery_id),
+            "requested_at": case((is_over, new.requested_at), else_=row.requested_at),
+        },
+    )
+
+
+@cache
+def _holding(claiming: UpdateBase) -> Executable:
+    return claiming.returning(RecentRequestRow.fingerprint, RecentRequestRow.delivery_id)
+
+
+@cache
+def _held() -> Executable:
+    row = RecentRequestRow
+    wanted = row.fingerprint.in_(bindparam("fingerprints", expanding=True))
+    return select(row.fingerprint, row.delivery_id).where(wanted)
+
+
+def _row(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
+    return {
+        "id": delivery_id,
+        "team_id": request.team_id,
+        "enterprise_id": request.enterprise_id,
+        "user_id": request.user_id,
+        "source": request.source,
+        "agent_name": request.agent_name,
+        "conversation_id": request.conversation_id,
+        "kind": request.kind.value,
+        "direction": request.direction.value,
+        "asked_redacted": request.asked_redacted,
+        "origin_channel_id": request.origin_channel_id,
+        "asked_channel_id": request.channel_id,
+        "asked_thread_ts": request.thread_ts,
+        "response_url": _plain(request.response_url),
+        "requested_at": now,
+        "state": State.REQUESTED.value,
+    }
+
+
+def _told(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        tag=AuditTag.DELIVERY_REQUESTED,
+        team_id=request.team_id,
+        actor_id=request.user_id,
+        occurred_at=now,
+        delivery_id=delivery_id,
+        payload={
+            "conversation_id": request.conversation_id,
+            "agent": request.agent_name,
+            "kind": request.kind.value,
+            "direction": request.direction.value,
+            "channel_id": request.channel_id,
+            "asked_redacted": request.asked_redacted,
+            "source": request.source,
+        },
+    )
 
 
 def delivery_id_of(request: NewRequest) -> str:

@@ -284,3 +284,24 @@ async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_
     assert not (await first).is_repeat
     assert not (await last).is_repeat
     assert len(await sqlite_desk.rows()) == len(requests)
+
+
+async def test_requests_that_come_together_take_as_many_statements_as_two(desk):
+    statements = []
+
+    @event.listens_for(desk.database.engine.sync_engine, "before_cursor_execute")
+    def _on_statement(*told) -> None:
+        statements.append(told)
+
+    async def store(numbers: range) -> int:
+        before = len(statements)
+        several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
+        found = await desk.book._store_all(several)
+        assert [each.is_repeat for each in found] == [False] * len(several)
+        assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
+        return len(statements) - before
+
+    await store(range(1))  # the first of a workspace also writes the head of its audit
+    assert await store(range(1, 3)) == await store(range(3, 3 + MAX_TOGETHER))
+    tags = [tag for _, tag in await desk.tags()]
+    assert len(tags) == len(set(tags)) == 3 + MAX_TOGETHER
