@@ -354,3 +354,25 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
     assert ("events" in shown and "100%" in shown) == is_shown
     assert is_shown or shown == "the end"
     assert "100%" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stored", "cell"),
+    [
+        pytest.param("char(27) || '[2J'", "\\x1b[2J", id="what a terminal would obey"),
+        pytest.param("'a' || char(10) || 'b'", "a\\nb", id="a line break"),
+        pytest.param("'a' || char(155) || 'b'", "a\\x9bb", id="a control character of eight bits"),
+        pytest.param("'a' || char(8238) || 'b'", "a\\u202eb", id="one that turns text around"),
+    ],
+)
+def test_a_cell_of_the_export_holds_no_control_character(
+    run: Run, sqlite_url: str, stored: str, cell: str
+) -> None:
+    tamper(sqlite_url, f"UPDATE audit_events SET actor_id = {stored} WHERE seq = 2")
+
+    table = run("export", "--format", "csv")
+
+    rows = {int(row["seq"]): row for row in csv.DictReader(io.StringIO(table.stdout))}
+    assert rows[2]["actor"] == cell
+    shown = table.stdout.replace("\r\n", "").replace("\n", "")
+    assert [each for each in shown if not each.isprintable()] == []
