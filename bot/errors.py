@@ -85,7 +85,7 @@ class Unexpected(CallAudioError):
 
     code = "unexpected"
     what = "Something went wrong that I did not expect."
-    likely_cause = "A mistake in me, or a part of me that is away; it is nothing you did."
+    likely_cause = "A fault in callaudio, or in something that it needs; you did nothing wrong."
     fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
 
 

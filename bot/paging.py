@@ -16,8 +16,8 @@ class PagingStuck(CallAudioError):
     """The list leads in a circle, shows nothing new, or is longer than is read."""
 
     code = "paging_stuck"
-    what = "A list that I have to read does not come to an end."
-    likely_cause = "It is unusually long, or the other side repeats its pages."
+    what = "A list that I have to read is too long."
+    likely_cause = "It has unusually many entries, or its pages repeat."
     fix = "Try again in a few minutes; if it stays so, tell whoever runs callaudio the reference."
 
 

@@ -60,6 +60,32 @@ class AudienceReader:
         # An empty list is no proof that nobody listens.
         return Audience.CLEARED if seen and not is_doubtful else Audience.UNKNOWN
 
+    async def not_cleared(self, team_id: str, members: Members, limit: int) -> tuple[str, ...]:
+        """Name the first listeners who may not hear raw, for an admin who asks.
+
+        Raises:
+            CallAudioError: Slack did not answer.
+        """
+        found: list[str] = []
+        seen = 0
+        async for page in members.pages():
+            seen += len(page)
+            if seen > self._max_audience:
+                break
+            holders, known = await asyncio.gather(
+                self._rights.holders(team_id, Right.PII, page),
+                self._standings.remembered(team_id, page),
+            )
+            found += _refused(known, holders)
+            if len(found) < limit:
+                async for told in self._standings.learn(team_id, set(page) - known.keys()):
+                    found += _refused(told, holders)
+                    if len(found) >= limit:
+                        break
+            if len(found) >= limit:
+                break
+        return tuple(found[:limit])
+
     async def _classify(
         self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
     ) -> Audience:
@@ -94,6 +120,14 @@ def _worst(told: Mapping[str, Standing | None], holders: Holders) -> Audience:
     if False in found:
         return Audience.NOT_CLEARED
     return Audience.UNKNOWN if None in found else Audience.CLEARED
+
+
+def _refused(told: Mapping[str, Standing | None], holders: Holders) -> list[str]:
+    return [
+        user_id
+        for user_id, standing in sorted(told.items())
+        if may_listen(standing, holders.of(user_id)) is False
+    ]
 
 
 async def _growing(pages: AsyncIterator[tuple[str, ...]]) -> AsyncIterator[tuple[str, ...]]:

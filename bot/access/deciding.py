@@ -80,6 +80,16 @@ class Decider:
             return replace(ruling, decision=raw_or_nothing(ruling.decision))
         return ruling
 
+    async def not_cleared(self, team_id: str, channel_id: str, limit: int) -> tuple[str, ...]:
+        """Name the first people in a conversation who may not hear raw; none where Slack is away.
+
+        For admins alone: who is not cleared is nobody else's business.
+        """
+        members = Members(self._directory, channel_id)
+        return await _or(
+            (), "audience", lambda: self._audience.not_cleared(team_id, members, limit)
+        )
+
     async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> Surroundings:
         """Look around in a conversation, once for all the recordings that are already there.
 

@@ -53,7 +53,7 @@ class SelfGrantRefused(ChangeRefused):
     """Somebody tried to give themselves the right to hear raw."""
 
     code = "self_grant"
-    what = "Nobody gives themselves the `pii` right."
+    what = "Nobody can give `pii` to themselves."
     fix = "Ask another admin."
 
 
@@ -61,7 +61,7 @@ class OwnDenyKept(ChangeRefused):
     """Somebody tried to lift what keeps themselves from hearing raw."""
 
     code = "own_deny"
-    what = "Nobody lifts a deny of `pii` that keeps themselves from it."
+    what = "Nobody can revoke a deny of `pii` that applies to themselves."
     likely_cause = "You are denied by name or in that group, or the group cannot be read now."
     fix = "Ask another admin."
 

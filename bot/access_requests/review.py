@@ -21,7 +21,7 @@ class RequestUnknown(UsageError):
 
     code = "request_unknown"
     what = "I do not know that request any more."
-    likely_cause = "It is of another installation of me, or was removed since."
+    likely_cause = "It belongs to another installation of callaudio, or was removed since."
     fix = "The person can ask again."
 
 
@@ -29,7 +29,7 @@ class OwnRequest(UsageError):
     """An admin tried to decide on what they asked for themselves."""
 
     code = "own_request"
-    what = "Nobody decides on their own request."
+    what = "Nobody can decide on their own request."
     fix = "Ask another admin."
 
 

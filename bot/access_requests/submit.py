@@ -37,7 +37,7 @@ class HoursUnusable(UsageError):
 
     code = "hours_unusable"
     what = "That duration is not offered."
-    fix = "Open the form anew and choose one of those in it."
+    fix = "Open the form again and choose one of those in it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class ChannelUnclear(CallAudioError):
 
     code = "digest_channel_unclear"
     what = "Slack did not tell me whether that channel is shared with another organisation."
-    likely_cause = "A disturbance at Slack, or I am not in that channel."
+    likely_cause = "There is a problem at Slack, or I am not in that channel."
     fix = "Try again in a minute."
     retryable = True
 
@@ -50,7 +50,7 @@ class PostUnclear(CallAudioError):
 
     code = POST_UNCLEAR
     what = "Slack did not say whether the digest was posted."
-    likely_cause = "A disturbance at Slack or in the network between."
+    likely_cause = "There is a problem at Slack, or in the network."
     fix = "Look into the channel; `/callaudio-admin digest run` and its id posts it once more."
 
 

@@ -23,7 +23,7 @@ class PolyAIError(CallAudioError):
 
     code = "polyai_failed"
     what = "PolyAI did not give the recording."
-    likely_cause = "A setting there, or a change in PolyAI's API that I do not know."
+    likely_cause = "A setting at PolyAI, or a change of its API that callaudio does not know."
     fix = "Try again in a few minutes; if it stays so, tell whoever runs callaudio the reference."
 
 
@@ -78,7 +78,7 @@ class RecordingNotReady(PolyAIError):
     code = "recording_not_ready"
     what = "The recording is not ready yet."
     likely_cause = "The call is still going on or ended a few minutes ago."
-    fix = "I have tried again for a while. Ask once more in ten minutes."
+    fix = "I have tried for a while. Ask again in ten minutes."
     retryable = True
 
 
@@ -97,7 +97,7 @@ class RecordingGone(PolyAIError):
     code = "recording_gone"
     what = "The recording was deleted at PolyAI and cannot be had any more."
     likely_cause = "It is past the retention period of the contract."
-    fix = "Nothing brings it back; later calls can be fetched sooner."
+    fix = "It cannot be restored. Fetch later calls sooner."
 
 
 class TranscriptNotReady(PolyAIError):
@@ -131,7 +131,7 @@ class PolyAIRateLimited(PolyAIError):
     """429: too many requests."""
 
     code = "polyai_rate_limited"
-    what = "PolyAI asks for a slower pace."
+    what = "PolyAI limits how fast I may ask."
     likely_cause = "Many recordings were asked for in a short time."
     fix = "Try again in a minute."
     retryable = True
@@ -142,7 +142,7 @@ class PolyAIUnavailable(PolyAIError):
 
     code = "polyai_unavailable"
     what = "PolyAI cannot be reached at the moment."
-    likely_cause = "A disturbance at PolyAI or in the network between."
+    likely_cause = "There is a problem at PolyAI, or in the network."
     fix = "Try again in a few minutes; `callaudio doctor` tells whether PolyAI can be reached."
     retryable = True
 

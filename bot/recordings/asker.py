@@ -24,9 +24,7 @@ class NotYours(UsageError):
 
     code = "not_yours"
     what = "That button belongs to somebody else's request."
-    likely_cause = (
-        "It was drawn for the person who asked, and you are somebody else; or it is very old."
-    )
+    likely_cause = "It is for the person who asked, or it is very old."
     fix = "Ask for the recording yourself with `/callaudio`."
 
 

@@ -14,7 +14,7 @@ class DeletionRefused(CallAudioError):
 
     code = "deletion_refused"
     what = "Only the person who asked for it, or an admin of callaudio, can delete it."
-    likely_cause = "Somebody else asked for it, and you hold no `admin` right now."
+    likely_cause = "Somebody else asked for it, and you are not an admin of callaudio."
     fix = "Ask the person named on the message, or an admin."
 
 

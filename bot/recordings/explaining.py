@@ -2,21 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from bot.access.administration import Actor, Administration
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.person import People, Person
+from bot.access.policy import Audience, Reason
 from bot.polyai.agents import Agent
 from bot.recordings.agents import choose_agent
 from bot.recordings.reference import Reference
 
+NAMED: Final = 3
+"""So many listeners who are not cleared are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision, the facts behind it, and the grants and denies that concern the person."""
+    """A decision, the facts behind it, and the grants and denies that concern the person.
+
+    Attributes:
+        not_cleared: the first listeners who are not cleared, where these decided.
+    """
 
     ruling: Ruling
     person: Person
+    not_cleared: tuple[str, ...] = ()
 
 
 class Explaining:
@@ -56,4 +66,9 @@ class Explaining:
             )
         )
         standing = ruling.facts.standing
-        return Explanation(ruling, await self._people.read_as(actor.team_id, user_id, standing))
+        person = await self._people.read_as(actor.team_id, user_id, standing)
+        not_cleared: tuple[str, ...] = ()
+        is_for_listeners = ruling.decision.reason is Reason.AUDIENCE
+        if is_for_listeners and ruling.facts.audience is Audience.NOT_CLEARED:
+            not_cleared = await self._decider.not_cleared(actor.team_id, channel_id, NAMED)
+        return Explanation(ruling, person, not_cleared)

@@ -54,6 +54,8 @@ class Delivered:
     has_picture: bool = False
     is_public: bool = False
     """Whether everybody in the workspace could open the conversation when it was decided."""
+    is_for_all_here: bool = False
+    """Whether it was decided that everybody in the conversation may hear raw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,8 @@ class ShareUnclear(CallAudioError):
 
     code = "share_unclear"
     what = "Slack did not say whether the recording was posted."
-    likely_cause = "A disturbance at Slack or in the network between."
-    fix = "Look into the thread in a few minutes before you ask once more."
+    likely_cause = "There is a problem at Slack, or in the network."
+    fix = "Look at the thread in a few minutes before you ask again."
 
 
 class Posting(Protocol):

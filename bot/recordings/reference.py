@@ -41,8 +41,8 @@ class InvalidReference(UsageError):
     """What was given names no conversation."""
 
     code = "invalid_reference"
-    what = "That names no conversation."
-    likely_cause = "It is neither a conversation id nor a link to a conversation in Agent Studio."
+    what = "I found no conversation in that."
+    likely_cause = "It is neither the id of a conversation nor its link in Agent Studio."
     fix = (
         "Open the conversation in Agent Studio and copy its link or its id, "
         "for example `CA` followed by 32 characters."

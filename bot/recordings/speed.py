@@ -17,7 +17,7 @@ class SourceTooSlow(CallAudioError):
 
     code = "source_too_slow"
     what = "The recording arrives too slowly from PolyAI."
-    likely_cause = "PolyAI, or the network between, is slow at the moment."
+    likely_cause = "PolyAI or the network is slow at the moment."
     fix = "Try again in a few minutes; `callaudio doctor` tells whether PolyAI can be reached."
     retryable = True
 
@@ -27,7 +27,7 @@ class UploadTooSlow(CallAudioError):
 
     code = "upload_too_slow"
     what = "Slack takes the recording too slowly."
-    likely_cause = "Slack, or the network between, is slow at the moment."
+    likely_cause = "Slack or the network is slow at the moment."
     fix = "Try again in a few minutes."
     retryable = True
 

@@ -45,6 +45,7 @@ class Telling:
         calls: CallReader,
         agents: Mapping[str, Agent],
         keep_raw: timedelta | None,
+        audience_must_be_cleared: bool = True,
         first_wait: timedelta = FIRST_WAIT,
     ) -> None:
         self._deliveries = deliveries
@@ -52,6 +53,7 @@ class Telling:
         self._calls = calls
         self._agents = agents
         self._keep_raw = keep_raw
+        self._audience_must_be_cleared = audience_must_be_cleared
         self._first_wait = first_wait
 
     async def tell_end(self, delivery_id: str) -> datetime | None:
@@ -134,6 +136,7 @@ class Telling:
             muted=delivery.muted,
             has_picture=delivery.picture_file_id is not None,
             is_public=delivery.destination_is_private is False,
+            is_for_all_here=self._is_for_all_in_its_conversation(delivery),
         )
         try:
             await self._posting.show_delivered(delivery.card_ts, delivered)
@@ -141,6 +144,11 @@ class Telling:
             if (await self._deliveries.read(delivery.id)).taken_back_at:
                 # In that very moment; what the card has to say of it may have come first.
                 await self._deliveries.leave_to_retention(delivery.id)
+
+    def _is_for_all_in_its_conversation(self, delivery: Delivery) -> bool:
+        is_own_dm = str(delivery.channel_id).startswith("D")
+        is_for_all = self._audience_must_be_cleared or delivery.is_transcript
+        return delivery.is_raw and is_for_all and not is_own_dm
 
     def _deletion_of(self, delivery: Delivery) -> datetime | None:
         if not delivery.is_raw or self._keep_raw is None or delivery.ended_at is None:

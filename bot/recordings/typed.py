@@ -43,7 +43,7 @@ class TextTooLong(UsageError):
     """More was typed than any command takes."""
 
     code = "text_too_long"
-    what = "That is longer than I read."
+    what = "That is too long."
     likely_cause = f"A command has {MAX_TYPED_CHARACTERS:,} characters at most."
     fix = "Leave out what is not part of the command."
 

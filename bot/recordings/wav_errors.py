@@ -77,6 +77,6 @@ class TooLarge(WavError):
     """The recording exceeds the configured limit; nothing of it is posted."""
 
     code = "too_large"
-    what = "The recording is larger than callaudio may carry."
+    what = "The recording is larger than callaudio may fetch."
     likely_cause = "It is a very long call."
     fix = "Ask for `user` or `agent` alone, or ask to raise `CALLAUDIO_MAX_RECORDING_MB`."

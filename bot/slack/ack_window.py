@@ -15,7 +15,7 @@ class AnswerTooSlow(CallAudioError):
     """What was asked for needs more look-ups than the time allows."""
 
     code = "answer_too_slow"
-    what = "That took longer than Slack lets me think."
+    what = "That took longer than Slack waits for an answer."
     likely_cause = "Slack or the database answers slowly at the moment."
     fix = "Try again; `/callaudio-admin list` shows whether a change was made."
 

@@ -186,7 +186,7 @@ def muted(spans: Spans | None) -> str | None:
     """Say how much of a recording is muted; None where that is not known, or nothing is."""
     if spans is None or not spans.count:
         return None
-    return f"muted {counted(spans.count, 'span')}, {spans.seconds:.1f} s"
+    return f"{counted(spans.count, 'span')}, {spans.seconds:.1f} s"
 
 
 def variant(
@@ -196,16 +196,24 @@ def variant(
     mutes: Spans | None = None,
     *,
     is_public: bool = False,
+    is_for_all_here: bool = False,
 ) -> str:
     """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
-        until = f" · deletes {moment(deleted_at)}" if deleted_at else ""
-        return f"*raw* — unredacted{until}"
-    why = WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)
-    if is_public and reason == Reason.AUDIENCE:
-        why = PUBLIC_CHANNEL
-    facts = (muted(mutes), why)
-    return f"*redacted* — {' · '.join(fact for fact in facts if fact)}"
+        facts = [
+            "*Unredacted*",
+            "everyone here has access" if is_for_all_here else None,
+            f"deletes {moment(deleted_at)}" if deleted_at else None,
+        ]
+    else:
+        why = WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)
+        if is_public and reason == Reason.AUDIENCE:
+            why = PUBLIC_CHANNEL
+        spans = muted(mutes)
+        # That something is muted is said once.
+        amount = spans if why == MUTED or spans is None else f"muted: {spans}"
+        facts = ["*Redacted*", why, amount]
+    return " · ".join(fact for fact in facts if fact)
 
 
 def call_facts(call: CallFacts | None) -> str | None:

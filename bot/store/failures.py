@@ -15,7 +15,7 @@ class StoreAway(CallAudioError):
 
     code = "store_away"
     what = "I cannot use my database at the moment, so I have not noted that."
-    likely_cause = "It is being restarted, or the network to it is disturbed."
+    likely_cause = "It is being restarted, or there is a problem in the network."
     fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
 
 

@@ -26,7 +26,7 @@ class AlreadyDone(UsageError):
 
     code = "already_done"
     what = "I have already done that."
-    likely_cause = "The same request has reached me twice; the second time I changed nothing."
+    likely_cause = "The same request came twice. The second time I changed nothing."
     fix = "Nothing is left to do; `/callaudio-admin list` shows what is in force."
 
 

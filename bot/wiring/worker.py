@@ -47,6 +47,7 @@ from bot.recordings.sharing import Sharing
 from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
+from bot.settings import AudienceRule
 from bot.slack.access.posting import SlackAccessPosting
 from bot.slack.home.posting import SlackHomePosting
 from bot.slack.recordings.posting import SlackPosting
@@ -108,6 +109,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         calls=calls,
         agents=core.agents,
         keep_raw=keep_raw,
+        audience_must_be_cleared=core.settings.callaudio_audience is AudienceRule.CLEARED,
         first_wait=pace.tell_again,
     )
     deliveries = DeliveryWorkflow(

@@ -239,3 +239,16 @@ async def test_however_many_pages_there_are_everybody_in_them_counts(sqlite_stor
     await deny(sqlite_store, everybody[-1])
     assert await read(sqlite_store, workspace, most=pages) is Audience.NOT_CLEARED
     assert await read(sqlite_store, workspace, most=pages - 1) is Audience.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"), [(1, 1), (2, 2), (9, 2)], ids=["the first", "so many", "all there are"]
+)
+async def test_who_is_not_cleared_is_named_to_an_admin_who_asks(sqlite_store, limit, named):
+    await give(sqlite_store, ALICE)
+    listeners = (ALICE, ROBOT, BOB, CAROL)
+    workspace = Workspace(members_in=listeners, standings=BOTS)
+    reader = readers_on(sqlite_store, workspace).audience
+    found = await reader.not_cleared(TEAM, Members(workspace, CHANNEL), limit)
+    assert len(found) == named
+    assert set(found) <= {BOB, CAROL}

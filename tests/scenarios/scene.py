@@ -277,7 +277,7 @@ def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
     assert seen.file.name == f"{conversation_id}-raw.wav"
     assert seen.file.title == f"{conversation_id} (raw)"
     assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("raw", "false")}
-    assert "*raw*" in str(_parent(seen).blocks)
+    assert "*Unredacted*" in str(_parent(seen).blocks)
     assert [e.via for e in seen.private] == ["ack"]  # nothing to explain
     _assert_in_good_order(seen)
 
@@ -292,8 +292,8 @@ def assert_redacted(
     assert seen.file.name == f"{conversation_id}-redacted.wav"
     assert seen.file.title == f"{conversation_id} (redacted)"
     assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("plain", "true")}
-    assert "*redacted*" in str(_parent(seen).blocks)
-    assert "*raw*" not in str(_parent(seen).blocks)
+    assert "*Redacted*" in str(_parent(seen).blocks)
+    assert "*Unredacted*" not in str(_parent(seen).blocks)
     if reason == "asked":
         assert [e.via for e in seen.private] == ["ack"]
     else:

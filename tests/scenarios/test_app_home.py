@@ -204,7 +204,7 @@ async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) ->
     await ask_for_access(scene)
     await scene.grant(ALICE, right=Right.ADMIN)
     text = await opened(scene, words="You are an admin")
-    assert "Nobody decides on their own request." in text
+    assert "Nobody can decide on their own request." in text
     assert buttons(scene, ALICE).keys() == {"Find a call", "Add a digest"}
 
 

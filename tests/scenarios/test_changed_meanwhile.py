@@ -84,7 +84,7 @@ async def test_raw_that_may_no_longer_be_heard_is_dropped_and_redacted_arrives(
     # One announcement, under which the redacted recording came.
     (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
     assert seen.file.thread_ts == parent.ts
-    assert "*raw*" not in str(parent.blocks)
+    assert "*Unredacted*" not in str(parent.blocks)
     # The second fetch used the key that cannot fetch raw.
     assert [r.key_kind for r in seen.audio_requests] == ["raw", "plain"]
 

@@ -20,7 +20,7 @@ async def delivered(scene: Scene, *, raw: bool) -> tuple[Seen, Message]:
     if raw:
         await scene.grant()
     seen = await scene.ask()
-    return seen, await card(scene, seen.delivery, "*raw*" if raw else "*redacted*")
+    return seen, await card(scene, seen.delivery, "*Unredacted*" if raw else "*Redacted*")
 
 
 async def deletion_events(scene: Scene, seen: Seen) -> list[tuple[str, str]]:

@@ -245,7 +245,7 @@ async def test_what_goes_wrong_at_polyai_is_said_in_the_modal(
 ) -> None:
     for status, headers, words in [
         (401, {}, "did not accept"),
-        (429, {"Retry-After": "60"}, "slower pace"),
+        (429, {"Retry-After": "60"}, "limits how fast"),
         (503, {}, "cannot be reached"),
         (500, {}, "failed while handling"),
     ]:

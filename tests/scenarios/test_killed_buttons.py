@@ -37,7 +37,7 @@ async def delivered(street: Street) -> tuple[Bot, Message]:
     await scene.grant()
     bot = await street.start()
     seen = await scene.ask()
-    return bot, await card(scene, seen.delivery, "*raw*")
+    return bot, await card(scene, seen.delivery, "*Unredacted*")
 
 
 async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it: object) -> None:
@@ -73,7 +73,7 @@ async def assert_one_transcript(street: Street, message: Message) -> None:
     _, file = scene.workspace.visible_recordings(CHANNEL, message.ts)
     assert (file.name, file.id) == (f"{CALL}-transcript.txt", row.file_id)
     assert [f.completed_times for f in scene.workspace.recordings if f.completed_times] == [1, 1]
-    short = await card(scene, row, "*raw*")
+    short = await card(scene, row, "*Unredacted*")
     assert [m.ts for m in scene.everything_posted() if m.text == short.text] == [short.ts]
     tags = [event.tag for event in await scene.audit(row.id)]
     assert tags.count("worker:delivery:delivered") == 1

@@ -226,7 +226,7 @@ async def test_where_nothing_is_found_one_is_typed_and_mistakes_are_told_below(
 
     wrong = await scene.people.view_submission(ALICE, view.id, chosen(typed="<@U0BOB0000>"))
     assert wrong.body["response_action"] == "errors"
-    assert "names no conversation" in wrong.body["errors"][Input.CONVERSATION]
+    assert "found no conversation" in wrong.body["errors"][Input.CONVERSATION]
     assert "Reference" in wrong.body["errors"][Input.CONVERSATION]
     assert await scene.deliveries() == []
 

@@ -10,7 +10,7 @@ from tests.scenarios.thread import card, choose_side, offered
 async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
-    first = await card(scene, seen.delivery, "*raw*")
+    first = await card(scene, seen.delivery, "*Unredacted*")
 
     row = await choose_side(scene, first, "Agent")
 
@@ -18,7 +18,7 @@ async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> No
     files = scene.workspace.visible_recordings(CHANNEL, first.ts)
     assert [f.name for f in files] == [f"{CALL}-raw.wav", f"{CALL}-agent-raw.wav"]
     assert files[1].content == recordings.load("agent", redacted=False)
-    short = await card(scene, row, "*raw*")
+    short = await card(scene, row, "*Unredacted*")
     assert short.thread_ts == first.ts
     assert "+44" in str(first.blocks)
     assert "+44" not in str(short.blocks), "the facts of the call stand above"
@@ -30,7 +30,7 @@ async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> No
 async def test_it_is_decided_afresh_for_whoever_presses(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
-    first = await card(scene, seen.delivery, "*raw*")
+    first = await card(scene, seen.delivery, "*Unredacted*")
     scene.workspace.join(CHANNEL, BOB)
 
     row = await choose_side(scene, first, "Caller", user=BOB)
@@ -43,13 +43,13 @@ async def test_it_is_decided_afresh_for_whoever_presses(scene: Scene) -> None:
 async def test_what_was_asked_for_redacted_stays_so_on_its_other_sides(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask(f"{CALL} redacted")
-    row = await choose_side(scene, await card(scene, seen.delivery, "*redacted*"), "Caller")
+    row = await choose_side(scene, await card(scene, seen.delivery, "*Redacted*"), "Caller")
     assert (row.outcome, row.reason) == ("redacted", "asked")
 
 
 async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
     seen = await scene.ask()
-    first = await card(scene, seen.delivery, "*redacted*")
+    first = await card(scene, seen.delivery, "*Redacted*")
 
     await asyncio.gather(*(choose_side(scene, first, "Agent", user=ALICE) for _ in range(2)))
 
@@ -59,7 +59,7 @@ async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
 
 async def test_a_side_that_is_none_is_refused_in_words(scene: Scene) -> None:
     seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*redacted*")
+    message = await card(scene, seen.delivery, "*Redacted*")
     await scene.people.choose_on_message(
         ALICE, CHANNEL, message.ts, "other_side", f"nobody {seen.delivery.id}"
     )

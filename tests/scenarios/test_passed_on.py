@@ -120,7 +120,7 @@ async def test_a_transcript_passed_on_is_taken_back_and_its_recording_stays(
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
-        message = await card(scene, seen.delivery, "*raw*")
+        message = await card(scene, seen.delivery, "*Unredacted*")
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
         await scene.people.forward_file(ALICE, str(row.file_id), OPEN)
 

@@ -99,7 +99,7 @@ async def test_refusals_for_good_are_told_at_once_and_never_tried_again(
             "recording_gone",
             "was deleted at PolyAI",
             "retention period",
-            "Nothing brings it back",
+            "cannot be restored",
         ),
         (
             Fault("audio", status=400),
@@ -184,7 +184,7 @@ async def test_why_there_is_no_recording_is_told_apart(
             {"started_at": MINUTE, "finished_at": MINUTE},
             "recording_not_ready",
             "not ready yet",
-            "Ask once more in ten minutes",
+            "Ask again in ten minutes",
         ),
         "a call that goes on": (
             {"started_at": MINUTE, "in_progress": True},
@@ -228,7 +228,7 @@ async def test_a_slower_pace_is_kept_when_asked_for(scene: Scene) -> None:
 
     scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "3600"}))
     seen = await scene.ask(scene.another_call())
-    assert_failed(seen, "polyai_rate_limited", "a slower pace", "Try again in a minute")
+    assert_failed(seen, "polyai_rate_limited", "limits how fast", "Try again in a minute")
     assert [r.status for r in seen.audio_requests] == [429]  # an hour is nobody's to wait for
 
 

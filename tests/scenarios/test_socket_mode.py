@@ -77,7 +77,7 @@ async def test_the_button_works_over_the_socket(scene: Scene) -> None:
 async def test_a_card_s_buttons_work_over_the_socket(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
     assert set(offered(message)) == {
         Action.OTHER_SIDE,
         Action.WAVEFORM,
@@ -107,7 +107,7 @@ async def test_a_card_s_buttons_work_over_the_socket(scene: Scene) -> None:
 async def test_a_refused_press_on_a_card_is_told_over_the_socket(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
     scene.workspace.join(CHANNEL, BOB)
     ack, told = await press(scene, message, Action.DELETE, user=BOB)
     assert ack.arrived

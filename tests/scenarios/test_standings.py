@@ -117,7 +117,7 @@ async def test_where_a_guest_listens_through_a_group_there_is_no_transcript_and_
     seen = await raw(scene)
     scene.workspace.change_user(BOB, **GUEST)  # no event tells
     await standings_grow_old(scene)
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
 
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
     assert (row.state, row.reason) == ("refused", "audience")

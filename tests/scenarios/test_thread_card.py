@@ -38,7 +38,7 @@ async def test_it_counts_up_while_the_recording_comes_and_ends_with_the_facts(
         assert percents == sorted(set(percents))
         assert all(0 < each < 100 for each in percents)
         assert "Fetching" not in last
-        assert "*redacted*" in last
+        assert "*Redacted*" in last
         (first,) = scene.workspace.called("chat.postMessage")
         assert "Waiting to be fetched" in str(first.arguments["blocks"])
         assert seen.delivery.state == "delivered"
@@ -60,7 +60,7 @@ async def test_where_it_cannot_count_the_recording_comes_all_the_same(
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
 
         assert seen.delivery.state == "delivered"
-        assert "*redacted*" in str((await card(scene, seen.delivery, "*redacted*")).blocks)
+        assert "*Redacted*" in str((await card(scene, seen.delivery, "*Redacted*")).blocks)
 
 
 async def test_an_update_that_takes_its_time_never_comes_after_the_facts(
@@ -72,14 +72,14 @@ async def test_an_update_that_takes_its_time_never_comes_after_the_facts(
         await asyncio.sleep(1)
 
         assert "Fetching" in updates(scene)[0]
-        assert "*redacted*" in str((await card(scene, seen.delivery)).blocks)
+        assert "*Redacted*" in str((await card(scene, seen.delivery)).blocks)
 
 
 async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcript(
     scene: Scene,
 ) -> None:
     seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*redacted*")
+    message = await card(scene, seen.delivery, "*Redacted*")
     assert set(offered(message)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
     assert list(sides(message)) == ["Caller", "Agent"]
 
@@ -87,7 +87,7 @@ async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcr
 async def test_a_raw_recording_offers_its_transcript_too(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask(f"{CALL} user")
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
     assert set(offered(message)) == {
         Action.OTHER_SIDE,
         Action.WAVEFORM,
@@ -103,7 +103,7 @@ async def test_nothing_that_comes_from_the_call_can_call_or_lead_anybody_anywher
 ) -> None:
     row = {"fromNumber": LOUD, "direction": LOUD, "channel": LOUD, "handoffReason": LOUD}
     seen = await scene.ask(scene.another_call(row=row, handoff=True))
-    shown = str(await card(scene, seen.delivery, "*redacted*"))
+    shown = str(await card(scene, seen.delivery, "*Redacted*"))
     for sign in ("<!channel>", "<https:", "evil", "1234567890"):
         assert sign not in shown
 
@@ -127,7 +127,7 @@ async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene
     parent, delivery_id = await thread_of_somebody(scene)
     row = await scene.ended(delivery_id)
 
-    message = await card(scene, row, "*redacted*")
+    message = await card(scene, row, "*Redacted*")
     (file,) = scene.workspace.visible_recordings(CHANNEL, parent.ts)
     assert (row.parent_ts, message.thread_ts, file.thread_ts) == (parent.ts,) * 3
     assert row.card_ts != parent.ts
@@ -154,7 +154,7 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
     async with new_scene(pace=pace) as scene:
         await scene.grant()
         seen = await scene.ask()
-        message = await card(scene, seen.delivery, "*raw*")
+        message = await card(scene, seen.delivery, "*Unredacted*")
         await scene.grant(effect=Effect.DENY)
 
         gone = await card(scene, seen.delivery, "The raw recording can no longer be heard in Slack")
@@ -162,7 +162,7 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
         assert gone.ts == message.ts
 
         row = await press_for_more(scene, gone, Action.REDACTED_INSTEAD, user=ALICE)
-        again = await card(scene, row, "*redacted*")
+        again = await card(scene, row, "*Redacted*")
         assert row.outcome == "redacted"
         assert again.thread_ts == message.ts
         assert set(offered(again)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
@@ -181,7 +181,7 @@ async def test_a_guest_is_refused_in_words_and_audited(scene: Scene, action: Act
     await scene.grant()
     scene.workspace.add_user(BOB, is_restricted=True)
     seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
     asked = len(scene.polyai.requests)
     if action is Action.OTHER_SIDE:
         value = sides(message)["Agent"]

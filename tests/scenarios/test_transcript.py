@@ -29,7 +29,7 @@ async def raw(scene: Scene, *words: str) -> Message:
     """A raw recording, whose card offers the transcript."""
     await scene.grant()
     seen = await scene.ask(" ".join([CALL, *words]))
-    return await card(scene, seen.delivery, "*raw*")
+    return await card(scene, seen.delivery, "*Unredacted*")
 
 
 def asked_whole(scene: Scene) -> list[str]:
@@ -58,7 +58,7 @@ async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
         "[0:02] Caller: this is Marigold Featherstonehaugh",
         "[0:03] Agent: And the number I can reach you on?",
     ]
-    short = await card(scene, row, "*raw*")
+    short = await card(scene, row, "*Unredacted*")
     assert short.thread_ts == message.ts
     assert "· deletes <!date" in str(short.blocks)
     assert f"Transcript of `{CALL}`" in short.text
@@ -171,7 +171,7 @@ async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
 async def test_it_can_be_deleted(scene: Scene) -> None:
     message = await raw(scene)
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
-    await press(scene, await card(scene, row, "*raw*"), Action.DELETE)
+    await press(scene, await card(scene, row, "*Unredacted*"), Action.DELETE)
     await card(scene, row, f"The transcript was deleted from Slack by <@{ALICE}>")
     assert [f.name for f in scene.workspace.visible_recordings(CHANNEL)] == [f"{CALL}-raw.wav"]
 
@@ -188,7 +188,7 @@ async def test_it_can_be_deleted(scene: Scene) -> None:
 async def test_where_there_is_none_it_says_so(scene: Scene, call: dict, code: str) -> None:
     await scene.grant()
     seen = await scene.ask(scene.another_call(**call))
-    message = await card(scene, seen.delivery, "*raw*")
+    message = await card(scene, seen.delivery, "*Unredacted*")
 
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
 

@@ -120,7 +120,7 @@ async def test_the_picture_of_a_redacted_recording_is_of_the_redacted_bytes_alon
     (span,) = seen.delivery.muted_where["spans"]
     assert span[1] - span[0] == pytest.approx(MUTED_SECONDS, abs=0.05)
     assert (seen.delivery.muted_spans, round(seen.delivery.muted_seconds, 1)) == (1, MUTED_SECONDS)
-    assert "*redacted* — muted 1 span, 5.2 s" in card(seen)
+    assert "*Redacted* · personal details are muted · 1 span, 5.2 s" in card(seen)
     assert scene.workspace.violations == []
 
 
@@ -172,7 +172,7 @@ async def test_every_usual_form_of_a_recording_has_its_picture(scene: Scene, bod
     seen = await scene.ask(call)
 
     assert seen.picture.content == drawn(body, "muted")
-    assert "muted 1 span, 1.5 s" in card(seen)
+    assert "1 span, 1.5 s" in card(seen)
 
 
 async def test_a_recording_in_a_form_nobody_knows_comes_without_one(scene: Scene) -> None:
@@ -208,7 +208,7 @@ async def test_a_picture_that_cannot_be_uploaded_takes_nothing_from_the_recordin
     assert seen.file.content == recordings.load("combined", redacted=True)
     assert seen.pictures == []
     assert len(seen.audio_requests) == 1, "it is not fetched again for a picture"
-    assert "muted 1 span" in card(seen)
+    assert "1 span" in card(seen)
     assert "Waveform" not in card(seen)
 
 

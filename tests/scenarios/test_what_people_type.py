@@ -39,7 +39,7 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
         # a word too many, or one that nothing is known of
         f"{CALL} loud": ("I do not know the word `loud`", "`/callaudio help`"),
         f"{CALL} redcated": ("I do not know the word `redcated`", "Did you mean `redacted`?"),
-        f"{CALL} raw": ("`raw` is nothing to ask for", "Leave it out"),
+        f"{CALL} raw": ("`raw` cannot be asked for", "Leave it out"),
         f"{CALL} {OTHER} {CHANNEL}": ("More than one channel is named",),
         f"{CALL} user agent": ("More than one side of the call is named", "`combined`"),
         f"{CALL} {CALL[:-1]}0": ("one recording at a time",),
@@ -50,7 +50,7 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
         f"{CALL} #general": ("which channel `#general` is", "Choose the channel from the list"),
         # no conversation in the first place
         f"<#{OTHER}|other> redacted": ("No conversation was given", "missing"),
-        f"<@{BOB}|bob>": ("names no conversation", "a person"),
+        f"<@{BOB}|bob>": ("found no conversation", "a person"),
         "<tel:+441234567890|+44 1234 567890>": ("may be a personal number", "I keep none of it"),
         "+44 1234 567890": ("may be a personal number",),
         f"{CALL} 4111 1111 1111 1111": ("may be a personal number",),
@@ -61,7 +61,7 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
         "a/b": ("does not lead to PolyAI",),
         "CA..1": ("not a conversation id", "at most 128"),
         "x" * 3000: ("I do not know the word",),
-        "<" * 5000: ("longer than I read",),
+        "<" * 5000: ("too long",),
         "<https://example.com/CA1>": ("does not lead to PolyAI", "Agent Studio"),
         f"<{LINK}>": ("not to one conversation", "Open the conversation itself"),
         f"<{LINK}/voice|calls>": ("not to one conversation",),

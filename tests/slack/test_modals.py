@@ -173,7 +173,7 @@ async def test_a_longer_wait_than_a_try_is_worth_is_waited_for_before_it_is_told
     much = Fault("views.update", status=429, headers={"Retry-After": "45"})
     slack.faults.add(much)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
-    await until_shown(workspace, "Slack asks for a slower pace.")
+    await until_shown(workspace, "Slack limits how fast I may post.")
     assert waits == [45]
 
 

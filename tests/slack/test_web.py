@@ -191,7 +191,7 @@ async def test_help_is_private_too(door, text):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("<@U0BOB0000>", "That names no conversation"), (f"nobody:{CALL}", "No agent is set up")],
+    [("<@U0BOB0000>", "I found no conversation"), (f"nobody:{CALL}", "No agent is set up")],
 )
 async def test_what_cannot_be_done_is_said_with_cause_fix_and_reference(door, text, said):
     response = await door.command(text=text)
@@ -377,7 +377,7 @@ async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_th
     assert answer["response_type"] == "ephemeral"
     first, cause, fix, last = answer["text"].splitlines()
     assert first == "Something went wrong that I did not expect."
-    assert cause.startswith("*Likely cause:* A mistake in me")
+    assert cause.startswith("*Likely cause:* A fault in callaudio")
     assert fix.startswith("*What to do:* Try again in a minute")
     reference = last.removeprefix("Reference `").removesuffix("`")
     for word in ("Traceback", "sqlite", "no such table", "Error", ".py"):

@@ -76,7 +76,7 @@ NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 @pytest.mark.parametrize("reason", wording.WHY_REDACTED)
 def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
     public = wording.variant(Outcome.REDACTED, reason, deleted_at)
-    assert public == f"*redacted* — {wording.WHY_REDACTED_IN_PUBLIC[reason]}"
+    assert public == f"*Redacted* · {wording.WHY_REDACTED_IN_PUBLIC[reason]}"
     assert "you " not in public
 
 
@@ -96,7 +96,7 @@ def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
     named = wording.PUBLIC_CHANNEL
     redacted, raw = Outcome.REDACTED, Outcome.RAW
     assert wording.variant(redacted, Reason.AUDIENCE, None, is_public=True) == (
-        f"*redacted* — {named}"
+        f"*Redacted* · {named}"
     )
     assert named not in wording.variant(redacted, Reason.ASKED, None, is_public=True)
     assert named not in wording.variant(raw, Reason.CLEARED, None, is_public=True)
@@ -114,7 +114,7 @@ def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
 
 def test_raw_is_said_to_be_raw_and_until_when():
     stays = wording.variant(Outcome.RAW, Reason.CLEARED, None)
-    assert stays == "*raw* — unredacted"
+    assert stays == "*Unredacted*"
     goes = wording.variant(Outcome.RAW, Reason.CLEARED, NOON)
     assert goes == f"{stays} · deletes {wording.moment(NOON)}"
 

@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.grant_lists import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
-from bot.access.policy import Held, Standing
+from bot.access.policy import Audience, Held, Standing
 from bot.recordings.explaining import Explanation
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
@@ -23,7 +23,8 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["list"]}` shows all that is in force
 `{FORMS["who"]}` shows what a person may do, and why
 `{FORMS["explain"]}` shows what they would get there, and why
-`pii` lets somebody hear raw recordings, `admin` manage rights. Nobody gives themselves `pii`."""
+`pii` is the right to hear raw recordings, `admin` the right to manage rights.
+Nobody can give `pii` to themselves."""
 
 STANDINGS: Final = MappingProxyType(
     {
@@ -32,7 +33,7 @@ STANDINGS: Final = MappingProxyType(
         Standing.EXTERNAL: "somebody of another organisation",
         Standing.BOT: "a bot",
         Standing.DEACTIVATED: "somebody deactivated",
-        Standing.UNKNOWN: "somebody of whom Slack does not tell who it is",
+        Standing.UNKNOWN: "unknown to Slack at the moment",
     }
 )
 HOLDS: Final = MappingProxyType(
@@ -42,6 +43,15 @@ HOLDS: Final = MappingProxyType(
         Held.PERHAPS_BY_NAME: "not known, for a denied group cannot be read",
         Held.PERHAPS_BY_GROUP: "not known, for a group cannot be read",
         Held.NOT: "not now: no grant in force, or a deny",
+    }
+)
+
+AUDIENCES: Final = MappingProxyType(
+    {
+        Audience.CLEARED: "cleared",
+        Audience.NOT_CLEARED: "not all cleared",
+        Audience.TOO_LARGE: "too many to look at",
+        Audience.UNKNOWN: "not looked at, or Slack does not tell",
     }
 )
 
@@ -55,7 +65,7 @@ def given(grant: Grant) -> str:
         return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
     said = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
     if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
-        return f"{said} For you it does not count: nobody gives themselves `pii`."
+        return f"{said} It does not count for you: nobody can give `pii` to themselves."
     return said
 
 
@@ -92,7 +102,7 @@ def explained(user_id: str, channel_id: str, told: Explanation) -> str:
     """Say what would be decided, every fact behind it, and by which grants and denies."""
     ruling, facts = told.ruling, told.ruling.facts
     lines = [
-        verdict(user_id, channel_id, ruling),
+        verdict(user_id, channel_id, ruling, told.not_cleared),
         f"• reason: {code(ruling.decision.reason)}",
         f"• the person is: {STANDINGS[facts.standing]}",
         f"• holds {code(Right.PII)}: {HOLDS[facts.held]}",
@@ -104,7 +114,7 @@ def explained(user_id: str, channel_id: str, told: Explanation) -> str:
         f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",
         f"• a raw key is set up: {_yes_no(facts.has_raw_key)}",
         f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",
-        f"• the audience, looked at only where it decides: {facts.audience}",
+        f"• everyone else there: {AUDIENCES[facts.audience]}",
     ]
     concerning = [grant for grant in told.person.grants if grant.right is Right.PII]
     if concerning:

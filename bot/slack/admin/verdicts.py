@@ -1,11 +1,16 @@
 """What `/callaudio-admin explain` says first: the outcome, and the one fact that decided."""
 
+from collections.abc import Sequence
+
 from bot.access.deciding import Ruling
 from bot.access.policy import Audience, Facts, Outcome, Reason, Standing
 
 
-def verdict(user_id: str, channel_id: str, ruling: Ruling) -> str:
-    """Say what one person would get in one place, and because of what."""
+def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence[str] = ()) -> str:
+    """Say what one person would get in one place, and because of what.
+
+    ``not_cleared``: the first listeners there who are not cleared.
+    """
     facts, who, where = ruling.facts, f"<@{user_id}>", f"<#{channel_id}>"
     why = {
         Reason.REQUESTER_NOT_ALLOWED: _standing(who, facts.standing),
@@ -20,13 +25,13 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling) -> str:
         Reason.ASKED: "that was asked for",
         Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear raw recordings",
         Reason.NO_RAW_KEY: "no raw key is set up for this agent",
-        Reason.AUDIENCE: _audience(where, facts),
+        Reason.AUDIENCE: _audience(where, facts, not_cleared),
         Reason.CLEARED: f"everyone in {where} is cleared"
         if facts.audience_must_be_cleared
         else f"{who} is cleared, and who else is in {where} does not count",
     }[ruling.decision.reason]
-    outcomes = {Outcome.RAW: "Raw", Outcome.REDACTED: "Redacted", Outcome.REFUSED: "Nothing"}
-    return f"*{outcomes[ruling.decision.outcome]}*, because {why}."
+    outcomes = {Outcome.RAW: "Unredacted", Outcome.REDACTED: "Redacted", Outcome.REFUSED: "Nothing"}
+    return f"*{outcomes[ruling.decision.outcome]}* because {why}."
 
 
 def _known(fact: bool | None, known: str, asked: str) -> str:  # noqa: FBT001 - the fact is what it is about
@@ -43,7 +48,7 @@ def _standing(who: str, standing: Standing) -> str:
     return f"{who} {says}" if says else f"Slack did not tell who {who} is"
 
 
-def _audience(where: str, facts: Facts) -> str:
+def _audience(where: str, facts: Facts, not_cleared: Sequence[str]) -> str:
     if facts.destination_is_private is not True:
         return _known(
             facts.destination_is_private,
@@ -51,6 +56,14 @@ def _audience(where: str, facts: Facts) -> str:
             f"{where} is private",
         )
     return {
-        Audience.NOT_CLEARED: f"somebody in {where} is not cleared to hear raw recordings",
+        Audience.NOT_CLEARED: _listeners(where, not_cleared),
         Audience.TOO_LARGE: f"more people are in {where} than `CALLAUDIO_MAX_AUDIENCE` allows",
     }.get(facts.audience, f"Slack did not tell who is in {where}")
+
+
+def _listeners(where: str, not_cleared: Sequence[str]) -> str:
+    if not not_cleared:
+        return f"not everyone in {where} is cleared to hear raw recordings"
+    *others, last = [f"<@{user_id}>" for user_id in not_cleared]
+    named, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
+    return f"{named} in {where} {verb} not cleared to hear raw recordings"

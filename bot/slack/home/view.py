@@ -167,7 +167,7 @@ def _pending(
     for request in pending[:MOST_PENDING]:
         blocks.append(section(_request(request, workspace_url)))
         if request.user_id == user_id:
-            blocks.append(context("Nobody decides on their own request."))
+            blocks.append(context("Nobody can decide on their own request."))
         else:
             blocks.append(
                 actions(

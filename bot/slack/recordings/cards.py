@@ -66,6 +66,7 @@ def delivered(result: Delivered) -> Message:
         result.deleted_at,
         result.muted,
         is_public=result.is_public,
+        is_for_all_here=result.is_for_all_here,
     )
     # Below a card with the facts of the call one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
@@ -133,7 +134,7 @@ def _moved_to_dm(note: PrivateNote) -> list[str]:
 def _unconfirmed(note: PrivateNote) -> list[str]:
     return [
         f"I posted {_the(note)}, but Slack does not show it yet.",
-        "It may still be scanning the file. Look again in a few minutes before you ask once more.",
+        "It may still be scanning the file. Look again in a few minutes before you ask again.",
     ]
 
 

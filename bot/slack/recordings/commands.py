@@ -141,7 +141,7 @@ def _not_understood(word: str) -> UsageError:
         )
     if bare in RAW:
         return UsageError(
-            what=f"{shown} is nothing to ask for.",
+            what=f"{shown} cannot be asked for.",
             fix="Leave it out: the recording is unredacted wherever everyone may hear it so.",
         )
     near = difflib.get_close_matches(bare[:60], [*DIRECTIONS, REDACTED, HELP], n=1)

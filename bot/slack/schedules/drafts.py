@@ -13,8 +13,8 @@ class DraftUnreadable(UsageError):
 
     code = "draft_unreadable"
     what = "I cannot read what was to be saved."
-    likely_cause = "It is of an older version of me."
-    fix = "Begin anew."
+    likely_cause = "It was made by an older version of callaudio."
+    fix = "Type the command again."
 
 
 def pack(draft: Draft) -> str:

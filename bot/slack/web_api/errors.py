@@ -14,7 +14,7 @@ class SlackError(CallAudioError):
 
     code = "slack_refused"
     what = "Slack did not accept what I tried to do."
-    likely_cause = "A setting of the workspace, or a change at Slack that I do not know."
+    likely_cause = "A setting of the workspace, or a change at Slack that callaudio does not know."
     fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
 
 
@@ -22,7 +22,7 @@ class SlackRateLimited(SlackError):
     """429: not done, and welcome again after a while."""
 
     code = "slack_rate_limited"
-    what = "Slack asks for a slower pace."
+    what = "Slack limits how fast I may post."
     likely_cause = "Many recordings were posted in a short time."
     fix = "Try again in a minute."
     retryable = True
@@ -33,7 +33,7 @@ class SlackUnreachable(SlackError):
 
     code = "slack_unreachable"
     what = "Slack cannot be reached at the moment."
-    likely_cause = "Slack is disturbed, or the network between it and me."
+    likely_cause = "There is a problem at Slack, or in the network."
     fix = "Try again in a few minutes."
     retryable = True
 
@@ -43,7 +43,7 @@ class SlackUnclear(SlackError):
 
     code = "slack_unclear"
     what = "Slack did not answer clearly."
-    likely_cause = "A disturbance at Slack or in the network between."
+    likely_cause = "There is a problem at Slack, or in the network."
     fix = "Try again in a few minutes."
     retryable = True
     may_be_done = True
@@ -54,7 +54,7 @@ class UploadRefused(SlackError):
 
     code = "upload_failed"
     what = "The upload to Slack broke off."
-    likely_cause = "A disturbance at Slack or in the network between."
+    likely_cause = "There is a problem at Slack, or in the network."
     fix = "Try again in a few minutes."
     retryable = True
 
@@ -109,7 +109,7 @@ class ThreadGone(SlackError):
 
     code = "slack_thread_gone"
     what = "That thread is not there any more."
-    likely_cause = "Somebody deleted the message it hangs on."
+    likely_cause = "Somebody deleted the message that the thread belongs to."
     fix = "Type `/callaudio` in the channel: it starts a thread of its own."
 
 
@@ -231,4 +231,4 @@ def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None)
         return SlackCallInvalid()
     # Slack's codes are words; anything else could carry what must not be shown.
     shown = slack_code if re.fullmatch(r"[a-z_]{1,60}", slack_code) else "unknown"
-    return SlackError(likely_cause=f"Slack's own word for it is `{shown}`.")
+    return SlackError(likely_cause=f"Slack answers `{shown}`.")

@@ -26,65 +26,79 @@ ALONE = {"audience_must_be_cleared": False}
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "*Raw*, because everyone in <#C1> is cleared."),
-        (ALONE, "*Raw*, because <@U1> is cleared, and who else is in <#C1> does not count."),
+        ({}, "*Unredacted* because everyone in <#C1> is cleared."),
+        (ALONE, "*Unredacted* because <@U1> is cleared, and who else is in <#C1> does not count."),
         (
             {"standing": Standing.GUEST, "held": Held.BY_GROUP},
-            "*Nothing*, because <@U1> is a guest without a grant by name.",
+            "*Nothing* because <@U1> is a guest without a grant by name.",
         ),
         (
             {"standing": Standing.EXTERNAL},
-            "*Nothing*, because <@U1> belongs to another organisation.",
+            "*Nothing* because <@U1> belongs to another organisation.",
         ),
         (
             {"standing": Standing.UNKNOWN},
-            "*Nothing*, because Slack did not tell who <@U1> is.",
+            "*Nothing* because Slack did not tell who <@U1> is.",
         ),
-        ({"requester_in_destination": False}, "*Nothing*, because <@U1> is not in <#C1>."),
+        ({"requester_in_destination": False}, "*Nothing* because <@U1> is not in <#C1>."),
         (
             {"requester_in_destination": None},
-            "*Nothing*, because Slack did not tell whether <@U1> is in <#C1>.",
+            "*Nothing* because Slack did not tell whether <@U1> is in <#C1>.",
         ),
         (
             {"destination_is_external": True},
-            "*Nothing*, because <#C1> is, or is about to be, shared with another organisation.",
+            "*Nothing* because <#C1> is, or is about to be, shared with another organisation.",
         ),
         (
             {"destination_is_external": True, "destination_is_allow_listed": True},
-            "*Redacted*, because <#C1> is, or is about to be, shared with another organisation.",
+            "*Redacted* because <#C1> is, or is about to be, shared with another organisation.",
         ),
         (
             {"destination_is_external": None},
-            "*Nothing*, because Slack did not tell whether <#C1> is shared with others.",
+            "*Nothing* because Slack did not tell whether <#C1> is shared with others.",
         ),
         (
             {"held": Held.NOT},
-            "*Redacted*, because <@U1> in <#C1> is not cleared to hear raw recordings.",
+            "*Redacted* because <@U1> in <#C1> is not cleared to hear raw recordings.",
         ),
-        ({"has_raw_key": False}, "*Redacted*, because no raw key is set up for this agent."),
+        ({"has_raw_key": False}, "*Redacted* because no raw key is set up for this agent."),
         (
             {"audience": Audience.NOT_CLEARED},
-            "*Redacted*, because somebody in <#C1> is not cleared to hear raw recordings.",
+            "*Redacted* because not everyone in <#C1> is cleared to hear raw recordings.",
         ),
         (
             {"audience": Audience.TOO_LARGE},
-            "*Redacted*, because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.",
+            "*Redacted* because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.",
         ),
         (
             {"audience": Audience.UNKNOWN},
-            "*Redacted*, because Slack did not tell who is in <#C1>.",
+            "*Redacted* because Slack did not tell who is in <#C1>.",
         ),
         (
             {"destination_is_private": False},
-            "*Redacted*, because <#C1> is a public channel.",
+            "*Redacted* because <#C1> is a public channel.",
         ),
         (
             {"destination_is_private": None},
-            "*Redacted*, because Slack did not tell whether <#C1> is private.",
+            "*Redacted* because Slack did not tell whether <#C1> is private.",
         ),
-        ({"asked_redacted": True}, "*Redacted*, because that was asked for."),
+        ({"asked_redacted": True}, "*Redacted* because that was asked for."),
     ],
 )
 def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -> None:
     facts = replace(RAW, **changes)  # type: ignore[arg-type]  # a table of changes
     assert verdict("U1", "C1", Ruling(decide(facts), facts)) == says
+
+
+@pytest.mark.parametrize(
+    ("not_cleared", "says"),
+    [
+        (["U2"], "<@U2> in <#C1> is not cleared"),
+        (["U2", "U3"], "<@U2> and <@U3> in <#C1> are not cleared"),
+        (["U2", "U3", "U4"], "<@U2>, <@U3> and <@U4> in <#C1> are not cleared"),
+    ],
+)
+def test_listeners_who_are_not_cleared_are_named(not_cleared: list[str], says: str) -> None:
+    facts = replace(RAW, audience=Audience.NOT_CLEARED)
+    told = verdict("U1", "C1", Ruling(decide(facts), facts), not_cleared)
+    assert told == f"*Redacted* because {says} to hear raw recordings."

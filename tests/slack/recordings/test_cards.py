@@ -96,16 +96,21 @@ def buttons(message) -> list[dict]:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (delivered(), "*raw* — unredacted"),
+        (delivered(), "*Unredacted*"),
         (
             delivered(Outcome.REDACTED, Reason.NOT_CLEARED),
-            "*redacted* — personal details are muted",
+            "*Redacted* · personal details are muted",
         ),
         (
             delivered(Outcome.REDACTED, Reason.ASKED, muted=Spans(2, 3.25, ())),
-            "*redacted* — muted 2 spans, 3.2 s",
+            "*Redacted* · as asked · muted: 2 spans, 3.2 s",
         ),
-        (delivered(is_follow_up=True), "*raw* — unredacted"),
+        (
+            delivered(Outcome.REDACTED, Reason.NOT_CLEARED, muted=Spans(1, 3.25, ())),
+            "*Redacted* · personal details are muted · 1 span, 3.2 s",
+        ),
+        (delivered(is_for_all_here=True), "*Unredacted* · everyone here has access"),
+        (delivered(is_follow_up=True), "*Unredacted*"),
     ],
 )
 def test_a_notification_says_which_variant_is_there(result, said):
@@ -206,7 +211,8 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
 def test_every_delivered_recording_has_a_valid_message_that_says_raw_or_redacted(result):
     message = cards.delivered(result)
     assert problems(message["blocks"]) == []
-    assert f"*{result.outcome}*" in shown(message)
+    said = "*Unredacted*" if result.outcome == Outcome.RAW else "*Redacted*"
+    assert said in shown(message)
     drawn = [each["action_id"] for each in buttons(message)]
     raw = [Action.TRANSCRIPT] if result.outcome == Outcome.RAW else []
     assert drawn == [Action.OTHER_SIDE, *raw, Action.DELETE]
@@ -235,7 +241,7 @@ def test_a_follow_up_says_what_it_is_in_one_line(kind):
     heading, line, _ = message["blocks"]
     assert heading["text"]["text"].startswith(kind.replace("audio", "recording").capitalize())
     assert "200 KB" in shown(line)
-    assert "*raw*" in shown(line)
+    assert "*Unredacted*" in shown(line)
 
 
 def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own():

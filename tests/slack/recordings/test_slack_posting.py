@@ -128,7 +128,7 @@ async def test_the_parent_message_is_updated_and_withdrawn(posting, workspace):
         Delivered(ANNOUNCEMENT, "redacted", "audience", Direction.USER, 2000, 1.0, None),
     )
     (message,) = workspace.messages(CHANNEL)
-    assert "*redacted*" in str(message.blocks)
+    assert "*Redacted*" in str(message.blocks)
     assert message.metadata is not None
     await posting.withdraw(CHANNEL, ts)
     assert workspace.messages(CHANNEL) == []

@@ -100,7 +100,7 @@ def test_the_wait_slack_asks_for_is_kept():
 
 def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
     error = translated("team_access_not_granted")
-    assert error.likely_cause == "Slack's own word for it is `team_access_not_granted`."
+    assert error.likely_cause == "Slack answers `team_access_not_granted`."
     assert not error.retryable
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
     ["", "<!channel>", "xoxb-123", "+44 7700 900123", "a" * 61, "Hello", "a`b", "a\nb", "a\n", "ü"],
 )
 def test_an_odd_code_is_never_echoed(odd):
-    assert translated(odd).likely_cause == "Slack's own word for it is `unknown`."
+    assert translated(odd).likely_cause == "Slack answers `unknown`."
 
 
 @given(code=st.text() | st.sampled_from(sorted(BY_CODE)), status=st.integers(100, 599))
