@@ -1,8 +1,9 @@
 """Gathers the facts of one decision, reading no more than it needs, and decides."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
@@ -27,6 +28,9 @@ from bot.logs import get_logger
 
 T = TypeVar("T")
 log = get_logger(__name__)
+
+DIRECT_MESSAGES: Final = "D"
+"""How their ids begin. It only spares a call: what a conversation is, its flags say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,20 @@ class Decider:
         self._audience_must_be_cleared = audience_must_be_cleared
         self._external_channels = external_channels
 
-    async def rule(self, question: Question) -> Ruling:
+    async def rule(
+        self, question: Question, conversation: Awaitable[Conversation] | None = None
+    ) -> Ruling:
         """Decide; a fact that cannot be learnt counts against raw, never for it.
+
+        ``conversation``: the destination, where the caller reads it for this very decision too.
 
         Raises:
             CallAudioError: a question to Slack was wrong in itself. To refuse for that would tell
                 people something about themselves that nobody knows.
         """
-        ruling = await self._rule(question)
+        ruling = await self._rule(
+            question, conversation or self._directory.conversation(question.channel_id)
+        )
         if question.raw_only:
             return replace(ruling, decision=raw_or_nothing(ruling.decision))
         return ruling
@@ -123,16 +133,9 @@ class Decider:
             )
         )
 
-    async def _rule(self, question: Question) -> Ruling:
-        conversation = await _or(
-            None,
-            "conversation",
-            lambda: self._directory.conversation(question.channel_id),
-            raise_own_mistakes=True,
-        )
-        place = Place.of(conversation, question.user_id)
+    async def _rule(self, question: Question, conversation: Awaitable[Conversation]) -> Ruling:
         members = Members(self._directory, question.channel_id)
-        facts = await self._learn(question, place, members)
+        place, facts = await self._learn(question, conversation, members)
         decision = decide(facts)
         # The audience is the dearest fact: only the last rule asks for it, and only where it is
         # known that nobody else can open the conversation.
@@ -151,20 +154,35 @@ class Decider:
         must_be_cleared = self._audience_must_be_cleared or raw_only
         return must_be_cleared and not open_to_others and not conversation.is_im
 
-    async def _learn(self, question: Question, place: Place, members: Members) -> Facts:
-        clearance = await self._clearances.now_if_told(
-            question.team_id, Right.PII, question.user_id
+    async def _learn(
+        self, question: Question, conversation: Awaitable[Conversation], members: Members
+    ) -> tuple[Place, Facts]:
+        """Ask for the conversation, the requester and the first members at the same time."""
+        own_dm_is_possible = question.channel_id.startswith(DIRECT_MESSAGES)
+
+        async def look() -> Place:
+            told = await _or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
+            return Place.of(told, question.user_id)
+
+        async def is_there() -> bool | None:
+            # In somebody's own direct messages with the bot there is nobody else to be listed.
+            if own_dm_is_possible and (await placing).own_dm:
+                return True
+            return await _or(
+                None, "members", lambda: members.include(question.user_id), raise_own_mistakes=True
+            )
+
+        placing = asyncio.ensure_future(look())
+        clearing = asyncio.ensure_future(
+            self._clearances.now_if_told(question.team_id, Right.PII, question.user_id)
         )
-        return Facts(
+        being_there = asyncio.ensure_future(is_there())
+        await asyncio.gather(placing, clearing, being_there, return_exceptions=True)
+        place, clearance = placing.result(), clearing.result()
+        return place, Facts(
             standing=clearance.standing,
             held=clearance.held,
-            requester_in_destination=place.own_dm
-            or await _or(
-                None,
-                "members",
-                lambda: members.include(question.user_id),
-                raise_own_mistakes=True,
-            ),
+            requester_in_destination=being_there.result(),
             destination_is_external=place.is_external,
             destination_is_private=place.is_private,
             destination_is_allow_listed=question.channel_id in self._external_channels,

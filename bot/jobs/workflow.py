@@ -65,7 +65,7 @@ class DeliveryWorkflow:
 
         Where they died of telling, that is given up as well.
         """
-        if not await self._steps.is_under_way(due.key):
+        if (await self._steps.begin(due.key)).has_ended:
             await self._telling.give_up(due.key, WorkerDied.code)
             return None
         await self._endings.fail(due.key, Problem.of(WorkerDied()))
@@ -73,19 +73,21 @@ class DeliveryWorkflow:
 
     async def _deliver(self, delivery_id: str) -> None:
         steps = self._steps
-        if not await steps.is_under_way(delivery_id):
+        delivery = await steps.begin(delivery_id)
+        if delivery.has_ended:
             return
-        await steps.resolve(delivery_id)
-        outcome = await steps.decide(delivery_id)
+        delivery, conversation = await steps.decide(delivery)
         for _ in range(MAX_ROUNDS):
-            if outcome == Outcome.REFUSED:
-                await self._endings.refuse(delivery_id)
+            if delivery.outcome is Outcome.REFUSED:
+                await self._endings.refuse(delivery)
                 return
-            await steps.upload(delivery_id)
-            shared = await steps.share(delivery_id)
+            delivery = await steps.upload(delivery, conversation)
+            shared = await steps.share(delivery)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
-                confirmed = await self._endings.confirm(delivery_id)
+                confirmed = await self._endings.confirm(
+                    delivery_id, was_shared=shared is ShareResult.SHARED
+                )
                 if confirmed != ShareResult.UNSHOWN:
                     return
-            outcome = await steps.outcome(delivery_id)
+            delivery = await steps.begin(delivery_id)
         raise NotPostable

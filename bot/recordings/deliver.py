@@ -3,15 +3,20 @@
 Each may run twice: it reads what is stored, does what is missing, and stores what it did.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from bot.access.deciding import Question
-from bot.access.policy import Outcome
+from bot.access.deciding import DIRECT_MESSAGES, Question
+from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
-from bot.recordings.destination import Destinations
+from bot.recordings.destination import (
+    ConversationArchived,
+    ConversationUnseen,
+    Destinations,
+)
 from bot.recordings.fetching import Fetching, Upload
 from bot.recordings.naming import announcement_of, destination_of
 from bot.recordings.posting import Posting
@@ -68,47 +73,64 @@ class DeliverySteps:
         self._posting = posting
         self._agents = agents
 
-    async def is_under_way(self, delivery_id: str) -> bool:
-        """Tell whether anything is left to do."""
-        return not (await self._deliveries.read(delivery_id)).has_ended
+    async def begin(self, delivery_id: str) -> Delivery:
+        """Read what there is to do."""
+        return await self._deliveries.read(delivery_id)
 
-    async def resolve(self, delivery_id: str) -> str:
-        """Step 1: settle the destination and check the agent; gives the channel id."""
-        delivery = await self._deliveries.read(delivery_id)
-        self._agent(delivery)
-        return await self._destinations.resolve(delivery)
+    async def decide(self, delivery: Delivery) -> tuple[Delivery, Conversation | None]:
+        """Settle the destination, decide, and store both at once.
 
-    async def decide(self, delivery_id: str) -> str:
-        """Step 2: decide and store the decision; gives the outcome.
+        Gives the conversation as well, if it was read for that. Stored once: a late twin of this
+        step must not put another variant's name on an upload. From here on only the share's own
+        decision changes it, and drops the upload with it.
 
-        Stored once: a late twin of this step must not put another variant's name on an upload.
-        From here on only the share's own decision changes it, and drops the upload with it.
+        Raises:
+            AgentUnknown: it was taken out of the settings.
+            ConversationUnseen, ConversationArchived: the bot cannot post there.
         """
-        delivery = await self._deliveries.read(delivery_id)
-        if delivery.outcome is None:
-            ruling = await self._decider.rule(self._question(delivery), delivery)
-            decision = ruling.decision
-            await self._deliveries.change(
-                delivery,
-                decided(ruling),
-                tag=AuditTag.DELIVERY_DECIDED,
-                payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
-                when=DeliveryRow.outcome.is_(None),
+        self._agent(delivery)
+        if delivery.outcome is not None:
+            return delivery, None
+        if not delivery.channel_id and delivery.asked_channel_id == delivery.user_id:
+            delivery = await self._destinations.go_to_own_messages(delivery)
+        channel_id = delivery.channel_id or delivery.asked_channel_id
+        # Read once, for the decision and for whether the bot can post there.
+        reading = asyncio.ensure_future(self._destinations.read(channel_id))
+        try:
+            ruling = await self._decider.rule(
+                self._question(delivery, channel_id), delivery, reading
             )
-        return await self.outcome(delivery_id)
+        except CallAudioError:
+            _seen(reading)
+            raise
+        try:
+            conversation = _seen(reading)
+        except ConversationUnseen:
+            if delivery.channel_id or not channel_id.startswith(DIRECT_MESSAGES):
+                raise
+            # Between two other people, where no bot can ever post.
+            return await self.decide(await self._destinations.go_to_own_messages(delivery))
+        decision = ruling.decision
+        stored = await self._deliveries.change(
+            delivery,
+            {"destination_channel_id": channel_id, **decided(ruling)},
+            tag=AuditTag.DELIVERY_DECIDED,
+            payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
+            when=DeliveryRow.outcome.is_(None),
+        )
+        return stored or await self._deliveries.read(delivery.id), conversation
 
-    async def announce(self, delivery_id: str) -> str:
-        """Step 4: post the card, or find the one a lost run posted; gives its ts.
+    async def announce(self, delivery: Delivery, conversation: Conversation | None) -> str:
+        """Post the card, or find the one a lost run posted; gives its ts.
 
         It is the parent of a thread of its own, or a reply in the thread where somebody asked.
         Without the history scope a run that was lost between the post and its record cannot be
         told from one lost before the post; then a second announcement may appear.
         """
-        delivery = await self._deliveries.read(delivery_id)
         channel_id = destination_of(delivery)
         if delivery.card_ts:
             return delivery.card_ts
-        await self._destinations.enter(channel_id)
+        await self._destinations.enter(channel_id, conversation)
         ts = None
         if delivery.announce_tried_at:
             ts = await self._posting.find_announcement(
@@ -145,20 +167,19 @@ class DeliverySteps:
             await self._posting.withdraw(channel_id, ts)
         return kept or ts
 
-    async def upload(self, delivery_id: str) -> str:
-        """Steps 3 to 5: fetch it into an upload that nobody sees yet; gives the file id.
+    async def upload(self, delivery: Delivery, conversation: Conversation | None) -> Delivery:
+        """Fetch it into an upload that nobody sees yet.
 
         It is opened and found to be one, then the card is posted, then the bytes go. The picture
         follows within the same step; killed in between, the recording goes without.
         """
-        delivery = await self._deliveries.read(delivery_id)
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
             # second file beside it.
-            return delivery.file_id
+            return delivery
 
         async def announce() -> str:
-            return await self.announce(delivery_id)
+            return await self.announce(delivery, conversation)
 
         source = self._source(delivery)
         fetched = (
@@ -169,7 +190,7 @@ class DeliverySteps:
         async with fetched as upload:
             return await self._stored(delivery, upload)
 
-    async def _stored(self, delivery: Delivery, upload: Upload) -> str:
+    async def _stored(self, delivery: Delivery, upload: Upload) -> Delivery:
         """Store what was uploaded; where another worker was faster, give what that one stored."""
         picture, measured = upload.picture, upload.measured
         picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
@@ -191,38 +212,26 @@ class DeliverySteps:
         )
         if not stored:
             # The file sent here is never completed, so Slack discards it.
-            return (await self._deliveries.read(delivery.id)).file_id or ""
+            return await self._deliveries.read(delivery.id)
         if picture and picture_id is None:
             # After the recording's own id: it must not be fetched again for a picture. Once a share
             # was tried it is too late: what is visible must be what the store knows.
             picture_id = await picture.file_id()
             if picture_id:
-                await self._deliveries.change(
+                with_picture = await self._deliveries.change(
                     delivery,
                     {"picture_file_id": picture_id},
                     when=(DeliveryRow.file_id == upload.file_id)
                     & DeliveryRow.share_tried_at.is_(None),
                 )
-        return upload.file_id
+                return with_picture or await self._deliveries.read(delivery.id)
+        return stored
 
-    async def share(self, delivery_id: str) -> str:
-        """Steps 6 and 7: decide again and share, as one step; gives a ``ShareResult``."""
-        delivery = await self._deliveries.read(delivery_id)
-        result = await self._sharing.share(delivery, self._question(delivery))
-        if result is ShareResult.SHARED:
-            await self._deliveries.change(
-                delivery,
-                {"state": State.SHARED.value},
-                tag=AuditTag.DELIVERY_SHARED,
-                payload={"file_id": delivery.file_id},
-                when=DeliveryRow.state != State.SHARED.value,
-            )
-        return result.value
-
-    async def outcome(self, delivery_id: str) -> str:
-        """Tell the decision as it stands after a share that did not come about."""
-        delivery = await self._deliveries.read(delivery_id)
-        return str(delivery.outcome or Outcome.REFUSED)
+    async def share(self, delivery: Delivery) -> ShareResult:
+        """Decide again and share, as one step."""
+        return await self._sharing.share(
+            delivery, self._question(delivery, destination_of(delivery))
+        )
 
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
@@ -230,11 +239,11 @@ class DeliverySteps:
             raise AgentUnknown
         return agent
 
-    def _question(self, delivery: Delivery) -> Question:
+    def _question(self, delivery: Delivery, channel_id: str) -> Question:
         return Question(
             team_id=delivery.team_id,
             user_id=delivery.user_id,
-            channel_id=destination_of(delivery),
+            channel_id=channel_id,
             asked_redacted=delivery.asked_redacted,
             has_raw_key=self._agent(delivery).pii_api_key is not None,
             raw_only=delivery.is_transcript,
@@ -255,3 +264,18 @@ class DeliverySteps:
             direction=delivery.direction,
             raw=delivery.is_raw,
         )
+
+
+def _seen(reading: "asyncio.Future[Conversation]") -> Conversation | None:
+    """Give what was read; None: Slack refuses to tell, which the decision knows by itself.
+
+    Raises:
+        ConversationUnseen, ConversationArchived: the bot cannot post there.
+        CallAudioError: it may go well later.
+    """
+    error = reading.exception()
+    if isinstance(error, CallAudioError) and (
+        error.retryable or isinstance(error, ConversationUnseen | ConversationArchived)
+    ):
+        raise error
+    return None if error else reading.result()

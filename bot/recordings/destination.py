@@ -1,4 +1,4 @@
-"""Step 1: where the recording is to go."""
+"""Where the recording is to go."""
 
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
@@ -36,32 +36,33 @@ class Destinations:
         self._directory = directory
         self._posting = posting
 
-    async def resolve(self, delivery: Delivery) -> str:
-        """Settle the destination and store it; gives its channel id.
-
-        A person's own id means their direct messages with the bot. So does a direct message of
-        two people, where no bot can ever post: then the person is told.
+    async def read(self, channel_id: str) -> Conversation:
+        """Read the conversation that a delivery goes to.
 
         Raises:
             ConversationUnseen: the bot would have to be invited first.
             ConversationArchived: nobody can post there.
+            CallAudioError: Slack does not tell.
         """
-        if delivery.channel_id:
-            return delivery.channel_id
-        asked = delivery.asked_channel_id
-        moved = False
-        if asked == delivery.user_id:
-            channel_id = await self._posting.open_dm(delivery.user_id)
-        else:
-            conversation = await find_conversation(self._directory, asked)
-            moved = conversation is None
-            channel_id = asked if conversation else await self._posting.open_dm(delivery.user_id)
-        settled: dict[str, str | None] = {"destination_channel_id": channel_id}
-        if moved:
+        conversation = await self._directory.conversation(channel_id)
+        if conversation.is_archived:
+            raise ConversationArchived
+        return conversation
+
+    async def go_to_own_messages(self, delivery: Delivery) -> Delivery:
+        """Have it delivered to the requester's direct messages with the bot, and store that.
+
+        They asked for it there by their own id; or they asked in direct messages with somebody
+        else, where no bot can ever post: then they are told.
+        """
+        settled: dict[str, str | None] = {
+            "destination_channel_id": await self._posting.open_dm(delivery.user_id)
+        }
+        if delivery.asked_channel_id != delivery.user_id:
             await self._tell_moved(delivery)
             settled["asked_thread_ts"] = None  # that thread is not where it goes
-        await self._log.change(delivery, settled)
-        return channel_id
+        stored = await self._log.change(delivery, settled)
+        return stored or await self._log.read(delivery.id)
 
     async def _tell_moved(self, delivery: Delivery) -> None:
         """Tell the requester before it is stored, so that a passing fault does not swallow it.
@@ -84,13 +85,15 @@ class Destinations:
                 raise
             log.warning("moved_untold", delivery_id=delivery.id, code=error.code)
 
-    async def enter(self, channel_id: str) -> None:
+    async def enter(self, channel_id: str, known: Conversation | None) -> None:
         """Make sure that the bot can post: join a public channel it is not in.
+
+        ``known``: the conversation, if it was read a moment ago.
 
         Raises:
             ConversationUnseen: it may not join.
         """
-        conversation = await self._directory.conversation(channel_id)
+        conversation = known or await self._directory.conversation(channel_id)
         if conversation.bot_is_member or conversation.is_im:
             return
         if conversation.is_private is not False:

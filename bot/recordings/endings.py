@@ -1,6 +1,9 @@
 """Step 8 and the other ends of a delivery: seen, refused, or failed, each stored once."""
 
 from dataclasses import asdict
+from datetime import timedelta
+
+from sqlalchemy import func
 
 from sqlalchemy import and_
 
@@ -17,22 +20,40 @@ from bot.store.tables import DeliveryRow
 class Endings:
     """Ends deliveries, each with its audit event and the work of telling people."""
 
-    def __init__(self, *, deliveries: DeliveryLog, sharing: Sharing, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        deliveries: DeliveryLog,
+        sharing: Sharing,
+        metrics: Metrics,
+        first_look: timedelta,
+    ) -> None:
         self._deliveries = deliveries
         self._sharing = sharing
         self._metrics = metrics
+        self._first_look = first_look
 
-    async def confirm(self, delivery_id: str) -> str:
-        """Step 8: see that the file is visible, and store the end; or drop it, see ``UNSHOWN``."""
+    async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
+        """See that the file is visible, and store the end; or drop it, see ``UNSHOWN``.
+
+        ``was_shared``: Slack took the share, or showed the file already.
+        """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.has_ended:
             return delivery.state.value
         share_ts = await self._sharing.find(delivery)
+        was_shared = was_shared and delivery.state is not State.SHARED
+        if share_ts is None and was_shared:
+            # What follows may drop it.
+            await self._deliveries.change(
+                delivery, {"state": State.SHARED.value}, was_shared=was_shared
+            )
+            was_shared = False
         if share_ts is None and await self._sharing.drop_unshown(delivery):
             return ShareResult.UNSHOWN.value
         state = State.DELIVERED if share_ts else State.UNCONFIRMED
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
-        due_at = self._deliveries.clock() if delivery.is_raw else None
+        due_at = self._deliveries.clock() + self._first_look if delivery.is_raw else None
         if await self._deliveries.end(
             delivery,
             state,
@@ -46,19 +67,25 @@ class Endings:
                 "file_id": delivery.file_id,
                 "size_bytes": delivery.size_bytes,
             },
-            changes={"share_ts": share_ts, "recheck_at": due_at, "shares_due_at": due_at},
+            changes={
+                "share_ts": share_ts,
+                # An event that came while it was on its way has it looked at at once.
+                "recheck_at": func.coalesce(DeliveryRow.recheck_at, due_at) if due_at else None,
+                "shares_due_at": due_at,
+            },
+            was_shared=was_shared,
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
         return state.value
 
-    async def refuse(self, delivery_id: str) -> str:
+    async def refuse(self, delivery: Delivery) -> str:
         """End a delivery that the decision refused."""
-        delivery = await self._deliveries.read(delivery_id)
         if await self._deliveries.end(
             delivery,
             State.REFUSED,
             tag=AuditTag.DELIVERY_REFUSED,
             payload={"reason": delivery.reason, "conversation_id": delivery.conversation_id},
+            changes={"recheck_at": None},
         ):
             self._count(delivery, Outcome.REFUSED.value, str(delivery.reason))
         return State.REFUSED.value
@@ -91,7 +118,11 @@ class Endings:
                 "correlation_id": problem.correlation_id,
                 "file_id": delivery.file_id,
             },
-            changes={"error_code": problem.code, "problem": asdict(problem)},
+            changes={
+                "error_code": problem.code,
+                "problem": asdict(problem),
+                "recheck_at": None,
+            },
             # A share whose answer was lost may come to light after its deletion.
             leaves_files=delivery.share_tried_at is not None,
             when=and_(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.access.administration import Actor
 from bot.access.deciding import Decider, Question
-from bot.access.directory import Directory
+from bot.access.directory import Conversation, Directory
 from bot.access.policy import Decision, Outcome
 from bot.audit.events import AuditTag
 from bot.errors import new_reference
@@ -105,7 +105,8 @@ class Previewing:
         agent = self._agents[DEFAULT_AGENT]
         if choice:
             agent = choose_agent(self._agents, choice.reference)
-        goes_to_dm = await find_conversation(self._directory, channel_id) is None
+        conversation = await find_conversation(self._directory, channel_id)
+        goes_to_dm = conversation is None
         place = await self._open_dm(actor.user_id) if goes_to_dm else channel_id
         question = Question(
             team_id=actor.team_id,
@@ -114,7 +115,7 @@ class Previewing:
             asked_redacted=asked_redacted,
             has_raw_key=agent.pii_api_key is not None,
         )
-        ruling = await self._decider.rule(question)
+        ruling = await self._decider.rule(question, _known(conversation) if conversation else None)
         decision = ruling.decision
         if decision.outcome is Outcome.REFUSED:
             reference = await self._note_refusal(actor, place, choice, decision)
@@ -136,3 +137,7 @@ class Previewing:
         await self._insiders.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, told)
         log.info("preview_refused", reference=reference, reason=decision.reason.value)
         return reference
+
+
+async def _known(conversation: Conversation) -> Conversation:
+    return conversation

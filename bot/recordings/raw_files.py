@@ -17,7 +17,7 @@ from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
 from bot.recordings.record import Delivery, left_files_of
 from bot.recordings.shares import MOST_PLACES
 from bot.recordings.shares_check import PassedOn
-from bot.recordings.states import State
+from bot.recordings.states import ENDED, State
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
@@ -157,9 +157,10 @@ class RawFiles:
     async def look_now(self, team_id: str, channel_id: str | None = None) -> None:
         """Something changed in the workspace, or in one conversation: look at all there is.
 
-        These come before what is merely due, however long it has been.
+        These come before what is merely due, however long it has been. What is on its way raw is
+        looked at as soon as it is there: its last decision may have been taken before.
         """
-        which = [*visible(), DeliveryRow.team_id == team_id]
+        which = [or_(and_(*visible()), _on_its_way_raw()), DeliveryRow.team_id == team_id]
         if channel_id:
             which.append(DeliveryRow.destination_channel_id == channel_id)
         async with self._database.write() as session:
@@ -228,6 +229,11 @@ def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool
     """Spell the rows of an update of several, locked in the order in which everybody locks them."""
     ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
     return DeliveryRow.id.in_(ids.with_for_update())
+
+
+def _on_its_way_raw() -> ColumnElement[bool]:
+    ended = [each.value for each in ENDED]
+    return and_(DeliveryRow.state.not_in(ended), DeliveryRow.outcome == Outcome.RAW.value)
 
 
 def visible() -> tuple[ColumnElement[bool], ...]:

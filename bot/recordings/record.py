@@ -146,10 +146,12 @@ class DeliveryLog:
         when: ColumnElement[bool] | None = None,
         actor_id: str = SYSTEM_ACTOR,
         leaves_files: bool = False,
-    ) -> bool:
+        was_shared: bool = False,
+    ) -> Delivery | None:
         """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
 
-        Gives whether it did: a step that runs twice changes, and is told of, once. With
+        Gives the delivery as it is then, or None if nothing was changed: a step that runs twice
+        changes, and is told of, once. ``was_shared`` records first that it was shared. With
         ``leaves_files`` the files of ``delivery``, which the change lets go of, are left to
         retention.
         """
@@ -158,7 +160,13 @@ class DeliveryLog:
         if when is not None:
             statement = statement.where(when)
         async with self._database.write() as session:
-            changed = await session.scalar(statement.values(**changes).returning(DeliveryRow.id))
+            changed = await session.scalar(statement.values(**changes).returning(DeliveryRow))
+            if changed and was_shared:
+                shared = {"file_id": delivery.file_id}
+                await record(
+                    session,
+                    self._event(delivery, AuditTag.DELIVERY_SHARED, shared, SYSTEM_ACTOR),
+                )
             if changed and tag:
                 await record(session, self._event(delivery, tag, payload or {}, actor_id))
             if changed and leaves_files:
@@ -169,7 +177,7 @@ class DeliveryLog:
         if changed and tag:
             # The payload holds ids, codes and sizes alone.
             log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
-        return changed is not None
+        return delivery_of(changed) if changed else None
 
     async def note(
         self,
@@ -232,17 +240,20 @@ class DeliveryLog:
         changes: Mapping[str, Any] | None = None,
         leaves_files: bool = False,
         when: ColumnElement[bool] | None = None,
+        was_shared: bool = False,
     ) -> bool:
         """End the delivery once; gives whether this call did. Its work goes on until it is told."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
-        return await self.change(
+        ended = await self.change(
             delivery,
             ending,
             tag=tag,
             payload=payload,
             leaves_files=leaves_files,
             when=when,
+            was_shared=was_shared,
         )
+        return ended is not None
 
     async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
         """Note since when it waits for a service, and whether its requester knows."""

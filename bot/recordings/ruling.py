@@ -1,10 +1,11 @@
 """Decides on a delivery, which can wait for facts that Slack does not tell for a moment."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access.deciding import Decider, Question, Ruling
+from bot.access.directory import Conversation
 from bot.access.policy import Outcome
 from bot.access.unlearnt import noting_unlearnt
 from bot.recordings.record import Delivery
@@ -39,14 +40,19 @@ class DeliveryDecider:
         self._clock = clock
         self._ask_again = ask_again
 
-    async def rule(self, question: Question, delivery: Delivery) -> Ruling:
-        """Decide.
+    async def rule(
+        self,
+        question: Question,
+        delivery: Delivery,
+        conversation: Awaitable[Conversation] | None = None,
+    ) -> Ruling:
+        """Decide; ``conversation`` is the destination where the caller reads it as well.
 
         Raises:
             CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
         """
         with noting_unlearnt() as unlearnt:
-            ruling = await self._decider.rule(question)
+            ruling = await self._decider.rule(question, conversation)
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
         if unlearnt and waited < self._ask_again.longest(ruling.decision.outcome):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_
@@ -94,9 +94,7 @@ class Sharing:
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
         # Nothing is added to the upload any more: what is stored of it now is what is shared.
-        stored = await self._log.read(delivery.id)
-        mine = replace(delivery, picture_file_id=stored.picture_file_id, share_tried_at=tried_at)
-        result = await self._complete(mine, is_first=True)
+        result = await self._complete(claimed, is_first=True)
         if result in (ShareResult.ANEW, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
@@ -114,7 +112,7 @@ class Sharing:
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
-        result = await self._complete(replace(delivery, share_tried_at=tried_at), is_first=False)
+        result = await self._complete(claimed, is_first=False)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result
@@ -146,7 +144,7 @@ class Sharing:
         except CallAudioError as error:
             log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
             return False
-        return await self._log.change(
+        dropped = await self._log.change(
             delivery,
             {**NO_UPLOAD, "without_picture": True, "state": State.ANNOUNCED.value},
             tag=AuditTag.DELIVERY_UNSHOWN,
@@ -156,6 +154,7 @@ class Sharing:
             },
             when=DeliveryRow.file_id == delivery.file_id,
         )
+        return dropped is not None
 
     async def _complete(self, delivery: Delivery, *, is_first: bool) -> ShareResult:
         if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:

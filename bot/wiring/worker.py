@@ -114,7 +114,12 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     )
     deliveries = DeliveryWorkflow(
         steps=steps,
-        endings=Endings(deliveries=core.deliveries, sharing=sharing, metrics=core.metrics),
+        endings=Endings(
+            deliveries=core.deliveries,
+            sharing=sharing,
+            metrics=core.metrics,
+            first_look=pace.look_every,
+        ),
         telling=telling,
         retry=pace.retry,
         clock=core.clock,

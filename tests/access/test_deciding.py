@@ -74,10 +74,8 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     assert ruling.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience.
     # Nor is Slack asked once more who the requester is.
-    assert workspace.calls == [
-        "conversation",
-        f"standing of {ALICE}",
-        "members from 0",
+    assert sorted(workspace.calls[:3]) == CHEAP, "at the same time"
+    assert workspace.calls[3:] == [
         f"standing of {BOB}",
         "members from 2",
         f"standing of {ROBOT}",
@@ -103,10 +101,10 @@ async def test_what_is_not_known_to_be_private_is_open_to_all_and_its_members_ar
     assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
     assert ruling.facts.destination_is_private is private
     # One page, to see whether the requester is there at all.
-    assert workspace.calls == CHEAP
+    assert sorted(workspace.calls) == CHEAP
 
 
-CHEAP = ["conversation", f"standing of {ALICE}", "members from 0"]
+CHEAP = ["conversation", "members from 0", f"standing of {ALICE}"]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +154,13 @@ async def test_nobody_asks_about_the_audience_where_an_earlier_rule_decides(
     await give(sqlite_store, ALICE)
     workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
     assert said(await rule(sqlite_store, workspace, ask=ask)) == expected
-    assert workspace.calls == CHEAP
+    assert sorted(workspace.calls) == CHEAP
 
 
 async def test_whoever_is_not_cleared_gets_redacted_without_a_look_at_the_others(sqlite_store):
     workspace = Workspace(members_in=(ALICE, BOB))
     assert said(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
-    assert workspace.calls == CHEAP
+    assert sorted(workspace.calls) == CHEAP
 
 
 async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
@@ -200,7 +198,7 @@ async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
     workspace = Workspace(members_in=(ALICE, BOB))
     ruling = await rule(sqlite_store, workspace, audience_rule=False)
     assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
-    assert workspace.calls == CHEAP
+    assert sorted(workspace.calls) == CHEAP
 
 
 async def test_the_allow_list_lets_redacted_into_a_shared_channel_and_nothing_more(sqlite_store):

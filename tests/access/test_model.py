@@ -217,7 +217,9 @@ class Policy(RuleBasedStateMachine):
         )
         self.workflow = DeliveryWorkflow(
             steps=steps,
-            endings=Endings(deliveries=deliveries, sharing=sharing, metrics=metrics),
+            endings=Endings(
+                deliveries=deliveries, sharing=sharing, metrics=metrics, first_look=LOOK_EVERY
+            ),
             telling=telling,
             retry=RetryRule(attempts=2),
             clock=clock,

@@ -3,16 +3,19 @@
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 from structlog.testing import capture_logs
 
+from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow
 from bot.recordings.posting import Problem
+from bot.recordings.sharing import ShareResult
 from bot.store.due_work import Due
 from tests.conftest import NOON
 
@@ -36,6 +39,7 @@ class Play:
         self.script = {name: list(results) for name, results in script.items()}
         self.ran: list[str] = []
         self.told: Problem | None = None
+        self.was_shared: bool | None = None
         self.waiting: list[tuple[str, int]] = []
 
     async def tell_end(self, delivery_id: str) -> datetime | None:
@@ -56,9 +60,11 @@ class Play:
         if name not in USUAL:
             raise AttributeError(name)
 
-        async def act(delivery_id: str, problem: Problem | None = None) -> Any:
-            assert delivery_id == "d1"
+        async def act(delivery: Any, problem: Any = None, *, was_shared: bool | None = None) -> Any:
+            assert delivery == "d1" or delivery.id == "d1"
             self.ran.append(name)
+            if was_shared is not None:
+                self.was_shared = was_shared
             self.told = problem or self.told
             results = self.script.get(name)
             result = results.pop(0) if results else USUAL[name]
@@ -69,19 +75,21 @@ class Play:
         return act
 
 
+def delivery(outcome: Outcome | None, *, has_ended: bool = False) -> Any:
+    return SimpleNamespace(id="d1", outcome=outcome, has_ended=has_ended)
+
+
+RAW, REDACTED, REFUSED = (delivery(each) for each in Outcome)
 USUAL = {
-    "is_under_way": True,
-    "resolve": "C1",
-    "decide": "raw",
-    "announce": "1.0",
-    "upload": "F1",
-    "share": "shared",
-    "outcome": "redacted",
+    "begin": delivery(None),
+    "decide": (RAW, None),
+    "upload": RAW,
+    "share": ShareResult.SHARED,
     "confirm": "delivered",
     "refuse": "refused",
     "fail": "failed",
 }
-BEGIN = ["is_under_way", "resolve", "decide"]
+BEGIN = ["begin", "decide"]
 ROUND = ["upload", "share"]
 
 
@@ -109,11 +117,11 @@ async def test_a_recording_goes_through_its_steps_in_order() -> None:
 
 
 async def test_a_delivery_that_has_ended_is_only_told_of() -> None:
-    play = Play(is_under_way=[False])
+    play = Play(begin=[delivery(RAW.outcome, has_ended=True)])
 
     assert await run(play) is None
 
-    assert play.ran == ["is_under_way", "tell"]
+    assert play.ran == ["begin", "tell"]
 
 
 async def test_what_could_not_be_told_yet_keeps_the_work_due() -> None:
@@ -121,40 +129,41 @@ async def test_what_could_not_be_told_yet_keeps_the_work_due() -> None:
 
 
 async def test_a_share_in_doubt_is_confirmed_and_never_repeated_by_the_workflow() -> None:
-    play = Play(share=["unclear"])
+    play = Play(share=[ShareResult.UNCLEAR])
 
     assert await run(play) is None
 
     assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
+    assert play.was_shared is False
 
 
 async def test_a_refusal_posts_nothing() -> None:
-    play = Play(decide=["refused"])
+    play = Play(decide=[(REFUSED, None)])
 
     assert await run(play) is None
 
     assert play.ran == [*BEGIN, "refuse", "tell"]
 
 
-@pytest.mark.parametrize("turn", ["tightened", "gone"])
-async def test_what_could_not_be_shared_is_opened_and_uploaded_anew(turn: str) -> None:
+@pytest.mark.parametrize("turn", [ShareResult.TIGHTENED, ShareResult.GONE])
+async def test_what_could_not_be_shared_is_opened_and_uploaded_anew(turn: ShareResult) -> None:
     play = Play(share=[turn])
 
     assert await run(play) is None
 
-    assert play.ran == [*BEGIN, *ROUND, "outcome", *ROUND, "confirm", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "begin", *ROUND, "confirm", "tell"]
 
 
 async def test_tightened_to_refused_ends_as_refused() -> None:
-    play = Play(share=["tightened"], outcome=["refused"])
+    play = Play(begin=[USUAL["begin"], REFUSED], share=[ShareResult.TIGHTENED])
 
     assert await run(play) is None
 
-    assert play.ran == [*BEGIN, *ROUND, "outcome", "refuse", "tell"]
+    assert play.ran == [*BEGIN, *ROUND, "begin", "refuse", "tell"]
 
 
 async def test_what_changes_for_ever_ends_in_words() -> None:
-    play = Play(share=["tightened"] * MAX_ROUNDS)
+    play = Play(share=[ShareResult.TIGHTENED] * MAX_ROUNDS)
 
     assert await run(play) is None
 
@@ -163,7 +172,7 @@ async def test_what_changes_for_ever_ends_in_words() -> None:
     assert play.told.code == "not_postable"
 
 
-@pytest.mark.parametrize("step", ["resolve", "decide", *ROUND, "confirm"])
+@pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
 async def test_a_step_that_fails_for_good_ends_in_its_words(step: str) -> None:
     play = Play(**{step: [Refusing()]})
 
@@ -185,7 +194,7 @@ async def test_a_bug_ends_in_words_that_say_nothing_of_it() -> None:
     assert "xoxb-secret" not in repr(play.told)
 
 
-@pytest.mark.parametrize("step", ["resolve", "decide", *ROUND, "confirm"])
+@pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
 async def test_what_may_succeed_later_is_put_off_and_told_as_waiting_not_as_a_failure(
     step: str,
 ) -> None:
@@ -211,7 +220,7 @@ async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last()
     assert play.told.code == "busy"
 
 
-@pytest.mark.parametrize("step", ["resolve", "upload", "share", "confirm", "fail"])
+@pytest.mark.parametrize("step", ["begin", "upload", "share", "confirm", "fail"])
 async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step: str) -> None:
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
     play = Play(**{step: [away]}, decide=[Refusing()] if step == "fail" else [])

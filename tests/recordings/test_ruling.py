@@ -34,8 +34,8 @@ class Decider:
     def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
         self.outcome, self.error = outcome, error
 
-    async def rule(self, question: object) -> Ruling:
-        del question
+    async def rule(self, question: object, conversation: object) -> Ruling:
+        del question, conversation
         if self.error:
             note_unlearnt(self.error)
         decision = type("Decision", (), {"outcome": self.outcome})()

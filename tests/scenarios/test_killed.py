@@ -29,7 +29,6 @@ class Moment:
 MOMENTS = {
     "looking at the destination": Moment("conversations.info"),
     "looking at the asker": Moment("users.info"),
-    "deciding what the destination is": Moment("conversations.info", 2),
     "deciding who listens": Moment("conversations.members"),
     "reading the call's facts": Moment("conversation", polyai=True),
     "fetching the recording": Moment("audio", polyai=True),
@@ -39,6 +38,7 @@ MOMENTS = {
     "asking where its picture goes": Moment("files.getUploadURLExternal", 2),
     "uploading its picture": Moment("upload", 2),
     "deciding again": Moment("users.info", 2),
+    "deciding again what the destination is": Moment("conversations.info", 2),
     "sharing": Moment("files.completeUploadExternal"),
     "looking whether it is visible": Moment("files.info"),
     "putting the facts on the announcement": Moment("chat.update"),

@@ -1,0 +1,103 @@
+"""What a delivery costs: the calls that Slack and PolyAI see, and the transactions of the store.
+
+Slack allows some fifty ``conversations.info`` a minute, so this is how many people can be served.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen
+
+DM = "D0ALICE00"
+DECISION = {"conversations.info": 1, "users.info": 1, "conversations.members": 1}
+OWN_DM_DECISION = {"conversations.info": 1, "users.info": 1}
+DELIVERY = {
+    "chat.postMessage": 1,
+    "files.getUploadURLExternal": 2,
+    "files.completeUploadExternal": 1,
+    "files.info": 1,
+    "chat.update": 1,
+}
+"""One place to upload to for the recording, and one for its picture."""
+
+
+def calls_of(decision: dict[str, int], times: int, rest: dict[str, int]) -> Counter[str]:
+    return Counter({name: count * times for name, count in decision.items()}) + Counter(rest)
+
+
+RAW = calls_of(DECISION, 2, DELIVERY)
+ROWS = [
+    pytest.param(CHANNEL, True, "", RAW, 2, id="raw"),
+    pytest.param(CHANNEL, True, "redacted", RAW, 2, id="redacted, as was asked"),
+    pytest.param(CHANNEL, False, "", RAW, 2, id="redacted, as the requester is not cleared"),
+    pytest.param(DM, True, "", calls_of(OWN_DM_DECISION, 2, DELIVERY), 2, id="own messages"),
+]
+
+
+@pytest.mark.parametrize(("channel", "cleared", "words", "calls", "polyai"), ROWS)
+async def test_a_delivery_makes_these_calls_and_no_other(
+    scene: Scene, channel: str, cleared: bool, words: str, calls: Counter[str], polyai: int
+) -> None:
+    if channel == DM:
+        scene.workspace.add_channel(DM, members=[ALICE], is_im=True)
+    if cleared:
+        await scene.grant()
+    await ask(scene, channel, words)  # who is who is remembered afterwards
+
+    made, asked = len(scene.workspace.calls), len(scene.polyai.requests)
+    await ask(scene, channel, words)
+
+    assert Counter(call.method for call in scene.workspace.calls[made:]) == calls
+    assert len(scene.polyai.requests) - asked == polyai
+
+
+async def test_a_refusal_costs_one_decision_and_polyai_is_not_asked(scene: Scene) -> None:
+    await ask(scene)
+    scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+    asked = len(scene.polyai.requests)
+    made = len(scene.workspace.calls)
+
+    seen = await ask(scene)
+
+    assert seen.delivery.state == "refused"
+    assert Counter(call.method for call in scene.workspace.calls[made:]) == Counter(DECISION)
+    assert len(scene.polyai.requests) == asked
+
+
+async def test_a_delivery_is_so_many_transactions(scene: Scene) -> None:
+    """The request, its claim, the decision, two for the card, the upload, the share, the end."""
+    await scene.grant()
+    await ask(scene)
+
+    with counted(scene) as begun:
+        await ask(scene)
+
+    assert begun["write"] == 10
+
+
+async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
+    seen = await scene.ask(f"{scene.another_call()} {words}".strip(), channel=channel)
+    await asyncio.sleep(0.1)  # what is done after the end is told is part of its cost
+    return seen
+
+
+@contextmanager
+def counted(scene: Scene) -> Iterator[Counter[str]]:
+    engine = scene.stage.application.database.engine.sync_engine
+    begun: Counter[str] = Counter()
+
+    def begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get("begin_immediate", False)
+        begun["write" if is_write else "read"] += 1
+
+    event.listen(engine, "begin", begin)
+    try:
+        yield begun
+    finally:
+        event.remove(engine, "begin", begin)
