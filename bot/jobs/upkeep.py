@@ -6,30 +6,14 @@ from typing import Final
 
 from bot.access.standings import forget_standings
 from bot.digests.slot_claims import SlotClaims
-from bot.jobs.scheduler import Scheduler
-from bot.recordings.retention import Retention
 from bot.store.database import Database
 from bot.store.due_work import Due, schedule
 from bot.store.once import forget_recent
 
-PAUSE_SECONDS: Final = 1.0
-# A look takes a second, or minutes where Slack hangs. So many may hang before another has to wait;
-# and with so many at work it is Slack that sets the pace: some 50 conversations a minute.
-LOOKS_AT_ONCE: Final = 6
 CLEAN_UP: Final = "clean_up"
 """The kind of due work that removes what is kept of old work; it has one row."""
 CLEAN_EVERY: Final = timedelta(hours=1)
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
-
-
-def take_back(scheduler: Scheduler, retention: Retention, pause_seconds: float) -> None:
-    """Look after raw recordings; the store says which are due."""
-
-    async def look() -> None:
-        while await retention.look():
-            pass
-
-    scheduler.every(pause_seconds, "take_back", look, at_once=LOOKS_AT_ONCE)
 
 
 class CleanUp:

@@ -1,15 +1,14 @@
 """Step 8 and the other ends of a delivery: seen, refused, or failed, each stored once."""
 
 from dataclasses import asdict
-from datetime import timedelta
-
-from sqlalchemy import func
+from functools import partial
 
 from sqlalchemy import and_
 
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.metrics import Metrics
+from bot.recordings.file_checks import Rhythm, look_after
 from bot.recordings.posting import Problem
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.sharing import ShareResult, Sharing
@@ -26,12 +25,12 @@ class Endings:
         deliveries: DeliveryLog,
         sharing: Sharing,
         metrics: Metrics,
-        first_look: timedelta,
+        rhythm: Rhythm,
     ) -> None:
         self._deliveries = deliveries
         self._sharing = sharing
         self._metrics = metrics
-        self._first_look = first_look
+        self._rhythm = rhythm
 
     async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
         """See that the file is visible, and store the end; or drop it, see ``UNSHOWN``.
@@ -53,7 +52,8 @@ class Endings:
             return ShareResult.UNSHOWN.value
         state = State.DELIVERED if share_ts else State.UNCONFIRMED
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
-        due_at = self._deliveries.clock() + self._first_look if delivery.is_raw else None
+        now = self._deliveries.clock()
+        is_raw = delivery.is_raw
         if await self._deliveries.end(
             delivery,
             state,
@@ -69,10 +69,10 @@ class Endings:
             },
             changes={
                 "share_ts": share_ts,
-                # An event that came while it was on its way has it looked at at once.
-                "recheck_at": func.coalesce(DeliveryRow.recheck_at, due_at) if due_at else None,
-                "shares_due_at": due_at,
+                "shares_due_at": now + self._rhythm.look_every if is_raw else None,
+                **({} if is_raw else {"recheck_at": None}),
             },
+            then=partial(look_after, now=now, rhythm=self._rhythm) if is_raw else None,
             was_shared=was_shared,
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))

@@ -4,28 +4,33 @@ Raw ones always may; a redacted one when somebody asked to delete it.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.recordings.file_checks import (
+    AHEAD,
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    TAKE_BACK,
+    conversation_key,
+)
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
-from bot.recordings.record import Delivery, left_files_of
+from bot.recordings.record import DELIVER, Delivery, left_files_of
 from bot.recordings.shares import MOST_PLACES
 from bot.recordings.shares_check import PassedOn
 from bot.recordings.states import ENDED, State
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow
+from bot.store.due_work import schedule
+from bot.store.tables import DeliveryRow, DueWorkRow
 
 # An unconfirmed one may come to light later.
 VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
-
-# Longer than anything was ever left overdue: who is due for as long as that comes before them all.
-AHEAD: Final = timedelta(days=3650)
 
 
 class Doubt(StrEnum):
@@ -62,11 +67,12 @@ class RawFiles:
         statement = update(DeliveryRow).where(
             DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
         )
-        ordered = {"taken_back_cause": found.cause.value, "recheck_at": now - AHEAD}
+        ordered = {"taken_back_cause": found.cause.value}
         place = found.place
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ordered).returning(DeliveryRow.id))
             if changed:
+                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
                 await record(
                     session,
                     AuditEvent(
@@ -94,10 +100,11 @@ class RawFiles:
             DeliveryRow.taken_back_at.is_(None),
             DeliveryRow.delete_asked_by.is_(None),
         )
-        asked = {"delete_asked_by": user_id, "recheck_at": now - AHEAD}
+        asked = {"delete_asked_by": user_id}
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**asked).returning(DeliveryRow.id))
             if changed:
+                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
                 await record(
                     session,
                     AuditEvent(
@@ -111,27 +118,38 @@ class RawFiles:
                 )
         return changed is not None
 
+    async def have_taken_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Have files taken back whose time is over."""
+        if not deliveries:
+            return
+        now = self.clock()
+        async with self._database.write() as session:
+            for each in deliveries:
+                schedule(session, TAKE_BACK, each.id, now=now)
+
     async def told(self, delivery: Delivery) -> None:
         """Note that the card says what became of the file."""
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
         async with self._database.write() as session:
             await session.execute(statement.values(recheck_at=None, shares_due_at=None))
 
-    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+    async def taken_back(self, delivery: Delivery, cause: str, *, tell_by: datetime) -> bool:
         """Store that the file is gone, with its audit event; gives whether this call did.
 
-        It is looked at again until ``told``: a worker may end before the card says so.
+        Unless it is ``told`` before, another try to tell follows at ``tell_by``: a worker may end
+        before the card says so.
         """
         now = self.clock()
         # What Slack never showed may come to light after it was deleted in vain.
         may_appear = delivery.file_ids if delivery.share_ts is None else ()
         until = now + STAYS_UNSEEN_AFTER
-        ending = {"taken_back_at": now, "taken_back_cause": cause}
+        ending = {"taken_back_at": now, "taken_back_cause": cause, "recheck_at": now}
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *visible())
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
             if changed:
                 await leave(session, left_files_of(delivery, may_appear, until), now)
+                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=tell_by)
                 await record(
                     session,
                     AuditEvent(
@@ -160,12 +178,20 @@ class RawFiles:
         These come before what is merely due, however long it has been. What is on its way raw is
         looked at as soon as it is there: its last decision may have been taken before.
         """
-        which = [or_(and_(*visible()), _on_its_way_raw()), DeliveryRow.team_id == team_id]
-        if channel_id:
-            which.append(DeliveryRow.destination_channel_id == channel_id)
+        now = self.clock()
+        place = DeliveryRow.destination_channel_id
+        here = [DeliveryRow.team_id == team_id, *([place == channel_id] if channel_id else [])]
+        holding = (
+            select(place)
+            .distinct()
+            .where(*visible(), *here, DeliveryRow.shares_due_at.is_not(None))
+        )
+        coming = update(DeliveryRow).where(_locked_in_order([_is_on_its_way_raw(), *here]))
         async with self._database.write() as session:
-            statement = update(DeliveryRow).where(_locked_in_order(which))
-            await session.execute(statement.values(recheck_at=self.clock() - AHEAD))
+            await session.execute(coming.values(recheck_at=now))
+            for each in await session.scalars(holding):
+                key = conversation_key(team_id, each or "")
+                schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
 
     async def look_at_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Something happened to a file: find out where it is now, before any other.
@@ -188,7 +214,8 @@ class RawFiles:
             told = row.told_channels or []
             if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
                 row.told_channels = [*told, channel_id]
-            row.shares_due_at = self.clock() - AHEAD
+            now = self.clock()
+            schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A conversation got another id, as it does when it is shared: keep hold of its files.
@@ -201,17 +228,19 @@ class RawFiles:
         ]
         here = update(DeliveryRow).where(_locked_in_order(at_old_id))
         async with self._database.write() as session:
-            await session.execute(here.where(*visible()).values(recheck_at=self.clock() - AHEAD))
             moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
             if not (await session.scalars(moving)).all():
                 return
+            now = self.clock()
+            key = conversation_key(team_id, new_channel_id)
+            schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
             await record(
                 session,
                 AuditEvent(
                     tag=AuditTag.CHANNEL_MOVED,
                     team_id=team_id,
                     actor_id=SYSTEM_ACTOR,
-                    occurred_at=self.clock(),
+                    occurred_at=now,
                     payload={"from": old_channel_id, "to": new_channel_id},
                 ),
             )
@@ -231,9 +260,15 @@ def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool
     return DeliveryRow.id.in_(ids.with_for_update())
 
 
-def _on_its_way_raw() -> ColumnElement[bool]:
+def _is_on_its_way_raw() -> ColumnElement[bool]:
+    """Spell it by way of the work under way, which is little among all there ever was."""
     ended = [each.value for each in ENDED]
-    return and_(DeliveryRow.state.not_in(ended), DeliveryRow.outcome == Outcome.RAW.value)
+    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
+    return and_(
+        DeliveryRow.id.in_(under_way),
+        DeliveryRow.state.not_in(ended),
+        DeliveryRow.outcome == Outcome.RAW.value,
+    )
 
 
 def visible() -> tuple[ColumnElement[bool], ...]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.access.policy import Outcome
@@ -15,12 +16,14 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.logs import get_logger
 from bot.polyai.payloads import Direction
+from bot.recordings.file_checks import TAKE_BACK
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.left_files import STAYS_UNSEEN_AFTER, LeftFile, leave
 from bot.recordings.posting import Problem
 from bot.recordings.states import ENDED, State
 from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
+from bot.store.due_work import schedule
 from bot.store.tables import DeliveryRow
 
 log = get_logger(__name__)
@@ -147,11 +150,13 @@ class DeliveryLog:
         actor_id: str = SYSTEM_ACTOR,
         leaves_files: bool = False,
         was_shared: bool = False,
+        then: Callable[[AsyncSession, DeliveryRow], None] | None = None,
     ) -> Delivery | None:
         """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
 
         Gives the delivery as it is then, or None if nothing was changed: a step that runs twice
-        changes, and is told of, once. ``was_shared`` records first that it was shared. With
+        changes, and is told of, once. ``was_shared`` records first that it was shared;
+        ``then`` runs in the same transaction. With
         ``leaves_files`` the files of ``delivery``, which the change lets go of, are left to
         retention.
         """
@@ -161,6 +166,8 @@ class DeliveryLog:
             statement = statement.where(when)
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**changes).returning(DeliveryRow))
+            if changed and then:
+                then(session, changed)
             if changed and was_shared:
                 shared = {"file_id": delivery.file_id}
                 await record(
@@ -241,6 +248,7 @@ class DeliveryLog:
         leaves_files: bool = False,
         when: ColumnElement[bool] | None = None,
         was_shared: bool = False,
+        then: Callable[[AsyncSession, DeliveryRow], None] | None = None,
     ) -> bool:
         """End the delivery once; gives whether this call did. Its work goes on until it is told."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
@@ -252,6 +260,7 @@ class DeliveryLog:
             leaves_files=leaves_files,
             when=when,
             was_shared=was_shared,
+            then=then,
         )
         return ended is not None
 
@@ -290,12 +299,11 @@ class DeliveryLog:
 
     async def leave_to_retention(self, delivery_id: str) -> None:
         """Have it looked at: its file may be visible, or its card may say what is no longer so."""
+        now = self.clock()
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
         async with self._database.write() as session:
-            await session.execute(
-                update(DeliveryRow)
-                .where(DeliveryRow.id == delivery_id)
-                .values(recheck_at=self.clock())
-            )
+            await session.execute(statement.values(recheck_at=now))
+            schedule(session, TAKE_BACK, delivery_id, now=now)
 
 
 def delivery_of(row: DeliveryRow) -> Delivery:

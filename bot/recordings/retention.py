@@ -15,6 +15,7 @@ from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.causes import Cause
 from bot.recordings.due_files import DueFiles
+from bot.recordings.file_checks import IN_TURN
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.naming import announcement_of
 from bot.recordings.posting import Posting, TakenBack, delete_files
@@ -57,41 +58,46 @@ class Retention:
         self._decider = decider
         self._posting = posting
         self._shares = SharesCheck(decider=decider, posting=posting)
-        self._looked_at: set[str] = set()
-        self._is_asking_for_shares = False
 
-    async def look(self) -> bool:
-        """See to the most urgent of what is due; gives whether there was anything.
+    async def check_audience(self, due: Due) -> datetime | None:
+        """Look at one conversation, once for all its raw files; gives when to do so again."""
+        team_id, _, channel_id = due.key.partition("/")
+        deliveries = await self._due.in_conversation(team_id, channel_id)
+        if not deliveries:
+            return None
+        over = [each for each in deliveries if self._due.is_over(each)]
+        # By itself, so that it does not wait for a conversation that Slack is slow to tell of.
+        await self._files.have_taken_back(over)
+        staying = [each for each in deliveries if each not in over]
+        if staying:
+            await self._look_around(team_id, channel_id, staying)
+        return self._in_a_while()
 
-        Several may be under way: none waits for another, and no conversation is in two of them.
-        """
-        claimed = await self._due.claim(except_in=self._looked_at)
-        unsettled = [each for each in claimed if not await self._run_errand(each)]
-        if unsettled:
-            await self._look_around(unsettled)
-        return await self._look_at_shares() or bool(claimed)
-
-    async def _look_at_shares(self) -> bool:
-        """See whether one file was passed on, if it is time; gives whether it was.
-
-        One at a time: however long Slack takes for it, the other looks go on.
-        """
-        if self._is_asking_for_shares:
-            return False
-        self._is_asking_for_shares = True
-        try:
-            delivery = await self._due.claim_for_shares()
-            if delivery is None:
-                return False
+    async def check_shares(self, due: Due) -> datetime | None:
+        """See whether one file was passed on; gives when it is the next one's turn."""
+        is_in_turn = due.key == IN_TURN
+        delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
+        if delivery:
             found = await self._shares.look(delivery)
             if isinstance(found, PassedOn):
-                # Taken back like what somebody asked to delete, by whichever worker comes first.
+                # Taken back like what somebody asked to delete, however often that is refused.
                 await self._files.order_take_back(delivery, found)
             else:
                 await self._settle(delivery, found, Doubt.SHARES)
-        finally:
-            self._is_asking_for_shares = False
-        return True
+        return await self._due.next_turn_at() if is_in_turn else None
+
+    async def take_back(self, due: Due) -> datetime | None:
+        """Delete what has to go whoever hears it, and say so; gives when to try again."""
+        delivery = await self._due.to_go(due.key)
+        if delivery is None:
+            return None
+        if delivery.taken_back_at:
+            is_done = await self._tell(delivery, str(delivery.taken_back_cause))
+            return None if is_done else self._in_a_while()
+        cause = self._plain_cause(delivery)
+        if cause is None:
+            return self._due.over_at(delivery)
+        return None if await self._take_back(delivery, cause) else self._in_a_while()
 
     async def delete_left(self, due: Due) -> datetime | None:
         """Delete a file that no delivery holds any more; gives when to do so again."""
@@ -104,36 +110,24 @@ class Retention:
                 return None
         except CallAudioError as error:
             log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
+        return self._in_a_while()
+
+    def _in_a_while(self) -> datetime:
         return self._files.clock() + self._due.rhythm.look_every
 
-    async def _run_errand(self, delivery: Delivery) -> bool:
-        """Do what needs no look at the conversation; gives whether that was all."""
-        if delivery.taken_back_at:
-            await self._tell(delivery, str(delivery.taken_back_cause))
-            return True
-        cause = self._plain_cause(delivery)
-        if cause:
-            await self._take_back(delivery, cause)
-        return cause is not None
-
-    async def _look_around(self, deliveries: list[Delivery]) -> None:
-        """Look at one conversation, once for all its files; nothing learnt outlives the look."""
-        team_id, channel_id = deliveries[0].team_id, deliveries[0].channel_id or ""
-        self._looked_at.add(channel_id)
-        try:
-            holds_transcripts = any(each.is_transcript for each in deliveries)
-            around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
-            judged = {
-                (user_id, raw_only): await self._decider.judge(
-                    team_id, user_id, around, raw_only=raw_only
-                )
-                for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
-            }
-            for each in deliveries:
-                exposure = judged[each.user_id, each.is_transcript]
-                await self._settle(each, exposure, Doubt.CONVERSATION)
-        finally:
-            self._looked_at.discard(channel_id)
+    async def _look_around(self, team_id: str, channel_id: str, deliveries: list[Delivery]) -> None:
+        """Judge the files of a conversation; nothing learnt outlives the look."""
+        holds_transcripts = any(each.is_transcript for each in deliveries)
+        around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
+        judged = {
+            (user_id, raw_only): await self._decider.judge(
+                team_id, user_id, around, raw_only=raw_only
+            )
+            for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
+        }
+        for each in deliveries:
+            exposure = judged[each.user_id, each.is_transcript]
+            await self._settle(each, exposure, Doubt.CONVERSATION)
 
     async def _settle(self, delivery: Delivery, found: Exposure, subject: Doubt) -> None:
         if found is Exposure.FINE:
@@ -147,17 +141,19 @@ class Retention:
             cause = Cause.DOUBT
         await self._take_back(delivery, cause)
 
-    async def _take_back(self, delivery: Delivery, cause: Cause) -> None:
+    async def _take_back(self, delivery: Delivery, cause: Cause) -> bool:
+        """Delete the files and say so; gives whether that is done, or is due by itself."""
         try:
             await delete_files(self._posting, delivery.file_ids)
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
-            return
-        if await self._files.taken_back(delivery, cause.value):
+            return False
+        if await self._files.taken_back(delivery, cause.value, tell_by=self._in_a_while()):
             await self._tell(delivery, cause.value)
+        return True
 
-    async def _tell(self, delivery: Delivery, cause: str) -> None:
-        """Say on the card that the file is gone; while Slack is away, once more in a while."""
+    async def _tell(self, delivery: Delivery, cause: str) -> bool:
+        """Say on the card that the file is gone; gives whether Slack took it, or never will."""
         if delivery.card_ts and delivery.channel_id and cause != Cause.UNFINISHED:
             by = delivery.delete_asked_by if cause == Cause.ASKED else None
             taken = TakenBack(announcement_of(delivery), cause, deleted_by=by)
@@ -166,8 +162,9 @@ class Retention:
             except CallAudioError as error:
                 log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
                 if error.retryable:
-                    return
+                    return False
         await self._files.told(delivery)
+        return True
 
     def _plain_cause(self, delivery: Delivery) -> Cause | None:
         if delivery.delete_asked_by:

@@ -59,17 +59,24 @@ class Due:
 
 
 def schedule(
-    session: AsyncSession, kind: str, key: str, *, now: datetime, due_at: datetime | None = None
+    session: AsyncSession,
+    kind: str,
+    key: str,
+    *,
+    now: datetime,
+    due_at: datetime | None = None,
+    joins: bool = False,
 ) -> None:
     """Have work done once the transaction is committed: at once, or at ``due_at``.
 
     Work that waits already is not put off by this. Work that runs already is run again, because
-    what was stored now may have come too late for the run under way.
+    what was stored now may have come too late for the run under way: at ``due_at``, or with
+    ``joins`` right after, so that nothing puts off what was wanted sooner meanwhile.
     """
     before_commit(session, LastWork.DUE_WORK, _write_scheduled)
-    rows: dict[tuple[str, str], datetime] = session.info.setdefault(SCHEDULED, {})
+    rows: dict[tuple[bool, str, str], datetime] = session.info.setdefault(SCHEDULED, {})
     wanted = due_at or now - LARGEST_CLOCK_SKEW
-    rows[kind, key] = min(wanted, rows.get((kind, key), wanted))
+    rows[joins, kind, key] = min(wanted, rows.get((joins, kind, key), wanted))
 
 
 async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
@@ -82,27 +89,31 @@ async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime
 
 async def _write_scheduled(session: AsyncSession) -> None:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    rows: dict[tuple[str, str], datetime] = session.info.pop(SCHEDULED)
+    rows: dict[tuple[bool, str, str], datetime] = session.info.pop(SCHEDULED)
     connection = await session.connection()
-    await connection.execute(
-        _scheduling(is_sqlite=is_sqlite),
-        [
-            {"kind": kind, "key": key, "due_at": due_at, "tries": 0, "revision": 0}
-            for (kind, key), due_at in sorted(rows.items())
-        ],
-    )
+    for joins in sorted({joins for joins, _, _ in rows}):
+        await connection.execute(
+            _scheduling(is_sqlite=is_sqlite, joins=joins),
+            [
+                {"kind": kind, "key": key, "due_at": due_at, "tries": 0, "revision": 0}
+                for (each_joins, kind, key), due_at in sorted(rows.items())
+                if each_joins is joins
+            ],
+        )
     if not is_sqlite:
         await session.execute(text(f"NOTIFY {CHANNEL}"))
     session.info[STORES_WORK] = True
 
 
 @cache
-def _scheduling(*, is_sqlite: bool) -> Executable:
+def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
     """Spell the statement once: SQLAlchemy compiles anew each one that holds its rows itself."""
     row = DueWorkRow
     statement = (sqlite_insert if is_sqlite else postgresql_insert)(DueWorkRow)
     new = statement.excluded
-    is_later = and_(row.claim.is_(None), row.due_at < new.due_at)
+    is_later = row.due_at < new.due_at
+    if not joins:
+        is_later = and_(row.claim.is_(None), is_later)
     return statement.on_conflict_do_update(
         index_elements=[row.kind, row.key],
         set_={

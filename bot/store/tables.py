@@ -164,7 +164,6 @@ class DeliveryRow(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index(None, "team_id", "user_id", "requested_at"),
-        Index(None, "recheck_at"),
         # Raw files that are visible: few among all the deliveries there ever were.
         Index(
             None,
@@ -229,7 +228,8 @@ class DeliveryRow(Base):
     # When the requester was told privately what came of it; or when telling was given up.
     told_at: Mapped[datetime | None]
     untold_at: Mapped[datetime | None]
-    # A raw file that is visible, or one to be deleted: when to look again whether it still may be.
+    # On its way: an event came, so who can hear it is looked at once it is there. At its end: its
+    # file is still to be deleted, or its card still to say that it is gone.
     recheck_at: Mapped[datetime | None]
     # Since when Slack has not told whether it still may be visible.
     doubted_since: Mapped[datetime | None]

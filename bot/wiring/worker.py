@@ -18,14 +18,11 @@ from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
-from bot.jobs.scheduler import Scheduler
 from bot.jobs.sole_worker import SoleWorker
 from bot.jobs.upkeep import (
     CLEAN_UP,
-    PAUSE_SECONDS,
     CleanUp,
     schedule_clean_up,
-    take_back,
 )
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkKind, WorkLoop
@@ -34,9 +31,10 @@ from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
-from bot.recordings.due_files import DueFiles, Rhythm
+from bot.recordings.due_files import DueFiles
 from bot.recordings.endings import Endings
 from bot.recordings.fetching import Fetching
+from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
 from bot.recordings.left_files import DELETE
 from bot.recordings.progress import Progress
 from bot.recordings.record import DELIVER
@@ -67,7 +65,6 @@ class Worker:
 
     kinds: Sequence[WorkKind]
     calls: CallReader
-    retention: Retention
 
 
 def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
@@ -79,6 +76,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     sharing = Sharing(log=core.deliveries, decider=decider, posting=posting, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
+    rhythm = Rhythm(keep=keep_raw, look_every=pace.look_every)
     fetching = Fetching(
         relay=Relay(
             polyai=polyai,
@@ -118,7 +116,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             deliveries=core.deliveries,
             sharing=sharing,
             metrics=core.metrics,
-            first_look=pace.look_every,
+            rhythm=rhythm,
         ),
         telling=telling,
         retry=pace.retry,
@@ -131,7 +129,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         due=DueFiles(
             database=core.database,
             clock=core.clock,
-            rhythm=Rhythm(keep=keep_raw, look_every=pace.look_every),
+            rhythm=rhythm,
         ),
         files=core.raw_files,
         left_files=core.left_files,
@@ -162,13 +160,17 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(TELL_OWNER, digests.tell, at_once=2),
+            # A look takes a second, or minutes where Slack hangs. So many may hang before another
+            # has to wait; and with so many at work it is Slack that sets the pace.
+            WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6),
+            WorkKind(CHECK_SHARES, retention.check_shares, at_once=2),
+            WorkKind(TAKE_BACK, retention.take_back, at_once=4),
             WorkKind(DELETE, retention.delete_left, at_once=4),
             WorkKind(PUBLISH, homes.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CLEAN_UP, cleaning.run, at_once=1),
         ),
         calls=calls,
-        retention=retention,
     )
 
 
@@ -218,8 +220,5 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake)
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))
-    scheduler = Scheduler()
-    await stack.enter_async_context(scheduler.running())
-    take_back(scheduler, worker.retention, PAUSE_SECONDS)
     await schedule_clean_up(core.database, core.clock())
     return loop

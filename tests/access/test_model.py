@@ -42,9 +42,10 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.destination import Destinations
-from bot.recordings.due_files import DueFiles, Rhythm
+from bot.recordings.due_files import DueFiles
 from bot.recordings.endings import Endings
 from bot.recordings.fetching import Fetching
+from bot.recordings.file_checks import Rhythm
 from bot.recordings.left_files import DELETE, LeftFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.raw_files import RawFiles
@@ -74,6 +75,7 @@ from tests.access.outside import (
     polyai,
 )
 from tests.conftest import NOON
+from tests.recordings.test_retention import work_off
 
 TEAM = "T0MODEL000"
 NEVER_AGAIN = AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0))
@@ -190,6 +192,7 @@ class Policy(RuleBasedStateMachine):
             sleep=_at_once,
         )
         calls, agents = CallReader(client), {AGENT.name: AGENT}
+        rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
         steps = DeliverySteps(
             deliveries=deliveries,
             destinations=Destinations(log=deliveries, directory=directory, posting=self.posting),
@@ -217,16 +220,13 @@ class Policy(RuleBasedStateMachine):
         )
         self.workflow = DeliveryWorkflow(
             steps=steps,
-            endings=Endings(
-                deliveries=deliveries, sharing=sharing, metrics=metrics, first_look=LOOK_EVERY
-            ),
+            endings=Endings(deliveries=deliveries, sharing=sharing, metrics=metrics, rhythm=rhythm),
             telling=telling,
             retry=RetryRule(attempts=2),
             clock=clock,
         )
         self.work = DueWork(database=self.database, clock=clock, lease=LOOK_EVERY)
         self.raw_files = RawFiles(database=self.database, clock=clock)
-        rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
         self.retention = Retention(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.raw_files,
@@ -609,8 +609,7 @@ class Policy(RuleBasedStateMachine):
             self.runner.run(self.raw_files.look_now(TEAM))
 
     async def _look(self) -> None:
-        while await self.retention.look():
-            pass
+        await work_off(self.work, self.retention)
         for due in await self.work.claim(DELETE, 20, takes_over=True):
             await self.work.finish(due, await self.retention.delete_left(due))
 

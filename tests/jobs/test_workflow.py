@@ -273,16 +273,14 @@ def _logs() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("is_under_way", "ran"),
+    ("has_ended", "ran"),
     [
-        pytest.param(True, ["is_under_way", "fail", "tell"], id="it fails in words"),
-        pytest.param(
-            False, ["is_under_way", "tell no more: worker_died"], id="telling it is given up too"
-        ),
+        pytest.param(False, ["begin", "fail", "tell"], id="it fails in words"),
+        pytest.param(True, ["begin", "tell no more: worker_died"], id="telling it is given up too"),
     ],
 )
-async def test_what_its_workers_die_of_comes_to_an_end(is_under_way: bool, ran: list[str]) -> None:
-    play = Play(is_under_way=[is_under_way])
+async def test_what_its_workers_die_of_comes_to_an_end(has_ended: bool, ran: list[str]) -> None:
+    play = Play(begin=[delivery(RAW.outcome, has_ended=has_ended)])
     due = Due("deliver", "d1", 0, "c1", 0, was_held=True, takeovers=8)
 
     assert await workflow_of(play).give_up(due) is None

@@ -1,16 +1,24 @@
-"""Which files are due: the most urgent first, whole conversations, and each to one worker."""
+"""Which files are looked at: whole conversations, one in its turn, and events before all else."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from bot.recordings.due_files import DueFiles, Rhythm
+from bot.recordings.due_files import DueFiles
+from bot.recordings.file_checks import (
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    IN_TURN,
+    TAKE_BACK,
+    Rhythm,
+    conversation_key,
+    look_after,
+)
 from bot.recordings.raw_files import Doubt, RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.store.database import Database
+from bot.store.due_work import DueWork, schedule
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 
@@ -20,14 +28,15 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class Store:
-    """Raw files of which it is said when each is due, and a clock."""
+    """Raw files, what is due for them, and a clock."""
 
     def __init__(self, database: Database, keep: timedelta | None = None) -> None:
         self.now = NOON
         self.database = database
-        rhythm = Rhythm(keep=keep, look_every=MINUTE)
-        self.due = DueFiles(database=database, clock=self.clock, rhythm=rhythm)
+        self.rhythm = Rhythm(keep=keep, look_every=MINUTE)
+        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.files = RawFiles(database=database, clock=self.clock)
+        self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
 
     def clock(self) -> datetime:
         return self.now
@@ -39,39 +48,47 @@ class Store:
         *,
         late: timedelta = timedelta(0),
         age: timedelta = timedelta(0),
+        state: str = "delivered",
     ) -> None:
+        """Store a raw file whose checks are due since ``late``."""
+        row = DeliveryRow(
+            id=delivery_id,
+            team_id=TEAM,
+            user_id=ALICE,
+            source="command",
+            agent_name="default",
+            conversation_id=f"CA{delivery_id}",
+            direction="combined",
+            asked_redacted=False,
+            origin_channel_id=channel,
+            asked_channel_id=channel,
+            requested_at=NOON,
+            state=state,
+            destination_channel_id=channel,
+            outcome="raw",
+            reason="cleared",
+            file_id=f"F{delivery_id}",
+            ended_at=self.now - age,
+            shares_due_at=self.now - late if state == "delivered" else None,
+        )
         async with self.database.write() as session:
-            session.add(
-                DeliveryRow(
-                    id=delivery_id,
-                    team_id=TEAM,
-                    user_id=ALICE,
-                    source="command",
-                    agent_name="default",
-                    conversation_id=f"CA{delivery_id}",
-                    direction="combined",
-                    asked_redacted=False,
-                    origin_channel_id=channel,
-                    asked_channel_id=channel,
-                    requested_at=NOON,
-                    state="delivered",
-                    destination_channel_id=channel,
-                    outcome="raw",
-                    reason="cleared",
-                    file_id=f"F{delivery_id}",
-                    ended_at=self.now - age,
-                    recheck_at=self.now - late,
-                    shares_due_at=self.now - late,
-                )
-            )
+            session.add(row)
+            if state == "delivered":
+                look_after(session, row, now=self.now - late - MINUTE, rhythm=self.rhythm)
+            else:
+                schedule(session, "deliver", delivery_id, now=self.now)
 
     async def ask(self) -> str | None:
-        """Take the file whose shares are to be asked for, if it is time for one."""
-        claimed = await self.due.claim_for_shares()
-        return claimed.id if claimed else None
+        """Do what is due for where files are; gives which one Slack was asked after."""
+        for due in await self.work.claim(CHECK_SHARES, 1, takes_over=False):
+            is_in_turn = due.key == IN_TURN
+            found = await (self.due.next_in_turn() if is_in_turn else self.due.one(due.key))
+            await self.work.finish(due, await self.due.next_turn_at() if is_in_turn else None)
+            return found.id if found else None
+        return None
 
-    async def claim(self, *except_in: str) -> set[str]:
-        return {each.id for each in await self.due.claim(except_in)}
+    async def claim(self, kind: str = CHECK_AUDIENCE, most: int = 1) -> list[str]:
+        return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
 
     async def ask_deletion(self, delivery_id: str) -> None:
         log = DeliveryLog(database=self.database, clock=self.clock)
@@ -83,25 +100,27 @@ def store(database: Database) -> Store:
     return Store(database)
 
 
-async def test_a_claim_is_for_a_while_and_a_look_that_never_ended_is_repeated(
-    store: Store,
-) -> None:
-    await store.put("d1")
-
-    assert await store.claim() == {"d1"}
-    assert await store.claim() == set()
-    store.now += MINUTE
-    assert await store.claim() == {"d1"}
+def conversations(*channels: str) -> list[str]:
+    return [conversation_key(TEAM, each) for each in channels]
 
 
-async def test_the_longest_due_come_first_with_all_that_is_due_in_their_conversation(
-    store: Store,
-) -> None:
+async def test_the_files_of_one_conversation_are_looked_at_together(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", TWO, late=2 * MINUTE)
     await store.put("d3", TWO)
+    await store.put("asked", TWO)
+    await store.ask_deletion("asked")
 
-    assert [await store.claim() for _ in range(3)] == [{"d2", "d3"}, {"d1"}, set()]
+    assert await store.claim(most=9) == conversations(TWO, ONE), "the longest due first"
+    found = await store.due.in_conversation(TEAM, TWO)
+    assert sorted(each.id for each in found) == ["d2", "d3"]
+
+
+async def test_a_new_file_does_not_put_the_look_at_its_conversation_off(store: Store) -> None:
+    await store.put("d1", ONE)
+    await store.put("d2", ONE, late=-MINUTE)
+
+    assert await store.claim() == conversations(ONE)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MINUTE, 400 * DAY])
@@ -113,16 +132,16 @@ async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
     await store.put("urgent", THREE, late=-MINUTE)
     await store.files.look_now(TEAM, THREE)
 
-    assert await store.claim() == {"urgent"}
-    assert len(await store.claim()) == 1
+    assert await store.claim() == conversations(THREE)
 
 
-async def test_so_does_what_somebody_asked_to_delete(store: Store) -> None:
+async def test_so_does_what_somebody_asked_to_delete(database: Database) -> None:
+    store = Store(database, keep=timedelta(0))
     await store.put("d1", ONE, late=DAY)
-    await store.put("d2", TWO, late=-MINUTE)
+    await store.put("d2", TWO)
     await store.ask_deletion("d2")
 
-    assert await store.claim() == {"d2"}
+    assert await store.claim(TAKE_BACK) == ["d2"]
 
 
 async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -> None:
@@ -130,7 +149,7 @@ async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -
     await store.put("d2", TWO, late=-MINUTE)
     await store.files.follow(TEAM, TWO, THREE)
 
-    assert await store.claim() == {"d2"}
+    assert await store.claim() == conversations(THREE)
 
 
 async def test_of_two_events_the_first_comes_first(store: Store) -> None:
@@ -140,47 +159,43 @@ async def test_of_two_events_the_first_comes_first(store: Store) -> None:
     store.now += timedelta(seconds=1)
     await store.files.look_now(TEAM, ONE)
 
-    assert [await store.claim() for _ in range(2)] == [{"d2"}, {"d1"}]
+    assert await store.claim(most=2) == conversations(TWO, ONE)
 
 
-async def test_what_is_due_within_half_a_round_comes_along_and_what_is_due_later_does_not(
-    store: Store,
+@pytest.mark.parametrize("channel", [ONE, None], ids=["the conversation", "the workspace"])
+async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_it_is_there(
+    store: Store, channel: str | None
 ) -> None:
-    await store.put("now", late=timedelta(0))
-    await store.put("soon", late=-MINUTE / 2)
-    await store.put("later", late=-MINUTE / 2 - timedelta(seconds=1))
+    """Its last decision may have been taken before."""
+    await store.put("d1", ONE, state="uploaded")
+    await store.put("d2", TWO, state="uploaded")
+    await store.files.look_now(TEAM, channel)
+    assert await store.claim() == [], "nothing is there yet"
 
-    assert await store.claim() == {"now", "soon"}
-    store.now += MINUTE
-    assert await store.claim() == {"now", "soon", "later"}
+    for delivery_id in ("d1", "d2"):
+        async with store.database.write() as session:
+            row = await session.get(DeliveryRow, delivery_id)
+            assert row
+            look_after(session, row, now=store.now, rhythm=store.rhythm)
 
-
-async def test_a_conversation_that_is_being_looked_at_is_left_out(store: Store) -> None:
-    await store.put("d1", ONE, late=MINUTE)
-    await store.put("d2", TWO)
-
-    assert [await store.claim(ONE) for _ in range(2)] == [{"d2"}, set()]
-    assert await store.claim() == {"d1"}
+    assert await store.claim(most=9) == conversations(*([ONE] if channel else [ONE, TWO]))
 
 
-async def test_but_not_the_files_there_that_must_go_whoever_hears_them(
-    database: Database,
-) -> None:
+async def test_a_file_s_time_is_over_when_it_is_whatever_else_hangs(database: Database) -> None:
     store = Store(database, keep=DAY)
-    for delivery_id in ("asked", "stays"):
-        await store.put(delivery_id)
-    await store.ask_deletion("asked")
+    await store.put("d1", late=-MINUTE)
 
-    assert [await store.claim(ONE) for _ in range(2)] == [{"asked"}, set()]
-    store.now += DAY
-    assert {"stays"} in [await store.claim(ONE) for _ in range(2)], "its time is over"
+    store.now += DAY - timedelta(seconds=1)
+    assert await store.claim(TAKE_BACK) == []
+    store.now += timedelta(seconds=1)
+    assert await store.claim(TAKE_BACK) == ["d1"]
 
 
 async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(store: Store) -> None:
     for number in range(3):
         await store.put(f"d{number}", late=MINUTE)
 
-    pace = store.due.rhythm.shares_every
+    pace = store.rhythm.shares_every
     asked = []
     for _ in range(3):
         asked += [await store.ask(), await store.ask()]
@@ -242,7 +257,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
     for number in range(20):
         for _ in range(2):
             await store.files.look_at_file(TEAM, "Fd1", f"C0PLACE{number:03}")
-    claimed = await store.due.claim_for_shares()
+    claimed = await store.due.one("d1")
     assert claimed
     assert claimed.told_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
 
@@ -250,7 +265,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
 async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:
     for number in range(4):
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))
-    claimed = await store.due.claim_for_shares()
+    claimed = await store.due.next_in_turn()
     assert claimed
     await store.files.doubt(claimed, Doubt.SHARES)
     for number in range(4, 99):
@@ -258,25 +273,3 @@ async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(stor
     store.now += MINUTE
 
     assert await store.ask() == claimed.id
-
-
-async def test_two_workers_never_take_the_same_file_at_once(
-    migrated_postgresql: Callable[[], str],
-) -> None:
-    url = migrated_postgresql()
-    databases = [Database(url) for _ in range(4)]
-    stores = [Store(each) for each in databases]
-    for number in range(60):
-        await stores[0].put(f"d{number}", f"C0PLACE{number % 7:03}")
-
-    taken: list[str] = []
-
-    async def work(store: Store) -> None:
-        while claimed := await store.claim():
-            taken.extend(claimed)
-
-    await asyncio.gather(*(work(store) for store in stores))
-
-    assert sorted(taken) == sorted(f"d{number}" for number in range(60))
-    for database in databases:
-        await database.close()

@@ -1,6 +1,7 @@
 """Looking after visible raw recordings: what is asked of Slack, how long doubt lasts, and when."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,12 +13,14 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access.standings import REMEMBERED_FOR
-from bot.recordings.due_files import DueFiles, Rhythm
+from bot.recordings.due_files import DueFiles
+from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, look_after
 from bot.recordings.left_files import LeftFiles
 from bot.recordings.raw_files import RawFiles
 from bot.recordings.record import DeliveryLog
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
 from bot.store.database import Database
+from bot.store.due_work import Due, DueWork
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.builders import readers_on
 from tests.access.outside import (
@@ -72,11 +75,9 @@ class Shelf:
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
         self.files = RawFiles(database=database, clock=self.clock)
-        self.due = DueFiles(
-            database=database,
-            clock=self.clock,
-            rhythm=Rhythm(keep=keep, look_every=LOOK_EVERY),
-        )
+        self.rhythm = Rhythm(keep=keep, look_every=LOOK_EVERY)
+        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
+        self.work = DueWork(database=database, clock=self.clock, lease=LOOK_EVERY)
         self.retention = Retention(
             due=self.due,
             files=self.files,
@@ -122,39 +123,43 @@ class Shelf:
         due: bool = True,
     ) -> None:
         self.posting.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
+        now = self.now
+        row = DeliveryRow(
+            id=delivery_id,
+            team_id=TEAM,
+            user_id=user,
+            source="command",
+            agent_name="default",
+            conversation_id=f"CA{delivery_id}",
+            direction="combined",
+            asked_redacted=False,
+            origin_channel_id=channel,
+            asked_channel_id=channel,
+            requested_at=NOON,
+            state=state,
+            destination_channel_id=channel,
+            outcome=outcome,
+            reason="cleared",
+            parent_ts="1.000000",
+            card_ts="1.000000",
+            file_id=f"F{delivery_id}",
+            ended_at=NOON,
+            shares_due_at=now if due and outcome == "raw" else None,
+        )
         async with self.database.write() as session:
-            session.add(
-                DeliveryRow(
-                    id=delivery_id,
-                    team_id=TEAM,
-                    user_id=user,
-                    source="command",
-                    agent_name="default",
-                    conversation_id=f"CA{delivery_id}",
-                    direction="combined",
-                    asked_redacted=False,
-                    origin_channel_id=channel,
-                    asked_channel_id=channel,
-                    requested_at=NOON,
-                    state=state,
-                    destination_channel_id=channel,
-                    outcome=outcome,
-                    reason="cleared",
-                    parent_ts="1.000000",
-                    card_ts="1.000000",
-                    file_id=f"F{delivery_id}",
-                    ended_at=NOON,
-                    recheck_at=self.now if due else None,
-                    shares_due_at=self.now if due and outcome == "raw" else None,
-                )
-            )
+            session.add(row)
+            if row.shares_due_at:
+                look_after(session, row, now=now - LOOK_EVERY, rhythm=self.rhythm)
 
     async def look(self, later: timedelta = timedelta(0)) -> set[str]:
         """Let time pass and look; gives what is visible afterwards."""
         self.now += later
-        while await self.retention.look():
-            pass
+        await self.work_off()
         return set(self.posting.visible)
+
+    async def work_off(self) -> None:
+        """Do what is due, as a worker does, until nothing is."""
+        await work_off(self.work, self.retention)
 
     async def causes(self) -> list[str]:
         async with self.database.read() as session:
@@ -162,6 +167,27 @@ class Shelf:
                 select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")
             )
             return [row.payload["cause"] for row in rows]
+
+
+async def work_off(work: DueWork, retention: Retention) -> None:
+    """Do what is due for visible files, each kind beside the others, until nothing is."""
+
+    async def run(kind: str, act: Callable[[Due], Awaitable[datetime | None]]) -> int:
+        claimed = await work.claim(kind, 20, takes_over=False)
+
+        async def one(due: Due) -> None:
+            assert await work.finish(due, await act(due))
+
+        await asyncio.gather(*map(one, claimed))
+        return len(claimed)
+
+    kinds = {
+        CHECK_AUDIENCE: retention.check_audience,
+        CHECK_SHARES: retention.check_shares,
+        TAKE_BACK: retention.take_back,
+    }
+    while any(await asyncio.gather(*(run(kind, act) for kind, act in kinds.items()))):
+        pass
 
 
 @pytest.fixture
@@ -315,7 +341,7 @@ async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once
 ) -> None:
     shelf.directory.hangs = CHANNEL
     await shelf.put("slow")
-    first = asyncio.create_task(shelf.retention.look())
+    first = asyncio.create_task(shelf.work_off())
     await shelf.directory.reached.wait()
     await shelf.put("urgent", channel=OTHER)
     shelf.world.channels[OTHER].members.add(BOB)
@@ -337,7 +363,7 @@ async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_th
     await shelf.clear()
     shelf.directory.hangs = CHANNEL
     await shelf.put("d1")
-    first = asyncio.create_task(shelf.retention.look())
+    first = asyncio.create_task(shelf.work_off())
     await shelf.directory.reached.wait()
     await shelf.put("d2", outcome="redacted", due=False)
     delivery = await DeliveryLog(database=database, clock=shelf.clock).read("d2")
@@ -429,10 +455,10 @@ async def test_its_time_is_counted_from_its_end(
 
 async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
     await shelf.put("d1")
-    (delivery,) = await shelf.due.claim()
+    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
 
-    assert await shelf.files.taken_back(delivery, "audience")
-    assert not await shelf.files.taken_back(delivery, "audience")
+    assert await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
+    assert not await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
     assert await shelf.causes() == ["audience"]
 
 
@@ -467,9 +493,9 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1")
-    (delivery,) = await shelf.due.claim()
+    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
     await shelf.posting.delete_file("Fd1")
-    assert await shelf.files.taken_back(delivery, "audience")
+    assert await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
 
     await shelf.look()
     assert shelf.posting.taken_back == []

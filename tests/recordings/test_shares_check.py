@@ -1,16 +1,18 @@
 """A raw file that was passed on: judged like a destination, wherever it is, and taken back."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect
-from bot.recordings.due_files import DueFiles, Rhythm
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY
+from bot.recordings.shares import FileShares
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
+from tests.patience import until
 from tests.recordings.test_retention import ALICE, BOB, OTHER, TEAM, Shelf
 
 SECOND = timedelta(seconds=1)
@@ -158,7 +160,7 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
     shelf: Shelf,
 ) -> None:
     shelf.posting.visible["Fd1"].has_public_link = True
-    delivery = await shelf.due.claim_for_shares()
+    delivery = await shelf.due.one("d1")
     assert delivery
     found = await shelf.retention._shares.look(delivery)
     assert await shelf.files.order_take_back(delivery, found)
@@ -203,9 +205,21 @@ async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
 
 
 async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) -> None:
-    shelf.due = DueFiles(
-        database=shelf.database, clock=shelf.clock, rhythm=Rhythm(keep=None, look_every=LOOK_EVERY)
-    )
-    shelf.retention._is_asking_for_shares = True  # as while an answer is waited for
+    asked, answers = asyncio.Event(), asyncio.Event()
+    tell = shelf.posting.file_shares
+
+    async def hang(file_id: str) -> FileShares:
+        asked.set()
+        await answers.wait()
+        return await tell(file_id)
+
+    shelf.posting.file_shares = hang  # type: ignore[method-assign]
     shelf.world.channels["C0QUALITY0"].members.add(BOB)
-    assert await shelf.look(LOOK_EVERY) == set()
+    shelf.now += LOOK_EVERY
+    working = asyncio.create_task(shelf.work_off())
+    await asked.wait()
+
+    await until(lambda: not shelf.posting.visible)
+    answers.set()
+    await working
+    assert await shelf.causes() == ["audience"]

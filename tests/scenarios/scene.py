@@ -15,7 +15,7 @@ from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
-from bot.store.tables import AuditEventRow, DeliveryRow, GrantRow
+from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
 
@@ -245,6 +245,11 @@ class Scene:
             row = await session.get(DeliveryRow, delivery_id)
         assert row is not None
         return row
+
+    async def due(self, kind: str, key: str) -> DueWorkRow | None:
+        """A piece of due work, if there is one."""
+        async with self.stage.application.database.read() as session:
+            return await session.get(DueWorkRow, (kind, key))
 
     async def move_back(self, delivery_id: str, by: timedelta) -> None:
         """Let a delivery have ended long ago."""

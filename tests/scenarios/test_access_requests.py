@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from bot.access.grants import Effect, Right
 from bot.access_requests.store import ATTEND
+from bot.recordings.file_checks import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
@@ -458,9 +459,12 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
         raw = await scene.ask(user=BOB, channel="C0OTHER000")
         assert raw.delivery.outcome == "raw"
 
+        key = conversation_key(scene.workspace.team_id, "C0OTHER000")
+
         async def is_calm() -> datetime | None:
-            at = (await scene.row(raw.delivery.id)).recheck_at
-            return at if at and at > raw.delivery.requested_at + timedelta(minutes=30) else None
+            due = await scene.due(CHECK_AUDIENCE, key)
+            later = raw.delivery.requested_at + timedelta(minutes=30)
+            return due.due_at if due and due.claim is None and due.due_at > later else None
 
         before = await until(is_calm)
         await ask(scene)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
+from bot.recordings.file_checks import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
@@ -125,9 +126,9 @@ async def looked_at(scene: Scene, seen: Seen) -> None:
     """Wait until no look is due, and the one under way, if any, is over."""
 
     async def is_claimed() -> bool:
-        # The first look is due at the very end of the delivery; a claim moves that on.
-        row = await scene.row(seen.delivery.id)
-        return bool(row.recheck_at and row.ended_at and row.recheck_at > row.ended_at + HARDLY)
+        due = await scene.due(CHECK_AUDIENCE, conversation_key(scene.workspace.team_id, CHANNEL))
+        ended_at = seen.delivery.ended_at
+        return bool(due and ended_at and due.claim is None and due.due_at > ended_at + HARDLY)
 
     await until(is_claimed)
     await asyncio.sleep(0.3)

@@ -28,10 +28,10 @@ class Desk:
             database=self.database, clock=lambda: self.now + skew, lease=timedelta(minutes=1)
         )
 
-    async def store(self, *keys: str, due_at: datetime | None = None) -> None:
+    async def store(self, *keys: str, due_at: datetime | None = None, joins: bool = False) -> None:
         async with self.database.write() as session:
             for key in keys:
-                schedule(session, KIND, key, now=self.now, due_at=due_at)
+                schedule(session, KIND, key, now=self.now, due_at=due_at, joins=joins)
 
     async def rows(self) -> dict[str, DueWorkRow]:
         async with self.database.read() as session:
@@ -152,6 +152,32 @@ async def test_what_is_asked_for_anew_is_not_put_off_by_it(desk):
     await desk.store("d1", due_at=desk.now - SECOND)
 
     assert (await desk.rows())["d1"].due_at == desk.now - SECOND
+
+
+async def test_what_joins_work_that_runs_does_not_put_off_what_was_wanted_sooner(desk):
+    worker, later = desk.worker(), desk.now + 60 * SECOND
+    await desk.store("d1")
+    (due,) = await claim(worker)
+    await desk.store("d1")
+    await desk.store("d1", due_at=later, joins=True)
+    await worker.finish(due, None)
+    (again,) = await claim(worker)
+    await worker.finish(again, later)
+
+    await desk.store("d1", due_at=later + SECOND, joins=True)
+
+    assert (await desk.rows())["d1"].due_at == later
+
+
+async def test_what_joins_work_that_just_ends_is_not_lost_with_it(desk):
+    worker = desk.worker()
+    await desk.store("d1")
+    (due,) = await claim(worker)
+    await desk.store("d1", due_at=desk.now + SECOND, joins=True)
+
+    await worker.finish(due, None)
+
+    assert await claim(worker)
 
 
 async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(desk):
