@@ -20,7 +20,7 @@ from bot.errors import CallAudioError
 from bot.settings import Settings, SettingsError
 from bot.store.database import Database, is_away
 from bot.store.failures import why
-from bot.store.schema import DatabaseNewer, is_migrated
+from bot.store.revision import DatabaseNewer, is_migrated
 
 T = TypeVar("T")
 

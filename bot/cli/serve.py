@@ -16,8 +16,8 @@ from bot.logs import configure_logging, get_logger
 from bot.settings import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.turned_away import TurnedAway
-from bot.store.database import async_url, sqlite_path
-from bot.store.schema import upgrade
+from bot.store.database import Database, async_url, sqlite_path
+from bot.store.revision import is_migrated
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -48,6 +48,8 @@ def worker(host: Host = LOOPBACK) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest revision; running it twice changes nothing."""
+    from bot.store.schema import upgrade  # noqa: PLC0415 - loads Alembic, which costs 11 MB
+
     url = async_url(console.database_url())
     with console.database_told():
         upgrade(url)
@@ -93,15 +95,27 @@ async def serve(
     """
     addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
     with bound(addresses) as sockets:
-        url = async_url(settings.database_url)
-        if migrates_file and sqlite_path(url):
-            upgrade(url)
+        if migrates_file:
+            await _migrate_file(settings.database_url)
         async with open_application(
             settings, roles=roles, pace=pace, open_outlets=open_outlets
         ) as application:
             server = _Server(_configure(application), host, port, roles)
             await server.serve(sockets)
             log.info("stopping")
+
+
+async def _migrate_file(database_url: str) -> None:
+    """Bring a SQLite file to the newest revision; where it is there, Alembic is not even loaded."""
+    database = Database(database_url)
+    try:
+        if sqlite_path(database.url) is None or await is_migrated(database):
+            return
+    finally:
+        await database.close()
+    from bot.store.schema import upgrade  # noqa: PLC0415 - costs 11 MB for as long as it runs
+
+    upgrade(database.url)
 
 
 def _configure(application: Application) -> uvicorn.Config:

@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from bot.logs import get_logger
 from bot.store.database import Database
 from bot.store.due_work import CHANNEL
@@ -26,6 +24,8 @@ async def listen(
 
     While the connection is away nothing is heard; the worker's own look finds the work then.
     """
+    from psycopg import AsyncConnection  # noqa: PLC0415 - who keeps to SQLite need not load it
+
     while True:
         try:
             async with database.engine.connect() as connection:
@@ -33,7 +33,7 @@ async def listen(
                 await autocommit.exec_driver_sql(f"LISTEN {CHANNEL}")
                 pooled = await autocommit.get_raw_connection()
                 driver = pooled.driver_connection
-                assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - the store's driver
+                assert isinstance(driver, AsyncConnection)  # noqa: S101 - the store's driver
                 try:
                     wake()  # something may have been stored before this connection listened
                     async for _ in driver.notifies():

@@ -6,7 +6,6 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
-import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -190,7 +189,9 @@ def refuse_other_encodings(connection: DBAPIConnection) -> None:
     driver = getattr(connection, "driver_connection", connection)
     encoding = driver.info.parameter_status("server_encoding")  # sent by the server, unasked
     if encoding not in (None, "UTF8"):
-        raise psycopg.NotSupportedError(f"the encoding of the database is {encoding}, not UTF8")
+        from psycopg import NotSupportedError  # noqa: PLC0415 - who keeps to SQLite need not load it
+
+        raise NotSupportedError(f"the encoding of the database is {encoding}, not UTF8")
 
 
 def build_engine(url: URL) -> AsyncEngine:

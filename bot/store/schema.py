@@ -1,12 +1,8 @@
-"""The database's revision, and the migration to the newest one."""
-
-from functools import cache
-from pathlib import Path
+"""The migration to the newest revision; it loads Alembic, which nothing else at run time needs."""
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -14,13 +10,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.database import Database, connect_args, refuse_other_encodings
-
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
-
-
-class DatabaseNewer(Exception):
-    """The database is at a revision that this version does not know."""
+from bot.store.database import connect_args, refuse_other_encodings
+from bot.store.revision import MIGRATIONS, DatabaseNewer
 
 
 def alembic_config(url: URL) -> Config:
@@ -76,14 +67,6 @@ def upgrade(url: URL, revision: str = "head") -> None:
         raise
 
 
-@cache
-def newest_revision() -> str | None:
-    """Name the head of the migrations that ship with this version; their files are read once."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config).get_current_head()
-
-
 def current_revision(url: URL) -> str | None:
     """Name the revision the database is at, or None for an empty one. Blocking."""
     engine = sync_engine(url)
@@ -92,12 +75,6 @@ def current_revision(url: URL) -> str | None:
             return _revision(connection)
     finally:
         engine.dispose()
-
-
-async def is_migrated(database: Database) -> bool:
-    """Tell whether the database is at the newest revision."""
-    async with database.engine.connect() as connection:
-        return await connection.run_sync(_revision) == newest_revision()
 
 
 def _revision(connection: Connection) -> str | None:

@@ -14,7 +14,7 @@ from bot.slack.socket_mode import SocketMode
 from bot.slack.turned_away import TurnedAway
 from bot.slack.web import SlackEvents, build_web
 from bot.store.database import Database
-from bot.store.schema import is_migrated
+from bot.store.revision import is_migrated
 from bot.wiring.clock import utc_now
 from bot.wiring.core import open_core
 from bot.wiring.digests import OpenOutlets, build_outlets

@@ -32,7 +32,7 @@ from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
-from bot.store.schema import is_migrated
+from bot.store.revision import is_migrated
 
 
 class DatabaseNotMigrated(Exception):

@@ -22,7 +22,8 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.store.database import async_url
-from bot.store.schema import current_revision, newest_revision
+from bot.store.revision import newest_revision
+from bot.store.schema import current_revision
 from bot.wiring.application import Roles
 from tests.cli.process import ready, start
 from tests.patience import PATIENCE_SECONDS

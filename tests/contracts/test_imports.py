@@ -97,3 +97,19 @@ sqlite3.connect(":memory:").close()
 def test_the_watch_would_see_what_a_module_did():
     seen = {event for event, place, _ in importing(MADE_UP)["done"] if place == "bot/made_up.py"}
     assert seen >= {"socket.__new__", "os.environ", "thread", "open", "sqlite3.connect"}
+
+
+SLEEPING = ("alembic", "bot.sandbox", "matplotlib", "numpy", "PIL", "psycopg")
+
+
+def test_a_bot_on_sqlite_loads_at_its_start_only_what_it_needs_at_once():
+    script = "import sys, bot.cli.serve; print([n for n in sys.argv[1:] if n in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *SLEEPING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.strip() == "[]"

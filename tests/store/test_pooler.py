@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from bot.audit.snapshot import snapshot
 from bot.database_url import spelt_for_the_drivers
 from bot.store.database import Database, async_url, connect_args
-from bot.store.schema import current_revision, is_migrated, newest_revision, sync_engine, upgrade
+from bot.store.revision import is_migrated, newest_revision
+from bot.store.schema import current_revision, sync_engine, upgrade
 from bot.store.tables import StandingRow
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS

@@ -12,11 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from bot.store.database import Database, async_url
+from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import (
     alembic_config,
     current_revision,
-    is_migrated,
-    newest_revision,
     sync_url,
     upgrade,
 )

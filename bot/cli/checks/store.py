@@ -13,7 +13,7 @@ from bot.cli.checks.finding import CHECK_SECONDS, Finding, State
 from bot.jobs.work_loop import LOOK_SECONDS
 from bot.store.database import Database, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
-from bot.store.schema import is_migrated
+from bot.store.revision import is_migrated
 
 CHANNEL: Final = "callaudio_doctor"
 HEARD_WITHIN_SECONDS: Final = 2.0

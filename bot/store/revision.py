@@ -1,0 +1,35 @@
+"""Whether the database is at the newest revision, told without loading Alembic.
+
+Every start asks it, and Alembic alone costs 0.2 s of processor time and 11 MB.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+from bot.store.database import Database
+
+MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
+REVISION_TABLE: Final = "alembic_version"
+
+
+class DatabaseNewer(Exception):
+    """The database is at a revision that this version does not know."""
+
+
+def newest_revision() -> str:
+    """Name the newest migration that ships with this version: the number its file begins with."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+async def is_migrated(database: Database) -> bool:
+    """Tell whether the database is at the newest revision."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(_revisions) == [newest_revision()]
+
+
+def _revisions(connection: Connection) -> list[str]:
+    if not inspect(connection).has_table(REVISION_TABLE):
+        return []
+    return list(connection.scalars(text(f"SELECT version_num FROM {REVISION_TABLE}")))  # noqa: S608 - a constant
