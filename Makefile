@@ -26,8 +26,8 @@ test test-long cover: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.dev-stamp ## run the suite; ARGS=… goes to pytest
 	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" -q $(ARGS)
 
-test-long: .venv/.dev-stamp ## run what is long by nature: many slots, many commands, chaos
-	@$(call bounded,3600) $(BIN)/python -m pytest -n 2 --dist worksteal -m long -q $(ARGS)
+test-long: .venv/.dev-stamp ## run what is long by nature: many slots, commands and examples, chaos
+	@$(call bounded,3600) $(BIN)/python -m pytest -n 2 --dist worksteal -m "long or hypothesis" --hypothesis-profile=long -q $(ARGS)
 
 cover: .venv/.dev-stamp ## the same with branch coverage, which takes half as long again
 	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" --cov=bot --cov-branch --cov-report=term -q

@@ -15,10 +15,13 @@ from bot.logs import QUIET_LOGGERS
 from bot.store.database import Database, async_url
 from bot.store.schema import upgrade
 from tests.compiled_once import share_compiled_statements
+from tests.examples import register_profiles
 from tests.postgresql import Databases, Watcher, alone, start_server
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
+
+register_profiles()
 
 # The default draws every local variable of a traceback, for seconds each, while the bot waits.
 structlog.configure(

@@ -31,6 +31,7 @@ from tests.access.builders import (
     subject,
 )
 from tests.conftest import NOON
+from tests.examples import examples
 
 
 def decider(
@@ -315,7 +316,7 @@ LOOKUPS = (
 )
 @settings(
     deadline=None,
-    max_examples=120,
+    max_examples=examples(50),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer(

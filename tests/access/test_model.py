@@ -75,6 +75,7 @@ from tests.access.outside import (
     polyai,
 )
 from tests.conftest import NOON
+from tests.examples import examples
 from tests.recordings.test_retention import work_off
 
 TEAM = "T0MODEL000"
@@ -671,6 +672,6 @@ QUICK = settings(
 )
 
 TestPolicy = Policy.TestCase
-TestPolicy.settings = settings(QUICK, max_examples=12)
+TestPolicy.settings = settings(QUICK, max_examples=examples(6))
 TestOnlyTheRequester = OnlyTheRequester.TestCase
-TestOnlyTheRequester.settings = settings(QUICK, max_examples=4)
+TestOnlyTheRequester.settings = settings(QUICK, max_examples=examples(2))

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.audit.chain import Link
@@ -14,9 +14,10 @@ from bot.audit.log import record
 from bot.audit.verify import heads, verify
 from bot.store.database import Database
 from tests.audit.chains import NOON, OTHER, TEAM, event, write
+from tests.examples import examples
 
 # `make bench` has fifty write two hundred each.
-WRITERS, EVENTS_EACH, PROCESSES = 50, 20, 2
+WRITERS, PROCESSES = 50, 2
 
 
 async def lengths(database: Database) -> dict[str, int]:
@@ -52,8 +53,9 @@ async def record_and_fail(database: Database) -> None:
         raise RuntimeError
 
 
+@pytest.mark.parametrize("events_each", [5, pytest.param(20, marks=pytest.mark.long)])
 async def test_fifty_concurrent_writers_make_one_chain(
-    migrated_postgresql: Callable[[], str],
+    migrated_postgresql: Callable[[], str], events_each: int
 ) -> None:
     """They share two pools of connections, as the writers of two processes would."""
     url = migrated_postgresql()
@@ -65,11 +67,11 @@ async def test_fifty_concurrent_writers_make_one_chain(
 
         async def writer(store: Database) -> None:
             await begun.wait()
-            await write(store, range(EVENTS_EACH))
+            await write(store, range(events_each))
 
         await asyncio.gather(*(writer(stores[number % PROCESSES]) for number in range(WRITERS)))
 
-        assert await lengths(stores[0]) == {TEAM: WRITERS * EVENTS_EACH}
+        assert await lengths(stores[0]) == {TEAM: WRITERS * events_each}
 
 
 PAYLOADS = st.dictionaries(
@@ -77,6 +79,7 @@ PAYLOADS = st.dictionaries(
 )
 
 
+@settings(deadline=None, max_examples=examples(50))
 @given(PAYLOADS, st.timezones())
 def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(
     payload: dict[str, object], zone: timezone

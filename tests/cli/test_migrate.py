@@ -53,7 +53,14 @@ def test_an_encoding_that_does_not_keep_every_character_is_refused(
     assert said == f"It says: the encoding of the database is {encoding}, not UTF8"
 
 
-@pytest.mark.parametrize("at_most", [10_000, 60_000, 120_000])
+@pytest.mark.parametrize(
+    "at_most",
+    [
+        60_000,
+        pytest.param(10_000, marks=pytest.mark.long),
+        pytest.param(120_000, marks=pytest.mark.long),
+    ],
+)
 async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goes_on(
     tmp_path, at_most
 ):

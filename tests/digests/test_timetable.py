@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bot.digests.timetable import NeverDue, Timetable
 from bot.digests.timetable_text import read_timetable
+from tests.examples import examples
 
-UNHURRIED = settings(deadline=None, max_examples=60)
+UNHURRIED = settings(deadline=None, max_examples=examples(25))
 HOUR = timedelta(hours=1)
 ZONES = (
     "UTC",

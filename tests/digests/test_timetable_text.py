@@ -14,8 +14,9 @@ from bot.digests.timetable_text import (
     timetable_for_people,
 )
 from bot.errors import UsageError
+from tests.examples import examples
 
-UNHURRIED = settings(deadline=None)
+UNHURRIED = settings(deadline=None, max_examples=examples(50))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from bot.store.tables import DeliveryRow
 from tests.access.builders import ALICE, BOSS, ROBOT, deny, give, readers_on
 from tests.access.outside import AGENT, Channel, World, WorldDirectory, WorldGroups
 from tests.conftest import NOON
+from tests.examples import examples
 
 PERSON = "U0PERSON0"
 GRANTED, DENIED = "S0GRANTED", "S0DENIED0"
@@ -208,7 +209,7 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
 @given(CASES)
 @settings(
     deadline=None,
-    max_examples=50,
+    max_examples=examples(20),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_nobody_hears_raw_who_would_be_refused_it(store: Database, case: Case) -> None:

@@ -40,6 +40,10 @@ WATCHFUL = replace(QUICK, look_seconds=0.3)
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
 on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
+# The statements run on both in the tests of their package; the story is told again at length.
+postgresql_at_length = pytest.mark.parametrize(
+    "scene_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 
 
 @pytest.fixture(autouse=True)

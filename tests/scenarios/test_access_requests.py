@@ -22,7 +22,7 @@ from bot.store.due_work import hasten
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
+from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -243,7 +243,7 @@ async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(sce
     assert {b["value"] for b in buttons(asked).values()} == {row.id}
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -257,7 +257,7 @@ async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene)
     assert await tags(scene) == ["slack:access:requested", "admin:access:denied"]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
     seen = await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
@@ -361,7 +361,7 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
     assert await refused_presses(scene) == [refusal, refusal]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -> None:
     seen = await redacted(scene)
     view_id = await open_form(scene, seen)
@@ -477,7 +477,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
         await until(is_later)
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOSS)
     await ask(scene, user=BOSS)
@@ -494,7 +494,7 @@ async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("label", ["Approve", "Deny"])
-@on_both_databases
+@postgresql_at_length
 async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -520,7 +520,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) 
         {"omit": {"is_bot"}},
     ],
 )
-@on_both_databases
+@postgresql_at_length
 async def test_outsiders_are_refused_even_when_they_hold_admin(
     scene: Scene, standing: dict[str, Any]
 ) -> None:
@@ -662,7 +662,7 @@ async def test_while_slack_is_away_the_question_only_waits(scene: Scene) -> None
 # ---- time
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
     await ask(scene)
     await until(lambda: announced(scene))
@@ -678,7 +678,7 @@ async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
     await message(scene, dm(ALICE), "denied your request")
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_an_unanswered_request_expires(scene: Scene) -> None:
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear raw")
@@ -713,7 +713,7 @@ async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> No
         assert await grants(scene) == []
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> None:
     seen = await ask(scene, hours="4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)

@@ -9,7 +9,7 @@ from bot.access.grants import Effect, Right
 from bot.access.policy import Facts
 from bot.sandbox.delivery import Ack
 from bot.slack.admin.replies import MAX_LISTED
-from tests.scenarios.conftest import OpenScene, on_both_databases
+from tests.scenarios.conftest import OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 
 TEAM_GROUP = "S0QUALITY0"
@@ -29,7 +29,7 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit()]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: Scene) -> None:
     granted = await say(scene, f"grant <@{ALICE}> pii for 8h call quality review")
     raw = await scene.ask()
@@ -43,7 +43,7 @@ async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: 
     assert {"admin:grant:added", "admin:grant:revoked"} <= set(await tags(scene))
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_deny_beats_a_grant(scene: Scene) -> None:
     await scene.grant()
     denied = await say(scene, f"deny <@{ALICE}> pii left the project")
@@ -75,7 +75,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -
     assert await tags(scene) == ["slack:admin:refused"]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
     ack = await say(scene, f"grant <@{BOSS}> pii I like it")
 
@@ -84,7 +84,7 @@ async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
     assert await tags(scene) == ["admin:grant:refused"]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_nobody_gives_themselves_pii_through_a_group(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
     scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
@@ -154,7 +154,7 @@ async def test_no_group_takes_every_admin_away(
 
 
 @pytest.mark.parametrize("through", [f"<@{BOB}>", f"<!subteam^{TEAM_GROUP}>"])
-@on_both_databases
+@postgresql_at_length
 async def test_nobody_lifts_their_own_deny_of_pii(scene: Scene, through: str) -> None:
     await scene.grant(BOB, right=Right.ADMIN)
     await scene.grant(BOB)
@@ -171,7 +171,7 @@ async def test_nobody_lifts_their_own_deny_of_pii(scene: Scene, through: str) ->
 
 
 @pytest.mark.parametrize("kind", ["is_restricted", "is_ultra_restricted"])
-@on_both_databases
+@postgresql_at_length
 async def test_a_guest_in_an_admin_group_is_no_admin(scene: Scene, kind: str) -> None:
     scene.workspace.add_user(BOB, **{kind: True})
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOB)
@@ -195,7 +195,7 @@ async def test_an_admin_can_be_removed_while_another_is_left(scene: Scene) -> No
     assert "Only admins" in (await say(scene, "list", user=BOB)).text
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await say(scene, f"grant <@{ALICE}> pii for 3d night shift")
@@ -233,7 +233,7 @@ async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
         assert f"… and {more} more" in ack.text
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
@@ -308,7 +308,7 @@ async def test_what_cannot_be_read_is_told_with_what_to_do(
     assert ack.body["response_type"] == "ephemeral"
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}|@quality> pii the quality team")
@@ -341,7 +341,7 @@ async def test_a_group_that_cannot_be_read_gives_nothing(scene: Scene) -> None:
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_denied_group_beats_a_grant_by_name(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)

@@ -11,7 +11,7 @@ from bot.slack.actions import Action
 from bot.store.tables import StandingRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene, on_both_databases
+from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -134,7 +134,7 @@ def shown(scene: Scene, view_id: str) -> str:
     return str(scene.workspace.views[view_id].body)
 
 
-@on_both_databases
+@postgresql_at_length
 @pytest.mark.parametrize("change", [GUEST, LEFT, EXTERNAL], ids=["guest", "left", "external"])
 async def test_when_the_requester_is_no_member_any_more_the_file_goes_at_once(
     scene: Scene, change: Mapping[str, object]

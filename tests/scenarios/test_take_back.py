@@ -14,7 +14,7 @@ from bot.sandbox.objects import Message
 from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow
 from tests.patience import PATIENCE_SECONDS, until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
+from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 
 HARDLY = timedelta(milliseconds=500)
@@ -89,7 +89,7 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
     assert scene.workspace.violations == []
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     await scene.people.command(
@@ -100,7 +100,7 @@ async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "right_ended"
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_an_uncleared_person_who_joins_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
@@ -134,7 +134,7 @@ async def looked_at(scene: Scene, seen: Seen) -> None:
     await asyncio.sleep(0.3)
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene) -> None:
     await scene.grant(BOB)
     scene.workspace.join(CHANNEL, BOB)
@@ -145,7 +145,7 @@ async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene
     assert await cause(scene) == "audience"
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
@@ -155,7 +155,7 @@ async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "external"
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     seen = await raw(scene)
     scene.workspace.change_channel_id(CHANNEL, "C0QUALITY1")
@@ -185,7 +185,7 @@ async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> Non
     assert "slack:channel:moved" not in [event.tag for event in await scene.all_audit()]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
     seen = await raw(scene)
     assert "· deletes <!date" in str((await parent(scene, "Recording of")).blocks)
@@ -308,7 +308,7 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
     seen = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)

@@ -23,6 +23,7 @@ from bot.sandbox.workspace import Workspace
 from bot.slack import actions
 from bot.slack.actions import Action, ModalCallback
 from bot.wiring.application import Roles, open_application
+from tests.examples import examples
 
 TEAM, ALICE, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "C0QUALITY0"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -200,7 +201,9 @@ def test_the_payloads_are_of_the_stand_ins_workspace():
 
 
 many = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 ANSWERS = {200, 400, 404}
 

@@ -1,0 +1,16 @@
+"""How many examples of a costly property are tried: some in `make test`, many in test-long."""
+
+from hypothesis import settings
+
+LONG = "long"
+TIMES_AS_MANY = 20
+
+
+def register_profiles() -> None:
+    """Name the profile of `make test-long`; it counts for properties that say no number as well."""
+    settings.register_profile(LONG, max_examples=1_000, deadline=None)
+
+
+def examples(usual: int) -> int:
+    """Give the number of examples for a property of which ``make test`` tries the usual number."""
+    return usual * (TIMES_AS_MANY if settings.get_current_profile_name() == LONG else 1)
