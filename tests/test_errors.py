@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -51,6 +52,7 @@ def everything_below(kind: type[CallAudioError]) -> Iterator[type[CallAudioError
         yield from everything_below(below)
 
 
+@cache
 def kinds() -> list[type[CallAudioError]]:
     for module in pkgutil.walk_packages(bot.__path__, "bot."):
         if not module.name.endswith("__main__"):
