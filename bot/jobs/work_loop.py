@@ -55,7 +55,7 @@ class WorkKind:
 
 
 class WorkLoop:
-    """Runs the work of one process.
+    """Runs the work of one process; before it claims any, it gives way to what is more urgent.
 
     A failing database ends nothing: what runs waits for it, and what was lost to another worker
     meanwhile is left to that one.
@@ -70,6 +70,7 @@ class WorkLoop:
         lease: timedelta = LEASE,
         look_seconds: float = LOOK_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        give_way: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._due_work = due_work
         self._kinds = {kind.name: kind for kind in kinds}
@@ -77,6 +78,7 @@ class WorkLoop:
         self._lease_seconds = lease.total_seconds()
         self._look_seconds = look_seconds
         self._sleep = sleep
+        self._give_way = give_way
         self._held: dict[tuple[str, str], tuple[Due, asyncio.Task[None]]] = {}
         self._woken = asyncio.Event()
         self._next_at: datetime | None = None
@@ -92,6 +94,8 @@ class WorkLoop:
         """Claim and run until cancelled."""
         waits = FIRST_WAIT_SECONDS
         while True:
+            if self._give_way:
+                await self._give_way()
             self._woken.clear()
             try:
                 await self._take()

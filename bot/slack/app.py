@@ -1,12 +1,14 @@
 """Builds the Bolt app: its listeners, and the one handler of their errors."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.in_flight import InFlight
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.workspaces import OwnWorkspace
 
@@ -26,13 +28,15 @@ def build_app(
     workspace: OwnWorkspace,
     listeners: Sequence[Registers],
     answers: ErrorAnswers,
+    in_flight: InFlight,
 ) -> AsyncApp:
     """Build the app with its listeners.
 
     The listener stores and acks, nothing else, so it runs before the response: by default Bolt
     polls for the ack every 10 ms and loses one that an exception follows.
     """
-    app = AsyncApp(
+    app = _App(
+        in_flight,
         name="callaudio",  # else Bolt reads the source of every caller on the stack to find one
         client=client,
         authorize=_without_arguments(authorize),
@@ -47,6 +51,19 @@ def build_app(
         each.register(app)
     app.error(answers.answer)
     return app
+
+
+class _App(AsyncApp):
+    """Counts each request while it is answered, over HTTP and Socket Mode alike."""
+
+    def __init__(self, in_flight: InFlight, **options: Any) -> None:  # noqa: ANN401 - Bolt's own
+        super().__init__(**options)
+        self._in_flight = in_flight
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Answer one request."""
+        with self._in_flight.request():
+            return await super().async_dispatch(req)
 
 
 def _without_arguments(

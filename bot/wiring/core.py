@@ -18,6 +18,7 @@ from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
 from bot.home.home_store import HomeStore
+from bot.in_flight import InFlight
 from bot.metrics import Metrics
 from bot.outbound import Outbound, outbound_of
 from bot.polyai.agents import Agent
@@ -46,6 +47,7 @@ class Core:
     settings: Settings
     clock: Callable[[], datetime]
     metrics: Metrics
+    in_flight: InFlight
     database: Database
     outbound: Outbound
     http: httpx.AsyncClient
@@ -107,6 +109,7 @@ async def open_core(
         settings=settings,
         clock=clock,
         metrics=Metrics(),
+        in_flight=InFlight(),
         database=database,
         outbound=outbound,
         http=await stack.enter_async_context(build_http_client(64, outbound)),

@@ -149,6 +149,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             ),
         ),
         answers=answers,
+        in_flight=core.in_flight,
     )
 
 

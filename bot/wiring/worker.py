@@ -208,6 +208,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         clock=core.clock,
         lease=pace.lease,
         look_seconds=pace.look_seconds,
+        give_way=core.in_flight.give_way,
     )
     if path:
         stack.callback(SoleWorker.claim(path).release)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
+from bot.in_flight import InFlight
 from bot.jobs.background import in_background
 from bot.jobs.work_loop import (
     MOST_TAKEOVERS,
@@ -106,6 +107,7 @@ async def running(
     look_seconds: float = LOOK_NEVER,
     waiting: Callable[[], int] = lambda: 0,
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
+    give_way: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -118,6 +120,7 @@ async def running(
         lease=lease,
         look_seconds=look_seconds,
         sleep=sleep,
+        give_way=give_way,
     )
     async with in_background(loop.renew()), in_background(loop.run()):
         yield loop
@@ -158,6 +161,25 @@ async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> Non
 
     assert sorted(runs.ran) == [f"d{number}" for number in range(10)]
     assert runs.most == 3
+
+
+async def test_nothing_is_claimed_until_what_is_more_urgent_is_done() -> None:
+    table, runs, requests = Table("d1"), Runs(), InFlight()
+    asked = asyncio.Event()
+
+    async def give_way() -> None:
+        asked.set()
+        await requests.give_way()
+
+    with requests.request():
+        async with running(table, runs, give_way=give_way):
+            await asked.wait()
+            await asyncio.sleep(0.01)
+            assert not runs.ran
+            assert not table.looks
+    async with running(table, runs, give_way=give_way):
+        await until(lambda: not table.due)
+    assert runs.ran == ["d1"]
 
 
 async def test_what_only_waits_for_its_turn_takes_no_room_but_is_not_without_end() -> None:

@@ -1,5 +1,6 @@
 """The HTTP surface: what is let in, what is answered, and what never shows."""
 
+import asyncio
 import io
 import json
 import time
@@ -12,6 +13,7 @@ from slack_bolt.authorization import AuthorizeResult
 from sqlalchemy import select
 
 from bot.access.rights import Rights
+from bot.in_flight import InFlight
 from bot.logs import configure_logging
 from bot.metrics import Metrics
 from bot.polyai.transport import build_http_client
@@ -58,8 +60,8 @@ async def due_deliveries(database: Database) -> list[str]:
 class Door:
     """The bot's HTTP surface in memory; an exception inside fails the test."""
 
-    def __init__(self, web, metrics: Metrics, database: Database) -> None:
-        self.metrics, self.database = metrics, database
+    def __init__(self, web, metrics: Metrics, database: Database, in_flight: InFlight) -> None:
+        self.metrics, self.database, self.in_flight = metrics, database, in_flight
         transport = httpx.ASGITransport(web)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bot")
 
@@ -123,6 +125,7 @@ async def open_door(
     def clock():
         return NOON
 
+    in_flight = InFlight()
     insiders = Insiders(database=database, home_team=home_team, clock=clock)
     asking = Asking(
         book=RequestBook(database=database, clock=clock),
@@ -140,13 +143,14 @@ async def open_door(
         workspace=OwnWorkspace(insiders),
         listeners=[Listeners(asking, people)],
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
+        in_flight=in_flight,
     )
     slack = SlackEvents(
         app, signing_secret=SECRET, turned_away=TurnedAway(metrics, monotonic=lambda: 0.0), now=now
     )
     operations = Operations(metrics=metrics, probes={})
     web = build_web(operations=operations, slack=slack if listens else None)
-    return Door(web, metrics, database)
+    return Door(web, metrics, database, in_flight)
 
 
 @pytest.fixture
@@ -412,3 +416,17 @@ async def test_without_listeners_slacks_route_is_not_there(sqlite_url):
         assert (await door.command()).status_code == 404
         assert (await door.client.get("/healthz")).status_code == 200
     await database.close()
+
+
+async def test_a_request_is_in_flight_until_it_is_answered(door):
+    async with door.database.write():  # whatever is asked for now cannot be stored yet
+        answering = asyncio.create_task(door.post(urlencode(COMMAND)))
+        giving_way = asyncio.create_task(door.in_flight.give_way())
+        while giving_way.done():
+            await asyncio.sleep(0)
+            giving_way = asyncio.create_task(door.in_flight.give_way())
+            await asyncio.sleep(0)
+        assert not answering.done()
+    assert (await answering).status_code == 200
+    await door.in_flight.give_way()
+    await giving_way
