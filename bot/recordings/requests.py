@@ -170,7 +170,7 @@ class RequestBook:
             await self._add(session, connection, new, now)
             return [found[index] for index in range(len(requests))]
 
-        return await self._database.transact(store)
+        return await self._database.transact(store, is_short=True)
 
     async def _add(
         self,

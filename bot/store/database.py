@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.sqlite_driver import use_one_hop
+from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT, BEGIN_WRITING, use_one_hop
 
 BUSY_TIMEOUT_MS = 30_000
 # A process that stands still in mid-transaction, or a network that ends without a word, would hold
@@ -67,7 +67,8 @@ class Database:
         self.url = async_url(database_url)
         self.engine = build_engine(self.url)
         self._sessions = _sessions(self.engine)
-        self._writing = _sessions(self.engine.execution_options(begin_immediate=True))
+        self._writing = _sessions(self.engine.execution_options(begin=BEGIN_WRITING))
+        self._writing_little = _sessions(self.engine.execution_options(begin=BEGIN_SHORT))
         self.on_work_stored: Callable[[], None] = _nobody_to_wake
 
     @property
@@ -82,9 +83,12 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """Give a session whose changes are committed together at the end, or not at all."""
-        async with self._writing() as session:
+    async def write(self, *, is_short: bool = False) -> AsyncIterator[AsyncSession]:
+        """Give a session whose changes are committed together at the end, or not at all.
+
+        A short one finds and adds a few rows by key, and nothing else: see ``BEGIN_SHORT``.
+        """
+        async with (self._writing_little if is_short else self._writing)() as session:
             async with session.begin():
                 yield session
                 last_work = session.info.pop(LAST_WORK, {})
@@ -93,16 +97,18 @@ class Database:
             if session.info.pop(STORES_WORK, False):
                 self.on_work_stored()
 
-    async def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async def transact(
+        self, work: Callable[[AsyncSession], Awaitable[T]], *, is_short: bool = False
+    ) -> T:
         """Run ``work`` in one write transaction, again if PostgreSQL broke it off for another."""
         for _ in range(MAX_RUNS - 1):
             try:
-                async with self.write() as session:
+                async with self.write(is_short=is_short) as session:
                     return await work(session)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in RUN_AGAIN_CODES:
                     raise
-        async with self.write() as session:
+        async with self.write(is_short=is_short) as session:
             return await work(session)
 
     async def ping(self) -> None:
@@ -223,8 +229,7 @@ def build_engine(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("begin_immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", BEGIN_READING))
 
     return engine
 

@@ -21,6 +21,13 @@ ROWS_WITH_STATEMENT: Final = 200
 ROWS_A_FETCH: Final = 64
 BEGIN_READING: Final = "BEGIN"
 """Takes no lock and reads nothing yet (sqlite.org: "Transactions", deferred)."""
+BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
+"""May wait for another writer: it is run in one hop with the first statement."""
+BEGIN_SHORT: Final = "BEGIN IMMEDIATE -- short"
+"""The same for statements that each find or add a few rows by key.
+
+All behind the first are run without a hop: they wait for no lock any more, and take microseconds.
+"""
 
 
 class OneHopCursor(Cursor):
@@ -38,7 +45,17 @@ class OneHopCursor(Cursor):
             self._cursor.execute(sql)
             self._connection.note_begin()
             return self
+        if sql in {BEGIN_WRITING, BEGIN_SHORT}:
+            self._connection.begin_with_next(sql)
+            return self
         await self._in_thread(self._run, sql, () if parameters is None else parameters)
+        return self
+
+    async def executemany(  # type: ignore[override]  # sqlite3 wants sequences
+        self, sql: str, parameters: Iterable[Sequence[Any]]
+    ) -> "OneHopCursor":
+        """Run a statement for each set of parameters."""
+        await self._in_thread(self._run_many, sql, parameters)
         return self
 
     async def fetchone(self) -> Any:  # noqa: ANN401 - a row
@@ -69,13 +86,20 @@ class OneHopCursor(Cursor):
             await super().close()
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - as sqlite3's own
+        if self._connection.runs_here:
+            return function(*arguments)
         return await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> None:
+        self._connection.begin(self._cursor)
         self._cursor.execute(sql, parameters)
         if self._cursor.description:
             self._first = self._cursor.fetchmany(ROWS_WITH_STATEMENT)
             self._has_more = len(self._first) == ROWS_WITH_STATEMENT
+
+    def _run_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        self._connection.begin(self._cursor)
+        self._cursor.executemany(sql, parameters)
 
 
 class OneHopConnection(Connection):
@@ -87,6 +111,8 @@ class OneHopConnection(Connection):
         super().__init__(lambda: sqlite3.connect(database, **options), ROWS_A_FETCH)
         self._thread.daemon = True
         self._changes_before: int | None = None
+        self._begins_with: str | None = None
+        self._is_short = False
         # Two counts, each written by one thread alone.
         self._asked = self._answered = 0
 
@@ -94,6 +120,22 @@ class OneHopConnection(Connection):
     def is_idle(self) -> bool:
         """Whether its thread does nothing: no statement runs that was given up."""
         return self._asked == self._answered
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the next statement belongs to a short transaction that has its lock."""
+        return self._is_short and self.is_idle
+
+    def begin_with_next(self, sql: str) -> None:
+        """Have the next statement begin the transaction."""
+        self._begins_with = sql
+
+    def begin(self, cursor: sqlite3.Cursor) -> None:
+        """Begin the transaction, unless it has begun."""
+        begins_with, self._begins_with = self._begins_with, None
+        if begins_with is not None:
+            cursor.execute(begins_with)
+            self._is_short = begins_with == BEGIN_SHORT
 
     def note_begin(self) -> None:
         """Remember how much was changed before the transaction."""
@@ -107,6 +149,7 @@ class OneHopConnection(Connection):
     async def commit(self) -> None:
         """Commit."""
         before, self._changes_before = self._changes_before, None
+        self._begins_with, self._is_short = None, False
         if self.is_idle and before == self._conn.total_changes:
             self._conn.commit()  # nothing that would have to reach the disk
         else:
@@ -114,6 +157,7 @@ class OneHopConnection(Connection):
 
     async def rollback(self) -> None:
         """Roll back."""
+        self._begins_with, self._is_short = None, False
         if not self.is_idle or self._conn.in_transaction:
             await super().rollback()
 

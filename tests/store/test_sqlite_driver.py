@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiosqlite.core import Connection
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from bot.store.database import Database
 from bot.store.sqlite_driver import ROWS_WITH_STATEMENT
@@ -65,7 +66,67 @@ async def test_reading_is_one_hop_and_writing_is_one_a_statement(
 
     async with database.write() as session:
         await session.execute(text("INSERT INTO notes VALUES ('one')"))
-    assert len(hops) == 3, "BEGIN IMMEDIATE, the statement, COMMIT"
+    assert len(hops) == 2, "BEGIN IMMEDIATE with the statement, COMMIT"
+
+
+async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(
+    database: Database, hops: list[str]
+) -> None:
+    adding = text("INSERT INTO notes VALUES (:note)")
+    async with database.write(is_short=True) as session:
+        await session.execute(adding, {"note": "one"})
+        await session.execute(adding, [{"note": "two"}, {"note": "three"}])
+        assert len((await session.scalars(text("SELECT * FROM notes"))).all()) == 3
+    assert len(hops) == 2, "BEGIN IMMEDIATE with the first statement, COMMIT"
+
+    hops.clear()
+    async with database.write() as session:
+        await session.execute(adding, {"note": "four"})
+        await session.execute(adding, {"note": "five"})
+    assert len(hops) == 3, "the next transaction on that connection is not short"
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it_was(
+    database: Database, is_short: bool
+) -> None:
+    adding = text("INSERT INTO notes VALUES (:note)")
+
+    async def write_and_break() -> None:
+        async with database.write(is_short=is_short) as session:
+            await session.execute(adding, {"note": "lost"})
+            await session.execute(text("SELECT * FROM nowhere"))
+
+    with pytest.raises(OperationalError):
+        await write_and_break()
+    async with database.write(is_short=is_short):
+        pass  # begins nothing
+    async with database.read() as session:
+        assert (await session.scalars(text("SELECT * FROM notes"))).all() == []
+    async with database.write(is_short=is_short) as session:
+        await session.execute(adding, {"note": "kept"})
+    async with database.read() as session:
+        assert (await session.scalars(text("SELECT * FROM notes"))).all() == ["kept"]
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(
+    database: Database, is_short: bool
+) -> None:
+    adding, order = text("INSERT INTO notes VALUES (:note)"), []
+
+    async def write() -> None:
+        async with database.write(is_short=is_short) as session:
+            await session.execute(adding, {"note": "second"})
+            order.append("second")
+
+    async with database.write() as session:
+        await session.execute(adding, {"note": "first"})
+        writing = asyncio.create_task(write())
+        await asyncio.sleep(0.05)  # it stands at the lock by then
+        order.append("first")
+    await writing
+    assert order == ["first", "second"]
 
 
 async def test_what_a_transaction_changed_that_was_begun_for_reading_is_committed(
