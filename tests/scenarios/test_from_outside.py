@@ -1,0 +1,74 @@
+"""What strangers send, and what comes in PolyAI's place, silences and starves nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+
+import httpx
+import pytest
+
+from bot.sandbox.faults import Fault
+from bot.slack.actions import Action
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
+from tests.scenarios.thread import card, press_for_more
+
+JSON = {"Content-Type": "application/json"}
+TINY_VALUES = b'{"turns":[' + b",".join([b"{}"] * (16 * 2**20 // 3)) + b"]}"
+"""16 MiB; parsed whole they would take some 400 MB and hold up everything for seconds."""
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    async with new_scene() as scene:
+        yield scene
+
+
+async def get(scene: Scene, path: str, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.get(f"{scene.stage.origin}{path}", headers=headers)
+
+
+async def test_figures_and_details_are_not_told_to_whoever_comes_through_a_proxy(
+    scene: Scene,
+) -> None:
+    stranger = {"X-Forwarded-For": "203.0.113.9"}
+    metrics = await get(scene, "/metrics", **stranger)
+    readiness = await get(scene, "/readyz", **stranger)
+    assert (metrics.status_code, "callaudio" in metrics.text) == (403, False)
+    assert (readiness.status_code, readiness.text) == (200, "ready\n")
+    assert "database" in (await get(scene, "/readyz")).json()
+
+
+async def test_a_body_larger_than_any_of_slacks_is_refused_and_others_are_served(
+    scene: Scene,
+) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        origin = f"{scene.stage.origin}/slack/events"
+        with suppress(httpx.TransportError):  # it may be cut off while it is still sent
+            large = await client.post(origin, content=bytes(4 * 2**20))
+            assert large.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "Got it" in (await scene.people.command(ALICE, CHANNEL, scene.another_call())).text
+
+
+async def test_facts_that_would_fill_the_memory_cost_no_recording(scene: Scene) -> None:
+    await scene.grant()
+    call = scene.another_call()
+    scene.polyai.faults.add(Fault("conversation", body=TINY_VALUES, headers=JSON, times=9))
+
+    asking = asyncio.create_task(scene.ask(call))
+    while not asking.done():
+        assert (await get(scene, "/healthz")).status_code == 200
+        await asyncio.sleep(0.1)
+
+    assert_raw(await asking, call)
+
+
+async def test_a_transcript_that_would_fill_the_memory_is_refused_in_words(scene: Scene) -> None:
+    await scene.grant()
+    seen = await scene.ask()
+    message = await card(scene, seen.delivery, "*Unredacted*")
+    scene.polyai.faults.add(Fault("conversation", body=TINY_VALUES, headers=JSON, times=20))
+    row = await press_for_more(scene, message, Action.TRANSCRIPT)
+    assert (row.state, row.error_code) == ("failed", "answer_too_large")
