@@ -1,4 +1,4 @@
-"""What is done once: a request that comes again, from Slack or from somebody else, changes nothing.
+"""Idempotency keys of changes: a request that is sent again changes nothing.
 
 Slack's signature holds for five minutes, so whoever has seen a signed request can send it again.
 """
@@ -33,9 +33,9 @@ class AlreadyDone(UsageError):
 async def claim_once(
     session: AsyncSession, team_id: str, idempotency_key: str | None, now: datetime
 ) -> None:
-    """Note in the transaction of a change what it is done for: a trigger, or what names the wish.
+    """Store the idempotency key of a change in its transaction: a trigger, or the id of a draft.
 
-    Without a key, as from a terminal, nothing is noted.
+    Without a key, as from a terminal, nothing is stored.
 
     Raises:
         AlreadyDone: another transaction did it; one that is under way is waited for.
@@ -53,7 +53,7 @@ async def claim_once(
 
 
 async def forget_recent(database: Database, now: datetime) -> int:
-    """Remove what can come again no more, but what is being written; gives how much that was."""
+    """Remove keys that cannot come again, but for locked ones; gives how many."""
     row = RecentRequestRow
     over = select(row.fingerprint).where(row.requested_at < now - KEPT)
     gone = delete(row).where(row.fingerprint.in_(over.with_for_update(skip_locked=True)))
@@ -62,5 +62,5 @@ async def forget_recent(database: Database, now: datetime) -> int:
 
 
 def hashed(*parts: str) -> str:
-    """Name something by all that makes it the same, telling nothing of it."""
+    """Hash the parts, so that the result identifies them and reveals none of them."""
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
