@@ -20,17 +20,22 @@ help: ## list the targets
 demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins on this machine
 	@$(BIN)/python -m bot demo
 
-# Four processes, and the bots they start, would else compile everything anew, each for itself.
+# Tests wait now and then, so three processes keep two cores busy; each one more costs five seconds
+# of a core, in which it loads and collects the suite. Beyond three cores, one for each.
+CORES := $(shell nproc 2>/dev/null)
+WORKERS ?= $(if $(filter-out 1 2 3,$(CORES)),$(CORES),3)
+
+# These processes, and the bots they start, would else compile everything anew, each for itself.
 test test-long cover: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/.dev-stamp ## run the suite; ARGS=… goes to pytest
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" -q $(ARGS)
+	@$(call bounded,1800) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" -q $(ARGS)
 
 test-long: .venv/.dev-stamp ## run what is long by nature: many slots, commands and examples, chaos
 	@$(call bounded,3600) $(BIN)/python -m pytest -n 2 --dist worksteal -m "long or hypothesis" --hypothesis-profile=long -q $(ARGS)
 
 cover: .venv/.dev-stamp ## the same with branch coverage, which takes half as long again
-	@$(call bounded,1800) $(BIN)/python -m pytest -n 4 --dist worksteal -m "not long" --cov=bot --cov-branch --cov-report=term -q
+	@$(call bounded,1800) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --cov=bot --cov-branch --cov-report=term -q
 
 install: .venv/.runtime-stamp ## put callaudio and what it needs into .venv
 
