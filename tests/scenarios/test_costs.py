@@ -3,7 +3,6 @@
 Slack allows some fifty ``conversations.info`` a minute, so this is how many people can be served.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
+from bot.recordings.record import DELIVER
+from bot.store.sqlite_driver import BEGIN_READING
+from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen
 
 DM = "D0ALICE00"
@@ -83,7 +85,11 @@ async def test_a_delivery_is_so_many_transactions(scene: Scene) -> None:
 
 async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
     seen = await scene.ask(f"{scene.another_call()} {words}".strip(), channel=channel)
-    await asyncio.sleep(0.1)  # what is done after the end is told is part of its cost
+
+    async def is_over() -> bool:
+        return await scene.due(DELIVER, seen.delivery.id) is None
+
+    await until(is_over)  # what is done after the end is part of its cost
     return seen
 
 
@@ -93,7 +99,7 @@ def counted(scene: Scene) -> Iterator[Counter[str]]:
     begun: Counter[str] = Counter()
 
     def begin(connection: Connection) -> None:
-        is_write = connection.get_execution_options().get("begin_immediate", False)
+        is_write = connection.get_execution_options().get("begin", BEGIN_READING) != BEGIN_READING
         begun["write" if is_write else "read"] += 1
 
     event.listen(engine, "begin", begin)
