@@ -46,8 +46,9 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
 
     It is written as the last part of the transaction, and only then the head of the workspace's
     chain is locked. So concurrent writers of one workspace make one chain, nobody who holds the
-    head waits for any other lock, and the head is held as short as can be. That is cheap: sixteen
-    writers at once store about as many events a second on one head as on sixteen.
+    head waits for any other lock, and the head is held as short as can be. It costs
+    little: sixteen writers at once on PostgreSQL store some seven tenths as many events a second
+    on one head as on sixteen.
     """
     before_commit(session, LastWork.AUDIT, _write_recorded)
     session.info.setdefault(RECORDED, []).append(event)
