@@ -1,14 +1,18 @@
 """How many examples of a costly property are tried: some in `make test`, many in test-long."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 LONG = "long"
 TIMES_AS_MANY = 20
 
 
 def register_profiles() -> None:
-    """Name the profile of `make test-long`; it counts for properties that say no number as well."""
-    settings.register_profile(LONG, max_examples=1_000, deadline=None)
+    """Name the profile of `make test-long`, and let no property fail because a machine is busy."""
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("patient", patient)
+    # It counts for properties that say no number as well.
+    settings.register_profile(LONG, patient, max_examples=1_000)
+    settings.load_profile("patient")
 
 
 def examples(usual: int) -> int:

@@ -317,7 +317,7 @@ LOOKUPS = (
 @settings(
     deadline=None,
     max_examples=examples(50),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer(
     sqlite_store, failing, page_size, members, audience_rule, in_own_dm, allowed

@@ -210,7 +210,7 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
 @settings(
     deadline=None,
     max_examples=examples(20),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_nobody_hears_raw_who_would_be_refused_it(store: Database, case: Case) -> None:
     office = Office(store, case)

@@ -203,7 +203,7 @@ def test_the_payloads_are_of_the_stand_ins_workspace():
 many = settings(
     max_examples=examples(60),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 ANSWERS = {200, 400, 404}
 

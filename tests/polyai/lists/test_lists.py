@@ -247,7 +247,10 @@ async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent, call
     assert max(held) <= 2000
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(arrivals=st.lists(st.integers(0, 7), max_size=12), size=st.integers(8, 12))
 def test_drifting_offsets_repeat_nothing_and_lose_nothing(arrivals, size):
     """New rows push old ones behind the next page's start, by less than a page each time."""

@@ -77,7 +77,9 @@ def test_a_token_that_slack_does_not_know_is_no_time(reader):
 
 
 @given(text=st.text(alphabet=st.sampled_from("ab <>&;\"'`*_~|@#!^\n/:https") | st.characters()))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 def test_no_text_becomes_markup_of_its_own(reader, text):
     drawn = Drawn(mrkdwn(text, reader))
     assert set(drawn.names) <= SPANS
@@ -87,7 +89,9 @@ def test_no_text_becomes_markup_of_its_own(reader, text):
 
 
 @given(text=st.text().filter(lambda text: "\r" not in text and "\0" not in text))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 def test_plain_text_is_drawn_as_it_is(reader, text):
     drawn = Drawn(text_object({"type": "plain_text", "text": text}, reader))
     assert drawn.text == text
