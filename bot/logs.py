@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, quote_plus
 
@@ -160,6 +161,8 @@ class Masker:
         longest_first = sorted(forms, key=len, reverse=True)
         values = "|".join(map(re.escape, longest_first)) or r"(?!)"
         self._values = re.compile(values, re.IGNORECASE)  # %2f is %2F
+        # The names of fields are few and come again and again.
+        self._mask_name = lru_cache(maxsize=512)(self.mask)
 
     def mask(self, text: str) -> str:
         """Mask one text, values first: a shape could leave half of a secret standing."""
@@ -183,7 +186,7 @@ class Masker:
             return value
         if depth < MAX_DEPTH and isinstance(value, Mapping):
             named = ((_name(key), each) for key, each in value.items())
-            return {self.mask(key): self._walk(each, key, depth + 1) for key, each in named}
+            return {self._mask_name(key): self._walk(each, key, depth + 1) for key, each in named}
         if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
             items = list(value)
             header = _name(items[0]) if items[1:] and not items[2:] else ""  # a (name, value) pair

@@ -61,7 +61,17 @@ async def retrying(
         asked = error.retry_after_seconds if isinstance(error, CallAudioError) else None
         return max(backoff(state), asked or 0.0)
 
+    failed: list[CallAudioError] = []
+    try:
+        return await call()  # nearly always enough, and tenacity costs as much as a call
+    except CallAudioError as error:
+        if attempts == 1 or not worth_another(error):
+            raise
+        failed.append(error)
+
     async def attempt() -> T:  # tenacity awaits coroutine functions only; `call` may be a lambda
+        if failed:
+            raise failed.pop()  # its first attempt is the one above
         return await call()
 
     policy = AsyncRetrying(

@@ -81,8 +81,8 @@ class DeliveryWorkflow:
             if delivery.outcome is Outcome.REFUSED:
                 await self._endings.refuse(delivery)
                 return
-            delivery = await steps.upload(delivery, conversation)
-            shared = await steps.share(delivery)
+            delivery, ruling = await steps.upload(delivery, conversation)
+            shared = await steps.share(delivery, ruling)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
                 confirmed = await self._endings.confirm(
                     delivery_id, was_shared=shared is ShareResult.SHARED

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from bot.access.deciding import DIRECT_MESSAGES, Question
+from bot.access.deciding import DIRECT_MESSAGES, Question, Ruling
 from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
@@ -167,16 +167,19 @@ class DeliverySteps:
             await self._posting.withdraw(channel_id, ts)
         return kept or ts
 
-    async def upload(self, delivery: Delivery, conversation: Conversation | None) -> Delivery:
-        """Fetch it into an upload that nobody sees yet.
+    async def upload(
+        self, delivery: Delivery, conversation: Conversation | None
+    ) -> tuple[Delivery, Ruling | None]:
+        """Fetch it into an upload that nobody sees yet, and decide again once its last byte went.
 
         It is opened and found to be one, then the card is posted, then the bytes go. The picture
-        follows within the same step; killed in between, the recording goes without.
+        follows within the same step; killed in between, the recording goes without. The decision is
+        for the share that follows at once; it is none where something held that up.
         """
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
             # second file beside it.
-            return delivery
+            return delivery, None
 
         async def announce() -> str:
             return await self.announce(delivery, conversation)
@@ -187,11 +190,21 @@ class DeliverySteps:
             if delivery.is_transcript
             else self._fetching.recording(delivery, source, announce)
         )
+        question = self._question(delivery, destination_of(delivery))
         async with fetched as upload:
-            return await self._stored(delivery, upload)
+            deciding = asyncio.ensure_future(self._decider.rule(question, delivery))
+            try:
+                stored, is_prompt = await self._stored(delivery, upload)
+                return stored, await deciding if is_prompt else None
+            finally:
+                deciding.cancel()
+                await asyncio.gather(deciding, return_exceptions=True)
 
-    async def _stored(self, delivery: Delivery, upload: Upload) -> Delivery:
-        """Store what was uploaded; where another worker was faster, give what that one stored."""
+    async def _stored(self, delivery: Delivery, upload: Upload) -> tuple[Delivery, bool]:
+        """Store what was uploaded; where another worker was faster, give what that one stored.
+
+        Tells also whether it can be shared at once: nothing took longer than a moment.
+        """
         picture, measured = upload.picture, upload.measured
         picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
         muted = muted_in(delivery, picture.outline if picture else None)
@@ -212,7 +225,7 @@ class DeliverySteps:
         )
         if not stored:
             # The file sent here is never completed, so Slack discards it.
-            return await self._deliveries.read(delivery.id)
+            return await self._deliveries.read(delivery.id), False
         if picture and picture_id is None:
             # After the recording's own id: it must not be fetched again for a picture. Once a share
             # was tried it is too late: what is visible must be what the store knows.
@@ -224,14 +237,14 @@ class DeliverySteps:
                     when=(DeliveryRow.file_id == upload.file_id)
                     & DeliveryRow.share_tried_at.is_(None),
                 )
-                return with_picture or await self._deliveries.read(delivery.id)
-        return stored
+                return with_picture or await self._deliveries.read(delivery.id), False
+            return stored, False
+        return stored, True
 
-    async def share(self, delivery: Delivery) -> ShareResult:
-        """Decide again and share, as one step."""
-        return await self._sharing.share(
-            delivery, self._question(delivery, destination_of(delivery))
-        )
+    async def share(self, delivery: Delivery, ruling: Ruling | None) -> ShareResult:
+        """Share it under the decision that was just taken, or decide again."""
+        question = self._question(delivery, destination_of(delivery))
+        return await self._sharing.share(delivery, question, ruling)
 
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)

@@ -13,6 +13,7 @@ from bot.recordings.posting import Problem
 from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.sharing import ShareResult, Sharing
 from bot.recordings.states import State
+from bot.recordings.telling import says_all
 from bot.store.tables import DeliveryRow
 
 
@@ -54,6 +55,9 @@ class Endings:
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
         now = self._deliveries.clock()
         is_raw = delivery.is_raw
+        # No note follows, so the way to answer is forgotten already.
+        is_told = says_all(state, delivery.reason)
+        told = {"told_at": now, "response_url": None} if is_told else {}
         if await self._deliveries.end(
             delivery,
             state,
@@ -71,6 +75,7 @@ class Endings:
                 "share_ts": share_ts,
                 "shares_due_at": now + self._rhythm.look_every if is_raw else None,
                 **({} if is_raw else {"recheck_at": None}),
+                **told,
             },
             then=partial(look_after, now=now, rhythm=self._rhythm) if is_raw else None,
             was_shared=was_shared,

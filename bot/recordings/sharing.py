@@ -69,11 +69,15 @@ class Sharing:
         self._patience = patience
         self._sleep = sleep
 
-    async def share(self, delivery: Delivery, question: Question) -> ShareResult:
+    async def share(
+        self, delivery: Delivery, question: Question, ruling: Ruling | None = None
+    ) -> ShareResult:
         """Share the upload, unless the rights or the audience have become stricter.
 
-        A try whose answer was lost, in this run or an earlier one, is asked after first. Only when
-        Slack shows nothing is the same file completed once more, and only under a new decision.
+        ``ruling``: the decision, if it was taken a moment ago, after the last byte was uploaded; it
+        serves for the first try alone. A try whose answer was lost, in this run or an earlier one,
+        is asked after first. Only when Slack shows nothing is the same file completed once more,
+        and only under a new decision.
 
         Raises:
             CallAudioError: Slack refused; nothing is visible.
@@ -84,7 +88,8 @@ class Sharing:
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
-        if await self._tightened(delivery, question):
+        ruling = ruling or await self._decider.rule(question, delivery)
+        if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
         # Stored before the call. Whoever finds it set asks Slack before doing anything.
         tried_at = self._log.clock()
@@ -103,7 +108,7 @@ class Sharing:
         """Ask after a lost try; where nothing is visible, decide afresh and complete once more."""
         if await self.find(delivery):
             return ShareResult.SHARED
-        if await self._tightened(delivery, question):
+        if await self._tightened(delivery, await self._decider.rule(question, delivery)):
             return ShareResult.TIGHTENED
         # A try of its own: another worker whose try is still under way must not call it off.
         tried_at = self._log.clock()
@@ -221,9 +226,8 @@ class Sharing:
             log.warning("dropped_share_left", delivery_id=delivery.id, code=error.code)
         return ShareResult.GONE
 
-    async def _tightened(self, delivery: Delivery, question: Question) -> bool:
-        """Decide afresh; when stricter, drop the upload and store the new decision."""
-        ruling = await self._decider.rule(question, delivery)
+    async def _tightened(self, delivery: Delivery, ruling: Ruling) -> bool:
+        """Where the new decision is stricter, drop the upload and store it."""
         decision = ruling.decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False

@@ -80,7 +80,7 @@ class Telling:
                 return again_at
         if note_error:
             await self.give_up(delivery_id, note_error.code)
-        else:
+        elif note or delivery.told_at is None:
             await self._deliveries.note_told(delivery, is_all=True)
         return None
 
@@ -176,6 +176,11 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
     if delivery.reason in TOLD_REASONS:
         return _private(delivery, NoteKind.REDACTED)
     return None
+
+
+def says_all(state: State, reason: str | None) -> bool:
+    """Tell whether the card says all there is to say of such an end, so that no note follows."""
+    return state is State.DELIVERED and reason not in TOLD_REASONS
 
 
 def _private(delivery: Delivery, kind: NoteKind, problem: Problem | None = None) -> PrivateNote:

@@ -83,7 +83,7 @@ RAW, REDACTED, REFUSED = (delivery(each) for each in Outcome)
 USUAL = {
     "begin": delivery(None),
     "decide": (RAW, None),
-    "upload": RAW,
+    "upload": (RAW, None),
     "share": ShareResult.SHARED,
     "confirm": "delivered",
     "refuse": "refused",

@@ -11,6 +11,7 @@ from bot.audit.events import SYSTEM_ACTOR
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.wiring.clock import utc_now
+from tests.patience import until
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen
 
 
@@ -118,6 +119,30 @@ async def test_what_may_no_longer_be_posted_at_all_is_refused_and_the_announceme
     (dropped,) = scene.workspace.recordings
     assert_tightened(seen, to="refused", reason=reason, dropped=dropped.id)
     assert seen.tags[-1] == "policy:delivery:refused"
+
+
+async def test_a_decision_is_not_used_once_the_picture_has_held_up_the_share(
+    scene: Scene,
+) -> None:
+    """It is taken while the picture is made, for a share that follows at once."""
+    await scene.grant()
+    scene.slack.faults.add(Fault("upload"))  # the recording passes
+    scene.slack.faults.add(Fault("upload", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("upload", times=2)
+
+    async def waits_for_the_picture() -> bool:
+        return bool((await scene.row(await scene.latest())).file_id)
+
+    await until(waits_for_the_picture)
+    await end_right(scene)
+    scene.slack.faults.release("upload")
+    seen = await asking
+
+    raw = scene.workspace.recordings[0]
+    assert raw.completed_times == 0
+    assert_tightened(seen, to="redacted", reason="not_cleared", dropped=raw.id)
+    assert seen.file.content == recordings.load("combined", redacted=True)
 
 
 async def test_a_right_given_meanwhile_loosens_nothing(scene: Scene) -> None:

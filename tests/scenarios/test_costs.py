@@ -80,7 +80,7 @@ async def test_a_delivery_is_so_many_transactions(scene: Scene) -> None:
     with counted(scene) as begun:
         await ask(scene)
 
-    assert begun["write"] == 10
+    assert begun["write"] == 9
 
 
 async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
