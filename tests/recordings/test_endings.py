@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from bot.metrics import Metrics
 from bot.recordings.endings import Endings
+from bot.recordings.file_checks import Rhythm
 from bot.recordings.posting import Problem
 from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.retention import LOOK_EVERY
 from bot.store.database import Database
 from bot.store.tables import LeftFileRow
 from tests.conftest import NOON
@@ -51,7 +53,13 @@ async def test_what_another_worker_began_to_share_meanwhile_is_left_to_retention
 ) -> None:
     stored = await Desk(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
-    endings = Endings(deliveries=log, sharing=None, metrics=Metrics())  # type: ignore[arg-type]
+    rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
+    endings = Endings(
+        deliveries=log,
+        sharing=None,  # type: ignore[arg-type] - nothing is withdrawn
+        metrics=Metrics(),
+        rhythm=rhythm,
+    )
 
     assert await endings.fail(stored.delivery_id, PROBLEM) == "failed"
 
