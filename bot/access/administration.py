@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.access.changing import RightsChanges
 from bot.access.clearance import Clearances
-from bot.access.grant_lists import GrantPage, oldest_in_force
+from bot.access.grant_pages import GrantPage, oldest_in_force
 from bot.access.grants import (
     Effect,
     Grant,
@@ -15,8 +15,8 @@ from bot.access.grants import (
     Subject,
     SubjectKind,
 )
+from bot.access.grants_in_force import granted_admins
 from bot.access.last_admin import Named
-from bot.access.named import granted_admins
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
@@ -174,7 +174,7 @@ class Administration:
             NotAdmin: the actor is none.
         """
         await self.require_admin(actor, "who")
-        return await self._people.read_if_told(actor.team_id, user_id)
+        return await self._people.read_or_unknown(actor.team_id, user_id)
 
     async def _named(self, subject: Subject, right: Right, *, takes: bool) -> Named:
         """Gather what a change that takes `admin` is judged by; Slack is asked beforehand."""

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import TextClause, bindparam, text
 
 from bot.access.grants import Right
-from bot.access.named import IN_FORCE
+from bot.access.grants_in_force import IN_FORCE
 from bot.store.database import Database
 from bot.store.tables import UtcDateTime
 

@@ -47,12 +47,12 @@ class Clearances:
         standing = await self._standings.now(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, right, user_id))
 
-    async def now_if_told(self, team_id: str, right: Right, user_id: str) -> Clearance:
+    async def now_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
         """Do as ``now`` does; where Slack does not tell who they are, that is unknown."""
-        standing = await self._standings.now_if_told(team_id, user_id)
+        standing = await self._standings.now_or_unknown(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, right, user_id))
 
-    async def recent_if_told(self, team_id: str, right: Right, user_id: str) -> Clearance:
+    async def recent_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
         """Read it with a standing that may be remembered, for what is looked at over and over.
 
         Slack is not asked after somebody who has no grant, so that no standing could help them.
@@ -60,7 +60,7 @@ class Clearances:
         held = await self._rights.held(team_id, right, user_id)
         if held is Held.NOT:
             return Clearance(Standing.UNKNOWN, held)
-        return Clearance(await self._standings.recent_if_told(team_id, user_id), held)
+        return Clearance(await self._standings.recent_or_unknown(team_id, user_id), held)
 
     async def by_name(self, team_id: str, user_ids: Collection[str]) -> dict[str, bool | None]:
         """Tell for each person whether what is given to them by name counts; None: not told.

@@ -121,7 +121,7 @@ class Decider:
         self, team_id: str, user_id: str, around: Surroundings, *, raw_only: bool
     ) -> Exposure:
         """Tell whether what this person asked for may stay there, by their right of now."""
-        clearance = await self._clearances.recent_if_told(team_id, Right.PII, user_id)
+        clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
         place = Place.of(around.conversation, user_id)
         return exposure(
             Circumstances(
@@ -174,7 +174,7 @@ class Decider:
 
         placing = asyncio.ensure_future(look())
         clearing = asyncio.ensure_future(
-            self._clearances.now_if_told(question.team_id, Right.PII, question.user_id)
+            self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
         )
         being_there = asyncio.ensure_future(is_there())
         await asyncio.gather(placing, clearing, being_there, return_exceptions=True)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import ChangeRefused, Right
-from bot.access.named import granted_admins, read_named
+from bot.access.grants_in_force import granted_admins, read_grants_in_force
 
 
 class LastAdminKept(ChangeRefused):
@@ -93,7 +93,7 @@ async def _admins(session: AsyncSession, team_id: str, named: Named, now: dateti
     ends = await granted_admins(session, team_id, now)
     everyone = named.first_admins | {user_id for user_id, _ in ends}
     endless = named.first_admins | {user_id for user_id, end in ends if end is None}
-    said = await read_named(session, team_id, Right.ADMIN, everyone, now)
+    said = await read_grants_in_force(session, team_id, Right.ADMIN, everyone, now)
     denied = said.denied
     if named.members is not None:
         for group_id in said.denied_groups:

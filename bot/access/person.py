@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access.grant_lists import groups_in_force, in_force_for
+from bot.access.grant_pages import groups_in_force, in_force_for
 from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for
 from bot.access.policy import Held, Standing, counts
 from bot.access.rights import Rights
@@ -78,9 +78,9 @@ class People:
         """
         return await self.read_as(team_id, user_id, await self._standings.now(team_id, user_id))
 
-    async def read_if_told(self, team_id: str, user_id: str) -> Person:
+    async def read_or_unknown(self, team_id: str, user_id: str) -> Person:
         """Do as ``read`` does; where Slack does not tell who it is, they hold nothing."""
-        standing = await self._standings.now_if_told(team_id, user_id)
+        standing = await self._standings.now_or_unknown(team_id, user_id)
         return await self.read_as(team_id, user_id, standing)
 
     async def recent(self, team_id: str, user_id: str) -> Person:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.access.grants import Right, counts_for
-from bot.access.named import GroupGrant, read_named
+from bot.access.grants_in_force import GroupGrant, read_grants_in_force
 from bot.access.policy import Held
 from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
@@ -83,7 +83,7 @@ class Rights:
         if not user_ids:
             return Holders(frozenset(), frozenset())
         async with self._database.read() as session:
-            named = await read_named(session, team_id, right, user_ids, self._clock())
+            named = await read_grants_in_force(session, team_id, right, user_ids, self._clock())
         asked = frozenset(user_ids)
         rest = asked - named.denied
         denying = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, rest))
@@ -112,7 +112,7 @@ class Rights:
         """
         asked = frozenset({user_id})
         async with self._database.read() as session:
-            named = await read_named(session, team_id, right, asked, self._clock())
+            named = await read_grants_in_force(session, team_id, right, asked, self._clock())
         if named.denied:
             return True
         denying = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, asked))
@@ -121,7 +121,7 @@ class Rights:
     async def denied_groups(self, team_id: str, right: Right) -> dict[str, frozenset[str] | None]:
         """List who is in each group the right is denied to; None where Slack does not tell."""
         async with self._database.read() as session:
-            named = await read_named(session, team_id, right, (), self._clock())
+            named = await read_grants_in_force(session, team_id, right, (), self._clock())
         return {each: await self.members(team_id, each) for each in sorted(named.denied_groups)}
 
     async def _in_groups(self, team_id: str, reached: Mapping[str, frozenset[str]]) -> _InGroups:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.access.directory import Directory
 from bot.access.policy import Standing
-from bot.access.remembered import read_remembered
+from bot.access.remembered_standings import read_remembered
 from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -58,7 +58,7 @@ class Standings:
             await self._remember(team_id, {user_id: standing}, asked_at)
         return standing
 
-    async def now_if_told(self, team_id: str, user_id: str) -> Standing:
+    async def now_or_unknown(self, team_id: str, user_id: str) -> Standing:
         """Ask Slack what somebody is; unknown where it does not tell.
 
         Raises:
@@ -71,7 +71,7 @@ class Standings:
                 raise
             return _untold(error)
 
-    async def recent_if_told(self, team_id: str, user_id: str) -> Standing:
+    async def recent_or_unknown(self, team_id: str, user_id: str) -> Standing:
         """Do as ``recent`` does; unknown where Slack does not tell."""
         try:
             return await self.recent(team_id, user_id)

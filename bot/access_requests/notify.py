@@ -36,7 +36,7 @@ class NobodyReached(CallAudioError):
     retryable = True
 
 
-class AccessPosting(Protocol):
+class AccessPort(Protocol):
     """What a request says in Slack; each raises ``CallAudioError`` if Slack refuses."""
 
     async def open_dm(self, user_id: str) -> str:
@@ -51,7 +51,7 @@ class AccessPosting(Protocol):
         """Put the outcome in the place of the question."""
         ...
 
-    async def tell(self, request: AccessRequest) -> None:
+    async def notify(self, request: AccessRequest) -> None:
         """Tell the requester privately what became of the request."""
         ...
 
@@ -70,14 +70,14 @@ class AccessRequestNotifier:
         grant_ends: GrantEnds,
         reviewers: Reviewers,
         directory: Directory,
-        posting: AccessPosting,
+        slack: AccessPort,
         again_after: timedelta,
     ) -> None:
         self._requests = requests
         self._grant_ends = grant_ends
         self._reviewers = reviewers
         self._directory = directory
-        self._posting = posting
+        self._slack = slack
         self._again_after = again_after
 
     async def run(self, due: Due) -> datetime | None:
@@ -97,11 +97,11 @@ class AccessRequestNotifier:
             await self._put_to_admins(request, now)
             return next_while_pending(await self._requests.read(request.id))
         if not request.told_at:
-            await self._unless_refused(self._posting.tell(request), request)
+            await self._unless_refused(self._slack.notify(request), request)
             await self._requests.mark(request, told_at=now)
         if not request.shown_at:
             for channel_id, ts in request.messages:
-                shown = self._posting.show_outcome(channel_id, ts, request)
+                shown = self._slack.show_outcome(channel_id, ts, request)
                 await self._unless_refused(shown, request)
             await self._requests.mark_shown(request, now)
         return await self._warn(request, now)
@@ -125,7 +125,7 @@ class AccessRequestNotifier:
             return
         is_asked = False
         for user_id in await self._reviewers.people(request.team_id, request.user_id):
-            dm = self._posting.open_dm(user_id)
+            dm = self._slack.open_dm(user_id)
             opened = await self._unless_refused(dm, request)
             if opened and await self._ask(opened, request, is_reminder=is_reminder):
                 is_asked = True
@@ -148,7 +148,7 @@ class AccessRequestNotifier:
         there = sum(channel == channel_id for channel, _ in request.messages)
         if there >= (2 if is_reminder else 1):
             return True
-        posted = self._posting.ask(channel_id, request, is_reminder=is_reminder)
+        posted = self._slack.ask(channel_id, request, is_reminder=is_reminder)
         ts = await self._unless_refused(posted, request)
         if ts is None:
             return False
@@ -165,7 +165,7 @@ class AccessRequestNotifier:
             return None
         if ends_at - now > WARN_BEFORE:
             return ends_at - WARN_BEFORE
-        await self._unless_refused(self._posting.warn(request, ends_at), request)
+        await self._unless_refused(self._slack.warn(request, ends_at), request)
         await self._requests.mark(request, warned_at=now)
         return None
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.clearance import Clearances
 from bot.access.grants import Right
-from bot.access.named import named_admins
+from bot.access.grants_in_force import named_admins
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database

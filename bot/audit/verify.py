@@ -7,10 +7,10 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.audit.audited_deliveries import untold_deliveries, without_chain
+from bot.audit.audited_rights import Chain, mistold_rights, untold_rights
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
-from bot.audit.told_deliveries import untold_deliveries, without_chain
-from bot.audit.told_rights import Chain, mistold_rights, untold_rights
 from bot.audit.triggers import missing_triggers
 from bot.audit.walk import Fault, Finding, Head, Walk, plain
 from bot.store.tables import AuditEventRow

@@ -68,7 +68,7 @@ def add(  # noqa: PLR0917 - one parameter per option
 
     shown = console.run_async(look())
     if not as_json:
-        _tell(shown)
+        _notify(shown)
     if not yes and not typer.confirm("Save it?", err=as_json):
         raise typer.Exit(console.FAILED)
 
@@ -140,7 +140,7 @@ def _check_ids(team: str, channel: str, owner: str) -> None:
         )
 
 
-def _tell(shown: Preview) -> None:
+def _notify(shown: Preview) -> None:
     console.say(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
     for each in shown.next_runs:
         console.say(f"  {each}")

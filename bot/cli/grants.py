@@ -8,7 +8,7 @@ import typer
 
 from bot.access.changing import RightsChanges
 from bot.access.durations import parse_duration
-from bot.access.grant_lists import list_grants
+from bot.access.grant_pages import list_grants
 from bot.access.grants import (
     Effect,
     Grant,
@@ -21,7 +21,7 @@ from bot.access.last_admin import Named
 from bot.cli import console
 from bot.errors import UsageError
 from bot.home.home_store import HomeStore
-from bot.recordings.raw_files import RawFiles
+from bot.recordings.retention_store import RetentionStore
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
@@ -84,7 +84,7 @@ def revoke_(
         async with console.store() as database:
             changes = RightsChanges(database=database, clock=utc_now)
             ended = await changes.revoke(subject, right, by=operator(), named=named)
-            await _look_now(database, subject.team_id)
+            await _check_now(database, subject.team_id)
         return ended
 
     console.say(f"Revoked: {console.run_async(work())}.")
@@ -125,7 +125,7 @@ async def _write(
     named = _named(right)
     async with console.store() as database:
         grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
-        await _look_now(database, subject.team_id)
+        await _check_now(database, subject.team_id)
     end = grant.expires_at.isoformat() if grant.expires_at else "no end"
     console.say(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
 
@@ -136,10 +136,10 @@ def _named(right: Right) -> Named:
     return Named(first, members=None)
 
 
-async def _look_now(database: Database, team_id: str) -> None:
+async def _check_now(database: Database, team_id: str) -> None:
     """Have a running worker look at once whether what is visible may stay so."""
-    await HomeStore(database=database, clock=utc_now).look_now(team_id)
-    await RawFiles(database=database, clock=utc_now).look_now(team_id)
+    await HomeStore(database=database, clock=utc_now).check_now(team_id)
+    await RetentionStore(database=database, clock=utc_now).check_now(team_id)
 
 
 def _subject(team: str, user: str | None, group: str | None) -> Subject:

@@ -14,7 +14,7 @@ from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from bot.recordings.agents import AgentNotConfigured
-from bot.recordings.posting import Problem
+from bot.recordings.slack_port import Problem
 
 log = get_logger(__name__)
 

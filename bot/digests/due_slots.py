@@ -21,9 +21,9 @@ class DueSlots:
 
     async def run(self, due: Due) -> datetime | None:
         """Claim what has come due; gives when the next slot is, as work that is due again."""
-        return await self.look(due.key)
+        return await self.check(due.key)
 
-    async def look(self, digest_id: str) -> datetime | None:
+    async def check(self, digest_id: str) -> datetime | None:
         """Claim what has come due since the last look; gives when the next slot is due.
 
         None: it is paused or gone. A late start, a sleeping machine and a database that was away

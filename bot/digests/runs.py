@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.digests.digest import Digest, Period
-from bot.digests.posting import Slot
+from bot.digests.slack_port import Slot
 from bot.digests.timetable_text import zone_of
 from bot.store.tables import DigestRunRow
 

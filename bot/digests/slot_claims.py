@@ -13,8 +13,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest
 from bot.digests.digest_store import digest_of, event_of
-from bot.digests.posting import Slot
 from bot.digests.runs import POST, RunKey, RunState
+from bot.digests.slack_port import Slot
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.once import claim_once

@@ -5,9 +5,9 @@ from typing import Final
 
 from bot.access.directory import Conversation, Directory
 from bot.digests.digest_store import WHY_PAUSED, PauseCause
-from bot.digests.posting import DigestPost, DigestPosting, Reporter
 from bot.digests.run_store import POST_UNCLEAR, RunStore
 from bot.digests.runs import RunKey, RunState
+from bot.digests.slack_port import DigestPort, DigestPost, Reporter
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
@@ -85,12 +85,12 @@ class DigestSteps:
     """Brings one claimed slot into its channel."""
 
     def __init__(
-        self, *, runs: RunStore, directory: Directory, reporter: Reporter, posting: DigestPosting
+        self, *, runs: RunStore, directory: Directory, reporter: Reporter, slack: DigestPort
     ) -> None:
         self._runs = runs
         self._directory = directory
         self._reporter = reporter
-        self._posting = posting
+        self._slack = slack
 
     async def check(self, key: RunKey) -> bool:
         """Tell whether there is something to post, and look at the channel if so.
@@ -118,7 +118,7 @@ class DigestSteps:
         if run is None or run.has_ended:
             return ""
         if run.post_tried_at is not None:
-            found = await self._posting.find(run.digest, run.slot.local, run.post_tried_at)
+            found = await self._slack.find(run.digest, run.slot.local, run.post_tried_at)
             if found:
                 return found
             if run.lost_answers > MAX_LOST_ANSWERS:
@@ -129,7 +129,7 @@ class DigestSteps:
         missed = () if run.asked_by else await self._runs.missed_before(run)
         await self._runs.note_try(run)
         try:
-            return await self._posting.post(DigestPost(run.digest, run.slot, report, missed))
+            return await self._slack.post(DigestPost(run.digest, run.slot, report, missed))
         except CallAudioError as error:
             if error.may_be_done:
                 await self._runs.note_lost_answer(run)
@@ -154,13 +154,13 @@ class DigestSteps:
         else:
             await self._runs.fail(run, code)
 
-    async def tell(self, key: RunKey) -> None:
+    async def notify(self, key: RunKey) -> None:
         """Tell the owner if this run is the one that had to pause the digest."""
         run = await self._runs.read(key)
         if run is None or run.state is not RunState.SUSPENDED or not run.digest.paused_because:
             return
         try:
-            await self._posting.tell_owner(run.digest, WHY_PAUSED[run.digest.paused_because])
+            await self._slack.notify_owner(run.digest, WHY_PAUSED[run.digest.paused_because])
         except CallAudioError as error:
             if error.retryable:
                 raise

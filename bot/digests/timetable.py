@@ -11,7 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 from cron_descriptor import Options, get_description
 
 from bot.digests.digest import Period
-from bot.digests.posting import Slot
+from bot.digests.slack_port import Slot
 from bot.errors import UsageError
 
 # More than any clock was ever put forward by, date lines aside.

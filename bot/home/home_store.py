@@ -49,7 +49,7 @@ class HomeStore:
             )
             schedule(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
 
-    async def look_now(self, team_id: str) -> None:
+    async def check_now(self, team_id: str) -> None:
         """Something changed in the workspace: look at each Home that shows what may be over."""
         async with self._database.write() as session:
             await hasten(session, PUBLISH, key_of(team_id, ""), now=self.clock())

@@ -30,7 +30,7 @@ class HomeMovedOn(CallAudioError):
     retryable = True
 
 
-class HomePosting(Protocol):
+class HomePort(Protocol):
     """What is done with a Home in Slack."""
 
     async def publish(self, home: Home, view_hash: str | None) -> str:
@@ -47,11 +47,11 @@ class HomePublishing:
     """Looks after Homes, each by itself; every step may run twice."""
 
     def __init__(
-        self, *, homes: HomeStore, reader: HomeReader, posting: HomePosting, look_every: timedelta
+        self, *, homes: HomeStore, reader: HomeReader, slack: HomePort, look_every: timedelta
     ) -> None:
         self._homes = homes
         self._reader = reader
-        self._posting = posting
+        self._slack = slack
         self._look_every = look_every
 
     async def run(self, due: Due) -> datetime | None:
@@ -75,7 +75,7 @@ class HomePublishing:
             if watched.digest == home.shown:
                 return self._next()
         read = await self._reader.read(home.team_id, home.user_id)
-        view_hash = await self._posting.publish(read, home.view_hash)
+        view_hash = await self._slack.publish(read, home.view_hash)
         await self._homes.published(home, due, shown=read.watched.digest, view_hash=view_hash)
         return self._next() if read.may_grow_old else None
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from sqlalchemy import select
 
-from bot.access.grant_lists import next_to_end
+from bot.access.grant_pages import next_to_end
 from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
 from bot.digests.digest_store import DigestStore
 from bot.digests.scheduling import Listed, listed
-from bot.recordings.history import PastDelivery, past_deliveries
+from bot.recordings.past_deliveries import PastDelivery, past_deliveries
 from bot.settings import AudienceRule
 from bot.store.database import Database
 from bot.store.tables import AccessRequestRow

@@ -34,13 +34,13 @@ class DigestWorkflow:
         """End a slot in which its workers died again and again."""
         await self._steps.fail(RunKey.parse(due.key), WorkerDied.code)
 
-    async def tell(self, due: Due) -> None:
+    async def notify(self, due: Due) -> None:
         """Tell the owner of a digest that had to be paused.
 
         Raises:
             CallAudioError: it may go well later.
         """
-        await self._steps.tell(RunKey.parse(due.key))
+        await self._steps.notify(RunKey.parse(due.key))
 
     async def _post(self, key: RunKey) -> None:
         if await self._steps.check(key):

@@ -6,11 +6,11 @@ from datetime import datetime
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
 from bot.jobs.attempts import RetryRule, WorkerDied, attempt
+from bot.recordings.completion import Completion
 from bot.recordings.deliver import DeliverySteps
-from bot.recordings.endings import Endings
-from bot.recordings.posting import Problem
+from bot.recordings.notification import Notification
 from bot.recordings.sharing import ShareResult
-from bot.recordings.telling import Telling
+from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
 
 # raw, then redacted, then refused; and one upload that Slack discarded on each.
@@ -37,14 +37,14 @@ class DeliveryWorkflow:
         self,
         *,
         steps: DeliverySteps,
-        endings: Endings,
-        telling: Telling,
+        completion: Completion,
+        notification: Notification,
         retry: RetryRule,
         clock: Callable[[], datetime],
     ) -> None:
         self._steps = steps
-        self._endings = endings
-        self._telling = telling
+        self._completion = completion
+        self._notification = notification
         self._retry = retry
         self._clock = clock
 
@@ -55,10 +55,10 @@ class DeliveryWorkflow:
             problem = Problem.of(error)
             again_at = self._retry.again_at(error, due.tries, self._clock())
             if again_at:
-                await self._telling.tell_waiting(due.key, problem, due.tries)
+                await self._notification.notify_waiting(due.key, problem, due.tries)
                 return again_at
-            await self._endings.fail(due.key, problem)
-        return await self._telling.tell_end(due.key)
+            await self._completion.fail(due.key, problem)
+        return await self._notification.notify_end(due.key)
 
     async def give_up(self, due: Due) -> datetime | None:
         """End a delivery in which its workers died again and again, and tell of it.
@@ -66,10 +66,10 @@ class DeliveryWorkflow:
         Where they died of telling, that is given up as well.
         """
         if (await self._steps.begin(due.key)).has_ended:
-            await self._telling.give_up(due.key, WorkerDied.code)
+            await self._notification.give_up(due.key, WorkerDied.code)
             return None
-        await self._endings.fail(due.key, Problem.of(WorkerDied()))
-        return await self._telling.tell_end(due.key)
+        await self._completion.fail(due.key, Problem.of(WorkerDied()))
+        return await self._notification.notify_end(due.key)
 
     async def _deliver(self, delivery_id: str) -> None:
         steps = self._steps
@@ -79,12 +79,12 @@ class DeliveryWorkflow:
         delivery, conversation = await steps.decide(delivery)
         for _ in range(MAX_ROUNDS):
             if delivery.outcome is Outcome.REFUSED:
-                await self._endings.refuse(delivery)
+                await self._completion.refuse(delivery)
                 return
             delivery, ruling = await steps.upload(delivery, conversation)
             shared = await steps.share(delivery, ruling)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
-                confirmed = await self._endings.confirm(
+                confirmed = await self._completion.confirm(
                     delivery_id, was_shared=shared is ShareResult.SHARED
                 )
                 if confirmed != ShareResult.UNSHOWN:

@@ -2,11 +2,11 @@
 
 from bot.access.administration import Actor, Administration
 from bot.errors import CallAudioError, UsageError
-from bot.recordings.asker import Asker
-from bot.recordings.insiders import Insiders
-from bot.recordings.presses import Presses
-from bot.recordings.raw_files import RawFiles
-from bot.recordings.record import DeliveryLog
+from bot.recordings.action_authorization import ActionAuthorization
+from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.requester import Requester
+from bot.recordings.retention_store import RetentionStore
+from bot.recordings.workspace_membership import WorkspaceMembership
 
 
 class DeletionRefused(CallAudioError):
@@ -33,17 +33,17 @@ class Deleting:
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
-        insiders: Insiders,
-        files: RawFiles,
+        deliveries: DeliveryStore,
+        membership: WorkspaceMembership,
+        files: RetentionStore,
         administration: Administration,
     ) -> None:
         self._deliveries = deliveries
-        self._presses = Presses(deliveries, insiders)
+        self._authorization = ActionAuthorization(deliveries, membership)
         self._files = files
         self._administration = administration
 
-    async def ask(self, asker: Asker, delivery_id: str) -> None:
+    async def ask(self, requester: Requester, delivery_id: str) -> None:
         """Store that the file is to be deleted; asking twice changes nothing.
 
         Raises:
@@ -54,12 +54,16 @@ class Deleting:
 
         Each is audited.
         """
-        delivery = await self._presses.of_anybody_there(asker, delivery_id, "delete")
-        actor = Actor(asker.team_id, asker.enterprise_id, asker.user_id)
-        if delivery.user_id != asker.user_id and not await self._administration.is_admin(actor):
-            raise await self._presses.refused(asker, delivery, "delete", DeletionRefused())
-        if await self._files.ask_deletion(delivery, asker.user_id):
+        delivery = await self._authorization.of_anybody_there(requester, delivery_id, "delete")
+        actor = Actor(requester.team_id, requester.enterprise_id, requester.user_id)
+        if delivery.user_id != requester.user_id and not await self._administration.is_admin(actor):
+            raise await self._authorization.refused(
+                requester, delivery, "delete", DeletionRefused()
+            )
+        if await self._files.ask_deletion(delivery, requester.user_id):
             return
         now = await self._deliveries.read(delivery.id)
         if now.taken_back_at or not now.delete_asked_by:
-            raise await self._presses.refused(asker, delivery, "delete", NothingToDelete())
+            raise await self._authorization.refused(
+                requester, delivery, "delete", NothingToDelete()
+            )

@@ -12,6 +12,8 @@ from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
+from bot.recordings.delivery_decision import DeliveryDecider
+from bot.recordings.delivery_store import Delivery, DeliveryStore, muted_columns
 from bot.recordings.destination import (
     ConversationArchived,
     ConversationUnseen,
@@ -19,11 +21,9 @@ from bot.recordings.destination import (
 )
 from bot.recordings.fetching import Fetching, Upload
 from bot.recordings.naming import announcement_of, destination_of
-from bot.recordings.posting import Posting
-from bot.recordings.record import Delivery, DeliveryLog, muted_columns
 from bot.recordings.relay import Source
-from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.sharing import ShareResult, Sharing, decided
+from bot.recordings.slack_port import SlackPort
 from bot.recordings.states import State
 from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
@@ -57,12 +57,12 @@ class DeliverySteps:
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
+        deliveries: DeliveryStore,
         destinations: Destinations,
         decider: DeliveryDecider,
         fetching: Fetching,
         sharing: Sharing,
-        posting: Posting,
+        slack: SlackPort,
         agents: Mapping[str, Agent],
     ) -> None:
         self._deliveries = deliveries
@@ -70,7 +70,7 @@ class DeliverySteps:
         self._decider = decider
         self._fetching = fetching
         self._sharing = sharing
-        self._posting = posting
+        self._slack = slack
         self._agents = agents
 
     async def begin(self, delivery_id: str) -> Delivery:
@@ -133,7 +133,7 @@ class DeliverySteps:
         await self._destinations.enter(channel_id, conversation)
         ts = None
         if delivery.announce_tried_at:
-            ts = await self._posting.find_announcement(
+            ts = await self._slack.find_announcement(
                 announcement_of(delivery), delivery.announce_tried_at
             )
         if ts is None:
@@ -146,7 +146,7 @@ class DeliverySteps:
         return await uninterrupted(self._post_card(delivery, ts))
 
     async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:
-        ts = found_ts or await self._posting.announce(announcement_of(delivery))
+        ts = found_ts or await self._slack.announce(announcement_of(delivery))
         channel_id = destination_of(delivery)
         stored = await self._deliveries.change(
             delivery,
@@ -164,7 +164,7 @@ class DeliverySteps:
         # Another worker was faster: its announcement counts.
         kept = (await self._deliveries.read(delivery.id)).card_ts
         if ts != kept:
-            await self._posting.withdraw(channel_id, ts)
+            await self._slack.withdraw(channel_id, ts)
         return kept or ts
 
     async def upload(

@@ -3,8 +3,8 @@
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.recordings.posting import NoteKind, Posting, PrivateNote
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.slack_port import NoteKind, PrivateNote, SlackPort
 
 log = get_logger(__name__)
 
@@ -31,10 +31,10 @@ class ConversationArchived(CallAudioError):
 class Destinations:
     """Finds the conversation a delivery goes to."""
 
-    def __init__(self, *, log: DeliveryLog, directory: Directory, posting: Posting) -> None:
+    def __init__(self, *, log: DeliveryStore, directory: Directory, slack: SlackPort) -> None:
         self._log = log
         self._directory = directory
-        self._posting = posting
+        self._slack = slack
 
     async def read(self, channel_id: str) -> Conversation:
         """Read the conversation that a delivery goes to.
@@ -56,15 +56,15 @@ class Destinations:
         else, where no bot can ever post: then they are told.
         """
         settled: dict[str, str | None] = {
-            "destination_channel_id": await self._posting.open_dm(delivery.user_id)
+            "destination_channel_id": await self._slack.open_dm(delivery.user_id)
         }
         if delivery.asked_channel_id != delivery.user_id:
-            await self._tell_moved(delivery)
+            await self._notify_moved(delivery)
             settled["asked_thread_ts"] = None  # that thread is not where it goes
         stored = await self._log.change(delivery, settled)
         return stored or await self._log.read(delivery.id)
 
-    async def _tell_moved(self, delivery: Delivery) -> None:
+    async def _notify_moved(self, delivery: Delivery) -> None:
         """Tell the requester before it is stored, so that a passing fault does not swallow it.
 
         Raises:
@@ -79,7 +79,7 @@ class Destinations:
             response_url=delivery.response_url,
         )
         try:
-            await self._posting.tell(note)
+            await self._slack.notify(note)
         except CallAudioError as error:
             if error.retryable:
                 raise
@@ -98,7 +98,7 @@ class Destinations:
             return
         if conversation.is_private is not False:
             raise ConversationUnseen
-        await self._posting.join(channel_id)
+        await self._slack.join(channel_id)
 
 
 async def find_conversation(directory: Directory, channel_id: str) -> Conversation | None:

@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from bot.recordings.delivery_store import Delivery, delivery_of
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.raw_files import visible
-from bot.recordings.record import Delivery, delivery_of
+from bot.recordings.retention_store import visible
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 

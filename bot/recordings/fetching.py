@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from bot.polyai.calls import CallReader
+from bot.recordings.delivery_store import Delivery
 from bot.recordings.naming import file_name
-from bot.recordings.posting import NewFile, Posting, UploadTicket, pieces_of
 from bot.recordings.progress import Progress
-from bot.recordings.record import Delivery
 from bot.recordings.relay import Measured, Outgoing, Relay, Source
+from bot.recordings.slack_port import NewFile, SlackPort, UploadTicket, pieces_of
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Picture, Pictures
 
@@ -35,14 +35,14 @@ class Fetching:
         *,
         relay: Relay,
         transcripts: Transcripts,
-        posting: Posting,
+        slack: SlackPort,
         progress: Progress,
         pictures: Pictures,
         calls: CallReader,
     ) -> None:
         self._relay = relay
         self._transcripts = transcripts
-        self._posting = posting
+        self._slack = slack
         self._progress = progress
         self._pictures = pictures
         self._calls = calls
@@ -94,7 +94,7 @@ class Fetching:
         async with self._transcripts.fetched(source) as text:
             file = NewFile(file_name(delivery), len(text))
             ticket, _ = await self._prepare(file, announce)
-            await self._posting.send(ticket, file, pieces_of(text))
+            await self._slack.send(ticket, file, pieces_of(text))
         yield Upload(ticket.file_id, Measured(len(text), None))
 
     async def _prepare(self, file: NewFile, announce: Announce) -> tuple[UploadTicket, str]:
@@ -103,7 +103,7 @@ class Fetching:
         Neither is cut short by a failure of the other: a card must never be posted and not stored.
         """
         card = asyncio.ensure_future(announce())
-        place = asyncio.ensure_future(self._posting.start_upload(file))
+        place = asyncio.ensure_future(self._slack.start_upload(file))
         await asyncio.gather(card, place, return_exceptions=True)
         card_ts = card.result()
         return place.result(), card_ts

@@ -12,8 +12,8 @@ from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter, Screen
 from bot.recordings.agents import choose_agent
-from bot.recordings.insiders import Insiders
 from bot.recordings.reference import Reference
+from bot.recordings.workspace_membership import WorkspaceMembership
 
 CALLS_PER_SCREEN: Final = 10
 
@@ -35,13 +35,13 @@ class Finding:
     def __init__(
         self,
         *,
-        insiders: Insiders,
+        membership: WorkspaceMembership,
         clearances: Clearances,
         browser: CallBrowser,
         agents: Mapping[str, Agent],
         clock: Callable[[], datetime],
     ) -> None:
-        self._insiders = insiders
+        self._membership = membership
         self._clearances = clearances
         self._browser = browser
         self._agents = agents
@@ -65,9 +65,9 @@ class Finding:
         return await self._browser.screen(agent, wanted, size=CALLS_PER_SCREEN, place=place)
 
     async def _admit(self, actor: Actor) -> None:
-        person = await self._clearances.now_if_told(actor.team_id, Right.PII, actor.user_id)
+        person = await self._clearances.now_or_unknown(actor.team_id, Right.PII, actor.user_id)
         if person.may_use:
             return
         told = {"standing": person.standing.value}
-        await self._insiders.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, told)
+        await self._membership.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, told)
         raise FinderRefused

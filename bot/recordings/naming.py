@@ -1,8 +1,8 @@
 """What a delivery is called: on its message, as a file, and below it."""
 
 from bot.polyai.payloads import Direction
-from bot.recordings.posting import Announcement
-from bot.recordings.record import Delivery
+from bot.recordings.delivery_store import Delivery
+from bot.recordings.slack_port import Announcement
 
 
 def announcement_of(delivery: Delivery) -> Announcement:

@@ -15,8 +15,8 @@ from bot.polyai.calls import CallReader
 from bot.polyai.payloads import CallFacts
 from bot.recordings.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
 from bot.recordings.destination import find_conversation
-from bot.recordings.insiders import Insiders
 from bot.recordings.reference import Reference
+from bot.recordings.workspace_membership import WorkspaceMembership
 
 log = get_logger(__name__)
 
@@ -63,14 +63,14 @@ class Previewing:
     def __init__(
         self,
         *,
-        insiders: Insiders,
+        membership: WorkspaceMembership,
         decider: Decider,
         directory: Directory,
         open_dm: Callable[[str], Awaitable[str]],
         calls: CallReader,
         agents: Mapping[str, Agent],
     ) -> None:
-        self._insiders = insiders
+        self._membership = membership
         self._decider = decider
         self._directory = directory
         self._open_dm = open_dm
@@ -134,7 +134,7 @@ class Previewing:
             "channel_id": channel_id,
             "reason": decision.reason.value,
         }
-        await self._insiders.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, told)
+        await self._membership.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, told)
         log.info("preview_refused", reference=reference, reason=decision.reason.value)
         return reference
 

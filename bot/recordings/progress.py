@@ -9,10 +9,10 @@ from typing import Final
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
-from bot.recordings.posting import Posting
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.slack_port import SlackPort
 
 log = get_logger(__name__)
 
@@ -61,13 +61,13 @@ class Progress:
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
-        posting: Posting,
+        deliveries: DeliveryStore,
+        slack: SlackPort,
         pace: ProgressPace,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
-        self._posting = posting
+        self._slack = slack
         self._pace = pace
         self._monotonic = monotonic
         self._free_at = 0.0
@@ -80,7 +80,7 @@ class Progress:
         the card says next.
         """
         transfer = _Transfer(size_bytes)
-        telling = asyncio.create_task(self._tell(delivery, transfer))
+        telling = asyncio.create_task(self._notify(delivery, transfer))
         try:
             yield transfer.watch
         except asyncio.CancelledError:
@@ -90,7 +90,7 @@ class Progress:
             transfer.over.set()
             await asyncio.wait({telling})
 
-    async def _tell(self, delivery: Delivery, transfer: _Transfer) -> None:
+    async def _notify(self, delivery: Delivery, transfer: _Transfer) -> None:
         shown = 0
         try:
             while not await transfer.is_over_within(self._pace.every_seconds):
@@ -119,7 +119,7 @@ class Progress:
     async def _show(self, delivery: Delivery, percent: int) -> bool:
         if delivery.card_ts is None:
             return False
-        showing = self._posting.show_progress(delivery.card_ts, announcement_of(delivery), percent)
+        showing = self._slack.show_progress(delivery.card_ts, announcement_of(delivery), percent)
         try:
             await asyncio.wait_for(showing, LONGEST_UPDATE_SECONDS)
         except CallAudioError as error:

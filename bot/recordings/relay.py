@@ -13,7 +13,7 @@ from bot.polyai.http import Facts
 from bot.polyai.payloads import Direction
 from bot.recordings.exact_body import ExactBody, RecordingChanged, Watcher
 from bot.recordings.places import Holder, Places
-from bot.recordings.posting import NewFile, Posting, UploadTicket
+from bot.recordings.slack_port import NewFile, SlackPort, UploadTicket
 from bot.recordings.speed import Arrival, Floor
 from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
@@ -76,14 +76,14 @@ class Relay:
         self,
         *,
         polyai: PolyAIClient,
-        posting: Posting,
+        slack: SlackPort,
         metrics: Metrics,
         max_bytes: int,
         max_concurrent: int,
         floor: Floor | None = None,
     ) -> None:
         self._polyai = polyai
-        self._posting = posting
+        self._slack = slack
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._places = Places(max_concurrent)
@@ -140,7 +140,7 @@ class Relay:
     async def _send(self, upload: Outgoing, body: ExactBody, arrival: Arrival) -> None:
         with self._metrics.relays_in_progress.track_inprogress():
             async with arrival.kept_up():
-                await self._posting.send(upload.ticket, upload.file, body)
+                await self._slack.send(upload.ticket, upload.file, body)
 
     async def _counted(
         self, stream: AudioStream, header: WavHeader, arrival: Arrival, seen_bytes: int

@@ -14,14 +14,14 @@ from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.causes import Cause
+from bot.recordings.delivery_store import Delivery
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import IN_TURN
-from bot.recordings.left_files import LeftFiles
 from bot.recordings.naming import announcement_of
-from bot.recordings.posting import Posting, TakenBack, delete_files
-from bot.recordings.raw_files import Doubt, RawFiles
-from bot.recordings.record import Delivery
+from bot.recordings.orphaned_files import OrphanedFiles
+from bot.recordings.retention_store import Doubt, RetentionStore
 from bot.recordings.shares_check import PassedOn, SharesCheck
+from bot.recordings.slack_port import SlackPort, TakenBack, delete_files
 from bot.recordings.states import State
 from bot.store.due_work import Due
 
@@ -47,17 +47,17 @@ class Retention:
         self,
         *,
         due: DueFiles,
-        files: RawFiles,
-        left_files: LeftFiles,
+        files: RetentionStore,
+        left_files: OrphanedFiles,
         decider: Decider,
-        posting: Posting,
+        slack: SlackPort,
     ) -> None:
         self._due = due
         self._files = files
         self._left_files = left_files
         self._decider = decider
-        self._posting = posting
-        self._shares = SharesCheck(decider=decider, posting=posting)
+        self._slack = slack
+        self._shares = SharesCheck(decider=decider, slack=slack)
 
     async def check_audience(self, due: Due) -> datetime | None:
         """Look at one conversation, once for all its raw files; gives when to do so again."""
@@ -70,7 +70,7 @@ class Retention:
         await self._files.have_taken_back(over)
         staying = [each for each in deliveries if each not in over]
         if staying:
-            await self._look_around(team_id, channel_id, staying)
+            await self._check_conversations(team_id, channel_id, staying)
         return self._in_a_while()
 
     async def check_shares(self, due: Due) -> datetime | None:
@@ -78,7 +78,7 @@ class Retention:
         is_in_turn = due.key == IN_TURN
         delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
         if delivery:
-            found = await self._shares.look(delivery)
+            found = await self._shares.check(delivery)
             if isinstance(found, PassedOn):
                 # Taken back like what somebody asked to delete, however often that is refused.
                 await self._files.order_take_back(delivery, found)
@@ -92,20 +92,20 @@ class Retention:
         if delivery is None:
             return None
         if delivery.taken_back_at:
-            is_done = await self._tell(delivery, str(delivery.taken_back_cause))
+            is_done = await self._notify(delivery, str(delivery.taken_back_cause))
             return None if is_done else self._in_a_while()
         cause = self._plain_cause(delivery)
         if cause is None:
             return self._due.over_at(delivery)
         return None if await self._take_back(delivery, cause) else self._in_a_while()
 
-    async def delete_left(self, due: Due) -> datetime | None:
+    async def delete_orphaned(self, due: Due) -> datetime | None:
         """Delete a file that no delivery holds any more; gives when to do so again."""
         file = await self._left_files.read(due.key)
         if file is None:
             return None
         try:
-            await self._posting.delete_file(file.file_id)
+            await self._slack.delete_file(file.file_id)
             if await self._left_files.deleted(file, Cause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
@@ -115,7 +115,9 @@ class Retention:
     def _in_a_while(self) -> datetime:
         return self._files.clock() + self._due.rhythm.look_every
 
-    async def _look_around(self, team_id: str, channel_id: str, deliveries: list[Delivery]) -> None:
+    async def _check_conversations(
+        self, team_id: str, channel_id: str, deliveries: list[Delivery]
+    ) -> None:
         """Judge the files of a conversation; nothing learnt outlives the look."""
         holds_transcripts = any(each.is_transcript for each in deliveries)
         around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
@@ -131,11 +133,11 @@ class Retention:
 
     async def _settle(self, delivery: Delivery, found: Exposure, subject: Doubt) -> None:
         if found is Exposure.FINE:
-            await self._files.trust(delivery, subject)
+            await self._files.mark_verified(delivery, subject)
             return
         cause = CAUSES.get(found)
         if cause is None:
-            since = await self._files.doubt(delivery, subject)
+            since = await self._files.mark_unverified(delivery, subject)
             if self._files.clock() - since < LONGEST_DOUBT:
                 return
             cause = Cause.DOUBT
@@ -144,21 +146,21 @@ class Retention:
     async def _take_back(self, delivery: Delivery, cause: Cause) -> bool:
         """Delete the files and say so; gives whether that is done, or is due by itself."""
         try:
-            await delete_files(self._posting, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False
         if await self._files.taken_back(delivery, cause.value, tell_by=self._in_a_while()):
-            await self._tell(delivery, cause.value)
+            await self._notify(delivery, cause.value)
         return True
 
-    async def _tell(self, delivery: Delivery, cause: str) -> bool:
+    async def _notify(self, delivery: Delivery, cause: str) -> bool:
         """Say on the card that the file is gone; gives whether Slack took it, or never will."""
         if delivery.card_ts and delivery.channel_id and cause != Cause.UNFINISHED:
             by = delivery.delete_asked_by if cause == Cause.ASKED else None
             taken = TakenBack(announcement_of(delivery), cause, deleted_by=by)
             try:
-                await self._posting.show_taken_back(delivery.card_ts, taken)
+                await self._slack.show_taken_back(delivery.card_ts, taken)
             except CallAudioError as error:
                 log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
                 if error.retryable:

@@ -7,9 +7,9 @@ from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.causes import Cause
-from bot.recordings.posting import Posting
-from bot.recordings.record import Delivery
+from bot.recordings.delivery_store import Delivery
 from bot.recordings.shares import SharedIn, elsewhere
+from bot.recordings.slack_port import SlackPort
 
 log = get_logger(__name__)
 
@@ -30,14 +30,14 @@ class PassedOn:
 class SharesCheck:
     """Asks Slack where the files of a delivery are, and judges each place like a destination."""
 
-    def __init__(self, *, decider: Decider, posting: Posting) -> None:
+    def __init__(self, *, decider: Decider, slack: SlackPort) -> None:
         self._decider = decider
-        self._posting = posting
+        self._slack = slack
 
-    async def look(self, delivery: Delivery) -> PassedOn | Exposure:
+    async def check(self, delivery: Delivery) -> PassedOn | Exposure:
         """Tell what is wrong; what is known to be wrong comes before what is not known."""
         try:
-            told = [await self._posting.file_shares(each) for each in delivery.file_ids]
+            told = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
             return Exposure.DOUBTFUL
@@ -62,9 +62,9 @@ class SharesCheck:
             return PassedOn(Cause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
         listener_id = around.conversation.im_user_id if around.conversation else None
-        asker_id = listener_id or delivery.user_id
-        exposure = await self._decider.judge(team_id, asker_id, around, raw_only=raw_only)
-        if exposure is Exposure.RIGHT_ENDED and asker_id != delivery.user_id:
+        requester_id = listener_id or delivery.user_id
+        exposure = await self._decider.judge(team_id, requester_id, around, raw_only=raw_only)
+        if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
             exposure = Exposure.AUDIENCE
         if exposure in REFUSED:
             return PassedOn(Cause.FORWARDED, place, exposure.value)

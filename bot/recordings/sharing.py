@@ -12,10 +12,10 @@ from bot.access.policy import Outcome, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.delivery_decision import DeliveryDecider
+from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
 from bot.recordings.naming import title_of
-from bot.recordings.posting import Posting, Share, SharedPicture, ShareUnclear, delete_files
-from bot.recordings.record import NO_UPLOAD, Delivery, DeliveryLog
-from bot.recordings.ruling import DeliveryDecider
+from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort, delete_files
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
 
@@ -57,15 +57,15 @@ class Sharing:
     def __init__(
         self,
         *,
-        log: DeliveryLog,
+        log: DeliveryStore,
         decider: DeliveryDecider,
-        posting: Posting,
+        slack: SlackPort,
         patience: Patience,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._log = log
         self._decider = decider
-        self._posting = posting
+        self._slack = slack
         self._patience = patience
         self._sleep = sleep
 
@@ -127,11 +127,11 @@ class Sharing:
         if delivery.file_id is None or delivery.channel_id is None:
             return None
         for wait_seconds in self._patience.visible_seconds:
-            ts = await self._posting.find_share(delivery.file_id, delivery.channel_id)
+            ts = await self._slack.find_share(delivery.file_id, delivery.channel_id)
             if ts:
                 return ts
             await self._sleep(wait_seconds)
-        return await self._posting.find_share(delivery.file_id, delivery.channel_id)
+        return await self._slack.find_share(delivery.file_id, delivery.channel_id)
 
     async def drop_unshown(self, delivery: Delivery) -> bool:
         """Let go of a recording that Slack took with its picture and never shows, once.
@@ -143,9 +143,9 @@ class Sharing:
         if delivery.picture_file_id is None or delivery.file_id is None:
             return False
         try:
-            if not await self._posting.is_left_out(delivery.file_id):
+            if not await self._slack.is_left_out(delivery.file_id):
                 return False
-            await delete_files(self._posting, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:
             log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
             return False
@@ -167,7 +167,7 @@ class Sharing:
         title = title_of(delivery)
         picture_id = delivery.picture_file_id
         try:
-            await self._posting.share(
+            await self._slack.share(
                 Share(
                     file_id=delivery.file_id,
                     title=title,
@@ -221,7 +221,7 @@ class Sharing:
         # First stored: nobody else knows by now that these files are there to be seen.
         await self._log.leave_files(delivery)
         try:
-            await delete_files(self._posting, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:
             log.warning("dropped_share_left", delivery_id=delivery.id, code=error.code)
         return ShareResult.GONE
@@ -233,7 +233,7 @@ class Sharing:
             return False
         if delivery.share_tried_at:
             # It may have been completed unseen. One never completed Slack discards by itself.
-            await delete_files(self._posting, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids)
         await self._log.change(
             delivery,
             {**decided(ruling), **NO_UPLOAD},

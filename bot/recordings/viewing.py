@@ -9,10 +9,10 @@ from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, UsageError
-from bot.recordings.insiders import Insiders
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.states import State
 from bot.recordings.waveform.spans import Spans
+from bot.recordings.workspace_membership import WorkspaceMembership
 
 ELSEWHERE: Final = "elsewhere"
 """Why somebody is refused who pressed a button that is not of this conversation."""
@@ -96,10 +96,15 @@ class Viewing:
     """Shows pictures; whether somebody may see one is decided afresh at each press."""
 
     def __init__(
-        self, *, deliveries: DeliveryLog, insiders: Insiders, decider: Decider, shares: Shares
+        self,
+        *,
+        deliveries: DeliveryStore,
+        membership: WorkspaceMembership,
+        decider: Decider,
+        shares: Shares,
     ) -> None:
         self._deliveries = deliveries
-        self._insiders = insiders
+        self._membership = membership
         self._decider = decider
         self._shares = shares
 
@@ -137,7 +142,7 @@ class Viewing:
             return await self._deliveries.read(delivery_id)
         except LookupError:
             tag, told = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
-            await self._insiders.note(tag, actor.user_id, actor.team_id, told)
+            await self._membership.note(tag, actor.user_id, actor.team_id, told)
             raise WaveformGone from None
 
     async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:

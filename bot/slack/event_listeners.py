@@ -12,7 +12,7 @@ from bot.access.policy import Standing
 from bot.access.standings import Standings
 from bot.digests.digest_store import DigestStore
 from bot.home.home_store import HomeStore
-from bot.recordings.raw_files import RawFiles
+from bot.recordings.retention_store import RetentionStore
 from bot.slack.actions import (
     CHANNEL_ID_CHANGED,
     CHANNEL_SHARED,
@@ -36,7 +36,7 @@ class EventListeners:
         changes: GroupChanges,
         standings: Standings,
         read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
-        raw_files: RawFiles,
+        raw_files: RetentionStore,
         homes: HomeStore,
         digests: DigestStore,
         clock: Callable[[], datetime],
@@ -72,8 +72,8 @@ class EventListeners:
         """`subteam_members_changed`: what is remembered of that group is old."""
         team_id = str(context.team_id)
         await self._changes.note(team_id, told(event, "subteam_id"), self._clock())
-        await self._raw_files.look_now(team_id)
-        await self._homes.look_now(team_id)
+        await self._raw_files.check_now(team_id)
+        await self._homes.check_now(team_id)
 
     async def user_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`user_change`: somebody may be a guest now, or gone.
@@ -86,14 +86,14 @@ class EventListeners:
             raise Malformed
         standing = await self._read_standing(user)
         if await self._standings.changed(team_id, told(user, "id"), standing):
-            await self._raw_files.look_now(team_id)
-            await self._homes.look_now(team_id)
+            await self._raw_files.check_now(team_id)
+            await self._homes.check_now(team_id)
 
     async def conversation_changed(
         self, context: AsyncBoltContext, event: Mapping[str, Any]
     ) -> None:
         """`member_joined_channel`, `channel_shared`: others may hear what is there."""
-        await self._raw_files.look_now(str(context.team_id), told(event, "channel"))
+        await self._raw_files.check_now(str(context.team_id), told(event, "channel"))
 
     async def channel_id_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
@@ -109,4 +109,4 @@ class EventListeners:
         where the file is.
         """
         channel_id = told(event, "channel_id") if event.get("channel_id") else None
-        await self._raw_files.look_at_file(str(context.team_id), told(event, "file_id"), channel_id)
+        await self._raw_files.check_file(str(context.team_id), told(event, "file_id"), channel_id)

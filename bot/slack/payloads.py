@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bot.access.administration import Actor
 from bot.errors import CallAudioError
-from bot.recordings.asker import Asker
+from bot.recordings.requester import Requester
 
 Choice = str | int | bool | None
 
@@ -47,10 +47,10 @@ def actor_of(body: Mapping[str, Any]) -> Actor:
     )
 
 
-def asker_of_command(command: Mapping[str, Any]) -> Asker:
+def requester_of_command(command: Mapping[str, Any]) -> Requester:
     """Read who asks by a command, and where."""
     actor = actor_of_command(command)
-    return Asker(
+    return Requester(
         team_id=actor.team_id,
         enterprise_id=actor.enterprise_id,
         user_id=actor.user_id,
@@ -60,10 +60,10 @@ def asker_of_command(command: Mapping[str, Any]) -> Asker:
     )
 
 
-def asker_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Asker:
+def requester_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Requester:
     """Read who asks by a button, and where."""
     actor = actor_of(body)
-    return Asker(
+    return Requester(
         team_id=actor.team_id,
         enterprise_id=actor.enterprise_id,
         user_id=actor.user_id,
@@ -93,15 +93,15 @@ def chosen(action: Mapping[str, Any]) -> str:
     return str((action.get("selected_option") or {}).get("value") or "")
 
 
-def asker_of_submission(
+def requester_of_submission(
     body: Mapping[str, Any], view: Mapping[str, Any], channel_id: str, *choices: Choice
-) -> Asker:
+) -> Requester:
     """Read who asks by a form in a conversation; ``choices`` is all that was chosen there.
 
     A submission brings no way to answer of its own; the bot's ways do without.
     """
     actor = actor_of(body)
-    return Asker(
+    return Requester(
         team_id=actor.team_id,
         enterprise_id=actor.enterprise_id,
         user_id=actor.user_id,

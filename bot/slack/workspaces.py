@@ -8,7 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from bot.logs import get_logger
-from bot.recordings.insiders import Insiders
+from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.slack.payloads import actor_of, actor_of_command
 
 log = get_logger(__name__)
@@ -19,8 +19,8 @@ Next = Callable[[], Awaitable[object]]
 class OwnWorkspace:
     """Runs before every listener, over HTTP and Socket Mode alike."""
 
-    def __init__(self, insiders: Insiders) -> None:
-        self._insiders = insiders
+    def __init__(self, membership: WorkspaceMembership) -> None:
+        self._membership = membership
 
     async def admit(
         self, body: Mapping[str, Any], context: AsyncBoltContext, next_: Next
@@ -38,10 +38,10 @@ class OwnWorkspace:
             context["team_id"] = bot.team_id
         elif "command" in body:
             name, channel = str(body["command"]), str(body["channel_id"])
-            await self._insiders.admit(actor_of_command(body), name, channel)
+            await self._membership.admit(actor_of_command(body), name, channel)
         elif "user" in body:
             pressed_in = (body.get("channel") or {}).get("id")
-            await self._insiders.admit(actor_of(body), _name_of(body), pressed_in)
+            await self._membership.admit(actor_of(body), _name_of(body), pressed_in)
         await next_()
         return None
 

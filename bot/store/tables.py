@@ -248,7 +248,7 @@ class DeliveryRow(Base):
     delete_asked_by: Mapped[str | None]
 
 
-class LeftFileRow(Base):
+class OrphanedFileRow(Base):
     """A file that no delivery holds any more and that may be visible: to be deleted."""
 
     __tablename__ = "left_files"

@@ -24,9 +24,9 @@ from bot.outbound import Outbound, outbound_of
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
-from bot.recordings.left_files import LeftFiles
-from bot.recordings.raw_files import RawFiles
-from bot.recordings.record import DeliveryLog
+from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.orphaned_files import OrphanedFiles
+from bot.recordings.retention_store import RetentionStore
 from bot.settings import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.directory import SlackDirectory
@@ -62,9 +62,9 @@ class Core:
     people: People
     group_changes: GroupChanges
     decider: Decider
-    deliveries: DeliveryLog
-    raw_files: RawFiles
-    left_files: LeftFiles
+    deliveries: DeliveryStore
+    raw_files: RetentionStore
+    left_files: OrphanedFiles
     homes: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
@@ -129,9 +129,9 @@ async def open_core(
             audience_must_be_cleared=settings.callaudio_audience is AudienceRule.CLEARED,
             external_channels=settings.callaudio_external_channels,
         ),
-        deliveries=DeliveryLog(database=database, clock=clock),
-        raw_files=RawFiles(database=database, clock=clock),
-        left_files=LeftFiles(database=database, clock=clock),
+        deliveries=DeliveryStore(database=database, clock=clock),
+        raw_files=RetentionStore(database=database, clock=clock),
+        left_files=OrphanedFiles(database=database, clock=clock),
         homes=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         reviewers=Reviewers(

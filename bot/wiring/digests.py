@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
-from bot.digests.posting import DigestPosting, Reporter
 from bot.digests.reporting import PeriodReporter
 from bot.digests.run_store import RunStore
+from bot.digests.slack_port import DigestPort, Reporter
 from bot.digests.steps import DigestSteps
 from bot.jobs.digest_workflow import DigestWorkflow
 from bot.polyai.lists import CallLists
-from bot.slack.digests.posting import SlackDigestPosting
-from bot.slack.recordings.posting import SlackPosting
+from bot.slack.digests.gateway import SlackDigestGateway
+from bot.slack.recordings.gateway import SlackGateway
 from bot.wiring.core import Core
 from bot.wiring.pace import Pace
 
@@ -22,7 +22,7 @@ class DigestOutlets:
     """What makes the content of digests, and what posts it."""
 
     reporter: Reporter
-    posting: DigestPosting
+    slack: DigestPort
 
 
 OpenOutlets = Callable[[Core], DigestOutlets]
@@ -36,7 +36,7 @@ def build_outlets(core: Core) -> DigestOutlets:
             calls=CallsReporter(source=source, agents=core.agents),
             access=AccessReporter(database=core.database),
         ),
-        posting=SlackDigestPosting(core.api, SlackPosting(core.api, core.http)),
+        slack=SlackDigestGateway(core.api, SlackGateway(core.api, core.http)),
     )
 
 
@@ -46,6 +46,6 @@ def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> Dig
         runs=RunStore(database=core.database, clock=core.clock),
         directory=core.directory,
         reporter=outlets.reporter,
-        posting=outlets.posting,
+        slack=outlets.slack,
     )
     return DigestWorkflow(steps=steps, retry=pace.retry, clock=core.clock)

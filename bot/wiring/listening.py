@@ -14,14 +14,14 @@ from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
-from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
+from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import Finding
-from bot.recordings.insiders import Insiders
 from bot.recordings.previewing import Previewing
-from bot.recordings.requests import RequestBook
+from bot.recordings.request_store import RequestStore
 from bot.recordings.viewing import Viewing
+from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
@@ -31,8 +31,8 @@ from bot.slack.event_listeners import EventListeners
 from bot.slack.finder.listeners import FinderListeners
 from bot.slack.modals import Modals
 from bot.slack.recordings.card_listeners import CardListeners
+from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.recordings.listeners import Listeners
-from bot.slack.recordings.posting import SlackPosting
 from bot.slack.recordings.waveform_listener import WaveformListener
 from bot.slack.schedules.answers import DigestAnswers
 from bot.slack.schedules.listeners import ScheduleListeners
@@ -48,8 +48,8 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     settings = core.settings
 
     async def rights_changed(team_id: str) -> None:
-        await core.raw_files.look_now(team_id)
-        await core.homes.look_now(team_id)
+        await core.raw_files.check_now(team_id)
+        await core.homes.check_now(team_id)
 
     administration = Administration(
         database=core.database,
@@ -60,11 +60,11 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         first_admins=settings.callaudio_admins,
         on_rights_changed=rights_changed,
     )
-    insiders = build_insiders(core)
-    asking = Asking(
-        book=RequestBook(database=core.database, clock=core.clock),
+    membership = build_membership(core)
+    delivery_requests = DeliveryRequests(
+        book=RequestStore(database=core.database, clock=core.clock),
         deliveries=core.deliveries,
-        insiders=insiders,
+        membership=membership,
         agents=core.agents,
         metrics=core.metrics,
     )
@@ -86,11 +86,11 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         administration=administration,
         clock=core.clock,
         on_rights_changed=rights_changed,
-        on_decided=core.homes.look_now,
+        on_decided=core.homes.check_now,
     )
     deleting = Deleting(
         deliveries=core.deliveries,
-        insiders=insiders,
+        membership=membership,
         files=core.raw_files,
         administration=administration,
     )
@@ -110,12 +110,12 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
     viewing = Viewing(
         deliveries=core.deliveries,
-        insiders=insiders,
+        membership=membership,
         decider=core.decider,
-        shares=SlackPosting(core.api, core.http),
+        shares=SlackGateway(core.api, core.http),
     )
     finding = Finding(
-        insiders=insiders,
+        membership=membership,
         clearances=core.clearances,
         browser=CallBrowser(core.http, clock=core.clock),
         agents=core.agents,
@@ -127,17 +127,17 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     return build_app(
         client=core.client,
         authorize=core.identity.authorize,
-        workspace=OwnWorkspace(insiders),
+        workspace=OwnWorkspace(membership),
         listeners=(
-            CardListeners(asking, deleting),
+            CardListeners(delivery_requests, deleting),
             WaveformListener(viewing, modals),
-            Listeners(asking, core.people),
+            Listeners(delivery_requests, core.people),
             AdminListeners(administration, explaining, DigestAnswers(scheduling)),
             ScheduleListeners(scheduling, modals, answers),
-            DigestListeners(asking),
+            DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
-            FinderListeners(finding, asking, modals, Zones(core.api)),
-            ShortcutListeners(asking, build_previewing(core), modals),
+            FinderListeners(finding, delivery_requests, modals, Zones(core.api)),
+            ShortcutListeners(delivery_requests, build_previewing(core), modals),
             EventListeners(
                 changes=core.group_changes,
                 standings=core.standings,
@@ -153,18 +153,20 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
 
 
-def build_insiders(core: Core) -> Insiders:
+def build_membership(core: Core) -> WorkspaceMembership:
     """Build what tells the workspace's own people from others."""
-    return Insiders(database=core.database, home_team=core.identity.team_id, clock=core.clock)
+    return WorkspaceMembership(
+        database=core.database, home_team=core.identity.team_id, clock=core.clock
+    )
 
 
 def build_previewing(core: Core) -> Previewing:
     """Build what tells people beforehand what they would get."""
     return Previewing(
-        insiders=build_insiders(core),
+        membership=build_membership(core),
         decider=core.decider,
         directory=core.directory,
-        open_dm=SlackPosting(core.api, core.http).open_dm,
+        open_dm=SlackGateway(core.api, core.http).open_dm,
         calls=CallReader(PolyAIClient(core.http, clock=core.clock)),
         agents=core.agents,
     )

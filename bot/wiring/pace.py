@@ -9,12 +9,12 @@ from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
 from bot.jobs.attempts import RetryRule
 from bot.jobs.work_loop import LEASE, LOOK_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
+from bot.recordings.delivery_decision import AskAgain
+from bot.recordings.notification import FIRST_WAIT
 from bot.recordings.progress import ProgressPace
 from bot.recordings.retention import LOOK_EVERY
-from bot.recordings.ruling import AskAgain
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
-from bot.recordings.telling import FIRST_WAIT
 
 DRAIN_SECONDS: Final = 3.0
 """How long deliveries that run may take to end once the process stops.

@@ -29,26 +29,26 @@ from bot.jobs.work_loop import WorkKind, WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
+from bot.recordings.completion import Completion
 from bot.recordings.deliver import DeliverySteps
+from bot.recordings.delivery_decision import DeliveryDecider
+from bot.recordings.delivery_store import DELIVER
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles
-from bot.recordings.endings import Endings
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
-from bot.recordings.left_files import DELETE
+from bot.recordings.notification import Notification
+from bot.recordings.orphaned_files import DELETE
 from bot.recordings.progress import Progress
-from bot.recordings.record import DELIVER
 from bot.recordings.relay import Relay
 from bot.recordings.retention import Retention
-from bot.recordings.ruling import DeliveryDecider
 from bot.recordings.sharing import Sharing
-from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.settings import AudienceRule
-from bot.slack.access.posting import SlackAccessPosting
-from bot.slack.home.posting import SlackHomePosting
-from bot.slack.recordings.posting import SlackPosting
+from bot.slack.access.gateway import SlackAccessGateway
+from bot.slack.home.gateway import SlackHomeGateway
+from bot.slack.recordings.gateway import SlackGateway
 from bot.store.database import sqlite_path
 from bot.store.due_work import DueWork
 from bot.wiring.core import Core
@@ -69,41 +69,41 @@ class Worker:
 
 def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     """Build what a worker runs; nothing runs yet."""
-    posting = SlackPosting(core.api, core.http)
+    slack = SlackGateway(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
     calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
     decider = DeliveryDecider(decider=core.decider, clock=core.clock, ask_again=pace.ask_again)
-    sharing = Sharing(log=core.deliveries, decider=decider, posting=posting, patience=pace.patience)
+    sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
     rhythm = Rhythm(keep=keep_raw, look_every=pace.look_every)
     fetching = Fetching(
         relay=Relay(
             polyai=polyai,
-            posting=posting,
+            slack=slack,
             metrics=core.metrics,
             max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
             max_concurrent=MAX_RELAYS,
             floor=pace.floor,
         ),
         transcripts=Transcripts(polyai=polyai),
-        posting=posting,
-        progress=Progress(deliveries=core.deliveries, posting=posting, pace=pace.progress),
-        pictures=Pictures(posting=posting),
+        slack=slack,
+        progress=Progress(deliveries=core.deliveries, slack=slack, pace=pace.progress),
+        pictures=Pictures(slack=slack),
         calls=calls,
     )
     steps = DeliverySteps(
         deliveries=core.deliveries,
-        destinations=Destinations(log=core.deliveries, directory=core.directory, posting=posting),
+        destinations=Destinations(log=core.deliveries, directory=core.directory, slack=slack),
         decider=decider,
         fetching=fetching,
         sharing=sharing,
-        posting=posting,
+        slack=slack,
         agents=core.agents,
     )
-    telling = Telling(
+    notification = Notification(
         deliveries=core.deliveries,
-        posting=posting,
+        slack=slack,
         calls=calls,
         agents=core.agents,
         keep_raw=keep_raw,
@@ -112,13 +112,13 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     )
     deliveries = DeliveryWorkflow(
         steps=steps,
-        endings=Endings(
+        completion=Completion(
             deliveries=core.deliveries,
             sharing=sharing,
             metrics=core.metrics,
             rhythm=rhythm,
         ),
-        telling=telling,
+        notification=notification,
         retry=pace.retry,
         clock=core.clock,
     )
@@ -134,7 +134,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         files=core.raw_files,
         left_files=core.left_files,
         decider=core.decider,
-        posting=posting,
+        slack=slack,
     )
     homes = build_home_publishing(core, pace)
     access = AccessRequestNotifier(
@@ -142,7 +142,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         grant_ends=GrantEnds(database=core.database, clock=core.clock),
         reviewers=core.reviewers,
         directory=core.directory,
-        posting=SlackAccessPosting(core.api),
+        slack=SlackAccessGateway(core.api),
         again_after=pace.access_again_after,
     )
     cleaning = CleanUp(claims=claims, database=core.database, clock=core.clock)
@@ -159,13 +159,13 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(LOOK, due_slots.run, at_once=4),
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
-            WorkKind(TELL_OWNER, digests.tell, at_once=2),
+            WorkKind(TELL_OWNER, digests.notify, at_once=2),
             # A look takes a second, or minutes where Slack hangs. So many may hang before another
             # has to wait; and with so many at work it is Slack that sets the pace.
             WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6),
             WorkKind(CHECK_SHARES, retention.check_shares, at_once=2),
             WorkKind(TAKE_BACK, retention.take_back, at_once=4),
-            WorkKind(DELETE, retention.delete_left, at_once=4),
+            WorkKind(DELETE, retention.delete_orphaned, at_once=4),
             WorkKind(PUBLISH, homes.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CLEAN_UP, cleaning.run, at_once=1),
@@ -185,7 +185,7 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
             clock=core.clock,
             digests=DigestStore(database=core.database, clock=core.clock),
         ),
-        posting=SlackHomePosting(core.api, core.identity),
+        slack=SlackHomeGateway(core.api, core.identity),
         look_every=pace.home_look_every,
     )
 

@@ -14,7 +14,8 @@ from bot.access.policy import Standing
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.recordings.destination import ConversationUnseen
-from bot.recordings.posting import (
+from bot.recordings.shares import FileShares, SharedIn
+from bot.recordings.slack_port import (
     Announcement,
     Delivered,
     NewFile,
@@ -24,7 +25,6 @@ from bot.recordings.posting import (
     TakenBack,
     UploadTicket,
 )
-from bot.recordings.shares import FileShares, SharedIn
 from bot.recordings.waveform.scan import WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
@@ -243,7 +243,7 @@ class WorldPosting:
         self.world.ask("delete")
         self.visible.pop(file_id, None)
 
-    async def tell(self, note: PrivateNote) -> None:
+    async def notify(self, note: PrivateNote) -> None:
         del note
 
 

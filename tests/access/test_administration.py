@@ -54,10 +54,10 @@ class Office:
             people=readers.people,
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
-            on_rights_changed=self._tell,
+            on_rights_changed=self._notify,
         )
 
-    async def _tell(self, team_id: str) -> None:
+    async def _notify(self, team_id: str) -> None:
         self.told.append(team_id)
 
     async def appoint(self, subject_id: str, lasting: timedelta | None = None) -> None:

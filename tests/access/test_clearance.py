@@ -71,10 +71,10 @@ async def test_nobody_is_let_in_or_sent_away_for_a_guess(sqlite_store):
     ):
         with pytest.raises(Silent):
             await asking
-    assert not (await away.people.read_if_told(TEAM, ALICE)).may_use
+    assert not (await away.people.read_or_unknown(TEAM, ALICE)).may_use
     for unknown in (
-        await away.clearances.now_if_told(TEAM, Right.PII, ALICE),
-        await away.clearances.recent_if_told(TEAM, Right.PII, ALICE),
+        await away.clearances.now_or_unknown(TEAM, Right.PII, ALICE),
+        await away.clearances.recent_or_unknown(TEAM, Right.PII, ALICE),
     ):
         assert (unknown.standing, unknown.held) == (Standing.UNKNOWN, Held.BY_NAME)
         assert (unknown.counts, unknown.may_use) == (None, False)
@@ -84,7 +84,7 @@ async def test_slack_is_not_asked_after_those_whom_no_standing_could_help(sqlite
     slack = workspace(is_away=True)
     clearances = readers_on(sqlite_store, slack).clearances
     assert not await clearances.holds(TEAM, Right.PII, ALICE)
-    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts is False
+    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts is False
     assert slack.calls == []
 
 
@@ -93,12 +93,12 @@ async def test_a_decision_asks_slack_each_time_and_a_look_only_after_a_while(sql
     clock, slack = Clock(), workspace()
     clearances = readers_on(sqlite_store, slack, clock=clock).clearances
     for _ in range(2):
-        assert (await clearances.now_if_told(TEAM, Right.PII, ALICE)).counts
+        assert (await clearances.now_or_unknown(TEAM, Right.PII, ALICE)).counts
     assert len(slack.calls) == 2
 
     slack.standings = {ALICE: Standing.DEACTIVATED}
     clock.now += REMEMBERED_FOR - timedelta(seconds=1)
-    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts
+    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts
     clock.now += timedelta(seconds=1)
-    assert (await clearances.recent_if_told(TEAM, Right.PII, ALICE)).counts is False
+    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts is False
     assert len(slack.calls) == 3

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.access.grant_lists import list_grants
+from bot.access.grant_pages import list_grants
 from bot.access.grants import (
     Effect,
     Grant,

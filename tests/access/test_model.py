@@ -40,22 +40,22 @@ from bot.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
+from bot.recordings.completion import Completion
 from bot.recordings.deliver import DeliverySteps
+from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles
-from bot.recordings.endings import Endings
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.left_files import DELETE, LeftFiles
+from bot.recordings.notification import Notification
+from bot.recordings.orphaned_files import DELETE, OrphanedFiles
 from bot.recordings.progress import Progress, ProgressPace
-from bot.recordings.raw_files import RawFiles
-from bot.recordings.record import DELIVER, DeliveryLog
 from bot.recordings.relay import Relay
-from bot.recordings.requests import NewRequest, RequestBook
+from bot.recordings.request_store import NewRequest, RequestStore
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
-from bot.recordings.ruling import AskAgain, DeliveryDecider
+from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
-from bot.recordings.telling import Telling
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database, async_url
@@ -92,7 +92,7 @@ STANDING = {
 }
 CHANNELS, GROUPS = ("C0ONE", "C0TWO", "C0OPEN"), ("S0ONE", "S0TWO")
 PUBLIC = "made public"
-OWN_DM = "the asker's direct messages with the bot"
+OWN_DM = "the requester's direct messages with the bot"
 LOOKUPS = ("conversation", "members", "standing", "group")
 POSTING = ("share", "share is lost", "answer to share is lost", "find", "delete")
 
@@ -150,11 +150,11 @@ class Policy(RuleBasedStateMachine):
             | {_dm(each): Channel({each}, is_external=None, im_user_id=each) for each in PEOPLE},
             groups={each: set() for each in GROUPS},
         )
-        self.posting = WorldPosting(self.world, on_share=self._must_be_allowed)
+        self.gateway = WorldPosting(self.world, on_share=self._must_be_allowed)
         self.wrongly_shared: list[File] = []
         self.exposed_since: dict[str, datetime] = {}
         self.unanswered_at = self.undeleted_at = NOON - timedelta(days=1)
-        self.asker = ALICE
+        self.requester = ALICE
         self.numbers = itertools.count(1)
         self.folder = tempfile.TemporaryDirectory(prefix="callaudio-model-")
         shutil.copy(template(), self.folder.name)
@@ -181,14 +181,14 @@ class Policy(RuleBasedStateMachine):
             audience_must_be_cleared=self.audience_must_be_cleared,
             external_channels=frozenset({"C0TWO"}),
         )
-        deliveries = DeliveryLog(database=self.database, clock=clock)
+        deliveries = DeliveryStore(database=self.database, clock=clock)
         client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
         metrics = Metrics()
         patient = DeliveryDecider(decider=decider, clock=clock, ask_again=NEVER_AGAIN)
         sharing = Sharing(
             log=deliveries,
             decider=patient,
-            posting=self.posting,
+            slack=self.gateway,
             patience=Patience(visible_seconds=(1,)),
             sleep=_at_once,
         )
@@ -196,46 +196,48 @@ class Policy(RuleBasedStateMachine):
         rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
         steps = DeliverySteps(
             deliveries=deliveries,
-            destinations=Destinations(log=deliveries, directory=directory, posting=self.posting),
+            destinations=Destinations(log=deliveries, directory=directory, slack=self.gateway),
             decider=patient,
             fetching=Fetching(
                 relay=Relay(
                     polyai=client,
-                    posting=self.posting,
+                    slack=self.gateway,
                     metrics=metrics,
                     max_bytes=2**20,
                     max_concurrent=1,
                 ),
                 transcripts=Transcripts(polyai=client),
-                posting=self.posting,
-                progress=Progress(deliveries=deliveries, posting=self.posting, pace=ProgressPace()),
-                pictures=Pictures(posting=self.posting, draw=draw_whether_raw),
+                slack=self.gateway,
+                progress=Progress(deliveries=deliveries, slack=self.gateway, pace=ProgressPace()),
+                pictures=Pictures(slack=self.gateway, draw=draw_whether_raw),
                 calls=calls,
             ),
             sharing=sharing,
-            posting=self.posting,
+            slack=self.gateway,
             agents=agents,
         )
-        telling = Telling(
-            deliveries=deliveries, posting=self.posting, calls=calls, agents=agents, keep_raw=None
+        telling = Notification(
+            deliveries=deliveries, slack=self.gateway, calls=calls, agents=agents, keep_raw=None
         )
         self.workflow = DeliveryWorkflow(
             steps=steps,
-            endings=Endings(deliveries=deliveries, sharing=sharing, metrics=metrics, rhythm=rhythm),
-            telling=telling,
+            completion=Completion(
+                deliveries=deliveries, sharing=sharing, metrics=metrics, rhythm=rhythm
+            ),
+            notification=telling,
             retry=RetryRule(attempts=2),
             clock=clock,
         )
         self.work = DueWork(database=self.database, clock=clock, lease=LOOK_EVERY)
-        self.raw_files = RawFiles(database=self.database, clock=clock)
+        self.raw_files = RetentionStore(database=self.database, clock=clock)
         self.retention = Retention(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.raw_files,
-            left_files=LeftFiles(database=self.database, clock=clock),
+            left_files=OrphanedFiles(database=self.database, clock=clock),
             decider=decider,
-            posting=self.posting,
+            slack=self.gateway,
         )
-        self.book = RequestBook(database=self.database, clock=clock)
+        self.book = RequestStore(database=self.database, clock=clock)
 
     def _clock(self) -> datetime:
         return self.now
@@ -263,24 +265,24 @@ class Policy(RuleBasedStateMachine):
         """Who gives it may be, or come to be, in the group it is given to."""
         until = self.now + timedelta(minutes=minutes) if minutes else None
         self._say(subject, effect, until, BOSS if giver == subject else giver)
-        self._tell(told)
+        self._notify(told)
 
     @rule(person=st.sampled_from((ALICE, BOB)), group=groups)
     def somebody_tries_to_clear_themselves(self, person: str, group: str) -> None:
         self.world.groups[group].add(person)
         self._say(group, Effect.GRANT, None, person)
-        self._tell(told=True)
+        self._notify(told=True)
         self.a_recording_is_asked_for(person, _dm(person), (), redacted=False, meanwhile=None)
 
     @rule(subject=subjects, told=st.booleans())
     def a_right_is_revoked(self, subject: str, told: bool) -> None:
         self.runner.run(self._revoke(subject))
-        self._tell(told)
+        self._notify(told)
 
     @rule(group=groups, person=people, told=st.booleans())
     def a_group_changes(self, group: str, person: str, told: bool) -> None:
         self.world.groups[group] ^= {person}
-        self._tell(told)
+        self._notify(told)
 
     @rule(
         person=people,
@@ -304,7 +306,7 @@ class Policy(RuleBasedStateMachine):
         if told:
             self.untold[person].clear()
             matters = self.runner.run(self.standings.changed(TEAM, person, standing))
-            self._tell(matters)
+            self._notify(matters)
 
     @precondition(lambda self: self._channels_with_raw())
     @rule(
@@ -317,8 +319,8 @@ class Policy(RuleBasedStateMachine):
         self, data: st.DataObject, group: str, standing: Standing, told: bool
     ) -> None:
         channel = data.draw(st.sampled_from(self._channels_with_raw()))
-        askers = {file.asked_by for file in self.posting.visible.values()}
-        others = [each for each in PEOPLE if each not in askers]
+        requesters = {file.asked_by for file in self.gateway.visible.values()}
+        others = [each for each in PEOPLE if each not in requesters]
         listener = data.draw(st.sampled_from(others or PEOPLE))
         self.somebody_becomes_a_guest_or_leaves_or_comes_back(listener, Standing.MEMBER, told=True)
         self.world.groups[group].add(listener)
@@ -332,7 +334,7 @@ class Policy(RuleBasedStateMachine):
     @rule(channel=channels, person=st.sampled_from((*PEOPLE, ROBOT)), told=st.booleans())
     def somebody_joins_or_leaves(self, channel: str, person: str, told: bool) -> None:
         self.world.channels[channel].members ^= {person}
-        self._tell(told)
+        self._notify(told)
 
     @rule(channel=channels, external=st.sampled_from([True, False, False, None]))
     def a_channel_is_shared_or_no_longer(self, channel: str, external: bool | None) -> None:
@@ -360,7 +362,7 @@ class Policy(RuleBasedStateMachine):
         """While it is uploaded somebody may join, be denied, or the channel be shared or opened."""
 
         async def happen() -> None:
-            self.posting.meanwhile = nothing
+            self.gateway.meanwhile = nothing
             if isinstance(meanwhile, tuple) and meanwhile[1] == PUBLIC:
                 self.world.channels[meanwhile[0]].is_private = False
             elif isinstance(meanwhile, tuple):
@@ -371,23 +373,23 @@ class Policy(RuleBasedStateMachine):
                 await self._write(meanwhile, Effect.DENY, None)
 
         channel = _dm(person) if channel == OWN_DM else channel
-        self.asker, self.asked_redacted = person, redacted
+        self.requester, self.asked_redacted = person, redacted
         self.world.away = frozenset(away)
-        self.posting.meanwhile = happen
+        self.gateway.meanwhile = happen
         expects_raw = (
             not away
             and not meanwhile
             and self._may_be_raw(person, channel, redacted, self._must_seem_cleared)
         )
-        before = set(self.posting.visible)
+        before = set(self.gateway.visible)
         self.runner.run(self._deliver(person, channel, redacted=redacted))
         self.world.away = frozenset()
-        self.posting.meanwhile = nothing
+        self.gateway.meanwhile = nothing
         assert self.wrongly_shared == []
         if expects_raw:
-            new, picture = sorted(set(self.posting.visible) - before, key=lambda f: int(f[1:]))
-            assert self.posting.visible[picture].is_raw, "it is drawn of what it is shared with"
-            assert self.posting.visible[new].is_raw
+            new, picture = sorted(set(self.gateway.visible) - before, key=lambda f: int(f[1:]))
+            assert self.gateway.visible[picture].is_raw, "it is drawn of what it is shared with"
+            assert self.gateway.visible[new].is_raw
 
     @precondition(lambda self: self._where_raw_may_be())
     @rule(data=st.data(), away=away, meanwhile=st.sampled_from(MEANWHILE))
@@ -421,21 +423,21 @@ class Policy(RuleBasedStateMachine):
     def a_raw_file_is_passed_on(self, data: st.DataObject, place: str, told: bool) -> None:
         """An event tells of it, or each raw file is asked after in its turn."""
         file_id = data.draw(st.sampled_from(self._raw_files()))
-        self.posting.visible[file_id].elsewhere = (place,)
+        self.gateway.visible[file_id].elsewhere = (place,)
         waits = [60, *[5] * 2 * len(self._raw_files())]
         if told:
             waits = [1]
-            self.runner.run(self.raw_files.look_at_file(TEAM, file_id, place))
+            self.runner.run(self.raw_files.check_file(TEAM, file_id, place))
         for seconds in waits:
             self._pass(seconds, frozenset())
-        file = self.posting.visible.get(file_id)
+        file = self.gateway.visible.get(file_id)
         assert file is None or self._may_be_heard(file.asked_by, place), "it is there still"
 
     @rule(seconds=st.integers(1, 60))
     def time_passes(self, seconds: int) -> None:
         self._pass(seconds, frozenset())
 
-    @precondition(lambda self: self.posting.visible)
+    @precondition(lambda self: self.gateway.visible)
     @rule(
         away=st.sets(st.sampled_from((*LOOKUPS, "delete")), min_size=1), minutes=st.integers(1, 4)
     )
@@ -541,23 +543,23 @@ class Policy(RuleBasedStateMachine):
         return [each for each in self._where_raw_may_be() if each[1] in CHANNELS]
 
     def _raw_files(self) -> list[str]:
-        return sorted(each for each, file in self.posting.visible.items() if file.is_raw)
+        return sorted(each for each, file in self.gateway.visible.items() if file.is_raw)
 
     def _channels_with_raw(self) -> list[str]:
-        raw = {each.channel_id for each in self.posting.visible.values() if each.is_raw}
+        raw = {each.channel_id for each in self.gateway.visible.values() if each.is_raw}
         return sorted(raw & set(CHANNELS))
 
     def _must_be_allowed(self, file: File) -> None:
         """Note what must not be; raised here, it would count as one more failure of Slack's."""
-        file.asked_by = self.asker
-        may_be = self._may_be_raw(self.asker, file.channel_id, self.asked_redacted)
+        file.asked_by = self.requester
+        may_be = self._may_be_raw(self.requester, file.channel_id, self.asked_redacted)
         if file.is_raw and not may_be:
             self.wrongly_shared.append(file)
 
     def _exposed(self) -> dict[str, datetime]:
         self.exposed_since = {
             file_id: self.exposed_since.get(file_id, self.now)
-            for file_id, file in self.posting.visible.items()
+            for file_id, file in self.gateway.visible.items()
             if file.is_raw and not self._may_be_heard(file.asked_by, file.channel_id)
         }
         return self.exposed_since
@@ -604,15 +606,15 @@ class Policy(RuleBasedStateMachine):
         for each in self.said:
             each.revoked = each.revoked or each.subject == subject
 
-    def _tell(self, told: bool) -> None:
+    def _notify(self, told: bool) -> None:
         """An event reaches the bot, or is lost."""
         if told:
-            self.runner.run(self.raw_files.look_now(TEAM))
+            self.runner.run(self.raw_files.check_now(TEAM))
 
     async def _look(self) -> None:
         await work_off(self.work, self.retention)
         for due in await self.work.claim(DELETE, 20, takes_over=True):
-            await self.work.finish(due, await self.retention.delete_left(due))
+            await self.work.finish(due, await self.retention.delete_orphaned(due))
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
         number = next(self.numbers)

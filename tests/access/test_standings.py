@@ -215,7 +215,7 @@ async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(
     assert await office.remembered() == {BOB: GUEST}
     with pytest.raises(Silent):
         await office.known.now(TEAM, ALICE)
-    assert await office.known.now_if_told(TEAM, ALICE) is UNKNOWN
+    assert await office.known.now_or_unknown(TEAM, ALICE) is UNKNOWN
 
 
 async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_is_kept(office):

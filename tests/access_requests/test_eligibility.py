@@ -7,7 +7,7 @@ from bot.access.administration import Actor
 from bot.access.policy import Standing
 from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
 from bot.polyai.payloads import Direction
-from bot.recordings.requests import NewRequest, RequestBook
+from bot.recordings.request_store import NewRequest, RequestStore
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.builders import (
@@ -32,7 +32,7 @@ async def delivered(
     database: Database, outcome: str | None = "redacted", reason: str | None = "not_cleared"
 ) -> str:
     """Store what ALICE asked for, and what was decided."""
-    book = RequestBook(database=database, clock=lambda: NOON)
+    book = RequestStore(database=database, clock=lambda: NOON)
     stored = await book.store(
         NewRequest(
             team_id=TEAM,

@@ -18,7 +18,7 @@ class Busy(CallAudioError):
     retryable = True
 
 
-class Telling(Workspace):
+class Notification(Workspace):
     """A workspace that cannot tell who some people are, for good or for now."""
 
     errors: dict[str, CallAudioError]
@@ -37,7 +37,7 @@ def reviewers(database, *, standings=None, errors=None) -> Reviewers:
         clock=lambda: NOON,
         first_admins=first_admins,
     )
-    directory = Telling(standings=standings or {})
+    directory = Notification(standings=standings or {})
     directory.errors = errors or {}
     return Reviewers(
         database=database,

@@ -19,9 +19,9 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.exact_body import Watcher
-from bot.recordings.posting import NewFile
 from bot.recordings.relay import Begin, Measured, Outgoing, Relay, Source
-from bot.slack.recordings.posting import SlackPosting
+from bot.recordings.slack_port import NewFile
+from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client
 from bot.wiring.clock import utc_now
 from tests.bench.standins import CALLS, CHUNKED, LARGE, WARM_UP, StandIns, stand_ins
@@ -38,10 +38,10 @@ async def run() -> None:
             build_http_client(max_connections=8) as http,
         ):
             api = SlackApi(build_client(where.bot_token, where.slack_url, session))
-            posting = SlackPosting(api, http)
+            gateway = SlackGateway(api, http)
             relay = Relay(
                 polyai=PolyAIClient(http, clock=utc_now),
-                posting=posting,
+                gateway=gateway,
                 metrics=Metrics(),
                 max_bytes=2**31,
                 max_concurrent=8,
@@ -55,11 +55,11 @@ async def run() -> None:
                     direction=Direction.COMBINED,
                     raw=False,
                 )
-                await relay.fetch(source, upload_of(posting))
+                await relay.fetch(source, upload_of(gateway))
 
             async def bare(conversation_id: str) -> None:
                 size, _ = CALLS[conversation_id]
-                ticket = await posting.start_upload(NewFile("call-redacted.wav", size))
+                ticket = await gateway.start_upload(NewFile("call-redacted.wav", size))
                 await bare_relay(session, where, conversation_id, size, ticket.url)
 
             for warm_up in (product, bare):
@@ -74,13 +74,13 @@ async def run() -> None:
             print(f"  files created: {sorted(new) or 'none'}")
 
 
-def upload_of(posting: SlackPosting, watchers: Sequence[Watcher] = ()) -> Begin:
+def upload_of(gateway: SlackGateway, watchers: Sequence[Watcher] = ()) -> Begin:
     """Begin an upload as a delivery does, with nothing around it."""
 
     @asynccontextmanager
     async def begin(measured: Measured) -> AsyncIterator[Outgoing]:
         file = NewFile("call-redacted.wav", measured.size_bytes)
-        yield Outgoing(await posting.start_upload(file), file, watchers)
+        yield Outgoing(await gateway.start_upload(file), file, watchers)
 
     return begin
 

@@ -16,7 +16,7 @@ from bot.recordings.exact_body import Watcher
 from bot.recordings.relay import Relay, Source
 from bot.recordings.waveform.drawing import draw
 from bot.recordings.waveform.scan import WaveformScan
-from bot.slack.recordings.posting import SlackPosting
+from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client
 from bot.wiring.clock import utc_now
 from tests.bench.relay import agent, measure, upload_of
@@ -34,12 +34,12 @@ async def run() -> None:
             aiohttp.ClientSession() as session,
             build_http_client(max_connections=8) as http,
         ):
-            posting = SlackPosting(
+            posting = SlackGateway(
                 SlackApi(build_client(where.bot_token, where.slack_url, session)), http
             )
             relay = Relay(
                 polyai=PolyAIClient(http, clock=utc_now),
-                posting=posting,
+                slack=posting,
                 metrics=Metrics(),
                 max_bytes=2**31,
                 max_concurrent=8,

@@ -19,9 +19,9 @@ from bot.digests.scheduling import Preview as DigestPreview
 from bot.home.reading import AdminPart, Home, Watched
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.posting import NoteKind, TakenBack
 from bot.recordings.previewing import Choice, Preview
-from bot.recordings.requests import StoredRequest
+from bot.recordings.request_store import StoredRequest
+from bot.recordings.slack_port import NoteKind, TakenBack
 from bot.recordings.viewing import WaveformShown
 from bot.recordings.waveform.spans import Span, Spans
 from bot.settings import AudienceRule
@@ -100,15 +100,15 @@ class Registrations:
 def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
-        CardListeners(asking=None, deleting=None),
+        CardListeners(requests=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
-        Listeners(asking=None, people=None),
+        Listeners(requests=None, people=None),
         AdminListeners(administration=None, explaining=None, digests=None),
         ScheduleListeners(scheduling=None, modals=None, answers=None),
-        DigestListeners(asking=None),
+        DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),
-        FinderListeners(finding=None, asking=None, modals=None, zones=None),
-        ShortcutListeners(asking=None, previewing=None, modals=None),
+        FinderListeners(finding=None, requests=None, modals=None, zones=None),
+        ShortcutListeners(requests=None, previewing=None, modals=None),
         EventListeners(
             changes=None,
             standings=None,

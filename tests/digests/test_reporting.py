@@ -3,9 +3,9 @@
 from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
 from bot.digests.digest import DigestKind
-from bot.digests.posting import Reporter
 from bot.digests.report import AccessReport, CallsReport
 from bot.digests.reporting import PeriodReporter
+from bot.digests.slack_port import Reporter
 from bot.store.database import Database
 from tests.digests.builders import AGENTS, PERIOD, Listing, digest, listed
 

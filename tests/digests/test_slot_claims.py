@@ -63,7 +63,7 @@ async def test_of_several_workers_one_has_the_slot(desk: Desk) -> None:
     await desk.digest()
     desk.now = NOON + DAY
 
-    await asyncio.gather(*(desk.worker().look("g1") for _ in range(4)))
+    await asyncio.gather(*(desk.worker().check("g1") for _ in range(4)))
 
     assert await desk.to_post() == ["digest:g1:2026-06-04T09:00"]
     (run,) = await runs(desk.database)
@@ -78,7 +78,7 @@ async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_not
     desk.now = NOON + DAY
     worker = desk.worker()
 
-    assert [await worker.look("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
+    assert [await worker.check("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
     assert len(await desk.to_post()) == 1
 
 
@@ -88,8 +88,8 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are
     await desk.digest()
     desk.now = NOON + 4 * DAY
 
-    await desk.worker().look("g1")
-    await desk.worker().look("g1")
+    await desk.worker().check("g1")
+    await desk.worker().check("g1")
 
     found = [(run.slot_local, run.state) for run in await runs(desk.database)]
     assert found == [
@@ -108,7 +108,7 @@ async def test_a_digest_of_yesterday_evening_is_let_go_this_noon(desk: Desk) -> 
     await desk.digest("20:00")
     desk.now = NOON + DAY
 
-    await desk.worker().look("g1")
+    await desk.worker().check("g1")
 
     assert await desk.to_post() == []
     assert [run.state for run in await runs(desk.database)] == ["skipped"]
@@ -126,7 +126,7 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
         await desk.store.pause(digest, "U0BOSS000")
 
     assert await desk.claims.claim(digest, [slot], []) == []
-    assert await desk.worker().look("g1") is None
+    assert await desk.worker().check("g1") is None
     assert await runs(desk.database) == []
 
 
@@ -137,7 +137,7 @@ async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> Non
     await desk.store.resume(digest, "U0BOSS000")
     await desk.store.resume(digest, "U0BOSS000")
 
-    assert await desk.worker().look("g1") == NOON + 3 * DAY - 3 * HOUR
+    assert await desk.worker().check("g1") == NOON + 3 * DAY - 3 * HOUR
     assert await desk.to_post() == []
     assert await desk.tags() == [
         "admin:digest:added",
@@ -153,7 +153,7 @@ async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> No
     for _ in range(2):  # the same moment twice
         await desk.claims.ask(digest, slot, "U0BOSS000")
 
-    await desk.worker().look("g1")
+    await desk.worker().check("g1")
 
     assert await desk.to_post() == [
         "digest:g1:2026-06-04T09:00",
@@ -165,7 +165,7 @@ async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> No
 async def test_a_run_ends_once_and_its_event_is_written_once(desk: Desk) -> None:
     await desk.digest()
     desk.now = NOON + DAY
-    await desk.worker().look("g1")
+    await desk.worker().check("g1")
     run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
     for _ in range(2):
         await desk.runs.posted(run, "1.0")
@@ -215,7 +215,7 @@ async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_to
     await desk.store.resume(digest, "U0BOSS000")
     assert await due(LOOK) == [("g1", 2)]
     desk.now = NOON + DAY
-    await desk.worker().look("g1")
+    await desk.worker().check("g1")
     run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
 
     await desk.runs.suspend(run, PauseCause.ARCHIVED)

@@ -63,7 +63,7 @@ async def test_a_published_one_is_due_when_it_may_have_grown_old(shelf):
 async def test_one_that_cannot_grow_old_is_due_only_when_it_is_opened(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), None)
-    await shelf.homes.look_now(TEAM)
+    await shelf.homes.check_now(TEAM)
     shelf.now += timedelta(days=99)
     assert await shelf.claimed() == []
     await shelf.homes.opened(TEAM, ALICE)
@@ -83,7 +83,7 @@ async def test_opened_while_it_is_published_it_is_published_once_more(shelf):
 async def test_a_change_while_it_is_published_is_looked_at_at_once(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     claimed = await shelf.one()
-    await shelf.homes.look_now(TEAM)
+    await shelf.homes.check_now(TEAM)
     await shelf.publish(claimed, shelf.now + MINUTE)
     home, _ = await shelf.one()
     assert home.shown == "digest"
@@ -94,7 +94,7 @@ async def test_a_change_concerns_its_own_workspace(shelf):
         await shelf.homes.opened(team, ALICE)
     for due in await shelf.claimed():
         await shelf.publish((await shelf.homes.read(due), due), NOON + MINUTE)
-    await shelf.homes.look_now(TEAM)
+    await shelf.homes.check_now(TEAM)
     home, _ = await shelf.one()
     assert home.team_id == TEAM
 

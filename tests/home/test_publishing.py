@@ -67,11 +67,11 @@ class Office:
 
     def worker(self) -> Callable[[], object]:
         publishing = HomePublishing(
-            homes=self.homes, reader=self.reader, posting=self.wall, look_every=MINUTE
+            homes=self.homes, reader=self.reader, slack=self.wall, look_every=MINUTE
         )
-        return lambda: self.look(publishing)
+        return lambda: self.check(publishing)
 
-    async def look(self, publishing: HomePublishing) -> int:
+    async def check(self, publishing: HomePublishing) -> int:
         """Do what is due; gives how much that was."""
         claimed = await self.work.claim(PUBLISH, 10, takes_over=True)
         for due in claimed:
@@ -104,7 +104,7 @@ async def test_a_late_worker_does_not_put_the_old_right_back(office):
     await until(lambda: not office.wall.holding)
     office.now += timedelta(seconds=1)
     await deny(office.database, ALICE)
-    await office.homes.look_now(TEAM)
+    await office.homes.check_now(TEAM)
     await office.work.free_all()  # the first is taken for dead
     await second()
     assert office.shown() == frozenset()

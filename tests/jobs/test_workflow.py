@@ -14,8 +14,8 @@ from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow
-from bot.recordings.posting import Problem
 from bot.recordings.sharing import ShareResult
+from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
 from tests.conftest import NOON
 
@@ -33,7 +33,7 @@ class Busy(Refusing):
 
 
 class Play:
-    """Steps and endings that give what they are told to, and note that they ran."""
+    """Steps and completion that give what they are told to, and note that they ran."""
 
     def __init__(self, **script: list[Any]) -> None:
         self.script = {name: list(results) for name, results in script.items()}
@@ -42,7 +42,7 @@ class Play:
         self.was_shared: bool | None = None
         self.waiting: list[tuple[str, int]] = []
 
-    async def tell_end(self, delivery_id: str) -> datetime | None:
+    async def notify_end(self, delivery_id: str) -> datetime | None:
         assert delivery_id == "d1"
         self.ran.append("tell")
         results = self.script.get("tell")
@@ -52,7 +52,7 @@ class Play:
         assert delivery_id == "d1"
         self.ran.append(f"tell no more: {code}")
 
-    async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
+    async def notify_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         assert delivery_id == "d1"
         self.waiting.append((problem.code, tries))
 
@@ -96,8 +96,8 @@ ROUND = ["upload", "share"]
 def workflow_of(play: Play, rule: RetryRule = RULE) -> DeliveryWorkflow:
     return DeliveryWorkflow(
         steps=play,  # type: ignore[arg-type]
-        endings=play,  # type: ignore[arg-type]
-        telling=play,  # type: ignore[arg-type]
+        completion=play,  # type: ignore[arg-type]
+        notification=play,  # type: ignore[arg-type]
         retry=rule,
         clock=lambda: NOON,
     )

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import (
     CHECK_AUDIENCE,
@@ -15,8 +16,7 @@ from bot.recordings.file_checks import (
     conversation_key,
     look_after,
 )
-from bot.recordings.raw_files import Doubt, RawFiles
-from bot.recordings.record import DeliveryLog
+from bot.recordings.retention_store import Doubt, RetentionStore
 from bot.store.database import Database
 from bot.store.due_work import DueWork, schedule
 from bot.store.tables import DeliveryRow
@@ -35,7 +35,7 @@ class Store:
         self.database = database
         self.rhythm = Rhythm(keep=keep, look_every=MINUTE)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
-        self.files = RawFiles(database=database, clock=self.clock)
+        self.files = RetentionStore(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
 
     def clock(self) -> datetime:
@@ -91,7 +91,7 @@ class Store:
         return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
 
     async def ask_deletion(self, delivery_id: str) -> None:
-        log = DeliveryLog(database=self.database, clock=self.clock)
+        log = DeliveryStore(database=self.database, clock=self.clock)
         assert await self.files.ask_deletion(await log.read(delivery_id), ALICE)
 
 
@@ -130,7 +130,7 @@ async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
     for number in range(5):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
-    await store.files.look_now(TEAM, THREE)
+    await store.files.check_now(TEAM, THREE)
 
     assert await store.claim() == conversations(THREE)
 
@@ -155,9 +155,9 @@ async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -
 async def test_of_two_events_the_first_comes_first(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", TWO)
-    await store.files.look_now(TEAM, TWO)
+    await store.files.check_now(TEAM, TWO)
     store.now += timedelta(seconds=1)
-    await store.files.look_now(TEAM, ONE)
+    await store.files.check_now(TEAM, ONE)
 
     assert await store.claim(most=2) == conversations(TWO, ONE)
 
@@ -169,7 +169,7 @@ async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_i
     """Its last decision may have been taken before."""
     await store.put("d1", ONE, state="uploaded")
     await store.put("d2", TWO, state="uploaded")
-    await store.files.look_now(TEAM, channel)
+    await store.files.check_now(TEAM, channel)
     assert await store.claim() == [], "nothing is there yet"
 
     for delivery_id in ("d1", "d2"):
@@ -231,7 +231,7 @@ async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> 
         await store.put(f"d{number}", late=400 * DAY)
     assert await store.ask()
     await store.put("urgent", late=-MINUTE)
-    await store.files.look_at_file(TEAM, "Furgent", TWO)
+    await store.files.check_file(TEAM, "Furgent", TWO)
 
     assert [await store.ask() for _ in range(2)] == ["urgent", None]
 
@@ -248,7 +248,7 @@ async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
     store: Store, team: str, file_id: str, channel: str
 ) -> None:
     await store.put("d1", late=-MINUTE)
-    await store.files.look_at_file(team, file_id, channel)
+    await store.files.check_file(team, file_id, channel)
     assert await store.ask() is None
 
 
@@ -256,7 +256,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
     await store.put("d1")
     for number in range(20):
         for _ in range(2):
-            await store.files.look_at_file(TEAM, "Fd1", f"C0PLACE{number:03}")
+            await store.files.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
     claimed = await store.due.one("d1")
     assert claimed
     assert claimed.told_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
@@ -267,7 +267,7 @@ async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(stor
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))
     claimed = await store.due.next_in_turn()
     assert claimed
-    await store.files.doubt(claimed, Doubt.SHARES)
+    await store.files.mark_unverified(claimed, Doubt.SHARES)
     for number in range(4, 99):
         await store.put(f"d{number}", late=MINUTE)
     store.now += MINUTE

@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.delivery_store import delivery_of
 from bot.recordings.fetching import Fetching
-from bot.recordings.posting import UploadTicket
-from bot.recordings.record import delivery_of
 from bot.recordings.relay import Measured, Source
+from bot.recordings.slack_port import UploadTicket
 from bot.store.tables import DeliveryRow
 from tests.patience import PATIENCE_SECONDS
 from tests.recordings.test_agents import AGENTS, CALL
@@ -88,7 +88,7 @@ class Desk:
 
 def fetching(desk: Desk) -> Fetching:
     return Fetching(
-        relay=desk, transcripts=desk, posting=desk, progress=desk, pictures=desk, calls=desk
+        relay=desk, transcripts=desk, slack=desk, progress=desk, pictures=desk, calls=desk
     )
 
 

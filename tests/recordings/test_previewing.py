@@ -13,7 +13,7 @@ OTHER = "CA" + "fedcba9876543210" * 2
 def previewing() -> Previewing:
     """Sorting asks nobody."""
     return Previewing(
-        insiders=None,
+        membership=None,
         decider=None,
         directory=None,
         open_dm=None,

@@ -45,7 +45,7 @@ class Wall:
         self.rows: dict[str, SimpleNamespace] = {}
         self.progress = Progress(
             deliveries=self,
-            posting=self,
+            slack=self,
             pace=pace or ProgressPace(every_seconds=TICK, apart_seconds=0),
             monotonic=lambda: self.now,
         )

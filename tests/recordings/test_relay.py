@@ -18,8 +18,8 @@ from bot.polyai.errors import PolyAIError, UnexpectedEncoding
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.exact_body import ExactBody, RecordingChanged
-from bot.recordings.posting import NewFile, UploadTicket
 from bot.recordings.relay import Measured, Outgoing, Relay, Source
+from bot.recordings.slack_port import NewFile, UploadTicket
 from bot.recordings.speed import Floor, SourceTooSlow, UploadTooSlow
 from bot.recordings.wav_errors import BodyTruncated, EmptyBody, NotWav, TooLarge, WavError
 from bot.sandbox import recordings
@@ -119,7 +119,7 @@ def relay(
 ) -> Relay:
     return Relay(
         polyai=tape,
-        posting=box or Box(),
+        slack=box or Box(),
         metrics=metrics or Metrics(),
         max_bytes=max_bytes,
         max_concurrent=max_concurrent,

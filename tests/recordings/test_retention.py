@@ -13,12 +13,12 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access.standings import REMEMBERED_FOR
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, look_after
-from bot.recordings.left_files import LeftFiles
-from bot.recordings.raw_files import RawFiles
-from bot.recordings.record import DeliveryLog
+from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
+from bot.recordings.retention_store import RetentionStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -64,7 +64,7 @@ class Shelf:
             channels={CHANNEL: Channel({ALICE}), OTHER: Channel({ALICE})},
             groups={GROUP: {ALICE, BOB}},
         )
-        self.posting = WorldPosting(self.world)
+        self.gateway = WorldPosting(self.world)
         directory = Hanging(self.world)
         self.directory = directory
         rights = Rights(
@@ -74,14 +74,14 @@ class Shelf:
             first_admins=frozenset(),
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
-        self.files = RawFiles(database=database, clock=self.clock)
+        self.files = RetentionStore(database=database, clock=self.clock)
         self.rhythm = Rhythm(keep=keep, look_every=LOOK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.work = DueWork(database=database, clock=self.clock, lease=LOOK_EVERY)
         self.retention = Retention(
             due=self.due,
             files=self.files,
-            left_files=LeftFiles(database=database, clock=self.clock),
+            left_files=OrphanedFiles(database=database, clock=self.clock),
             decider=Decider(
                 directory=directory,
                 clearances=self.readers.clearances,
@@ -89,7 +89,7 @@ class Shelf:
                 audience_must_be_cleared=True,
                 external_channels=frozenset(),
             ),
-            posting=self.posting,
+            slack=self.gateway,
         )
 
     def clock(self) -> datetime:
@@ -122,7 +122,7 @@ class Shelf:
         outcome: str = "raw",
         due: bool = True,
     ) -> None:
-        self.posting.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
+        self.gateway.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
         now = self.now
         row = DeliveryRow(
             id=delivery_id,
@@ -151,11 +151,11 @@ class Shelf:
             if row.shares_due_at:
                 look_after(session, row, now=now - LOOK_EVERY, rhythm=self.rhythm)
 
-    async def look(self, later: timedelta = timedelta(0)) -> set[str]:
+    async def check(self, later: timedelta = timedelta(0)) -> set[str]:
         """Let time pass and look; gives what is visible afterwards."""
         self.now += later
         await self.work_off()
-        return set(self.posting.visible)
+        return set(self.gateway.visible)
 
     async def work_off(self) -> None:
         """Do what is due, as a worker does, until nothing is."""
@@ -200,10 +200,10 @@ async def shelf(database: Database) -> Shelf:
 @pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
 async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, state: str) -> None:
     await shelf.put("d1", state)
-    assert await shelf.look() == {"Fd1"}
+    assert await shelf.check() == {"Fd1"}
 
     shelf.world.channels[CHANNEL].members.add(BOB)
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["audience"]
 
 
@@ -211,23 +211,23 @@ async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
     await shelf.put("d1", outcome="redacted")
     shelf.world.channels[CHANNEL].is_external = True
 
-    assert await shelf.look() == {"Fd1"}
+    assert await shelf.check() == {"Fd1"}
 
 
 async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it(
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1", "failed", due=False)
-    await shelf.files.look_now(TEAM)
-    assert await shelf.look() == {"Fd1"}, "its file was deleted at its end, as far as is known"
+    await shelf.files.check_now(TEAM)
+    assert await shelf.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
 
-    await DeliveryLog(database=shelf.database, clock=shelf.clock).leave_to_retention("d1")
+    await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_retention("d1")
     shelf.world.away = frozenset({"delete"})
-    assert await shelf.look() == {"Fd1"}
+    assert await shelf.check() == {"Fd1"}
     shelf.world.away = frozenset()
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["unfinished"]
-    assert shelf.posting.taken_back == [], "nobody was ever told of it"
+    assert shelf.gateway.taken_back == [], "nobody was ever told of it"
 
 
 @pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
@@ -237,8 +237,8 @@ async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_b
     await shelf.put("d1")
     shelf.world.channels[CHANNEL].is_private = private
 
-    assert await shelf.look() == (set() if private is False else {"Fd1"})
-    assert await shelf.look(LONGEST_DOUBT) == set()
+    assert await shelf.check() == (set() if private is False else {"Fd1"})
+    assert await shelf.check(LONGEST_DOUBT) == set()
     assert await shelf.causes() == [cause]
 
 
@@ -248,14 +248,14 @@ async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -
     for number in range(20):
         await shelf.put(f"d{number}", user=(ALICE, BOB)[number % 2])
 
-    await shelf.look()
+    await shelf.check()
 
     assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
     shelf.world.asked.clear()
-    await shelf.look(REMEMBERED_FOR - LOOK_EVERY)
+    await shelf.check(REMEMBERED_FOR - LOOK_EVERY)
     assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
     shelf.world.asked.clear()
-    await shelf.look(LOOK_EVERY)
+    await shelf.check(LOOK_EVERY)
     assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
 
 
@@ -283,32 +283,32 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
     await shelf.clear(GROUP, SubjectKind.GROUP)
     shelf.world.channels[CHANNEL].members |= {BOB}
     await shelf.put("d1")
-    assert await shelf.look() == {"Fd1"}
+    assert await shelf.check() == {"Fd1"}
 
     shelf.world.standing[person] = standing
     if is_told:
         assert await shelf.readers.standings.changed(TEAM, person, standing)
-        await shelf.files.look_now(TEAM)
+        await shelf.files.check_now(TEAM)
     else:
-        assert await shelf.look(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
         shelf.now += LOOK_EVERY
 
-    assert await shelf.look() == set()
+    assert await shelf.check() == set()
     assert await shelf.causes() == [cause]
 
 
 async def test_a_guest_with_a_grant_of_their_own_keeps_what_they_asked_for(shelf: Shelf) -> None:
     await shelf.put("d1")
-    await shelf.look()
+    await shelf.check()
     shelf.world.standing[ALICE] = Standing.GUEST
-    assert await shelf.look(REMEMBERED_FOR) == {"Fd1"}
+    assert await shelf.check(REMEMBERED_FOR) == {"Fd1"}
 
 
 async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> None:
     await shelf.put("d1")
     shelf.world.away = frozenset({"standing"})
-    assert await shelf.look() == {"Fd1"}
-    assert await shelf.look(LONGEST_DOUBT) == set()
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_DOUBT) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -317,11 +317,11 @@ async def test_files_that_came_at_different_times_are_soon_looked_at_together(
 ) -> None:
     for number in range(12):
         await shelf.put(f"d{number}")
-        await shelf.look(timedelta(seconds=5))
+        await shelf.check(timedelta(seconds=5))
     shelf.world.asked.clear()
 
     for _ in range(60 * 3):
-        await shelf.look(timedelta(seconds=1))
+        await shelf.check(timedelta(seconds=1))
 
     looks = shelf.world.asked.count("conversation")
     assert 3 <= looks <= 4, "once a minute, and once more while they come together"
@@ -329,11 +329,11 @@ async def test_files_that_came_at_different_times_are_soon_looked_at_together(
 
 async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> None:
     await shelf.put("d1")
-    assert await shelf.look() == {"Fd1"}
+    assert await shelf.check() == {"Fd1"}
     shelf.world.channels[CHANNEL].members.add(BOB)
-    await shelf.files.look_now(TEAM, CHANNEL)
+    await shelf.files.check_now(TEAM, CHANNEL)
 
-    assert await shelf.look() == set()
+    assert await shelf.check() == set()
 
 
 async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once(
@@ -345,14 +345,14 @@ async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once
     await shelf.directory.reached.wait()
     await shelf.put("urgent", channel=OTHER)
     shelf.world.channels[OTHER].members.add(BOB)
-    await shelf.files.look_now(TEAM)
+    await shelf.files.check_now(TEAM)
 
-    assert await shelf.look() == {"Fslow"}, "what is not told of one keeps the other from nothing"
+    assert await shelf.check() == {"Fslow"}, "what is not told of one keeps the other from nothing"
 
     shelf.world.channels[CHANNEL].is_external = True
     shelf.directory.answers.set()
     await first
-    assert await shelf.look() == set(), "the event that came meanwhile is not forgotten"
+    assert await shelf.check() == set(), "the event that came meanwhile is not forgotten"
     assert sorted(await shelf.causes()) == ["audience", "external"]
 
 
@@ -366,11 +366,11 @@ async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_th
     first = asyncio.create_task(shelf.work_off())
     await shelf.directory.reached.wait()
     await shelf.put("d2", outcome="redacted", due=False)
-    delivery = await DeliveryLog(database=database, clock=shelf.clock).read("d2")
+    delivery = await DeliveryStore(database=database, clock=shelf.clock).read("d2")
     await shelf.files.ask_deletion(delivery, BOB)
 
-    assert await shelf.look() == {"Fd1"}
-    assert await shelf.look(timedelta(hours=1)) == set(), "nor does what is over"
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(timedelta(hours=1)) == set(), "nor does what is over"
     shelf.directory.answers.set()
     await first
     assert await shelf.causes() == ["time_over"]
@@ -383,9 +383,9 @@ async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
     await shelf.put("d1")
     shelf.world.away = frozenset({away})
 
-    assert await shelf.look() == {"Fd1"}
-    assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -408,9 +408,9 @@ async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_a
     await shelf.put("d1")
     shelf.world.away = frozenset({f"group {GROUP}"})
 
-    assert await shelf.look() == {"Fd1"}
-    assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -422,12 +422,12 @@ async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
     await shelf.put("d1")
     for _ in range(2):
         shelf.world.away = frozenset({f"group {GROUP}"})
-        assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
     shelf.world.groups[GROUP] = {BOB}
 
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["right_ended"]
 
 
@@ -435,9 +435,9 @@ async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
     await shelf.put("d1")
     for _ in range(3):
         shelf.world.away = frozenset({"members"})
-        assert await shelf.look(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
 
 
 @pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
@@ -448,8 +448,8 @@ async def test_its_time_is_counted_from_its_end(
     await shelf.clear()
     await shelf.put("d1")
 
-    assert await shelf.look(timedelta(hours=24) - LOOK_EVERY) == {"Fd1"}
-    assert await shelf.look(LOOK_EVERY) == left
+    assert await shelf.check(timedelta(hours=24) - LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == left
     assert await shelf.causes() == ([] if left else ["time_over"])
 
 
@@ -467,13 +467,13 @@ async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
     shelf: Shelf, outcome: str
 ) -> None:
     await shelf.put("d1", outcome=outcome, due=False)
-    delivery = await DeliveryLog(database=shelf.database, clock=shelf.clock).read("d1")
+    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
 
     assert await shelf.files.ask_deletion(delivery, BOB)
     assert not await shelf.files.ask_deletion(delivery, ALICE), "the first one is named"
-    assert await shelf.look() == set()
+    assert await shelf.check() == set()
 
-    assert shelf.posting.taken_back == ["asked"]
+    assert shelf.gateway.taken_back == ["asked"]
     assert await shelf.causes() == [], "that tag is for what nobody asked for"
     async with shelf.database.read() as session:
         rows = list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
@@ -485,7 +485,7 @@ async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
 @pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
 async def test_what_is_not_there_cannot_be_deleted(shelf: Shelf, state: str) -> None:
     await shelf.put("d1", state, due=False)
-    delivery = await DeliveryLog(database=shelf.database, clock=shelf.clock).read("d1")
+    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
     assert not await shelf.files.ask_deletion(delivery, ALICE)
 
 
@@ -494,14 +494,14 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
 ) -> None:
     await shelf.put("d1")
     (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
-    await shelf.posting.delete_file("Fd1")
+    await shelf.gateway.delete_file("Fd1")
     assert await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
 
-    await shelf.look()
-    assert shelf.posting.taken_back == []
+    await shelf.check()
+    assert shelf.gateway.taken_back == []
     for _ in range(3):
-        await shelf.look(LOOK_EVERY)
-    assert shelf.posting.taken_back == ["audience"]
+        await shelf.check(LOOK_EVERY)
+    assert shelf.gateway.taken_back == ["audience"]
     assert await shelf.causes() == ["audience"]
 
 

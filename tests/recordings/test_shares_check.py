@@ -39,7 +39,7 @@ async def passed_on(shelf: Shelf) -> list[tuple[str, str | None, str | None, str
 
 
 def pass_on(shelf: Shelf, *places: str, file_id: str = "Fd1") -> None:
-    shelf.posting.visible[file_id].elsewhere = places
+    shelf.gateway.visible[file_id].elsewhere = places
 
 
 @pytest.mark.parametrize(
@@ -62,22 +62,22 @@ async def test_what_is_where_the_rules_would_refuse_it_is_taken_back(
         shelf.world.channels[OTHER] = channel
     pass_on(shelf, OTHER)
 
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["forwarded"]
     assert await passed_on(shelf) == [("forwarded", OTHER, because, "U0ALICE")]
-    assert shelf.posting.taken_back == ["forwarded"]
+    assert shelf.gateway.taken_back == ["forwarded"]
 
 
 async def test_what_is_where_raw_may_be_heard_stays_until_somebody_else_comes(
     shelf: Shelf,
 ) -> None:
     pass_on(shelf, OTHER)
-    assert await shelf.look(LOOK_EVERY) == {"Fd1"}
-    assert await shelf.look(LONGEST_DOUBT) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(LONGEST_DOUBT) == {"Fd1"}
     assert await passed_on(shelf) == []
 
     shelf.world.channels[OTHER].members.add(BOB)
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await passed_on(shelf) == [("forwarded", OTHER, "audience", "U0ALICE")]
 
 
@@ -88,23 +88,23 @@ async def test_in_direct_messages_with_the_bot_the_person_there_has_to_be_cleare
     shelf.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
     pass_on(shelf, OTHER)
 
-    assert await shelf.look(LOOK_EVERY) == ({"Fd1"} if person == ALICE else set())
+    assert await shelf.check(LOOK_EVERY) == ({"Fd1"} if person == ALICE else set())
     assert await shelf.causes() == ([] if person == ALICE else ["forwarded"])
 
 
 async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
-    shelf.posting.visible["Fd1"].has_public_link = True
+    shelf.gateway.visible["Fd1"].has_public_link = True
 
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["public_link"]
     assert await passed_on(shelf) == [("public_link", None, None, "system")]
 
 
 async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> None:
-    await shelf.look()
-    await shelf.files.look_at_file(TEAM, "Fd1", UNSEEN)
+    await shelf.check()
+    await shelf.files.check_file(TEAM, "Fd1", UNSEEN)
 
-    assert await shelf.look(SECOND) == set()
+    assert await shelf.check(SECOND) == set()
     assert await passed_on(shelf) == [("forwarded", UNSEEN, "withheld", "system")]
 
 
@@ -115,11 +115,11 @@ async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> Non
 async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
     shelf: Shelf, change: str, value: bool | None
 ) -> None:
-    setattr(shelf.posting.visible["Fd1"], change, value)
+    setattr(shelf.gateway.visible["Fd1"], change, value)
 
-    assert await shelf.look(LOOK_EVERY) == {"Fd1"}
-    assert await shelf.look(LONGEST_DOUBT - SECOND) == {"Fd1"}
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -127,31 +127,31 @@ async def test_a_look_at_the_conversation_does_not_end_the_doubt_of_where_a_file
     shelf: Shelf,
 ) -> None:
     shelf.world.away = frozenset({"shares"})
-    await shelf.look()
+    await shelf.check()
     for _ in range(14):
-        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
-    assert await shelf.look(LOOK_EVERY) == set()
+        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
 async def test_an_answer_in_between_ends_that_doubt(shelf: Shelf) -> None:
     for _ in range(3):
         shelf.world.away = frozenset({"shares"})
-        assert await shelf.look(LONGEST_DOUBT - SECOND) == {"Fd1"}
+        assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.look(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
 
 
 async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_why_any_more(
     shelf: Shelf,
 ) -> None:
-    shelf.posting.visible["Fd1"].has_public_link = True
+    shelf.gateway.visible["Fd1"].has_public_link = True
     shelf.world.away = frozenset({"delete"})
-    assert await shelf.look(LOOK_EVERY) == {"Fd1"}
-    shelf.posting.visible["Fd1"].has_public_link = False
+    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    shelf.gateway.visible["Fd1"].has_public_link = False
     shelf.world.away = frozenset()
 
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["public_link"]
     assert len(await passed_on(shelf)) == 1
 
@@ -159,21 +159,21 @@ async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_
 async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_noted_by_the_next(
     shelf: Shelf,
 ) -> None:
-    shelf.posting.visible["Fd1"].has_public_link = True
+    shelf.gateway.visible["Fd1"].has_public_link = True
     delivery = await shelf.due.one("d1")
     assert delivery
-    found = await shelf.retention._shares.look(delivery)
+    found = await shelf.retention._shares.check(delivery)
     assert await shelf.files.order_take_back(delivery, found)
     assert not await shelf.files.order_take_back(delivery, found), "once, whoever finds it"
-    await shelf.posting.delete_file("Fd1")
+    await shelf.gateway.delete_file("Fd1")
 
-    await shelf.look()
+    await shelf.check()
     assert await shelf.causes() == ["public_link"]
-    assert shelf.posting.taken_back == ["public_link"]
+    assert shelf.gateway.taken_back == ["public_link"]
 
 
 async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: Shelf) -> None:
-    shelf.posting.visible["Fp1"] = shelf.posting.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
+    shelf.gateway.visible["Fp1"] = shelf.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
     async with shelf.database.write() as session:
         row = await session.get(DeliveryRow, "d1")
         assert row
@@ -181,45 +181,45 @@ async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: She
     shelf.world.channels[OTHER].is_private = False
     pass_on(shelf, OTHER, file_id="Fp1")
 
-    assert await shelf.look(LOOK_EVERY) == set()
+    assert await shelf.check(LOOK_EVERY) == set()
     assert await shelf.causes() == ["forwarded"]
 
 
 async def test_the_right_of_who_asked_counts_there_too(shelf: Shelf) -> None:
     pass_on(shelf, OTHER)
-    await shelf.look()
+    await shelf.check()
     await shelf.clear(effect=Effect.DENY)
-    await shelf.files.look_at_file(TEAM, "Fd1")
+    await shelf.files.check_file(TEAM, "Fd1")
 
-    assert await shelf.look(SECOND) == set()
+    assert await shelf.check(SECOND) == set()
     assert await shelf.causes() == ["right_ended"]
 
 
 async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
     await shelf.put("d2", outcome="redacted")
-    shelf.posting.visible["Fd2"].has_public_link = True
-    await shelf.files.look_at_file(TEAM, "Fd2", UNSEEN)
+    shelf.gateway.visible["Fd2"].has_public_link = True
+    await shelf.files.check_file(TEAM, "Fd2", UNSEEN)
 
     for _ in range(3):
-        assert await shelf.look(LOOK_EVERY) == {"Fd1", "Fd2"}
+        assert await shelf.check(LOOK_EVERY) == {"Fd1", "Fd2"}
 
 
 async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) -> None:
     asked, answers = asyncio.Event(), asyncio.Event()
-    tell = shelf.posting.file_shares
+    tell = shelf.gateway.file_shares
 
     async def hang(file_id: str) -> FileShares:
         asked.set()
         await answers.wait()
         return await tell(file_id)
 
-    shelf.posting.file_shares = hang  # type: ignore[method-assign]
+    shelf.gateway.file_shares = hang  # type: ignore[method-assign]
     shelf.world.channels["C0QUALITY0"].members.add(BOB)
     shelf.now += LOOK_EVERY
     working = asyncio.create_task(shelf.work_off())
     await asked.wait()
 
-    await until(lambda: not shelf.posting.visible)
+    await until(lambda: not shelf.gateway.visible)
     answers.set()
     await working
     assert await shelf.causes() == ["audience"]

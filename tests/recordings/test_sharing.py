@@ -11,14 +11,14 @@ from bot.access.deciding import Ruling
 from bot.access.policy import Outcome, Reason
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
-from bot.recordings.posting import Share
-from bot.recordings.record import NO_UPLOAD, Delivery, DeliveryLog
+from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
 from bot.recordings.sharing import Patience, ShareResult, Sharing, UploadGone
+from bot.recordings.slack_port import Share
 from bot.recordings.states import State
 from bot.store.database import Database
-from bot.store.tables import LeftFileRow
+from bot.store.tables import OrphanedFileRow
 from tests.conftest import NOON
-from tests.recordings.test_requests import Desk
+from tests.recordings.test_request_store import Desk
 
 
 async def nothing() -> None:
@@ -68,7 +68,7 @@ class Scene:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
-        self.log = DeliveryLog(database=database, clock=lambda: self.now)
+        self.log = DeliveryStore(database=database, clock=lambda: self.now)
         self.slack = Slack()
 
     async def uploaded(self, **changes: Any) -> Delivery:
@@ -92,7 +92,7 @@ class Scene:
         sharing = Sharing(
             log=self.log,
             decider=decider,  # type: ignore[arg-type]
-            posting=self.slack,  # type: ignore[arg-type]
+            slack=self.slack,  # type: ignore[arg-type]
             patience=Patience(()),
         )
         with capture_logs():
@@ -101,7 +101,7 @@ class Scene:
     async def known_files(self, delivery: Delivery) -> set[str | None]:
         """What can be taken back: by the delivery's row, or as a left file."""
         async with self.database.read() as session:
-            left = set(await session.scalars(select(LeftFileRow.file_id)))
+            left = set(await session.scalars(select(OrphanedFileRow.file_id)))
         return {*left, (await self.log.read(delivery.id)).file_id}
 
 

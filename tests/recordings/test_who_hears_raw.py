@@ -1,7 +1,7 @@
 """Whatever somebody is and was given: nobody hears raw who would be refused it when they ask.
 
-Asking, listening to what another asked for, what may stay, previews, transcripts and waveforms are
-put to the product's own use cases, and compared with three lines that say who is cleared.
+Requesting, listening to what another asked for, what may stay, previews, transcripts and waveforms
+are put to the product's own use cases, and compared with three lines that say who is cleared.
 """
 
 import itertools
@@ -16,10 +16,10 @@ from bot.access.administration import Actor
 from bot.access.deciding import Decider, Question
 from bot.access.policy import Exposure, Outcome, Standing
 from bot.access.rights import Rights
-from bot.recordings.insiders import Insiders
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.previewing import Previewing
-from bot.recordings.record import DeliveryLog
 from bot.recordings.viewing import Viewing, WaveformRefused
+from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.access.builders import ALICE, BOSS, ROBOT, deny, give, readers_on
@@ -97,9 +97,11 @@ class Office:
         )
         self.readers = readers_on(database, self.directory, rights=rights)
         self.decider, self.only_the_requester = (self._decider(rule) for rule in (True, False))
-        insiders = Insiders(database=database, home_team=self._home, clock=lambda: NOON)
+        membership = WorkspaceMembership(
+            database=database, home_team=self._home, clock=lambda: NOON
+        )
         self.previewing = Previewing(
-            insiders=insiders,
+            membership=membership,
             decider=self.decider,
             directory=self.directory,
             open_dm=self._nowhere,
@@ -107,8 +109,8 @@ class Office:
             agents={AGENT.name: AGENT},
         )
         self.viewing = Viewing(
-            deliveries=DeliveryLog(database=database, clock=lambda: NOON),
-            insiders=insiders,
+            deliveries=DeliveryStore(database=database, clock=lambda: NOON),
+            membership=membership,
             decider=self.decider,
             shares=self,
         )

@@ -12,7 +12,7 @@ from tenacity.wait import wait_exponential_jitter
 from bot import retry
 from bot.cli.stage import open_stage
 from bot.jobs.attempts import RetryRule
-from bot.recordings.ruling import AskAgain
+from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
 from bot.wiring.clock import utc_now

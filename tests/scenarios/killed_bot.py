@@ -29,7 +29,7 @@ from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
 from bot.logs import configure_logging
 from bot.metrics import Metrics
-from bot.recordings.ruling import AskAgain
+from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.digests.digest import Digest, Period
-from bot.digests.posting import DigestPost
 from bot.digests.report import CallsReport, Figures, Report
+from bot.digests.slack_port import DigestPost
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing
 from bot.wiring.core import Core
@@ -59,11 +59,11 @@ class PlainPosting:
             if not cursor:
                 return None
 
-    async def tell_owner(self, digest: Digest, why: str) -> None:
+    async def notify_owner(self, digest: Digest, why: str) -> None:
         opened = await self.api.read("conversations.open", users=digest.owner_id)
         text = f"I paused your digest: {why}."
         await self.api.write("chat.postMessage", channel=opened["channel"]["id"], text=text)
 
 
 def plain_outlets(core: Core) -> DigestOutlets:
-    return DigestOutlets(reporter=PlainReporter(), posting=PlainPosting(core.api))
+    return DigestOutlets(reporter=PlainReporter(), slack=PlainPosting(core.api))

@@ -44,7 +44,7 @@ class Seen:
     """The recordings; their pictures stand apart."""
     pictures: Sequence[File]
     private: Sequence[Ephemeral]
-    """What the asker alone was shown, the ack's text first."""
+    """What the requester alone was shown, the ack's text first."""
     audit: Sequence[AuditEventRow]
     requests: Sequence[Request]
     """What PolyAI was asked for, facts of the call included."""
@@ -308,7 +308,7 @@ def assert_redacted(
 
 
 def assert_refused(seen: Seen, reason: str) -> None:
-    """Nothing was fetched and nothing posted; the asker alone is told why."""
+    """Nothing was fetched and nothing posted; the requester alone is told why."""
     assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
     assert seen.audio_requests == []
     assert seen.posted == []
@@ -325,7 +325,7 @@ def assert_refused(seen: Seen, reason: str) -> None:
 
 
 def assert_failed(seen: Seen, code: str, *words: str) -> None:
-    """Nothing half-done stays; the asker alone is told what happened, why, and what to do."""
+    """Nothing half-done stays; the requester alone is told what happened, why, and what to do."""
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", code)
     assert seen.posted == []
     assert seen.files == seen.pictures == []

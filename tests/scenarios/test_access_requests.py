@@ -1,4 +1,4 @@
-"""Asking to hear raw recordings, and deciding on it, through signed HTTP."""
+"""DeliveryRequests to hear raw recordings, and deciding on it, through signed HTTP."""
 
 import asyncio
 import json

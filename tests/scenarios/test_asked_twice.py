@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.polyai.payloads import Direction
-from bot.recordings.requests import (
+from bot.recordings.request_store import (
     DOUBLE_SUBMIT_WINDOW,
     NewRequest,
-    RequestBook,
+    RequestStore,
     StoredRequest,
 )
 from bot.store.database import Database
@@ -147,7 +147,7 @@ class Books:
         self.now = NOON
         self.stored = 0
         self.databases = databases
-        self.books = [RequestBook(database=each, clock=lambda: self.now) for each in databases]
+        self.books = [RequestStore(database=each, clock=lambda: self.now) for each in databases]
         for each in databases:
             each.on_work_stored = self._count
 

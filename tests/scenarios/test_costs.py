@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from bot.recordings.record import DELIVER
+from bot.recordings.delivery_store import DELIVER
 from bot.store.sqlite_driver import BEGIN_READING
 from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen

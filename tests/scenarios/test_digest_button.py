@@ -12,8 +12,8 @@ from bot.recordings.agents import DEFAULT_AGENT
 from bot.sandbox import recordings
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action
-from bot.slack.digests.posting import SlackDigestPosting
-from bot.slack.recordings.posting import SlackPosting
+from bot.slack.digests.gateway import SlackDigestGateway
+from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow
 from tests.digests.builders import digest, listed, post
@@ -46,7 +46,7 @@ async def posted(scene: Scene, *conversation_ids: str) -> Message:
     workspace = scene.workspace
     async with build_session() as session, build_http_client(4) as http:
         api = SlackApi(build_client(workspace.bot_token, scene.slack.url, session))
-        digests = SlackDigestPosting(api, SlackPosting(api, http))
+        digests = SlackDigestGateway(api, SlackGateway(api, http))
         of_team = digest(team_id=workspace.team_id, channel_id=CHANNEL)
         ts = await digests.post(post(report, digest=of_team))
     (message,) = [each for each in workspace.messages(CHANNEL) if each.ts == ts]

@@ -28,7 +28,7 @@ class Moment:
 
 MOMENTS = {
     "looking at the destination": Moment("conversations.info"),
-    "looking at the asker": Moment("users.info"),
+    "looking at the requester": Moment("users.info"),
     "deciding who listens": Moment("conversations.members"),
     "reading the call's facts": Moment("conversation", polyai=True),
     "fetching the recording": Moment("audio", polyai=True),

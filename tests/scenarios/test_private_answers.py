@@ -1,4 +1,4 @@
-"""What only the asker is to see reaches the asker, and nobody else, whatever gets in the way."""
+"""Private answers reach the requester and nobody else, whatever gets in the way."""
 
 import pytest
 
@@ -35,7 +35,7 @@ async def test_notes_come_where_the_asker_asked_and_not_where_the_recording_went
     assert [e.channel for e in seen.private] == [CHANNEL, CHANNEL]
     assert [e.via for e in seen.private] == ["ack", "response_url"]
     assert seen.overheard == []
-    # What all may read says nothing about the asker that a note says to them alone.
+    # What all may read says nothing about the requester that a note says to them alone.
     assert "you are not cleared" not in str(seen.posted)
     assert "cleared" not in str(seen.posted)
     assert "personal details are muted" in str(seen.posted)
@@ -70,7 +70,7 @@ async def test_where_the_bot_is_no_member_the_asker_is_told_all_the_same(scene: 
     assert [(e.via, e.channel) for e in seen.private] == [("ack", OTHER), ("response_url", OTHER)]
     assert "`/invite @callaudio`" in seen.note.text
 
-    # The last way is the asker's own messages with the bot.
+    # The last way is the requester's own messages with the bot.
     scene.slack.faults.add(Fault("response_url", status=404))
     seen = await scene.ask(scene.another_call(), channel=OTHER)
     assert [e.via for e in seen.private] == ["ack"]

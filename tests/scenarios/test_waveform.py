@@ -21,7 +21,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Recording
 from bot.slack.actions import Action
-from bot.store.tables import DeliveryRow, LeftFileRow
+from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.recordings.test_wav import chunk, riff
@@ -483,7 +483,7 @@ async def test_a_made_up_recording_has_no_picture_and_its_name_is_not_kept(scene
 
 async def left_files(scene: Scene) -> list[str]:
     async with scene.stage.application.database.read() as session:
-        return list(await session.scalars(select(LeftFileRow.file_id)))
+        return list(await session.scalars(select(OrphanedFileRow.file_id)))
 
 
 async def end_right(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""What may follow `/callaudio`, and what is answered; the answer is for the asker's eyes alone."""
+"""What may follow `/callaudio`, and the private answer to it."""
 
 import pytest
 

@@ -8,7 +8,7 @@ import pytest
 from bot.polyai.transport import build_http_client
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from bot.slack.recordings.posting import SlackPosting
+from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.identity import Identity
 from tests.conftest import NOON
@@ -60,5 +60,5 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def posting(api: SlackApi, http: httpx.AsyncClient) -> SlackPosting:
-    return SlackPosting(api, http)
+def gateway(api: SlackApi, http: httpx.AsyncClient) -> SlackGateway:
+    return SlackGateway(api, http)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.slack.payloads import asker_of_submission, submission_id_of, thread_of
+from bot.slack.payloads import requester_of_submission, submission_id_of, thread_of
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_name_of_what_a_form_asks_for_is_short_and_tells_nothing_of_it():
 
 def test_who_sends_a_form_asks_by_what_was_chosen_in_it():
     body = {"user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"}}
-    asker = asker_of_submission(body, FORM, "C0QUALITY0", "CA1", None)
-    assert (asker.user_id, asker.channel_id) == ("U0ALICE00", "C0QUALITY0")
-    assert asker.trigger_id == submission_id_of(FORM, "CA1", None)
-    assert asker.response_url is None
+    requester = requester_of_submission(body, FORM, "C0QUALITY0", "CA1", None)
+    assert (requester.user_id, requester.channel_id) == ("U0ALICE00", "C0QUALITY0")
+    assert requester.trigger_id == submission_id_of(FORM, "CA1", None)
+    assert requester.response_url is None

@@ -17,10 +17,10 @@ from bot.in_flight import InFlight
 from bot.logs import configure_logging
 from bot.metrics import Metrics
 from bot.polyai.transport import build_http_client
-from bot.recordings.asking import Asking
-from bot.recordings.insiders import Insiders
-from bot.recordings.record import DELIVER, DeliveryLog
-from bot.recordings.requests import RequestBook
+from bot.recordings.delivery_requests import DeliveryRequests
+from bot.recordings.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.request_store import RequestStore
+from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
@@ -126,11 +126,11 @@ async def open_door(
         return NOON
 
     in_flight = InFlight()
-    insiders = Insiders(database=database, home_team=home_team, clock=clock)
-    asking = Asking(
-        book=RequestBook(database=database, clock=clock),
-        deliveries=DeliveryLog(database=database, clock=clock),
-        insiders=insiders,
+    insiders = WorkspaceMembership(database=database, home_team=home_team, clock=clock)
+    asking = DeliveryRequests(
+        book=RequestStore(database=database, clock=clock),
+        deliveries=DeliveryStore(database=database, clock=clock),
+        membership=insiders,
         agents=AGENTS,
         metrics=metrics,
     )

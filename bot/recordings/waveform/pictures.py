@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.payloads import Direction
+from bot.recordings.delivery_store import Delivery
 from bot.recordings.naming import picture_name
-from bot.recordings.posting import NewFile, Posting, upload_bytes
-from bot.recordings.record import Delivery
+from bot.recordings.slack_port import NewFile, SlackPort, upload_bytes
 from bot.recordings.waveform.spans import Spans
 
 if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen
@@ -30,11 +30,11 @@ class Pictures:
     def __init__(
         self,
         *,
-        posting: Posting,
+        slack: SlackPort,
         draw: "Draw | None" = None,
         limit_seconds: float = PICTURE_SECONDS,
     ) -> None:
-        self._posting = posting
+        self._slack = slack
         self._draw_outline = draw or draw_png
         self._limit_seconds = limit_seconds
         self._drawing = asyncio.Lock()
@@ -50,7 +50,7 @@ class Pictures:
             async with asyncio.timeout(self._limit_seconds):
                 png = await self._draw(delivery, outline)
                 file = NewFile(picture_name(delivery), len(png))
-                return await upload_bytes(self._posting, file, png)
+                return await upload_bytes(self._slack, file, png)
         except (CallAudioError, TimeoutError) as error:
             code = error.code if isinstance(error, CallAudioError) else "picture_too_slow"
             log.warning("picture_left_out", delivery_id=delivery.id, code=code)

@@ -1,1 +1,1 @@
-"""Asking for access, and the answers of admins."""
+"""DeliveryRequests for access, and the answers of admins."""

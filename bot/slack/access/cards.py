@@ -55,18 +55,18 @@ def _expired(_: AccessRequest) -> str:
     return f"*Expired*: nobody decided within {LIFETIME_HOURS} hours."
 
 
-def _tell_approved(request: AccessRequest) -> Message:
+def _approved_text(request: AccessRequest) -> Message:
     until = f" until {wording.moment(request.ends_at)}" if request.ends_at else ""
     text = f"<@{request.decided_by}> approved your request: you may hear raw recordings{until}."
     return _with_button(text, Action.SEND_AGAIN, "Send it now", request)
 
 
-def _tell_denied(request: AccessRequest) -> Message:
+def _denied_text(request: AccessRequest) -> Message:
     text = f"<@{request.decided_by}> denied your request to hear raw recordings."
     return {"text": text, "blocks": [section(text), context(_reference(request))]}
 
 
-def _tell_expired(request: AccessRequest) -> Message:
+def _expired_text(request: AccessRequest) -> Message:
     text = (
         f"Nobody decided on your request to hear raw recordings within {LIFETIME_HOURS} hours, "
         "so it has expired."
@@ -83,9 +83,9 @@ OUTCOMES: Final[Mapping[AccessState, Callable[[AccessRequest], str]]] = MappingP
 )
 ANSWERS: Final[Mapping[AccessState, Callable[[AccessRequest], Message]]] = MappingProxyType(
     {
-        AccessState.APPROVED: _tell_approved,
-        AccessState.DENIED: _tell_denied,
-        AccessState.EXPIRED: _tell_expired,
+        AccessState.APPROVED: _approved_text,
+        AccessState.DENIED: _denied_text,
+        AccessState.EXPIRED: _expired_text,
     }
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from bot.access.grant_lists import GrantPage
+from bot.access.grant_pages import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Audience, Held, Standing

@@ -1,7 +1,7 @@
 """The message of a digest, with Slack's charts and tables or, where they are refused, without."""
 
-from bot.digests.posting import DigestPost
 from bot.digests.report import CallsReport
+from bot.digests.slack_port import DigestPost
 from bot.slack.blocks import Block, Message, context, plain
 from bot.slack.digests import access_card, calls_card, words
 from bot.slack.wording import escape

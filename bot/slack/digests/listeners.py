@@ -6,17 +6,17 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.polyai.identifiers import check_conversation_id
-from bot.recordings.asking import Asking, Surface
+from bot.recordings.delivery_requests import DeliveryRequests, Surface
 from bot.recordings.reference import Reference
 from bot.slack.actions import Action
-from bot.slack.payloads import asker_of_action, thread_of
+from bot.slack.payloads import requester_of_action, thread_of
 
 
 class DigestListeners:
     """What people press in a digest."""
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, requests: DeliveryRequests) -> None:
+        self._requests = requests
 
     def register(self, app: AsyncApp) -> None:
         """Hand every listener to Bolt."""
@@ -27,8 +27,8 @@ class DigestListeners:
     ) -> None:
         """*Get call audio*: into the digest's own thread, under the standing of who pressed."""
         agent_name, _, conversation_id = str(action["value"]).partition(":")
-        await self._asking.recording(
-            asker_of_action(body, action),
+        await self._requests.recording(
+            requester_of_action(body, action),
             Reference(check_conversation_id(conversation_id), agent_name=agent_name),
             thread_ts=thread_of(body),
             surface=Surface.DIGEST,

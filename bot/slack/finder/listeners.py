@@ -11,7 +11,7 @@ from bot.access.administration import Actor
 from bot.errors import UsageError
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import DEFAULT_AGENT
-from bot.recordings.asking import Asking, Surface
+from bot.recordings.delivery_requests import DeliveryRequests, Surface
 from bot.recordings.finding import Finding
 from bot.recordings.reference import Reference
 from bot.slack.ack_window import within_ack_window
@@ -21,7 +21,7 @@ from bot.slack.finder import view as views
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, asker_of_submission, field_of
+from bot.slack.payloads import actor_of, field_of, requester_of_submission
 from bot.slack.web_api.zones import Zones, zone_named
 
 
@@ -36,9 +36,11 @@ class NothingChosen(UsageError):
 class FinderListeners:
     """The shortcut and the button that open the modal, and everything that is done in it."""
 
-    def __init__(self, finding: Finding, asking: Asking, modals: Modals, zones: Zones) -> None:
+    def __init__(
+        self, finding: Finding, requests: DeliveryRequests, modals: Modals, zones: Zones
+    ) -> None:
         self._finding = finding
-        self._asking = asking
+        self._requests = requests
         self._modals = modals
         self._zones = zones
 
@@ -105,8 +107,8 @@ class FinderListeners:
         choice = _choice_of(view)
         self._modals.leave(str(view["id"]))
         stored = await within_ack_window(
-            self._asking.recording(
-                asker_of_submission(body, view, choice.channel_id, *astuple(choice)),
+            self._requests.recording(
+                requester_of_submission(body, view, choice.channel_id, *astuple(choice)),
                 Reference(choice.conversation_id, agent_name=choice.agent_name),
                 channel_id=choice.channel_id,
                 direction=choice.direction,

@@ -9,7 +9,7 @@ from bot.access.policy import Outcome, Reason
 from bot.access_requests.request import AccessRequest
 from bot.digests.scheduling import Listed
 from bot.home.reading import MOST_ENDING, AdminPart, Home
-from bot.recordings.history import PastDelivery
+from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State
 from bot.settings import AudienceRule
 from bot.slack import wording
@@ -160,7 +160,7 @@ def _digests(digests: tuple[Listed, ...]) -> list[Block]:
 def _pending(
     pending: tuple[AccessRequest, ...], user_id: str, workspace_url: str | None
 ) -> list[Block]:
-    """List the requests; the askers' own words stay in the messages the admins got."""
+    """List the requests; the requesters' own words stay in the messages the admins got."""
     if not pending:
         return [context("No request for access is waiting.")]
     blocks: list[Block] = []

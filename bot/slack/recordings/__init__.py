@@ -1,1 +1,1 @@
-"""Asking for a recording, and the thread it is delivered into."""
+"""DeliveryRequests for a recording, and the thread it is delivered into."""

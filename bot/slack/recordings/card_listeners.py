@@ -7,18 +7,18 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.errors import UsageError
 from bot.polyai.payloads import Direction
-from bot.recordings.asking import Asking
 from bot.recordings.deleting import Deleting
+from bot.recordings.delivery_requests import DeliveryRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action
-from bot.slack.payloads import asker_of_action, chosen
+from bot.slack.payloads import chosen, requester_of_action
 
 
 class CardListeners:
     """*Other side*, *Transcript* and *Delete*; whatever is asked for is stored before the ack."""
 
-    def __init__(self, asking: Asking, deleting: Deleting) -> None:
-        self._asking = asking
+    def __init__(self, requests: DeliveryRequests, deleting: Deleting) -> None:
+        self._requests = requests
         self._deleting = deleting
 
     def register(self, app: AsyncApp) -> None:
@@ -34,21 +34,21 @@ class CardListeners:
         side, _, delivery_id = chosen(action).partition(" ")
         if side not in list(Direction):
             raise UsageError(fix="Choose one of the sides that the menu offers.")
-        asker = asker_of_action(body, action)
-        await self._asking.other_side(asker, delivery_id, Direction(side))
+        requester = requester_of_action(body, action)
+        await self._requests.other_side(requester, delivery_id, Direction(side))
         await ack()
 
     async def transcript(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Transcript*: for anybody in the conversation, decided afresh under their own rights."""
-        await self._asking.transcript(asker_of_action(body, action), str(action["value"]))
+        await self._requests.transcript(requester_of_action(body, action), str(action["value"]))
         await ack()
 
     async def delete(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Delete*: the message changes as soon as a worker has deleted the file."""
-        asked = self._deleting.ask(asker_of_action(body, action), str(action["value"]))
+        asked = self._deleting.ask(requester_of_action(body, action), str(action["value"]))
         await within_ack_window(asked)
         await ack()

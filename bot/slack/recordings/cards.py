@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.posting import Announcement, Delivered, NoteKind, PrivateNote, TakenBack
+from bot.recordings.slack_port import Announcement, Delivered, NoteKind, PrivateNote, TakenBack
 from bot.slack import wording
 from bot.slack.actions import Action
 from bot.slack.blocks import (

@@ -6,10 +6,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.person import People
-from bot.recordings.asking import Asking
+from bot.recordings.delivery_requests import DeliveryRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import COMMAND, Action
-from bot.slack.payloads import actor_of_command, asker_of_action, asker_of_command
+from bot.slack.payloads import actor_of_command, requester_of_action, requester_of_command
 from bot.slack.recordings import replies
 from bot.slack.recordings.commands import AskForHelp, parse_command
 
@@ -17,8 +17,8 @@ from bot.slack.recordings.commands import AskForHelp, parse_command
 class Listeners:
     """The listeners and the use cases they call."""
 
-    def __init__(self, asking: Asking, people: People) -> None:
-        self._asking = asking
+    def __init__(self, requests: DeliveryRequests, people: People) -> None:
+        self._requests = requests
         self._people = people
 
     def register(self, app: AsyncApp) -> None:
@@ -33,12 +33,12 @@ class Listeners:
         asked = parse_command(str(command.get("text") or ""))
         if isinstance(asked, AskForHelp):
             actor = actor_of_command(command)
-            reading = self._people.read_if_told(actor.team_id, actor.user_id)
+            reading = self._people.read_or_unknown(actor.team_id, actor.user_id)
             text = replies.help_for(await within_ack_window(reading))
             await ack(text=text, response_type="ephemeral")
             return
-        stored = await self._asking.recording(
-            asker_of_command(command),
+        stored = await self._requests.recording(
+            requester_of_command(command),
             asked.reference,
             channel_id=asked.channel_id,
             direction=asked.direction,
@@ -51,19 +51,21 @@ class Listeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send the raw recording to my direct messages*: decided afresh, for that place."""
-        await self._asking.raw_to_dm(asker_of_action(body, action), str(action["value"]))
+        await self._requests.raw_to_dm(requester_of_action(body, action), str(action["value"]))
         await ack()
 
     async def redacted_instead(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Fetch redacted instead*: for anybody in the conversation, under their own standing."""
-        await self._asking.redacted_instead(asker_of_action(body, action), str(action["value"]))
+        await self._requests.redacted_instead(
+            requester_of_action(body, action), str(action["value"])
+        )
         await ack()
 
     async def send_again(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send it now*: the same recording in the same place, decided afresh."""
-        await self._asking.once_more(asker_of_action(body, action), str(action["value"]))
+        await self._requests.once_more(requester_of_action(body, action), str(action["value"]))
         await ack()

@@ -5,7 +5,7 @@ from typing import Final
 from bot.access.grants import Right
 from bot.access.person import Person
 from bot.errors import CallAudioError
-from bot.recordings.requests import StoredRequest
+from bot.recordings.request_store import StoredRequest
 from bot.slack.access import rights_wording
 from bot.slack.admin.replies import HELP as ADMIN_HELP
 from bot.slack.schedules.replies import HELP as DIGEST_HELP

@@ -7,13 +7,13 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor
-from bot.recordings.asking import Asking, Surface
+from bot.recordings.delivery_requests import DeliveryRequests, Surface
 from bot.recordings.mentions import find_mentions
 from bot.recordings.previewing import Previewing
 from bot.slack.actions import Action, MessageShortcut, ModalCallback
 from bot.slack.blocks import View
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, asker_of_submission
+from bot.slack.payloads import actor_of, requester_of_submission
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Thread
 
@@ -21,8 +21,8 @@ from bot.slack.shortcuts.form import Thread
 class ShortcutListeners:
     """The shortcut, the form it opens, and what is chosen there."""
 
-    def __init__(self, asking: Asking, previewing: Previewing, modals: Modals) -> None:
-        self._asking = asking
+    def __init__(self, requests: DeliveryRequests, previewing: Previewing, modals: Modals) -> None:
+        self._requests = requests
         self._previewing = previewing
         self._modals = modals
 
@@ -61,8 +61,8 @@ class ShortcutListeners:
         self._modals.leave(str(view["id"]))
         direction, redacted = form.direction_of(view), form.filled(thread, view).redacted
         chosen = (*astuple(reference), direction, redacted)
-        stored = await self._asking.recording(
-            asker_of_submission(body, view, thread.channel_id, *chosen),
+        stored = await self._requests.recording(
+            requester_of_submission(body, view, thread.channel_id, *chosen),
             reference,
             channel_id=None,
             thread_ts=thread.thread_ts,

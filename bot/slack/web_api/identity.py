@@ -38,7 +38,7 @@ class Identity:
         self._clock = clock
         self._known: BotIdentity | None = None
         self._asked_at: datetime | None = None
-        self._asking = asyncio.Lock()
+        self._requests = asyncio.Lock()
 
     async def read(self) -> BotIdentity:
         """Tell who the bot is.
@@ -46,7 +46,7 @@ class Identity:
         Raises:
             CallAudioError: Slack does not accept the token, or does not answer.
         """
-        async with self._asking:
+        async with self._requests:
             now = self._clock()
             if self._known and self._asked_at and now - self._asked_at < REMEMBERED_FOR:
                 return self._known

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from bot.access.policy import Reason
 from bot.digests.digest import DigestKind, Period
 from bot.digests.notable import Mark, NotableCall
-from bot.digests.posting import Slot
 from bot.digests.report import AccessReport, Figures, Gap, Named, PersonTally
+from bot.digests.slack_port import Slot
 from bot.recordings.causes import Cause
-from bot.recordings.posting import Problem
+from bot.recordings.slack_port import Problem
 from bot.sandbox.block_limits import problems
 from bot.slack.actions import Action
 from bot.slack.digests import cards, words

@@ -68,5 +68,5 @@ def test_letters_of_european_scripts_are_no_boxes(letter):
 
 
 def test_drawing_is_loaded_when_it_is_needed():
-    script = "import bot.slack.digests.posting, sys; sys.exit('fontpkg' in sys.modules)"
+    script = "import bot.slack.digests.gateway, sys; sys.exit('fontpkg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

@@ -12,7 +12,7 @@ from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.scheduling import Listed
 from bot.home.reading import AdminPart, Home, Watched
-from bot.recordings.history import PastDelivery
+from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State
 from bot.sandbox.block_limits import problems
 from bot.settings import AudienceRule

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.posting import (
+from bot.recordings.slack_port import (
     Announcement,
     Delivered,
     NoteKind,

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.digests.digest import Digest
-from bot.digests.posting import DigestPost
+from bot.digests.slack_port import DigestPost
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.recordings.posting import NewFile, Posting, Share, upload_bytes
+from bot.recordings.slack_port import NewFile, Share, SlackPort, upload_bytes
 from bot.slack.blocks import Message, section
 from bot.slack.digests import cards, charts, words
 from bot.slack.web_api.api import SlackApi
@@ -21,10 +21,10 @@ METADATA_TYPE: Final = "callaudio_digest"
 PICTURE_NAME: Final = "digest.png"
 
 
-class SlackDigestPosting:
+class SlackDigestGateway:
     """One message for each post; ``files`` are the three steps of an upload."""
 
-    def __init__(self, api: SlackApi, files: Posting) -> None:
+    def __init__(self, api: SlackApi, files: SlackPort) -> None:
         self._api = api
         self._files = files
 
@@ -51,7 +51,7 @@ class SlackDigestPosting:
         mark = _mark(digest, slot_local)
         return await find_own_message(self._api, digest.channel_id, mark, since)
 
-    async def tell_owner(self, digest: Digest, why: str) -> None:
+    async def notify_owner(self, digest: Digest, why: str) -> None:
         """Tell the owner in direct messages that the digest is paused."""
         text = words.paused(digest, why)
         dm = await self._files.open_dm(digest.owner_id)

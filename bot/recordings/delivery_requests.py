@@ -1,4 +1,4 @@
-"""The use cases behind the surfaces: somebody asks for a recording, or for more of its call."""
+"""Use cases of a requester: ask for a recording, or for more of its call."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,14 +7,14 @@ from enum import StrEnum
 from bot.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
+from bot.recordings.action_authorization import ActionAuthorization
 from bot.recordings.agents import choose_agent
-from bot.recordings.asker import Asker
-from bot.recordings.insiders import Insiders
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.presses import Presses
-from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.reference import Reference
-from bot.recordings.requests import NewRequest, RequestBook, StoredRequest
+from bot.recordings.request_store import NewRequest, RequestStore, StoredRequest
+from bot.recordings.requester import Requester
+from bot.recordings.workspace_membership import WorkspaceMembership
 
 
 class Surface(StrEnum):
@@ -27,26 +27,26 @@ class Surface(StrEnum):
     SHORTCUT = "shortcut"
 
 
-class Asking:
+class DeliveryRequests:
     """Turns what people ask for into stored requests."""
 
     def __init__(
         self,
         *,
-        book: RequestBook,
-        deliveries: DeliveryLog,
-        insiders: Insiders,
+        book: RequestStore,
+        deliveries: DeliveryStore,
+        membership: WorkspaceMembership,
         agents: Mapping[str, Agent],
         metrics: Metrics,
     ) -> None:
         self._book = book
-        self._presses = Presses(deliveries, insiders)
+        self._authorization = ActionAuthorization(deliveries, membership)
         self._agents = agents
         self._metrics = metrics
 
     async def recording(
         self,
-        asker: Asker,
+        requester: Requester,
         reference: Reference,
         *,
         channel_id: str | None = None,
@@ -65,87 +65,89 @@ class Asking:
         agent = choose_agent(self._agents, reference)
         return await self._store(
             NewRequest(
-                team_id=asker.team_id,
-                enterprise_id=asker.enterprise_id,
-                user_id=asker.user_id,
+                team_id=requester.team_id,
+                enterprise_id=requester.enterprise_id,
+                user_id=requester.user_id,
                 source=surface.value,
-                trigger_id=asker.trigger_id,
+                trigger_id=requester.trigger_id,
                 agent_name=agent.name,
                 conversation_id=reference.conversation_id,
                 direction=direction,
                 asked_redacted=redacted,
-                origin_channel_id=asker.channel_id,
-                channel_id=channel_id or asker.channel_id,
+                origin_channel_id=requester.channel_id,
+                channel_id=channel_id or requester.channel_id,
                 thread_ts=thread_ts,
-                response_url=asker.response_url,
+                response_url=requester.response_url,
             )
         )
 
-    async def raw_to_dm(self, asker: Asker, delivery_id: str) -> StoredRequest:
-        """Store a request for the same recording in the asker's direct messages with the bot.
+    async def raw_to_dm(self, requester: Requester, delivery_id: str) -> StoredRequest:
+        """Store a request for the same recording in the requester's direct messages with the bot.
 
         Raises:
             NotYours: the delivery was not theirs.
         """
-        first = await self._presses.of_requester(asker, delivery_id, "raw_to_dm")
-        return await self._store(replace(_again(asker, first), channel_id=asker.user_id))
+        first = await self._authorization.of_requester(requester, delivery_id, "raw_to_dm")
+        return await self._store(replace(_again(requester, first), channel_id=requester.user_id))
 
-    async def once_more(self, asker: Asker, delivery_id: str) -> StoredRequest:
+    async def once_more(self, requester: Requester, delivery_id: str) -> StoredRequest:
         """Store a request for the same recording in the place where it was asked for first.
 
         Raises:
             NotYours: the delivery was not theirs.
         """
-        first = await self._presses.of_requester(asker, delivery_id, "once_more")
+        first = await self._authorization.of_requester(requester, delivery_id, "once_more")
         place = first.channel_id or first.asked_channel_id  # the first one as it is named now
         return await self._store(
             replace(
-                _again(asker, first),
+                _again(requester, first),
                 kind=first.kind,
                 channel_id=place,
                 thread_ts=first.asked_thread_ts,
             )
         )
 
-    async def redacted_instead(self, asker: Asker, delivery_id: str) -> StoredRequest:
+    async def redacted_instead(self, requester: Requester, delivery_id: str) -> StoredRequest:
         """Store a request for the redacted variant in the thread a raw one was taken out of.
 
         Raises:
             Outsider: they are not of that workspace, or not in that conversation.
         """
-        first = await self._presses.of_anybody_there(asker, delivery_id, "redacted_instead")
+        first = await self._authorization.of_anybody_there(
+            requester, delivery_id, "redacted_instead"
+        )
         return await self._store(
-            replace(_again(asker, first), asked_redacted=True, thread_ts=first.parent_ts)
+            replace(_again(requester, first), asked_redacted=True, thread_ts=first.parent_ts)
         )
 
     async def other_side(
-        self, asker: Asker, delivery_id: str, direction: Direction
+        self, requester: Requester, delivery_id: str, direction: Direction
     ) -> StoredRequest:
         """Store a request for another side of the same call in the same thread.
 
         Raises:
             Outsider: they are not of that workspace, or not in that conversation.
         """
-        first = await self._presses.of_anybody_there(asker, delivery_id, "other_side")
+        first = await self._authorization.of_anybody_there(requester, delivery_id, "other_side")
         return await self._store(
             replace(
-                _again(asker, first),
+                _again(requester, first),
                 direction=direction,
                 asked_redacted=first.asked_redacted,
                 thread_ts=first.parent_ts,
             )
         )
 
-    async def transcript(self, asker: Asker, delivery_id: str) -> StoredRequest:
+    async def transcript(self, requester: Requester, delivery_id: str) -> StoredRequest:
         """Store a request for the transcript of the same call in the same thread.
 
         Raises:
             Outsider: they are not of that workspace, or not in that conversation.
         """
-        first = await self._presses.of_anybody_there(asker, delivery_id, "transcript")
+        first = await self._authorization.of_anybody_there(requester, delivery_id, "transcript")
         return await self._store(
             replace(
-                _again(asker, first),
+                _again(requester, first),
                 kind=DeliveryKind.TRANSCRIPT,
                 direction=Direction.COMBINED,
                 thread_ts=first.parent_ts,
@@ -159,19 +161,19 @@ class Asking:
         return stored
 
 
-def _again(asker: Asker, first: Delivery) -> NewRequest:
+def _again(requester: Requester, first: Delivery) -> NewRequest:
     """Ask for the recording of an earlier delivery once more, where the button was pressed."""
     return NewRequest(
-        team_id=asker.team_id,
-        enterprise_id=asker.enterprise_id,
-        user_id=asker.user_id,
+        team_id=requester.team_id,
+        enterprise_id=requester.enterprise_id,
+        user_id=requester.user_id,
         source=Surface.BUTTON.value,
-        trigger_id=asker.trigger_id,
+        trigger_id=requester.trigger_id,
         agent_name=first.agent_name,
         conversation_id=first.conversation_id,
         direction=first.direction,
         asked_redacted=False,
-        origin_channel_id=asker.channel_id,
-        channel_id=asker.channel_id,
-        response_url=asker.response_url,
+        origin_channel_id=requester.channel_id,
+        channel_id=requester.channel_id,
+        response_url=requester.response_url,
     )

@@ -1,4 +1,4 @@
-"""Telling people of the end: tried again until Slack took it, and never told twice by itself."""
+"""Requesters are notified of the end: until Slack took it, and never twice by a mistake of ours."""
 
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
-from bot.recordings.posting import NoteKind, PrivateNote, Problem
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.notification import FIRST_WAIT, LONGEST_WAIT, TELL_FOR, Notification
+from bot.recordings.slack_port import NoteKind, PrivateNote, Problem
 from bot.recordings.states import State
-from bot.recordings.telling import FIRST_WAIT, LONGEST_WAIT, TELL_FOR, Telling
 from bot.store.database import Database
 from tests.conftest import NOON
-from tests.recordings.test_requests import REQUEST, Desk
+from tests.recordings.test_request_store import REQUEST, Desk
 
 GONE = Problem("recording_gone", "It was deleted.", "It is old.", "Ask for later ones.")
 
@@ -33,7 +33,7 @@ class Refused(CallAudioError):
 
 
 @dataclass
-class Posting:
+class SlackPort:
     """Takes notes and cards, unless it is told to raise."""
 
     tell_errors: list[CallAudioError] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Posting:
     notes: list[PrivateNote] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
 
-    async def tell(self, note: PrivateNote) -> None:
+    async def notify(self, note: PrivateNote) -> None:
         if self.tell_errors:
             raise self.tell_errors.pop(0)
         self.notes.append(note)
@@ -70,11 +70,11 @@ class Scene:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
-        self.posting = Posting()
-        self.log = DeliveryLog(database=database, clock=lambda: self.now)
-        self.telling = Telling(
+        self.gateway = SlackPort()
+        self.log = DeliveryStore(database=database, clock=lambda: self.now)
+        self.telling = Notification(
             deliveries=self.log,
-            posting=self.posting,  # type: ignore[arg-type]
+            slack=self.gateway,  # type: ignore[arg-type]
             calls=None,  # type: ignore[arg-type]
             agents={},
             keep_raw=None,
@@ -100,9 +100,9 @@ class Scene:
         )
         return await self.log.read(delivery.id)
 
-    async def tell(self, delivery: Delivery) -> datetime | None:
+    async def notify(self, delivery: Delivery) -> datetime | None:
         with capture_logs():
-            return await self.telling.tell_end(delivery.id)
+            return await self.telling.notify_end(delivery.id)
 
     async def tags(self) -> list[str]:
         async with self.database.read() as session:
@@ -117,47 +117,47 @@ def scene(database: Database) -> Scene:
 async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene: Scene) -> None:
     delivery = await scene.failed()
 
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) is None
 
-    (note,) = scene.posting.notes
+    (note,) = scene.gateway.notes
     assert (note.kind, note.problem) == (NoteKind.FAILED, GONE)
-    assert scene.posting.cards == ["withdrawn"]
+    assert scene.gateway.cards == ["withdrawn"]
     told = await scene.log.read(delivery.id)
     assert (told.told_at, told.response_url) == (NOON, None)
 
 
 async def test_what_slack_did_not_take_is_told_later_by_the_same_ways(scene: Scene) -> None:
     delivery = await scene.failed()
-    scene.posting.tell_errors = [Away(), Away(retry_after_seconds=30)]
+    scene.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
 
-    assert await scene.tell(delivery) == NOON + FIRST_WAIT
-    assert await scene.tell(delivery) == NOON + timedelta(seconds=30)
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) == NOON + FIRST_WAIT
+    assert await scene.notify(delivery) == NOON + timedelta(seconds=30)
+    assert await scene.notify(delivery) is None
 
-    assert len(scene.posting.notes) == 1
-    assert scene.posting.notes[0].response_url
+    assert len(scene.gateway.notes) == 1
+    assert scene.gateway.notes[0].response_url
 
 
 async def test_a_card_that_could_not_be_changed_is_tried_again_and_the_note_is_not(
     scene: Scene,
 ) -> None:
     delivery = await scene.failed()
-    scene.posting.card_errors = [Away()]
+    scene.gateway.card_errors = [Away()]
 
-    assert await scene.tell(delivery) == NOON + FIRST_WAIT
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) == NOON + FIRST_WAIT
+    assert await scene.notify(delivery) is None
 
-    assert len(scene.posting.notes) == 1
-    assert scene.posting.cards == ["withdrawn"]
+    assert len(scene.gateway.notes) == 1
+    assert scene.gateway.cards == ["withdrawn"]
 
 
 async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_a_day(
     scene: Scene,
 ) -> None:
     delivery = await scene.failed()
-    scene.posting.tell_errors = [Away() for _ in range(1000)]
+    scene.gateway.tell_errors = [Away() for _ in range(1000)]
     waits = []
-    while again_at := await scene.tell(delivery):
+    while again_at := await scene.notify(delivery):
         waits.append(again_at - scene.now)
         scene.now = again_at
 
@@ -170,28 +170,28 @@ async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_
 
 async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) -> None:
     delivery = await scene.failed()
-    scene.posting.tell_errors = [Refused()]
+    scene.gateway.tell_errors = [Refused()]
 
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) is None
 
     assert (await scene.tags())[-1] == "worker:delivery:untold"
 
 
 async def test_a_refusal_to_change_the_card_keeps_nothing_from_being_told(scene: Scene) -> None:
     delivery = await scene.failed()
-    scene.posting.card_errors = [Refused()]
+    scene.gateway.card_errors = [Refused()]
 
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) is None
 
-    assert len(scene.posting.notes) == 1
+    assert len(scene.gateway.notes) == 1
 
 
 async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) -> None:
     delivery = await scene.stored()
 
-    assert await scene.tell(delivery) is None
+    assert await scene.notify(delivery) is None
 
-    assert (scene.posting.notes, scene.posting.cards) == ([], [])
+    assert (scene.gateway.notes, scene.gateway.cards) == ([], [])
     assert (await scene.log.read(delivery.id)).response_url
 
 
@@ -199,14 +199,14 @@ async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) ->
 async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_card: bool) -> None:
     card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
     delivery = await scene.stored(**card)
-    scene.posting.card_errors, scene.posting.tell_errors = [Away()], [Away()]
+    scene.gateway.card_errors, scene.gateway.tell_errors = [Away()], [Away()]
     with capture_logs():
         for tries in range(6):
             scene.now = NOON + timedelta(seconds=tries)
-            await scene.telling.tell_waiting(delivery.id, Problem.of(Away()), tries)
+            await scene.telling.notify_waiting(delivery.id, Problem.of(Away()), tries)
 
-    kinds = [note.kind for note in scene.posting.notes]
-    assert scene.posting.cards == (["waiting: Slack cannot be reached."] if has_card else [])
+    kinds = [note.kind for note in scene.gateway.notes]
+    assert scene.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
     assert kinds == ([] if has_card else [NoteKind.WAITING])
     waiting = await scene.log.read(delivery.id)
     assert waiting.waiting_since == NOON

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, insert
 
 from bot.access.administration import Actor, Administration
-from bot.access.grant_lists import next_to_end, oldest_in_force
+from bot.access.grant_pages import next_to_end, oldest_in_force
 from bot.access.grants import Effect, Right
 from bot.digests.digest_store import DigestStore
 from bot.home.reading import MOST_ENDING, HomeReader

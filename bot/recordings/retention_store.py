@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.recordings.delivery_store import DELIVER, Delivery, orphaned_files_of
 from bot.recordings.file_checks import (
     AHEAD,
     CHECK_AUDIENCE,
@@ -20,8 +21,7 @@ from bot.recordings.file_checks import (
     TAKE_BACK,
     conversation_key,
 )
-from bot.recordings.left_files import STAYS_UNSEEN_AFTER, leave
-from bot.recordings.record import DELIVER, Delivery, left_files_of
+from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave
 from bot.recordings.shares import MOST_PLACES
 from bot.recordings.shares_check import PassedOn
 from bot.recordings.states import ENDED, State
@@ -40,20 +40,20 @@ class Doubt(StrEnum):
     SHARES = "shares_doubted_since"
 
 
-class RawFiles:
+class RetentionStore:
     """Reads and changes what is known of files that are visible and may have to go."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
-    async def doubt(self, delivery: Delivery, subject: Doubt) -> datetime:
+    async def mark_unverified(self, delivery: Delivery, subject: Doubt) -> datetime:
         """Note that Slack does not tell; gives since when it has not."""
         since: datetime = getattr(delivery, subject) or self.clock()
         await self._set(delivery, **{subject: since})
         return since
 
-    async def trust(self, delivery: Delivery, subject: Doubt) -> None:
+    async def mark_verified(self, delivery: Delivery, subject: Doubt) -> None:
         """Note that Slack tells again, and that all is well."""
         if getattr(delivery, subject):
             await self._set(delivery, **{subject: None})
@@ -148,7 +148,7 @@ class RawFiles:
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
             if changed:
-                await leave(session, left_files_of(delivery, may_appear, until), now)
+                await leave(session, orphaned_files_of(delivery, may_appear, until), now)
                 schedule(session, TAKE_BACK, delivery.id, now=now, due_at=tell_by)
                 await record(
                     session,
@@ -172,7 +172,7 @@ class RawFiles:
                 )
         return changed is not None
 
-    async def look_now(self, team_id: str, channel_id: str | None = None) -> None:
+    async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
         """Something changed in the workspace, or in one conversation: look at all there is.
 
         These come before what is merely due, however long it has been. What is on its way raw is
@@ -193,7 +193,7 @@ class RawFiles:
                 key = conversation_key(team_id, each or "")
                 schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
 
-    async def look_at_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
+    async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Something happened to a file: find out where it is now, before any other.
 
         ``channel_id``: where it was shared, if that was told; Slack may tell it this once.

@@ -10,19 +10,19 @@ from pydantic import SecretStr
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events
-from bot.recordings.record import DeliveryLog
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.states import ENDED, State
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
-from tests.recordings.test_requests import CALL, REQUEST, Desk
+from tests.recordings.test_request_store import CALL, REQUEST, Desk
 
 LATER = NOON + timedelta(minutes=1)
 DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
 
 
 @pytest.fixture
-def log(database) -> DeliveryLog:
-    return DeliveryLog(database=database, clock=lambda: LATER)
+def log(database) -> DeliveryStore:
+    return DeliveryStore(database=database, clock=lambda: LATER)
 
 
 @pytest.fixture
@@ -140,9 +140,9 @@ async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)
     assert await end(log, delivery)
-    await log.note_told(delivery, is_all=False)
+    await log.note_notified(delivery, is_all=False)
     assert (await log.read(delivery.id)).response_url
-    await log.note_told(delivery, is_all=True)
+    await log.note_notified(delivery, is_all=True)
     assert (await log.read(delivery.id)).response_url is None
 
 
@@ -163,7 +163,7 @@ async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, 
 async def test_who_was_told_is_never_noted_as_untold(log, database):
     delivery = await log.read((await Desk(database).store()).delivery_id)
     assert await end(log, delivery)
-    await log.note_told(delivery, is_all=False)
+    await log.note_notified(delivery, is_all=False)
 
     await log.note_untold(delivery, {"code": "slack_unreachable"})
 

@@ -1,4 +1,4 @@
-"""Stores what people ask for, durably and once, before Slack is answered."""
+"""Stores a request durably and once, before Slack is acknowledged."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +18,8 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.logs import get_logger
 from bot.polyai.payloads import Direction
+from bot.recordings.delivery_store import DELIVER
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.record import DELIVER
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.due_work import schedule
@@ -35,7 +35,7 @@ MAX_TOGETHER: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A recording somebody asks for. ``channel_id`` may be the asker's own user id: their DM."""
+    """A requested recording; ``channel_id`` may be the requester's user id, for their DM."""
 
     team_id: str
     enterprise_id: str | None
@@ -79,7 +79,7 @@ class _Waiting:
             self.stored.set_exception(error)
 
 
-class RequestBook:
+class RequestStore:
     """Takes requests into the store; a worker finds them there."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:

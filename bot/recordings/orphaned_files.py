@@ -1,4 +1,4 @@
-"""Files that no delivery holds any more: remembered until they are deleted."""
+"""Orphaned files: no delivery holds them any more, so they are deleted from Slack."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
 from bot.store.due_work import schedule
-from bot.store.tables import LeftFileRow
+from bot.store.tables import OrphanedFileRow
 
 DELETE: Final = "left_file"
 """The kind of due work that deletes one of them; its key is the file's id."""
@@ -21,7 +21,7 @@ STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class LeftFile:
+class OrphanedFile:
     """One such file, and the delivery that it was made for."""
 
     file_id: str
@@ -31,11 +31,11 @@ class LeftFile:
     watched_until_at: datetime
 
 
-async def leave(session: AsyncSession, files: Iterable[LeftFile], now: datetime) -> None:
+async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datetime) -> None:
     """Remember the files within the transaction that lets go of them."""
     for each in files:
         await session.merge(
-            LeftFileRow(
+            OrphanedFileRow(
                 file_id=each.file_id,
                 delivery_id=each.delivery_id,
                 team_id=each.team_id,
@@ -46,20 +46,20 @@ async def leave(session: AsyncSession, files: Iterable[LeftFile], now: datetime)
         schedule(session, DELETE, each.file_id, now=now)
 
 
-class LeftFiles:
+class OrphanedFiles:
     """Reads and forgets them."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
-    async def read(self, file_id: str) -> LeftFile | None:
+    async def read(self, file_id: str) -> OrphanedFile | None:
         """Read one of them."""
         async with self._database.read() as session:
-            row = await session.get(LeftFileRow, file_id)
-        return _left_file(row) if row else None
+            row = await session.get(OrphanedFileRow, file_id)
+        return _orphaned_file(row) if row else None
 
-    async def deleted(self, file: LeftFile, cause: str) -> bool:
+    async def deleted(self, file: OrphanedFile, cause: str) -> bool:
         """Forget a file that was deleted, with its audit event; gives whether that is all.
 
         It is not while the file may yet appear.
@@ -67,9 +67,9 @@ class LeftFiles:
         now = self._clock()
         if now < file.watched_until_at:
             return False
-        statement = delete(LeftFileRow).where(LeftFileRow.file_id == file.file_id)
+        statement = delete(OrphanedFileRow).where(OrphanedFileRow.file_id == file.file_id)
         async with self._database.write() as session:
-            gone = await session.scalar(statement.returning(LeftFileRow.file_id))
+            gone = await session.scalar(statement.returning(OrphanedFileRow.file_id))
             if gone is None:
                 return True
             await record(
@@ -90,8 +90,8 @@ class LeftFiles:
         return True
 
 
-def _left_file(row: LeftFileRow) -> LeftFile:
-    return LeftFile(
+def _orphaned_file(row: OrphanedFileRow) -> OrphanedFile:
+    return OrphanedFile(
         file_id=row.file_id,
         delivery_id=row.delivery_id,
         team_id=row.team_id,

@@ -1,4 +1,4 @@
-"""The stored record of one delivery: read as a frozen value, changed with its audit event."""
+"""Stores deliveries: reads one as a frozen value, changes it together with its audit event."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from bot.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.file_checks import TAKE_BACK
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.left_files import STAYS_UNSEEN_AFTER, LeftFile, leave
-from bot.recordings.posting import Problem
+from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, OrphanedFile, leave
+from bot.recordings.slack_port import Problem
 from bot.recordings.states import ENDED, State
 from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
@@ -119,7 +119,7 @@ class Delivery:
         return self.state in ENDED
 
 
-class DeliveryLog:
+class DeliveryStore:
     """Reads deliveries and changes them, each change in one transaction with its event."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
@@ -179,7 +179,7 @@ class DeliveryLog:
             if changed and leaves_files:
                 until = self.clock() + STAYS_UNSEEN_AFTER
                 await leave(
-                    session, left_files_of(delivery, delivery.file_ids, until), self.clock()
+                    session, orphaned_files_of(delivery, delivery.file_ids, until), self.clock()
                 )
         if changed and tag:
             # The payload holds ids, codes and sizes alone.
@@ -235,7 +235,7 @@ class DeliveryLog:
         """
         now = self.clock()
         async with self._database.write() as session:
-            await leave(session, left_files_of(delivery, delivery.file_ids, now), now)
+            await leave(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
 
     async def end(
         self,
@@ -273,7 +273,7 @@ class DeliveryLog:
             changes["waiting_told_at"] = now
         await self.change(delivery, changes)
 
-    async def note_told(self, delivery: Delivery, *, is_all: bool) -> None:
+    async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
         """Note that the requester knows; once that is all, the way to answer is forgotten."""
         row = DeliveryRow
         changes: dict[str, Any] = {"told_at": func.coalesce(row.told_at, self.clock())}
@@ -372,9 +372,11 @@ def _muted_of(row: DeliveryRow) -> Spans | None:
     return Spans(row.muted_spans, row.muted_seconds, tuple(Span(*each) for each in where))
 
 
-def left_files_of(delivery: Delivery, file_ids: Iterable[str], until: datetime) -> list[LeftFile]:
+def orphaned_files_of(
+    delivery: Delivery, file_ids: Iterable[str], until: datetime
+) -> list[OrphanedFile]:
     """Spell what has to be deleted although the delivery's row knows it no more."""
     return [
-        LeftFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
+        OrphanedFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
         for file_id in file_ids
     ]

@@ -69,7 +69,7 @@ class GroupGrant:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedGrants:
+class GrantsInForce:
     """What the store says of some people, by name, and of all groups of the workspace."""
 
     granted: frozenset[str]
@@ -78,9 +78,9 @@ class NamedGrants:
     denied_groups: frozenset[str]
 
 
-async def read_named(
+async def read_grants_in_force(
     session: AsyncSession, team_id: str, right: Right, user_ids: Collection[str], now: datetime
-) -> NamedGrants:
+) -> GrantsInForce:
     """Read every grant and deny in force at ``now`` that could concern ``user_ids``.
 
     One statement and one parameter for all of them, one row for all who are named: ten thousand
@@ -95,7 +95,7 @@ async def read_named(
     found = {kind: [json.loads(told or "[]") for told in by_effect] for kind, *by_effect in rows}
     granted, denied = found[SubjectKind.USER.value]
     granted_groups, denied_groups = found[SubjectKind.GROUP.value]
-    return NamedGrants(
+    return GrantsInForce(
         granted=frozenset(granted),
         denied=frozenset(denied),
         granted_groups=frozenset(GroupGrant(*pair) for pair in granted_groups),
@@ -122,5 +122,5 @@ async def named_admins(
 ) -> frozenset[str]:
     """List the people, not the groups, who hold `admin`."""
     granted = {user_id for user_id, _ in await granted_admins(session, team_id, now)}
-    named = await read_named(session, team_id, Right.ADMIN, first_admins | granted, now)
+    named = await read_grants_in_force(session, team_id, Right.ADMIN, first_admins | granted, now)
     return (named.granted | first_admins) - named.denied

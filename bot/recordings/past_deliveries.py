@@ -1,4 +1,4 @@
-"""What somebody asked for lately, and what became of it."""
+"""Reads a person's latest deliveries and their state."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -47,7 +47,7 @@ class Reporter(Protocol):
         ...
 
 
-class DigestPosting(Protocol):
+class DigestPort(Protocol):
     """The few things a digest does in Slack; each raises ``CallAudioError`` if Slack refuses."""
 
     async def post(self, post: DigestPost) -> str:
@@ -61,6 +61,6 @@ class DigestPosting(Protocol):
         """Look for the post of a slot by its metadata, where history may be read."""
         ...
 
-    async def tell_owner(self, digest: Digest, why: str) -> None:
+    async def notify_owner(self, digest: Digest, why: str) -> None:
         """Tell the owner that the digest is paused, and why."""
         ...

@@ -9,11 +9,11 @@ from bot.access.deciding import Ruling
 from bot.access.policy import Outcome
 from bot.access.unlearnt import note_unlearnt, noting_unlearnt
 from bot.errors import CallAudioError
-from bot.recordings.record import DeliveryLog
-from bot.recordings.ruling import AskAgain, DeliveryDecider
+from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.delivery_store import DeliveryStore
 from bot.store.database import Database
 from tests.conftest import NOON
-from tests.recordings.test_requests import Desk
+from tests.recordings.test_request_store import Desk
 
 MINUTE = timedelta(minutes=1)
 ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
@@ -59,7 +59,7 @@ async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
     sqlite_url, outcome, error, waited, asks_again
 ) -> None:
     database = Database(sqlite_url)
-    log = DeliveryLog(database=database, clock=lambda: NOON)
+    log = DeliveryStore(database=database, clock=lambda: NOON)
     delivery = await log.read((await Desk(database).store()).delivery_id)
     await database.close()
     if waited:

@@ -11,7 +11,9 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.logs import get_logger, logged_call
 from bot.recordings.destination import ConversationUnseen
-from bot.recordings.posting import (
+from bot.recordings.shares import FileShares
+from bot.recordings.sharing import UploadGone
+from bot.recordings.slack_port import (
     Announcement,
     Delivered,
     NewFile,
@@ -21,8 +23,6 @@ from bot.recordings.posting import (
     TakenBack,
     UploadTicket,
 )
-from bot.recordings.shares import FileShares
-from bot.recordings.sharing import UploadGone
 from bot.slack.recordings import cards
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
@@ -42,7 +42,7 @@ METADATA_TYPE: Final = "callaudio_delivery"
 UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
 
 
-class SlackPosting:
+class SlackGateway:
     """Posts, uploads, shares and tells; writes are never repeated by themselves."""
 
     def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
@@ -220,7 +220,7 @@ class SlackPosting:
         except UploadGone:
             return
 
-    async def tell(self, note: PrivateNote) -> None:
+    async def notify(self, note: PrivateNote) -> None:
         """Tell the requester where they asked; where that is impossible, in their own messages.
 
         Raises:

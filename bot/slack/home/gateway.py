@@ -6,7 +6,7 @@ from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.identity import Identity
 
 
-class SlackHomePosting:
+class SlackHomeGateway:
     """Shows people their Home."""
 
     def __init__(self, api: SlackApi, identity: Identity) -> None:

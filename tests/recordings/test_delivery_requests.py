@@ -9,20 +9,20 @@ from sqlalchemy import select
 from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
-from bot.recordings.asker import Asker, NotYours, Outsider
-from bot.recordings.asking import Asking
-from bot.recordings.insiders import Insiders
+from bot.recordings.delivery_requests import DeliveryRequests
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.record import DeliveryLog
 from bot.recordings.reference import Reference
+from bot.recordings.requester import NotYours, Outsider, Requester
+from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS, CALL
-from tests.recordings.test_requests import ALICE, CHANNEL, Desk
+from tests.recordings.test_request_store import ALICE, CHANNEL, Desk
 
 ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
-ASKER = Asker("T0CALLAUDIO", "E0ORG", ALICE, CHANNEL, "111.222.first", ANSWER_URL)
+ASKER = Requester("T0CALLAUDIO", "E0ORG", ALICE, CHANNEL, "111.222.first", ANSWER_URL)
 
 
 async def home_team() -> str:
@@ -34,17 +34,19 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.database, self.metrics = database, Metrics()
-        self.asking = Asking(
+        self.requests = DeliveryRequests(
             book=Desk(database).book,
-            deliveries=DeliveryLog(database=database, clock=lambda: NOON),
-            insiders=Insiders(database=database, home_team=home_team, clock=lambda: NOON),
+            deliveries=DeliveryStore(database=database, clock=lambda: NOON),
+            membership=WorkspaceMembership(
+                database=database, home_team=home_team, clock=lambda: NOON
+            ),
             agents=AGENTS,
             metrics=self.metrics,
         )
 
-    async def ask(self, asker=ASKER, reference=None, **how):
+    async def ask(self, requester=ASKER, reference=None, **how):
         how = {"channel_id": None, "direction": Direction.COMBINED, "redacted": False, **how}
-        return await self.asking.recording(asker, reference or Reference(CALL), **how)
+        return await self.requests.recording(requester, reference or Reference(CALL), **how)
 
     async def row(self, delivery_id: str) -> DeliveryRow:
         async with self.database.read() as session:
@@ -117,7 +119,7 @@ async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_message
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )
     press = replace(ASKER, trigger_id="press")
-    stored = await office.asking.raw_to_dm(press, first.delivery_id)
+    stored = await office.requests.raw_to_dm(press, first.delivery_id)
     assert not stored.is_repeat
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.origin_channel_id) == (ALICE, CHANNEL)
@@ -136,7 +138,7 @@ async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_message
 async def test_the_button_works_for_nobody_else(office, stranger):
     first = await office.ask()
     with pytest.raises(NotYours) as refused:
-        await office.asking.raw_to_dm(replace(ASKER, **stranger), first.delivery_id)
+        await office.requests.raw_to_dm(replace(ASKER, **stranger), first.delivery_id)
     assert CALL not in refused.value.what + refused.value.fix
     assert await office.how_many() == 1
     assert office.counted("button") is None
@@ -150,7 +152,7 @@ async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(o
     first = await office.ask(direction=Direction.USER, redacted=True)
     await office.settle(first.delivery_id)
     bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.asking.other_side(bob, first.delivery_id, Direction.AGENT)
+    stored = await office.requests.other_side(bob, first.delivery_id, Direction.AGENT)
     row = await office.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
@@ -161,11 +163,11 @@ async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(o
     first = await office.ask(direction=Direction.USER)
     await office.settle(first.delivery_id)
     bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.asking.transcript(bob, first.delivery_id)
+    stored = await office.requests.transcript(bob, first.delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
-    again = await office.asking.transcript(replace(bob, trigger_id="next"), first.delivery_id)
+    again = await office.requests.transcript(replace(bob, trigger_id="next"), first.delivery_id)
     assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
 
 
@@ -173,9 +175,9 @@ async def test_once_more_is_the_same_kind_again(office):
     first = await office.ask()
     await office.settle(first.delivery_id)
     press = replace(ASKER, trigger_id="press")
-    text = await office.asking.transcript(press, first.delivery_id)
+    text = await office.requests.transcript(press, first.delivery_id)
     later = replace(ASKER, trigger_id="later", channel_id="C0OTHER00")
-    more = await office.asking.once_more(later, text.delivery_id)
+    more = await office.requests.once_more(later, text.delivery_id)
     assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
 
 
@@ -190,14 +192,14 @@ async def test_once_more_is_the_same_kind_again(office):
 async def test_what_all_can_see_is_for_those_there_alone(office, outsider, button):
     first = await office.ask()
     await office.settle(first.delivery_id)
-    asker = replace(ASKER, trigger_id="press", **outsider)
+    requester = replace(ASKER, trigger_id="press", **outsider)
     more = (Direction.USER,) if button == "other_side" else ()
     with pytest.raises(Outsider):
-        await getattr(office.asking, button)(asker, first.delivery_id, *more)
+        await getattr(office.requests, button)(requester, first.delivery_id, *more)
     assert await office.how_many() == 1
     ((team_id, _, payload),) = await office.refused()
     assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
-    assert payload["actor_team_id"] == asker.team_id
+    assert payload["actor_team_id"] == requester.team_id
     assert payload["button"] == button
 
 
@@ -209,7 +211,7 @@ async def test_a_button_for_no_delivery_is_nobodys_and_told_in_the_bots_workspac
     office, team_id, told
 ):
     with pytest.raises(NotYours):
-        await office.asking.raw_to_dm(replace(ASKER, team_id=team_id), "dmadeup")
+        await office.requests.raw_to_dm(replace(ASKER, team_id=team_id), "dmadeup")
     refused = {"button": "raw_to_dm", "code": "not_yours", **told}
     assert await office.refused() == [("T0CALLAUDIO", ALICE, refused)]
 
@@ -251,7 +253,7 @@ async def delivered(office, **columns) -> str:
 async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
     delivery_id = await delivered(office, **columns)
     press = replace(ASKER, trigger_id="press", channel_id="D0BOTALICE")
-    stored = await office.asking.once_more(press, delivery_id)
+    stored = await office.requests.once_more(press, delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
     assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
@@ -269,7 +271,7 @@ async def test_once_more_is_in_the_first_place(office, columns, channel_id, thre
 async def test_once_more_is_for_who_asked_first(office, stranger):
     delivery_id = await delivered(office)
     with pytest.raises(NotYours):
-        await office.asking.once_more(replace(ASKER, **stranger), delivery_id)
+        await office.requests.once_more(replace(ASKER, **stranger), delivery_id)
     assert await office.how_many() == 1
 
 
@@ -278,7 +280,7 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
         office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
     )
     press = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.asking.redacted_instead(press, delivery_id)
+    stored = await office.requests.redacted_instead(press, delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
     assert (row.user_id, row.asked_redacted, row.source) == ("U0BOB0000", True, "button")
@@ -295,13 +297,13 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
 async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
     delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
     with pytest.raises(Outsider):
-        await office.asking.redacted_instead(replace(ASKER, **elsewhere), delivery_id)
+        await office.requests.redacted_instead(replace(ASKER, **elsewhere), delivery_id)
     assert await office.how_many() == 1
 
 
 async def test_redacted_instead_of_what_never_had_a_place_is_nobodys(office):
     delivery_id = await delivered(office)
     with pytest.raises(Outsider):
-        await office.asking.redacted_instead(ASKER, delivery_id)
+        await office.requests.redacted_instead(ASKER, delivery_id)
     with pytest.raises(NotYours):
-        await office.asking.redacted_instead(ASKER, "dmadeup")
+        await office.requests.redacted_instead(ASKER, "dmadeup")

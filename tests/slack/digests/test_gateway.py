@@ -9,7 +9,7 @@ from bot.recordings.destination import ConversationArchived
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.slack.digests import picture
-from bot.slack.digests.posting import SlackDigestPosting
+from bot.slack.digests.gateway import SlackDigestGateway
 from bot.slack.web_api.errors import BlocksRefused, SlackUnclear
 from tests.digests.builders import calls_report, digest, post
 from tests.slack.conftest import ALICE, CHANNEL
@@ -20,8 +20,8 @@ NEW_BLOCKS = ("data_visualization", "data_table")
 
 
 @pytest.fixture
-def digests(api, posting) -> SlackDigestPosting:
-    return SlackDigestPosting(api, posting)
+def digests(api, gateway) -> SlackDigestGateway:
+    return SlackDigestGateway(api, gateway)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(dige
 
 
 async def test_the_owner_is_told_in_direct_messages(digests, workspace):
-    await digests.tell_owner(digest(), "I was removed <!channel>.")
+    await digests.notify_owner(digest(), "I was removed <!channel>.")
     (message,) = workspace.messages("D0ALICE00")
     assert message.text == (
         "I paused your *calls* digest of `default` in <#C0QUALITY0> (`09:00`): "
@@ -175,4 +175,4 @@ async def test_the_owner_is_told_in_direct_messages(digests, workspace):
 async def test_an_owner_who_is_gone_is_an_error_of_slack(digests, workspace):
     workspace.change_user(ALICE, deleted=True)
     with pytest.raises(CallAudioError):
-        await digests.tell_owner(digest(), "why")
+        await digests.notify_owner(digest(), "why")

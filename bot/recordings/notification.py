@@ -1,4 +1,4 @@
-"""Tells people what came of a delivery; this is tried again until Slack took it."""
+"""Notifies the requester of the end of a delivery, again until Slack took it."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
@@ -9,16 +9,16 @@ from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.naming import announcement_of
-from bot.recordings.posting import (
+from bot.recordings.slack_port import (
     Delivered,
     NoteKind,
-    Posting,
     PrivateNote,
     Problem,
+    SlackPort,
     delete_files,
 )
-from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.states import State
 
 log = get_logger(__name__)
@@ -34,14 +34,14 @@ WAITING_TOLD_FROM_TRY: Final = 2
 TOLD_REASONS = frozenset(reason.value for reason in Reason) - {Reason.ASKED, Reason.CLEARED}
 
 
-class Telling:
+class Notification:
     """Puts the end of a delivery on its card, and tells its requester what they should know."""
 
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
-        posting: Posting,
+        deliveries: DeliveryStore,
+        slack: SlackPort,
         calls: CallReader,
         agents: Mapping[str, Agent],
         keep_raw: timedelta | None,
@@ -49,14 +49,14 @@ class Telling:
         first_wait: timedelta = FIRST_WAIT,
     ) -> None:
         self._deliveries = deliveries
-        self._posting = posting
+        self._slack = slack
         self._calls = calls
         self._agents = agents
         self._keep_raw = keep_raw
         self._audience_must_be_cleared = audience_must_be_cleared
         self._first_wait = first_wait
 
-    async def tell_end(self, delivery_id: str) -> datetime | None:
+    async def notify_end(self, delivery_id: str) -> datetime | None:
         """Tell what is not told yet; gives when to try again, or None if nothing is left to tell.
 
         May run twice: the card says the same again, and a note that Slack took is not repeated.
@@ -66,14 +66,14 @@ class Telling:
             return None
         if delivery.state is State.FAILED and delivery.share_tried_at:
             # They are left to retention, too; this is sooner.
-            await _attempt(delete_files(self._posting, delivery.file_ids), "delete_files")
+            await _attempt(delete_files(self._slack, delivery.file_ids), "delete_files")
         card_error = await _attempt(self._put_on_card(delivery), "card")
         note = _note_of(delivery)
         note_error = None
         if note and delivery.told_at is None:
-            note_error = await _attempt(self._posting.tell(note), "tell")
+            note_error = await _attempt(self._slack.notify(note), "tell")
             if note_error is None and card_error:
-                await self._deliveries.note_told(delivery, is_all=False)
+                await self._deliveries.note_notified(delivery, is_all=False)
         for error in (note_error, card_error):
             again_at = self._again_at(error, delivery) if error else None
             if again_at:
@@ -81,7 +81,7 @@ class Telling:
         if note_error:
             await self.give_up(delivery_id, note_error.code)
         elif note or delivery.told_at is None:
-            await self._deliveries.note_told(delivery, is_all=True)
+            await self._deliveries.note_notified(delivery, is_all=True)
         return None
 
     async def give_up(self, delivery_id: str, code: str) -> None:
@@ -91,7 +91,7 @@ class Telling:
         told = {"code": code, "kind": note.kind.value if note else None}
         await self._deliveries.note_untold(delivery, told)
 
-    async def tell_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
+    async def notify_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         """Say once that a delivery waits for a service: on its card, or to its requester alone.
 
         Where Slack does not take that either, it is said at a later try.
@@ -106,15 +106,15 @@ class Telling:
     async def _say_waiting(self, delivery: Delivery, problem: Problem) -> None:
         if delivery.card_ts:
             card = announcement_of(delivery)
-            await self._posting.show_waiting(delivery.card_ts, card, problem.what)
+            await self._slack.show_waiting(delivery.card_ts, card, problem.what)
         else:
-            await self._posting.tell(_private(delivery, NoteKind.WAITING, problem))
+            await self._slack.notify(_private(delivery, NoteKind.WAITING, problem))
 
     async def _put_on_card(self, delivery: Delivery) -> None:
         if delivery.state in (State.DELIVERED, State.UNCONFIRMED):
             await self._show(delivery)
         elif delivery.card_ts and delivery.channel_id:
-            await self._posting.withdraw(delivery.channel_id, delivery.card_ts)
+            await self._slack.withdraw(delivery.channel_id, delivery.card_ts)
 
     async def _show(self, delivery: Delivery) -> None:
         if delivery.card_ts is None or delivery.taken_back_at:
@@ -139,7 +139,7 @@ class Telling:
             is_for_all_here=self._is_for_all_in_its_conversation(delivery),
         )
         try:
-            await self._posting.show_delivered(delivery.card_ts, delivered)
+            await self._slack.show_delivered(delivery.card_ts, delivered)
         finally:
             if (await self._deliveries.read(delivery.id)).taken_back_at:
                 # In that very moment; what the card has to say of it may have come first.

@@ -1,4 +1,4 @@
-"""Who asks, and what those are told who may not."""
+"""The requester: an actor in a conversation, and the refusals of those who may not ask."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from bot.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """Who asks, from where, and how to answer them privately."""
 
     team_id: str

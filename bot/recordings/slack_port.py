@@ -1,4 +1,4 @@
-"""What a delivery does in Slack, and the values that cross that border."""
+"""The port to Slack that a delivery needs, and the values that cross it."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -156,7 +156,7 @@ class ShareUnclear(CallAudioError):
     fix = "Look at the thread in a few minutes before you ask again."
 
 
-class Posting(Protocol):
+class SlackPort(Protocol):
     """The few things a delivery does in Slack; each raises ``CallAudioError`` if Slack refuses."""
 
     async def open_dm(self, user_id: str) -> str:
@@ -227,19 +227,19 @@ class Posting(Protocol):
         """Delete a file of ours; one that is already gone is fine."""
         ...
 
-    async def tell(self, note: PrivateNote) -> None:
+    async def notify(self, note: PrivateNote) -> None:
         """Tell the requester, and nobody else."""
         ...
 
 
-async def upload_bytes(posting: Posting, file: NewFile, content: bytes) -> str:
+async def upload_bytes(slack: SlackPort, file: NewFile, content: bytes) -> str:
     """Upload what is in memory; gives the id of a file that nobody sees yet.
 
     Raises:
         CallAudioError: Slack did not take it.
     """
-    ticket = await posting.start_upload(file)
-    await posting.send(ticket, file, pieces_of(content))
+    ticket = await slack.start_upload(file)
+    await slack.send(ticket, file, pieces_of(content))
     return ticket.file_id
 
 
@@ -249,7 +249,7 @@ async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
         yield content[at : at + PIECE_BYTES]
 
 
-async def delete_files(posting: Posting, file_ids: Iterable[str]) -> None:
+async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
     """Delete each of the files, also when another of them cannot be deleted.
 
     Raises:
@@ -258,7 +258,7 @@ async def delete_files(posting: Posting, file_ids: Iterable[str]) -> None:
     failure: CallAudioError | None = None
     for file_id in file_ids:
         try:
-            await posting.delete_file(file_id)
+            await slack.delete_file(file_id)
         except CallAudioError as error:
             failure = error
     if failure:

@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.requests import (
+from bot.recordings.request_store import (
     DOUBLE_SUBMIT_WINDOW,
     MAX_TOGETHER,
     NewRequest,
-    RequestBook,
+    RequestStore,
     StoredRequest,
     delivery_id_of,
     fingerprint_of,
@@ -59,7 +59,7 @@ class Desk:
     calls: list[datetime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = RequestBook(database=self.database, clock=lambda: self.now)
+        self.book = RequestStore(database=self.database, clock=lambda: self.now)
         self.database.on_work_stored = lambda: self.calls.append(self.now)
 
     async def store(self, request: NewRequest = REQUEST) -> StoredRequest:

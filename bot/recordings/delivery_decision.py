@@ -1,4 +1,4 @@
-"""Decides on a delivery, which can wait for facts that Slack does not tell for a moment."""
+"""Takes the decision on a delivery, and asks again for facts that Slack cannot tell now."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.policy import Outcome
 from bot.access.unlearnt import noting_unlearnt
-from bot.recordings.record import Delivery
+from bot.recordings.delivery_store import Delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who belongs to the bot's workspace; what others tried is audited there, not where they belong."""
+"""Refuses people of other workspaces, and audits that in the bot's own workspace."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -6,11 +6,11 @@ from datetime import datetime
 from bot.access.administration import Actor
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.asker import Outsider
+from bot.recordings.requester import Outsider
 from bot.store.database import Database
 
 
-class Insiders:
+class WorkspaceMembership:
     """Tells the people of the bot's own workspace from others, and writes to its audit."""
 
     def __init__(

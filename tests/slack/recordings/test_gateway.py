@@ -12,7 +12,9 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.destination import ConversationUnseen
-from bot.recordings.posting import (
+from bot.recordings.shares import FileShares
+from bot.recordings.sharing import UploadGone
+from bot.recordings.slack_port import (
     Announcement,
     Delivered,
     NewFile,
@@ -22,8 +24,6 @@ from bot.recordings.posting import (
     ShareUnclear,
     UploadTicket,
 )
-from bot.recordings.shares import FileShares
-from bot.recordings.sharing import UploadGone
 from bot.recordings.wav import BodyTruncated
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
@@ -45,146 +45,146 @@ async def pieces(body=BODY, error=None):
         raise error
 
 
-async def uploaded(posting) -> str:
-    ticket = await posting.start_upload(FILE)
-    await posting.send(ticket, FILE, pieces())
+async def uploaded(gateway) -> str:
+    ticket = await gateway.start_upload(FILE)
+    await gateway.send(ticket, FILE, pieces())
     return ticket.file_id
 
 
-async def test_an_announcement_is_marked_and_found_again_by_its_mark(posting, workspace):
+async def test_an_announcement_is_marked_and_found_again_by_its_mark(gateway, workspace):
     workspace.scopes |= {"channels:history"}
     began = datetime.now(UTC)
     other = replace(ANNOUNCEMENT, delivery_id="danother")
-    assert await posting.find_announcement(ANNOUNCEMENT, began) is None
-    ts = await posting.announce(ANNOUNCEMENT)
-    await posting.announce(other)
+    assert await gateway.find_announcement(ANNOUNCEMENT, began) is None
+    ts = await gateway.announce(ANNOUNCEMENT)
+    await gateway.announce(other)
     workspace.say(CHANNEL, ALICE, "d0123456789abcdef0123")
-    assert await posting.find_announcement(ANNOUNCEMENT, began) == ts
+    assert await gateway.find_announcement(ANNOUNCEMENT, began) == ts
     (message, *_) = workspace.messages(CHANNEL)
     assert message.metadata["event_payload"] == {"delivery_id": ANNOUNCEMENT.delivery_id}
 
 
 async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
-    posting, workspace, monkeypatch
+    gateway, workspace, monkeypatch
 ):
     monkeypatch.setattr(history, "HISTORY_PAGE", 1)
     workspace.scopes |= {"channels:history"}
-    ts = await posting.announce(ANNOUNCEMENT)
+    ts = await gateway.announce(ANNOUNCEMENT)
     for _ in range(3):
         workspace.say(CHANNEL, ALICE, "hello")
-    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) == ts
+    assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) == ts
     assert len(workspace.called("conversations.history")) == 4
     later = datetime.now(UTC) + timedelta(minutes=3)
-    assert await posting.find_announcement(ANNOUNCEMENT, later) is None
+    assert await gateway.find_announcement(ANNOUNCEMENT, later) is None
 
 
 async def test_a_history_that_leads_in_a_circle_is_left_without_the_message(
-    posting, workspace, slack
+    gateway, workspace, slack
 ):
     workspace.scopes |= {"channels:history"}
     page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "again"}}
     body, headers = json.dumps(page).encode(), {"Content-Type": "application/json"}
     slack.faults.add(Fault("conversations.history", body=body, headers=headers, times=100))
-    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
+    assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
     assert len(workspace.called("conversations.history")) == 2
 
 
-async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(posting, workspace):
+async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(gateway, workspace):
     workspace.scopes |= {"channels:history"}
     began = datetime.now(UTC)
     parent = workspace.say(CHANNEL, ALICE, "please listen")
     there = replace(ANNOUNCEMENT, thread_ts=parent.ts)
-    assert await posting.find_announcement(there, began) is None
-    ts = await posting.announce(there)
+    assert await gateway.find_announcement(there, began) is None
+    ts = await gateway.announce(there)
     assert [m.ts for m in workspace.messages(CHANNEL, parent.ts)] == [parent.ts, ts]
-    assert await posting.find_announcement(there, began) == ts
-    assert await posting.find_announcement(ANNOUNCEMENT, began) is None, "no parent is marked so"
-    await posting.withdraw(CHANNEL, ts)
-    assert await posting.find_announcement(replace(there, thread_ts="1.000000"), began) is None
+    assert await gateway.find_announcement(there, began) == ts
+    assert await gateway.find_announcement(ANNOUNCEMENT, began) is None, "no parent is marked so"
+    await gateway.withdraw(CHANNEL, ts)
+    assert await gateway.find_announcement(replace(there, thread_ts="1.000000"), began) is None
     with pytest.raises(ThreadGone):
-        await posting.announce(replace(there, thread_ts="1.000000"))
+        await gateway.announce(replace(there, thread_ts="1.000000"))
 
 
-async def test_progress_is_said_once_and_a_refusal_is_not_repeated(posting, workspace, slack):
-    ts = await posting.announce(ANNOUNCEMENT)
-    await posting.show_progress(ts, ANNOUNCEMENT, 42)
+async def test_progress_is_said_once_and_a_refusal_is_not_repeated(gateway, workspace, slack):
+    ts = await gateway.announce(ANNOUNCEMENT)
+    await gateway.show_progress(ts, ANNOUNCEMENT, 42)
     (message,) = workspace.messages(CHANNEL)
     assert "42 %" in str(message.blocks)
     slack.faults.add(Fault("chat.update", error="fatal_error"))
     with pytest.raises(SlackUnclear):
-        await posting.show_progress(ts, ANNOUNCEMENT, 43)
+        await gateway.show_progress(ts, ANNOUNCEMENT, 43)
     assert len(workspace.called("chat.update")) == 2
 
 
-async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(posting):
-    await posting.announce(ANNOUNCEMENT)
-    assert await posting.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
+async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(gateway):
+    await gateway.announce(ANNOUNCEMENT)
+    assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
 
 
-async def test_the_parent_message_is_updated_and_withdrawn(posting, workspace):
-    ts = await posting.announce(ANNOUNCEMENT)
-    await posting.show_delivered(
+async def test_the_parent_message_is_updated_and_withdrawn(gateway, workspace):
+    ts = await gateway.announce(ANNOUNCEMENT)
+    await gateway.show_delivered(
         ts,
         Delivered(ANNOUNCEMENT, "redacted", "audience", Direction.USER, 2000, 1.0, None),
     )
     (message,) = workspace.messages(CHANNEL)
     assert "*Redacted*" in str(message.blocks)
     assert message.metadata is not None
-    await posting.withdraw(CHANNEL, ts)
+    await gateway.withdraw(CHANNEL, ts)
     assert workspace.messages(CHANNEL) == []
 
 
 async def test_a_public_channel_is_joined_and_where_that_is_not_allowed_one_must_invite(
-    posting, workspace
+    gateway, workspace
 ):
     workspace.add_channel("C0PUBLIC00", bot_is_member=False)
-    await posting.join("C0PUBLIC00")
+    await gateway.join("C0PUBLIC00")
     assert workspace.channels["C0PUBLIC00"].bot_is_member
     workspace.scopes -= {"channels:join"}
     workspace.add_channel("C0PUBLIC01", bot_is_member=False)
     with pytest.raises(ConversationUnseen) as refused:
-        await posting.join("C0PUBLIC01")
+        await gateway.join("C0PUBLIC01")
     assert "/invite" in refused.value.fix
 
 
-async def test_an_upload_is_invisible_until_it_is_shared_into_its_thread(posting, workspace):
-    ts = await posting.announce(ANNOUNCEMENT)
-    file_id = await uploaded(posting)
+async def test_an_upload_is_invisible_until_it_is_shared_into_its_thread(gateway, workspace):
+    ts = await gateway.announce(ANNOUNCEMENT)
+    file_id = await uploaded(gateway)
     assert workspace.file_table[file_id].content == BODY
     assert workspace.visible_files(CHANNEL) == []
-    assert await posting.find_share(file_id, CHANNEL) is None
+    assert await gateway.find_share(file_id, CHANNEL) is None
 
-    await posting.share(Share(file_id, "title", CHANNEL, ts))
+    await gateway.share(Share(file_id, "title", CHANNEL, ts))
     (file,) = workspace.visible_files(CHANNEL, ts)
     assert (file.name, file.title) == (FILE.name, "title")
-    assert await posting.find_share(file_id, CHANNEL) == file.share_ts
-    assert await posting.find_share(file_id, "C0ELSEWHERE") is None
+    assert await gateway.find_share(file_id, CHANNEL) == file.share_ts
+    assert await gateway.find_share(file_id, "C0ELSEWHERE") is None
 
-    await posting.delete_file(file_id)
+    await gateway.delete_file(file_id)
     assert workspace.visible_files(CHANNEL) == []
-    assert await posting.find_share(file_id, CHANNEL) is None
-    await posting.delete_file(file_id)
+    assert await gateway.find_share(file_id, CHANNEL) is None
+    await gateway.delete_file(file_id)
     assert workspace.violations == []
 
 
-async def test_a_share_in_a_private_channel_is_found_too(posting, workspace):
+async def test_a_share_in_a_private_channel_is_found_too(gateway, workspace):
     workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
-    ts = await posting.announce(replace(ANNOUNCEMENT, channel_id="G0PRIVATE0"))
-    file_id = await uploaded(posting)
-    await posting.share(Share(file_id, "title", "G0PRIVATE0", ts))
-    assert await posting.find_share(file_id, "G0PRIVATE0")
+    ts = await gateway.announce(replace(ANNOUNCEMENT, channel_id="G0PRIVATE0"))
+    file_id = await uploaded(gateway)
+    await gateway.share(Share(file_id, "title", "G0PRIVATE0", ts))
+    assert await gateway.find_share(file_id, "G0PRIVATE0")
 
 
 async def test_where_a_file_was_passed_on_to_is_told_and_whether_it_has_a_public_link(
-    posting, workspace
+    gateway, workspace
 ):
     workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
-    ts = await posting.announce(ANNOUNCEMENT)
-    file_id = await uploaded(posting)
-    await posting.share(Share(file_id, "title", CHANNEL, ts))
+    ts = await gateway.announce(ANNOUNCEMENT)
+    file_id = await uploaded(gateway)
+    await gateway.share(Share(file_id, "title", CHANNEL, ts))
     message = workspace.forward(file_id, ALICE, "G0PRIVATE0")
 
-    told = await posting.file_shares(file_id)
+    told = await gateway.file_shares(file_id)
     assert (told.has_public_link, told.is_complete) == (False, True)
     assert {each.channel_id: each.shared_by for each in told.places} == {
         CHANNEL: workspace.bot_user_id,
@@ -192,37 +192,37 @@ async def test_where_a_file_was_passed_on_to_is_told_and_whether_it_has_a_public
     }
     assert told.ts_in("G0PRIVATE0") == message.ts
     workspace.publish_link(file_id, ALICE)
-    assert (await posting.file_shares(file_id)).has_public_link
+    assert (await gateway.file_shares(file_id)).has_public_link
 
-    await posting.delete_file(file_id)
-    assert await posting.file_shares(file_id) == FileShares()
+    await gateway.delete_file(file_id)
+    assert await gateway.file_shares(file_id) == FileShares()
 
 
-async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(posting, workspace):
+async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(gateway, workspace):
     workspace.visibility_delay_seconds = 60
-    ts = await posting.announce(ANNOUNCEMENT)
-    file_id = await uploaded(posting)
-    await posting.share(Share(file_id, "title", CHANNEL, ts))
-    assert await posting.find_share(file_id, CHANNEL) is None
+    ts = await gateway.announce(ANNOUNCEMENT)
+    file_id = await uploaded(gateway)
+    await gateway.share(Share(file_id, "title", CHANNEL, ts))
+    assert await gateway.find_share(file_id, CHANNEL) is None
 
 
 async def test_a_file_is_left_out_once_slack_is_done_with_it_and_shows_it_nowhere(
-    posting, workspace
+    gateway, workspace
 ):
-    ts = await posting.announce(ANNOUNCEMENT)
-    late, shown, left_out = [await uploaded(posting) for _ in range(3)]
-    await posting.share(Share(shown, "title", CHANNEL, ts))
+    ts = await gateway.announce(ANNOUNCEMENT)
+    late, shown, left_out = [await uploaded(gateway) for _ in range(3)]
+    await gateway.share(Share(shown, "title", CHANNEL, ts))
     workspace.never_shown = lambda _: True
-    await posting.share(Share(left_out, "title", CHANNEL, ts))
+    await gateway.share(Share(left_out, "title", CHANNEL, ts))
     workspace.visibility_delay_seconds = 60
-    await posting.share(Share(late, "title", CHANNEL, ts))
-    assert [await posting.is_left_out(each) for each in (late, shown, left_out)] == [
+    await gateway.share(Share(late, "title", CHANNEL, ts))
+    assert [await gateway.is_left_out(each) for each in (late, shown, left_out)] == [
         False,
         False,
         True,
     ]
-    await posting.delete_file(shown)
-    assert await posting.is_left_out(shown)
+    await gateway.delete_file(shown)
+    assert await gateway.is_left_out(shown)
 
 
 def test_the_address_of_an_upload_is_a_secret():
@@ -245,10 +245,10 @@ def test_the_address_of_an_upload_is_a_secret():
         pytest.param({"status": 500, "when": "halfway"}, id="500 in mid-body"),
     ],
 )
-async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(posting, slack, fault):
+async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(gateway, slack, fault):
     slack.faults.add(Fault("upload", **fault))
     with pytest.raises(UploadRefused) as refused:
-        await uploaded(posting)
+        await uploaded(gateway)
     assert refused.value.retryable
     assert "upload/v1" not in refused.value.what + repr(refused.value)
 
@@ -256,9 +256,9 @@ async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(post
 @pytest.mark.parametrize(
     "said", ["OK - {length}", "OK - {length}\n", " OK-{length}", "OK", "", '{"ok":true}', "\xff"]
 )
-async def test_success_is_the_status_and_a_number_that_does_not_differ(posting, workspace, said):
+async def test_success_is_the_status_and_a_number_that_does_not_differ(gateway, workspace, said):
     workspace.upload_answer = said
-    file_id = await uploaded(posting)
+    file_id = await uploaded(gateway)
     assert workspace.file_table[file_id].uploaded
 
 
@@ -284,22 +284,22 @@ BREAKS = [{"drop_connection": True}, {"status": 500}, {"status": 413, "body": b"
 
 @pytest.mark.parametrize("fault", BREAKS)
 async def test_an_upload_broken_off_while_the_source_is_waited_for_lets_go_of_it(
-    posting, slack, fault
+    gateway, slack, fault
 ):
-    ticket, source = await posting.start_upload(FILE), Slow()
+    ticket, source = await gateway.start_upload(FILE), Slow()
     slack.faults.add(Fault("upload", when="halfway", **fault))
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source.pieces()) as body:
         with pytest.raises(UploadRefused):
-            await posting.send(ticket, FILE, body)
+            await gateway.send(ticket, FILE, body)
     assert source.is_closed
 
 
-async def test_a_shutdown_in_mid_upload_stays_a_shutdown(posting):
-    ticket, source = await posting.start_upload(FILE), Slow()
+async def test_a_shutdown_in_mid_upload_stays_a_shutdown(gateway):
+    ticket, source = await gateway.start_upload(FILE), Slow()
 
     async def send() -> None:
         async with aclosing(source.pieces()) as body:
-            await posting.send(ticket, FILE, body)
+            await gateway.send(ticket, FILE, body)
 
     sending = asyncio.create_task(send())
     await source.is_waited_for.wait()
@@ -310,19 +310,19 @@ async def test_a_shutdown_in_mid_upload_stays_a_shutdown(posting):
     assert source.is_closed
 
 
-async def test_a_mistake_at_the_source_is_not_told_as_slacks(posting):
-    ticket = await posting.start_upload(FILE)
+async def test_a_mistake_at_the_source_is_not_told_as_slacks(gateway):
+    ticket = await gateway.start_upload(FILE)
     with pytest.raises(ZeroDivisionError):
-        await posting.send(ticket, FILE, pieces(BODY[:500], ZeroDivisionError()))
+        await gateway.send(ticket, FILE, pieces(BODY[:500], ZeroDivisionError()))
 
 
 @pytest.mark.parametrize("sent", [BODY, BODY[:500], b""])
 async def test_what_breaks_at_the_source_is_told_as_the_sources_own_failure(
-    posting, workspace, sent
+    gateway, workspace, sent
 ):
-    ticket = await posting.start_upload(FILE)
+    ticket = await gateway.start_upload(FILE)
     with pytest.raises(BodyTruncated):
-        await posting.send(ticket, FILE, pieces(sent[:-1], BodyTruncated()))
+        await gateway.send(ticket, FILE, pieces(sent[:-1], BodyTruncated()))
     assert not workspace.file_table[ticket.file_id].uploaded
 
 
@@ -336,12 +336,12 @@ LOST = [
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_a_share_is_tried_once_and_a_lost_answer_is_unclear(posting, slack, workspace, fault):
-    ts = await posting.announce(ANNOUNCEMENT)
-    file_id = await uploaded(posting)
+async def test_a_share_is_tried_once_and_a_lost_answer_is_unclear(gateway, slack, workspace, fault):
+    ts = await gateway.announce(ANNOUNCEMENT)
+    file_id = await uploaded(gateway)
     slack.faults.add(Fault("files.completeUploadExternal", **fault))
     with pytest.raises(ShareUnclear):
-        await posting.share(Share(file_id, "title", CHANNEL, ts))
+        await gateway.share(Share(file_id, "title", CHANNEL, ts))
     assert len(workspace.called("files.completeUploadExternal")) == 1
 
 
@@ -353,18 +353,18 @@ async def test_a_share_is_tried_once_and_a_lost_answer_is_unclear(posting, slack
         ({"status": 429, "headers": {"Retry-After": "1"}}, SlackRateLimited),
     ],
 )
-async def test_a_share_that_slack_refused_did_not_happen(posting, slack, fault, expected):
-    ts = await posting.announce(ANNOUNCEMENT)
-    file_id = await uploaded(posting)
+async def test_a_share_that_slack_refused_did_not_happen(gateway, slack, fault, expected):
+    ts = await gateway.announce(ANNOUNCEMENT)
+    file_id = await uploaded(gateway)
     slack.faults.add(Fault("files.completeUploadExternal", **fault))
     with pytest.raises(expected):
-        await posting.share(Share(file_id, "title", CHANNEL, ts))
+        await gateway.share(Share(file_id, "title", CHANNEL, ts))
 
 
-async def test_an_announcement_is_never_repeated_by_itself(posting, slack, workspace):
+async def test_an_announcement_is_never_repeated_by_itself(gateway, slack, workspace):
     slack.faults.add(Fault("chat.postMessage", drop_connection=True, when="after"))
     with pytest.raises(SlackUnclear):
-        await posting.announce(ANNOUNCEMENT)
+        await gateway.announce(ANNOUNCEMENT)
     assert len(workspace.messages(CHANNEL)) == 1
 
 
@@ -384,59 +384,59 @@ def ways(workspace) -> list[tuple[str, str, str]]:
     return [(each.via, each.channel, each.user) for each in workspace.ephemerals]
 
 
-async def test_a_private_note_goes_the_commands_own_way(posting, workspace):
-    await posting.tell(note(workspace))
+async def test_a_private_note_goes_the_commands_own_way(gateway, workspace):
+    await gateway.notify(note(workspace))
     assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
     assert CALL in workspace.ephemerals[0].text
     assert workspace.ephemerals[0].blocks
 
 
 @pytest.mark.parametrize("fault", [{"status": 404, "body": b"used_url"}, {"status": 500}])
-async def test_when_that_way_is_gone_it_is_an_ephemeral_message(posting, slack, workspace, fault):
+async def test_when_that_way_is_gone_it_is_an_ephemeral_message(gateway, slack, workspace, fault):
     slack.faults.add(Fault("response_url", **fault))
-    await posting.tell(note(workspace))
+    await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
-async def test_when_its_answer_is_lost_the_note_is_not_repeated(posting, slack, workspace):
+async def test_when_its_answer_is_lost_the_note_is_not_repeated(gateway, slack, workspace):
     slack.faults.add(Fault("response_url", when="after", drop_connection=True))
-    await posting.tell(note(workspace))
+    await gateway.notify(note(workspace))
     assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
 
 
-async def test_when_slack_is_away_as_well_the_note_goes_another_way(posting, slack, workspace):
+async def test_when_slack_is_away_as_well_the_note_goes_another_way(gateway, slack, workspace):
     slack.faults.add(Fault("response_url", drop_connection=True))
     slack.faults.add(Fault("auth.test", status=503))
-    await posting.tell(note(workspace))
+    await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
-async def test_without_such_a_way_it_is_an_ephemeral_message(posting, workspace):
-    await posting.tell(note(workspace, with_url=False))
+async def test_without_such_a_way_it_is_an_ephemeral_message(gateway, workspace):
+    await gateway.notify(note(workspace, with_url=False))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, "C0NOWHERE0", "D0OTHERS00"])
 async def test_where_neither_is_possible_it_is_their_own_direct_messages(
-    posting, slack, workspace, channel
+    gateway, slack, workspace, channel
 ):
     slack.faults.add(Fault("response_url", status=404, body=b"expired_url"))
-    await posting.tell(note(workspace, user=BOB, channel=channel))
+    await gateway.notify(note(workspace, user=BOB, channel=channel))
     assert workspace.ephemerals == []
-    dm = await posting.open_dm(BOB)
+    dm = await gateway.open_dm(BOB)
     (message,) = workspace.messages(dm)
     assert CALL in message.text
     assert workspace.messages(CHANNEL) == []
 
 
-async def test_when_no_way_is_left_the_caller_hears_of_it(posting, workspace):
+async def test_when_no_way_is_left_the_caller_hears_of_it(gateway, workspace):
     workspace.change_user(BOB, deleted=True)
     with pytest.raises(CallAudioError) as refused:
-        await posting.tell(note(workspace, user=BOB, with_url=False))
+        await gateway.notify(note(workspace, user=BOB, with_url=False))
     assert refused.value.code == "slack_person_unknown"
 
 
-async def test_a_redirect_of_the_private_way_is_not_followed(posting, slack, workspace):
+async def test_a_redirect_of_the_private_way_is_not_followed(gateway, slack, workspace):
     slack.faults.add(Fault("response_url", status=307, headers={"Location": "http://127.0.0.1:1/"}))
-    await posting.tell(note(workspace))
+    await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]

@@ -4,15 +4,15 @@ import pytest
 from sqlalchemy import text
 
 from bot.access.grants import Effect, Right
-from bot.access.named import GroupGrant, NamedGrants, named_admins, read_named
+from bot.access.grants_in_force import GrantsInForce, GroupGrant, named_admins, read_grants_in_force
 from bot.store.database import Database
 from tests.access.builders import ALICE, BOB, BOSS, CAROL, GROUP, TEAM, deny, give
 from tests.conftest import NOON
 
 
-async def named(database: Database, *user_ids: str, right: Right = Right.PII) -> NamedGrants:
+async def named(database: Database, *user_ids: str, right: Right = Right.PII) -> GrantsInForce:
     async with database.read() as session:
-        return await read_named(session, TEAM, right, user_ids, NOON)
+        return await read_grants_in_force(session, TEAM, right, user_ids, NOON)
 
 
 async def test_all_groups_and_those_people_who_were_asked_after_are_named(database):
@@ -21,13 +21,13 @@ async def test_all_groups_and_those_people_who_were_asked_after_are_named(databa
     await deny(database, BOB)
     await give(database, GROUP)
     await deny(database, "S0OTHERS0")
-    assert await named(database, ALICE, BOB) == NamedGrants(
+    assert await named(database, ALICE, BOB) == GrantsInForce(
         granted=frozenset({ALICE, BOB}),
         denied=frozenset({BOB}),
         granted_groups=frozenset({GroupGrant(GROUP, BOSS)}),
         denied_groups=frozenset({"S0OTHERS0"}),
     )
-    nothing = NamedGrants(frozenset(), frozenset(), frozenset(), frozenset())
+    nothing = GrantsInForce(frozenset(), frozenset(), frozenset(), frozenset())
     assert await named(database, ALICE, right=Right.ADMIN) == nothing
 
 
@@ -85,7 +85,7 @@ async def plans_of(database: Database) -> list[str]:
         connection = await (await session.connection()).get_raw_connection()
         asked: list[str] = []
         await connection.driver_connection.set_trace_callback(asked.append)
-        await read_named(session, TEAM, Right.PII, {ALICE, BOB}, NOON)
+        await read_grants_in_force(session, TEAM, Right.PII, {ALICE, BOB}, NOON)
         await named_admins(session, TEAM, frozenset(), NOON)
         await connection.driver_connection.set_trace_callback(None)
         steps = []

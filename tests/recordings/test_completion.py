@@ -7,21 +7,21 @@ import pytest
 from sqlalchemy import select
 
 from bot.metrics import Metrics
-from bot.recordings.endings import Endings
+from bot.recordings.completion import Completion
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.posting import Problem
-from bot.recordings.record import Delivery, DeliveryLog
 from bot.recordings.retention import LOOK_EVERY
+from bot.recordings.slack_port import Problem
 from bot.store.database import Database
-from bot.store.tables import LeftFileRow
+from bot.store.tables import OrphanedFileRow
 from tests.conftest import NOON
-from tests.recordings.test_requests import Desk
-from tests.recordings.test_telling import REQUEST
+from tests.recordings.test_notification import REQUEST
+from tests.recordings.test_request_store import Desk
 
 PROBLEM = Problem(code="busy", what="It cannot be done.", likely_cause="", fix="")
 
 
-class Overtaken(DeliveryLog):
+class Overtaken(DeliveryStore):
     """Another worker changes the row right after it was read for the first time."""
 
     def __init__(self, database: Database, **changes: object) -> None:
@@ -54,15 +54,17 @@ async def test_what_another_worker_began_to_share_meanwhile_is_left_to_retention
     stored = await Desk(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
     rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
-    endings = Endings(
+    completion = Completion(
         deliveries=log,
         sharing=None,  # type: ignore[arg-type] - nothing is withdrawn
         metrics=Metrics(),
         rhythm=rhythm,
     )
 
-    assert await endings.fail(stored.delivery_id, PROBLEM) == "failed"
+    assert await completion.fail(stored.delivery_id, PROBLEM) == "failed"
 
     async with database.read() as session:
-        found = await session.scalars(select(LeftFileRow.file_id).order_by(LeftFileRow.file_id))
+        found = await session.scalars(
+            select(OrphanedFileRow.file_id).order_by(OrphanedFileRow.file_id)
+        )
         assert list(found) == left

@@ -1,4 +1,4 @@
-"""Step 8 and the other ends of a delivery: seen, refused, or failed, each stored once."""
+"""Completes a delivery: visible, refused or failed, each stored once."""
 
 from dataclasses import asdict
 from functools import partial
@@ -8,22 +8,22 @@ from sqlalchemy import and_
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.metrics import Metrics
+from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.file_checks import Rhythm, look_after
-from bot.recordings.posting import Problem
-from bot.recordings.record import Delivery, DeliveryLog
+from bot.recordings.notification import says_all
 from bot.recordings.sharing import ShareResult, Sharing
+from bot.recordings.slack_port import Problem
 from bot.recordings.states import State
-from bot.recordings.telling import says_all
 from bot.store.tables import DeliveryRow
 
 
-class Endings:
+class Completion:
     """Ends deliveries, each with its audit event and the work of telling people."""
 
     def __init__(
         self,
         *,
-        deliveries: DeliveryLog,
+        deliveries: DeliveryStore,
         sharing: Sharing,
         metrics: Metrics,
         rhythm: Rhythm,

@@ -8,7 +8,7 @@ from bot.slack.blocks import Message
 from bot.slack.web_api.api import SlackApi
 
 
-class SlackAccessPosting:
+class SlackAccessGateway:
     """Asks admins and tells requesters; posts are never repeated by themselves."""
 
     def __init__(self, api: SlackApi) -> None:
@@ -28,7 +28,7 @@ class SlackAccessPosting:
         message = cards.outcome(request)
         await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
 
-    async def tell(self, request: AccessRequest) -> None:
+    async def notify(self, request: AccessRequest) -> None:
         """Tell the requester what became of the request."""
         await self._post(await self.open_dm(request.user_id), cards.answer(request))
 

@@ -1,0 +1,60 @@
+"""Authorizes the press of a button on a card, and audits a refusal."""
+
+from bot.audit.events import AuditTag
+from bot.errors import CallAudioError
+from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.requester import NotYours, Outsider, Requester
+from bot.recordings.workspace_membership import WorkspaceMembership
+
+
+class ActionAuthorization:
+    """Finds the delivery behind a button; every refusal is audited in the bot's workspace."""
+
+    def __init__(self, deliveries: DeliveryStore, membership: WorkspaceMembership) -> None:
+        self._deliveries = deliveries
+        self._membership = membership
+
+    async def of_requester(self, requester: Requester, delivery_id: str, button: str) -> Delivery:
+        """Find the delivery for the person it was asked for by.
+
+        Raises:
+            NotYours: it was not theirs, or there is no such delivery.
+        """
+        delivery = await self._find(requester, delivery_id, button)
+        if (delivery.user_id, delivery.team_id) != (requester.user_id, requester.team_id):
+            raise await self.refused(requester, delivery, button, NotYours())
+        return delivery
+
+    async def of_anybody_there(
+        self, requester: Requester, delivery_id: str, button: str
+    ) -> Delivery:
+        """Find the delivery for somebody of its workspace, in the conversation it went to.
+
+        Raises:
+            NotYours: there is no such delivery.
+            Outsider: they are not of that workspace, or it went elsewhere.
+        """
+        delivery = await self._find(requester, delivery_id, button)
+        if (delivery.channel_id, delivery.team_id) != (requester.channel_id, requester.team_id):
+            raise await self.refused(requester, delivery, button, Outsider())
+        return delivery
+
+    async def refused(
+        self, requester: Requester, delivery: Delivery, button: str, error: CallAudioError
+    ) -> CallAudioError:
+        """Audit a refused press; gives the error to raise."""
+        told = {"button": button, "code": error.code, "actor_team_id": requester.team_id}
+        tag, actor_id = AuditTag.BUTTON_REFUSED, requester.user_id
+        await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
+        return error
+
+    async def _find(self, requester: Requester, delivery_id: str, button: str) -> Delivery:
+        try:
+            return await self._deliveries.read(delivery_id)
+        except LookupError:
+            # Made up: no button of ours sends it. The name is anybody's words, and is not kept.
+            told = {"button": button, "code": NotYours.code}
+            await self._membership.note(
+                AuditTag.BUTTON_REFUSED, requester.user_id, requester.team_id, told
+            )
+            raise NotYours from None

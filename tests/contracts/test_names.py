@@ -1,0 +1,63 @@
+"""Modules, classes and functions are named in the field's terms, as the glossary has them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+BOT = Path(__file__).parents[2] / "bot"
+# Words this project once used for itself, each with the field's word.
+COINED = {
+    "asker": "requester",
+    "askers": "requesters",
+    "asking": "requests",
+    "presses": "action authorization",
+    "insiders": "workspace membership",
+    "approvers": "reviewers",
+    "approving": "review",
+    "rounds": "notify",
+    "endings": "completion",
+    "book": "store",
+    "homes": "home store",
+    "gets": "http",
+    "translation": "error mapping",
+    "trust": "mark verified",
+    "tell": "notify",
+    "telling": "notification",
+}
+ALLOWED = {
+    # TLS has trust anchors, and a seal tells in its payload what it vouches for.
+    "trust_of",
+    "_usual_trust",
+    "telling",
+}
+
+
+def names() -> Iterator[tuple[str, str]]:
+    """Every module, class and function of the product: where it is, and its name."""
+    for path in BOT.rglob("*.py"):
+        if "sandbox" in path.parts:
+            continue
+        place = path.relative_to(BOT).as_posix()
+        yield place, path.stem
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{place}:{node.lineno}", node.name
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+
+
+def test_no_name_is_coined_where_the_field_has_a_word() -> None:
+    found = {
+        f"{place} {name}": [COINED[word] for word in words_of(name) & set(COINED)]
+        for place, name in names()
+        if name not in ALLOWED
+    }
+    assert {place: better for place, better in found.items() if better} == {}
+
+
+def test_the_check_would_see_one() -> None:
+    assert words_of("AskerNotAllowed") & set(COINED) == {"asker"}
+    assert words_of("request_book") & set(COINED) == {"book"}
