@@ -174,7 +174,7 @@ class DeliverySteps:
 
         It is opened and found to be one, then the card is posted, then the bytes go. The picture
         follows within the same step; killed in between, the recording goes without. The decision is
-        for the share that follows at once; it is none where something held that up.
+        for the share that follows at once; it is none where the picture comes late.
         """
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
@@ -190,23 +190,24 @@ class DeliverySteps:
             if delivery.is_transcript
             else self._fetching.recording(delivery, source, announce)
         )
-        question = self._question(delivery, destination_of(delivery))
         async with fetched as upload:
+            picture = upload.picture
+            picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
+            if picture and picture_id is None:
+                return await self._stored(delivery, upload, None), None
+            # Nothing is left to upload, so this decision is as fresh as one after the store.
+            question = self._question(delivery, destination_of(delivery))
             deciding = asyncio.ensure_future(self._decider.rule(question, delivery))
             try:
-                stored, is_prompt = await self._stored(delivery, upload)
-                return stored, await deciding if is_prompt else None
+                stored = await self._stored(delivery, upload, picture_id)
+                return stored, await deciding if stored.file_id == upload.file_id else None
             finally:
                 deciding.cancel()
                 await asyncio.gather(deciding, return_exceptions=True)
 
-    async def _stored(self, delivery: Delivery, upload: Upload) -> tuple[Delivery, bool]:
-        """Store what was uploaded; where another worker was faster, give what that one stored.
-
-        Tells also whether it can be shared at once: nothing took longer than a moment.
-        """
+    async def _stored(self, delivery: Delivery, upload: Upload, picture_id: str | None) -> Delivery:
+        """Store what was uploaded; where another worker was faster, give what that one stored."""
         picture, measured = upload.picture, upload.measured
-        picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
         muted = muted_in(delivery, picture.outline if picture else None)
         stored = await self._deliveries.change(
             delivery,
@@ -225,7 +226,7 @@ class DeliverySteps:
         )
         if not stored:
             # The file sent here is never completed, so Slack discards it.
-            return await self._deliveries.read(delivery.id), False
+            return await self._deliveries.read(delivery.id)
         if picture and picture_id is None:
             # After the recording's own id: it must not be fetched again for a picture. Once a share
             # was tried it is too late: what is visible must be what the store knows.
@@ -237,9 +238,8 @@ class DeliverySteps:
                     when=(DeliveryRow.file_id == upload.file_id)
                     & DeliveryRow.share_tried_at.is_(None),
                 )
-                return with_picture or await self._deliveries.read(delivery.id), False
-            return stored, False
-        return stored, True
+                return with_picture or await self._deliveries.read(delivery.id)
+        return stored
 
     async def share(self, delivery: Delivery, ruling: Ruling | None) -> ShareResult:
         """Share it under the decision that was just taken, or decide again."""
