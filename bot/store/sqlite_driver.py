@@ -5,6 +5,7 @@ with a switch of threads and a turn of the event loop: most of the processor tim
 transaction. Only what may wait for the disk or for a lock is asked of the thread here.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -113,6 +114,7 @@ class OneHopConnection(Connection):
         self._changes_before: int | None = None
         self._begins_with: str | None = None
         self._is_short = False
+        self._stopped: asyncio.Future[Any] | None = None
         # Two counts, each written by one thread alone.
         self._asked = self._answered = 0
 
@@ -136,6 +138,21 @@ class OneHopConnection(Connection):
         if begins_with is not None:
             cursor.execute(begins_with)
             self._is_short = begins_with == BEGIN_SHORT
+
+    async def _connect(self) -> "OneHopConnection":
+        """Open the file; where that fails, wait until the thread has ended."""
+        try:
+            await super()._connect()
+        except BaseException:
+            if self._stopped:
+                await asyncio.wait({self._stopped})
+            raise
+        return self
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """End the thread."""
+        self._stopped = super().stop()
+        return self._stopped
 
     def note_begin(self) -> None:
         """Remember how much was changed before the transaction."""
