@@ -14,12 +14,13 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.cli.stage import AGENT_ID, Stage, open_stage
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
+from bot.recordings.delivery_store import DELIVER
 from bot.recordings.states import ENDED, State
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
-from bot.store.tables import DeliveryRow, DigestRunRow
+from bot.store.tables import DeliveryRow, DigestRunRow, DueWorkRow
 from tests.patience import until
 
 ANALYST, AGENT, ADMIN = "U0ANALYST0", "U0SUPPORT0", "U0ADMIN000"
@@ -100,8 +101,9 @@ class Story:
             async with self.stage.application.database.read() as session:
                 its = select(DeliveryRow).where(DeliveryRow.conversation_id == conversation_id)
                 row = await session.scalar(its)
-            # The way to answer is forgotten last of all.
-            return row if row and row.state in ENDED and row.response_url is None else None
+                # It goes once the card and the requester were told.
+                left = row and await session.get(DueWorkRow, (DELIVER, row.id))
+            return row if row and row.state in ENDED and left is None else None
 
         row = await until(ended)
         assert row.state == State.DELIVERED, row.error_code

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage
+from bot.recordings.delivery_store import DELIVER
 from bot.recordings.states import ENDED
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
@@ -234,8 +235,9 @@ class Scene:
         async def ended() -> DeliveryRow | None:
             async with self.stage.application.database.read() as session:
                 row = await session.get(DeliveryRow, delivery_id)
-            # The way to answer is forgotten last of all.
-            return row if row and row.state in ENDED and row.response_url is None else None
+                # It goes once the card and the requester were told.
+                left = await session.get(DueWorkRow, (DELIVER, delivery_id))
+            return row if row and row.state in ENDED and left is None else None
 
         # Each look costs the same processor a few ms.
         return await until(ended, every_seconds=0.04)

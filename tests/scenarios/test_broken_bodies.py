@@ -254,8 +254,9 @@ async def test_calls_that_trickle_are_given_up_in_words(new_scene: OpenScene) ->
         await until(lambda: len(words_of_failures(scene)) == len(slow))
         words = words_of_failures(scene)
 
-        assert all("arrives too slowly from PolyAI" in each for each in words)
-        assert all("the network between, is slow at the moment" in each for each in words)
+        assert [each for each in words if "arrives too slowly from PolyAI" not in each] == []
+        slow_network = "PolyAI or the network is slow at the moment"
+        assert [each for each in words if slow_network not in each] == []
         assert {row.error_code for row in await scene.deliveries()} == {"source_too_slow"}
         assert scene.workspace.called("chat.postMessage") == []
         assert audio_requests(scene) == len(slow)
