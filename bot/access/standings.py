@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Executable, and_, delete, or_
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.access.directory import Directory
 from bot.access.policy import Standing
@@ -21,6 +19,7 @@ from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
+from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow
 
 log = get_logger(__name__)
@@ -159,8 +158,7 @@ class Standings:
     ) -> Executable:
         """Spell it in one order of people, so that two who store the same never deadlock."""
         row = StandingRow
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        new = insert(row).values(
+        new = insert_into(row, is_sqlite=self._database.is_sqlite).values(
             [
                 {"team_id": team_id, "user_id": who, "standing": each, "learnt_at": learnt_at}
                 for who, each in sorted(told.items())

@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access_requests.request import (
@@ -26,6 +24,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.inserts import insert_into
 from bot.store.tables import AccessRequestRow
 
 ATTEND: Final = "access_request"
@@ -53,8 +52,7 @@ class AccessRequests:
         The same request a second time changes nothing, and nothing is said of it.
         """
         now = self.clock()
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        statement = insert(AccessRequestRow).values(
+        statement = insert_into(AccessRequestRow, is_sqlite=self._database.is_sqlite).values(
             id=new.id,
             team_id=new.team_id,
             enterprise_id=new.enterprise_id,

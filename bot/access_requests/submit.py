@@ -1,6 +1,5 @@
 """Use cases of a requester: open the form, and send a request to hear raw for some hours."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +10,7 @@ from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests, StoredAccessRequest
 from bot.characters import without_control
 from bot.errors import UsageError
+from bot.store.once import hashed
 
 LONGEST_REASON: Final = 300
 USUAL_HOURS: Final = (1, 4, 8, 24, 72, 168)
@@ -127,4 +127,4 @@ def choices(max_hours: int) -> tuple[int, ...]:
 
 def request_id_of(team_id: str, submission_id: str) -> str:
     """Name the request of a submission: always the same for the same one."""
-    return "a" + hashlib.sha256(f"{team_id}\x00{submission_id}".encode()).hexdigest()[:20]
+    return "a" + hashed(team_id, submission_id)[:20]

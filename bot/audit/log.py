@@ -16,14 +16,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
 from bot.audit.walk import Head
 from bot.store.database import LastWork, before_commit
+from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
 
 BATCH = 1000
@@ -87,9 +86,9 @@ async def locked_head(session: AsyncSession, team_id: str) -> Head:
     connection = await session.connection()
     row = (await connection.execute(_locking(), {"of": team_id})).first()
     if row is None:
-        is_sqlite = session.get_bind().dialect.name == "sqlite"
-        insert_first = sqlite_insert if is_sqlite else postgresql_insert
-        first = insert_first(AuditHeadRow).values(team_id=team_id, seq=0, hash=FIRST_PREVIOUS)
+        first = insert_into(AuditHeadRow, is_sqlite=is_on_sqlite(session)).values(
+            team_id=team_id, seq=0, hash=FIRST_PREVIOUS
+        )
         await connection.execute(first.on_conflict_do_nothing())
         # Inserted just now, or by a writer that has committed.
         row = (await connection.execute(_locking(), {"of": team_id})).one()

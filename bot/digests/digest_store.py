@@ -8,8 +8,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
@@ -18,6 +16,7 @@ from bot.digests.runs import LOOK
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.inserts import insert_into
 from bot.store.once import claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
@@ -82,8 +81,7 @@ class DigestStore:
             AlreadyDone: it was stored a moment ago, and removed since.
         """
         now = self.clock()
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        statement = insert(DigestRow).values(
+        statement = insert_into(DigestRow, is_sqlite=self._database.is_sqlite).values(
             {
                 **{field.name: getattr(new, field.name) for field in fields(new)},
                 "kind": new.kind.value,

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
@@ -17,6 +15,7 @@ from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.inserts import insert_into
 from bot.store.once import claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
@@ -124,7 +123,6 @@ class SlotClaims:
         if not slots:
             return []
         now = self.clock()
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         rows = [
             {
                 "digest_id": digest.id,
@@ -139,7 +137,11 @@ class SlotClaims:
             }
             for slot in slots
         ]
-        statement = insert(DigestRunRow).values(rows).on_conflict_do_nothing()
+        statement = (
+            insert_into(DigestRunRow, is_sqlite=self._database.is_sqlite)
+            .values(rows)
+            .on_conflict_do_nothing()
+        )
         claimed = (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()
         if state is RunState.CLAIMED:
             for local in claimed:

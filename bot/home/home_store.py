@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.store.database import Database
 from bot.store.due_work import Due, hasten, is_unchanged, schedule
+from bot.store.inserts import insert_into
 from bot.store.tables import HomeRow
 
 PUBLISH: Final = "home"
@@ -39,8 +38,9 @@ class HomeStore:
 
     async def opened(self, team_id: str, user_id: str) -> None:
         """Somebody looks at their Home: have it published soon."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        statement = insert(HomeRow).values(team_id=team_id, user_id=user_id, is_stale=True)
+        statement = insert_into(HomeRow, is_sqlite=self._database.is_sqlite).values(
+            team_id=team_id, user_id=user_id, is_stale=True
+        )
         async with self._database.write() as session:
             await session.execute(
                 statement.on_conflict_do_update(

@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 from sqlalchemy import Executable, Select, UpdateBase, bindparam, case, insert, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -23,6 +21,7 @@ from bot.recordings.kinds import DeliveryKind
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.due_work import schedule
+from bot.store.inserts import insert_into
 from bot.store.once import hashed
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
@@ -226,7 +225,7 @@ def _adding() -> Executable:
 @cache
 def _claiming(*, is_sqlite: bool) -> UpdateBase:
     row = RecentRequestRow
-    statement = (sqlite_insert if is_sqlite else postgresql_insert)(row)
+    statement = insert_into(row, is_sqlite=is_sqlite)
     new = statement.excluded
     is_over = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
     return statement.on_conflict_do_update(

@@ -25,12 +25,11 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.ids import new_id
 from bot.store.database import STORES_WORK, Database, LastWork, before_commit
+from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import DueWorkRow
 
 LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
@@ -88,7 +87,7 @@ async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime
 
 
 async def _write_scheduled(session: AsyncSession) -> None:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    is_sqlite = is_on_sqlite(session)
     rows: dict[tuple[bool, str, str], datetime] = session.info.pop(SCHEDULED)
     connection = await session.connection()
     for joins in sorted({joins for joins, _, _ in rows}):
@@ -109,7 +108,7 @@ async def _write_scheduled(session: AsyncSession) -> None:
 def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
     """Spell the statement once: SQLAlchemy compiles anew each one that holds its rows itself."""
     row = DueWorkRow
-    statement = (sqlite_insert if is_sqlite else postgresql_insert)(DueWorkRow)
+    statement = insert_into(row, is_sqlite=is_sqlite)
     new = statement.excluded
     is_later = row.due_at < new.due_at
     if not joins:

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import UsageError
 from bot.store.database import Database
+from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import RecentRequestRow
 
 KEPT: Final = timedelta(minutes=15)
@@ -43,8 +42,7 @@ async def claim_once(
     if idempotency_key is None:
         return
     fingerprint = hashed(CHANGE, team_id, idempotency_key)
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = insert(RecentRequestRow).values(
+    statement = insert_into(RecentRequestRow, is_sqlite=is_on_sqlite(session)).values(
         fingerprint=fingerprint, delivery_id=CHANGE, requested_at=now
     )
     once = statement.on_conflict_do_nothing().returning(RecentRequestRow.fingerprint)
