@@ -1,6 +1,5 @@
 """Whether everybody may hear raw: the quick question, for the commonest answer."""
 
-import asyncio
 import json
 from collections.abc import Collection
 from datetime import datetime
@@ -10,6 +9,7 @@ from sqlalchemy import TextClause, bindparam, text
 
 from bot.access.grants import Right
 from bot.access.grants_in_force import IN_FORCE
+from bot.concurrency import every
 from bot.store.database import Database
 from bot.store.tables import UtcDateTime
 
@@ -87,4 +87,4 @@ async def are_all_cleared(
         return bool(cleared == len(some) and not may_be_denied)
 
     halves = [half for half in (ids[:middle], ids[middle:]) if half]
-    return all(await asyncio.gather(*map(are_cleared, halves)))
+    return all(await every(map(are_cleared, halves)))

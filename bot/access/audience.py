@@ -1,7 +1,6 @@
 """Whether every human who would hear a recording may hear raw."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime
 from itertools import chain
 
@@ -12,6 +11,7 @@ from bot.access.members import Members
 from bot.access.policy import Audience, Standing, may_listen
 from bot.access.rights import Holders, Rights
 from bot.access.standings import REMEMBERED_FOR, Standings
+from bot.concurrency import both
 from bot.store.database import Database
 
 
@@ -72,10 +72,7 @@ class AudienceReader:
             seen += len(page)
             if seen > self._max_audience:
                 break
-            holders, known = await asyncio.gather(
-                self._rights.holders(team_id, Right.PII, page),
-                self._standings.remembered(team_id, page),
-            )
+            holders, known = await self._known(team_id, page)
             found += _refused(known, holders)
             if len(found) < limit:
                 async for told in self._standings.learn(team_id, set(page) - known.keys()):
@@ -86,6 +83,15 @@ class AudienceReader:
                 break
         return tuple(found[:limit])
 
+    async def _known(
+        self, team_id: str, user_ids: Collection[str]
+    ) -> tuple[Holders, dict[str, Standing]]:
+        """Read what grants say of people, and what is remembered of their standing."""
+        return await both(
+            self._rights.holders(team_id, Right.PII, user_ids),
+            self._standings.remembered(team_id, user_ids),
+        )
+
     async def _classify(
         self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
     ) -> Audience:
@@ -94,10 +100,7 @@ class AudienceReader:
         since = now - REMEMBERED_FOR
         if await are_all_cleared(self._database, team_id, user_ids, now=now, since=since):
             return Audience.CLEARED
-        holders, known = await asyncio.gather(
-            self._rights.holders(team_id, Right.PII, user_ids),
-            self._standings.remembered(team_id, user_ids),
-        )
+        holders, known = await self._known(team_id, user_ids)
         heard = _worst(known, holders)
         if heard is Audience.NOT_CLEARED:
             return heard

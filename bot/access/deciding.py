@@ -23,6 +23,7 @@ from bot.access.policy import (
     raw_or_nothing,
 )
 from bot.access.unlearnt import note_unlearnt
+from bot.concurrency import both
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 
@@ -173,16 +174,12 @@ class Decider:
             )
 
         placing = asyncio.ensure_future(look())
-        clearing = asyncio.ensure_future(
-            self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
-        )
-        being_there = asyncio.ensure_future(is_there())
-        await asyncio.gather(placing, clearing, being_there, return_exceptions=True)
-        place, clearance = placing.result(), clearing.result()
+        clearing = self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
+        place, (clearance, is_present) = await both(placing, both(clearing, is_there()))
         return place, Facts(
             standing=clearance.standing,
             held=clearance.held,
-            requester_in_destination=being_there.result(),
+            requester_in_destination=is_present,
             destination_is_external=place.is_external,
             destination_is_private=place.is_private,
             destination_is_allow_listed=question.channel_id in self._external_channels,

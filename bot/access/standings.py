@@ -16,6 +16,7 @@ from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.remembered_standings import read_remembered
 from bot.access.unlearnt import note_unlearnt
+from bot.concurrency import both, every
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database
@@ -50,7 +51,7 @@ class Standings:
             CallAudioError: Slack does not tell.
         """
         asked_at = self._clock()
-        standing, known = await asyncio.gather(
+        standing, known = await both(
             self._directory.standing(user_id), self.remembered(team_id, {user_id})
         )
         if known.get(user_id) is not standing:
@@ -111,7 +112,7 @@ class Standings:
             known = await self.remembered(team_id, some)
             asked_at = self._clock()
             wanted = [user_id for user_id in some if user_id not in known]
-            answers = dict(zip(wanted, await asyncio.gather(*map(self._ask, wanted)), strict=True))
+            answers = dict(zip(wanted, await every(map(self._ask, wanted)), strict=True))
             told = {who: said for who, said in answers.items() if isinstance(said, Standing)}
             await self._remember(team_id, told, asked_at)
             yield {each: known.get(each) or told.get(each) for each in some}

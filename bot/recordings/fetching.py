@@ -1,10 +1,10 @@
 """Steps 3 to 5: open what was asked for, post the card, and send it into an upload nobody sees."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from bot.concurrency import both
 from bot.polyai.calls import CallReader
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.naming import file_name
@@ -102,8 +102,5 @@ class Fetching:
 
         Neither is cut short by a failure of the other: a card must never be posted and not stored.
         """
-        card = asyncio.ensure_future(announce())
-        place = asyncio.ensure_future(self._slack.start_upload(file))
-        await asyncio.gather(card, place, return_exceptions=True)
-        card_ts = card.result()
-        return place.result(), card_ts
+        card_ts, place = await both(announce(), self._slack.start_upload(file))
+        return place, card_ts
