@@ -45,9 +45,7 @@ class Completion:
         was_shared = was_shared and delivery.state is not State.SHARED
         if share_ts is None and was_shared:
             # What follows may drop it.
-            await self._deliveries.change(
-                delivery, {"state": State.SHARED.value}, was_shared=was_shared
-            )
+            await self._deliveries.change(delivery, {"state": State.SHARED.value}, was_shared=True)
             was_shared = False
         if share_ts is None and await self._sharing.drop_unshown(delivery):
             return ShareResult.UNSHOWN.value

@@ -155,10 +155,9 @@ class DeliveryStore:
         """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
 
         Gives the delivery as it is then, or None if nothing was changed: a step that runs twice
-        changes, and is told of, once. ``was_shared`` records first that it was shared;
-        ``then`` runs in the same transaction. With
-        ``leaves_files`` the files of ``delivery``, which the change lets go of, are left to
-        retention.
+        changes, and is told of, once. ``was_shared`` records first that it was shared; ``then``
+        runs in the same transaction. With ``leaves_files`` the files of ``delivery``, which the
+        change lets go of, are left to retention.
         """
         condition = DeliveryRow.state.not_in([state.value for state in ENDED])
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, condition)
@@ -166,25 +165,26 @@ class DeliveryStore:
             statement = statement.where(when)
         async with self._database.write() as session:
             changed = await session.scalar(statement.values(**changes).returning(DeliveryRow))
-            if changed and then:
+            if changed is None:
+                return None
+            if then:
                 then(session, changed)
-            if changed and was_shared:
+            if was_shared:
                 shared = {"file_id": delivery.file_id}
                 await record(
                     session,
                     self._event(delivery, AuditTag.DELIVERY_SHARED, shared, SYSTEM_ACTOR),
                 )
-            if changed and tag:
+            if tag:
                 await record(session, self._event(delivery, tag, payload or {}, actor_id))
-            if changed and leaves_files:
-                until = self.clock() + STAYS_UNSEEN_AFTER
-                await leave(
-                    session, orphaned_files_of(delivery, delivery.file_ids, until), self.clock()
-                )
-        if changed and tag:
+            if leaves_files:
+                now = self.clock()
+                left = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
+                await leave(session, left, now)
+        if tag:
             # The payload holds ids, codes and sizes alone.
             log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
-        return delivery_of(changed) if changed else None
+        return delivery_of(changed)
 
     async def note(
         self,

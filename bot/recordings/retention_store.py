@@ -3,15 +3,15 @@
 Raw ones always may; a redacted one when somebody asked to delete it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, or_, select, update
 
 from bot.access.policy import Outcome
-from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.delivery_store import DELIVER, Delivery, orphaned_files_of
 from bot.recordings.file_checks import (
@@ -63,59 +63,55 @@ class RetentionStore:
 
         Stored before anything is deleted: once the file is gone, nothing tells any more why.
         """
-        now = self.clock()
-        statement = update(DeliveryRow).where(
-            DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
-        )
-        ordered = {"taken_back_cause": found.cause.value}
         place = found.place
-        async with self._database.write() as session:
-            changed = await session.scalar(statement.values(**ordered).returning(DeliveryRow.id))
-            if changed:
-                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
-                await record(
-                    session,
-                    AuditEvent(
-                        tag=AuditTag.FILE_PASSED_ON,
-                        team_id=delivery.team_id,
-                        actor_id=(place and place.shared_by) or SYSTEM_ACTOR,
-                        occurred_at=now,
-                        delivery_id=delivery.id,
-                        payload={
-                            "file_id": delivery.file_id,
-                            "cause": found.cause.value,
-                            "channel_id": place.channel_id if place else None,
-                            "because": found.because,
-                        },
-                    ),
-                )
-        return changed is not None
+        return await self._have_it_go(
+            delivery,
+            update(DeliveryRow)
+            .where(DeliveryRow.taken_back_cause.is_(None), *visible())
+            .values(taken_back_cause=found.cause.value),
+            tag=AuditTag.FILE_PASSED_ON,
+            actor_id=(place and place.shared_by) or SYSTEM_ACTOR,
+            payload={
+                "file_id": delivery.file_id,
+                "cause": found.cause.value,
+                "channel_id": place.channel_id if place else None,
+                "because": found.because,
+            },
+        )
 
     async def ask_deletion(self, delivery: Delivery, user_id: str) -> bool:
         """Store that somebody wants the file deleted, at once; gives whether this call did."""
-        now = self.clock()
-        statement = update(DeliveryRow).where(
-            DeliveryRow.id == delivery.id,
-            DeliveryRow.state.in_(VISIBLE),
-            DeliveryRow.taken_back_at.is_(None),
-            DeliveryRow.delete_asked_by.is_(None),
+        return await self._have_it_go(
+            delivery,
+            update(DeliveryRow)
+            .where(
+                DeliveryRow.state.in_(VISIBLE),
+                DeliveryRow.taken_back_at.is_(None),
+                DeliveryRow.delete_asked_by.is_(None),
+            )
+            .values(delete_asked_by=user_id),
+            tag=AuditTag.FILE_DELETE_ASKED,
+            actor_id=user_id,
+            payload={"file_id": delivery.file_id, "channel_id": delivery.channel_id},
         )
-        asked = {"delete_asked_by": user_id}
+
+    async def _have_it_go(
+        self,
+        delivery: Delivery,
+        ordering: Update,
+        *,
+        tag: AuditTag,
+        actor_id: str,
+        payload: Mapping[str, PayloadValue],
+    ) -> bool:
+        """Store why a file has to go, and have it deleted ahead of what is merely due."""
+        now = self.clock()
+        statement = ordering.where(DeliveryRow.id == delivery.id).returning(DeliveryRow.id)
         async with self._database.write() as session:
-            changed = await session.scalar(statement.values(**asked).returning(DeliveryRow.id))
+            changed = await session.scalar(statement)
             if changed:
                 schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
-                await record(
-                    session,
-                    AuditEvent(
-                        tag=AuditTag.FILE_DELETE_ASKED,
-                        team_id=delivery.team_id,
-                        actor_id=user_id,
-                        occurred_at=now,
-                        delivery_id=delivery.id,
-                        payload={"file_id": delivery.file_id, "channel_id": delivery.channel_id},
-                    ),
-                )
+                await record(session, _event(delivery, tag, actor_id, now, payload))
         return changed is not None
 
     async def have_taken_back(self, deliveries: Sequence[Delivery]) -> None:
@@ -150,26 +146,17 @@ class RetentionStore:
             if changed:
                 await leave(session, orphaned_files_of(delivery, may_appear, until), now)
                 schedule(session, TAKE_BACK, delivery.id, now=now, due_at=tell_by)
-                await record(
-                    session,
-                    AuditEvent(
-                        tag=(
-                            AuditTag.FILE_DELETED
-                            if delivery.delete_asked_by
-                            else AuditTag.FILE_TAKEN_BACK
-                        ),
-                        team_id=delivery.team_id,
-                        actor_id=delivery.delete_asked_by or SYSTEM_ACTOR,
-                        occurred_at=now,
-                        delivery_id=delivery.id,
-                        payload={
-                            "file_id": delivery.file_id,
-                            "picture_file_id": delivery.picture_file_id,
-                            "channel_id": delivery.channel_id,
-                            "cause": cause,
-                        },
-                    ),
+                tag = (
+                    AuditTag.FILE_DELETED if delivery.delete_asked_by else AuditTag.FILE_TAKEN_BACK
                 )
+                actor_id = delivery.delete_asked_by or SYSTEM_ACTOR
+                payload: dict[str, PayloadValue] = {
+                    "file_id": delivery.file_id,
+                    "picture_file_id": delivery.picture_file_id,
+                    "channel_id": delivery.channel_id,
+                    "cause": cause,
+                }
+                await record(session, _event(delivery, tag, actor_id, now, payload))
         return changed is not None
 
     async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
@@ -252,6 +239,23 @@ class RetentionStore:
                 .where(DeliveryRow.id == delivery.id, *visible())
                 .values(**values)
             )
+
+
+def _event(
+    delivery: Delivery,
+    tag: AuditTag,
+    actor_id: str,
+    now: datetime,
+    payload: Mapping[str, PayloadValue],
+) -> AuditEvent:
+    return AuditEvent(
+        tag=tag,
+        team_id=delivery.team_id,
+        actor_id=actor_id,
+        occurred_at=now,
+        delivery_id=delivery.id,
+        payload=payload,
+    )
 
 
 def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
