@@ -1,4 +1,4 @@
-"""DeliveryRequests to hear raw recordings, and deciding on it, through signed HTTP."""
+"""Requests to hear raw recordings, and deciding on them, through signed HTTP."""
 
 import asyncio
 import json

@@ -1,1 +1,1 @@
-"""DeliveryRequests for access, and the answers of admins."""
+"""Requests for access, and the answers of admins."""

@@ -1,1 +1,1 @@
-"""DeliveryRequests for a recording, and the thread it is delivered into."""
+"""Asking for a recording, and the thread it is delivered into."""

@@ -100,7 +100,7 @@ class PostingRestricted(SlackError):
 
     code = "slack_posting_restricted"
     what = "I am not allowed to post in that conversation."
-    likely_cause = "SlackPort there is limited to certain people."
+    likely_cause = "Posting there is limited to certain people."
     fix = "Choose another channel, or ask its manager to let me post."
 
 
