@@ -144,6 +144,16 @@ async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch
         yield Batch(scene, clock)
 
 
+def end_outage(faults: Faults) -> None:
+    """End it, but for the calls by which the bot tells an outage from an answer that was lost.
+
+    A note whose connection breaks in the last moment of an outage, while Slack is there a moment
+    later, counts as told: nothing tells it from one that Slack took.
+    """
+    faults.add(Fault("auth.test", drop_connection=True, times=len(ENDS) * OF_EACH_KIND))
+    faults.everywhere = None
+
+
 def assert_as_without_an_outage(found: dict[str, list[Outcome]]) -> None:
     for kind, end in ENDS.items():
         assert [(o.state, o.files, o.notes) for o in found[kind]] == [end] * OF_EACH_KIND, kind
@@ -169,7 +179,7 @@ async def test_an_outage_of_minutes_loses_no_delivery_and_is_told_as_no_failure(
     faults.everywhere = AWAY[away]
     kinds = await batch.ask()
     await batch.pass_time(timedelta(minutes=minutes))
-    faults.everywhere = None
+    end_outage(faults)
 
     assert_as_without_an_outage(await batch.outcomes(kinds))
 
@@ -183,7 +193,7 @@ async def test_an_outage_that_begins_in_the_middle_loses_no_delivery_either(
     await until(lambda: batch.scene.workspace.called("files.getUploadURLExternal"))
     faults.everywhere = AWAY["connections break"]
     await batch.pass_time(timedelta(minutes=2))
-    faults.everywhere = None
+    end_outage(faults)
 
     assert_as_without_an_outage(await batch.outcomes(kinds))
 
