@@ -1,19 +1,19 @@
 """Who may ask for access with which recording, and that whoever may not is audited."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select, update
 
 from bot.access.administration import Actor
 from bot.access.policy import Standing
 from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
-from bot.polyai.payloads import Direction
-from bot.recordings.request_store import NewRequest, RequestStore
+from bot.recordings.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.builders import (
     ALICE,
     BOB,
-    CHANNEL,
     GROUP,
     OTHER_TEAM,
     TEAM,
@@ -24,6 +24,7 @@ from tests.access.builders import (
     readers_on,
 )
 from tests.conftest import NOON
+from tests.recordings.test_request_store import REQUEST
 
 CONVERSATION = f"CA{1:032x}"
 
@@ -32,22 +33,8 @@ async def delivered(
     database: Database, outcome: str | None = "redacted", reason: str | None = "not_cleared"
 ) -> str:
     """Store what ALICE asked for, and what was decided."""
-    book = RequestStore(database=database, clock=lambda: NOON)
-    stored = await book.store(
-        NewRequest(
-            team_id=TEAM,
-            enterprise_id=None,
-            user_id=ALICE,
-            source="command",
-            trigger_id="1.1",
-            agent_name="default",
-            conversation_id=CONVERSATION,
-            direction=Direction.COMBINED,
-            asked_redacted=False,
-            origin_channel_id=CHANNEL,
-            channel_id=CHANNEL,
-        )
-    )
+    store = RequestStore(database=database, clock=lambda: NOON)
+    stored = await store.store(replace(REQUEST, conversation_id=CONVERSATION))
     async with database.write() as session:
         await session.execute(update(DeliveryRow).values(outcome=outcome, reason=reason))
     return stored.delivery_id

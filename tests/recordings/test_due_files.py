@@ -21,6 +21,7 @@ from bot.store.database import Database
 from bot.store.due_work import DueWork, schedule
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.rows import delivery_row
 
 TEAM, ALICE = "T0QUALITY0", "U0ALICE"
 ONE, TWO, THREE = "C0ONE00000", "C0TWO00000", "C0THREE000"
@@ -51,23 +52,12 @@ class Store:
         state: str = "delivered",
     ) -> None:
         """Store a raw file whose checks are due since ``late``."""
-        row = DeliveryRow(
-            id=delivery_id,
+        row = delivery_row(
+            delivery_id,
+            channel,
             team_id=TEAM,
             user_id=ALICE,
-            source="command",
-            agent_name="default",
-            conversation_id=f"CA{delivery_id}",
-            direction="combined",
-            asked_redacted=False,
-            origin_channel_id=channel,
-            asked_channel_id=channel,
-            requested_at=NOON,
             state=state,
-            destination_channel_id=channel,
-            outcome="raw",
-            reason="cleared",
-            file_id=f"F{delivery_id}",
             ended_at=self.now - age,
             shares_due_at=self.now - late if state == "delivered" else None,
         )

@@ -32,6 +32,7 @@ from tests.access.outside import (
     WorldPosting,
 )
 from tests.conftest import NOON
+from tests.recordings.rows import delivery_row
 
 TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
 OTHER = "C0SUPPORT0"
@@ -124,26 +125,15 @@ class Shelf:
     ) -> None:
         self.gateway.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
         now = self.now
-        row = DeliveryRow(
-            id=delivery_id,
+        row = delivery_row(
+            delivery_id,
+            channel,
             team_id=TEAM,
             user_id=user,
-            source="command",
-            agent_name="default",
-            conversation_id=f"CA{delivery_id}",
-            direction="combined",
-            asked_redacted=False,
-            origin_channel_id=channel,
-            asked_channel_id=channel,
-            requested_at=NOON,
             state=state,
-            destination_channel_id=channel,
             outcome=outcome,
-            reason="cleared",
             parent_ts="1.000000",
             card_ts="1.000000",
-            file_id=f"F{delivery_id}",
-            ended_at=NOON,
             shares_due_at=now if due and outcome == "raw" else None,
         )
         async with self.database.write() as session:
