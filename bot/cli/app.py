@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -85,6 +85,7 @@ def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
         pretty_exceptions_show_locals=False,
         add_completion=False,
     )
+    cli.callback()(_options)
     named = None if arguments is None else named_command(arguments)
     for entry in ENTRIES:
         if named not in (None, entry.name):
@@ -101,6 +102,27 @@ def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
 def named_command(arguments: Sequence[str]) -> str:
     """Give the first word that is no option; empty where there is none."""
     return next((each for each in arguments if not each.startswith("-")), "")
+
+
+def _print_version(*, value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms, for this alone
+
+        typer.echo(f"callaudio {version('callaudio')}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+    del version  # its callback has ended the program
 
 
 def _never_run() -> None:

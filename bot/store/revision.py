@@ -10,7 +10,9 @@ from sqlalchemy import Connection, inspect, text
 
 from bot.store.database import Database
 
-MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
+_OF_A_WHEEL: Final = Path(__file__).parents[1] / "migrations"
+_OF_THE_REPOSITORY: Final = Path(__file__).parents[2] / "migrations"
+MIGRATIONS: Final = _OF_A_WHEEL if _OF_A_WHEEL.is_dir() else _OF_THE_REPOSITORY
 REVISION_TABLE: Final = "alembic_version"
 
 
