@@ -14,6 +14,13 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
 TARGETS = {"demo", "test", "test-long", "cover", "install", "lint", "bench", "pictures", "lock"}
 COMMANDS = {"run", "web", "worker", "migrate", "doctor", "demo", "grants", "audit", "digests"}
+REQUIRED = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_SIGNING_SECRET": "made-up",
+    "POLYAI_REGION": "eu",
+    "POLYAI_AGENT_ID": "PROJECT-1",
+    "POLYAI_API_KEY": "plain",
+}
 
 
 def text(name: str) -> str:
@@ -106,17 +113,10 @@ def test_the_example_environment_lists_exactly_the_settings():
 
 
 def test_the_example_environment_shows_the_defaults():
-    required = {
-        "SLACK_BOT_TOKEN": "xoxb-1",
-        "SLACK_SIGNING_SECRET": "made-up",
-        "POLYAI_REGION": "eu",
-        "POLYAI_AGENT_ID": "PROJECT-1",
-        "POLYAI_API_KEY": "plain",
-    }
     assert {name for name, field in Settings.model_fields.items() if field.is_required()} == {
-        name.lower() for name in required
+        name.lower() for name in REQUIRED
     }
-    assert load_settings(example() | required) == load_settings(required)
+    assert load_settings(example() | REQUIRED) == load_settings(REQUIRED)
 
 
 def test_the_example_environment_holds_no_secret_and_a_comment_for_each():

@@ -1,0 +1,166 @@
+"""What is handed to other people's machines: container, compose file, unit and Procfile."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import yaml
+
+from bot.environment import load_settings
+from bot.settings import Settings
+from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
+from tests.ports import free_port
+
+BIN = Path(sys.executable).parent
+STOP_SECONDS = 10
+"""How long a process may take to end after SIGTERM (docs/operations.md)."""
+
+
+def seconds(value: str) -> int:
+    return int(value.removesuffix("s"))
+
+
+def instructions(name: str) -> list[tuple[str, str]]:
+    joined = re.sub(r"\\\n\s*", "", text("Containerfile"))
+    lines = [line.partition(" ") for line in joined.splitlines()]
+    return [(word, rest) for word, _, rest in lines if word == name]
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, object]]:
+    return yaml.safe_load(text("compose.yaml"))["services"]
+
+
+@pytest.fixture
+def alive() -> Iterator[int]:
+    class Healthz(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Healthz)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.skipif(not (BIN / "hadolint").exists(), reason="hadolint has no wheel for this system")
+def test_a_linter_of_containers_finds_nothing_in_the_containerfile() -> None:
+    done = subprocess.run(
+        [BIN / "hadolint", ROOT / "Containerfile"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_container_runs_as_a_numbered_user_who_is_not_root() -> None:
+    assert [user for _, user in instructions("USER")] == ["10001:10001"]
+
+
+def test_the_container_starts_a_command_of_the_contract_as_the_process_that_gets_signals() -> None:
+    (entry,), (command,) = instructions("ENTRYPOINT"), instructions("CMD")
+    assert json.loads(entry[1]) == ["callaudio"]
+    assert json.loads(command[1])[0] in COMMANDS
+
+
+def test_the_image_takes_in_what_it_copies_and_nothing_else() -> None:
+    copied = {
+        source
+        for _, rest in instructions("COPY")
+        if not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    }
+    lines = [line for line in text(".containerignore").splitlines() if line[:1] != "#"]
+    assert {line[1:] for line in lines if line[:1] == "!"} == copied
+    assert lines[0] == "*"
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive: int) -> None:
+    ((_, check),) = instructions("HEALTHCHECK")
+    _, *arguments = json.loads(check.partition("CMD ")[2])
+
+    def exit_code(port: int) -> int:
+        environ = {**os.environ, "PORT": str(port), "NO_PROXY": "127.0.0.1"}
+        return subprocess.run(
+            [sys.executable, *arguments], env=environ, capture_output=True, check=False, timeout=30
+        ).returncode
+
+    assert exit_code(alive) == 0
+    assert exit_code(free_port()) != 0
+
+
+def test_compose_runs_commands_of_the_contract_after_the_migration(services) -> None:
+    ours = {name: each for name, each in services.items() if name != "database"}
+    assert {name: each["command"][0] for name, each in ours.items()} == {
+        "migrate": "migrate",
+        "web": "web",
+        "worker": "worker",
+    }
+    for name in ("web", "worker"):
+        assert ours[name]["depends_on"] == {
+            "migrate": {"condition": "service_completed_successfully"}
+        }
+
+
+def test_compose_sets_what_the_bot_reads(services) -> None:
+    named = {name for each in services.values() for name in each.get("environment", {})}
+    ours = {name for name in named if not name.startswith("POSTGRES_")}
+    assert ours <= {name.upper() for name in Settings.model_fields}
+    url = services["worker"]["environment"]["DATABASE_URL"]
+    url = re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "made-up", url)
+    assert load_settings({**REQUIRED, "DATABASE_URL": url}).database_url == url
+
+
+def test_compose_gives_the_bot_no_right_that_it_does_not_need(services) -> None:
+    for name in ("migrate", "web", "worker"):
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+    published = [port for each in services.values() for port in each.get("ports", [])]
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_whoever_stops_a_process_waits_until_its_work_is_handed_over(services) -> None:
+    assert seconds(services["worker"]["stop_grace_period"]) > STOP_SECONDS
+    unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
+    assert seconds(unit["TimeoutStopSec"]) > STOP_SECONDS
+
+
+def test_the_unit_runs_a_command_of_the_contract_and_starts_it_again_whatever_it_ended_with() -> (
+    None
+):
+    unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
+    program, command = unit["ExecStart"].split()
+    assert (Path(program).name, command in COMMANDS) == ("callaudio", True)
+    assert unit["Restart"] == "always"
+
+
+def test_a_runner_of_procfiles_runs_the_release_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [BIN / "honcho", "--procfile", ROOT / "Procfile", "start", "release"],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "DATABASE_URL": f"sqlite:///{tmp_path}/released.db",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The database is up to date." in done.stdout
