@@ -1,28 +1,55 @@
-"""`make bench`: figures, measured side by side in one run; nothing here passes or fails a build."""
+"""`make bench`: figures, measured side by side in one run; nothing here passes or fails a build.
+
+Names as arguments pick some of them, and BENCH_ROUNDS says how many rounds the medians are of.
+"""
 
 import asyncio
+import json
+import logging
 import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Final
 
-from tests.bench import audit_chain, commands, deliveries, digests, relay, rights, waveform
+import structlog
+
+from tests.bench import audit_chain, command_line, deliveries, digests, relay, rights, waveform
+from tests.bench.rows import ROUNDS, Row, machine
+
+Bench = Callable[[], Awaitable[list[Row] | None]]
+
+BENCHES: Final[dict[str, tuple[str, Bench]]] = {
+    "deliveries": ("A delivery beside a bot of an afternoon", deliveries.run),
+    "relay": ("One large recording through the relay", relay.run),
+    "waveform": ("The same recording with and without its waveform", waveform.run),
+    "commands": ("What a command of the command line takes", command_line.run),
+    "decision": ("The decision's own work", rights.run),
+    "audit": ("The audit chain", audit_chain.run),
+    "digest": ("A digest of a million conversations", digests.run),
+}
 
 
-def main() -> None:
-    """Run every benchmark and print what came of it."""
-    print(
-        f"Python {sys.version.split()[0]}; everything on loopback, stand-ins in their own process"
-    )
-    for name, bench in (
-        ("A delivery beside a bot of an afternoon", deliveries.run),
-        ("One large recording through the relay", relay.run),
-        ("The same recording with and without its waveform", waveform.run),
-        ("Two hundred commands at once", commands.run),
-        ("The decision's own work", rights.run),
-        ("The audit chain", audit_chain.run),
-        ("A digest of a million conversations", digests.run),
-    ):
-        print(f"\n{name}", flush=True)
-        asyncio.run(bench())
+def main(names: list[str]) -> None:
+    """Run the benchmarks and print what came of them: as a table, and at the end as JSON."""
+    if unknown := set(names) - BENCHES.keys():
+        sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=quiet)
+    print(f"{machine()}; everything on loopback, stand-ins in their own process")
+    print(f"Medians of {ROUNDS} rounds, taken in turns. All of it takes about 20 minutes.")
+    found: dict[str, list[dict[str, object]]] = {}
+    for name in names or BENCHES:
+        words, bench = BENCHES[name]
+        print(f"\n{words} ({name})", flush=True)
+        began = time.perf_counter()
+        rows = asyncio.run(bench()) or []
+        for row in rows:
+            print(row.told())
+        print(f"  took {time.perf_counter() - began:.0f} s", flush=True)
+        found[name] = [asdict(row) for row in rows]
+    print(f"\n{json.dumps({'machine': machine(), 'rounds': ROUNDS, 'rows': found})}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -18,6 +18,7 @@ from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.store.database import Database
 from bot.store.tables import StandingRow
+from tests.bench.rows import OURS, Row
 from tests.bench.stores import migrated, store_urls
 
 TEAM, CHANNEL = "T0BENCH000", "C0BENCH000"
@@ -174,7 +175,7 @@ async def plan(database: Database) -> str:
     return ", ".join(names) or f"no index: {told[:200]}"
 
 
-async def bench(database: Database, kind: str) -> None:
+async def bench(database: Database, kind: str) -> Taken:
     """Decide among few and many members, with as few rights as possible and with a million."""
     near = tuple(user(number) for number in range(MEMBERS))
     far = tuple(user(number * (GRANTS // MEMBERS)) for number in range(MEMBERS))
@@ -194,6 +195,7 @@ async def bench(database: Database, kind: str) -> None:
     print(f"    {len(far):>6,} members, no two near in the index: {await timed(database, far)}")
     cold = [await timed_cold(database, few) for _ in range(5)]
     print(f"    {len(few):>6,} members, none remembered: {statistics.median(cold):.0f} ms")
+    return after[-1]
 
 
 async def timed_cold(database: Database, members: tuple[str, ...]) -> float:
@@ -206,9 +208,13 @@ async def timed_cold(database: Database, members: tuple[str, ...]) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-async def run() -> None:
+async def run() -> list[Row]:
     """Measure both stores in turn."""
+    rows = []
     with store_urls() as urls:
         for kind, url in urls.items():
             async with migrated(url) as database:
-                await bench(database, kind)
+                taken = await bench(database, kind)
+                words = f"a decision, {MEMBERS:,} members, {kind}"
+                rows.append(Row(words, "ms", {OURS: taken.median}, "<= 20"))
+    return rows
