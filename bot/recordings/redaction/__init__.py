@@ -1,0 +1,1 @@
+"""Whether a redacted recording is the raw one with moments muted: compared, never assumed."""

@@ -1,0 +1,100 @@
+"""One block of raw and redacted samples, side by side: what is muted, and what is heard instead.
+
+A channel is muted where it is silent for ``LEAST_MUTED_SECONDS`` at least. Every other difference
+is a sound that does not belong there, but for fades: ``EDGE_SECONDS`` beside a muted stretch.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.recordings.waveform.codecs import Samples
+
+LEAST_MUTED_SECONDS: Final = 0.01
+EDGE_SECONDS: Final = 0.005
+CONTEXT_SECONDS: Final = 0.1
+"""What is looked at on both sides of a block, so that blocks are judged as the whole would be."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What was found in a block, frame by frame.
+
+    Attributes:
+        muted: some channel is muted and was not silent before.
+        heard: some channel differs and is not muted.
+        one_sided: one channel is muted while another is heard unchanged.
+        same: some channel is audible and the same in both, and none is heard otherwise.
+        level: the loudest sample of ``heard``, from 0 to the greatest sample there is.
+    """
+
+    muted: Mask
+    heard: Mask
+    one_sided: Mask
+    same: Mask
+    level: int
+
+
+def compare_block(raw: Samples, redacted: Samples, *, rate_hz: int, silence: int) -> Marks:
+    """Compare frames x channels of both; ``silence`` is the greatest sample that counts as none."""
+    least, edge = int(LEAST_MUTED_SECONDS * rate_hz), int(EDGE_SECONDS * rate_hz)
+    differs = raw != redacted
+    silent = _silent(redacted, silence)
+    muted, heard = np.zeros_like(differs), np.zeros_like(differs)
+    for channel in range(differs.shape[1]):
+        stretches, fades = _muted_stretches(silent[:, channel], differs[:, channel], least, edge)
+        muted[:, channel] = differs[:, channel] & stretches
+        heard[:, channel] = differs[:, channel] & ~stretches & ~fades
+    others_heard = (~silent & ~differs).any(axis=1)
+    any_muted = muted.any(axis=1)
+    any_heard = heard.any(axis=1)
+    return Marks(
+        muted=any_muted,
+        heard=any_heard,
+        one_sided=any_muted & others_heard,
+        same=others_heard & ~any_heard,
+        level=_loudest(redacted[heard]),
+    )
+
+
+def audible(redacted: Samples, *, silence: int) -> tuple[Mask, int]:
+    """Tell in which frames something is heard, and the loudest sample."""
+    heard = np.asarray(~_silent(redacted, silence)).any(axis=1)
+    return np.asarray(heard), _loudest(redacted)
+
+
+def _silent(samples: Samples, silence: int) -> Mask:
+    return np.asarray((samples >= -silence) & (samples <= silence))
+
+
+def _loudest(samples: Samples) -> int:
+    return max(int(samples.max(initial=0)), -int(samples.min(initial=0)))
+
+
+def _muted_stretches(silent: Mask, differs: Mask, least: int, edge: int) -> tuple[Mask, Mask]:
+    """Mark the silent stretches that are long enough, and what lies beside those that were muted.
+
+    A stretch that was silent in the raw recording too is nobody's muting, and has no fade.
+    """
+    fenced = np.concatenate(([False], silent, [False]))
+    borders = np.flatnonzero(fenced[1:] != fenced[:-1])
+    starts, ends = borders[0::2], borders[1::2]
+    long_enough = ends - starts >= least
+    starts, ends = starts[long_enough], ends[long_enough]
+    differing = np.concatenate(([0], np.cumsum(differs)))
+    by_muting = differing[ends] > differing[starts]
+    return (
+        _marked(starts, ends, len(silent)),
+        _marked(starts[by_muting] - edge, ends[by_muting] + edge, len(silent)),
+    )
+
+
+def _marked(starts: NDArray[Any], ends: NDArray[Any], length: int) -> Mask:
+    steps = np.zeros(length + 1, np.int64)
+    np.add.at(steps, np.clip(starts, 0, length), 1)
+    np.add.at(steps, np.clip(ends, 0, length), -1)
+    return np.asarray(np.cumsum(steps[:-1]) > 0)

@@ -1,0 +1,116 @@
+"""One body of the two that are compared, as it arrives: its header, its audio, and what follows."""
+
+import hashlib
+from typing import Final
+
+from bot.recordings.wav import parse_wav_header
+from bot.recordings.wav_errors import WavError
+from bot.recordings.wav_header import WavHeader
+from bot.recordings.waveform.audio_chunks import HEADING
+
+MISSING_BYTES: Final = 64
+"""What headers get wrong: they count themselves in, or leave themselves out."""
+
+
+class Body:
+    """Takes a WAV piece by piece and keeps no more than the audio that nobody took yet.
+
+    Attributes:
+        header: None until it was read.
+        prefix: the bytes before the audio.
+        audio: what has come of it and was not taken yet.
+        is_wav: whether the header could be read so far.
+        has_second_data: whether more audio follows in a chunk of its own.
+        has_ended: whether no more will come.
+    """
+
+    def __init__(self) -> None:
+        self.header: WavHeader | None = None
+        self.prefix = b""
+        self.audio = bytearray()
+        self.is_wav = True
+        self.has_second_data = False
+        self.has_ended = False
+        self.rest_bytes = 0
+        self._digest = hashlib.sha256()
+        self._rest_digest = hashlib.sha256()
+        self._heading = b""
+        self._skipped = 0
+        self._left: int | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece, of any length."""
+        self._digest.update(piece)
+        if self.header is not None:
+            self._split(piece)
+        elif self.is_wav:
+            self._read_header(piece)
+
+    def end(self) -> None:
+        """Note that no more will come."""
+        if self.header is None and self.is_wav:
+            self._read_header(b"", complete=True)
+        self.has_ended = True
+
+    @property
+    def has_all_audio(self) -> bool:
+        """Whether no more audio will come."""
+        return self.has_ended or self._left == 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended before the length that its header tells."""
+        return self.has_ended and self._left is not None and self._left > MISSING_BYTES
+
+    @property
+    def sha256(self) -> str:
+        """Of all that came."""
+        return self._digest.hexdigest()
+
+    @property
+    def rest(self) -> tuple[int, bytes]:
+        """How much came after the audio, and its digest."""
+        return self.rest_bytes, self._rest_digest.digest()
+
+    def _read_header(self, piece: bytes, *, complete: bool = False) -> None:
+        self.prefix += piece
+        try:
+            header = parse_wav_header(self.prefix, complete=complete)
+        except WavError:
+            self.is_wav = False
+            return
+        if header is None:
+            return
+        self.header, self._left = header, header.data_bytes
+        came, self.prefix = self.prefix, self.prefix[: header.data_offset]
+        self._split(came[header.data_offset :])
+
+    def _split(self, piece: bytes) -> None:
+        if self._left is None:
+            self.audio += piece
+            return
+        if self._left:
+            audio, piece = piece[: self._left], piece[self._left :]
+            self._left -= len(audio)
+            self.audio += audio
+            if not self._left and self.header and (self.header.data_bytes or 0) % 2:
+                self._skipped = 1  # chunks start on even bytes
+        if piece:
+            self._look_through(piece)
+
+    def _look_through(self, piece: bytes) -> None:
+        self.rest_bytes += len(piece)
+        self._rest_digest.update(piece)
+        while piece:
+            passed, piece = piece[: self._skipped], piece[self._skipped :]
+            self._skipped -= len(passed)
+            if not piece:
+                return
+            wanted = HEADING.size - len(self._heading)
+            self._heading, piece = self._heading + piece[:wanted], piece[wanted:]
+            if len(self._heading) < HEADING.size:
+                return
+            name, size = HEADING.unpack(self._heading)
+            self._heading = b""
+            self.has_second_data = self.has_second_data or (name == b"data" and size > 0)
+            self._skipped = size + size % 2

@@ -1,0 +1,109 @@
+"""Holds a redacted recording against the raw one while both arrive, in memory that does not grow.
+
+Nothing of the samples leaves: what is kept are spans, counts and levels.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from bot.recordings.redaction.audio_comparison import AudioComparison, begin_comparison
+from bot.recordings.redaction.body import Body
+from bot.recordings.redaction.outcome import Comparison, Doubt, undetermined
+from bot.recordings.wav_header import WavHeader
+from bot.recordings.waveform.spans import Span
+
+SHORT_HEADER_BYTES: Final = 1024
+"""Too little for sound that could be understood: a tenth of a second at the lowest rate."""
+
+
+async def compare_streams(
+    raw: AsyncIterator[bytes],
+    redacted: AsyncIterator[bytes],
+    must_be_muted: Sequence[Span] = (),
+) -> Comparison:
+    """Compare two bodies, reading from whichever is behind; raises what reading them raises."""
+    comparator = Comparator(must_be_muted)
+    sides = {comparator.raw: raw, comparator.redacted: redacted}
+    while (body := comparator.next_body()) is not None:
+        try:
+            piece = await anext(sides[body])
+        except StopAsyncIteration:
+            body.end()
+        else:
+            body.feed(piece)
+        comparator.work()
+    return comparator.finish()
+
+
+class Comparator:
+    """Compares two bodies; whoever feeds them asks ``next_body`` which one is to be fed.
+
+    Attributes:
+        raw, redacted: the bodies, to be fed and ended.
+    """
+
+    def __init__(self, must_be_muted: Sequence[Span] = ()) -> None:
+        self.raw, self.redacted = Body(), Body()
+        self._must_be_muted = must_be_muted
+        self._audio: AudioComparison | None = None
+        self._doubt: Doubt | None = None
+
+    def next_body(self) -> Body | None:
+        """Tell which body to feed, so that neither piles up; None: there is no more to learn."""
+        if self._doubt:
+            return None
+        going_on = [each for each in (self.raw, self.redacted) if not each.has_ended]
+        unread = [each for each in going_on if each.header is None]
+        return min(unread or going_on, key=lambda each: len(each.audio), default=None)
+
+    def work(self) -> None:
+        """Compare what has come of both."""
+        if self._audio is None:
+            self._begin()
+        if self._audio:
+            self._audio.work(self.raw, self.redacted)
+
+    def finish(self) -> Comparison:
+        """Tell the outcome; both bodies have ended, or ``next_body`` said that it is enough."""
+        self.work()
+        if self._audio is None:
+            return undetermined(self._doubt or Doubt.BROKEN_OFF)
+        self._audio.finish(self.raw, self.redacted)
+        return self._audio.outcome(self._doubt_of_bodies(), self.redacted.sha256)
+
+    def _begin(self) -> None:
+        if not (self.raw.is_wav and self.redacted.is_wav):
+            self._doubt = Doubt.NOT_WAV
+            return
+        raw, redacted = self.raw.header, self.redacted.header
+        if raw is None or redacted is None:
+            return
+        if _encoding(raw) != _encoding(redacted):
+            self._doubt = Doubt.ENCODING
+            return
+        self._audio = begin_comparison(redacted, self._must_be_muted)
+        if self._audio is None:
+            self._doubt = Doubt.FORMAT
+
+    def _doubt_of_bodies(self) -> Doubt | None:
+        raw, redacted = self.raw, self.redacted
+        if raw.is_cut or redacted.is_cut:
+            return Doubt.BROKEN_OFF
+        if redacted.has_second_data or raw.has_second_data:
+            return Doubt.SECOND_DATA
+        if raw.rest != redacted.rest:
+            return Doubt.TRAILER
+        # The sizes of the file and of its audio may differ; those of the audio are compared.
+        if len(redacted.prefix) > SHORT_HEADER_BYTES and raw.prefix[8:-4] != redacted.prefix[8:-4]:
+            return Doubt.LONG_HEADER
+        return None
+
+
+def _encoding(header: WavHeader) -> tuple[int, int, int, int, bool]:
+    return (
+        header.format_tag,
+        header.channels,
+        header.sample_rate_hz,
+        header.bits_per_sample,
+        header.container == "RIFX",
+    )

@@ -1,0 +1,65 @@
+"""What a redacted recording is that differs nearly everywhere: shifted, encoded anew, another."""
+
+from typing import Final
+
+import numpy as np
+
+from bot.recordings.redaction.outcome import Doubt
+from bot.recordings.waveform.codecs import Samples
+
+PATTERN_FRAMES: Final = 256
+LEAST_LEVELS: Final = 8
+"""A pattern of fewer different samples is found anywhere."""
+PLACES: Final = 16
+WINDOW_FRAMES: Final = 1 << 15
+LEAST_CORRELATION: Final = 0.8
+
+
+def likeness(raw: Samples, redacted: Samples) -> Doubt:
+    """Name what the redacted block is to the raw one; both are frames x channels."""
+    if _is_shifted(raw, redacted):
+        return Doubt.SHIFTED
+    return (
+        Doubt.REENCODED if _correlation(raw, redacted) >= LEAST_CORRELATION else (Doubt.OTHER_AUDIO)
+    )
+
+
+def _is_shifted(raw: Samples, redacted: Samples) -> bool:
+    """Look for a few pieces of the raw audio elsewhere in the redacted one."""
+    length = min(PATTERN_FRAMES, len(raw) // 4)
+    if not length:
+        return False
+    searched = np.ascontiguousarray(redacted).tobytes()
+    frame_bytes = raw.itemsize * raw.shape[1]
+    last = len(raw) - length
+    for at in {last * place // PLACES for place in range(PLACES + 1)}:
+        pattern = raw[at : at + length]
+        if len(np.unique(pattern)) < LEAST_LEVELS:
+            continue
+        found = _aligned(searched, np.ascontiguousarray(pattern).tobytes(), frame_bytes)
+        if found is not None and found != at * frame_bytes:
+            return True
+    return False
+
+
+def _aligned(searched: bytes, pattern: bytes, frame_bytes: int) -> int | None:
+    at = searched.find(pattern)
+    while at >= 0 and at % frame_bytes:
+        at = searched.find(pattern, at + 1)
+    return None if at < 0 else at
+
+
+def _correlation(raw: Samples, redacted: Samples) -> float:
+    """Give the greatest correlation of the two over any shift, from 0 to 1."""
+    count = min(len(raw), WINDOW_FRAMES)
+    start = (len(raw) - count) // 2
+    one, other = (
+        each[start : start + count].astype(np.float64).sum(axis=1) for each in (raw, redacted)
+    )
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt((one @ one) * (other @ other)))
+    if not scale:
+        return 0.0
+    size = 2 * count
+    crossed = np.fft.irfft(np.fft.rfft(one, size) * np.conj(np.fft.rfft(other, size)), size)
+    return float(np.abs(crossed).max()) / scale

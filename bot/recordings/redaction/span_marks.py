@@ -1,0 +1,50 @@
+"""Frames that were marked, block by block, put together into spans."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.recordings.waveform.spans import SpanLog, Spans
+
+
+class SpanMarks:
+    """Takes numbers of frames in rising order; those close together are one span."""
+
+    def __init__(self, gap_frames: int) -> None:
+        self.count = 0
+        """How many frames were marked."""
+        self._gap = gap_frames
+        self._log = SpanLog()
+        self._open: tuple[int, int] | None = None
+
+    def add(self, frames: NDArray[np.intp]) -> None:
+        """Take the marked frames of the next block."""
+        if not len(frames):
+            return
+        self.count += len(frames)
+        breaks = np.flatnonzero(np.diff(frames) > self._gap)
+        firsts = frames[np.concatenate(([0], breaks + 1))].tolist()
+        lasts = frames[np.concatenate((breaks, [len(frames) - 1]))].tolist()
+        for first, last in zip(firsts, lasts, strict=True):
+            self._take(first, last + 1)
+
+    def spans(self, sample_rate_hz: int) -> Spans:
+        """Tell all of them, in seconds; nothing is added afterwards."""
+        if self._open:
+            self._log.add(*self._open)
+            self._open = None
+        return self._log.spans(sample_rate_hz)
+
+    def _take(self, first: int, end: int) -> None:
+        if self._open and first - self._open[1] <= self._gap:
+            self._open = (self._open[0], end)
+            return
+        if self._open:
+            self._log.add(*self._open)
+        self._open = (first, end)
+
+
+def within(mask: NDArray[Any], base: int) -> NDArray[np.intp]:
+    """Number the marked frames of a block that starts at frame ``base``."""
+    return np.asarray(np.flatnonzero(mask) + base, np.intp)

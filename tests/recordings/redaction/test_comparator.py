@@ -1,0 +1,369 @@
+"""A redacted recording is the raw one with moments muted, or is named as what it is."""
+
+import asyncio
+import hashlib
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
+from bot.recordings.redaction.comparator import compare_streams
+from bot.recordings.redaction.outcome import Doubt, Verdict
+from bot.recordings.waveform.spans import Span
+from bot.sandbox import recordings
+from tests.examples import examples
+from tests.recordings.redaction.pairs import (
+    ENCODINGS,
+    RATE_HZ,
+    Pair,
+    compared,
+    muted,
+    speech,
+    wav,
+)
+from tests.recordings.test_wav import chunk, fmt, riff
+
+CARD, NAME = Span(1.0, 1.6), Span(3.0, 3.4)
+SECONDS = 5.0
+EVERY_ENCODING = pytest.mark.parametrize(
+    ("encoding", "channels"),
+    [
+        pytest.param(encoding, channels, id=f"{name}, {way}")
+        for name, encoding in ENCODINGS.items()
+        for channels, way in ((1, "mono"), (2, "stereo"))
+    ],
+)
+
+
+def frames(seconds):
+    return int(seconds * RATE_HZ)
+
+
+def pair(encoding, channels, change=None, *, after=b"", spans=(CARD, NAME)):
+    raw = speech(SECONDS, channels)
+    redacted = muted(raw, *spans)
+    if change:
+        redacted = change(raw, redacted)
+    return Pair(
+        wav(encoding, encoding.encode(raw), channels),
+        wav(encoding, encoding.encode(redacted), channels, after=after),
+    )
+
+
+def whole(raw, _):
+    return raw
+
+
+def leak_at_edge(raw, redacted):
+    at = slice(frames(1.0), frames(1.02))
+    redacted[at] = raw[at]
+    return redacted
+
+
+def softened(raw, redacted):
+    at = slice(frames(1.2), frames(1.4))
+    redacted[at] = raw[at] // 4
+    return redacted
+
+
+def one_left_out(raw, redacted):
+    at = slice(frames(NAME.start_seconds), frames(NAME.end_seconds))
+    redacted[at] = raw[at]
+    return redacted
+
+
+def shifted(_, redacted):
+    return np.roll(redacted, 1, axis=0)
+
+
+def louder(_, redacted):
+    return (redacted * 1.3).clip(-32768, 32767).astype(np.int16)
+
+
+def longer(raw, redacted):
+    return np.concatenate((redacted, raw[: frames(0.5)]))
+
+
+def shorter(_, redacted):
+    return redacted[: -frames(0.5)]
+
+
+def left_channel_heard(raw, redacted):
+    redacted[:, 0] = raw[:, 0]
+    return redacted
+
+
+@EVERY_ENCODING
+async def test_muted_moments_are_found_where_they_are(encoding, channels):
+    found = await compared(pair(encoding, channels))
+    assert (found.verdict, found.doubt, found.heard.count) == (Verdict.PROVEN, None, 0)
+    assert found.length_seconds == SECONDS
+    assert [(each.start_seconds, each.end_seconds) for each in found.muted.kept] == [
+        (pytest.approx(each.start_seconds, abs=0.01), pytest.approx(each.end_seconds, abs=0.01))
+        for each in (CARD, NAME)
+    ]
+
+
+@EVERY_ENCODING
+async def test_what_must_be_muted_and_is_stays_proven(encoding, channels):
+    found = await compared(pair(encoding, channels).known(CARD, NAME))
+    assert found.verdict is Verdict.PROVEN
+
+
+@EVERY_ENCODING
+@pytest.mark.parametrize("fault", [one_left_out, leak_at_edge, whole])
+async def test_what_must_be_muted_and_is_heard_differs(encoding, channels, fault):
+    found = await compared(pair(encoding, channels, fault).known(CARD, NAME))
+    assert found.verdict is Verdict.DIFFERS
+    assert found.heard.count
+    assert -50 < found.heard_db < 0
+    if fault is leak_at_edge:
+        (leak,) = found.heard.kept
+        assert leak.start_seconds == pytest.approx(1.0, abs=0.006)
+        assert leak.end_seconds == pytest.approx(1.02, abs=0.002)
+
+
+@EVERY_ENCODING
+async def test_a_moment_that_is_only_softer_differs_whatever_is_known(encoding, channels):
+    found = await compared(pair(encoding, channels, softened))
+    assert found.verdict is Verdict.DIFFERS
+    (leak,) = found.heard.kept
+    assert leak.start_seconds == pytest.approx(1.2, abs=0.01)
+    assert leak.end_seconds == pytest.approx(1.4, abs=0.01)
+
+
+@EVERY_ENCODING
+async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
+    found = await compared(pair(encoding, channels, whole))
+    assert (found.verdict, found.muted.count) == (Verdict.NOTHING_MUTED, 0)
+
+
+@EVERY_ENCODING
+@pytest.mark.parametrize(
+    ("fault", "doubt"),
+    [
+        (shifted, Doubt.SHIFTED),
+        (louder, Doubt.REENCODED),
+        (longer, Doubt.LENGTH),
+        (shorter, Doubt.LENGTH),
+        (lambda _, redacted: redacted[::-1], Doubt.OTHER_AUDIO),
+    ],
+    ids=["shifted", "louder", "longer", "shorter", "backwards"],
+)
+async def test_what_is_no_proof_is_named(encoding, channels, fault, doubt):
+    found = await compared(pair(encoding, channels, fault))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, doubt)
+    assert found.heard.count == 0
+
+
+@EVERY_ENCODING
+async def test_a_second_chunk_of_audio_is_no_proof(encoding, channels):
+    more = chunk(b"data", encoding.encode(speech(1.0, channels)))
+    found = await compared(pair(encoding, channels, after=more))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.SECOND_DATA)
+
+
+@EVERY_ENCODING
+@pytest.mark.parametrize("after", [chunk(b"LIST", b"INFO" * 9), b"\x00\x1a\x0a"])
+async def test_what_follows_the_audio_is_no_proof(encoding, channels, after):
+    found = await compared(pair(encoding, channels, after=after))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.TRAILER)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
+async def test_a_muted_channel_beside_one_that_is_heard_is_no_proof(encoding):
+    found = await compared(pair(encoding, 2, left_channel_heard))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ONE_CHANNEL)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
+async def test_a_muted_channel_of_two_differs_where_it_must_be_muted(encoding):
+    found = await compared(pair(encoding, 2, left_channel_heard).known(CARD))
+    assert found.verdict is Verdict.DIFFERS
+    (leak,) = found.heard.kept
+    assert leak.start_seconds == pytest.approx(1.0, abs=0.01)
+
+
+@EVERY_ENCODING
+async def test_a_recording_that_breaks_off_is_no_proof(encoding, channels):
+    both = pair(encoding, channels)
+    for cut in (
+        Pair(both.raw, both.redacted[:-9000]),
+        Pair(both.raw[:-9000], both.redacted),
+    ):
+        found = await compared(cut)
+        assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.BROKEN_OFF)
+
+
+@EVERY_ENCODING
+async def test_fades_of_a_few_milliseconds_are_no_leak(encoding, channels):
+    found = await compared(
+        pair(encoding, channels, lambda raw, _: muted(raw, CARD, NAME, fade_seconds=0.004))
+    )
+    assert found.verdict is Verdict.PROVEN
+
+
+@EVERY_ENCODING
+async def test_fades_that_let_words_through_differ(encoding, channels):
+    found = await compared(
+        pair(encoding, channels, lambda raw, _: muted(raw, CARD, NAME, fade_seconds=0.03))
+    )
+    assert found.verdict is Verdict.DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "verdict"),
+    [
+        ("16-bit PCM", 1, Verdict.PROVEN),
+        ("16-bit PCM", 2, Verdict.DIFFERS),
+        ("8-bit PCM", 256, Verdict.DIFFERS),
+        ("mu-law", 8, Verdict.DIFFERS),
+        ("A-law", 24, Verdict.DIFFERS),
+        ("24-bit PCM", 1, Verdict.DIFFERS),  # of 16 bits: 256 steps of its own
+    ],
+)
+async def test_silence_may_have_the_dither_of_one_step(name, steps, verdict):
+    def dithered(_, redacted):
+        at = slice(frames(1.0), frames(1.6))
+        redacted[at] = np.random.default_rng(3).choice([-steps, steps], redacted[at].shape)
+        return redacted
+
+    found = await compared(pair(ENCODINGS[name], 1, dithered))
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])
+async def test_different_encodings_are_no_proof(other):
+    raw = pair(ENCODINGS["24-bit PCM"], 1).raw
+    found = await compared(Pair(raw, pair(ENCODINGS[other], 1).redacted))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ENCODING)
+
+
+async def test_mono_instead_of_stereo_is_another_encoding():
+    encoding = ENCODINGS["16-bit PCM"]
+    found = await compared(Pair(pair(encoding, 2).raw, pair(encoding, 1).redacted))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ENCODING)
+
+
+async def test_an_encoding_that_is_not_read_is_no_proof():
+    body = riff(fmt(tag=0x31, bits=0, byte_rate=1625), chunk(b"data", bytes(6500)))
+    found = await compared(Pair(body, body))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.FORMAT)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"RIFF"])
+async def test_what_is_no_recording_is_no_proof(body):
+    good = pair(ENCODINGS["16-bit PCM"], 1)
+    for each in (Pair(good.raw, body), Pair(body, good.redacted)):
+        found = await compared(each)
+        assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.NOT_WAV)
+
+
+async def test_a_moment_outside_the_recording_is_not_reported_as_muted():
+    found = await compared(pair(ENCODINGS["16-bit PCM"], 1).known(CARD, Span(6.0, 7.0)))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.SPAN_BEYOND_END)
+
+
+async def test_a_header_with_room_for_sound_is_no_proof():
+    both = pair(ENCODINGS["16-bit PCM"], 1)
+    hidden = chunk(b"JUNK", both.raw[44:10_000])
+    stuffed = both.redacted[:36] + hidden + both.redacted[36:]
+    found = await compared(Pair(both.raw, stuffed))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.LONG_HEADER)
+    tagged = both.redacted[:36] + chunk(b"LIST", b"INFO") + both.redacted[36:]
+    assert (await compared(Pair(both.raw, tagged))).verdict is Verdict.PROVEN
+
+
+async def test_the_digest_is_of_every_byte_that_was_compared():
+    both = pair(ENCODINGS["16-bit PCM"], 1)
+    found = await compared(both)
+    assert found.redacted_sha256 == hashlib.sha256(both.redacted).hexdigest()
+
+
+async def test_the_recordings_of_the_demo_are_proven():
+    for direction in ("combined", "user"):
+        found = await compared(
+            Pair(
+                recordings.load(direction, redacted=False),
+                recordings.load(direction, redacted=True),
+            )
+        )
+        assert found.verdict is Verdict.PROVEN
+        assert found.muted.count
+
+
+@settings(max_examples=examples(50))
+@given(
+    st.sampled_from(list(ENCODINGS.values())),
+    st.sampled_from([1, 2]),
+    st.lists(
+        st.tuples(st.floats(0, 39), st.floats(0.05, 3.0), st.floats(0, 0.005)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 200_000),
+)
+def test_no_clean_pair_raises_an_alarm(encoding, channels, wanted, seed, piece_bytes):
+    raw = speech(40.0, channels, seed)
+    redacted = raw
+    for start, length, fade in wanted:
+        redacted = muted(redacted, Span(start, min(start + length, 40.0)), fade_seconds=fade)
+    known = tuple(Span(start, min(start + length, 40.0)) for start, length, _ in wanted)
+    both = Pair(
+        wav(encoding, encoding.encode(raw), channels),
+        wav(encoding, encoding.encode(redacted), channels),
+    )
+    piece_bytes = max(piece_bytes, len(both.raw) // 500)
+    found = asyncio.run(compared(both, piece_bytes))
+    assert found.verdict in (Verdict.PROVEN, Verdict.NOTHING_MUTED), found
+    assert (found.verdict is Verdict.PROVEN) == (both.raw != both.redacted)
+    assert asyncio.run(compared(both.known(*known), piece_bytes)).verdict is found.verdict
+
+
+@pytest.mark.parametrize("size_mib", [32, pytest.param(1024, marks=pytest.mark.long)])
+def test_memory_stays_flat(size_mib):
+    def body(*, is_muted):
+        async def pieces():
+            total = size_mib * 2**20
+            sound = ENCODINGS["16-bit PCM"].encode(speech(2.0, 1))
+            quiet = bytes(len(sound) // 2) + sound[len(sound) // 2 :]
+            yield riff(fmt(), chunk(b"data", b"", size=total))
+            for number, _ in enumerate(range(0, total, len(sound))):
+                yield quiet if is_muted and number % 9 == 0 else sound
+
+        return pieces()
+
+    async def measured():
+        tracemalloc.start()
+        found = await compare_streams(body(is_muted=False), body(is_muted=True))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found, peak
+
+    found, peak = asyncio.run(measured())
+    assert found.muted.count > size_mib
+    assert peak < 40 * BLOCK_BYTES
+
+
+async def test_the_longer_one_does_not_pile_up():
+    encoding = ENCODINGS["16-bit PCM"]
+    sound = encoding.encode(speech(2.0, 1))
+
+    async def endless():
+        yield riff(fmt(), chunk(b"data", b"", size=0xFFFF_FFFF))
+        for _ in range(3000):
+            yield sound
+
+    async def short():
+        yield wav(encoding, sound, 1)
+
+    tracemalloc.start()
+    found = await compare_streams(endless(), short())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.LENGTH)
+    assert peak < 40 * BLOCK_BYTES
