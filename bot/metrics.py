@@ -21,6 +21,17 @@ class Metrics:
         delivery_seconds: from the request to the visible recording.
         relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
         relays_in_progress: recordings on their way now.
+        slack_calls: calls of the Web API by ``method`` and ``result``: ok, or the error's code.
+        http_requests: requests to PolyAI, uploads and response URLs by ``host`` and ``status``;
+            ``none`` where no answer came.
+        audit_events: committed audit events by ``tag``.
+        take_backs: raw files deleted from Slack, by ``cause``.
+        work_waiting: pieces of work that are due and that no worker holds, by ``kind``.
+        work_held: pieces of work that workers hold now, by ``kind``.
+        oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
+        backlog_known: 1 where the database told these three at this scrape, 0 where it did not.
+        takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
+        leases_lost: pieces of work that another worker took over from this one, by ``kind``.
         socket_envelope_age_seconds: time since Socket Mode's last envelope; without it, NaN.
     """
 
@@ -60,6 +71,59 @@ class Metrics:
             registry=self.registry,
         )
         self.socket_envelope_age_seconds.set(float("nan"))  # 0 would read as a live connection
+
+        self.slack_calls = Counter(
+            "callaudio_slack_calls",
+            "Calls of Slack's Web API.",
+            ["method", "result"],
+            registry=self.registry,
+        )
+        self.http_requests = Counter(
+            "callaudio_http_requests",
+            "Requests to PolyAI, uploads and response URLs.",
+            ["host", "status"],
+            registry=self.registry,
+        )
+        self.audit_events = Counter(
+            "callaudio_audit_events", "Audit events committed.", ["tag"], registry=self.registry
+        )
+        self.take_backs = Counter(
+            "callaudio_take_backs",
+            "Raw files deleted from Slack.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.work_waiting = Gauge(
+            "callaudio_work_waiting",
+            "Work that is due and that no worker holds.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.work_held = Gauge(
+            "callaudio_work_held", "Work that workers hold now.", ["kind"], registry=self.registry
+        )
+        self.oldest_delivery_seconds = Gauge(
+            "callaudio_oldest_delivery_seconds",
+            "Age of the oldest delivery that has not ended.",
+            registry=self.registry,
+        )
+        self.backlog_known = Gauge(
+            "callaudio_backlog_known",
+            "Whether the database told what waits.",
+            registry=self.registry,
+        )
+        self.takeovers = Counter(
+            "callaudio_work_taken_over",
+            "Work taken over from a worker whose lease had expired.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.leases_lost = Counter(
+            "callaudio_leases_lost",
+            "Work that another worker took over from this one.",
+            ["kind"],
+            registry=self.registry,
+        )
 
     def render(self) -> tuple[bytes, str]:
         """Return the figures in Prometheus' text format, and its content type."""

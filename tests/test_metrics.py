@@ -21,6 +21,10 @@ def test_the_names_are_those_dashboards_rely_on():
     metrics.delivery_seconds.observe(3)
     metrics.relay_bytes.labels(variant="raw").inc(1024)
     metrics.socket_envelope_age_seconds.set(12)
+    metrics.slack_calls.labels(method="auth.test", result="ok").inc()
+    metrics.http_requests.labels(host="api.example", status="200").inc()
+    metrics.takeovers.labels(kind="deliver").inc()
+    metrics.leases_lost.labels(kind="deliver").inc()
     with metrics.relays_in_progress.track_inprogress():
         seen = samples(metrics)
     assert seen["callaudio_requests_total", ("command",)] == 1
@@ -30,6 +34,10 @@ def test_the_names_are_those_dashboards_rely_on():
     assert seen["callaudio_relay_bytes_total", ("raw",)] == 1024
     assert seen["callaudio_relays_in_progress", ()] == 1
     assert seen["callaudio_socket_last_envelope_age_seconds", ()] == 12
+    assert seen["callaudio_slack_calls_total", ("auth.test", "ok")] == 1
+    assert seen["callaudio_http_requests_total", ("200", "api.example")] == 1
+    assert seen["callaudio_work_taken_over_total", ("deliver",)] == 1
+    assert seen["callaudio_leases_lost_total", ("deliver",)] == 1
 
 
 def test_without_socket_mode_its_age_is_not_a_number():

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,12 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
 from bot.audit.walk import Head
-from bot.store.database import LastWork, before_commit
+from bot.store.database import RECORDED, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
 
 BATCH = 1000
-RECORDED: Final = "recorded_events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def _adding() -> Executable:
 
 
 async def _write_recorded(session: AsyncSession) -> None:
-    events: list[AuditEvent] = session.info.pop(RECORDED)
+    events: list[AuditEvent] = session.info[RECORDED]
     await session.flush()  # whatever is left to be written waits for its locks before the head does
     for team_id in sorted({event.team_id for event in events}):
         head = await locked_head(session, team_id)

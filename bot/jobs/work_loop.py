@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from bot.errors import CallAudioError
 from bot.logs import bound_to_logs, get_logger
+from bot.metrics import Metrics
 from bot.retry import backoff_seconds
 from bot.store.database import is_away
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
@@ -71,6 +72,7 @@ class WorkLoop:
         look_seconds: float = LOOK_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         give_way: Callable[[], Awaitable[None]] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._due_work = due_work
         self._kinds = {kind.name: kind for kind in kinds}
@@ -79,6 +81,7 @@ class WorkLoop:
         self._look_seconds = look_seconds
         self._sleep = sleep
         self._give_way = give_way
+        self._metrics = metrics or Metrics()
         self._held: dict[tuple[str, str], tuple[Due, asyncio.Task[None]]] = {}
         self._woken = asyncio.Event()
         self._next_at: datetime | None = None
@@ -126,7 +129,7 @@ class WorkLoop:
                 now_held = self._held.get((kind, key))
                 if now_held and now_held[0] is due and (kind, key, due.claim) not in kept:
                     # Another worker has it. What runs here would find that out at each step.
-                    log.warning("lease_lost", kind=kind, key=key)
+                    self._note_lost(due)
                     now_held[1].cancel()
 
     async def stop(self, drain_seconds: float) -> None:
@@ -177,6 +180,7 @@ class WorkLoop:
             for due in claimed:
                 if due.was_held:
                     log.warning("work_taken_over", kind=due.kind, key=due.key)
+                    self._metrics.takeovers.labels(kind=due.kind).inc()
                 self._start(self._kinds[name], due)
             if claimed:
                 self._woken.set()  # there may be more, and the next of this kind is not known
@@ -198,7 +202,7 @@ class WorkLoop:
         with bound_to_logs(reference=due.key):
             again_at = await self._patiently(lambda: self._once(kind, due))
             if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
-                log.warning("lease_lost", kind=due.kind, key=due.key)
+                self._note_lost(due)
 
     async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
         try:
@@ -228,6 +232,10 @@ class WorkLoop:
                 self._note_outage("store_away", error)
             await self._sleep(waits)
             waits = min(2 * waits, LONGEST_WAIT_FOR_STORE_SECONDS)
+
+    def _note_lost(self, due: Due) -> None:
+        log.warning("lease_lost", kind=due.kind, key=due.key)
+        self._metrics.leases_lost.labels(kind=due.kind).inc()
 
     def _note_outage(self, event: str, error: Exception) -> None:
         """Log it; and leave other workers' claims alone until they had time to renew them.

@@ -8,6 +8,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 
+from bot.metrics import Metrics
 from bot.outbound import Outbound, direct
 
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
@@ -21,7 +22,7 @@ class _StrictTransport(AiohttpTransport):
     aiohttp itself repeats a GET or PUT once, at once, when the server hangs up without an answer.
     """
 
-    def __init__(self, outbound: Outbound, max_connections: int) -> None:
+    def __init__(self, outbound: Outbound, max_connections: int, metrics: Metrics) -> None:
         super().__init__(
             verify=outbound.trust,
             trust_env=False,
@@ -33,8 +34,18 @@ class _StrictTransport(AiohttpTransport):
                 read_buffer_bytes=2 * CHUNK_BYTES,
             ),
         )
+        self._requests = metrics.http_requests
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        status = "none"
+        try:
+            response = await self._answer(request)
+            status = str(response.status_code)
+        finally:
+            self._requests.labels(host=request.url.host, status=status).inc()
+        return response
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         try:
             response = await super().handle_async_request(request)
         except aiohttp.ClientError:
@@ -48,14 +59,16 @@ class _StrictTransport(AiohttpTransport):
         return response
 
 
-def build_http_client(max_connections: int, outbound: Outbound | None = None) -> httpx.AsyncClient:
+def build_http_client(
+    max_connections: int, outbound: Outbound | None = None, metrics: Metrics | None = None
+) -> httpx.AsyncClient:
     """Build the HTTP client: no redirects, no cookies, nothing read from the environment.
 
     Time-outs are 10 s to connect and for a free connection, 60 s per read or write. At most
     ``max_connections`` are open; more calls wait. The caller closes it.
     """
     return httpx.AsyncClient(
-        transport=_StrictTransport(outbound or direct(), max_connections),
+        transport=_StrictTransport(outbound or direct(), max_connections, metrics or Metrics()),
         timeout=TIMEOUT,
         follow_redirects=False,
         trust_env=False,

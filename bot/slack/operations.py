@@ -20,7 +20,8 @@ READINESS_LASTS_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 2.0
 FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
-Probe = Callable[[], Awaitable[bool]]
+Probe = Callable[[], Awaitable[object]]
+"""True or nothing where all is well."""
 
 
 class Operations:
@@ -35,11 +36,13 @@ class Operations:
         *,
         metrics: Metrics,
         probes: Mapping[str, Probe],
+        measure: Callable[[], Awaitable[None]] | None = None,
         port: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
         self._readiness = Readiness(probes, monotonic)
+        self._measure = measure
         self._port = port
 
     def routes(self) -> list[Route]:
@@ -69,6 +72,8 @@ class Operations:
         if not self._is_from_operators(request):
             where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
             return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)
+        if self._measure:
+            await _holds("backlog", self._measure)
         body, content_type = self._metrics.render()
         return Response(body, media_type=content_type)
 
@@ -103,7 +108,7 @@ class Readiness:
 
 async def _holds(name: str, probe: Probe) -> bool:
     try:
-        return await asyncio.wait_for(probe(), PROBE_SECONDS)
+        return await asyncio.wait_for(probe(), PROBE_SECONDS) is not False
     except TimeoutError:
         log.warning("probe_too_slow", probe=name)
     except Exception:

@@ -1,10 +1,10 @@
 """One async engine on SQLite or PostgreSQL, and the transactions on it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
@@ -34,6 +34,7 @@ RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
 MAX_RUNS: Final = 5
 LAST_WORK: Final = "last_work"
 STORES_WORK: Final = "stores_work"
+RECORDED: Final = "recorded_events"
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class Database:
 
     Attributes:
         on_work_stored: called after a transaction of this process that stored work was committed.
+        on_recorded: called with the audit events of a transaction once it was committed.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -70,6 +72,7 @@ class Database:
         self._writing = _sessions(self.engine.execution_options(begin=BEGIN_WRITING))
         self._writing_little = _sessions(self.engine.execution_options(begin=BEGIN_SHORT))
         self.on_work_stored: Callable[[], None] = _nobody_to_wake
+        self.on_recorded: Callable[[Sequence[Any]], None] = _nobody_to_count
 
     @property
     def is_sqlite(self) -> bool:
@@ -96,6 +99,8 @@ class Database:
                     await last_work[each](session)
             if session.info.pop(STORES_WORK, False):
                 self.on_work_stored()
+            if recorded := session.info.pop(RECORDED, None):
+                self.on_recorded(recorded)
 
     async def transact(
         self, work: Callable[[AsyncSession], Awaitable[T]], *, is_short: bool = False
@@ -130,6 +135,10 @@ def before_commit(
 
 def _nobody_to_wake() -> None:
     """A process without a worker: the others hear of it from the database."""
+
+
+def _nobody_to_count(recorded: Sequence[Any]) -> None:
+    """A command of the terminal: it serves no figures."""
 
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:

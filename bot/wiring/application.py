@@ -1,6 +1,6 @@
 """Builds the bot, runs it, and closes it all in reverse."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from datetime import datetime
 from starlette.applications import Starlette
 
 from bot.metrics import Metrics
+from bot.recordings.backlog import Backlog
 from bot.settings import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.socket_mode import SocketMode
@@ -60,7 +61,7 @@ async def open_application(
     async with AsyncExitStack() as stack:
         core = await open_core(stack, settings, clock)
         probes: dict[str, Probe] = {
-            "database": _answers(core.database.ping),
+            "database": core.database.ping,
             "migrations": lambda: is_migrated(core.database),
         }
         if roles.works:
@@ -86,6 +87,7 @@ async def open_application(
         operations = Operations(
             metrics=core.metrics,
             probes=probes,
+            measure=Backlog(database=core.database, metrics=core.metrics, clock=core.clock).measure,
             port=settings.metrics_address[1] if settings.metrics_address else None,
         )
         yield Application(
@@ -93,14 +95,6 @@ async def open_application(
             database=core.database,
             metrics=core.metrics,
         )
-
-
-def _answers(ping: Callable[[], Awaitable[None]]) -> Probe:
-    async def probe() -> bool:
-        await ping()
-        return True
-
-    return probe
 
 
 def _tells(told: Callable[[], bool]) -> Probe:

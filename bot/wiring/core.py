@@ -17,6 +17,7 @@ from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
+from bot.audit.counting import counting
 from bot.home.home_store import HomeStore
 from bot.in_flight import InFlight
 from bot.metrics import Metrics
@@ -86,7 +87,9 @@ async def open_core(
     outbound = outbound_of(settings)
     session = await stack.enter_async_context(build_session(outbound=outbound))
     token = settings.slack_bot_token.get_secret_value()
-    api = SlackApi(build_client(token, settings.slack_api_url, session))
+    metrics = Metrics()
+    database.on_recorded = counting(metrics)
+    api = SlackApi(build_client(token, settings.slack_api_url, session), metrics=metrics)
     identity = Identity(api, token=token, clock=clock)
     directory = SlackDirectory(api, identity)
     group_changes = GroupChanges(database)
@@ -108,11 +111,11 @@ async def open_core(
     return Core(
         settings=settings,
         clock=clock,
-        metrics=Metrics(),
+        metrics=metrics,
         in_flight=InFlight(),
         database=database,
         outbound=outbound,
-        http=await stack.enter_async_context(build_http_client(64, outbound)),
+        http=await stack.enter_async_context(build_http_client(64, outbound, metrics)),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
         identity=identity,

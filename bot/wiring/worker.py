@@ -209,6 +209,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         lease=pace.lease,
         look_seconds=pace.look_seconds,
         give_way=core.in_flight.give_way,
+        metrics=core.metrics,
     )
     if path:
         stack.callback(SoleWorker.claim(path).release)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import Counter
 
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
 from bot.audit.walk import Fault
+from bot.metrics import Metrics
 from bot.recordings.causes import Cause
 from bot.settings import Settings
 from bot.store.tables import Base
@@ -88,6 +90,15 @@ def test_the_scopes_are_the_manifest_s() -> None:
 def test_every_path_of_the_http_surface_is_told() -> None:
     told = {cells[0].strip("`").split()[-1] for cells in rows("| path |")}
     assert told == {"/slack/events", "/healthz", "/readyz", "/metrics"}
+
+
+def test_every_figure_is_told() -> None:
+    told = re.findall(r"`(callaudio_\w+)`", "".join(cells[0] for cells in rows("| series |")))
+    families = [
+        (names[0], isinstance(family, Counter))
+        for family, names in Metrics().registry._collector_to_names.items()
+    ]
+    assert sorted(told) == sorted(f"{name}_total" if is_sum else name for name, is_sum in families)
 
 
 def test_the_audit_grammar_is_told_tag_by_tag() -> None:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.connection_failures import why
 from bot.errors import CallAudioError
 from bot.logs import get_logger, logged_call
+from bot.metrics import Metrics
 from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
 from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
@@ -50,9 +51,11 @@ class SlackApi:
         client: AsyncWebClient,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._sleep = sleep
+        self._calls = (metrics or Metrics()).slack_calls
 
     def trusts(self, url: str) -> bool:
         """Tell whether a URL that Slack handed out leads where recordings may go."""
@@ -97,7 +100,10 @@ class SlackApi:
             except CallAudioError as error:
                 told["result"] = error.code
                 raise
-            told["result"] = "ok"
+            else:
+                told["result"] = "ok"
+            finally:
+                self._calls.labels(method=method, result=told["result"]).inc()
         return response
 
     async def _send(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
