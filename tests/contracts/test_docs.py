@@ -1,5 +1,6 @@
 """README and docs/ say what the code does, each table in one place, and name what exists."""
 
+import ast
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,10 @@ from bot.settings import Settings
 from bot.store.tables import Base
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
 NONE = "\N{EN DASH}"
 LONGEST_README = 150
@@ -28,6 +32,11 @@ def rows(heading: str) -> list[list[str]]:
     (text,) = (text for text in TEXTS.values() if heading in text)
     table = text.partition(heading)[2].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def slug(heading: str) -> str:
+    """The anchor that a forge gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def test_readme_is_read_in_minutes() -> None:
@@ -42,7 +51,7 @@ def test_every_link_and_path_leads_somewhere(name: str) -> None:
         target = (folder / path) if path else ROOT / name
         assert target.exists(), path
         headings = re.findall(r"(?m)^#+ (.+)$", target.read_text()) if anchor else []
-        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in {slug(heading) for heading in headings}
     named = re.findall(r"`((?:bot|tests|migrations|docs)/[\w./-]*)`", text)
     assert [path for path in named if not (ROOT / path).exists()] == []
 
@@ -50,6 +59,23 @@ def test_every_link_and_path_leads_somewhere(name: str) -> None:
 def test_every_claim_names_the_tests_that_prove_it() -> None:
     claims = rows("| claim | how | proved by |")
     assert [claim for claim, _, proof in claims if "`tests/" not in proof] == []
+
+
+@pytest.mark.parametrize(
+    ("threat", "test"),
+    [(threat, test.strip("`")) for threat, _, test in rows("| threat | defence | test |")],
+)
+def test_every_threat_names_a_test_that_is_there_and_runs(threat: str, test: str) -> None:
+    path, _, name = test.partition("::")
+    functions = {
+        node.name: node
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert name.startswith("test_")
+    assert name in functions, threat
+    marks = " ".join(ast.unparse(each) for each in functions[name].decorator_list)
+    assert not re.search(r"\b(skip|skipif|xfail|long)\b", marks), threat
 
 
 def test_the_glossary_is_in_order() -> None:
