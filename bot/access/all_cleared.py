@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, bindparam, text
 from bot.access.grants import Right
 from bot.access.grants_in_force import IN_FORCE
 from bot.concurrency import every
-from bot.store.database import Database
+from bot.store.database import Database, is_few
 from bot.store.tables import UtcDateTime
 
 TOGETHER: Final = 1000
@@ -78,7 +78,7 @@ async def are_all_cleared(
 
     async def are_cleared(some: Collection[str]) -> bool:
         asked = {"right": Right.PII.value, "ids": json.dumps(some)}
-        async with database.read() as session:
+        async with database.read(is_short=is_few(some)) as session:
             rows = await session.execute(
                 _ON_SQLITE if database.is_sqlite else _ON_POSTGRESQL,
                 {"team": team_id, "now": now, "since": since, **asked},

@@ -11,7 +11,7 @@ from bot.access.policy import Held
 from bot.access.unlearnt import note_unlearnt
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.store.database import Database
+from bot.store.database import Database, is_few
 
 log = get_logger(__name__)
 
@@ -82,7 +82,7 @@ class Rights:
         """
         if not user_ids:
             return Holders(frozenset(), frozenset())
-        async with self._database.read() as session:
+        async with self._database.read(is_short=is_few(user_ids)) as session:
             named = await read_grants_in_force(session, team_id, right, user_ids, self._clock())
         asked = frozenset(user_ids)
         rest = asked - named.denied

@@ -19,7 +19,7 @@ from bot.access.unlearnt import note_unlearnt
 from bot.concurrency import both, every
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.store.database import Database
+from bot.store.database import Database, is_few
 from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow
 
@@ -92,7 +92,7 @@ class Standings:
         if not user_ids:
             return {}
         since = self._clock() - REMEMBERED_FOR
-        async with self._database.read() as session:
+        async with self._database.read(is_short=is_few(user_ids)) as session:
             return await read_remembered(session, team_id, user_ids, since)
 
     async def learn(
@@ -151,7 +151,7 @@ class Standings:
         """Store what Slack told, unless somebody's standing changed since it was asked."""
         known = {who: each for who, each in told.items() if each is not Standing.UNKNOWN}
         if known:
-            async with self._database.write() as session:
+            async with self._database.write(is_short=is_few(known)) as session:
                 await session.execute(self._storing(team_id, known, asked_at))
 
     def _storing(

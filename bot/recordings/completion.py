@@ -3,8 +3,6 @@
 from dataclasses import asdict
 from functools import partial
 
-from sqlalchemy import and_
-
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.metrics import Metrics
@@ -14,7 +12,6 @@ from bot.recordings.notification import says_all
 from bot.recordings.sharing import ShareResult, Sharing
 from bot.recordings.slack_port import Problem
 from bot.recordings.states import State
-from bot.store.tables import DeliveryRow
 
 
 class Completion:
@@ -110,7 +107,6 @@ class Completion:
         return State.FAILED.value
 
     async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> bool:
-        row = DeliveryRow
         return await self._deliveries.end(
             delivery,
             State.FAILED,
@@ -128,11 +124,11 @@ class Completion:
             },
             # A share whose answer was lost may come to light after its deletion.
             leaves_files=delivery.share_tried_at is not None,
-            when=and_(
-                row.share_tried_at.is_not_distinct_from(delivery.share_tried_at),
-                row.file_id.is_not_distinct_from(delivery.file_id),
-                row.picture_file_id.is_not_distinct_from(delivery.picture_file_id),
-            ),
+            when={
+                "share_tried_at": delivery.share_tried_at,
+                "file_id": delivery.file_id,
+                "picture_file_id": delivery.picture_file_id,
+            },
         )
 
     def _count(self, delivery: Delivery, outcome: str, reason: str) -> None:

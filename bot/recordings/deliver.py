@@ -27,7 +27,6 @@ from bot.recordings.slack_port import SlackPort
 from bot.recordings.states import State
 from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
-from bot.store.tables import DeliveryRow
 
 PICTURE_GRACE_SECONDS: Final = 0.25
 """Mostly the picture is there by then, and is stored with its recording."""
@@ -116,7 +115,7 @@ class DeliverySteps:
             {"destination_channel_id": channel_id, **decided(ruling)},
             tag=AuditTag.DELIVERY_DECIDED,
             payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
-            when=DeliveryRow.outcome.is_(None),
+            when={"outcome": None},
         )
         return stored or await self._deliveries.read(delivery.id), conversation
 
@@ -140,7 +139,7 @@ class DeliverySteps:
             await self._deliveries.change(
                 delivery,
                 {"announce_tried_at": self._deliveries.clock()},
-                when=DeliveryRow.announce_tried_at.is_(None),
+                when={"announce_tried_at": None},
             )
         # Cut short in between, a card would stay that no row knows of.
         return await uninterrupted(self._post_card(delivery, ts))
@@ -157,7 +156,7 @@ class DeliverySteps:
             },
             tag=AuditTag.DELIVERY_ANNOUNCED,
             payload={"channel_id": channel_id, "ts": ts},
-            when=DeliveryRow.card_ts.is_(None),
+            when={"card_ts": None},
         )
         if stored:
             return ts
@@ -222,7 +221,7 @@ class DeliverySteps:
             },
             tag=AuditTag.DELIVERY_UPLOADED,
             payload={"file_id": upload.file_id, "outcome": delivery.outcome},
-            when=DeliveryRow.file_id.is_(None) & (DeliveryRow.outcome == delivery.outcome),
+            when={"file_id": None, "outcome": delivery.outcome},
         )
         if not stored:
             # The file sent here is never completed, so Slack discards it.
@@ -235,8 +234,7 @@ class DeliverySteps:
                 with_picture = await self._deliveries.change(
                     delivery,
                     {"picture_file_id": picture_id},
-                    when=(DeliveryRow.file_id == upload.file_id)
-                    & DeliveryRow.share_tried_at.is_(None),
+                    when={"file_id": upload.file_id, "share_tried_at": None},
                 )
                 return with_picture or await self._deliveries.read(delivery.id)
         return stored

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import SecretStr
-from sqlalchemy import func, select, update
+from sqlalchemy import Executable, Row, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.elements import ColumnElement
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
@@ -31,6 +31,10 @@ log = get_logger(__name__)
 DELIVER: Final = "deliver"
 """The kind of due work that brings a recording from its request to its end, and tells of that."""
 
+TABLE: Final = cast("Table", DeliveryRow.__table__)
+"""For statements that are run once a step: of the class SQLAlchemy would build objects."""
+ALWAYS: Final[Mapping[str, None]] = MappingProxyType({})
+"""Of a change that depends on nothing else than that the delivery has not ended."""
 NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(
     dict.fromkeys(
         (
@@ -132,12 +136,11 @@ class DeliveryStore:
         Raises:
             LookupError: there is none of that id.
         """
-        async with self._database.read() as session:
-            row = await session.get(DeliveryRow, delivery_id)
-        if row is None:
+        found = await self._database.rows(_reading(), {"of": delivery_id})
+        if not found:
             msg = f"no delivery {delivery_id}"
             raise LookupError(msg)
-        return delivery_of(row)
+        return delivery_of(found[0])
 
     async def change(
         self,
@@ -146,29 +149,32 @@ class DeliveryStore:
         *,
         tag: AuditTag | None = None,
         payload: Mapping[str, PayloadValue] | None = None,
-        when: ColumnElement[bool] | None = None,
+        when: Mapping[str, Any] = ALWAYS,
         actor_id: str = SYSTEM_ACTOR,
         leaves_files: bool = False,
         was_shared: bool = False,
-        then: Callable[[AsyncSession, DeliveryRow], None] | None = None,
+        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
     ) -> Delivery | None:
-        """Change the row and record ``tag``, both only if it has not ended and ``when`` holds.
+        """Change the row and record ``tag``, both only if it has not ended and holds ``when``.
 
         Gives the delivery as it is then, or None if nothing was changed: a step that runs twice
         changes, and is told of, once. ``was_shared`` records first that it was shared; ``then``
         runs in the same transaction. With ``leaves_files`` the files of ``delivery``, which the
         change lets go of, are left to retention.
         """
-        condition = DeliveryRow.state.not_in([state.value for state in ENDED])
-        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, condition)
-        if when is not None:
-            statement = statement.where(when)
-        async with self._database.write() as session:
-            changed = await session.scalar(statement.values(**changes).returning(DeliveryRow))
-            if changed is None:
+        statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
+        parameters = {
+            "of": delivery.id,
+            **{f"new_{name}": value for name, value in changes.items()},
+            **{f"old_{name}": value for name, value in when.items()},
+        }
+        async with self._database.write(is_short=True) as session:
+            connection = await session.connection()
+            row = (await connection.execute(statement, parameters)).first()
+            if row is None:
                 return None
             if then:
-                then(session, changed)
+                then(session, row)
             if was_shared:
                 shared = {"file_id": delivery.file_id}
                 await record(
@@ -184,7 +190,7 @@ class DeliveryStore:
         if tag:
             # The payload holds ids, codes and sizes alone.
             log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
-        return delivery_of(changed)
+        return delivery_of(row)
 
     async def note(
         self,
@@ -195,7 +201,7 @@ class DeliveryStore:
         actor_id: str,
     ) -> None:
         """Record an event about a delivery that changes nothing of it."""
-        async with self._database.write() as session:
+        async with self._database.write(is_short=True) as session:
             await record(session, self._event(delivery, tag, payload, actor_id))
 
     def _event(
@@ -225,8 +231,7 @@ class DeliveryStore:
             DeliveryRow.state == State.DELIVERED.value,
             DeliveryRow.taken_back_at.is_(None),
         )
-        async with self._database.read() as session:
-            return await session.scalar(others.limit(1)) is not None
+        return bool(await self._database.rows(others.limit(1)))
 
     async def leave_files(self, delivery: Delivery) -> None:
         """The files of ``delivery`` are visible, and its row knows them no more: have them deleted.
@@ -234,7 +239,7 @@ class DeliveryStore:
         Holds although the delivery has ended, as it may have in another worker's hands.
         """
         now = self.clock()
-        async with self._database.write() as session:
+        async with self._database.write(is_short=True) as session:
             await leave(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
 
     async def end(
@@ -246,9 +251,9 @@ class DeliveryStore:
         payload: Mapping[str, PayloadValue],
         changes: Mapping[str, Any] | None = None,
         leaves_files: bool = False,
-        when: ColumnElement[bool] | None = None,
+        when: Mapping[str, Any] = ALWAYS,
         was_shared: bool = False,
-        then: Callable[[AsyncSession, DeliveryRow], None] | None = None,
+        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
     ) -> bool:
         """End the delivery once; gives whether this call did. Its work goes on until it is told."""
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
@@ -266,9 +271,8 @@ class DeliveryStore:
 
     async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
         """Note since when it waits for a service, and whether its requester knows."""
-        row = DeliveryRow
         now = self.clock()
-        changes: dict[str, Any] = {"waiting_since": func.coalesce(row.waiting_since, now)}
+        changes: dict[str, Any] = {"waiting_since": delivery.waiting_since or now}
         if is_told:
             changes["waiting_told_at"] = now
         await self.change(delivery, changes)
@@ -279,7 +283,7 @@ class DeliveryStore:
         changes: dict[str, Any] = {"told_at": func.coalesce(row.told_at, self.clock())}
         if is_all:
             changes["response_url"] = None
-        async with self._database.write() as session:
+        async with self._database.write(is_short=True) as session:
             await session.execute(update(row).where(row.id == delivery.id).values(**changes))
 
     async def note_untold(self, delivery: Delivery, payload: Mapping[str, PayloadValue]) -> None:
@@ -291,7 +295,7 @@ class DeliveryStore:
             .values(untold_at=self.clock())
         )
         forget = update(row).where(row.id == delivery.id).values(response_url=None)
-        async with self._database.write() as session:
+        async with self._database.write(is_short=True) as session:
             if await session.scalar(untold.returning(row.id)):
                 event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload, SYSTEM_ACTOR)
                 await record(session, event)
@@ -301,12 +305,33 @@ class DeliveryStore:
         """Have it looked at: its file may be visible, or its card may say what is no longer so."""
         now = self.clock()
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
-        async with self._database.write() as session:
+        async with self._database.write(is_short=True) as session:
             await session.execute(statement.values(recheck_at=now))
             schedule(session, TAKE_BACK, delivery_id, now=now)
 
 
-def delivery_of(row: DeliveryRow) -> Delivery:
+# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+@cache
+def _reading() -> Executable:
+    return select(TABLE).where(TABLE.c.id == bindparam("of"))
+
+
+@cache
+def _changing(changed: tuple[str, ...], held: tuple[str, ...]) -> Executable:
+    """Spell a change of these columns where those still hold what they held."""
+    return (
+        update(TABLE)
+        .where(
+            TABLE.c.id == bindparam("of"),
+            TABLE.c.state.not_in([state.value for state in ENDED]),
+            *(TABLE.c[name].is_not_distinct_from(bindparam(f"old_{name}")) for name in held),
+        )
+        .values({name: bindparam(f"new_{name}") for name in changed})
+        .returning(TABLE)
+    )
+
+
+def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
     """Read a row as a frozen value."""
     return Delivery(
         id=row.id,
@@ -365,7 +390,7 @@ def muted_columns(muted: Spans | None) -> dict[str, Any]:
     }
 
 
-def _muted_of(row: DeliveryRow) -> Spans | None:
+def _muted_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Spans | None:
     if row.muted_spans is None or row.muted_seconds is None:
         return None
     where = (row.muted_where or {}).get("spans") or []

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.due_work import schedule
@@ -45,7 +46,13 @@ def conversation_key(team_id: str, channel_id: str) -> str:
     return f"{team_id}/{channel_id}"
 
 
-def look_after(session: AsyncSession, row: DeliveryRow, *, now: datetime, rhythm: Rhythm) -> None:
+def look_after(
+    session: AsyncSession,
+    row: DeliveryRow | Row[*tuple[Any, ...]],
+    *,
+    now: datetime,
+    rhythm: Rhythm,
+) -> None:
     """Have a raw file looked after from now on, in the transaction that calls it visible.
 
     After a while, like all that is there; at once where an event came while it was on its way, as

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_
-
 from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, is_stricter
 from bot.audit.events import AuditTag
@@ -17,7 +15,6 @@ from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
 from bot.recordings.naming import title_of
 from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort, delete_files
 from bot.recordings.states import State
-from bot.store.tables import DeliveryRow
 
 log = get_logger(__name__)
 
@@ -94,7 +91,7 @@ class Sharing:
         # Stored before the call. Whoever finds it set asks Slack before doing anything.
         tried_at = self._log.clock()
         claimed = await self._log.change(
-            delivery, {"share_tried_at": tried_at}, when=_is_same_try(delivery)
+            delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
@@ -113,7 +110,7 @@ class Sharing:
         # A try of its own: another worker whose try is still under way must not call it off.
         tried_at = self._log.clock()
         claimed = await self._log.change(
-            delivery, {"share_tried_at": tried_at}, when=_is_same_try(delivery)
+            delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
@@ -157,7 +154,7 @@ class Sharing:
                 "file_id": delivery.file_id,
                 "picture_file_id": delivery.picture_file_id,
             },
-            when=DeliveryRow.file_id == delivery.file_id,
+            when={"file_id": delivery.file_id},
         )
         return dropped is not None
 
@@ -184,7 +181,7 @@ class Sharing:
             if picture_id:
                 return await self._without_picture(delivery)
             # Unless another worker tried meanwhile: then it may have been completed by that one.
-            dropped = await self._log.change(delivery, NO_UPLOAD, when=_is_same_try(delivery))
+            dropped = await self._log.change(delivery, NO_UPLOAD, when=_same_try(delivery))
             return ShareResult.GONE if dropped else ShareResult.UNCLEAR
         except CallAudioError as error:
             if picture_id and is_first and not error.retryable:
@@ -192,7 +189,7 @@ class Sharing:
             # Refused in so many words: nothing happened, so the next try need not ask after it;
             # unless an earlier one was lost, which may still come to light.
             if is_first and not await self._log.change(
-                delivery, {"share_tried_at": None}, when=_is_same_try(delivery)
+                delivery, {"share_tried_at": None}, when=_same_try(delivery)
             ):
                 return ShareResult.UNCLEAR  # another worker's try may have come about
             raise
@@ -204,7 +201,7 @@ class Sharing:
         changed = await self._log.change(
             delivery,
             {"picture_file_id": None, "share_tried_at": None},
-            when=_is_same_try(delivery),
+            when=_same_try(delivery),
         )
         return ShareResult.ANEW if changed else ShareResult.UNCLEAR
 
@@ -245,19 +242,16 @@ class Sharing:
                 "dropped_file_id": delivery.file_id,
             },
             # Never over what another worker has stored since; that is then judged by the next try.
-            when=_is_same_try(delivery) & (DeliveryRow.outcome == delivery.outcome),
+            when={**_same_try(delivery), "outcome": delivery.outcome},
             # A worker that stands still in its try to share may yet complete it, and be killed.
             leaves_files=delivery.share_tried_at is not None,
         )
         return True
 
 
-def _is_same_try(delivery: Delivery) -> ColumnElement[bool]:
+def _same_try(delivery: Delivery) -> dict[str, object]:
     """Spell that no other worker has dropped the upload or tried to share it since it was read."""
-    return and_(
-        DeliveryRow.file_id == delivery.file_id,
-        DeliveryRow.share_tried_at == delivery.share_tried_at,
-    )
+    return {"file_id": delivery.file_id, "share_tried_at": delivery.share_tried_at}
 
 
 def decided(ruling: Ruling) -> dict[str, str | bool | None]:

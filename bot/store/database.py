@@ -1,12 +1,13 @@
 """One async engine on SQLite or PostgreSQL, and the transactions on it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import event, text
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -19,7 +20,13 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT, BEGIN_WRITING, use_one_hop
+from bot.store.sqlite_driver import (
+    BEGIN_READING,
+    BEGIN_SHORT,
+    BEGIN_SHORT_READING,
+    BEGIN_WRITING,
+    use_one_hop,
+)
 
 BUSY_TIMEOUT_MS = 30_000
 # A process that stands still in mid-transaction, or a network that ends without a word, would hold
@@ -32,6 +39,8 @@ CONNECT_SECONDS = 10
 # transaction may succeed when it is run again (docs: PostgreSQL, appendix A).
 RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
 MAX_RUNS: Final = 5
+FEW: Final = 20
+"""Keys that are looked up in less time than a hop to another thread takes."""
 LAST_WORK: Final = "last_work"
 STORES_WORK: Final = "stores_work"
 RECORDED: Final = "recorded_events"
@@ -51,7 +60,8 @@ class Database:
 
     ``read()`` and ``write()`` each give a session inside one transaction. A write on SQLite takes
     the write lock at its start, so that two writers wait for one another instead of failing when
-    both try to upgrade from reading.
+    both try to upgrade from reading. Those of one process wait here, in the order in which they
+    came: SQLite would have each of them try again after a while.
 
     Order of locks, the same in every transaction, so that no two wait for each other:
 
@@ -68,7 +78,10 @@ class Database:
     def __init__(self, database_url: str) -> None:
         self.url = async_url(database_url)
         self.engine = build_engine(self.url)
+        self._writers = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._sessions = _sessions(self.engine)
+        self._reading_little = self.engine.execution_options(begin=BEGIN_SHORT_READING)
+        self._little_sessions = _sessions(self._reading_little)
         self._writing = _sessions(self.engine.execution_options(begin=BEGIN_WRITING))
         self._writing_little = _sessions(self.engine.execution_options(begin=BEGIN_SHORT))
         self.on_work_stored: Callable[[], None] = _nobody_to_wake
@@ -80,10 +93,18 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
-        """Give a session for reading."""
-        async with self._sessions() as session, session.begin():
+    async def read(self, *, is_short: bool = False) -> AsyncIterator[AsyncSession]:
+        """Give a session for reading; a short one finds a few rows by key, and nothing else."""
+        sessions = self._little_sessions if is_short else self._sessions
+        async with sessions() as session, session.begin():
             yield session
+
+    async def rows(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Read a few rows by key, in a transaction of their own that is short."""
+        async with self._reading_little.begin() as connection:
+            return (await connection.execute(statement, parameters)).all()
 
     @asynccontextmanager
     async def write(self, *, is_short: bool = False) -> AsyncIterator[AsyncSession]:
@@ -91,8 +112,9 @@ class Database:
 
         A short one finds and adds a few rows by key, and nothing else: see ``BEGIN_SHORT``.
         """
-        async with (self._writing_little if is_short else self._writing)() as session:
-            async with session.begin():
+        sessions = self._writing_little if is_short else self._writing
+        async with sessions() as session:
+            async with self._writers, session.begin():
                 yield session
                 last_work = session.info.pop(LAST_WORK, {})
                 for each in sorted(last_work):
@@ -124,6 +146,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def is_few(keys: Collection[str]) -> bool:
+    """Tell whether finding rows by these keys is short."""
+    return len(keys) <= FEW
 
 
 def before_commit(

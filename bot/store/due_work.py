@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Executable,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -154,8 +156,7 @@ class DueWork:
             return {}
         takes_over = takes_over and not self._database.is_sqlite
         firsts = _first_due(tuple(kinds), takes_over=takes_over)
-        async with self._database.read() as session:
-            found = (await session.execute(firsts)).one()
+        (found,) = await self._database.rows(firsts)
         return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
 
     async def claim(
@@ -166,22 +167,13 @@ class DueWork:
         With ``takes_over`` also what another worker held until its lease expired. Of the work that
         may be what its workers died of, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
         """
-        row, claim = DueWorkRow, new_id("w-", 16)
+        claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
-        due = (
-            select(row.key, row.tries, row.revision, row.claim, row.takeovers)
-            .where(
-                row.kind == kind,
-                row.due_at <= self._clock(),
-                _is_free(takes_over=takes_over),
-            )
-            .order_by(row.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        async with self._database.write() as session:
+        wanted = {"of": kind, "now": self._clock(), "most": limit}
+        async with self._database.write(is_short=True) as session:
+            connection = await session.connection()
             claimed = []
-            for each in (await session.execute(due)).all():
+            for each in await connection.execute(_due(takes_over=takes_over), wanted):
                 was_held = each.claim is not None
                 takeovers = each.takeovers + was_held
                 if takeovers >= SUSPECT_FROM:
@@ -192,15 +184,8 @@ class DueWork:
                     Due(kind, each.key, each.tries, claim, each.revision, was_held, takeovers)
                 )
             if claimed:
-                mine = update(row).where(row.kind == kind, row.key.in_([d.key for d in claimed]))
-                held = case((row.claim.is_not(None), 1), else_=0)
-                await session.execute(
-                    mine.values(
-                        claim=claim,
-                        lease_ends_at=self._until(),
-                        takeovers=row.takeovers + held,
-                    )
-                )
+                taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
+                await connection.execute(_claiming(self._lease_or_none()), taken)
         return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
@@ -221,26 +206,15 @@ class DueWork:
         Without the lease nothing happens. Work that was scheduled anew meanwhile stays due as it
         was scheduled.
         """
-        row = DueWorkRow
-        mine = (row.kind == due.kind, row.key == due.key, row.claim == due.claim)
-        unchanged = (*mine, row.revision == due.revision)
-        async with self._database.write() as session:
-            done: Any
+        mine = {"of": due.kind, "its_key": due.key, "by": due.claim}
+        unchanged = {**mine, "as_of": due.revision}
+        async with self._database.write(is_short=True) as session:
+            connection = await session.connection()
             if again_at is None:
-                done = delete(row).where(*unchanged)
+                done = await connection.scalar(_ending(), unchanged)
             else:
-                put_off = {
-                    "due_at": again_at,
-                    "tries": row.tries + 1,
-                    "claim": None,
-                    "takeovers": 0,
-                }
-                done = update(row).where(*unchanged).values(**put_off)
-            if await session.scalar(done.returning(row.key)) is not None:
-                return True
-            afresh = {"claim": None, "tries": 0, "takeovers": 0}
-            again = update(row).where(*mine).values(**afresh).returning(row.key)
-            return await session.scalar(again) is not None
+                done = await connection.scalar(_putting_off(), {**unchanged, "again_at": again_at})
+            return bool(done or await connection.scalar(_beginning_afresh(), mine))
 
     async def release(self, held: Sequence[Due]) -> None:
         """Give back what could not be finished: it is due at once, for any worker."""
@@ -251,15 +225,16 @@ class DueWork:
             await session.execute(update(row).where(mine, these).values(claim=None))
 
     def _until(self) -> ColumnElement[datetime] | None:
-        """Spell the end of a lease; on SQLite it has none, for there is one worker."""
-        if self._database.is_sqlite:
-            return None
-        return func.clock_timestamp() + self._lease
+        return _end_of(self._lease_or_none())
+
+    def _lease_or_none(self) -> timedelta | None:
+        """Give how long a lease lasts; on SQLite it has no end, for there is one worker."""
+        return None if self._database.is_sqlite else self._lease
 
 
+# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
 @cache
 def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
-    """Spell the statement once: a worker runs it whenever work was stored or has ended."""
     row = DueWorkRow
     return select(
         *(
@@ -269,6 +244,69 @@ def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
             for kind in kinds
         )
     )
+
+
+@cache
+def _due(*, takes_over: bool) -> Executable:
+    row = DueWorkRow
+    free = _is_free(takes_over=takes_over)
+    return (
+        select(row.key, row.tries, row.revision, row.claim, row.takeovers)
+        .where(row.kind == bindparam("of"), row.due_at <= bindparam("now"), free)
+        .order_by(row.due_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+@cache
+def _claiming(lease: timedelta | None) -> Executable:
+    row = DueWorkRow
+    held = case((row.claim.is_not(None), 1), else_=0)
+    keys: BindParameter[list[str]] = bindparam("keys", expanding=True)
+    return (
+        update(row)
+        .where(row.kind == bindparam("of"), row.key.in_(keys))
+        .values(
+            claim=bindparam("by"),
+            lease_ends_at=_end_of(lease),
+            takeovers=row.takeovers + held,
+        )
+    )
+
+
+@cache
+def _ending() -> Executable:
+    row = DueWorkRow
+    return delete(row).where(*_mine(), row.revision == bindparam("as_of")).returning(row.key)
+
+
+@cache
+def _putting_off() -> Executable:
+    row = DueWorkRow
+    put_off = update(row).where(*_mine(), row.revision == bindparam("as_of"))
+    again = {"due_at": bindparam("again_at"), "tries": row.tries + 1, "claim": None, "takeovers": 0}
+    return put_off.values(**again).returning(row.key)
+
+
+@cache
+def _beginning_afresh() -> Executable:
+    row = DueWorkRow
+    return update(row).where(*_mine()).values(claim=None, tries=0, takeovers=0).returning(row.key)
+
+
+def _mine() -> tuple[ColumnElement[bool], ...]:
+    """Spell one piece of work that is held under a claim."""
+    row = DueWorkRow
+    return (
+        row.kind == bindparam("of"),
+        row.key == bindparam("its_key"),
+        row.claim == bindparam("by"),
+    )
+
+
+def _end_of(lease: timedelta | None) -> ColumnElement[datetime] | None:
+    return None if lease is None else func.clock_timestamp() + lease
 
 
 def _is_free(*, takes_over: bool) -> ColumnElement[bool]:

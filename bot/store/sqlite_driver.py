@@ -22,6 +22,9 @@ ROWS_WITH_STATEMENT: Final = 200
 ROWS_A_FETCH: Final = 64
 BEGIN_READING: Final = "BEGIN"
 """Takes no lock and reads nothing yet (sqlite.org: "Transactions", deferred)."""
+BEGIN_SHORT_READING: Final = "BEGIN -- short"
+"""The same for statements that each find a few rows by key: no hop at all, for a reader waits for
+no lock (sqlite.org: "Write-Ahead Logging")."""
 BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 """May wait for another writer: it is run in one hop with the first statement."""
 BEGIN_SHORT: Final = "BEGIN IMMEDIATE -- short"
@@ -42,9 +45,9 @@ class OneHopCursor(Cursor):
 
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "OneHopCursor":
         """Run a statement."""
-        if sql == BEGIN_READING:
+        if sql in {BEGIN_READING, BEGIN_SHORT_READING}:
             self._cursor.execute(sql)
-            self._connection.note_begin()
+            self._connection.note_begin(is_short=sql == BEGIN_SHORT_READING)
             return self
         if sql in {BEGIN_WRITING, BEGIN_SHORT}:
             self._connection.begin_with_next(sql)
@@ -125,7 +128,7 @@ class OneHopConnection(Connection):
 
     @property
     def runs_here(self) -> bool:
-        """Whether the next statement belongs to a short transaction that has its lock."""
+        """Whether the next statement belongs to a short transaction that has what it waits for."""
         return self._is_short and self.is_idle
 
     def begin_with_next(self, sql: str) -> None:
@@ -154,8 +157,9 @@ class OneHopConnection(Connection):
         self._stopped = super().stop()
         return self._stopped
 
-    def note_begin(self) -> None:
+    def note_begin(self, *, is_short: bool) -> None:
         """Remember how much was changed before the transaction."""
+        self._is_short = is_short
         self._changes_before = self._conn.total_changes
 
     @contextmanager

@@ -91,7 +91,7 @@ async def test_a_step_that_runs_twice_changes_and_is_told_of_once(log, delivery,
             delivery,
             {"parent_ts": ts},
             tag=AuditTag.DELIVERY_ANNOUNCED,
-            when=DeliveryRow.parent_ts.is_(None),
+            when={"parent_ts": None},
         )
 
     first, second = await announce("1.1"), await announce("2.2")

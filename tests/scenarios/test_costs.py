@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from bot.recordings.delivery_store import DELIVER
-from bot.store.sqlite_driver import BEGIN_READING
+from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT_READING
 from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen
 
@@ -99,8 +99,8 @@ def counted(scene: Scene) -> Iterator[Counter[str]]:
     begun: Counter[str] = Counter()
 
     def begin(connection: Connection) -> None:
-        is_write = connection.get_execution_options().get("begin", BEGIN_READING) != BEGIN_READING
-        begun["write" if is_write else "read"] += 1
+        begins = connection.get_execution_options().get("begin", BEGIN_READING)
+        begun["read" if begins in {BEGIN_READING, BEGIN_SHORT_READING} else "write"] += 1
 
     event.listen(engine, "begin", begin)
     try:

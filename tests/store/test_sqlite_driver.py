@@ -86,6 +86,45 @@ async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(
     assert len(hops) == 3, "the next transaction on that connection is not short"
 
 
+async def test_a_short_read_takes_no_hop_and_the_next_one_on_that_connection_does(
+    database: Database, hops: list[str]
+) -> None:
+    assert await database.rows(text("SELECT * FROM notes")) == []
+    async with database.read(is_short=True) as session:
+        await session.execute(text("SELECT * FROM notes"))
+        await session.execute(text("SELECT count(*) FROM notes"))
+    assert hops == []
+
+    async with database.read() as session:
+        await session.execute(text("SELECT * FROM notes"))
+    assert len(hops) == 1
+
+
+async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_yet(
+    database: Database,
+) -> None:
+    adding = text("INSERT INTO notes VALUES ('one')")
+    async with database.write() as session:
+        await session.execute(adding)
+        assert await database.rows(text("SELECT * FROM notes")) == []
+    assert await database.rows(text("SELECT * FROM notes")) == [("one",)]
+
+
+async def test_writers_of_one_process_write_in_the_order_in_which_they_came(
+    database: Database,
+) -> None:
+    adding, order = text("INSERT INTO notes VALUES (:note)"), []
+
+    async def write(number: int) -> None:
+        async with database.write(is_short=number % 2 == 0) as session:
+            await session.execute(adding, {"note": str(number)})
+            order.append(number)
+
+    await asyncio.gather(*map(write, range(30)))
+
+    assert order == list(range(30))
+
+
 @pytest.mark.parametrize("is_short", [False, True])
 async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it_was(
     database: Database, is_short: bool
