@@ -16,7 +16,7 @@ from bot.access.grants import (
     SubjectKind,
 )
 from bot.access.grants_in_force import granted_admins
-from bot.access.last_admin import Named
+from bot.access.last_admin import AdminFacts
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
@@ -176,10 +176,10 @@ class Administration:
         await self.require_admin(actor, "who")
         return await self._people.read_or_unknown(actor.team_id, user_id)
 
-    async def _named(self, subject: Subject, right: Right, *, takes: bool) -> Named:
+    async def _named(self, subject: Subject, right: Right, *, takes: bool) -> AdminFacts:
         """Gather what a change that takes `admin` is judged by; Slack is asked beforehand."""
         if right is not Right.ADMIN or not takes:
-            return Named(self._first_admins, {})
+            return AdminFacts(self._first_admins, {})
         members = await self._rights.denied_groups(subject.team_id, right)
         if subject.kind is SubjectKind.GROUP:
             members[subject.id] = await self._rights.members(subject.team_id, subject.id)
@@ -187,7 +187,7 @@ class Administration:
             granted = await granted_admins(session, subject.team_id, self._clock())
         everyone = self._first_admins | {user_id for user_id, _ in granted}
         standings = await self._clearances.by_name(subject.team_id, everyone)
-        return Named(self._first_admins, members, standings)
+        return AdminFacts(self._first_admins, members, standings)
 
     async def _reaches(self, actor: Actor, subject: Subject) -> bool:
         """Tell whether what is said of the subject may hold for the actor."""

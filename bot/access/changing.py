@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import ChangeRefused, Effect, Grant, NewGrant, Right, Subject, add_grant
 from bot.access.grants import revoke as end_grants
-from bot.access.last_admin import Named, an_admin_is_kept
+from bot.access.last_admin import AdminFacts, an_admin_is_kept
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
@@ -22,7 +22,9 @@ class RightsChanges:
         self._database = database
         self._clock = clock
 
-    async def give(self, new: NewGrant, named: Named, *, trigger_id: str | None = None) -> Grant:
+    async def give(
+        self, new: NewGrant, named: AdminFacts, *, trigger_id: str | None = None
+    ) -> Grant:
         """Write a grant or a deny, once for each trigger.
 
         Raises:
@@ -41,7 +43,7 @@ class RightsChanges:
         right: Right,
         *,
         by: str,
-        named: Named,
+        named: AdminFacts,
         reaches_actor: bool = False,
         trigger_id: str | None = None,
     ) -> int:
@@ -68,7 +70,7 @@ class RightsChanges:
         right: Right,
         *,
         by: str,
-        named: Named,
+        named: AdminFacts,
         trigger_id: str | None,
     ) -> AsyncIterator[AsyncSession]:
         takes_admin = right is Right.ADMIN and action != Effect.GRANT

@@ -25,7 +25,7 @@ class LastAdminKept(ChangeRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class AdminFacts:
     """What makes admins besides the grants in the store."""
 
     first_admins: frozenset[str]
@@ -60,7 +60,7 @@ class Admins:
 
 @asynccontextmanager
 async def an_admin_is_kept(
-    session: AsyncSession, team_id: str, named: Named, now: datetime
+    session: AsyncSession, team_id: str, named: AdminFacts, now: datetime
 ) -> AsyncIterator[None]:
     """Let a change happen in its transaction, unless it takes the last admin away.
 
@@ -89,7 +89,7 @@ async def _wait_for_turn(session: AsyncSession, team_id: str) -> None:
         await session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-async def _admins(session: AsyncSession, team_id: str, named: Named, now: datetime) -> Admins:
+async def _admins(session: AsyncSession, team_id: str, named: AdminFacts, now: datetime) -> Admins:
     ends = await granted_admins(session, team_id, now)
     everyone = named.first_admins | {user_id for user_id, _ in ends}
     endless = named.first_admins | {user_id for user_id, end in ends if end is None}

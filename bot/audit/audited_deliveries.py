@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import AuditTag
 from bot.audit.stored import streamed
-from bot.audit.walk import Fault, Finding, plain
+from bot.audit.walk import ChainFault, ChainFinding, plain
 
 # What a seal covers was there before it. That no event of it is left is as it should be.
 _UNTOLD: Final = text(
@@ -30,14 +30,14 @@ _WITHOUT_CHAIN: Final = text(
 )
 
 
-async def without_chain(session: AsyncSession) -> list[Finding]:
+async def without_chain(session: AsyncSession) -> list[ChainFinding]:
     """Find the workspaces that have deliveries or rights, and not one event."""
     found = await session.execute(_WITHOUT_CHAIN)
     return [
-        Finding(
+        ChainFinding(
             plain(team_id),
             None,
-            Fault.CHAIN_MISSING,
+            ChainFault.CHAIN_MISSING,
             f"there are {deliveries} deliveries and {rights} grants and denies, and no events",
         )
         for team_id, deliveries, rights in found
@@ -46,13 +46,13 @@ async def without_chain(session: AsyncSession) -> list[Finding]:
 
 async def untold_deliveries(
     session: AsyncSession, without_chain: Collection[str]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[ChainFinding]:
     """Find deliveries that no event tells of, and events of those that are gone."""
     async for row in streamed(session, _UNTOLD):
         if plain(row.team_id) not in without_chain:
             says = f"no event tells that delivery {plain(row.id)} was requested"
-            yield Finding(plain(row.team_id), None, Fault.DELIVERY_UNTOLD, says)
+            yield ChainFinding(plain(row.team_id), None, ChainFault.DELIVERY_UNTOLD, says)
     async for row in streamed(session, _GONE):
         says = f"event {plain(row.seq)} tells of delivery {plain(row.delivery_id)}, which is gone"
         seq = row.seq if isinstance(row.seq, int) else None
-        yield Finding(plain(row.team_id), seq, Fault.DELIVERY_GONE, says)
+        yield ChainFinding(plain(row.team_id), seq, ChainFault.DELIVERY_GONE, says)

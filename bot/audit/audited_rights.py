@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.checkpoints import Checkpoint, SealedRights
 from bot.audit.events import AuditTag
 from bot.audit.stored import EVENTS, json_text, mapping_of, moment_of, streamed, time_text
-from bot.audit.walk import Fault, Finding, plain
+from bot.audit.walk import ChainFault, ChainFinding, plain
 
 _GIVING: Final = (AuditTag.GRANT_ADDED, AuditTag.GRANT_DENIED)
 _IDS: Final = ("subject_kind", "subject_id", "right", "effect")
@@ -49,7 +49,7 @@ class Chain:
 
 async def untold_rights(
     session: AsyncSession, chains: Mapping[str, Chain]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[ChainFinding]:
     """Find grants and denies that no event gave, or revoked, in bounded memory.
 
     What was sealed away is held against the digest that the seal left behind. Of older seals all
@@ -61,28 +61,28 @@ async def untold_rights(
         if chain.is_empty:
             continue
         if row.given:
-            yield _finding(row, Fault.GRANT_ALTERED, "was revoked, and no event tells of it")
+            yield _finding(row, ChainFault.GRANT_ALTERED, "was revoked, and no event tells of it")
         elif chain.rights:
             digests[row.team_id].add(row)
         elif not _is_covered(row, chain.newest_seal):
-            yield _finding(row, Fault.GRANT_UNTOLD, "is there, and no event gave it")
+            yield _finding(row, ChainFault.GRANT_UNTOLD, "is there, and no event gave it")
     for team, digest in digests.items():
         if digest.sealed() != chains[team].rights:
             says = (
                 f"the rights whose events were sealed away are not those there were then: "
                 f"{digest.count} now, {_count(chains[team].rights)} then"
             )
-            yield Finding(plain(team), None, Fault.GRANT_UNTOLD, says)
+            yield ChainFinding(plain(team), None, ChainFault.GRANT_UNTOLD, says)
 
 
-async def mistold_rights(session: AsyncSession) -> AsyncIterator[Finding]:
+async def mistold_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
     """Find events whose grant or deny is gone, or says something else, in bounded memory."""
     async for row in _events_with_rows(session):
         wrong = list(_differences(row))
         if wrong:
             says = f"event {plain(row.seq)} ({plain(row.tag)}) tells of a right that {wrong[0]}"
             seq = row.seq if isinstance(row.seq, int) else None
-            yield Finding(plain(row.team_id), seq, Fault.GRANT_ALTERED, says)
+            yield ChainFinding(plain(row.team_id), seq, ChainFault.GRANT_ALTERED, says)
 
 
 async def sealed_rights(session: AsyncSession, team_id: str, seq: int) -> SealedRights:
@@ -230,6 +230,6 @@ def _count(rights: SealedRights | None) -> object:
     return rights.count if rights else "none"
 
 
-def _finding(row: Row[Any], fault: Fault, says: str) -> Finding:
+def _finding(row: Row[Any], fault: ChainFault, says: str) -> ChainFinding:
     what = f"{plain(row.effect)} {plain(row.id)} of {plain(row.right)} to {plain(row.subject_id)}"
-    return Finding(plain(row.team_id), None, fault, f"{what} {says}")
+    return ChainFinding(plain(row.team_id), None, fault, f"{what} {says}")

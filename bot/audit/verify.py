@@ -12,10 +12,10 @@ from bot.audit.audited_rights import Chain, mistold_rights, untold_rights
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
 from bot.audit.triggers import missing_triggers
-from bot.audit.walk import Fault, Finding, Head, Walk, plain
+from bot.audit.walk import ChainFault, ChainFinding, Head, Walk, plain
 from bot.store.tables import AuditEventRow
 
-__all__ = ["Fault", "Finding", "Head", "count_events", "heads", "seals", "verify"]
+__all__ = ["ChainFault", "ChainFinding", "Head", "count_events", "heads", "seals", "verify"]
 
 # Of each kind and workspace; whoever alters a million events shall not fill the memory.
 MOST_NAMED: Final = 1000
@@ -46,7 +46,7 @@ async def verify(
     *,
     anchors: tuple[Head, ...] = (),
     on_progress: Callable[[int], None] = lambda _: None,
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[ChainFinding]:
     """Walk every chain from its newest checkpoint, in bounded memory; give what is wrong.
 
     Every row's hash is computed anew from what the row says. A row whose content changed, or is no
@@ -61,7 +61,7 @@ async def verify(
 
     Beside a bot that writes, the session has to see one snapshot.
     """
-    named: Counter[tuple[str, Fault]] = Counter()
+    named: Counter[tuple[str, ChainFault]] = Counter()
     chains = _Chains(anchors)
     for part in (_findings(session, chains, on_progress), _findings_beside(session, chains)):
         async for finding in part:
@@ -71,12 +71,12 @@ async def verify(
                 yield finding
     for (team_id, fault), count in named.items():
         if count > MOST_NAMED:
-            yield Finding(team_id, None, fault, f"and {count - MOST_NAMED} more like these")
+            yield ChainFinding(team_id, None, fault, f"and {count - MOST_NAMED} more like these")
 
 
 async def _findings(
     session: AsyncSession, chains: "_Chains", on_progress: Callable[[int], None]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[ChainFinding]:
     for finding in [*await chains.read_heads(session), *await chains.read_seals(session)]:
         yield finding
     walk: Walk | None = None
@@ -88,7 +88,7 @@ async def _findings(
                 walk = None
                 if not isinstance(row.team_id, str):
                     says = f"the row with id {plain(row.id)} belongs to no workspace"
-                    yield Finding(plain(row.team_id), None, Fault.STRAY, says)
+                    yield ChainFinding(plain(row.team_id), None, ChainFault.STRAY, says)
                     continue
                 walk = chains.walk(row.team_id)
             for finding in walk.step(row):
@@ -100,10 +100,10 @@ async def _findings(
         yield finding
 
 
-async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIterator[Finding]:
+async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIterator[ChainFinding]:
     for name in await missing_triggers(session):
         says = f"the trigger {name}, by which the database refuses changes, is gone or another"
-        yield Finding("-", None, Fault.TRIGGER_MISSING, says)
+        yield ChainFinding("-", None, ChainFault.TRIGGER_MISSING, says)
     lost = await without_chain(session)
     for finding in lost:
         yield finding
@@ -128,17 +128,17 @@ class _Chains:
             self._anchors[anchor.team_id].add((anchor.seq, anchor.hash))
         self._walks: dict[str, Walk] = {}
 
-    async def read_heads(self, session: AsyncSession) -> list[Finding]:
+    async def read_heads(self, session: AsyncSession) -> list[ChainFinding]:
         found = []
         for row in await head_rows(session):
             if isinstance(row.team_id, str):
                 self._heads[row.team_id].append((row.seq, row.hash))
             else:
                 says = "a head belongs to no workspace"
-                found.append(Finding(plain(row.team_id), None, Fault.HEAD_ALTERED, says))
+                found.append(ChainFinding(plain(row.team_id), None, ChainFault.HEAD_ALTERED, says))
         return found
 
-    async def read_seals(self, session: AsyncSession) -> list[Finding]:
+    async def read_seals(self, session: AsyncSession) -> list[ChainFinding]:
         found = []
         for row in await checkpoint_rows(session):
             if checkpoint := checkpoint_of(row):
@@ -146,7 +146,7 @@ class _Chains:
             else:
                 seq = row.seq if is_number(row.seq) else None
                 says = f"the checkpoint at {plain(row.seq)} is none that the bot could have written"
-                found.append(Finding(plain(row.team_id), seq, Fault.UNSEALED, says))
+                found.append(ChainFinding(plain(row.team_id), seq, ChainFault.UNSEALED, says))
         return found
 
     def walk(self, team_id: str) -> Walk:
@@ -158,7 +158,7 @@ class _Chains:
         )
         return self._walks[team_id]
 
-    def without_events(self) -> Iterator[Finding]:
+    def without_events(self) -> Iterator[ChainFinding]:
         """End the chains of which a head, a checkpoint or an anchor tells, but no event."""
         known = set(self._heads) | set(self._seals) | set(self._anchors)
         for team_id in sorted(known - set(self._walks)):

@@ -19,7 +19,7 @@ from bot.audit.events import AuditTag
 from bot.audit.stored import hash_of, is_number, link_of
 
 
-class Fault(StrEnum):
+class ChainFault(StrEnum):
     """What is wrong: at a link, or with what the chain ought to tell of."""
 
     ALTERED = "altered"
@@ -41,12 +41,12 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainFinding:
     """One fault, at the place where the chain shows it; ``seq`` is None where there is no place."""
 
     team_id: str
     seq: int | None
-    fault: Fault
+    fault: ChainFault
     says: str
 
 
@@ -94,7 +94,7 @@ class Walk:
         self._vouched: bool | None = None
         self._met = {(0, FIRST_PREVIOUS), (self._seq, self._hash)} & anchors
 
-    def step(self, row: Row[Any]) -> Iterator[Finding]:
+    def step(self, row: Row[Any]) -> Iterator[ChainFinding]:
         """Hold one event against the one before it, and against its own hash."""
         if not is_number(row.seq) or row.seq <= self._start_seq:
             yield self._stray(row)
@@ -103,7 +103,7 @@ class Walk:
         digest = hash_of(row)
         if digest is None or digest != row.hash:
             says = f"event {row.seq} ({plain(row.tag)}) does not say what it said when written"
-            yield self._finding(row.seq, Fault.ALTERED, says)
+            yield self._finding(row.seq, ChainFault.ALTERED, says)
         elif row.tag == AuditTag.AUDIT_SEALED and self._seals:
             self._hear_of_seal(row)
         if (row.seq, row.hash) in self._anchors:
@@ -111,41 +111,41 @@ class Walk:
         if row.seq != self._seq:  # of several with one number, the first stays the one to follow
             self._seq, self._hash, self._id = row.seq, row.hash, row.id
 
-    def end(self) -> Iterator[Finding]:
+    def end(self) -> Iterator[ChainFinding]:
         """Hold the end against the head row, the checkpoints and the anchors."""
         yield from self._wrong_head()
         if not self._is_told:
             says = (
                 f"no event tells of the checkpoint at {self._start_seq}: the bot did not write it"
             )
-            yield self._finding(self._start_seq, Fault.UNSEALED, says)
+            yield self._finding(self._start_seq, ChainFault.UNSEALED, says)
         if self._vouched is False:
             says = f"the checkpoints before {self._start_seq} are not those there were at its time"
-            yield self._finding(self._start_seq, Fault.UNSEALED, says)
+            yield self._finding(self._start_seq, ChainFault.UNSEALED, says)
         for seq, digest in sorted(self._anchors - self._met):
             yield from self._wrong_anchor(seq, digest)
 
-    def _stray(self, row: Row[Any]) -> Finding:
+    def _stray(self, row: Row[Any]) -> ChainFinding:
         seq = row.seq if is_number(row.seq) else None
         says = (
             f"the row with id {plain(row.id)} is numbered {plain(row.seq)}: "
             f"the chain goes from {self._start_seq + 1} on"
         )
-        return self._finding(seq, Fault.STRAY, says)
+        return self._finding(seq, ChainFault.STRAY, says)
 
-    def _unlinked(self, row: Row[Any]) -> Iterator[Finding]:
+    def _unlinked(self, row: Row[Any]) -> Iterator[ChainFinding]:
         if row.seq == self._seq:
             says = f"there is more than one event {row.seq}: inserted"
-            yield self._finding(row.seq, Fault.UNLINKED, says)
+            yield self._finding(row.seq, ChainFault.UNLINKED, says)
         elif row.seq != self._seq + 1:
             says = f"events {self._seq + 1} to {row.seq - 1} are gone"
-            yield self._finding(self._seq + 1, Fault.REMOVED, says)
+            yield self._finding(self._seq + 1, ChainFault.REMOVED, says)
         elif row.previous_hash != self._hash:
             says = f"event {row.seq} does not follow event {self._seq}: inserted or reordered"
-            yield self._finding(row.seq, Fault.UNLINKED, says)
+            yield self._finding(row.seq, ChainFault.UNLINKED, says)
         elif not is_number(row.id) or (is_number(self._id) and row.id <= self._id):
             says = f"event {row.seq} has an id that was given before event {self._seq}'s"
-            yield self._finding(row.seq, Fault.REORDERED, says)
+            yield self._finding(row.seq, ChainFault.REORDERED, says)
 
     def _hear_of_seal(self, row: Row[Any]) -> None:
         link = link_of(row)
@@ -153,21 +153,21 @@ class Walk:
             self._is_told, self._vouched = True, vouches_for(link, self._seals[:-1])
             self.sealed_rights = rights_told(link)
 
-    def _wrong_head(self) -> Iterator[Finding]:
+    def _wrong_head(self) -> Iterator[ChainFinding]:
         if list(self._heads) == [(self._seq, self._hash)] or (self._seq == 0 and not self._heads):
             return
         told = self._heads[0][0] if len(self._heads) == 1 else None
         if isinstance(told, int) and told > self._seq:
             says = f"the chain ends at {self._seq}, its head says {told}"
-            yield self._finding(self._seq, Fault.TAIL_REMOVED, says)
+            yield self._finding(self._seq, ChainFault.TAIL_REMOVED, says)
             return
         heads = ", ".join(f"{plain(seq)}:{plain(digest)}" for seq, digest in self._heads)
         says = (
             f"the chain ends at {self._seq}:{plain(self._hash)}, its head says {heads or 'nothing'}"
         )
-        yield self._finding(self._seq, Fault.HEAD_ALTERED, says)
+        yield self._finding(self._seq, ChainFault.HEAD_ALTERED, says)
 
-    def _wrong_anchor(self, seq: int, digest: str) -> Iterator[Finding]:
+    def _wrong_anchor(self, seq: int, digest: str) -> Iterator[ChainFinding]:
         retained = {each.seq: each.hash for each in self._seals[:-1]} if self._vouched else {}
         if retained.get(seq) == digest:
             return
@@ -175,10 +175,10 @@ class Walk:
             says = (
                 f"event {seq} was sealed away, with all up to {self._start_seq}: nothing proves it"
             )
-            yield self._finding(seq, Fault.ANCHOR_UNPROVABLE, says)
+            yield self._finding(seq, ChainFault.ANCHOR_UNPROVABLE, says)
             return
         says = f"event {seq} is not the one that was anchored: the chain was written anew"
-        yield self._finding(seq, Fault.ANCHOR_BROKEN, says)
+        yield self._finding(seq, ChainFault.ANCHOR_BROKEN, says)
 
-    def _finding(self, seq: int | None, fault: Fault, says: str) -> Finding:
-        return Finding(plain(self.team_id), seq, fault, says)
+    def _finding(self, seq: int | None, fault: ChainFault, says: str) -> ChainFinding:
+        return ChainFinding(plain(self.team_id), seq, fault, says)

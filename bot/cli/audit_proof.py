@@ -15,7 +15,7 @@ from rich.progress import Progress
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.seal import Sealed, seal
 from bot.audit.snapshot import snapshot
-from bot.audit.verify import Finding, Head, count_events, heads, seals, verify
+from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
 from bot.characters import printable
 from bot.cli import console
@@ -64,7 +64,7 @@ def verify_(
 class _Proof:
     """What `verify` tells."""
 
-    found: list[Finding]
+    found: list[ChainFinding]
     seals: list[Checkpoint]
     heads: list[Head]
 

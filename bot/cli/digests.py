@@ -9,8 +9,8 @@ from bot.cli.grants import AsJson, Team, operator
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_store import WHY_PAUSED, DigestStore
 from bot.digests.scheduling import (
+    DigestPreview,
     Draft,
-    Preview,
     listed,
     new_digest,
     new_draft_id,
@@ -63,7 +63,7 @@ def add(  # noqa: PLR0917 - one parameter per option
     _check_ids(team, channel, owner)
     draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
 
-    async def look() -> Preview:
+    async def look() -> DigestPreview:
         return preview(draft, _agents(agent), utc_now())
 
     shown = console.run_async(look())
@@ -140,7 +140,7 @@ def _check_ids(team: str, channel: str, owner: str) -> None:
         )
 
 
-def _notify(shown: Preview) -> None:
+def _notify(shown: DigestPreview) -> None:
     console.say(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
     for each in shown.next_runs:
         console.say(f"  {each}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import console
-from bot.cli.checks.finding import Finding, State
+from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
 from bot.cli.checks.slack import check_slack
@@ -37,7 +37,10 @@ def doctor(
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
-        _print([Finding("settings", State.WRONG, each) for each in error.problems], as_json=as_json)
+        _print(
+            [Finding("settings", Status.WRONG, each) for each in error.problems],
+            as_json=as_json,
+        )
         raise typer.Exit(console.BAD_USAGE) from None
     configure_logging(settings.callaudio_log_format, settings.secret_values)
 
@@ -47,7 +50,7 @@ def doctor(
 
     findings = console.run_async(work())
     _print(findings, as_json=as_json)
-    if any(each.state is State.WRONG for each in findings):
+    if any(each.state is Status.WRONG for each in findings):
         raise typer.Exit(console.FAILED)
 
 
@@ -81,5 +84,5 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
             ),
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    rest = [*check_outside(settings), Finding("audience rule", State.SET, rule)]
+    rest = [*check_outside(settings), Finding("audience rule", Status.SET, rule)]
     return [each for part in (*parts, rest) for each in part]

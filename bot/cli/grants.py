@@ -17,7 +17,7 @@ from bot.access.grants import (
     Subject,
     SubjectKind,
 )
-from bot.access.last_admin import Named
+from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.errors import UsageError
 from bot.home.home_store import HomeStore
@@ -130,10 +130,10 @@ async def _write(
     console.say(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
 
 
-def _named(right: Right) -> Named:
+def _named(right: Right) -> AdminFacts:
     """Judge the last admin by the store and the settings: Slack is not asked from here."""
     first = console.first_admins() if right is Right.ADMIN else frozenset[str]()
-    return Named(first, members=None)
+    return AdminFacts(first, members=None)
 
 
 async def _check_now(database: Database, team_id: str) -> None:

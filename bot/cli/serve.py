@@ -100,7 +100,7 @@ async def serve(
         async with open_application(
             settings, roles=roles, pace=pace, open_outlets=open_outlets
         ) as application:
-            server = _Server(_configure(application), host, port, roles)
+            server = _GracefulServer(_configure(application), host, port, roles)
             await server.serve(sockets)
             log.info("stopping")
 
@@ -124,7 +124,7 @@ def _configure(application: Application) -> uvicorn.Config:
     return connections.config(application.web, timeout_graceful_shutdown=ANSWERS_SECONDS)
 
 
-class _Server(uvicorn.Server):
+class _GracefulServer(uvicorn.Server):
     """Ends at a signal but not by it: uvicorn would raise it anew, before anything was closed."""
 
     def __init__(self, config: uvicorn.Config, host: str, port: int, roles: Roles) -> None:

@@ -148,7 +148,7 @@ async def serving(application: Application, limits: Limits | None = None) -> Asy
     """Serve a bot on a free loopback port; gives its origin."""
     listener = socket.create_server((LOOPBACK, 0))
     connections = Connections(TurnedAway(application.metrics), limits or Limits())
-    server = _Server(connections.config(application.web))
+    server = _QuietServer(connections.config(application.web))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.is_up.wait()
@@ -159,7 +159,7 @@ async def serving(application: Application, limits: Limits | None = None) -> Asy
         listener.close()
 
 
-class _Server(uvicorn.Server):
+class _QuietServer(uvicorn.Server):
     """Tells when it is up, and leaves the signals of its process alone."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -19,7 +19,7 @@ from bot.digests.report import (
     EndingGrant,
     GrantTally,
     GroupRight,
-    Named,
+    NameCount,
     PersonTally,
     ReasonTally,
     RequestTally,
@@ -88,7 +88,7 @@ def _ended(team_id: str, period: Period) -> Subquery:
     return select(*columns).where(within).subquery()
 
 
-async def _outcomes(session: AsyncSession, team_id: str, period: Period) -> tuple[Named, ...]:
+async def _outcomes(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
     ended = _ended(team_id, period).c
     query = select(ended.became, func.count()).group_by(ended.became)
     return _named(list(await session.execute(query)))
@@ -196,7 +196,7 @@ async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[
     )
 
 
-async def _taken_back(session: AsyncSession, team_id: str, period: Period) -> tuple[Named, ...]:
+async def _taken_back(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
     cause = DeliveryRow.taken_back_cause
     query = select(cause, func.count()).where(
         DeliveryRow.team_id == team_id, _in(DeliveryRow.taken_back_at, period)
@@ -224,6 +224,6 @@ async def _counts(
     return [int(count) for count in row]
 
 
-def _named(rows: Sequence[Row[str | None, int]]) -> tuple[Named, ...]:
-    named = (Named(name or "unknown", count) for name, count in rows)
+def _named(rows: Sequence[Row[str | None, int]]) -> tuple[NameCount, ...]:
+    named = (NameCount(name or "unknown", count) for name, count in rows)
     return tuple(sorted(named, key=lambda each: (-each.count, each.name)))

@@ -25,14 +25,16 @@ class CatchUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class SortedSlots:
     """The slots that came due since the last look, oldest first."""
 
     to_post: tuple[datetime, ...]
     to_skip: tuple[datetime, ...]
 
 
-def sort_out(due: Sequence[datetime], following: datetime, now: datetime, rule: CatchUp) -> Due:
+def sort_out(
+    due: Sequence[datetime], following: datetime, now: datetime, rule: CatchUp
+) -> SortedSlots:
     """Choose the newest slots to post; what is older is let go.
 
     Args:
@@ -42,7 +44,7 @@ def sort_out(due: Sequence[datetime], following: datetime, now: datetime, rule: 
         rule: how much is made up for.
     """
     if not due:
-        return Due((), ())
+        return SortedSlots((), ())
     grace = min(rule.grace, rule.intervals * (following - due[-1]))
     to_post = tuple(each for each in due[-rule.slots :] if now - each <= grace)
-    return Due(to_post, tuple(due[: len(due) - len(to_post)]))
+    return SortedSlots(to_post, tuple(due[: len(due) - len(to_post)]))

@@ -10,7 +10,7 @@ from bot.recordings.slack_port import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameCount:
     """How often something with a name occurred."""
 
     name: str
@@ -56,7 +56,7 @@ class Figures:
     outbound: int = 0
     handoff_told: int = 0
     handoffs: int = 0
-    reasons: tuple[Named, ...] = ()
+    reasons: tuple[NameCount, ...] = ()
     other_handoffs: int = 0
     silence_told: int = 0
     silent: int = 0
@@ -186,7 +186,7 @@ class AccessReport:
         head: the newest link of the workspace's audit chain; None while it has none.
     """
 
-    outcomes: tuple[Named, ...] = ()
+    outcomes: tuple[NameCount, ...] = ()
     reasons: tuple[ReasonTally, ...] = ()
     people: tuple[PersonTally, ...] = ()
     people_in_all: int = 0
@@ -194,7 +194,7 @@ class AccessReport:
     grants: GrantTally = GrantTally()
     groups: tuple[GroupRight, ...] = ()
     groups_in_all: int = 0
-    taken_back: tuple[Named, ...] = ()
+    taken_back: tuple[NameCount, ...] = ()
     audit_events: int = 0
     head: Head | None = None
 

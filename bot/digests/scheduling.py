@@ -22,7 +22,7 @@ SHOWN_RUNS = 3
 LONGEST_TIMETABLE = 100
 
 
-class AgentUnknown(UsageError):
+class DigestAgentUnknown(UsageError):
     """A digest of an agent that is not set up."""
 
     code = "digest_agent_unknown"
@@ -49,7 +49,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class DigestPreview:
     """What a draft would do, in words."""
 
     draft: Draft
@@ -71,7 +71,7 @@ def new_draft_id() -> str:
     return new_id("g", 10)
 
 
-def preview(draft: Draft, agents: Collection[str], now: datetime) -> Preview:
+def preview(draft: Draft, agents: Collection[str], now: datetime) -> DigestPreview:
     """Say what a draft would do.
 
     Raises:
@@ -81,14 +81,14 @@ def preview(draft: Draft, agents: Collection[str], now: datetime) -> Preview:
         raise TimetableUnclear(what="That timetable is too long.")
     if draft.kind is DigestKind.CALLS and draft.agent_name not in agents:
         known = ", ".join(f"`{name}`" for name in sorted(agents))
-        raise AgentUnknown(
+        raise DigestAgentUnknown(
             what="No agent is set up under that name.", fix=f"There are {known}; name one of them."
         )
     if draft.kind is DigestKind.ACCESS and draft.agent_name:
         raise AgentNotWanted
     timetable = timetable_for_people(draft.timetable, draft.zone)
     next_runs = timetable.upcoming(now, SHOWN_RUNS)
-    return Preview(
+    return DigestPreview(
         draft, timetable.in_words(), tuple(timetable.moment(each, now) for each in next_runs)
     )
 
@@ -150,7 +150,7 @@ class Scheduling:
         await self._administration.require_admin(actor, "digest_add")
         return tuple(sorted(self._agents))
 
-    async def preview(self, actor: Actor, draft: Draft) -> Preview:
+    async def preview(self, actor: Actor, draft: Draft) -> DigestPreview:
         """Say what a digest would do, and whether it can be posted there; nothing is stored.
 
         Raises:

@@ -21,7 +21,7 @@ from bot.store.tables import DigestRow, DigestRunRow
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class ActiveDigest:
     """A digest that is not paused, and since when its slots are to be looked at."""
 
     digest: Digest
@@ -35,7 +35,7 @@ class SlotClaims:
         self._database = database
         self.clock = clock
 
-    async def watched(self, digest_id: str) -> Watched | None:
+    async def watched(self, digest_id: str) -> ActiveDigest | None:
         """Read a digest and its newest slot; None if it is paused or gone."""
         newest = select(func.max(DigestRunRow.due_at)).where(
             DigestRunRow.digest_id == digest_id, DigestRunRow.asked_by.is_(None)
@@ -45,7 +45,7 @@ class SlotClaims:
             if row is None or row.paused_because is not None:
                 return None
             claimed = await session.scalar(newest)
-        return Watched(digest_of(row), max(row.due_since, claimed or row.due_since))
+        return ActiveDigest(digest_of(row), max(row.due_since, claimed or row.due_since))
 
     async def claim(
         self, digest: Digest, to_post: Sequence[Slot], to_skip: Sequence[Slot]

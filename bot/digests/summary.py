@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot.digests.notable import MostNotable, NotableCall, is_cut_short, is_silent
-from bot.digests.report import BusiestHour, Figures, Named
+from bot.digests.report import BusiestHour, Figures, NameCount
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import is_chat
 
@@ -161,6 +161,6 @@ def _by_length(call: CallSummary) -> tuple[int, datetime, str]:
     return call.length_seconds or 0, call.started_at, call.conversation_id
 
 
-def _ranked(counter: Counter[str]) -> tuple[Named, ...]:
+def _ranked(counter: Counter[str]) -> tuple[NameCount, ...]:
     ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Named(name, count) for name, count in ranked)
+    return tuple(NameCount(name, count) for name, count in ranked)

@@ -25,7 +25,7 @@ ENDING_WITHIN: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class HomeFacts:
     """What a Home shows that must not grow old there: rights, and requests that wait."""
 
     held: frozenset[Right]
@@ -69,7 +69,7 @@ class Home:
     deliveries: tuple[PastDelivery, ...]
     """The newest first."""
     admin: AdminPart | None
-    watched: Watched
+    watched: HomeFacts
 
     @property
     def may_use(self) -> bool:
@@ -105,7 +105,7 @@ class HomeReader:
         self._clock = clock
         self._digests = digests
 
-    async def watched(self, team_id: str, user_id: str) -> Watched:
+    async def watched(self, team_id: str, user_id: str) -> HomeFacts:
         """Read what must not grow old, and no more: this is asked over and over.
 
         Raises:
@@ -114,7 +114,7 @@ class HomeReader:
         person = await self._people.recent(team_id, user_id)
         pending = await self._pending(team_id, person.held)
         own = await self._own(team_id, user_id)
-        return Watched(person.held, pending, own, person.may_use)
+        return HomeFacts(person.held, pending, own, person.may_use)
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.
@@ -162,7 +162,7 @@ class HomeReader:
         async with self._database.read() as session:
             return await past_deliveries(session, team_id, user_id, MOST_DELIVERIES)
 
-    async def _admin(self, team_id: str, watched: Watched) -> AdminPart:
+    async def _admin(self, team_id: str, watched: HomeFacts) -> AdminPart:
         now = self._clock()
         async with self._database.read() as session:
             ending = await next_to_end(

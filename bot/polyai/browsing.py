@@ -11,7 +11,7 @@ import httpx
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.http import HttpGet
-from bot.polyai.pages import ListPages, Place
+from bot.polyai.pages import ListPages, PageStart
 from bot.retry import ATTEMPTS
 
 CHUNK_ROWS: Final = 50
@@ -93,7 +93,7 @@ class CallBrowser:
             skip, at = 0, page.following
         return Screen(tuple(found), _spelt(skip, at))
 
-    async def _seek(self, agent: Agent, until: datetime) -> Place:
+    async def _seek(self, agent: Agent, until: datetime) -> PageStart:
         """Find about where the calls before a time begin: the v1 list cannot be asked for it."""
         first = await self._pages.v1(agent, limit=1, offset=0)
         low, high = 0, first.total or 0
@@ -106,16 +106,16 @@ class CallBrowser:
                 low = middle
             else:
                 high = middle
-        return Place("offset", str(low))
+        return PageStart("offset", str(low))
 
 
-def _spelt(skip: int, at: Place | None) -> str:
+def _spelt(skip: int, at: PageStart | None) -> str:
     """Spell a place as text: how many calls of which page are behind it."""
     return f"{skip}:{at.name}:{at.value}" if at else f"{skip}::"
 
 
-def _parsed(place: str) -> tuple[int, Place | None]:
+def _parsed(place: str) -> tuple[int, PageStart | None]:
     if not place:
         return 0, None
     skip, name, value = place.split(":", 2)
-    return int(skip), Place(name, value) if name else None
+    return int(skip), PageStart(name, value) if name else None

@@ -22,7 +22,7 @@ from bot.polyai.response_body import close_answer
 MAX_BYTES: Final = 64 * 2**20
 
 
-class Verdict(StrEnum):
+class KeyVerdict(StrEnum):
     """What one call tells about the keys."""
 
     APART = "apart"
@@ -45,7 +45,7 @@ class KeyCheck:
     def __init__(self, gets: HttpGet) -> None:
         self._gets = gets
 
-    async def compare(self, agent: Agent, conversation_id: str) -> Verdict:
+    async def compare(self, agent: Agent, conversation_id: str) -> KeyVerdict:
         """Ask for the recording with ``redacted`` true and false; the raw key only tells more.
 
         Raises:
@@ -59,16 +59,16 @@ class KeyCheck:
         redacted = await brings(agent.api_key, redacted=True)
         plain = await brings(agent.api_key, redacted=False)
         if redacted != await brings(agent.api_key, redacted=True):
-            return Verdict.UNTOLD  # it differs by itself
+            return KeyVerdict.UNTOLD  # it differs by itself
         if plain != redacted:
             raw_key = agent.pii_api_key
             swapped = raw_key and await brings(raw_key, redacted=False) == redacted
-            return Verdict.SWAPPED if swapped else Verdict.PLAIN_HEARS_RAW
+            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_HEARS_RAW
         if agent.pii_api_key is None:
-            return Verdict.UNTOLD  # perhaps there is nothing in it to be muted
+            return KeyVerdict.UNTOLD  # perhaps there is nothing in it to be muted
         raw = await brings(agent.pii_api_key, redacted=False)
         again = await brings(agent.pii_api_key, redacted=True)
-        return Verdict.APART if raw != redacted == again else Verdict.UNTOLD
+        return KeyVerdict.APART if raw != redacted == again else KeyVerdict.UNTOLD
 
     async def _fingerprint(
         self, agent: Agent, conversation_id: str, key: SecretStr, *, redacted: bool

@@ -15,7 +15,7 @@ from bot.polyai.call_summary import CallSummary
 from bot.polyai.errors import AnswerTooLarge
 from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
-from bot.polyai.pages import ListPages, Page, Place
+from bot.polyai.pages import ListPages, Page, PageStart
 from bot.retry import ATTEMPTS
 
 log = get_logger(__name__)
@@ -79,7 +79,7 @@ class CallLists:
         """
         limit = LIMIT
 
-        async def fetch(place: Place | None) -> Page:
+        async def fetch(place: PageStart | None) -> Page:
             nonlocal limit
             while True:
                 try:

@@ -36,7 +36,7 @@ MOST_CALLS: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageStart:
     """Where a page begins: the query parameter that asks for it, ``cursor`` or ``offset``."""
 
     name: str
@@ -62,7 +62,7 @@ class Page:
     unusable: int
     newest_at: datetime | None
     oldest_at: datetime | None
-    following: Place | None
+    following: PageStart | None
     total: int | None = None
 
 
@@ -73,7 +73,7 @@ class ListPages:
         self._gets = gets
 
     async def page(
-        self, agent: Agent, since: datetime, until: datetime, *, limit: int, place: Place | None
+        self, agent: Agent, since: datetime, until: datetime, *, limit: int, place: PageStart | None
     ) -> Page:
         """Fetch a page of the agent's list: v3 where it has an account, else v1, from any time."""
         if agent.platform is not None:
@@ -94,7 +94,7 @@ class ListPages:
                 summary_from_v1,
                 is_live_v1,
                 "startedAt",
-                following=None if is_last else Place("offset", str(end)),
+                following=None if is_last else PageStart("offset", str(end)),
                 total=total,
             )
 
@@ -112,7 +112,7 @@ class ListPages:
         until: datetime,
         *,
         limit: int,
-        place: Place | None,
+        place: PageStart | None,
     ) -> Page:
         """Fetch a page of the v3 list; ``place`` is what the page before gave as ``following``."""
         parts = (quote(each, safe="") for each in (platform.account_id, agent.agent_id))
@@ -174,16 +174,18 @@ def _total(body: object) -> int | None:
     return total if 0 <= total <= MOST_CALLS else None
 
 
-def _following(body: object, rows: list[object], limit: int, place: Place | None) -> Place | None:
+def _following(
+    body: object, rows: list[object], limit: int, place: PageStart | None
+) -> PageStart | None:
     if not isinstance(body, dict):  # no cursor in a bare list: a full page may not be the last one
         offset = int(place.value if place and place.name == "offset" else "0") + len(rows)
-        return Place("offset", str(offset)) if len(rows) >= limit else None
+        return PageStart("offset", str(offset)) if len(rows) >= limit else None
     cursor = body.get("cursor")
     if cursor is None or cursor == "":
         return None
     if not isinstance(cursor, str):
         raise ListUnreadable
-    return Place("cursor", cursor)
+    return PageStart("cursor", cursor)
 
 
 def _page(
@@ -192,7 +194,7 @@ def _page(
     is_live: Callable[[object], bool],
     started_at: str,
     *,
-    following: Place | None,
+    following: PageStart | None,
     total: int | None = None,
 ) -> Page:
     calls = [listed(row) for row in rows if is_live(row)]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Cause(StrEnum):
+class TakeBackCause(StrEnum):
     """Why a raw recording was taken back."""
 
     TIME_OVER = "time_over"

@@ -32,7 +32,7 @@ PICTURE_GRACE_SECONDS: Final = 0.25
 """Mostly the picture is there by then, and is stored with its recording."""
 
 
-class AgentUnknown(CallAudioError):
+class AgentRemoved(CallAudioError):
     """The agent was taken out of the settings after the request was stored."""
 
     code = "agent_unknown"
@@ -84,7 +84,7 @@ class DeliverySteps:
         decision changes it, and drops the upload with it.
 
         Raises:
-            AgentUnknown: it was taken out of the settings.
+            AgentRemoved: it was taken out of the settings.
             ConversationUnseen, ConversationArchived: the bot cannot post there.
         """
         self._agent(delivery)
@@ -247,7 +247,7 @@ class DeliverySteps:
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
         if agent is None:
-            raise AgentUnknown
+            raise AgentRemoved
         return agent
 
     def _question(self, delivery: Delivery, channel_id: str) -> Question:

@@ -29,7 +29,7 @@ class FinderRefused(CallAudioError):
     fix = "Ask a member of this workspace to find the call."
 
 
-class Finding:
+class CallFinder:
     """Lists calls to people whom the first rule of the decision lets pass."""
 
     def __init__(

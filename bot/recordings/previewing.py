@@ -44,7 +44,7 @@ class Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class DeliveryPreview:
     """What somebody would get now."""
 
     decision: Decision
@@ -92,7 +92,7 @@ class Previewing:
 
     async def preview(
         self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool
-    ) -> Preview:
+    ) -> DeliveryPreview:
         """Decide as if it were asked for now; a refusal is audited, and no call is looked up then.
 
         Without a choice the default agent's recordings are meant.
@@ -119,10 +119,10 @@ class Previewing:
         decision = ruling.decision
         if decision.outcome is Outcome.REFUSED:
             reference = await self._note_refusal(actor, place, choice, decision)
-            return Preview(decision, None, goes_to_dm, reference)
+            return DeliveryPreview(decision, None, goes_to_dm, reference)
         call = await self._calls.read(agent, choice.conversation_id) if choice else None
         is_public = ruling.facts.destination_is_private is False
-        return Preview(decision, call, goes_to_dm, is_public=is_public)
+        return DeliveryPreview(decision, call, goes_to_dm, is_public=is_public)
 
     async def _note_refusal(
         self, actor: Actor, channel_id: str, choice: Choice | None, decision: Decision

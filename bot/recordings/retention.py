@@ -13,13 +13,13 @@ from bot.access.deciding import Decider
 from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.recordings.causes import Cause
+from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import IN_TURN
 from bot.recordings.naming import announcement_of
 from bot.recordings.orphaned_files import OrphanedFiles
-from bot.recordings.retention_store import Doubt, RetentionStore
+from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.recordings.shares_check import PassedOn, SharesCheck
 from bot.recordings.slack_port import SlackPort, TakenBack, delete_files
 from bot.recordings.states import State
@@ -33,10 +33,10 @@ LOOK_EVERY: Final = timedelta(seconds=60)
 
 
 CAUSES: Final = {
-    Exposure.RIGHT_ENDED: Cause.RIGHT_ENDED,
-    Exposure.EXTERNAL: Cause.EXTERNAL,
-    Exposure.PUBLIC: Cause.PUBLIC,
-    Exposure.AUDIENCE: Cause.AUDIENCE,
+    Exposure.RIGHT_ENDED: TakeBackCause.RIGHT_ENDED,
+    Exposure.EXTERNAL: TakeBackCause.EXTERNAL,
+    Exposure.PUBLIC: TakeBackCause.PUBLIC,
+    Exposure.AUDIENCE: TakeBackCause.AUDIENCE,
 }
 
 
@@ -83,7 +83,7 @@ class Retention:
                 # Taken back like what somebody asked to delete, however often that is refused.
                 await self._files.order_take_back(delivery, found)
             else:
-                await self._settle(delivery, found, Doubt.SHARES)
+                await self._settle(delivery, found, UnverifiedFact.SHARES)
         return await self._due.next_turn_at() if is_in_turn else None
 
     async def take_back(self, due: Due) -> datetime | None:
@@ -106,7 +106,7 @@ class Retention:
             return None
         try:
             await self._slack.delete_file(file.file_id)
-            if await self._left_files.deleted(file, Cause.UNFINISHED.value):
+            if await self._left_files.deleted(file, TakeBackCause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
             log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
@@ -129,9 +129,9 @@ class Retention:
         }
         for each in deliveries:
             exposure = judged[each.user_id, each.is_transcript]
-            await self._settle(each, exposure, Doubt.CONVERSATION)
+            await self._settle(each, exposure, UnverifiedFact.CONVERSATION)
 
-    async def _settle(self, delivery: Delivery, found: Exposure, subject: Doubt) -> None:
+    async def _settle(self, delivery: Delivery, found: Exposure, subject: UnverifiedFact) -> None:
         if found is Exposure.FINE:
             await self._files.mark_verified(delivery, subject)
             return
@@ -140,10 +140,10 @@ class Retention:
             since = await self._files.mark_unverified(delivery, subject)
             if self._files.clock() - since < LONGEST_DOUBT:
                 return
-            cause = Cause.DOUBT
+            cause = TakeBackCause.DOUBT
         await self._take_back(delivery, cause)
 
-    async def _take_back(self, delivery: Delivery, cause: Cause) -> bool:
+    async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
         """Delete the files and say so; gives whether that is done, or is due by itself."""
         try:
             await delete_files(self._slack, delivery.file_ids)
@@ -156,8 +156,8 @@ class Retention:
 
     async def _notify(self, delivery: Delivery, cause: str) -> bool:
         """Say on the card that the file is gone; gives whether Slack took it, or never will."""
-        if delivery.card_ts and delivery.channel_id and cause != Cause.UNFINISHED:
-            by = delivery.delete_asked_by if cause == Cause.ASKED else None
+        if delivery.card_ts and delivery.channel_id and cause != TakeBackCause.UNFINISHED:
+            by = delivery.delete_asked_by if cause == TakeBackCause.ASKED else None
             taken = TakenBack(announcement_of(delivery), cause, deleted_by=by)
             try:
                 await self._slack.show_taken_back(delivery.card_ts, taken)
@@ -168,11 +168,11 @@ class Retention:
         await self._files.told(delivery)
         return True
 
-    def _plain_cause(self, delivery: Delivery) -> Cause | None:
+    def _plain_cause(self, delivery: Delivery) -> TakeBackCause | None:
         if delivery.delete_asked_by:
-            return Cause.ASKED
+            return TakeBackCause.ASKED
         if delivery.state is State.FAILED:
-            return Cause.UNFINISHED
+            return TakeBackCause.UNFINISHED
         if delivery.taken_back_cause:
-            return Cause(delivery.taken_back_cause)
-        return Cause.TIME_OVER if self._due.is_over(delivery) else None
+            return TakeBackCause(delivery.taken_back_cause)
+        return TakeBackCause.TIME_OVER if self._due.is_over(delivery) else None

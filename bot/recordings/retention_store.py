@@ -33,7 +33,7 @@ from bot.store.tables import DeliveryRow, DueWorkRow
 VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 
 
-class Doubt(StrEnum):
+class UnverifiedFact(StrEnum):
     """Of what Slack has not told, by the column that says since when."""
 
     CONVERSATION = "doubted_since"
@@ -47,13 +47,13 @@ class RetentionStore:
         self._database = database
         self.clock = clock
 
-    async def mark_unverified(self, delivery: Delivery, subject: Doubt) -> datetime:
+    async def mark_unverified(self, delivery: Delivery, subject: UnverifiedFact) -> datetime:
         """Note that Slack does not tell; gives since when it has not."""
         since: datetime = getattr(delivery, subject) or self.clock()
         await self._set(delivery, **{subject: since})
         return since
 
-    async def mark_verified(self, delivery: Delivery, subject: Doubt) -> None:
+    async def mark_verified(self, delivery: Delivery, subject: UnverifiedFact) -> None:
         """Note that Slack tells again, and that all is well."""
         if getattr(delivery, subject):
             await self._set(delivery, **{subject: None})

@@ -6,7 +6,7 @@ from bot.access.deciding import Decider
 from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.logs import get_logger
-from bot.recordings.causes import Cause
+from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.shares import SharedIn, elsewhere
 from bot.recordings.slack_port import SlackPort
@@ -22,7 +22,7 @@ WITHHELD = "withheld"
 class PassedOn:
     """A raw file is where it must not be; ``place`` is None for a public link."""
 
-    cause: Cause
+    cause: TakeBackCause
     place: SharedIn | None = None
     because: str | None = None
 
@@ -43,7 +43,7 @@ class SharesCheck:
             return Exposure.DOUBTFUL
         found = elsewhere(told, delivery.told_channels, delivery.channel_id)
         if found.has_public_link:
-            return PassedOn(Cause.PUBLIC_LINK)
+            return PassedOn(TakeBackCause.PUBLIC_LINK)
         exposures = set()
         for place in found.places:
             judged = await self._judge(delivery, place)
@@ -59,7 +59,7 @@ class SharesCheck:
         team_id, raw_only = delivery.team_id, delivery.is_transcript
         around = await self._decider.survey(team_id, place.channel_id, raw_only=raw_only)
         if around.is_withheld:
-            return PassedOn(Cause.FORWARDED, place, WITHHELD)
+            return PassedOn(TakeBackCause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
         listener_id = around.conversation.im_user_id if around.conversation else None
         requester_id = listener_id or delivery.user_id
@@ -67,5 +67,5 @@ class SharesCheck:
         if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
             exposure = Exposure.AUDIENCE
         if exposure in REFUSED:
-            return PassedOn(Cause.FORWARDED, place, exposure.value)
+            return PassedOn(TakeBackCause.FORWARDED, place, exposure.value)
         return exposure

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from bot.sandbox.socket_mode import EnvelopeKind, SocketMode
+from bot.sandbox.socket_mode import EnvelopeKind, SocketModeServer
 
 _ACK_SECONDS = 3.0
 _PATIENCE_SECONDS = 10.0
@@ -34,7 +34,7 @@ class Ack:
         return self.status == httpx.codes.OK and self.seconds <= _ACK_SECONDS
 
 
-class Delivery(Protocol):
+class EventDelivery(Protocol):
     """One way to the app."""
 
     async def command(self, form: Mapping[str, str]) -> Ack:
@@ -94,7 +94,7 @@ class SignedPosts:
 class SocketEnvelopes:
     """The same payloads over Socket Mode."""
 
-    def __init__(self, socket_mode: SocketMode) -> None:
+    def __init__(self, socket_mode: SocketModeServer) -> None:
         self._socket_mode = socket_mode
 
     async def command(self, form: Mapping[str, str]) -> Ack:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.delivery import Ack, Delivery, SignedPosts, SocketEnvelopes
+from bot.sandbox.delivery import Ack, EventDelivery, SignedPosts, SocketEnvelopes
 from bot.sandbox.methods.chat import message_body
 from bot.sandbox.methods.users import user_body
 from bot.sandbox.objects import View
@@ -16,7 +16,7 @@ from bot.sandbox.workspace import Workspace
 class SlackPerson:
     """The people of the workspace, over one way of delivery (facts/slack.md, sections 1 and 5)."""
 
-    def __init__(self, workspace: Workspace, delivery: Delivery) -> None:
+    def __init__(self, workspace: Workspace, delivery: EventDelivery) -> None:
         self.workspace = workspace
         self._delivery = delivery
 

@@ -12,7 +12,7 @@ from bot.sandbox.uploads import fault_text
 from bot.sandbox.workspace import Workspace
 
 
-class ResponseUrls:
+class ResponseUrlServer:
     """Answers ``/commands/{team}/{secret}`` (facts/slack.md, section 1)."""
 
     def __init__(self, workspace: Workspace, faults: Faults) -> None:

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from bot.sandbox.faults import Faults
 from bot.sandbox.loopback import LoopbackServer
-from bot.sandbox.response_urls import ResponseUrls
-from bot.sandbox.socket_mode import EnvelopeKind, SocketAck, SocketMode
+from bot.sandbox.response_urls import ResponseUrlServer
+from bot.sandbox.socket_mode import EnvelopeKind, SocketAck, SocketModeServer
 from bot.sandbox.uploads import Uploads
 from bot.sandbox.web_api import WebApi
 from bot.sandbox.workspace import Workspace
@@ -26,7 +26,7 @@ class SlackSandbox(LoopbackServer):
     ) -> None:
         super().__init__(faults, tls)
         self.workspace = workspace
-        self.socket_mode = SocketMode(workspace)
+        self.socket_mode = SocketModeServer(workspace)
 
     @property
     def url(self) -> str:
@@ -37,7 +37,7 @@ class SlackSandbox(LoopbackServer):
         """What Slack answers."""
         web_api = WebApi(self.workspace, self.faults)
         uploads = Uploads(self.workspace, self.faults)
-        response_urls = ResponseUrls(self.workspace, self.faults)
+        response_urls = ResponseUrlServer(self.workspace, self.faults)
         return [
             web.get("/api/{method}", web_api.handle),
             web.post("/api/{method}", web_api.handle),

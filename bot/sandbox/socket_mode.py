@@ -27,7 +27,7 @@ class SocketAck:
     payload: Mapping[str, Any]
 
 
-class SocketMode:
+class SocketModeServer:
     """The open connections of one app; every envelope goes to one of them."""
 
     def __init__(self, workspace: Workspace) -> None:

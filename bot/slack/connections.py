@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.turned_away import RejectionCause, TurnedAway
 from bot.slack.web import MAX_BODY_BYTES
 
 MAX_CONNECTIONS: Final = 512
@@ -78,13 +78,13 @@ class Connections:
         """
         if len(self.idle) + len(self.receiving) + len(self.answering) > self.limits.connections:
             for oldest in (*self.idle, *self.receiving):
-                oldest.drop(Cause.CROWDED)
+                oldest.drop(RejectionCause.CROWDED)
                 break
 
     def make_memory(self) -> None:
         """Drop the requests that have been incomplete for longest while all are too large."""
         while self.received_bytes > self.limits.all_bytes and self.receiving:
-            next(iter(self.receiving)).drop(Cause.CROWDED)
+            next(iter(self.receiving)).drop(RejectionCause.CROWDED)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -118,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._count(len(data))
         super().data_received(data)
         if self._received_bytes > self._limits.request_bytes:
-            self.drop(Cause.TOO_LARGE)
+            self.drop(RejectionCause.TOO_LARGE)
         self._connections.make_memory()
 
     def on_message_begin(self) -> None:
@@ -142,9 +142,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Close when what is under way is answered; what is incomplete has a second left."""
         super().shutdown()
         if self._is_incomplete and not self.transport.is_closing():
-            self._wait(1.0, Cause.TOO_SLOW)
+            self._wait(1.0, RejectionCause.TOO_SLOW)
 
-    def drop(self, cause: Cause | None) -> None:
+    def drop(self, cause: RejectionCause | None) -> None:
         """Close at once, whatever is still to be read or written."""
         if cause:
             self._connections.turned_away.note(cause)
@@ -153,7 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _settle(self) -> None:
         if self.transport.is_closing():  # as soon as the client has read the answer
-            self._wait(self._limits.request_seconds, Cause.TOO_SLOW)
+            self._wait(self._limits.request_seconds, RejectionCause.TOO_SLOW)
         elif self._is_incomplete:
             self._enter(self._connections.receiving)
         elif self._is_answered:
@@ -173,9 +173,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._state = state
         state[self] = None
         if state is self._connections.receiving:
-            self._wait(self._limits.request_seconds, Cause.TOO_SLOW)
+            self._wait(self._limits.request_seconds, RejectionCause.TOO_SLOW)
         elif state is self._connections.answering:
-            self._wait(self._limits.answer_seconds, Cause.TOO_SLOW)
+            self._wait(self._limits.answer_seconds, RejectionCause.TOO_SLOW)
         else:
             self._wait(self._limits.idle_seconds, None)
 
@@ -185,12 +185,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer:
             self._timer.cancel()
 
-    def _wait(self, seconds: float, cause: Cause | None) -> None:
+    def _wait(self, seconds: float, cause: RejectionCause | None) -> None:
         if self._timer:
             self._timer.cancel()
         self._timer = self.loop.call_later(seconds, self._waited, cause)
 
-    def _waited(self, cause: Cause | None) -> None:
+    def _waited(self, cause: RejectionCause | None) -> None:
         if self._state is self._connections.answering and self._is_answered:
             self._settle()
         else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.slack.turned_away import Cause
+from bot.slack.turned_away import RejectionCause
 
 MAX_SKEW_SECONDS: Final = 300
 TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")  # no later second has more digits
@@ -25,10 +25,10 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Rejection:
     """Why a request is not let in."""
 
-    cause: Cause
+    cause: RejectionCause
     skew_seconds: int | None = None
     """How far this machine's clock is ahead of the request's; negative: behind it."""
 
@@ -42,7 +42,7 @@ def signed_by(headers: Mapping[str, str]) -> Signed | None:
     return Signed(timestamp, signature)
 
 
-def doubt_about(signed: Signed, body: bytes, *, secret: str, now: float) -> Doubt | None:
+def rejection_of(signed: Signed, body: bytes, *, secret: str, now: float) -> Rejection | None:
     """Tell why the request cannot be Slack's of this moment; None where it can.
 
     The signature is judged first: a time that nobody signed tells nothing about this machine's
@@ -51,8 +51,8 @@ def doubt_about(signed: Signed, body: bytes, *, secret: str, now: float) -> Doub
     message = b"v0:" + signed.timestamp.encode() + b":" + body
     expected = "v0=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, signed.signature):
-        return Doubt(Cause.SIGNATURE_WRONG)
+        return Rejection(RejectionCause.SIGNATURE_WRONG)
     skew = round(now) - int(signed.timestamp)
     if abs(skew) > MAX_SKEW_SECONDS:
-        return Doubt(Cause.CLOCK_SKEWED, skew)
+        return Rejection(RejectionCause.CLOCK_SKEWED, skew)
     return None

@@ -19,7 +19,7 @@ from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.outbound import Outbound
 from bot.slack.shapes import is_well_formed
-from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.turned_away import RejectionCause, TurnedAway
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
@@ -131,7 +131,7 @@ class _Handler(AsyncSocketModeHandler):
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in the SDK
         """Answer one envelope; one that cannot be read is acked, or Slack would send it again."""
         if not is_well_formed(req.payload):
-            self._turned_away.note(Cause.MALFORMED)
+            self._turned_away.note(RejectionCause.MALFORMED)
             await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
             return
         task = asyncio.current_task()

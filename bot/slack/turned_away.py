@@ -14,7 +14,7 @@ log = get_logger(__name__)
 WARN_EVERY_SECONDS: Final = 60.0
 
 
-class Cause(StrEnum):
+class RejectionCause(StrEnum):
     """Why a request or its connection was not let in."""
 
     UNSIGNED = "unsigned"
@@ -26,23 +26,27 @@ class Cause(StrEnum):
     MALFORMED = "malformed"
 
 
-LIKELY: Final[Mapping[Cause, str]] = MappingProxyType(
+LIKELY: Final[Mapping[RejectionCause, str]] = MappingProxyType(
     {
-        Cause.UNSIGNED: (
+        RejectionCause.UNSIGNED: (
             "something other than Slack calls /slack/events, or a proxy drops Slack's headers"
         ),
-        Cause.SIGNATURE_WRONG: (
+        RejectionCause.SIGNATURE_WRONG: (
             "SLACK_SIGNING_SECRET is not the one of this app (Basic Information, Signing Secret), "
             "or a proxy changes the body"
         ),
-        Cause.CLOCK_SKEWED: (
+        RejectionCause.CLOCK_SKEWED: (
             "the clock of this machine is wrong by skew_seconds, or somebody sent an old request "
             "again"
         ),
-        Cause.TOO_LARGE: "somebody sends more than Slack ever does",
-        Cause.TOO_SLOW: "somebody holds connections open, or a proxy does not buffer requests",
-        Cause.CROWDED: "more connections than are served at a time; the oldest idle ones went",
-        Cause.MALFORMED: "signed, but not as Slack's documentation describes it",
+        RejectionCause.TOO_LARGE: "somebody sends more than Slack ever does",
+        RejectionCause.TOO_SLOW: (
+            "somebody holds connections open, or a proxy does not buffer requests"
+        ),
+        RejectionCause.CROWDED: (
+            "more connections than are served at a time; the oldest idle ones were closed"
+        ),
+        RejectionCause.MALFORMED: "signed, but not as Slack's documentation describes it",
     }
 )
 
@@ -55,10 +59,10 @@ class TurnedAway:
     ) -> None:
         self._metrics = metrics
         self._monotonic = monotonic
-        self._warned_at: dict[Cause, float] = {}
-        self._unwarned: dict[Cause, int] = {}
+        self._warned_at: dict[RejectionCause, float] = {}
+        self._unwarned: dict[RejectionCause, int] = {}
 
-    def note(self, cause: Cause, **facts: int | str) -> None:
+    def note(self, cause: RejectionCause, **facts: int | str) -> None:
         """Count one; ``facts`` about it are told where it is the one that is warned of."""
         self._metrics.turned_away.labels(cause=cause.value).inc()
         now = self._monotonic()

@@ -15,15 +15,15 @@ from starlette.routing import Route
 
 from bot.slack.operations import Operations
 from bot.slack.shapes import is_well_formed
-from bot.slack.signature import doubt_about, signed_by
-from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.signature import rejection_of, signed_by
+from bot.slack.turned_away import RejectionCause, TurnedAway
 
 MAX_BODY_BYTES: Final = 1_000_000
 LENGTH: Final = re.compile(r"[0-9]{1,20}")
 
 STATUS: Final = {
-    Cause.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Cause.MALFORMED: HTTPStatus.BAD_REQUEST,
+    RejectionCause.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RejectionCause.MALFORMED: HTTPStatus.BAD_REQUEST,
 }
 
 
@@ -47,24 +47,24 @@ class SlackEvents:
         """Answer one request; what a caller cannot prove is judged before the body is read."""
         signed = signed_by(request.headers)
         if signed is None:
-            return self._refused(Cause.UNSIGNED)
+            return self._refused(RejectionCause.UNSIGNED)
         try:
             body = await _bounded_body(request)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to see it
         if body is None:
-            return self._refused(Cause.TOO_LARGE)
-        doubt = doubt_about(signed, body, secret=self._secret, now=self._now())
+            return self._refused(RejectionCause.TOO_LARGE)
+        doubt = rejection_of(signed, body, secret=self._secret, now=self._now())
         if doubt and doubt.skew_seconds is not None:
             return self._refused(doubt.cause, skew_seconds=doubt.skew_seconds)
         if doubt:
             return self._refused(doubt.cause)
         bolt_request = _read(request, body)
         if bolt_request is None:
-            return self._refused(Cause.MALFORMED)
+            return self._refused(RejectionCause.MALFORMED)
         return to_starlette_response(await self._app.async_dispatch(bolt_request))
 
-    def _refused(self, cause: Cause, **facts: int) -> Response:
+    def _refused(self, cause: RejectionCause, **facts: int) -> Response:
         self._turned_away.note(cause, **facts)
         status = STATUS.get(cause, HTTPStatus.UNAUTHORIZED)
         return Response(status_code=status, headers={"Connection": "close"})

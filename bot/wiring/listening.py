@@ -17,7 +17,7 @@ from bot.polyai.client import PolyAIClient
 from bot.recordings.deleting import Deleting
 from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.explaining import Explaining
-from bot.recordings.finding import Finding
+from bot.recordings.finding import CallFinder
 from bot.recordings.previewing import Previewing
 from bot.recordings.request_store import RequestStore
 from bot.recordings.viewing import Viewing
@@ -114,7 +114,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         decider=core.decider,
         shares=SlackGateway(core.api, core.http),
     )
-    finding = Finding(
+    finding = CallFinder(
         membership=membership,
         clearances=core.clearances,
         browser=CallBrowser(core.http, clock=core.clock),

@@ -11,7 +11,7 @@ from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.audit.seal import seal
-from bot.audit.verify import Fault, Head, verify
+from bot.audit.verify import ChainFault, Head, verify
 from bot.store.database import Database
 
 # Two whole chains, and one that was sealed at event 2, and then at event 4.
@@ -22,7 +22,7 @@ BOSS, OPS = "U0BOSS000", "cli:ops"
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 
-Found = list[tuple[str, int | None, Fault]]
+Found = list[tuple[str, int | None, ChainFault]]
 
 
 def event(number: int, team_id: str = TEAM) -> AuditEvent:
@@ -98,7 +98,7 @@ async def found(session: AsyncSession, *anchors: Head) -> Found:
     return [
         (each.team_id, each.seq, each.fault)
         async for each in verify(session, anchors=anchors)
-        if each.fault is not Fault.TRIGGER_MISSING
+        if each.fault is not ChainFault.TRIGGER_MISSING
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.audit.verify import Fault, Head, heads
+from bot.audit.verify import ChainFault, Head, heads
 from bot.store.database import Database
 from bot.store.tables import AuditCheckpointRow
 from tests.audit.chains import (
@@ -26,7 +26,11 @@ HASHES, OF_SEALED = hashes(), hashes(SEALED)
 FORGED = "f" * 64
 LAST = LENGTHS[TEAM]
 NOBODY = "T0NOBODY00"
-BROKEN, UNPROVABLE, UNSEALED = Fault.ANCHOR_BROKEN, Fault.ANCHOR_UNPROVABLE, Fault.UNSEALED
+BROKEN, UNPROVABLE, UNSEALED = (
+    ChainFault.ANCHOR_BROKEN,
+    ChainFault.ANCHOR_UNPROVABLE,
+    ChainFault.UNSEALED,
+)
 
 # What was written down, and what is found.
 ANCHORS = {
@@ -62,7 +66,7 @@ ANCHORS = {
 async def test_an_anchor_proves_what_is_there_or_sealed_at_it_and_nothing_else(
     chained: Database,
     anchors: list[tuple[str, int, str]],
-    expected: list[tuple[str, int, Fault]],
+    expected: list[tuple[str, int, ChainFault]],
 ) -> None:
     async with undone(chained) as session:
         assert await found(session, *(Head(*each) for each in anchors)) == expected
@@ -141,7 +145,7 @@ async def test_an_earlier_seal_that_was_altered_proves_no_anchor(chained: Databa
         ]
 
 
-async def proof(database: Database, *anchors: Head) -> list[tuple[str, int | None, Fault]]:
+async def proof(database: Database, *anchors: Head) -> list[tuple[str, int | None, ChainFault]]:
     async with database.read() as session:
         return await found(session, *anchors)
 

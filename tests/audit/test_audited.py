@@ -18,7 +18,7 @@ from bot.access.grants import (
 from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.seal import seal
-from bot.audit.verify import Fault, verify
+from bot.audit.verify import ChainFault, verify
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
 from tests.audit.chains import OPS, overrule
@@ -27,10 +27,10 @@ from tests.conftest import NOON
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
 ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"
 HOUR = timedelta(hours=1)
-UNTOLD, ALTERED = Fault.GRANT_UNTOLD, Fault.GRANT_ALTERED
-DELIVERY_UNTOLD, DELIVERY_GONE = Fault.DELIVERY_UNTOLD, Fault.DELIVERY_GONE
+UNTOLD, ALTERED = ChainFault.GRANT_UNTOLD, ChainFault.GRANT_ALTERED
+DELIVERY_UNTOLD, DELIVERY_GONE = ChainFault.DELIVERY_UNTOLD, ChainFault.DELIVERY_GONE
 
-Found = list[tuple[int | None, Fault]]
+Found = list[tuple[int | None, ChainFault]]
 
 
 async def give(
@@ -109,7 +109,7 @@ async def findings(database: Database) -> Found:
         return [
             (each.seq, each.fault)
             async for each in verify(session)
-            if each.fault is not Fault.TRIGGER_MISSING
+            if each.fault is not ChainFault.TRIGGER_MISSING
         ]
 
 
@@ -185,7 +185,7 @@ def grants(change: str, subject_id: str) -> str:
         pytest.param(grants("effect = 'grant'", BOB), [(3, ALTERED)], id="a deny gives the right"),
         pytest.param(
             grants("team_id = 'T0SALES000'", ALICE),
-            [(1, ALTERED), (None, Fault.CHAIN_MISSING)],
+            [(1, ALTERED), (None, ChainFault.CHAIN_MISSING)],
             id="a right in another workspace",
         ),
         pytest.param(
@@ -206,7 +206,7 @@ async def test_what_was_changed_behind_the_chain_s_back_is_found(
 async def test_what_differs_is_spelt(told: Database) -> None:
     await overrule(told, grants("expires_at = NULL", GROUP))
     async with told.read() as session:
-        (finding,) = [e async for e in verify(session) if e.fault is Fault.GRANT_ALTERED]
+        (finding,) = [e async for e in verify(session) if e.fault is ChainFault.GRANT_ALTERED]
     assert finding.says == (
         "event 2 (admin:grant:added) tells of a right that says expires_at = None now instead of "
         "2026-06-03T17:00:00.000000+00:00"
@@ -230,8 +230,8 @@ async def test_a_chain_that_was_emptied_is_found_by_what_is_left_of_its_workspac
     )
     await overrule(told, "DELETE FROM audit_events", head)
     async with told.read() as session:
-        found = [e async for e in verify(session) if e.fault is not Fault.TRIGGER_MISSING]
-    assert [(each.team_id, each.fault) for each in found] == [(TEAM, Fault.CHAIN_MISSING)]
+        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
+    assert [(each.team_id, each.fault) for each in found] == [(TEAM, ChainFault.CHAIN_MISSING)]
     assert found[0].says == "there are 1 deliveries and 4 grants and denies, and no events"
 
 

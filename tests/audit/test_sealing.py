@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, all_events
 from bot.audit.seal import seal
-from bot.audit.verify import Fault, seals
+from bot.audit.verify import ChainFault, seals
 from bot.store.database import Database
 from bot.store.tables import AuditHeadRow
 from tests.audit.chains import (
@@ -95,4 +95,4 @@ async def test_a_row_below_the_checkpoint_is_not_swept_away_by_the_next_seal(
     await seal_at(database, 4, TEAM)
 
     async with database.read() as session:
-        assert await found(session) == [(TEAM, 2, Fault.STRAY)]
+        assert await found(session) == [(TEAM, 2, ChainFault.STRAY)]

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.audit import stored
 from bot.audit.snapshot import snapshot
-from bot.audit.verify import Fault, count_events, heads
+from bot.audit.verify import ChainFault, count_events, heads
 from bot.store.database import Database
 from tests.audit.chains import OTHER, TEAM, found, overrule, seal_at, write
 
@@ -108,5 +108,5 @@ async def test_text_that_is_no_utf_8_is_an_altered_event(sqlite_url: str) -> Non
     await overrule(database, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2")
 
     async with snapshot(database) as session:
-        assert await found(session) == [(TEAM, 2, Fault.ALTERED)]
+        assert await found(session) == [(TEAM, 2, ChainFault.ALTERED)]
     await database.close()

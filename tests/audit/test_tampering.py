@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.audit import verify as verification
-from bot.audit.verify import Fault
+from bot.audit.verify import ChainFault
 from bot.store.database import Database
 from tests.audit.chains import (
     LENGTHS,
@@ -27,9 +27,9 @@ FORGED = "f" * 64
 LAST = LENGTHS[TEAM]
 LAST_SEALED = LENGTHS[SEALED] + 2
 
-ALTERED, REMOVED, UNLINKED = Fault.ALTERED, Fault.REMOVED, Fault.UNLINKED
-REORDERED, STRAY = Fault.REORDERED, Fault.STRAY
-TAIL, HEAD, UNSEALED = Fault.TAIL_REMOVED, Fault.HEAD_ALTERED, Fault.UNSEALED
+ALTERED, REMOVED, UNLINKED = ChainFault.ALTERED, ChainFault.REMOVED, ChainFault.UNLINKED
+REORDERED, STRAY = ChainFault.REORDERED, ChainFault.STRAY
+TAIL, HEAD, UNSEALED = ChainFault.TAIL_REMOVED, ChainFault.HEAD_ALTERED, ChainFault.UNSEALED
 
 Case = tuple[str, tuple[str, ...], Found]
 
@@ -61,7 +61,7 @@ def forged_checkpoint(seq: int, digest: str, team_id: str = TEAM) -> str:
     )
 
 
-def at(*places: tuple[int | None, Fault], team_id: str = TEAM) -> Found:
+def at(*places: tuple[int | None, ChainFault], team_id: str = TEAM) -> Found:
     return [(team_id, seq, fault) for seq, fault in places]
 
 

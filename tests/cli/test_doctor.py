@@ -10,7 +10,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import psycopg
 import pytest
 
-from bot.cli.checks.finding import Finding, State
+from bot.cli.checks.finding import Finding, Status
 from bot.cli.doctor import examine
 from bot.cli.stage import (
     ACCOUNT_ID,
@@ -86,7 +86,7 @@ async def found(
 async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) -> None:
     findings = await found(environ)
 
-    assert {each.state for each in findings.values()} == {State.OK, State.SET}
+    assert {each.state for each in findings.values()} == {Status.OK, Status.SET}
     assert findings["raw key of default"].says == "opens the agent"
     assert findings["audience rule"].says.startswith("cleared")
 
@@ -105,7 +105,7 @@ async def test_each_thing_that_is_wrong_is_told_with_its_fix_and_without_its_sec
 ) -> None:
     findings = await found(environ, **changes)
 
-    assert findings[what].state is State.WRONG
+    assert findings[what].state is Status.WRONG
     assert fix in findings[what].fix
     told = json.dumps([str(each) for each in findings.values()])
     assert not [
@@ -128,7 +128,7 @@ async def test_without_a_raw_key_it_says_what_that_means(environ: dict[str, str]
     findings = await found(environ, POLYAI_PII_API_KEY="")
 
     assert findings["raw key of default"] == Finding(
-        "raw key of default", State.SET, "none: raw is never delivered"
+        "raw key of default", Status.SET, "none: raw is never delivered"
     )
 
 
@@ -140,42 +140,48 @@ async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: 
         findings = await found(environ)
 
     assert findings["scopes"].says == "missing: users:read"
-    assert findings["optional scope channels:join"].state is State.SET
+    assert findings["optional scope channels:join"].state is Status.SET
 
 
 @pytest.mark.parametrize(
     ("channel", "state", "says"),
     [
-        pytest.param({}, State.OK, "the bot can ask there", id="the bot is in it"),
-        pytest.param({"is_private": True}, State.OK, "can ask", id="a private one, too"),
-        pytest.param({"bot_is_member": False}, State.WRONG, "not in it", id="the bot is outside"),
+        pytest.param({}, Status.OK, "the bot can ask there", id="the bot is in it"),
+        pytest.param({"is_private": True}, Status.OK, "can ask", id="a private one, too"),
+        pytest.param({"bot_is_member": False}, Status.WRONG, "not in it", id="the bot is outside"),
         pytest.param(
             {"bot_is_member": False, "is_private": True},
-            State.WRONG,
+            Status.WRONG,
             "",
             id="a private one the bot cannot see",
         ),
         pytest.param(
-            {"is_ext_shared": True}, State.WRONG, "another organisation", id="outsiders read along"
+            {"is_ext_shared": True},
+            Status.WRONG,
+            "another organisation",
+            id="outsiders read along",
         ),
         pytest.param(
-            {"is_pending_ext_shared": True}, State.WRONG, "another organisation", id="soon they do"
+            {"is_pending_ext_shared": True},
+            Status.WRONG,
+            "another organisation",
+            id="soon they do",
         ),
         pytest.param(
             {"omit": ("is_ext_shared",)},
-            State.WRONG,
+            Status.WRONG,
             "another organisation",
             id="Slack does not tell whether they do",
         ),
-        pytest.param({"is_archived": True}, State.WRONG, "archived", id="nobody can post there"),
-        pytest.param(None, State.WRONG, "", id="there is none of that id"),
+        pytest.param({"is_archived": True}, Status.WRONG, "archived", id="nobody can post there"),
+        pytest.param(None, Status.WRONG, "", id="there is none of that id"),
     ],
 )
 async def test_the_approvals_channel_is_looked_at(
     workspace: Workspace,
     environ: dict[str, str],
     channel: dict[str, object] | None,
-    state: State,
+    state: Status,
     says: str,
 ) -> None:
     if channel is not None:
@@ -183,7 +189,7 @@ async def test_the_approvals_channel_is_looked_at(
 
     finding = (await found(environ, CALLAUDIO_APPROVALS_CHANNEL=APPROVALS))["approvals channel"]
 
-    assert (finding.state, bool(finding.fix)) == (state, state is State.WRONG)
+    assert (finding.state, bool(finding.fix)) == (state, state is Status.WRONG)
     assert says in finding.says
 
 
@@ -192,7 +198,7 @@ async def test_without_an_approvals_channel_it_says_what_that_means(
 ) -> None:
     finding = (await found(environ))["approvals channel"]
 
-    assert (finding.state, "direct messages" in finding.says) == (State.SET, True)
+    assert (finding.state, "direct messages" in finding.says) == (Status.SET, True)
 
 
 async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
@@ -200,7 +206,7 @@ async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
 ) -> None:
     finding = (await found(environ, **platform_environment_of(polyai)))["calls of default"]
 
-    assert (finding.state, finding.fix) == (State.OK, "")
+    assert (finding.state, finding.fix) == (Status.OK, "")
     assert finding.says == "digests and Find a call read the v3 list"
     asked = polyai.platform.requests
     assert {each.key_kind for each in asked} == {"platform"}
@@ -249,7 +255,7 @@ async def test_a_list_that_cannot_be_read_is_told_with_what_to_mend(
     findings = await found(environ, **{**platform_environment_of(polyai), **changes})
 
     finding = findings["calls of default"]
-    assert finding.state is State.WRONG
+    assert finding.state is Status.WRONG
     assert says in finding.says
     assert not [each for each in fix if each not in finding.fix]
     told = str(list(findings.values()))
@@ -263,7 +269,7 @@ async def test_another_host_than_the_platform_s_is_told_with_what_to_mend(
 
     finding = (await found(environ, **changes))["calls of default"]
 
-    assert finding.state is State.WRONG
+    assert finding.state is Status.WRONG
     assert "POLYAI_PLATFORM_URL" in finding.fix
     assert "POLYAI_REGION" in finding.fix
 
@@ -273,7 +279,7 @@ async def test_without_an_account_it_says_that_the_older_list_is_read(
 ) -> None:
     finding = (await found(environ))["calls of default"]
 
-    assert finding.state is State.SET
+    assert finding.state is Status.SET
     assert "v1 list: POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set" in finding.says
     assert polyai.platform.requests == []
 
@@ -286,8 +292,8 @@ async def test_an_agent_of_another_region_is_read_from_the_older_list(
 
     findings = await found(environ, **platform_environment_of(polyai), **more)
 
-    assert findings["calls of default"].state is State.OK
-    assert findings["calls of sales"].state is State.SET
+    assert findings["calls of default"].state is Status.OK
+    assert findings["calls of sales"].state is Status.SET
     assert "v1 list: the agent is in another region" in findings["calls of sales"].says
 
 
@@ -308,8 +314,8 @@ async def test_a_database_that_is_not_there_is_told_by_its_cause(
     findings = await found(environ, DATABASE_URL=url.format(port=free_port()))
 
     finding = findings["database"]
-    assert finding == Finding("database", State.WRONG, failure.says, failure.fix)
-    assert findings["Slack"].state is State.OK, "one failure hides no other"
+    assert finding == Finding("database", Status.WRONG, failure.says, failure.fix)
+    assert findings["Slack"].state is Status.OK, "one failure hides no other"
     assert "migrations" not in findings
 
 
@@ -323,11 +329,11 @@ async def test_a_database_that_can_only_be_read_or_is_nearly_full_is_told(
         name = connection.info.dbname
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     writing = (await found(environ, DATABASE_URL=url))["writing to the database"]
-    assert (writing.state, writing.says) == (State.WRONG, failures.READ_ONLY.says)
+    assert (writing.state, writing.says) == (Status.WRONG, failures.READ_ONLY.says)
 
     monkeypatch.setattr("bot.cli.checks.store.LEAST_FREE_BYTES", 2**62)
     writing = (await found(environ))["writing to the database"]
-    assert (writing.state, writing.fix) == (State.WRONG, failures.DISK_FULL.fix)
+    assert (writing.state, writing.fix) == (Status.WRONG, failures.DISK_FULL.fix)
     assert "MB left" in writing.says
 
 
@@ -335,7 +341,9 @@ async def test_workers_are_woken_on_postgresql(
     environ: dict[str, str], migrated_postgresql: Callable[[], str]
 ) -> None:
     findings = await found(environ, DATABASE_URL=migrated_postgresql())
-    assert findings["waking workers"] == Finding("waking workers", State.OK, "notifications arrive")
+    assert findings["waking workers"] == Finding(
+        "waking workers", Status.OK, "notifications arrive"
+    )
     assert "waking workers" not in await found(environ)
 
 
@@ -347,9 +355,9 @@ async def test_behind_a_pooler_it_says_that_notifications_do_not_arrive(
     with pooled(migrated_postgresql()) as url:
         findings = await found(environ, DATABASE_URL=url)
 
-    assert findings["database"].state is State.OK
+    assert findings["database"].state is Status.OK
     waking = findings["waking workers"]
-    assert waking.state is State.SET
+    assert waking.state is Status.SET
     assert "pooler in transaction mode" in waking.says
     assert "every 5 s" in waking.says
 
@@ -412,7 +420,7 @@ async def test_what_keeps_answers_away_is_told_alike_for_slack_and_polyai(
         findings = await found(environ, **made)
 
     for what in ("Slack", "plain key of default", "raw key of default"):
-        assert findings[what].state is State.WRONG
+        assert findings[what].state is Status.WRONG
         assert cause in findings[what].says
         assert findings[what].fix == FIXES[cause]
     assert "hunter2" not in str(findings)
@@ -429,7 +437,7 @@ async def test_with_proxy_and_authority_all_is_well_and_both_are_named(
             environ, HTTPS_PROXY=proxy.url, NO_PROXY="poly.ai", SSL_CERT_FILE=str(AUTHORITY)
         )
 
-    assert {each.state for each in findings.values()} == {State.OK, State.SET}
+    assert {each.state for each in findings.values()} == {Status.OK, Status.SET}
     assert findings["proxy"].says == (
         f"http://127.0.0.1:{proxy.port} with user and password, but not for poly.ai"
     )
@@ -452,7 +460,7 @@ async def test_whoever_never_answers_is_given_up_within_seconds(
 
     finding = (await found(environ))["plain key of default"]
 
-    assert finding.state is State.WRONG
+    assert finding.state is Status.WRONG
     assert finding.says == "no answer within 0.3 s (time-out)"
 
 
@@ -462,16 +470,16 @@ async def test_whoever_never_answers_is_given_up_within_seconds(
 @pytest.mark.parametrize(
     ("ahead_seconds", "state", "says"),
     [
-        (0, State.OK, "as Slack's"),
-        (400, State.WRONG, "400 s ahead of Slack's"),
-        (-400, State.WRONG, "400 s behind Slack's"),
+        (0, Status.OK, "as Slack's"),
+        (400, Status.WRONG, "400 s ahead of Slack's"),
+        (-400, Status.WRONG, "400 s behind Slack's"),
     ],
 )
 async def test_a_clock_that_is_wrong_is_told(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     ahead_seconds: int,
-    state: State,
+    state: Status,
     says: str,
 ) -> None:
     now, date = utc_now(), format_datetime(utc_now(), usegmt=True)
@@ -480,7 +488,7 @@ async def test_a_clock_that_is_wrong_is_told(
 
     finding = (await found(environ))["clock"]
 
-    assert (finding.state, bool(finding.fix)) == (state, state is State.WRONG)
+    assert (finding.state, bool(finding.fix)) == (state, state is Status.WRONG)
     assert re.sub(r"39\d|40\d", "400", finding.says).startswith(says)
 
 
@@ -492,7 +500,7 @@ async def test_the_token_of_socket_mode_is_tried(
 
     finding = (await found(environ, SLACK_APP_TOKEN=token))["requests from Slack"]
 
-    assert finding.state is (State.OK if is_right else State.WRONG)
+    assert finding.state is (Status.OK if is_right else Status.WRONG)
     assert "xapp" not in str(finding)
 
 
@@ -506,32 +514,32 @@ UNTOLD = "could not be told from this call"
 @pytest.mark.parametrize(
     ("keys", "state", "says", "fix"),
     [
-        pytest.param({}, State.OK, "whatever it asks for", "", id="as they should be"),
+        pytest.param({}, Status.OK, "whatever it asks for", "", id="as they should be"),
         pytest.param(
             {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": PLAIN_KEY},
-            State.WRONG,
+            Status.WRONG,
             "swapped",
             "Swap",
             id="swapped",
         ),
         pytest.param(
             {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": ""},
-            State.WRONG,
+            Status.WRONG,
             "PII access",
             "without PII access",
             id="a raw key in the plain place",
         ),
         pytest.param(
             {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": "AnotherRawKey"},
-            State.WRONG,
+            Status.WRONG,
             "PII access",
             "without PII access",
             id="two raw keys",
         ),
-        pytest.param({"POLYAI_PII_API_KEY": ""}, State.SET, UNTOLD, "--conversation", id="plain"),
+        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, UNTOLD, "--conversation", id="plain"),
         pytest.param(
             {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
-            State.SET,
+            Status.SET,
             UNTOLD,
             "--conversation",
             id="two plain keys",
@@ -543,7 +551,7 @@ async def test_keys_in_the_wrong_place_are_told_by_what_they_bring(
     environ: dict[str, str],
     polyai: PolyAISandbox,
     keys: dict[str, str],
-    state: State,
+    state: Status,
     says: str,
     fix: str,
     conversation: str | None,
@@ -565,11 +573,11 @@ async def test_a_call_in_which_nothing_is_muted_proves_nothing(
 ) -> None:
     polyai.add_call("CALL-1", agent_id=AGENT_ID, **{**SPOKEN, "recording": ALIKE})
     finding = (await found(environ))["redaction for default"]
-    assert (finding.state, finding.says) == (State.SET, UNTOLD)
+    assert (finding.state, finding.says) == (Status.SET, UNTOLD)
 
     # Another call of the list tells more.
     polyai.add_call("CALL-2", agent_id=AGENT_ID, **SPOKEN)
-    assert (await found(environ))["redaction for default"].state is State.OK
+    assert (await found(environ))["redaction for default"].state is Status.OK
     assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD
 
 
@@ -582,7 +590,7 @@ async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothi
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]
 
-    assert (finding.state, finding.says) == (State.SET, UNTOLD)
+    assert (finding.state, finding.says) == (Status.SET, UNTOLD)
 
 
 async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_why(
@@ -592,10 +600,13 @@ async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_wh
     polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
 
     finding = (await found(environ))["redaction for default"]
-    assert (finding.state, finding.says) == (State.SET, "could not be told without a recording")
+    assert (finding.state, finding.says) == (
+        Status.SET,
+        "could not be told without a recording",
+    )
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]
-    assert finding.state is State.WRONG
+    assert finding.state is Status.WRONG
     assert "no recording" in finding.says
 
 

@@ -11,9 +11,9 @@ from prometheus_client import Counter
 
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
-from bot.audit.walk import Fault
+from bot.audit.walk import ChainFault
 from bot.metrics import Metrics
-from bot.recordings.causes import Cause
+from bot.recordings.causes import TakeBackCause
 from bot.settings import Settings
 from bot.store.tables import Base
 
@@ -134,9 +134,9 @@ def test_the_audit_grammar_is_told_tag_by_tag() -> None:
 
 def test_every_finding_of_the_proof_is_told() -> None:
     told = re.findall(r"`([a-z_]+)`", "".join(c[0] for c in rows("| finding | what it means |")))
-    assert sorted(told) == sorted(fault.value for fault in Fault)
+    assert sorted(told) == sorted(fault.value for fault in ChainFault)
 
 
 def test_every_cause_for_taking_a_file_back_is_told() -> None:
     told = {cells[1].strip("`") for cells in rows("| what happens | cause |")}
-    assert told == {cause.value for cause in Cause}
+    assert told == {cause.value for cause in TakeBackCause}

@@ -14,12 +14,11 @@ from bot.access.policy import Decision, Outcome, Reason, Standing
 from bot.access_requests.request import AccessRequest, AccessState
 from bot.access_requests.submit import Offer
 from bot.digests.digest import DigestKind
-from bot.digests.scheduling import Draft
-from bot.digests.scheduling import Preview as DigestPreview
-from bot.home.reading import AdminPart, Home, Watched
+from bot.digests.scheduling import DigestPreview, Draft
+from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.previewing import Choice, Preview
+from bot.recordings.previewing import Choice, DeliveryPreview
 from bot.recordings.request_store import StoredRequest
 from bot.recordings.slack_port import NoteKind, TakenBack
 from bot.recordings.viewing import WaveformShown
@@ -179,7 +178,7 @@ def homes() -> list[dict[str, Any]]:
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=AdminPart((pending,), (), ()),
-        watched=Watched(frozenset(Right), (pending,), None, may_use=True),
+        watched=HomeFacts(frozenset(Right), (pending,), None, may_use=True),
     )
     outsider = Person(Standing.EXTERNAL, frozenset(), ())
     return [home(each, None) for each in (admin, replace(admin, person=outsider, admin=None))]
@@ -190,7 +189,7 @@ def notices() -> list[dict[str, Any]]:
     stored = StoredRequest(DELIVERY, is_repeat=False)
     state = shortcut_form.Filled(None, redacted=False)
     thread = shortcut_form.Thread("C0QUALITY0", "1.1", (), ())
-    refused = Preview(
+    refused = DeliveryPreview(
         Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED), None, goes_to_dm=False
     )
     empty = Screen((), "7:cursor:y")
@@ -210,7 +209,7 @@ def forms() -> list[dict[str, Any]]:
     """Every form that can be sent, one of each kind."""
     choices = (Choice("default", "CA0"), Choice("default", "CA1"))
     thread = shortcut_form.Thread("C0QUALITY0", "1.1", choices, ())
-    preview = Preview(Decision(Outcome.RAW, Reason.CLEARED), None, goes_to_dm=False)
+    preview = DeliveryPreview(Decision(Outcome.RAW, Reason.CLEARED), None, goes_to_dm=False)
     return [
         access_form.form(Offer(DELIVERY, "CA0", (1, 4))),
         FINDER,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from bot.metrics import Metrics
-from bot.recordings.causes import Cause
-from bot.slack.turned_away import Cause as TurnedAwayFor
+from bot.recordings.causes import TakeBackCause
+from bot.slack.turned_away import RejectionCause
 from tests.contracts.test_project_files import ROOT, text
 from tests.test_errors import kinds
 
@@ -64,7 +64,7 @@ def values() -> dict[str, set[str]]:
     return {
         "outcome": {"raw", "redacted", "refused", "failed"},
         "result": {"ok"} | {each.code for each in kinds()},
-        "cause": {each.value for each in (*Cause, *TurnedAwayFor)},
+        "cause": {each.value for each in (*TakeBackCause, *RejectionCause)},
     }
 
 

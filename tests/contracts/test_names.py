@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,17 @@ def test_no_name_is_coined_where_the_field_has_a_word() -> None:
         if name not in ALLOWED
     }
     assert {place: better for place, better in found.items() if better} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    classes = Counter(
+        node.name
+        for path in BOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert len(classes) > 300
+    assert [name for name, times in classes.items() if times > 1] == []
 
 
 def test_the_check_would_see_one() -> None:

@@ -14,7 +14,7 @@ from bot.digests.report import (
     EndingGrant,
     GrantTally,
     GroupRight,
-    Named,
+    NameCount,
     PersonTally,
     ReasonTally,
     RequestTally,
@@ -96,11 +96,11 @@ async def test_who_received_what_and_why(database):
     )
     found = await report(database)
     assert found.outcomes == (
-        Named("raw", 2),
-        Named("failed", 1),
-        Named("redacted", 1),
-        Named("refused", 1),
-        Named("unconfirmed", 1),
+        NameCount("raw", 2),
+        NameCount("failed", 1),
+        NameCount("redacted", 1),
+        NameCount("refused", 1),
+        NameCount("unconfirmed", 1),
     )
     assert found.deliveries == 6
     assert found.reasons == (
@@ -226,7 +226,7 @@ async def test_files_taken_back_are_counted_by_cause_when_they_were(database):
         delivery(4, taken_back_at=UNTIL, taken_back_cause="audience"),
     )
     found = await report(database)
-    assert found.taken_back == (Named("time_over", 2), Named("external", 1))
+    assert found.taken_back == (NameCount("time_over", 2), NameCount("external", 1))
 
 
 async def test_the_head_of_the_audit_chain_is_the_one_verify_would_tell(database):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests import summary as summary_module
-from bot.digests.report import BusiestHour, Figures, Named
+from bot.digests.report import BusiestHour, Figures, NameCount
 from bot.digests.summary import Summary
 from bot.polyai.call_summary import CallSummary
 from tests.digests.builders import LONDON, listed
@@ -81,7 +81,7 @@ def naive(calls, zone) -> Figures:
         handoff_told=sum(call.handoff is not None for call in spoken),
         handoffs=len(handed),
         reasons=tuple(
-            Named(name, n) for name, n in sorted(reasons.items(), key=lambda i: (-i[1], i[0]))
+            NameCount(name, n) for name, n in sorted(reasons.items(), key=lambda i: (-i[1], i[0]))
         ),
         other_handoffs=sum(not call.handoff_reason for call in handed),
         silence_told=len(told),
@@ -144,7 +144,7 @@ def test_distinct_reasons_beyond_the_bound_count_as_other(monkeypatch):
     figures = summed(
         listed(n, handoff=True, handoff_reason=reason) for n, reason in enumerate(reasons)
     )
-    assert figures.reasons == (Named("a", 2), Named("b", 1))
+    assert figures.reasons == (NameCount("a", 2), NameCount("b", 1))
     assert (figures.handoffs, figures.other_handoffs) == (6, 3)
 
 

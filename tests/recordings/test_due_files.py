@@ -16,7 +16,7 @@ from bot.recordings.file_checks import (
     conversation_key,
     look_after,
 )
-from bot.recordings.retention_store import Doubt, RetentionStore
+from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork, schedule
 from bot.store.tables import DeliveryRow
@@ -257,7 +257,7 @@ async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(stor
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))
     claimed = await store.due.next_in_turn()
     assert claimed
-    await store.files.mark_unverified(claimed, Doubt.SHARES)
+    await store.files.mark_unverified(claimed, UnverifiedFact.SHARES)
     for number in range(4, 99):
         await store.put(f"d{number}", late=MINUTE)
     store.now += MINUTE

@@ -3,11 +3,11 @@
 from structlog.testing import capture_logs
 
 from bot.metrics import Metrics
-from bot.slack.turned_away import LIKELY, Cause, TurnedAway
+from bot.slack.turned_away import LIKELY, RejectionCause, TurnedAway
 
 
 def test_every_cause_says_what_is_likely():
-    assert set(LIKELY) == set(Cause)
+    assert set(LIKELY) == set(RejectionCause)
 
 
 def test_a_cause_is_warned_of_once_a_minute_and_then_with_how_many_there_were():
@@ -15,11 +15,11 @@ def test_a_cause_is_warned_of_once_a_minute_and_then_with_how_many_there_were():
     turned_away = TurnedAway(Metrics(), monotonic=lambda: now)
     with capture_logs() as lines:
         for _ in range(5):
-            turned_away.note(Cause.CLOCK_SKEWED, skew_seconds=400)
-        turned_away.note(Cause.UNSIGNED)
+            turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=400)
+        turned_away.note(RejectionCause.UNSIGNED)
         now = 159.0
-        turned_away.note(Cause.CLOCK_SKEWED, skew_seconds=401)
+        turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=401)
         now = 160.0
-        turned_away.note(Cause.CLOCK_SKEWED, skew_seconds=402)
+        turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=402)
     told = [(line["cause"], line.get("skew_seconds"), line["unwarned_before"]) for line in lines]
     assert told == [("clock_skewed", 400, 0), ("unsigned", None, 0), ("clock_skewed", 402, 5)]

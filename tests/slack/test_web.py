@@ -26,7 +26,7 @@ from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.operations import Operations
 from bot.slack.recordings.listeners import Listeners
-from bot.slack.turned_away import Cause, TurnedAway
+from bot.slack.turned_away import RejectionCause, TurnedAway
 from bot.slack.web import MAX_BODY_BYTES, SlackEvents, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
@@ -96,7 +96,7 @@ class Door:
         name = "callaudio_requests_turned_away_total"
         found = {
             cause.value: self.metrics.registry.get_sample_value(name, {"cause": cause.value})
-            for cause in Cause
+            for cause in RejectionCause
         }
         return {cause: count for cause, count in found.items() if count}
 

@@ -13,7 +13,7 @@ CHECK_SECONDS: Final = 20.0
 """For one check: two connections that are not made, and a little."""
 
 
-class State(StrEnum):
+class Status(StrEnum):
     """How a thing was found; ``set`` is a choice, or what cannot be told: no mistake."""
 
     OK = "ok"
@@ -26,7 +26,7 @@ class Finding:
     """One thing looked at, and what to do when it is wrong."""
 
     what: str
-    state: State
+    state: Status
     says: str
     fix: str = ""
 
@@ -41,7 +41,7 @@ async def checked(
             return await check()
     except TimeoutError:
         says = f"no answer within {seconds:g} s (time-out)"
-        return Finding(what, State.WRONG, says, FIXES[ANSWER_TIMEOUT])
+        return Finding(what, Status.WRONG, says, FIXES[ANSWER_TIMEOUT])
     except CallAudioError as error:
         return wrong(what, error)
 
@@ -49,4 +49,4 @@ async def checked(
 def wrong(what: str, error: CallAudioError) -> Finding:
     """Tell an error with its cause; where the network is to blame, with what to look at there."""
     says = f"{error.what} {error.likely_cause}".strip()
-    return Finding(what, State.WRONG, says, FIXES.get(error.likely_cause, error.operator_fix))
+    return Finding(what, Status.WRONG, says, FIXES.get(error.likely_cause, error.operator_fix))

@@ -2,15 +2,15 @@
 
 from urllib.parse import urlsplit
 
-from bot.cli.checks.finding import Finding, State
+from bot.cli.checks.finding import Finding, Status
 from bot.settings import Settings
 
 
 def check_outside(settings: Settings) -> list[Finding]:
     """Tell proxy and authorities; what is wrong with them shows where they are used."""
     return [
-        Finding("proxy", State.SET, _proxy(settings)),
-        Finding("trusted authorities", State.SET, _authorities(settings)),
+        Finding("proxy", Status.SET, _proxy(settings)),
+        Finding("trusted authorities", Status.SET, _authorities(settings)),
     ]
 
 

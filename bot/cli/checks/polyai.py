@@ -6,13 +6,13 @@ from typing import Final
 
 import httpx
 
-from bot.cli.checks.finding import Finding, State, checked
+from bot.cli.checks.finding import Finding, Status, checked
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
-from bot.polyai.key_check import KeyCheck, Verdict
+from bot.polyai.key_check import KeyCheck, KeyVerdict
 from bot.polyai.lists import CallLists
 
 COMPARED_CALLS: Final = 3
@@ -21,23 +21,23 @@ LOOKED_BACK: Final = timedelta(days=30)
 CALLS_LOOKED_AT: Final = 20
 NAME_A_CALL: Final = "Name a call with something to mute: `callaudio doctor --conversation <id>`."
 
-_SAYS: Final[Mapping[Verdict, tuple[State, str, str]]] = {
-    Verdict.APART: (
-        State.OK,
+_SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
+    KeyVerdict.APART: (
+        Status.OK,
         "the plain key brings the redacted recording whatever it asks for, the raw key the raw one",
         "",
     ),
-    Verdict.PLAIN_HEARS_RAW: (
-        State.WRONG,
+    KeyVerdict.PLAIN_HEARS_RAW: (
+        Status.WRONG,
         "the plain key brings raw recordings: it is a key with PII access",
         "Make a key without PII access in Agent Studio, and use it as the plain key.",
     ),
-    Verdict.SWAPPED: (
-        State.WRONG,
+    KeyVerdict.SWAPPED: (
+        Status.WRONG,
         "the two keys are swapped: the plain key brings raw recordings, the raw key redacted ones",
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
-    Verdict.UNTOLD: (State.SET, "could not be told from this call", NAME_A_CALL),
+    KeyVerdict.UNTOLD: (Status.SET, "could not be told from this call", NAME_A_CALL),
 }
 
 
@@ -56,18 +56,18 @@ class AgentChecks:
     ) -> list[Finding]:
         """Look at one agent; ``conversation_id`` names the call by which its keys are compared."""
         plain = await self._opens(f"plain key of {agent.name}", agent, raw=False)
-        raw = Finding(f"raw key of {agent.name}", State.SET, "none: raw is never delivered")
+        raw = Finding(f"raw key of {agent.name}", Status.SET, "none: raw is never delivered")
         if agent.pii_api_key is not None:
             raw = await self._opens(raw.what, agent, raw=True)
         found = [plain, raw, await self._list(agent, has_account=has_account)]
-        if State.WRONG not in (plain.state, raw.state):
+        if Status.WRONG not in (plain.state, raw.state):
             found.append(await self._compare(agent, conversation_id))
         return found
 
     async def _opens(self, what: str, agent: Agent, *, raw: bool) -> Finding:
         async def look() -> Finding:
             await self._polyai.try_key(agent, raw=raw)
-            return Finding(what, State.OK, "opens the agent")
+            return Finding(what, Status.OK, "opens the agent")
 
         return await checked(what, look)
 
@@ -81,11 +81,11 @@ class AgentChecks:
                 else "POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set"
             )
             says = f"digests and Find a call read the older v1 list: {why}"
-            return Finding(what, State.SET, says)
+            return Finding(what, Status.SET, says)
 
         async def look() -> Finding:
             await self._lists.try_platform(agent, platform, self._clock())
-            return Finding(what, State.OK, "digests and Find a call read the v3 list")
+            return Finding(what, Status.OK, "digests and Find a call read the v3 list")
 
         return await checked(what, look)
 
@@ -98,16 +98,16 @@ class AgentChecks:
             verdict = None
             for each in await self._recent_calls(agent):
                 verdict = await self._verdict(agent, each) or verdict
-                if verdict not in (None, Verdict.UNTOLD):
+                if verdict not in (None, KeyVerdict.UNTOLD):
                     break
             if verdict is None:
                 says = "could not be told without a recording"
-                return Finding(what, State.SET, says, NAME_A_CALL)
+                return Finding(what, Status.SET, says, NAME_A_CALL)
             return Finding(what, *_SAYS[verdict])
 
         return await checked(what, look, seconds=COMPARED_SECONDS)
 
-    async def _verdict(self, agent: Agent, conversation_id: str) -> Verdict | None:
+    async def _verdict(self, agent: Agent, conversation_id: str) -> KeyVerdict | None:
         """Compare by a call of the list; None: it has no recording, which nobody said it had."""
         try:
             return await self._keys.compare(agent, conversation_id)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from bot.cli.checks.finding import Finding, State, checked
+from bot.cli.checks.finding import Finding, Status, checked
 from bot.outbound import Outbound
 from bot.settings import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
@@ -32,9 +32,9 @@ async def check_slack(
             for scope, without in WITHOUT.items():
                 if scope not in told.scopes:
                     found.append(
-                        Finding(f"optional scope {scope}", State.SET, f"not there: {without}")
+                        Finding(f"optional scope {scope}", Status.SET, f"not there: {without}")
                     )
-            return Finding("Slack", State.OK, "accepts the bot token")
+            return Finding("Slack", Status.OK, "accepts the bot token")
 
         found.insert(0, await checked("Slack", introduce))
         directory = SlackDirectory(api, Identity(api, token=token, clock=clock))
@@ -45,27 +45,27 @@ async def check_slack(
             found.append(await checked("requests from Slack", lambda: _socket_mode(app)))
         else:
             says = f"HTTP on port {settings.port}"
-            found.append(Finding("requests from Slack", State.SET, says))
+            found.append(Finding("requests from Slack", Status.SET, says))
     return found
 
 
 def _scopes(scopes: frozenset[str]) -> Finding:
     if missing := ", ".join(sorted(REQUIRED - scopes)):
         fix = "Install the app again from app_manifest.yml."
-        return Finding("scopes", State.WRONG, f"missing: {missing}", fix)
-    return Finding("scopes", State.OK, "all there")
+        return Finding("scopes", Status.WRONG, f"missing: {missing}", fix)
+    return Finding("scopes", Status.OK, "all there")
 
 
 def _clock(answered_at: datetime | None, now: datetime) -> Finding:
     if answered_at is None:
-        return Finding("clock", State.SET, "Slack did not tell the time")
+        return Finding("clock", Status.SET, "Slack did not tell the time")
     skew_seconds = round((now - answered_at).total_seconds())
     if abs(skew_seconds) <= MOST_SKEW_SECONDS:
-        return Finding("clock", State.OK, "as Slack's")
+        return Finding("clock", Status.OK, "as Slack's")
     apart = "ahead of" if skew_seconds > 0 else "behind"
     return Finding(
         "clock",
-        State.WRONG,
+        Status.WRONG,
         f"{abs(skew_seconds)} s {apart} Slack's; at 300 s every request is refused",
         "Let the machine keep its time by NTP.",
     )
@@ -73,23 +73,23 @@ def _clock(answered_at: datetime | None, now: datetime) -> Finding:
 
 async def _socket_mode(app: SlackApi) -> Finding:
     await app.write("apps.connections.open")  # a ticket that is left unused
-    return Finding("requests from Slack", State.OK, "Socket Mode; Slack accepts the app token")
+    return Finding("requests from Slack", Status.OK, "Socket Mode; Slack accepts the app token")
 
 
 async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Finding:
     what = "approvals channel"
     if channel_id is None:
-        return Finding(what, State.SET, "none: admins are asked in their direct messages")
+        return Finding(what, Status.SET, "none: admins are asked in their direct messages")
 
     async def look() -> Finding:
         found = await directory.conversation(channel_id)
         other = "Name another channel in CALLAUDIO_APPROVALS_CHANNEL."
         if found.is_archived:
-            return Finding(what, State.WRONG, "is archived", other)
+            return Finding(what, Status.WRONG, "is archived", other)
         if found.is_external is not False:
-            return Finding(what, State.WRONG, "may be seen by another organisation", other)
+            return Finding(what, Status.WRONG, "may be seen by another organisation", other)
         if not found.bot_is_member:
-            return Finding(what, State.WRONG, "the bot is not in it", "Invite the bot to it.")
-        return Finding(what, State.OK, "the bot can ask there")
+            return Finding(what, Status.WRONG, "the bot is not in it", "Invite the bot to it.")
+        return Finding(what, Status.OK, "the bot can ask there")
 
     return await checked(what, look)

@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bot.cli.checks.finding import CHECK_SECONDS, Finding, State
+from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
 from bot.jobs.work_loop import LOOK_SECONDS
 from bot.store.database import Database, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
@@ -28,7 +28,7 @@ async def check_store(database_url: str) -> list[Finding]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             migrated = await is_migrated(database)
-            found.append(Finding(what, State.OK, "answers"))
+            found.append(Finding(what, Status.OK, "answers"))
             found.append(_migrations(migrated=migrated))
             what = "writing to the database"
             found.append(await _writing(what, database))
@@ -44,8 +44,8 @@ async def check_store(database_url: str) -> list[Finding]:
 
 def _migrations(*, migrated: bool) -> Finding:
     if migrated:
-        return Finding("migrations", State.OK, "newest revision")
-    return Finding("migrations", State.WRONG, "older revision", "Run `callaudio migrate`.")
+        return Finding("migrations", Status.OK, "newest revision")
+    return Finding("migrations", Status.WRONG, "older revision", "Run `callaudio migrate`.")
 
 
 async def _writing(what: str, database: Database) -> Finding:
@@ -54,15 +54,15 @@ async def _writing(what: str, database: Database) -> Finding:
         if not database.is_sqlite:
             is_read_only = await session.scalar(text("SHOW transaction_read_only")) == "on"
             if is_read_only:
-                return Finding(what, State.WRONG, READ_ONLY.says, READ_ONLY.fix)
+                return Finding(what, Status.WRONG, READ_ONLY.says, READ_ONLY.fix)
         await session.rollback()
     path = sqlite_path(database.url)
     if path is not None:
         free_bytes = await asyncio.to_thread(_free_bytes, path)
         if free_bytes < LEAST_FREE_BYTES:
             says = f"its disk has {free_bytes // 2**20} MB left"
-            return Finding(what, State.WRONG, says, DISK_FULL.fix)
-    return Finding(what, State.OK, "works")
+            return Finding(what, Status.WRONG, says, DISK_FULL.fix)
+    return Finding(what, Status.OK, "works")
 
 
 def _free_bytes(path: Path) -> int:
@@ -84,10 +84,10 @@ async def _waking(what: str, database: Database) -> Finding:
         finally:
             await connection.invalidate()  # it listens for good
     if heard:
-        return Finding(what, State.OK, "notifications arrive")
+        return Finding(what, Status.OK, "notifications arrive")
     return Finding(
         what,
-        State.SET,
+        Status.SET,
         "notifications do not arrive, as behind a pooler in transaction mode: a worker apart from "
         f"web finds new work when it looks, every {LOOK_SECONDS:g} s",
     )
@@ -96,7 +96,7 @@ async def _waking(what: str, database: Database) -> Finding:
 def _failed(what: str, error: Exception) -> Finding:
     failure = why(error)
     if failure:
-        return Finding(what, State.WRONG, failure.says, failure.fix)
+        return Finding(what, Status.WRONG, failure.says, failure.fix)
     original = error.orig if isinstance(error, DBAPIError) else error
     said = (str(original).splitlines() or [""])[0] or type(error).__name__
-    return Finding(what, State.WRONG, f"it fails: {said}", "Check DATABASE_URL.")
+    return Finding(what, Status.WRONG, f"it fails: {said}", "Check DATABASE_URL.")

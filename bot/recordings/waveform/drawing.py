@@ -56,7 +56,7 @@ MOST_TICKS: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MuteMarks:
     """Stretches to be shaded, and the word for them."""
 
     label: str
@@ -93,7 +93,7 @@ class _Lane:
         return self.left + (self.right - self.left) * seconds / self.length_seconds
 
 
-def draw(waveform: Waveform, marks: Marks | None) -> bytes:
+def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
     """Draw it: one lane a channel, minutes and seconds below; the same input, the same bytes."""
     lanes = list(_lanes(waveform))
     last = lanes[-1]
@@ -117,7 +117,7 @@ def draw(waveform: Waveform, marks: Marks | None) -> bytes:
     return canvas.png()
 
 
-def labelled_spans(marks: Marks | None, length_seconds: float, lanes: int) -> tuple[Span, ...]:
+def labelled_spans(marks: MuteMarks | None, length_seconds: float, lanes: int) -> tuple[Span, ...]:
     """Give the stretches that are wide enough for the label."""
     if marks is None:
         return ()

@@ -136,6 +136,6 @@ def _new_scan() -> "WaveformScan":
 
 def draw_png(outline: "Waveform", word: str | None) -> bytes:
     """Draw a PNG; stretches of silence are shaded where there is a word for them."""
-    from bot.recordings.waveform.drawing import Marks, draw  # noqa: PLC0415 - see TYPE_CHECKING
+    from bot.recordings.waveform.drawing import MuteMarks, draw  # noqa: PLC0415 - see TYPE_CHECKING
 
-    return draw(outline, Marks(word, outline.silences.kept) if word else None)
+    return draw(outline, MuteMarks(word, outline.silences.kept) if word else None)

@@ -1,4 +1,4 @@
-"""Finding a call: reads the payload, calls one use case, and renders."""
+"""CallFinder a call: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
@@ -12,7 +12,7 @@ from bot.errors import UsageError
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import DEFAULT_AGENT
 from bot.recordings.delivery_requests import DeliveryRequests, Surface
-from bot.recordings.finding import Finding
+from bot.recordings.finding import CallFinder
 from bot.recordings.reference import Reference
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
@@ -37,7 +37,7 @@ class FinderListeners:
     """The shortcut and the button that open the modal, and everything that is done in it."""
 
     def __init__(
-        self, finding: Finding, requests: DeliveryRequests, modals: Modals, zones: Zones
+        self, finding: CallFinder, requests: DeliveryRequests, modals: Modals, zones: Zones
     ) -> None:
         self._finding = finding
         self._requests = requests

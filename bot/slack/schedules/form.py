@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.digests.digest import DigestKind
-from bot.digests.scheduling import LONGEST_TIMETABLE, Draft, Preview, new_draft_id, usual_agent
+from bot.digests.scheduling import (
+    LONGEST_TIMETABLE,
+    DigestPreview,
+    Draft,
+    new_draft_id,
+    usual_agent,
+)
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, button, context, modal, option, plain, section
 from bot.slack.payloads import field_of
@@ -82,7 +88,7 @@ def draft_of(view: Mapping[str, Any]) -> Draft:
     )
 
 
-def confirmation(preview: Preview) -> View:
+def confirmation(preview: DigestPreview) -> View:
     """What the form turns into: the next runs, and the button that saves."""
     return modal(
         TITLE,

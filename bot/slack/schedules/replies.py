@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_store import WHY_PAUSED
-from bot.digests.scheduling import Listed, Preview
+from bot.digests.scheduling import DigestPreview, Listed
 from bot.slack.actions import Action
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.schedules.drafts import pack
@@ -21,14 +21,14 @@ schedules one; five fields of cron, such as `0 9 * * 1-5`, do as well
 `/callaudio-admin digest run` and an id posts one now"""
 
 
-def offered(preview: Preview) -> Message:
+def offered(preview: DigestPreview) -> Message:
     """Show what would be saved, and the button that saves it."""
     text = f"{proposal(preview)}\nNothing is saved yet."
     save = button(Action.SAVE_DIGEST, "Save", pack(preview.draft), style="primary")
     return {"text": text, "blocks": [section(text), actions(save)]}
 
 
-def proposal(preview: Preview) -> str:
+def proposal(preview: DigestPreview) -> str:
     """Say what a digest would do, and when next."""
     draft = preview.draft
     what = _what(draft.kind, draft.agent_name, draft.channel_id)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import DEFAULT_AGENT
-from bot.recordings.previewing import Choice, Preview
+from bot.recordings.previewing import Choice, DeliveryPreview
 from bot.recordings.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
 from bot.recordings.request_store import StoredRequest
 from bot.slack import wording
@@ -90,7 +90,7 @@ def direction_of(view: Mapping[str, Any]) -> Direction:
     return Direction(value) if value in list(Direction) else Direction.COMBINED
 
 
-def form(thread: Thread, state: Filled, preview: Preview) -> View:
+def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
     """The form to confirm, to choose or to enter; refused, it says why and has no button."""
     if preview.decision.outcome is Outcome.REFUSED:
         return _refused(state, preview)
@@ -122,7 +122,7 @@ def accepted(stored: StoredRequest, conversation_id: str) -> View:
     return notice(f"{said}\nYou may close this; it goes on without it.")
 
 
-def _refused(state: Filled, preview: Preview) -> View:
+def _refused(state: Filled, preview: DeliveryPreview) -> View:
     of = f" of {wording.code(state.chosen.conversation_id)}" if state.chosen else ""
     why = wording.WHY_REFUSED[preview.decision.reason]
     lines = [f"You would not get the recording{of} here.", why]
@@ -131,7 +131,7 @@ def _refused(state: Filled, preview: Preview) -> View:
     return notice("\n".join(lines))
 
 
-def _calls(thread: Thread, state: Filled, preview: Preview) -> list[Block]:
+def _calls(thread: Thread, state: Filled, preview: DeliveryPreview) -> list[Block]:
     """Name the one call, let one be chosen, or have one typed."""
     if not thread.choices:
         blocks = [_entry()]
@@ -153,7 +153,7 @@ def _calls(thread: Thread, state: Filled, preview: Preview) -> list[Block]:
     return blocks
 
 
-def _verdict(thread: Thread, preview: Preview) -> str:
+def _verdict(thread: Thread, preview: DeliveryPreview) -> str:
     is_channel = not preview.goes_to_dm and thread.channel_id.startswith(("C", "G"))
     place = f"in <#{thread.channel_id}>" if is_channel else "here"
     if preview.goes_to_dm:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _spelt
-from bot.polyai.pages import Place
+from bot.polyai.pages import PageStart
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
 from tests.polyai.lists.conftest import HOUR, scripted
@@ -105,7 +105,7 @@ async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, ag
 
 @given(skip=st.integers(0, 50), value=st.text(), name=st.sampled_from(["cursor", "offset"]))
 def test_a_place_is_read_as_it_was_spelt(skip, value, name):
-    assert _parsed(_spelt(skip, Place(name, value))) == (skip, Place(name, value))
+    assert _parsed(_spelt(skip, PageStart(name, value))) == (skip, PageStart(name, value))
     assert _parsed(_spelt(skip, None)) == (skip, None)
 
 

@@ -18,7 +18,7 @@ from bot.recordings.waveform.drawing import (
     ROOM_PIXELS,
     SOUND,
     TIME_PIXELS,
-    Marks,
+    MuteMarks,
     draw,
     labelled_spans,
     lane_width_pixels,
@@ -48,7 +48,7 @@ def outline(channels: int = 1) -> Waveform:
     )
 
 
-def picture(marks: Marks | None, channels: int = 1) -> Image.Image:
+def picture(marks: MuteMarks | None, channels: int = 1) -> Image.Image:
     return opened(draw(outline(channels), marks))
 
 
@@ -95,7 +95,7 @@ def test_what_is_drawn_can_be_seen_on_both_backgrounds(drawn, background):
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("spans", [(Span(10, 30),), (Span(10, 10.3),)], ids=["wide", "narrow"])
 def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans):
-    image = picture(Marks(word, spans), channels)
+    image = picture(MuteMarks(word, spans), channels)
     pixels = np.asarray(image)
     for colour in (ON_BAND, ON_MUTED):
         found = where(image, colour)
@@ -110,10 +110,10 @@ def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans)
 def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(word, channels):
     wanted = (text_pixels(word) + 2 * ROOM_PIXELS) * SECONDS / lane_width_pixels(channels)
     fits, does_not = Span(1, 1 + wanted * 1.01), Span(20, 20 + wanted * 0.99)
-    marks = Marks(word, (fits, does_not))
+    marks = MuteMarks(word, (fits, does_not))
     assert labelled_spans(marks, SECONDS, channels) == (fits,)
     letters = where(picture(marks, channels), ON_MUTED)
-    heads = where(picture(Marks(word, (fits,)), channels), MUTED)
+    heads = where(picture(MuteMarks(word, (fits,)), channels), MUTED)
     # Columns: the letters keep their distance from both ends of the solid head.
     assert letters[:, 1].min() >= heads[:, 1].min() + ROOM_PIXELS - 2
     assert letters[:, 1].max() <= heads[:, 1].max() - ROOM_PIXELS + 2
@@ -123,15 +123,15 @@ def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(wor
 def test_where_no_stretch_has_room_a_legend_says_what_is_shaded(channels):
     plain = LANE_PIXELS[channels] * channels + TIME_PIXELS
     assert picture(None, channels).height == plain
-    assert picture(Marks("muted", ()), channels).height == plain
-    assert picture(Marks("muted", (Span(1, 30),)), channels).height == plain
-    narrow = picture(Marks("silent or muted", (Span(1, 1.3), Span(5, 6))), channels)
+    assert picture(MuteMarks("muted", ()), channels).height == plain
+    assert picture(MuteMarks("muted", (Span(1, 30),)), channels).height == plain
+    narrow = picture(MuteMarks("silent or muted", (Span(1, 1.3), Span(5, 6))), channels)
     assert narrow.height == plain + LEGEND_PIXELS
     assert where(narrow, ON_MUTED)[:, 0].min() > plain - 8, "below the times"
 
 
 def test_the_shortest_mute_is_seen():
-    found = where(picture(Marks("muted", (Span(20, 20.01),))), MUTED)
+    found = where(picture(MuteMarks("muted", (Span(20, 20.01),))), MUTED)
     (middle,) = {round(SECONDS / 2)}
     columns = found[found[:, 0] < 20][:, 1]
     assert len(columns) > 0
@@ -143,7 +143,7 @@ def test_nothing_is_shaded_where_there_is_no_word_for_it():
 
 
 def test_the_same_input_gives_the_same_bytes():
-    marks = Marks("muted", (Span(10, 20),))
+    marks = MuteMarks("muted", (Span(10, 20),))
     assert draw(outline(), marks) == draw(outline(), marks)
 
 

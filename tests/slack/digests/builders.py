@@ -13,7 +13,7 @@ from bot.digests.report import (
     Gap,
     GrantTally,
     GroupRight,
-    Named,
+    NameCount,
     PersonTally,
     ReasonTally,
     RequestTally,
@@ -94,7 +94,12 @@ def huge_calls() -> CallsReport:
 
 GAP = Gap(PROBLEM, 12_345, SINCE + timedelta(hours=5), UNTIL - timedelta(minutes=1))
 ACCESS = AccessReport(
-    outcomes=(Named("redacted", 88), Named("raw", 31), Named("refused", 4), Named("failed", 2)),
+    outcomes=(
+        NameCount("redacted", 88),
+        NameCount("raw", 31),
+        NameCount("refused", 4),
+        NameCount("failed", 2),
+    ),
     reasons=(
         ReasonTally("redacted", "not_cleared", 88),
         ReasonTally("raw", "cleared", 31),
@@ -121,7 +126,7 @@ ACCESS = AccessReport(
         GroupRight("S0LEADS00", "admin"),
     ),
     groups_in_all=5,
-    taken_back=(Named("time_over", 20), Named("audience", 2)),
+    taken_back=(NameCount("time_over", 20), NameCount("audience", 2)),
     audit_events=512,
     head=HEAD,
 )

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bot.access.policy import Reason
 from bot.digests.digest import DigestKind, Period
 from bot.digests.notable import Mark, NotableCall
-from bot.digests.report import AccessReport, Figures, Gap, Named, PersonTally
+from bot.digests.report import AccessReport, Figures, Gap, NameCount, PersonTally
 from bot.digests.slack_port import Slot
-from bot.recordings.causes import Cause
+from bot.recordings.causes import TakeBackCause
 from bot.recordings.slack_port import Problem
 from bot.sandbox.block_limits import problems
 from bot.slack.actions import Action
@@ -127,7 +127,7 @@ def test_two_charts_of_at_most_twenty_points_one_point_a_category():
 
 
 def test_reasons_that_look_alike_when_cut_stay_apart():
-    reasons = tuple(Named(f"{'same beginning of a reason'} {n}", 10 - n) for n in range(10))
+    reasons = tuple(NameCount(f"{'same beginning of a reason'} {n}", 10 - n) for n in range(10))
     figures = Figures(conversations=60, handoff_told=60, handoffs=60, reasons=reasons)
     message = cards.message(post(calls_report(figures=figures)))
     labels = of_type(message, "data_visualization")[1]["chart"]["axis_config"]["categories"]
@@ -145,7 +145,7 @@ def test_one_of_anything_is_said_to_be_one(render):
     assert "*100.0 %*, 1 call" in said
     assert "Only 1 conversation could be read" in said
     access = AccessReport(
-        outcomes=(Named("raw", 1),),
+        outcomes=(NameCount("raw", 1),),
         people=(PersonTally("U0ALICE00", raw=1),),
         people_in_all=2,
         audit_events=1,
@@ -266,7 +266,7 @@ def test_an_access_digest_of_nothing_is_valid_and_says_so():
 def test_every_mark_reason_and_cause_has_words_short_enough():
     assert set(words.MARKS) == set(Mark)
     assert set(words.REASONS) == set(Reason)
-    assert set(words.TAKEN_BACK) == {cause.value for cause in Cause}
+    assert set(words.TAKEN_BACK) == {cause.value for cause in TakeBackCause}
     assert all(len(each) <= 20 for each in words.REASONS.values())
 
 
@@ -283,7 +283,7 @@ COUNTS = st.integers(0, 10**9)
     st.one_of(st.none(), NAMES),
 )
 def test_slack_takes_any_report_on_calls(reasons, hours, count, has_before, reason):
-    named = tuple(Named(name, number) for name, number in reasons)
+    named = tuple(NameCount(name, number) for name, number in reasons)
     figures = Figures(
         conversations=count,
         handoff_told=count,

@@ -11,7 +11,7 @@ from bot.access.policy import Outcome, Standing
 from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.scheduling import Listed
-from bot.home.reading import AdminPart, Home, Watched
+from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State
 from bot.sandbox.block_limits import problems
@@ -60,7 +60,7 @@ def read(**changes) -> Home:
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=None,
-        watched=Watched(frozenset(), (), None, may_use=True),
+        watched=HomeFacts(frozenset(), (), None, may_use=True),
     )
     return replace(usual, **changes)
 
@@ -96,7 +96,7 @@ def test_the_most_there_can_be_is_within_slack_s_limits():
     wordy = replace(GRANT, given_by="x" * 255)
     many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
     held = Person(Standing.MEMBER, frozenset(Right), (GRANT,))
-    asked = Watched(frozenset(), (), PENDING, may_use=True)
+    asked = HomeFacts(frozenset(), (), PENDING, may_use=True)
     text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
@@ -162,7 +162,7 @@ def test_people_s_own_words_stay_out_of_it():
 
 
 def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
-    text = words(read(watched=Watched(frozenset(), (), PENDING, may_use=True)))
+    text = words(read(watched=HomeFacts(frozenset(), (), PENDING, may_use=True)))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
     assert "You asked to hear raw recordings for *4 hours*" in text
     assert f"<!date^{int(NOON.timestamp())}^" in text
@@ -172,7 +172,9 @@ def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_w
 
 
 def test_others_see_a_single_sentence():
-    view = home(read(person=OUTSIDER, watched=Watched(frozenset(), (), PENDING, may_use=True)), URL)
+    view = home(
+        read(person=OUTSIDER, watched=HomeFacts(frozenset(), (), PENDING, may_use=True)), URL
+    )
     assert len(view["blocks"]) == 1
     assert "members of this workspace" in words(read(person=OUTSIDER))
 

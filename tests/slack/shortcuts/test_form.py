@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.access.policy import Decision, Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.previewing import Choice, Preview
+from bot.recordings.previewing import Choice, DeliveryPreview
 from bot.recordings.reference import InvalidReference, Reference
 from bot.recordings.request_store import StoredRequest
 from bot.sandbox.block_limits import problems
@@ -37,7 +37,7 @@ def thread(found=ONE, strange=(), channel="C0QUALITY0"):
 
 def drawn(found=ONE, decision=RAW, *, call=None, goes_to_dm=False, state=None, **where):
     state = state or Filled(found[0] if found else None, redacted=False)
-    return form.form(thread(found, **where), state, Preview(decision, call, goes_to_dm))
+    return form.form(thread(found, **where), state, DeliveryPreview(decision, call, goes_to_dm))
 
 
 def submitted(view, **values):
@@ -73,7 +73,7 @@ def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decis
 
 def test_a_public_channel_is_named_as_the_reason():
     decision = Decision(Outcome.REDACTED, Reason.AUDIENCE)
-    preview = Preview(decision, FACTS, goes_to_dm=False, is_public=True)
+    preview = DeliveryPreview(decision, FACTS, goes_to_dm=False, is_public=True)
     view = form.form(thread(), Filled(ONE[0], redacted=False), preview)
     assert f"*redacted* in <#C0QUALITY0>: {wording.PUBLIC_CHANNEL}." in words(view)
 
