@@ -4,8 +4,8 @@ from datetime import datetime
 
 from bot.access_requests.request import AccessRequest
 from bot.slack.access import cards
-from bot.slack.blocks import Message
 from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.messages import open_dm, post
 
 
 class SlackAccessGateway:
@@ -16,12 +16,11 @@ class SlackAccessGateway:
 
     async def open_dm(self, user_id: str) -> str:
         """Open the bot's direct messages with a person; gives the channel id."""
-        answer = await self._api.read("conversations.open", users=user_id)
-        return str(answer["channel"]["id"])
+        return await open_dm(self._api, user_id)
 
     async def ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> str:
         """Put the request to admins; gives the message's ts."""
-        return await self._post(channel_id, cards.question(request, is_reminder=is_reminder))
+        return await post(self._api, channel_id, cards.question(request, is_reminder=is_reminder))
 
     async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
         """Put the outcome in the place of the question."""
@@ -30,19 +29,10 @@ class SlackAccessGateway:
 
     async def notify(self, request: AccessRequest) -> None:
         """Tell the requester what became of the request."""
-        await self._post(await self.open_dm(request.user_id), cards.answer(request))
+        dm = await open_dm(self._api, request.user_id)
+        await post(self._api, dm, cards.answer(request))
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
         """Tell the requester that the grant is about to end."""
-        dm = await self.open_dm(request.user_id)
-        await self._post(dm, cards.warning(request, ends_at))
-
-    async def _post(self, channel_id: str, message: Message) -> str:
-        answer = await self._api.write(
-            "chat.postMessage",
-            channel=channel_id,
-            unfurl_links=False,
-            unfurl_media=False,
-            **message,
-        )
-        return str(answer["ts"])
+        dm = await open_dm(self._api, request.user_id)
+        await post(self._api, dm, cards.warning(request, ends_at))

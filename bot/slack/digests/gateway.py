@@ -11,6 +11,7 @@ from bot.logs import get_logger
 from bot.recordings.slack_port import NewFile, Share, SlackPort, upload_bytes
 from bot.slack.blocks import Message, section
 from bot.slack.digests import cards, charts, words
+from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import BlocksRefused
 from bot.slack.web_api.history import find_own_message, metadata
@@ -54,23 +55,12 @@ class SlackDigestGateway:
     async def notify_owner(self, digest: Digest, why: str) -> None:
         """Tell the owner in direct messages that the digest is paused."""
         text = words.paused(digest, why)
-        dm = await self._files.open_dm(digest.owner_id)
-        await self._write(dm, {"text": text, "blocks": [section(text)]})
+        dm = await messages.open_dm(self._api, digest.owner_id)
+        await messages.post(self._api, dm, {"text": text, "blocks": [section(text)]})
 
     async def _post(self, post: DigestPost, message: Message) -> str:
         mark = _mark(post.digest, post.slot.local)
-        return await self._write(post.digest.channel_id, message, metadata=mark)
-
-    async def _write(self, channel_id: str, message: Message, **more: Any) -> str:  # noqa: ANN401 - wire
-        answer = await self._api.write(
-            "chat.postMessage",
-            channel=channel_id,
-            unfurl_links=False,
-            unfurl_media=False,
-            **message,
-            **more,
-        )
-        return str(answer["ts"])
+        return await messages.post(self._api, post.digest.channel_id, message, metadata=mark)
 
     async def _add_picture(self, post: DigestPost, thread_ts: str) -> None:
         drawn = charts.charts_of(post.report, post.slot.period)

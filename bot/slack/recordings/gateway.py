@@ -26,6 +26,7 @@ from bot.recordings.slack_port import (
 from bot.slack.recordings import cards
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
+from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import (
     ScopeMissing,
@@ -52,8 +53,7 @@ class SlackGateway:
 
     async def open_dm(self, user_id: str) -> str:
         """Open the bot's direct messages with a person; gives the channel id."""
-        answer = await self._api.read("conversations.open", users=user_id)
-        return str(answer["channel"]["id"])
+        return await messages.open_dm(self._api, user_id)
 
     async def join(self, channel_id: str) -> None:
         """Join a public conversation.
@@ -70,16 +70,13 @@ class SlackGateway:
 
     async def announce(self, announcement: Announcement) -> str:
         """Post the card, marked with the delivery's id; gives its ts."""
-        answer = await self._api.write(
-            "chat.postMessage",
-            channel=announcement.channel_id,
+        return await messages.post(
+            self._api,
+            announcement.channel_id,
+            cards.on_its_way(announcement),
             thread_ts=announcement.thread_ts,
             metadata=_mark(announcement),
-            unfurl_links=False,
-            unfurl_media=False,
-            **cards.on_its_way(announcement),
         )
-        return str(answer["ts"])
 
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
         """Look for our own message by its metadata; None also where history may not be read."""
@@ -235,8 +232,7 @@ class SlackGateway:
             )
         except CallAudioError as error:
             log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
-            dm = await self.open_dm(note.user_id)
-            await self._api.write("chat.postMessage", channel=dm, **message)
+            await messages.post(self._api, await self.open_dm(note.user_id), message)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
         """Use the command's own way to answer, which leads also where we are not."""
