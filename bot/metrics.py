@@ -19,6 +19,7 @@ class Metrics:
         errors: errors by the ``code`` of their class.
         turned_away: requests and connections that were not let in, by ``cause``.
         delivery_seconds: from the request to the visible recording.
+        redaction_checks: redacted recordings held against the raw ones, by ``verdict``.
         relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
         relays_in_progress: recordings on their way now.
         slack_calls: calls of the Web API by ``method`` and ``result``: ok, or the error's code.
@@ -57,6 +58,12 @@ class Metrics:
             "callaudio_delivery_seconds",
             "Seconds from the request to the visible recording.",
             buckets=DELIVERY_BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self.redaction_checks = Counter(
+            "callaudio_redaction_checks",
+            "Redacted recordings held against the raw ones.",
+            ["verdict"],
             registry=self.registry,
         )
         self.relay_bytes = Counter(

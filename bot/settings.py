@@ -42,6 +42,14 @@ class AudienceRule(StrEnum):
     REQUESTER = "requester"
 
 
+class CheckRedaction(StrEnum):
+    """Which redacted recordings are held against the raw ones."""
+
+    DELIVER = "deliver"
+    SAMPLE = "sample"
+    OFF = "off"
+
+
 class SettingsError(Exception):
     """The environment cannot be used; ``problems`` holds one sentence per problem, no secret."""
 
@@ -271,6 +279,11 @@ class Settings(BaseSettings):
     )
     callaudio_max_recording_mb: int = Field(
         1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
+    )
+    callaudio_check_redaction: CheckRedaction = Field(
+        CheckRedaction.SAMPLE,
+        description="deliver (each redacted recording is checked before it is posted), sample "
+        "(one of twenty is, after it was) or off; only with a raw key",
     )
     callaudio_metrics_address: Annotated[str, AfterValidator(_address)] | None = Field(
         None,

@@ -59,6 +59,8 @@ class AuditTag(StrEnum):
     DIGEST_SKIPPED = "worker:digest:skipped"
     DIGEST_FAILED = "worker:digest:failed"
     DIGEST_SUSPENDED = "worker:digest:suspended"
+    REDACTION_RAW_REQUESTED = "worker:redaction:raw_requested"
+    REDACTION_CHECKED = "worker:redaction:checked"
     AUDIT_SEALED = "admin:audit:sealed"
 
 

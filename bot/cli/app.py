@@ -67,6 +67,12 @@ ENTRIES: Final = (
         "demo",
         "Play the main job on a stand-in workspace; ends with 0 only if the rules were kept.",
     ),
+    Entry(
+        "check-redaction",
+        "bot.cli.check_redaction",
+        "check_redaction",
+        "Hold a redacted recording against the raw one, in memory; ends with 0 only if proven.",
+    ),
     Entry("grants", "bot.cli.grants", "build", "Give, deny, revoke and list rights."),
     Entry("audit", "bot.cli.audit", "build", "Read, export, prove and seal the audit events."),
     Entry("digests", "bot.cli.digests", "build", "Add, list, remove and run digests."),

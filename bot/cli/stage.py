@@ -114,6 +114,8 @@ def environment_of(
         "POLYAI_API_KEY": PLAIN_KEY,
         "POLYAI_PII_API_KEY": RAW_KEY,
         "POLYAI_API_URL": polyai.url,
+        # A sample is taken by chance, which no story could be told with.
+        "CALLAUDIO_CHECK_REDACTION": "off",
     }
 
 

@@ -32,6 +32,7 @@ from bot.store.tables import (
     AuditHeadRow,
     DeliveryRow,
     GrantRow,
+    RedactionCheckRow,
 )
 
 MAX_PEOPLE: Final = 10
@@ -62,6 +63,7 @@ class AccessReporter:
                 groups=groups[:MAX_GROUPS],
                 groups_in_all=len(groups),
                 taken_back=await _taken_back(session, team_id, period),
+                checked=await _checked(session, team_id, period),
                 audit_events=await _audit_events(session, team_id, period),
                 head=await _head(session, team_id),
             )
@@ -202,6 +204,14 @@ async def _taken_back(session: AsyncSession, team_id: str, period: Period) -> tu
         DeliveryRow.team_id == team_id, _in(DeliveryRow.taken_back_at, period)
     )
     return _named(list(await session.execute(query.group_by(cause))))
+
+
+async def _checked(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
+    row = RedactionCheckRow
+    query = select(row.verdict, func.count()).where(
+        row.team_id == team_id, _in(row.ended_at, period)
+    )
+    return _named(list(await session.execute(query.group_by(row.verdict))))
 
 
 async def _audit_events(session: AsyncSession, team_id: str, period: Period) -> int:

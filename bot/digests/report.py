@@ -182,6 +182,7 @@ class AccessReport:
         groups: user groups that hold a right at the end of the period; ``groups_in_all`` says how
             many there were.
         taken_back: raw files deleted again, by cause.
+        checked: redacted recordings that were held against the raw ones, by what came of it.
         audit_events: events recorded in the period.
         head: the newest link of the workspace's audit chain; None while it has none.
     """
@@ -195,6 +196,7 @@ class AccessReport:
     groups: tuple[GroupRight, ...] = ()
     groups_in_all: int = 0
     taken_back: tuple[NameCount, ...] = ()
+    checked: tuple[NameCount, ...] = ()
     audit_events: int = 0
     head: Head | None = None
 

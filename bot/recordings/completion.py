@@ -1,7 +1,13 @@
 """Completes a delivery: visible, refused or failed, each stored once."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
@@ -14,6 +20,14 @@ from bot.recordings.slack_port import Problem
 from bot.recordings.states import State
 
 
+class Sample(Protocol):
+    """Has some redacted recordings checked, in the transaction of their end."""
+
+    def __call__(self, session: AsyncSession, row: Row[Any], now: datetime) -> None:
+        """Look whether this is one of them."""
+        ...
+
+
 class Completion:
     """Ends deliveries, each with its audit event and the work of telling people."""
 
@@ -24,11 +38,13 @@ class Completion:
         sharing: Sharing,
         metrics: Metrics,
         rhythm: Rhythm,
+        sample: Sample | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._sharing = sharing
         self._metrics = metrics
         self._rhythm = rhythm
+        self._sample = sample
 
     async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
         """See that the file is visible, and store the end; or drop it, see ``UNSHOWN``.
@@ -72,11 +88,19 @@ class Completion:
                 **({} if is_raw else {"recheck_at": None}),
                 **told,
             },
-            then=partial(look_after, now=now, rhythm=self._rhythm) if is_raw else None,
+            then=self._after(now, is_raw=is_raw),
             was_shared=was_shared,
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
         return state.value
+
+    def _after(
+        self, now: datetime, *, is_raw: bool
+    ) -> Callable[[AsyncSession, Row[Any]], None] | None:
+        """Name the work that an end makes necessary."""
+        if is_raw:
+            return partial(look_after, now=now, rhythm=self._rhythm)
+        return partial(self._sample, now=now) if self._sample else None
 
     async def refuse(self, delivery: Delivery) -> str:
         """End a delivery that the decision refused."""

@@ -4,7 +4,7 @@ Each may run twice: it reads what is stored, does what is missing, and stores wh
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bot.access.deciding import DIRECT_MESSAGES, Question, Ruling
@@ -28,6 +28,8 @@ from bot.recordings.states import State
 from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
 
+Gate = Callable[[Delivery, Upload], Awaitable[None]]
+"""Raises if what was uploaded must not be shared."""
 PICTURE_GRACE_SECONDS: Final = 0.25
 """Mostly the picture is there by then, and is stored with its recording."""
 
@@ -63,6 +65,7 @@ class DeliverySteps:
         sharing: Sharing,
         slack: SlackPort,
         agents: Mapping[str, Agent],
+        gate: Gate | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._destinations = destinations
@@ -71,6 +74,7 @@ class DeliverySteps:
         self._sharing = sharing
         self._slack = slack
         self._agents = agents
+        self._gate = gate
 
     async def begin(self, delivery_id: str) -> Delivery:
         """Read what there is to do."""
@@ -173,7 +177,8 @@ class DeliverySteps:
 
         It is opened and found to be one, then the card is posted, then the bytes go. The picture
         follows within the same step; killed in between, the recording goes without. The decision is
-        for the share that follows at once; it is none where the picture comes late.
+        for the share that follows at once; it is none where the picture comes late. A gate judges
+        the upload before it is stored, so that one that is not let through is never completed.
         """
         if delivery.file_id:
             # Stored only once all its bytes were there; and it may be visible already, so never a
@@ -190,6 +195,8 @@ class DeliverySteps:
             else self._fetching.recording(delivery, source, announce)
         )
         async with fetched as upload:
+            if self._gate:
+                await self._gate(delivery, upload)
             picture = upload.picture
             picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
             if picture and picture_id is None:

@@ -1,5 +1,6 @@
 """Steps 3 to 5: open what was asked for, post the card, and send it into an upload nobody sees."""
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,13 @@ class Upload:
     file_id: str
     measured: Measured
     picture: Picture | None = None
+    digest: "hashlib._Hash | None" = None
+    """Of its bytes, where it is to be checked."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of all that was uploaded."""
+        return self.digest.hexdigest() if self.digest else None
 
 
 class Fetching:
@@ -39,6 +47,7 @@ class Fetching:
         progress: Progress,
         pictures: Pictures,
         calls: CallReader,
+        digests: bool = False,
     ) -> None:
         self._relay = relay
         self._transcripts = transcripts
@@ -46,6 +55,7 @@ class Fetching:
         self._progress = progress
         self._pictures = pictures
         self._calls = calls
+        self._digests = digests
 
     def waiting(self) -> int:
         """Tell how many only wait for their turn."""
@@ -69,9 +79,11 @@ class Fetching:
             picture = await self._pictures.begin(delivery, size_bytes)
             ticket, card_ts = await self._prepare(file, announce)
             shown = replace(delivery, card_ts=card_ts)
-            uploads.append(Upload(ticket.file_id, measured, picture))
+            digest = hashlib.sha256() if self._digests else None
+            uploads.append(Upload(ticket.file_id, measured, picture, digest))
             async with self._progress.shown(shown, size_bytes) as progress:
-                yield Outgoing(ticket, file, (progress, picture.see))
+                watchers = (progress, picture.see, *([digest.update] if digest else []))
+                yield Outgoing(ticket, file, watchers)
 
         facts = self._calls.begin(source.agent, source.conversation_id)
         try:

@@ -274,6 +274,32 @@ class RecentRequestRow(Base):
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
 
 
+class RedactionCheckRow(Base):
+    """One redacted recording held against the raw one in memory: on whose behalf, and the outcome.
+
+    Spans, counts and levels stand in the audit event of its end.
+    """
+
+    __tablename__ = "redaction_checks"
+    __table_args__ = (Index(None, "team_id", "ended_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    team_id: Mapped[str]
+    # A person, a machine's account, or the bot itself; and why.
+    asked_by: Mapped[str]
+    cause: Mapped[str] = mapped_column(String(16))
+    agent_name: Mapped[str]
+    conversation_id: Mapped[str]
+    direction: Mapped[str] = mapped_column(String(16))
+    # The delivery it was made for.
+    delivery_id: Mapped[str | None] = mapped_column(String(64))
+    requested_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    # In words for whoever asked, without anything of the recording.
+    says: Mapped[str | None] = mapped_column(Text)
+
+
 class AccessRequestRow(Base):
     """Somebody's wish to hear raw recordings for some hours, and what became of it."""
 

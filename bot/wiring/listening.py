@@ -19,6 +19,8 @@ from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import CallFinder
 from bot.recordings.previewing import Previewing
+from bot.recordings.redaction.check_store import CheckStore
+from bot.recordings.redaction.requests import RedactionRequests
 from bot.recordings.request_store import RequestStore
 from bot.recordings.viewing import Viewing
 from bot.recordings.workspace_membership import WorkspaceMembership
@@ -132,7 +134,16 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             CardListeners(delivery_requests, deleting),
             WaveformListener(viewing, modals),
             Listeners(delivery_requests, core.people),
-            AdminListeners(administration, explaining, DigestAnswers(scheduling)),
+            AdminListeners(
+                administration,
+                explaining,
+                DigestAnswers(scheduling),
+                RedactionRequests(
+                    administration=administration,
+                    store=CheckStore(database=core.database, clock=core.clock),
+                    agents=core.agents,
+                ),
+            ),
             ScheduleListeners(scheduling, modals, answers),
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),

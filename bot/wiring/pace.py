@@ -12,6 +12,7 @@ from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.notification import FIRST_WAIT
 from bot.recordings.progress import ProgressPace
+from bot.recordings.redaction.sampling import SHARE
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
@@ -27,7 +28,7 @@ hand-over (``bot/jobs/work_loop.py``).
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long things wait for one another; tests wait less."""
+    """How long things wait for one another; tests wait less, and check more."""
 
     patience: Patience = field(default_factory=Patience)
     retry: RetryRule = field(default_factory=RetryRule)
@@ -42,4 +43,5 @@ class Pace:
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_again_after: timedelta = timedelta(seconds=60)
     home_look_every: timedelta = LOOK_AT_HOMES_EVERY
+    redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)

@@ -40,12 +40,14 @@ from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, 
 from bot.recordings.notification import Notification
 from bot.recordings.orphaned_files import DELETE
 from bot.recordings.progress import Progress
+from bot.recordings.redaction.check_store import CHECK_REDACTION
+from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.relay import Relay
 from bot.recordings.retention import Retention
 from bot.recordings.sharing import Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
-from bot.settings import AudienceRule
+from bot.settings import AudienceRule, CheckRedaction
 from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
@@ -54,6 +56,7 @@ from bot.store.due_work import DueWork
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
+from bot.wiring.redaction import build_redaction
 
 # Bodies moving at a time: each holds a few network buffers.
 MAX_RELAYS: Final = 8
@@ -77,6 +80,8 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
     rhythm = Rhythm(keep=keep_raw, look_every=pace.look_every)
+    redaction = build_redaction(core, polyai)
+    checked = core.settings.callaudio_check_redaction
     fetching = Fetching(
         relay=Relay(
             polyai=polyai,
@@ -91,6 +96,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         progress=Progress(deliveries=core.deliveries, slack=slack, pace=pace.progress),
         pictures=Pictures(slack=slack),
         calls=calls,
+        digests=checked is CheckRedaction.DELIVER,
     )
     steps = DeliverySteps(
         deliveries=core.deliveries,
@@ -100,7 +106,9 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         sharing=sharing,
         slack=slack,
         agents=core.agents,
+        gate=redaction.gate.admit if checked is CheckRedaction.DELIVER else None,
     )
+    sampling = Sampling(core.agents, pace.redaction_share)
     notification = Notification(
         deliveries=core.deliveries,
         slack=slack,
@@ -117,6 +125,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             sharing=sharing,
             metrics=core.metrics,
             rhythm=rhythm,
+            sample=sampling.take if checked is CheckRedaction.SAMPLE else None,
         ),
         notification=notification,
         retry=pace.retry,
@@ -168,6 +177,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(DELETE, retention.delete_orphaned, at_once=4),
             WorkKind(PUBLISH, homes.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
+            WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
             WorkKind(CLEAN_UP, cleaning.run, at_once=1),
         ),
         calls=calls,

@@ -19,7 +19,7 @@ from bot.digests.report import (
     ReasonTally,
     RequestTally,
 )
-from bot.store.tables import AccessRequestRow, DeliveryRow
+from bot.store.tables import AccessRequestRow, DeliveryRow, RedactionCheckRow
 from tests.digests.builders import PERIOD, SINCE, UNTIL, digest
 
 TEAM = "T0CALLAUDIO"
@@ -227,6 +227,34 @@ async def test_files_taken_back_are_counted_by_cause_when_they_were(database):
     )
     found = await report(database)
     assert found.taken_back == (NameCount("time_over", 2), NameCount("external", 1))
+
+
+async def test_checks_of_redaction_are_counted_by_what_came_of_them(database):
+    def checked(number, **changes) -> RedactionCheckRow:
+        values = {
+            "id": f"k{number}",
+            "team_id": TEAM,
+            "asked_by": "system",
+            "cause": "sample",
+            "agent_name": "default",
+            "conversation_id": "CA1",
+            "direction": "combined",
+            "requested_at": NOON,
+            "ended_at": NOON,
+            "verdict": "proven",
+        }
+        return RedactionCheckRow(**{**values, **changes})
+
+    await stored(
+        database,
+        checked(1),
+        checked(2),
+        checked(3, verdict="differs"),
+        checked(4, ended_at=UNTIL),
+        checked(5, ended_at=None, verdict=None),
+        checked(6, team_id="T0OTHER"),
+    )
+    assert (await report(database)).checked == (NameCount("proven", 2), NameCount("differs", 1))
 
 
 async def test_the_head_of_the_audit_chain_is_the_one_verify_would_tell(database):

@@ -32,6 +32,7 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
             "list": "",
             "who": "@user",
             "explain": "CA… @user #channel",
+            "check": "CA…",
         }.items()
     }
 )
@@ -44,6 +45,7 @@ NEEDS: Final[Mapping[str, str]] = MappingProxyType(
         "list": "takes nothing more",
         "who": "needs a person",
         "explain": "needs a conversation, a person and a channel",
+        "check": "needs a conversation",
     }
 )
 
@@ -108,7 +110,14 @@ class Explain:
     channel_id: str
 
 
-RightsCommand = Help | Give | Revoke | ListAll | Who | Explain
+@dataclass(frozen=True, slots=True)
+class CheckRecording:
+    """`check <conversation>`."""
+
+    reference: Reference
+
+
+RightsCommand = Help | Give | Revoke | ListAll | Who | Explain | CheckRecording
 AdminCommand = RightsCommand | DigestCommand
 
 
@@ -139,6 +148,8 @@ def parse_admin_command(text: str) -> AdminCommand:
             if channel_id is None:
                 raise AdminUsage(what=f"{quoted(channel)} is no channel.")
             return Explain(parse_reference(reference), _user(user), channel_id)
+        case "check", [reference]:
+            return CheckRecording(parse_reference(reference))
     raise _unreadable(verb)
 
 

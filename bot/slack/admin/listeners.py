@@ -8,11 +8,13 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.access.administration import Actor, Administration
 from bot.access.grants import Subject
 from bot.recordings.explaining import Explaining
+from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import ADMIN_COMMAND
 from bot.slack.admin import replies
 from bot.slack.admin.commands import (
     AdminCommand,
+    CheckRecording,
     Explain,
     Give,
     Help,
@@ -34,11 +36,16 @@ class AdminListeners:
     """`/callaudio-admin`, answered in the ack and seen by the admin alone."""
 
     def __init__(
-        self, administration: Administration, explaining: Explaining, digests: DigestAnswers
+        self,
+        administration: Administration,
+        explaining: Explaining,
+        digests: DigestAnswers,
+        redaction: RedactionRequests,
     ) -> None:
         self._administration = administration
         self._explaining = explaining
         self._digests = digests
+        self._redaction = redaction
 
     def register(self, app: AsyncApp) -> None:
         """Hand the command to Bolt."""
@@ -79,6 +86,9 @@ class AdminListeners:
             case Explain(reference, user_id, channel_id):
                 told = await self._explaining.explain(actor, reference, user_id, channel_id)
                 return replies.explained(user_id, channel_id, told)
+            case CheckRecording(reference):
+                await self._redaction.ask(actor, reference)
+                return replies.CHECKING
 
 
 def _subject(actor: Actor, whom: Whom) -> Subject:

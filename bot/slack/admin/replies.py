@@ -9,6 +9,7 @@ from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Audience, Held, Standing
 from bot.recordings.explaining import Explanation
+from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
 from bot.slack.admin.verdicts import verdict
@@ -23,6 +24,7 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["list"]}` shows all that is in force
 `{FORMS["who"]}` shows what a person may do, and why
 `{FORMS["explain"]}` shows what they would get there, and why
+`{FORMS["check"]}` tells whether the redacted recording is the raw one with moments muted
 `pii` is the right to hear raw recordings, `admin` the right to manage rights.
 Nobody can give `pii` to themselves."""
 
@@ -57,6 +59,17 @@ AUDIENCES: Final = MappingProxyType(
 
 HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and you are not one.
 `/callaudio help` shows what you can do."""
+
+
+CHECKING: Final = (
+    "I am holding the redacted recording against the raw one, in memory alone. "
+    "The outcome comes in your direct messages with me."
+)
+
+
+def checked(check: Check) -> str:
+    """Say what came of a check."""
+    return f"Redaction of {code(check.conversation_id)}: {escape(check.says or '')}"
 
 
 def given(grant: Grant) -> str:

@@ -65,6 +65,10 @@ def _fields(report: AccessReport) -> Block:
             )
         ),
     }
+    if report.checked:
+        told["Redaction checked"] = _counts(
+            (words.CHECKED.get(each.name, each.name), each.count) for each in report.checked
+        )
     fields = [f"*{name}*\n{value}" for name, value in told.items()]
     return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
 

@@ -41,6 +41,14 @@ REASONS: Final = MappingProxyType(
     }
 )
 
+CHECKED: Final = MappingProxyType(
+    {
+        "proven": "proven",
+        "nothing_muted": "nothing muted",
+        "differs": "differs",
+        "cannot_tell": "cannot be told",
+    }
+)
 TAKEN_BACK: Final = MappingProxyType(
     {
         "asked": "deleted on request",

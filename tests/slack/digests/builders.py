@@ -127,6 +127,7 @@ ACCESS = AccessReport(
     ),
     groups_in_all=5,
     taken_back=(NameCount("time_over", 20), NameCount("audience", 2)),
+    checked=(NameCount("proven", 18), NameCount("nothing_muted", 3), NameCount("differs", 1)),
     audit_events=512,
     head=HEAD,
 )

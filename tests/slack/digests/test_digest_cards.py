@@ -250,6 +250,14 @@ def test_access_tells_who_received_what_and_who_may():
     assert buttons(message) == []
 
 
+def test_checks_of_redaction_are_told_where_there_were_any():
+    of_access = digest(kind=DigestKind.ACCESS)
+    said = shown(cards.message(post(REPORTS["access"], digest=of_access)))
+    assert "*Redaction checked*\\nproven: 18\\nnothing muted: 3\\ndiffers: 1" in said
+    quiet = shown(cards.message(post(AccessReport(), digest=of_access)))
+    assert "Redaction checked" not in quiet
+
+
 def test_a_group_is_named_without_calling_its_members():
     for render in RENDERINGS.values():
         said = shown(render(post(REPORTS["access"])))

@@ -1,0 +1,192 @@
+"""Stores checks of redaction, each step with its audit event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
+from bot.audit.log import record
+from bot.ids import new_id
+from bot.polyai.payloads import Direction
+from bot.recordings.redaction.outcome import Comparison
+from bot.recordings.redaction.wording import said
+from bot.store.database import Database
+from bot.store.due_work import schedule
+from bot.store.once import claim_once
+from bot.store.tables import RedactionCheckRow
+
+CHECK_REDACTION: Final = "check_redaction"
+"""The kind of due work that does a check; its key is the id of the check."""
+
+
+class CheckCause(StrEnum):
+    """Why a check is made."""
+
+    ASKED = "asked"
+    SAMPLE = "sample"
+    DELIVER = "deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is to be checked, on whose behalf and why."""
+
+    id: str
+    team_id: str
+    asked_by: str
+    cause: CheckCause
+    agent_name: str
+    conversation_id: str
+    direction: Direction = Direction.COMBINED
+    delivery_id: str | None = None
+    says: str | None = None
+    """What came of it, in words; None as long as it has not ended."""
+
+
+def new_check(
+    team_id: str,
+    cause: CheckCause,
+    agent_name: str,
+    conversation_id: str,
+    *,
+    asked_by: str = SYSTEM_ACTOR,
+    direction: Direction = Direction.COMBINED,
+    delivery_id: str | None = None,
+) -> Check:
+    """Give a check its id."""
+    return Check(
+        new_id("k-", 16),
+        team_id,
+        asked_by,
+        cause,
+        agent_name,
+        conversation_id,
+        direction,
+        delivery_id,
+    )
+
+
+class CheckStore:
+    """Reads and changes checks."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def read(self, check_id: str) -> Check:
+        """Read one.
+
+        Raises:
+            LookupError: there is none of that id.
+        """
+        async with self._database.read() as session:
+            row = await session.get(RedactionCheckRow, check_id)
+        if row is None:
+            msg = f"no check {check_id}"
+            raise LookupError(msg)
+        return Check(
+            row.id,
+            row.team_id,
+            row.asked_by,
+            CheckCause(row.cause),
+            row.agent_name,
+            row.conversation_id,
+            Direction(row.direction),
+            row.delivery_id,
+            row.says,
+        )
+
+    async def ask(self, check: Check, *, trigger_id: str | None) -> None:
+        """Store a check that a worker is to do, once for each trigger.
+
+        Raises:
+            AlreadyDone: it was asked for with the same trigger.
+        """
+        now = self.clock()
+        async with self._database.write() as session:
+            await claim_once(session, check.team_id, trigger_id, now)
+            add_due_check(session, check, now)
+
+    async def note_raw_requested(self, check: Check) -> None:
+        """Record that the raw recording is about to be requested, by whom and why."""
+        async with self._database.write() as session:
+            await record(session, self._event(check, AuditTag.REDACTION_RAW_REQUESTED, {}))
+
+    async def end(self, check: Check, found: Comparison) -> bool:
+        """Store what came of it, once; gives whether this call did."""
+        row, now = RedactionCheckRow, self.clock()
+        outcome = {"ended_at": now, "verdict": found.verdict.value, "says": said(found)}
+        ended = update(row).where(row.id == check.id, row.ended_at.is_(None)).values(**outcome)
+        async with self._database.write() as session:
+            if await session.scalar(ended.returning(row.id)) is None:
+                return False
+            event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
+            await record(session, event)
+        return True
+
+    async def add_ended(self, check: Check, found: Comparison) -> None:
+        """Store a check that is over already."""
+        async with self._database.write() as session:
+            row = _row_of(check, self.clock())
+            row.ended_at, row.verdict, row.says = row.requested_at, found.verdict.value, said(found)
+            session.add(row)
+            event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
+            await record(session, event)
+
+    def _event(self, check: Check, tag: AuditTag, facts: dict[str, PayloadValue]) -> AuditEvent:
+        return AuditEvent(
+            tag=tag,
+            team_id=check.team_id,
+            actor_id=check.asked_by,
+            occurred_at=self.clock(),
+            delivery_id=check.delivery_id,
+            payload={
+                "check_id": check.id,
+                "cause": check.cause.value,
+                "conversation_id": check.conversation_id,
+                "agent": check.agent_name,
+                "direction": check.direction.value,
+                **facts,
+            },
+        )
+
+
+def add_due_check(session: AsyncSession, check: Check, now: datetime) -> None:
+    """Store a check that a worker is to do, in the caller's transaction."""
+    session.add(_row_of(check, now))
+    schedule(session, CHECK_REDACTION, check.id, now=now)
+
+
+def _row_of(check: Check, now: datetime) -> RedactionCheckRow:
+    return RedactionCheckRow(
+        id=check.id,
+        team_id=check.team_id,
+        asked_by=check.asked_by,
+        cause=check.cause.value,
+        agent_name=check.agent_name,
+        conversation_id=check.conversation_id,
+        direction=check.direction.value,
+        delivery_id=check.delivery_id,
+        requested_at=now,
+    )
+
+
+def _facts_of(found: Comparison) -> dict[str, PayloadValue]:
+    """Spell an outcome in codes, counts and levels."""
+    first = found.heard.kept[0].start_seconds if found.heard.kept else None
+    return {
+        "verdict": found.verdict.value,
+        "doubt": found.doubt.value if found.doubt else None,
+        "length_seconds": round(found.length_seconds, 3),
+        "muted_spans": found.muted.count,
+        "muted_seconds": round(found.muted.seconds, 3),
+        "heard_spans": found.heard.count,
+        "heard_seconds": round(found.heard.seconds, 3),
+        "heard_first_at_seconds": None if first is None else round(first, 3),
+        "heard_db": found.heard_db,
+    }

@@ -1,0 +1,117 @@
+"""Checks of redaction: both recordings are fetched side by side, and held in memory alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.metrics import Metrics
+from bot.polyai.agents import Agent
+from bot.polyai.client import PolyAIClient
+from bot.polyai.errors import RecordingCutShort
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
+from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict, undetermined
+from bot.recordings.waveform.spans import Span
+from bot.store.due_work import Due
+
+log = get_logger(__name__)
+
+LONGEST_SECONDS: Final = 900.0
+AGAIN_AFTER: Final = timedelta(minutes=1)
+MOST_TRIES: Final = 10
+
+Notify = Callable[[Check], Awaitable[None]]
+"""Tells whoever asked what came of a check."""
+
+
+class NoRawKey(CallAudioError):
+    """There is nothing to hold a redacted recording against."""
+
+    code = "no_raw_key_to_check"
+    what = "Redaction cannot be checked: no raw key is set up for that agent."
+    fix = "Ask whoever runs callaudio to set up POLYAI_PII_API_KEY."
+
+
+class RedactionChecks:
+    """Does checks: each requests the raw recording, which is audited, and keeps none of it."""
+
+    def __init__(
+        self,
+        *,
+        store: CheckStore,
+        polyai: PolyAIClient,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> None:
+        self._store = store
+        self._polyai = polyai
+        self._agents = agents
+        self._metrics = metrics
+        self._longest_seconds = longest_seconds
+
+    async def compare(self, check: Check, must_be_muted: Sequence[Span] = ()) -> Comparison:
+        """Fetch both and compare them; what breaks off on the way is an outcome.
+
+        Raises:
+            NoRawKey: the agent has none.
+            CallAudioError: one of the two cannot be had.
+        """
+        agent = self._agents.get(check.agent_name)
+        if agent is None or agent.pii_api_key is None:
+            raise NoRawKey
+        from bot.recordings.redaction.comparator import (  # noqa: PLC0415 - loads numpy
+            compare_streams,
+        )
+
+        await self._store.note_raw_requested(check)
+        try:
+            async with asyncio.timeout(self._longest_seconds), AsyncExitStack() as stack:
+                raw, redacted = [
+                    await stack.enter_async_context(
+                        self._polyai.open_audio(
+                            agent, check.conversation_id, direction=check.direction, raw=is_raw
+                        )
+                    )
+                    for is_raw in (True, False)
+                ]
+                spoken, muted = [
+                    await stack.enter_async_context(aclosing(each.chunks()))
+                    for each in (raw, redacted)
+                ]
+                found = await compare_streams(spoken, muted, must_be_muted)
+        except (TimeoutError, RecordingCutShort):
+            found = undetermined(Doubt.BROKEN_OFF)
+        self._count(check, found)
+        return found
+
+    async def run(self, due: Due, notify: Notify) -> datetime | None:
+        """Do a stored check and tell who asked; gives when to try again what cannot be had now."""
+        check = await self._store.read(due.key)
+        if check.says is None:
+            try:
+                found = await self.compare(check)
+            except CallAudioError as error:
+                if error.retryable and due.tries + 1 < MOST_TRIES:
+                    return self._store.clock() + AGAIN_AFTER
+                log.info("redaction_not_checked", check_id=check.id, code=error.code)
+                found = undetermined(Doubt.BROKEN_OFF)
+                self._count(check, found)
+            await self._store.end(check, found)
+        if check.cause is CheckCause.ASKED:
+            await notify(await self._store.read(check.id))
+        return None
+
+    def _count(self, check: Check, found: Comparison) -> None:
+        self._metrics.redaction_checks.labels(verdict=found.verdict.value).inc()
+        level = log.error if found.verdict is Verdict.DIFFERS else log.info
+        level(
+            "redaction_checked",
+            check_id=check.id,
+            cause=check.cause.value,
+            verdict=found.verdict.value,
+            doubt=found.doubt.value if found.doubt else None,
+        )

@@ -1,0 +1,44 @@
+"""Admins ask for checks of redaction; workers do them."""
+
+from collections.abc import Mapping
+
+from bot.access.administration import Actor, Administration
+from bot.polyai.agents import Agent
+from bot.polyai.identifiers import check_conversation_id
+from bot.recordings.agents import choose_agent
+from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.checking import NoRawKey
+from bot.recordings.reference import Reference
+
+
+class RedactionRequests:
+    """Stores what admins ask for."""
+
+    def __init__(
+        self, *, administration: Administration, store: CheckStore, agents: Mapping[str, Agent]
+    ) -> None:
+        self._administration = administration
+        self._store = store
+        self._agents = agents
+
+    async def ask(self, actor: Actor, reference: Reference) -> None:
+        """Have a recording checked.
+
+        Raises:
+            NotAdmin: the actor is none.
+            AgentNotConfigured: the reference is about an agent the bot does not know.
+            NoRawKey: the agent has none.
+            AlreadyDone: it was asked for with the same trigger.
+        """
+        await self._administration.require_admin(actor, "check")
+        agent = choose_agent(self._agents, reference)
+        if agent.pii_api_key is None:
+            raise NoRawKey
+        check = new_check(
+            actor.team_id,
+            CheckCause.ASKED,
+            agent.name,
+            check_conversation_id(reference.conversation_id),
+            asked_by=actor.user_id,
+        )
+        await self._store.ask(check, trigger_id=actor.trigger_id)

@@ -1,0 +1,33 @@
+"""What admins are told in their direct messages, over the Web API (docs: chat.postMessage)."""
+
+from bot.errors import CallAudioError
+from bot.logs import get_logger
+from bot.recordings.redaction.check_store import Check
+from bot.slack.admin import replies
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.messages import open_dm, post
+
+log = get_logger(__name__)
+
+
+class AdminGateway:
+    """Writes to admins; posts are never repeated by themselves."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    async def notify_checked(self, check: Check) -> None:
+        """Tell an admin what came of the check they asked for.
+
+        Raises:
+            CallAudioError: it may go well later.
+        """
+        await self._post(check.asked_by, replies.checked(check))
+
+    async def _post(self, user_id: str, text: str) -> None:
+        try:
+            await post(self._api, await open_dm(self._api, user_id), {"text": text})
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("admin_untold", code=error.code)

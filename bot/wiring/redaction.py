@@ -1,0 +1,34 @@
+"""The checks of redaction, and who is told of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.polyai.client import PolyAIClient
+from bot.recordings.redaction.check_store import CheckStore
+from bot.recordings.redaction.checking import Notify, RedactionChecks
+from bot.recordings.redaction.gate import RedactionGate
+from bot.slack.admin.gateway import AdminGateway
+from bot.store.due_work import Due
+from bot.wiring.core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What checks redacted recordings: what was stored for later, and each before its share."""
+
+    checks: RedactionChecks
+    store: CheckStore
+    gate: RedactionGate
+    notify: Notify
+
+    async def run(self, due: Due) -> datetime | None:
+        """Do a stored check."""
+        return await self.checks.run(due, self.notify)
+
+
+def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
+    """Build the checks."""
+    store = CheckStore(database=core.database, clock=core.clock)
+    checks = RedactionChecks(store=store, polyai=polyai, agents=core.agents, metrics=core.metrics)
+    gate = RedactionGate(checks=checks, store=store)
+    return Redaction(checks, store, gate, AdminGateway(core.api).notify_checked)

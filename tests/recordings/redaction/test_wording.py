@@ -1,0 +1,47 @@
+"""The outcome of a check reads as a sentence, whatever it is."""
+
+import pytest
+
+from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict, undetermined
+from bot.recordings.redaction.wording import said
+from bot.recordings.waveform.spans import Span, Spans
+
+CARD = Spans(1, 0.6, (Span(61.0, 61.6),))
+MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            Comparison(Verdict.PROVEN, muted=CARD),
+            (
+                "Proven: the redacted recording is the raw one, sample by sample, "
+                "with 1 moment of 0.6 s (1:01.0-1:01.6) muted."
+            ),
+        ),
+        (
+            Comparison(Verdict.NOTHING_MUTED),
+            "Nothing is muted: the redacted recording is the same as the raw one.",
+        ),
+        (
+            Comparison(Verdict.DIFFERS, heard=CARD, heard_db=-12.5),
+            (
+                "It differs: 1 moment of 0.6 s (1:01.0-1:01.6) can be heard in the redacted "
+                "recording and should not be. The loudest sample there is at -12.5 dB."
+            ),
+        ),
+    ],
+)
+def test_each_outcome_is_said(found, words):
+    assert said(found) == words
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_each_doubt_is_said(doubt):
+    assert said(undetermined(doubt)).startswith("It cannot be told: ")
+
+
+def test_of_many_moments_the_first_are_shown():
+    assert said(Comparison(Verdict.PROVEN, muted=MANY)).count("-0:") == 10
+    assert "and 2 more" in said(Comparison(Verdict.PROVEN, muted=MANY))

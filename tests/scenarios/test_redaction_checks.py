@@ -1,0 +1,270 @@
+"""Redacted recordings are held against the raw ones: before the share, after it, or when asked."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from bot.cli.stage import AGENT_ID, environment_of
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording, Shape
+from bot.store.tables import RedactionCheckRow
+from bot.wiring.pace import Pace
+from tests.cli.conftest import Run
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene, postgresql_at_length
+from tests.scenarios.scene import (
+    BOB,
+    BOSS,
+    CHANNEL,
+    DELIVERED_TAGS,
+    RAW_SPAN,
+    Scene,
+    assert_failed,
+    assert_redacted,
+)
+from tests.scenarios.test_nothing_leaks import files_in
+
+pytest_plugins = ("tests.cli.conftest",)
+
+RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
+OF_CHECKS = ["worker:redaction:raw_requested", "worker:redaction:checked"]
+Opened = Callable[[str], AbstractAsyncContextManager[Scene]]
+
+
+def leaking() -> Recording:
+    """Half a second of what was muted is heard, at a quarter of its loudness."""
+    differing = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
+    first = (differing[0] + 2000) // 2 * 2
+    heard = bytearray(REDACTED)
+    for at in range(first, first + 8000, 2):
+        sample = int.from_bytes(RAW[at : at + 2], "little", signed=True) // 4
+        heard[at : at + 2] = sample.to_bytes(2, "little", signed=True)
+    return Recording.of(RAW, bytes(heard))
+
+
+@pytest.fixture
+def opened(new_scene: OpenScene, pace: Pace) -> Opened:
+    """Open a scene that checks redaction in this way, and each sample."""
+
+    @asynccontextmanager
+    async def open_scene(how: str) -> AsyncIterator[Scene]:
+        environment = {"CALLAUDIO_CHECK_REDACTION": how, "CALLAUDIO_ADMINS": BOSS}
+        every = replace(pace, redaction_share=1.0)
+        async with new_scene(environment=environment, pace=every) as scene:
+            yield scene
+
+    return open_scene
+
+
+async def ended_check(scene: Scene) -> RedactionCheckRow:
+    async def ended() -> RedactionCheckRow | None:
+        async with scene.stage.application.database.read() as session:
+            (row,) = await session.scalars(select(RedactionCheckRow))
+        return row if row.ended_at else None
+
+    return await until(ended)
+
+
+def raw_requests(scene: Scene) -> int:
+    return sum(request.key_kind == "raw" for request in scene.polyai.requests)
+
+
+@postgresql_at_length
+async def test_what_is_proven_is_delivered(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        seen = await scene.ask()
+
+        assert seen.delivery.state == "delivered"
+        assert seen.file.content == REDACTED
+        assert seen.tags == [*DELIVERED_TAGS[:3], *OF_CHECKS, *DELIVERED_TAGS[3:]]
+        asked, told = (event for event in seen.audit if "redaction" in event.tag)
+        assert (asked.actor_id, asked.payload["cause"]) == ("system", "deliver")
+        assert (told.payload["verdict"], told.payload["muted_spans"] > 0) == ("proven", True)
+        assert raw_requests(scene) == 1
+
+
+@postgresql_at_length
+async def test_what_differs_is_never_posted_and_is_told(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        call = scene.another_call(recording=leaking())
+        seen = await scene.ask(call)
+
+        assert_failed(seen, "redaction_differs", "something can be heard in it", "check-redaction")
+        (told,) = [event for event in seen.audit if event.tag == OF_CHECKS[1]]
+        assert told.payload["verdict"] == "differs"
+        assert told.payload["heard_seconds"] == pytest.approx(0.5, abs=0.02)
+        assert told.payload["heard_db"] < -6
+        assert scene.every_visible_file() == []
+        assert [c for c in scene.workspace.calls if c.method.startswith("files.complete")] == []
+
+
+async def test_what_cannot_be_told_is_delivered_and_audited_as_that(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        longer = Recording.of(RAW, REDACTED[:-4000])
+        for changes in ({"recording": longer}, {"shape": Shape.TRAILER}):
+            seen = await scene.ask(scene.another_call(**changes))
+            assert seen.delivery.state == "delivered"
+        told = [e.payload for e in await scene.all_audit() if e.tag == OF_CHECKS[1]]
+        assert [(each["verdict"], each["doubt"]) for each in told] == [
+            ("cannot_tell", "broken_off"),
+            ("proven", None),
+        ]
+
+
+async def test_a_raw_recording_that_cannot_be_had_holds_nothing_up(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        first = await scene.ask()
+        scene.polyai.keys[next(k for k, v in scene.polyai.keys.items() if v.pii)] = replace(
+            next(v for v in scene.polyai.keys.values() if v.pii), agents=frozenset()
+        )
+        second = await scene.ask(scene.another_call())
+
+        assert [each.delivery.state for each in (first, second)] == ["delivered"] * 2
+        (told,) = [event for event in second.audit if event.tag == OF_CHECKS[1]]
+        assert (told.payload["verdict"], told.payload["doubt"]) == ("cannot_tell", "broken_off")
+
+
+async def test_another_recording_than_the_uploaded_one_proves_nothing(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        call = scene.another_call()
+        scene.slack.faults.add(Fault("upload", when="after", hang=True))
+        asking = asyncio.create_task(scene.ask(call))
+        await scene.slack.faults.reached("upload")
+        # PolyAI mutes one more moment meanwhile.
+        more = bytearray(REDACTED)
+        more[-9000:-5000] = bytes(4000)
+        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.of(RAW, bytes(more)))
+        scene.slack.faults.release("upload")
+        seen = await asking
+
+        (told,) = [event for event in seen.audit if event.tag == OF_CHECKS[1]]
+        assert (told.payload["verdict"], told.payload["doubt"]) == ("cannot_tell", "changed")
+
+
+@postgresql_at_length
+async def test_a_sample_is_checked_after_it_was_delivered(opened: Opened) -> None:
+    async with opened("sample") as scene:
+        seen = await scene.ask(f"{scene.another_call(recording=leaking())} redacted")
+        check = await ended_check(scene)
+
+        assert seen.delivery.state == "delivered"
+        assert {request.key_kind for request in seen.audio_requests[:1]} == {"plain"}
+        assert (check.verdict, check.cause, check.delivery_id) == (
+            "differs",
+            "sample",
+            seen.delivery.id,
+        )
+        assert [e.tag for e in await scene.audit(seen.delivery.id)] == [
+            *DELIVERED_TAGS,
+            *OF_CHECKS,
+        ]
+
+
+async def test_nothing_is_checked_where_it_is_off(opened: Opened) -> None:
+    async with opened("off") as scene:
+        assert_redacted(await scene.ask(), "not_cleared")
+        assert raw_requests(scene) == 0
+
+
+async def test_raw_recordings_and_transcripts_are_not_checked(opened: Opened) -> None:
+    async with opened("deliver") as scene:
+        await scene.grant()
+        seen = await scene.ask()
+        assert seen.delivery.outcome == "raw"
+        assert raw_requests(scene) == 1
+        assert seen.tags == DELIVERED_TAGS
+
+
+@postgresql_at_length
+async def test_an_admin_has_a_recording_checked_and_is_told_in_private(opened: Opened) -> None:
+    async with opened("off") as scene:
+        call = scene.another_call(recording=leaking())
+        ack = await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
+        check = await ended_check(scene)
+
+        def told() -> str | None:
+            posts = [m.text for m in scene.everything_posted() if call in m.text]
+            return posts[0] if posts else None
+
+        text = await until(told)
+        assert "in your direct messages" in ack.text
+        assert "It differs: 1 moment of 0.5 s" in text
+        assert (check.asked_by, check.cause) == (BOSS, "asked")
+        requested, checked = [e for e in await scene.all_audit() if "redaction" in e.tag]
+        assert {requested.actor_id, checked.actor_id} == {BOSS}
+        (dm,) = {m.channel for m in scene.everything_posted()}
+        assert dm.startswith("D")
+
+
+async def test_nobody_else_has_a_recording_checked(opened: Opened) -> None:
+    async with opened("off") as scene:
+        ack = await scene.people.command(BOB, CHANNEL, "check CA123", command="/callaudio-admin")
+        assert "Only admins" in ack.text
+        assert raw_requests(scene) == 0
+
+
+@pytest.mark.parametrize(
+    ("recording", "arguments", "exit_code", "verdict"),
+    [
+        (Recording.speech(), [], 0, "proven"),
+        (leaking(), [], 1, "differs"),
+        (Recording.of(RAW, RAW), [], 1, "nothing_muted"),
+        (Recording.speech(), ["--span", "0:00.5-0:01.0"], 1, "differs"),
+    ],
+)
+async def test_operators_check_a_recording(
+    opened: Opened,
+    sqlite_url: str,
+    recording: Recording,
+    arguments: list[str],
+    exit_code: int,
+    verdict: str,
+) -> None:
+    async with opened("off") as scene:
+        call = scene.another_call(recording=recording)
+        environ = environment_of(scene.workspace, scene.slack, scene.polyai)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "check-redaction", call, "--json", *arguments),
+            env={**environ, "DATABASE_URL": sqlite_url, "LOGNAME": "operator"},
+            stdout=subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+
+        assert process.returncode == exit_code
+        (found,) = json.loads(said)
+        assert found["verdict"] == verdict
+        check = await ended_check(scene)
+        assert (check.verdict, check.cause, check.asked_by) == (verdict, "asked", "cli:operator")
+
+
+async def test_no_sample_of_the_raw_recording_stays_anywhere(
+    opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with opened("deliver") as scene:
+        await scene.ask()
+        await scene.ask(scene.another_call(recording=leaking()))
+        sound = RAW_SPAN[1024 : 1024 + 48]
+        everything = {
+            "calls to Slack": repr(scene.workspace.calls).encode(),
+            "files": b"".join(file.content for file in scene.workspace.files),
+            "messages": repr(scene.workspace.timeline).encode(),
+            "output": "".join(capfd.readouterr()).encode(),
+            **files_in(tmp_path),
+        }
+        for needle in (sound, sound.hex().encode()):
+            assert [where for where, held in everything.items() if needle in held] == []
+
+
+def test_a_span_that_is_none_is_bad_usage(run: Run) -> None:
+    said = run("check-redaction", "CA123", "--span", "0:10-0:05")
+    assert said.exit_code == 2
+    assert "--span" in said.stderr
