@@ -1,6 +1,5 @@
 """`doctor`: what is set up, what answers, and what to do about the rest."""
 
-import asyncio
 import os
 from dataclasses import asdict
 from typing import Annotated
@@ -11,9 +10,11 @@ from bot.cli import console
 from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
+from bot.cli.checks.rights import check_rights
 from bot.cli.checks.slack import check_slack
 from bot.cli.checks.store import check_store
-from bot.environment import load_settings
+from bot.concurrency import both, every
+from bot.environment import ENV_FILE, load_settings
 from bot.logs import configure_logging
 from bot.outbound import outbound_of
 from bot.polyai.transport import build_http_client
@@ -37,10 +38,7 @@ def doctor(
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
-        _print(
-            [Finding("settings", Status.WRONG, each) for each in error.problems],
-            as_json=as_json,
-        )
+        _print(_of_settings(error.problems), as_json=as_json)
         raise typer.Exit(console.BAD_USAGE) from None
     configure_logging(settings.callaudio_log_format, settings.secret_values)
 
@@ -54,12 +52,34 @@ def doctor(
         raise typer.Exit(console.FAILED)
 
 
+def _of_settings(problems: tuple[str, ...]) -> list[Finding]:
+    found = [Finding("settings", Status.WRONG, each) for each in problems]
+    if not ENV_FILE.exists():
+        says = f"there is no file {ENV_FILE} in this folder, and the environment does not hold all"
+        fix = f"Copy .env.example to {ENV_FILE}, and fill in what is required."
+        found.insert(0, Finding("settings", Status.WRONG, says, fix))
+    return found
+
+
+def what_to_do(findings: list[Finding]) -> str:
+    """Name the one thing to do now: the first that is wrong, else the first that is left."""
+    for state, word in ((Status.WRONG, "Mend this first"), (Status.SET, "Next")):
+        for each in findings:
+            if each.state is state and each.fix:
+                return f"{word}: {each.what}. {each.fix}"
+    return "All is set up. Type /callaudio and a conversation id in a channel that the bot is in."
+
+
 def _print(findings: list[Finding], *, as_json: bool) -> None:
     console.print_rows([asdict(each) for each in findings], COLUMNS, as_json=as_json)
+    if not as_json:
+        console.say(what_to_do(findings))
 
 
 async def examine(settings: Settings, reference: Reference | None = None) -> list[Finding]:
     """Look at everything the bot needs, each on its own and all at once: none hides another.
+
+    In the order in which they are set up, so the first that is wrong is what to mend first.
 
     Raises:
         AgentNotConfigured: ``reference`` is about an agent that is not set up.
@@ -69,20 +89,22 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
     named = choose_agent(agents, reference) if reference else None
     async with build_http_client(4 * len(agents), outbound) as http:
         checks = AgentChecks(http, utc_now)
-        parts = await asyncio.gather(
-            check_store(settings.database_url),
-            check_slack(settings, outbound, utc_now),
-            *(
-                checks.check(
-                    agent,
-                    has_account=settings.polyai_account_id is not None,
-                    conversation_id=(
-                        reference.conversation_id if reference and agent is named else None
-                    ),
-                )
-                for agent in agents.values()
-            ),
+        polyai = every(
+            checks.check(
+                agent,
+                has_account=settings.polyai_account_id is not None,
+                conversation_id=(
+                    reference.conversation_id if reference and agent is named else None
+                ),
+            )
+            for agent in agents.values()
+        )
+        slack = check_slack(settings, outbound, utc_now)
+        (in_store, in_slack), in_polyai = await both(
+            both(check_store(settings.database_url), slack), polyai
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    rest = [*check_outside(settings), Finding("audience rule", Status.SET, rule)]
-    return [each for part in (*parts, rest) for each in part]
+    rights = await check_rights(settings, in_slack.team_id, utc_now)
+    rule_is = Finding("audience rule", Status.SET, rule)
+    parts = (check_outside(settings), in_store, in_slack.findings, *in_polyai, rights, [rule_is])
+    return [each for part in parts for each in part]

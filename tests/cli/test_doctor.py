@@ -1,7 +1,9 @@
 """`callaudio doctor` on the stand-ins: what it finds, and what it must not show."""
 
+import asyncio
 import json
 import re
+import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,7 +13,7 @@ import psycopg
 import pytest
 
 from bot.cli.checks.finding import Finding, Status
-from bot.cli.doctor import examine
+from bot.cli.doctor import examine, what_to_do
 from bot.cli.stage import (
     ACCOUNT_ID,
     AGENT_ID,
@@ -89,6 +91,98 @@ async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) 
     assert {each.state for each in findings.values()} == {Status.OK, Status.SET}
     assert findings["raw key of default"].says == "opens the agent"
     assert findings["audience rule"].says.startswith("cleared")
+    assert findings["Slack"].says == "accepts the bot token, of workspace T0CALLAUDIO"
+
+
+async def test_what_is_found_stands_in_the_order_in_which_it_is_set_up(
+    environ: dict[str, str],
+) -> None:
+    order = ["proxy", "database", "Slack", "plain key of default", "who may hear raw"]
+    assert [name for name in await found(environ) if name in order] == order
+
+
+async def test_where_nobody_may_hear_raw_it_gives_the_line_that_lets_somebody(
+    environ: dict[str, str], run: Run
+) -> None:
+    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
+    missing = findings["who may hear raw"]
+    assert missing.state is Status.SET
+    program, *arguments = shlex.split(missing.fix)
+    assert (program, "T0CALLAUDIO" in arguments, "U0FIRST000" in arguments) == (
+        "callaudio",
+        True,
+        True,
+    )
+
+    assert (await asyncio.to_thread(run, *arguments)).exit_code == 0
+
+    after = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
+    assert after["who may hear raw"] == Finding("who may hear raw", Status.OK, "1 person or group")
+
+
+async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody_hear(
+    environ: dict[str, str], run: Run
+) -> None:
+    reason = ("--reason", "review")
+    await asyncio.to_thread(
+        run, "grants", "add", "--team", "T0ELSE", "--user", "U0BOB0000", *reason
+    )
+    here = ("--team", "T0CALLAUDIO", "--user", "U0BOB0000")
+    await asyncio.to_thread(run, "grants", "deny", *here, *reason)
+    findings = await found(environ)
+    assert findings["who may hear raw"].says == "nobody yet: all is redacted"
+
+
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        pytest.param(
+            [("a", Status.SET, "later"), ("b", Status.WRONG, "now"), ("c", Status.WRONG, "then")],
+            "Mend this first: b. now",
+            id="the first that is wrong",
+        ),
+        pytest.param(
+            [("a", Status.OK, ""), ("b", Status.SET, ""), ("c", Status.SET, "do it")],
+            "Next: c. do it",
+            id="what is left to set up",
+        ),
+        pytest.param([("a", Status.OK, "")], "All is set up.", id="nothing"),
+    ],
+)
+def test_it_ends_with_the_one_thing_to_do_now(findings: list, told: str) -> None:
+    given = [Finding(what, state, "", fix) for what, state, fix in findings]
+    assert what_to_do(given).startswith(told)
+
+
+async def test_without_a_raw_key_nobody_is_told_to_give_the_right(environ: dict[str, str]) -> None:
+    assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
+
+
+async def test_without_an_admin_it_says_where_the_id_is_found(environ: dict[str, str]) -> None:
+    findings = await found(environ, CALLAUDIO_ADMINS="")
+    assert findings["admins"].state is Status.SET
+    assert "Copy member ID" in findings["admins"].fix
+
+
+@pytest.mark.parametrize(
+    ("channels", "says"),
+    [
+        pytest.param({}, "in no channel yet", id="a new workspace"),
+        pytest.param({"C0HERE0000": {"is_private": True}}, "in 1 channel", id="invited to one"),
+        pytest.param({"C0HERE0000": {"bot_is_member": False}}, "no channel yet", id="not invited"),
+        pytest.param({"C0HERE0000": {"is_archived": True}}, "no channel yet", id="an archived one"),
+        pytest.param({"D0HERE0000": {"is_im": True}}, "no channel yet", id="a direct message"),
+    ],
+)
+async def test_it_tells_whether_the_bot_was_invited_anywhere(
+    workspace: Workspace, environ: dict[str, str], channels: dict, says: str
+) -> None:
+    workspace.add_user("U0ALICE000")
+    for channel_id, flags in channels.items():
+        workspace.add_channel(channel_id, members=["U0ALICE000"], **flags)
+    told = (await found(environ))["conversations"]
+    assert says in told.says
+    assert ("/invite @callaudio" in told.fix) is ("no channel" in says)
 
 
 @pytest.mark.parametrize(
@@ -638,6 +732,7 @@ def test_settings_that_cannot_be_used_are_findings_too(
     assert "SLACK_SIGNING_SECRET has quotes around its value: remove the quotes." in result.stdout
     assert "`foo`" in result.stdout
     assert not [each for each in ("5ca1ab1e", "hunter2") if each in result.output]
+    assert "Copy .env.example to .env" in result.stdout
     if as_json:
         rows = json.loads(result.stdout)
         assert {row["state"] for row in rows} == {"wrong"}

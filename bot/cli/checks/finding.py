@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at, and what to do when it is wrong."""
+    """One thing looked at; ``fix`` says what to do when it is wrong, or is still to be set up."""
 
     what: str
     state: Status

@@ -1,29 +1,41 @@
 """Slack: tokens, scopes, the clock, and the channel where requests are decided."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from bot.cli.checks.finding import Finding, Status, checked
 from bot.outbound import Outbound
 from bot.settings import Settings
-from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.api import SlackApi, build_client, build_session, next_cursor
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
+MOST_CONVERSATIONS: Final = 200
 MOST_SKEW_SECONDS: Final = 60
 """Slack's requests are refused at 300, and a clock that is wrong goes on drifting."""
 
 
+@dataclass(frozen=True, slots=True)
+class SlackChecked:
+    """What was found, and which workspace the token is of; None where Slack does not tell."""
+
+    findings: list[Finding]
+    team_id: str | None
+
+
 async def check_slack(
     settings: Settings, outbound: Outbound, clock: Callable[[], datetime]
-) -> list[Finding]:
+) -> SlackChecked:
     """Look at all that Slack tells about the app."""
     async with build_session(outbound=outbound) as session:
         token = settings.slack_bot_token.get_secret_value()
         api = SlackApi(build_client(token, settings.slack_api_url, session))
+        identity = Identity(api, token=token, clock=clock)
         found: list[Finding] = []
+        team_id: str | None = None
 
         async def introduce() -> Finding:
             told = await api.introduce()
@@ -34,10 +46,14 @@ async def check_slack(
                     found.append(
                         Finding(f"optional scope {scope}", Status.SET, f"not there: {without}")
                     )
-            return Finding("Slack", Status.OK, "accepts the bot token")
+            nonlocal team_id
+            team_id = await identity.team_id()
+            return Finding("Slack", Status.OK, f"accepts the bot token, of workspace {team_id}")
 
         found.insert(0, await checked("Slack", introduce))
-        directory = SlackDirectory(api, Identity(api, token=token, clock=clock))
+        directory = SlackDirectory(api, identity)
+        if team_id:
+            found.append(await checked("conversations", lambda: _conversations(api)))
         found.append(await _approvals(directory, settings.callaudio_approvals_channel))
         if settings.slack_app_token:
             app_token = settings.slack_app_token.get_secret_value()
@@ -46,7 +62,7 @@ async def check_slack(
         else:
             says = f"HTTP on port {settings.port}"
             found.append(Finding("requests from Slack", Status.SET, says))
-    return found
+    return SlackChecked(found, team_id)
 
 
 def _scopes(scopes: frozenset[str]) -> Finding:
@@ -69,6 +85,23 @@ def _clock(answered_at: datetime | None, now: datetime) -> Finding:
         f"{abs(skew_seconds)} s {apart} Slack's; at 300 s every request is refused",
         "Let the machine keep its time by NTP.",
     )
+
+
+async def _conversations(api: SlackApi) -> Finding:
+    """See whether the bot is in any channel (docs: `users.conversations`)."""
+    answer = await api.read(
+        "users.conversations",
+        types="public_channel,private_channel",
+        exclude_archived=True,
+        limit=MOST_CONVERSATIONS,
+    )
+    number = len(answer.get("channels") or ())
+    if number:
+        more = "at least " if next_cursor(answer) else ""
+        channels = "channel" if number == 1 else "channels"
+        return Finding("conversations", Status.OK, f"the bot is in {more}{number} {channels}")
+    fix = "Type `/invite @callaudio` in the private channel that recordings should go to."
+    return Finding("conversations", Status.SET, "the bot is in no channel yet", fix)
 
 
 async def _socket_mode(app: SlackApi) -> Finding:

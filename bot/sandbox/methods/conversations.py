@@ -146,7 +146,36 @@ def _replies(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     return _listed(workspace, arguments, workspace.messages(channel.id, ts), f"replies-{ts}")
 
 
+_IN_LISTS = {"channels": "public_channel", "groups": "private_channel"}
+_SCOPE_OF = {
+    "public_channel": "channels:read",
+    "private_channel": "groups:read",
+    "mpim": "mpim:read",
+    "im": "im:read",
+}
+
+
+def _of_bot(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    """``users.conversations``: what the bot is a member of, by type."""
+    types = arguments.text("types", "public_channel").split(",")
+    if not set(types) <= set(_SCOPE_OF):
+        raise RefusalError("invalid_types")
+    for each in types:
+        require_scope(workspace, _SCOPE_OF[each])
+    mine = [
+        channel
+        for channel in workspace.channels.values()
+        if channel.bot_is_member
+        and _IN_LISTS.get(channel.family, channel.family) in types
+        and not (arguments.flag("exclude_archived") and channel.is_archived)
+    ]
+    shown, cursor = page(arguments, mine, "users.conversations")
+    bodies = [_channel_body(workspace, channel) for channel in shown]
+    return {"channels": bodies, "response_metadata": {"next_cursor": cursor}}
+
+
 METHODS = {
+    "users.conversations": Method(_of_bot, scopes=_READ),
     "conversations.info": Method(_info, ("channel",), _READ),
     "conversations.members": Method(_members, ("channel",), _READ),
     "conversations.open": Method(_open, scopes=("im:write", "mpim:write")),

@@ -1,0 +1,62 @@
+"""Rights: whether anybody is an admin, and whether anybody may hear raw."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.access.grants import Effect, Right, in_force
+from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.tables import GrantRow
+
+
+async def check_rights(
+    settings: Settings, team_id: str | None, clock: Callable[[], datetime]
+) -> list[Finding]:
+    """Count who holds which right; where nobody does, give the line that changes it.
+
+    ``team_id`` is what Slack says, None where it did not. A database that does not answer is a
+    finding of its own elsewhere, so here it is none.
+    """
+    database = Database(settings.database_url)
+    try:
+        async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
+            counted = select(GrantRow.right, func.count(GrantRow.subject_id.distinct())).where(
+                GrantRow.effect == Effect.GRANT.value, in_force(clock())
+            )
+            if team_id:
+                counted = counted.where(GrantRow.team_id == team_id)
+            rows = (await session.execute(counted.group_by(GrantRow.right))).all()
+            holders = {row[0]: row[1] for row in rows}
+    except (SQLAlchemyError, TimeoutError):
+        return []
+    finally:
+        await database.close()
+    first_admins = settings.callaudio_admins
+    found = [_admins(holders.get(Right.ADMIN.value, 0) + len(first_admins))]
+    if settings.polyai_pii_api_key:
+        someone = min(first_admins, default="U…")
+        found.append(_hearers(holders.get(Right.PII.value, 0), team_id or "T…", someone))
+    return found
+
+
+def _admins(number: int) -> Finding:
+    if number:
+        return Finding("admins", Status.OK, f"{number} by grant or by CALLAUDIO_ADMINS")
+    fix = "Set CALLAUDIO_ADMINS to your own id: in Slack, your profile → ⋮ → Copy member ID."
+    return Finding("admins", Status.SET, "nobody can give rights in Slack", fix)
+
+
+def _hearers(number: int, team_id: str, user_id: str) -> Finding:
+    if number:
+        who = "1 person or group" if number == 1 else f"{number} people or groups"
+        return Finding("who may hear raw", Status.OK, who)
+    fix = (
+        f"callaudio grants add --team {team_id} --user {user_id} --right pii "
+        '--reason "call quality review"'
+    )
+    return Finding("who may hear raw", Status.SET, "nobody yet: all is redacted", fix)
