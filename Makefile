@@ -45,7 +45,7 @@ lint: .venv/.dev-stamp ## check style, types and the direction of imports
 	@$(call bounded,600) $(BIN)/mypy
 	@$(call bounded,600) $(BIN)/lint-imports
 
-bench: .venv/.dev-stamp ## measure it beside an afternoon's bot, about 20 minutes; ARGS=… picks rows
+bench: .venv/.dev-stamp ## measure it beside an afternoon's bot, about 40 minutes; ARGS=… picks rows
 	@$(call bounded,3600) $(BIN)/python -m tests.bench $(ARGS)
 
 pictures: .venv/.dev-stamp ## take the documents' pictures anew; CHROMIUM=… names the browser

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from tests.bench import audit_chain, command_line, deliveries, digests, relay, rights, waveform
+from tests.bench import audit_chain, command_line, day, deliveries, digests, relay, rights, waveform
 from tests.bench.rows import ROUNDS, Row, machine
 
 Bench = Callable[[], Awaitable[list[Row] | None]]
@@ -26,6 +26,7 @@ BENCHES: Final[dict[str, tuple[str, Bench]]] = {
     "commands": ("What a command of the command line takes", command_line.run),
     "decision": ("The decision's own work", rights.run),
     "audit": ("The audit chain", audit_chain.run),
+    "day": ("A day in fast-forward, through one process", day.run),
     "digest": ("A digest of a million conversations", digests.run),
 }
 
@@ -37,7 +38,7 @@ def main(names: list[str]) -> None:
     quiet = structlog.make_filtering_bound_logger(logging.ERROR)
     structlog.configure(wrapper_class=quiet)
     print(f"{machine()}; everything on loopback, stand-ins in their own process")
-    print(f"Medians of {ROUNDS} rounds, taken in turns. All of it takes about 20 minutes.")
+    print(f"Medians of {ROUNDS} rounds, taken in turns. All of it takes about 40 minutes.")
     found: dict[str, list[dict[str, object]]] = {}
     for name in names or BENCHES:
         words, bench = BENCHES[name]

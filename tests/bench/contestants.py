@@ -39,6 +39,10 @@ class Running:
         """Give the resident memory of the process and its children."""
         return sum(map(_resident_kib, self._pids())) / 1024
 
+    def open_files(self) -> int:
+        """Count what the process holds open, its sockets included."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def _pids(self) -> list[int]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [self.pid, *map(int, children)]

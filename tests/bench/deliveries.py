@@ -9,8 +9,8 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -74,7 +74,7 @@ async def run() -> list[Row]:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """The stand-ins, a bot, and one client for all commands."""
 
     workspace: Workspace
@@ -82,6 +82,8 @@ class _Stage:
     bot: Running
     http: aiohttp.ClientSession
     numbers: Iterator[int]
+    folder: Path
+    channel: str = CHANNEL
 
     def command(self) -> tuple[bytes, dict[str, str]]:
         """Spell and sign a command for a call of its own."""
@@ -89,13 +91,13 @@ class _Stage:
         self.polyai.add_call(call, recording=Recording.synthetic(RECORDING_BYTES))
         form = {
             "team_id": self.workspace.team_id,
-            "channel_id": CHANNEL,
+            "channel_id": self.channel,
             "user_id": PEOPLE[0],
             "command": "/callaudio",
             "text": call,
             "api_app_id": self.workspace.app_id,
             "is_enterprise_install": "false",
-            "response_url": self.workspace.issue_response_url(PEOPLE[0], CHANNEL),
+            "response_url": self.workspace.issue_response_url(PEOPLE[0], self.channel),
             "trigger_id": self.workspace.issue_trigger(PEOPLE[0]),
         }
         body = urlencode(form)
@@ -117,14 +119,16 @@ class _Stage:
     async def visible(self, count: int) -> None:
         """Wait until so many recordings are visible."""
         deadline = time.monotonic() + LONGEST_SECONDS
-        while len(self.workspace.visible_recordings(CHANNEL)) < count:
+        while len(self.workspace.visible_recordings(self.channel)) < count:
             if time.monotonic() > deadline:
                 msg = "a recording did not become visible"
                 raise RuntimeError(msg)
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _round(start: Start) -> dict[str, float]:
+@asynccontextmanager
+async def staged(start: Start) -> AsyncIterator[Stage]:
+    """Start a bot, and what it talks to."""
     workspace = Workspace()
     workspace.keep_bytes = 0
     for user_id in PEOPLE:
@@ -141,21 +145,26 @@ async def _round(start: Start) -> dict[str, float]:
                 async with aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, force_close=True)
                 ) as http:
-                    return await _measure(_Stage(workspace, polyai, bot, http, itertools.count()))
+                    yield Stage(workspace, polyai, bot, http, itertools.count(), Path(folder))
             finally:
                 await asyncio.to_thread(began.__exit__, None, None, None)
 
 
-async def _measure(stage: _Stage) -> dict[str, float]:
+async def _round(start: Start) -> dict[str, float]:
+    async with staged(start) as stage:
+        return await _measure(stage)
+
+
+async def _measure(stage: Stage) -> dict[str, float]:
     fresh = stage.bot.resident_mib()
-    await _alone(stage, WARM_UP, done=0)
+    await alone(stage, WARM_UP, done=0)
     await asyncio.sleep(1)
     idle_from = stage.bot.cpu_seconds()
     await asyncio.sleep(IDLE_SECONDS)
     idle = stage.bot.cpu_seconds() - idle_from
     calls, requests, cpu = len(stage.workspace.calls), len(stage.polyai.requests), 0.0
     cpu_from = stage.bot.cpu_seconds()
-    took = await _alone(stage, ALONE, done=WARM_UP)
+    took = await alone(stage, ALONE, done=WARM_UP)
     await asyncio.sleep(1)  # what is done after the file is visible is part of its cost
     cpu = stage.bot.cpu_seconds() - cpu_from
     memory = stage.bot.resident_mib()
@@ -180,7 +189,7 @@ async def _measure(stage: _Stage) -> dict[str, float]:
     }
 
 
-async def _alone(stage: _Stage, count: int, *, done: int) -> list[tuple[float, float]]:
+async def alone(stage: Stage, count: int, *, done: int) -> list[tuple[float, float]]:
     """Ask one after another; gives the seconds until the acknowledgement and until the file."""
     took = []
     for number in range(count):
@@ -193,7 +202,7 @@ async def _alone(stage: _Stage, count: int, *, done: int) -> list[tuple[float, f
     return took
 
 
-async def _burst(stage: _Stage, *, done: int) -> float:
+async def _burst(stage: Stage, *, done: int) -> float:
     """Ask for many in the same instant; gives how many a second became visible."""
     commands = [stage.command() for _ in range(BURST)]
     began = time.perf_counter()
@@ -202,7 +211,7 @@ async def _burst(stage: _Stage, *, done: int) -> float:
     return BURST / (time.perf_counter() - began)
 
 
-async def _at_once(stage: _Stage) -> list[float]:
+async def _at_once(stage: Stage) -> list[float]:
     """Ask in the same instant, and give how long each acknowledgement took."""
     commands = [stage.command() for _ in range(AT_ONCE)]
     return list(await asyncio.gather(*map(stage.ask, commands)))
