@@ -20,8 +20,6 @@ from bot.access.grants import (
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.errors import UsageError
-from bot.home.home_store import HomeStore
-from bot.recordings.retention_store import RetentionStore
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
@@ -138,6 +136,10 @@ def _named(right: Right) -> AdminFacts:
 
 async def _check_now(database: Database, team_id: str) -> None:
     """Have a running worker look at once whether what is visible may stay so."""
+    # Imported here, for they load the half of the bot that `grants list` has no need of.
+    from bot.home.home_store import HomeStore  # noqa: PLC0415 - see above
+    from bot.recordings.retention_store import RetentionStore  # noqa: PLC0415 - see above
+
     await HomeStore(database=database, clock=utc_now).check_now(team_id)
     await RetentionStore(database=database, clock=utc_now).check_now(team_id)
 
