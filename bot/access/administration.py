@@ -20,7 +20,7 @@ from bot.access.last_admin import AdminFacts
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
+from bot.audit.refusals import record_refusal
 from bot.errors import CallAudioError
 from bot.store.database import Database
 
@@ -86,17 +86,16 @@ class Administration:
 
     async def refused(self, actor: Actor, action: str, error: CallAudioError) -> CallAudioError:
         """Audit that somebody may not do something; gives the error to raise."""
-        async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.ADMIN_REFUSED,
-                    team_id=actor.team_id,
-                    actor_id=actor.user_id,
-                    occurred_at=self._clock(),
-                    payload={"action": action, "code": error.code},
-                ),
-            )
+        await record_refusal(
+            self._database,
+            AuditEvent(
+                tag=AuditTag.ADMIN_REFUSED,
+                team_id=actor.team_id,
+                actor_id=actor.user_id,
+                occurred_at=self._clock(),
+                payload={"action": action, "code": error.code},
+            ),
+        )
         return error
 
     async def give(

@@ -10,7 +10,7 @@ from bot.access.grants import ChangeRefused, Effect, Grant, NewGrant, Right, Sub
 from bot.access.grants import revoke as end_grants
 from bot.access.last_admin import AdminFacts, an_admin_is_kept
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
+from bot.audit.refusals import record_refusal
 from bot.store.database import Database
 from bot.store.once import AlreadyDone, claim_once
 
@@ -93,15 +93,14 @@ class RightsChanges:
                 "subject_kind": subject.kind.value,
                 "subject_id": subject.id,
             }
-            async with self._database.write() as session:
-                await record(
-                    session,
-                    AuditEvent(
-                        tag=AuditTag.GRANT_REFUSED,
-                        team_id=subject.team_id,
-                        actor_id=by,
-                        occurred_at=self._clock(),
-                        payload=payload,
-                    ),
-                )
+            await record_refusal(
+                self._database,
+                AuditEvent(
+                    tag=AuditTag.GRANT_REFUSED,
+                    team_id=subject.team_id,
+                    actor_id=by,
+                    occurred_at=self._clock(),
+                    payload=payload,
+                ),
+            )
             raise

@@ -9,7 +9,7 @@ from bot.access.clearance import Clearances
 from bot.access.grants import Right
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
+from bot.audit.refusals import record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -91,6 +91,5 @@ class Eligibility:
             delivery_id=delivery_id,
             payload=payload,
         )
-        async with self._database.write() as session:
-            await record(session, event)
+        await record_refusal(self._database, event)
         return error

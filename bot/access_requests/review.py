@@ -10,6 +10,7 @@ from bot.access_requests.request import AccessRequest, AccessState, event_of, re
 from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.audit.refusals import record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
 
@@ -135,22 +136,21 @@ class AccessRequestReview:
         self, actor: Actor, request: AccessRequest, action: str, error: CallAudioError
     ) -> CallAudioError:
         """Audit a refusal; gives the error to raise."""
-        async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.ADMIN_REFUSED,
-                    team_id=request.team_id,  # whose right it is about, wherever the actor belongs
-                    actor_id=actor.user_id,
-                    occurred_at=self._clock(),
-                    delivery_id=request.delivery_id,
-                    payload={
-                        "action": f"{action}_access",
-                        "code": error.code,
-                        "request_id": request.id,
-                    },
-                ),
-            )
+        await record_refusal(
+            self._database,
+            AuditEvent(
+                tag=AuditTag.ADMIN_REFUSED,
+                team_id=request.team_id,  # whose right it is about, wherever the actor belongs
+                actor_id=actor.user_id,
+                occurred_at=self._clock(),
+                delivery_id=request.delivery_id,
+                payload={
+                    "action": f"{action}_access",
+                    "code": error.code,
+                    "request_id": request.id,
+                },
+            ),
+        )
         return error
 
     async def _too_late(self, request: AccessRequest) -> AlreadyDecided:

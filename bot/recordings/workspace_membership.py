@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.access.administration import Actor
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
-from bot.audit.log import record
+from bot.audit.refusals import record_refusal
 from bot.recordings.requester import Outsider
 from bot.store.database import Database
 
@@ -45,14 +45,13 @@ class WorkspaceMembership:
         """Record what somebody, of whatever workspace, was refused."""
         home = await self._home_team()
         from_elsewhere = {} if team_id == home else {"actor_team_id": team_id}
-        async with self._database.write() as session:
-            await record(
-                session,
-                AuditEvent(
-                    tag=tag,
-                    team_id=home,
-                    actor_id=user_id,
-                    occurred_at=self._clock(),
-                    payload={**payload, **from_elsewhere},
-                ),
-            )
+        await record_refusal(
+            self._database,
+            AuditEvent(
+                tag=tag,
+                team_id=home,
+                actor_id=user_id,
+                occurred_at=self._clock(),
+                payload={**payload, **from_elsewhere},
+            ),
+        )
