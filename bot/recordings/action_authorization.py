@@ -21,7 +21,10 @@ class ActionAuthorization:
             NotYours: it was not theirs, or there is no such delivery.
         """
         delivery = await self._find(requester, delivery_id, button)
-        if (delivery.user_id, delivery.team_id) != (requester.user_id, requester.team_id):
+        if (delivery.user_id, delivery.team_id) != (
+            requester.actor.user_id,
+            requester.actor.team_id,
+        ):
             raise await self.refused(requester, delivery, button, NotYours())
         return delivery
 
@@ -35,7 +38,10 @@ class ActionAuthorization:
             Outsider: they are not of that workspace, or it went elsewhere.
         """
         delivery = await self._find(requester, delivery_id, button)
-        if (delivery.channel_id, delivery.team_id) != (requester.channel_id, requester.team_id):
+        if (delivery.channel_id, delivery.team_id) != (
+            requester.channel_id,
+            requester.actor.team_id,
+        ):
             raise await self.refused(requester, delivery, button, Outsider())
         return delivery
 
@@ -43,8 +49,8 @@ class ActionAuthorization:
         self, requester: Requester, delivery: Delivery, button: str, error: CallAudioError
     ) -> CallAudioError:
         """Audit a refused press; gives the error to raise."""
-        told = {"button": button, "code": error.code, "actor_team_id": requester.team_id}
-        tag, actor_id = AuditTag.BUTTON_REFUSED, requester.user_id
+        told = {"button": button, "code": error.code, "actor_team_id": requester.actor.team_id}
+        tag, actor_id = AuditTag.BUTTON_REFUSED, requester.actor.user_id
         await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
         return error
 
@@ -55,6 +61,6 @@ class ActionAuthorization:
             # Made up: no button of ours sends it. The name is anybody's words, and is not kept.
             told = {"button": button, "code": NotYours.code}
             await self._membership.note(
-                AuditTag.BUTTON_REFUSED, requester.user_id, requester.team_id, told
+                AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, told
             )
             raise NotYours from None

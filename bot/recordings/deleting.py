@@ -1,6 +1,6 @@
 """Somebody wants a delivered file deleted before its time."""
 
-from bot.access.administration import Actor, Administration
+from bot.access.administration import Administration
 from bot.errors import CallAudioError, UsageError
 from bot.recordings.action_authorization import ActionAuthorization
 from bot.recordings.delivery_store import DeliveryStore
@@ -55,12 +55,12 @@ class Deleting:
         Each is audited.
         """
         delivery = await self._authorization.of_anybody_there(requester, delivery_id, "delete")
-        actor = Actor(requester.team_id, requester.enterprise_id, requester.user_id)
-        if delivery.user_id != requester.user_id and not await self._administration.is_admin(actor):
+        actor = requester.actor
+        if delivery.user_id != actor.user_id and not await self._administration.is_admin(actor):
             raise await self._authorization.refused(
                 requester, delivery, "delete", DeletionRefused()
             )
-        if await self._files.ask_deletion(delivery, requester.user_id):
+        if await self._files.ask_deletion(delivery, actor.user_id):
             return
         now = await self._deliveries.read(delivery.id)
         if now.taken_back_at or not now.delete_asked_by:

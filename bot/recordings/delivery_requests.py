@@ -65,19 +65,14 @@ class DeliveryRequests:
         agent = choose_agent(self._agents, reference)
         return await self._store(
             NewRequest(
-                team_id=requester.team_id,
-                enterprise_id=requester.enterprise_id,
-                user_id=requester.user_id,
+                requester=requester,
                 source=surface.value,
-                trigger_id=requester.trigger_id,
                 agent_name=agent.name,
                 conversation_id=reference.conversation_id,
                 direction=direction,
                 asked_redacted=redacted,
-                origin_channel_id=requester.channel_id,
                 channel_id=channel_id or requester.channel_id,
                 thread_ts=thread_ts,
-                response_url=requester.response_url,
             )
         )
 
@@ -88,7 +83,9 @@ class DeliveryRequests:
             NotYours: the delivery was not theirs.
         """
         first = await self._authorization.of_requester(requester, delivery_id, "raw_to_dm")
-        return await self._store(replace(_again(requester, first), channel_id=requester.user_id))
+        return await self._store(
+            replace(_again(requester, first), channel_id=requester.actor.user_id)
+        )
 
     async def once_more(self, requester: Requester, delivery_id: str) -> StoredRequest:
         """Store a request for the same recording in the place where it was asked for first.
@@ -164,16 +161,11 @@ class DeliveryRequests:
 def _again(requester: Requester, first: Delivery) -> NewRequest:
     """Ask for the recording of an earlier delivery once more, where the button was pressed."""
     return NewRequest(
-        team_id=requester.team_id,
-        enterprise_id=requester.enterprise_id,
-        user_id=requester.user_id,
+        requester=requester,
         source=Surface.BUTTON.value,
-        trigger_id=requester.trigger_id,
         agent_name=first.agent_name,
         conversation_id=first.conversation_id,
         direction=first.direction,
         asked_redacted=False,
-        origin_channel_id=requester.channel_id,
         channel_id=requester.channel_id,
-        response_url=requester.response_url,
     )

@@ -18,6 +18,7 @@ from bot.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.requester import Requester
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.due_work import schedule
@@ -36,19 +37,14 @@ MAX_TOGETHER: Final = 50
 class NewRequest:
     """A requested recording; ``channel_id`` may be the requester's user id, for their DM."""
 
-    team_id: str
-    enterprise_id: str | None
-    user_id: str
+    requester: Requester
     source: str
-    trigger_id: str
     agent_name: str
     conversation_id: str
     direction: Direction
     asked_redacted: bool
-    origin_channel_id: str
     channel_id: str
     thread_ts: str | None = None
-    response_url: SecretStr | None = None
     kind: DeliveryKind = DeliveryKind.AUDIO
 
 
@@ -253,19 +249,19 @@ def _held() -> Executable:
 def _row(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
     return {
         "id": delivery_id,
-        "team_id": request.team_id,
-        "enterprise_id": request.enterprise_id,
-        "user_id": request.user_id,
+        "team_id": request.requester.actor.team_id,
+        "enterprise_id": request.requester.actor.enterprise_id,
+        "user_id": request.requester.actor.user_id,
         "source": request.source,
         "agent_name": request.agent_name,
         "conversation_id": request.conversation_id,
         "kind": request.kind.value,
         "direction": request.direction.value,
         "asked_redacted": request.asked_redacted,
-        "origin_channel_id": request.origin_channel_id,
+        "origin_channel_id": request.requester.channel_id,
         "asked_channel_id": request.channel_id,
         "asked_thread_ts": request.thread_ts,
-        "response_url": _plain(request.response_url),
+        "response_url": _plain(request.requester.response_url),
         "requested_at": now,
         "state": State.REQUESTED.value,
     }
@@ -274,8 +270,8 @@ def _row(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]
 def _told(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
     return AuditEvent(
         tag=AuditTag.DELIVERY_REQUESTED,
-        team_id=request.team_id,
-        actor_id=request.user_id,
+        team_id=request.requester.actor.team_id,
+        actor_id=request.requester.actor.user_id,
         occurred_at=now,
         delivery_id=delivery_id,
         payload={
@@ -292,15 +288,15 @@ def _told(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
 
 def delivery_id_of(request: NewRequest) -> str:
     """Name the delivery of a trigger: always the same for the same one, telling nothing of it."""
-    return "d" + hashed(request.team_id, request.trigger_id)[:20]
+    return "d" + hashed(request.requester.actor.team_id, request.requester.trigger_id)[:20]
 
 
 def fingerprint_of(request: NewRequest) -> str:
     """Digest everything that makes two requests the very same to the person who types them."""
     return hashed(
-        request.team_id,
-        request.user_id,
-        request.origin_channel_id,
+        request.requester.actor.team_id,
+        request.requester.actor.user_id,
+        request.requester.channel_id,
         request.channel_id,
         request.thread_ts or "",
         request.agent_name,

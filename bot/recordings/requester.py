@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from bot.access.administration import Actor
 from bot.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks, from where, and how to answer them privately."""
+    """An actor who asks for a recording in a conversation, and the address for private answers.
 
-    team_id: str
-    enterprise_id: str | None
-    user_id: str
+    The same ``trigger_id`` again is the same request.
+    """
+
+    actor: Actor
     channel_id: str
     trigger_id: str
     response_url: SecretStr | None

@@ -49,11 +49,8 @@ def actor_of(body: Mapping[str, Any]) -> Actor:
 
 def requester_of_command(command: Mapping[str, Any]) -> Requester:
     """Read who asks by a command, and where."""
-    actor = actor_of_command(command)
     return Requester(
-        team_id=actor.team_id,
-        enterprise_id=actor.enterprise_id,
-        user_id=actor.user_id,
+        actor=actor_of_command(command),
         channel_id=str(command["channel_id"]),
         trigger_id=str(command["trigger_id"]),
         response_url=secret(command.get("response_url")),
@@ -64,9 +61,7 @@ def requester_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> R
     """Read who asks by a button, and where."""
     actor = actor_of(body)
     return Requester(
-        team_id=actor.team_id,
-        enterprise_id=actor.enterprise_id,
-        user_id=actor.user_id,
+        actor=actor,
         channel_id=str((body.get("channel") or {}).get("id") or actor.user_id),
         # A press has a time of its own; pressing twice is asking twice, within the usual window.
         trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
@@ -100,11 +95,8 @@ def requester_of_submission(
 
     A submission brings no way to answer of its own; the bot's ways do without.
     """
-    actor = actor_of(body)
     return Requester(
-        team_id=actor.team_id,
-        enterprise_id=actor.enterprise_id,
-        user_id=actor.user_id,
+        actor=actor_of(body),
         channel_id=channel_id,
         trigger_id=submission_id_of(view, *choices),
         response_url=None,

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bot.access.administration import Actor
 from bot.access.deciding import Decider
 from bot.access.grants import (
     Effect,
@@ -53,6 +54,7 @@ from bot.recordings.orphaned_files import DELETE, OrphanedFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.relay import Relay
 from bot.recordings.request_store import NewRequest, RequestStore
+from bot.recordings.requester import Requester
 from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
 from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
@@ -620,16 +622,12 @@ class Policy(RuleBasedStateMachine):
         number = next(self.numbers)
         stored = await self.book.store(
             NewRequest(
-                team_id=TEAM,
-                enterprise_id=None,
-                user_id=person,
+                requester=Requester(Actor(TEAM, None, person), channel_id, str(number), None),
                 source="command",
-                trigger_id=str(number),
                 agent_name=AGENT.name,
                 conversation_id=f"CA{number:032x}",
                 direction=Direction.USER,
                 asked_redacted=redacted,
-                origin_channel_id=channel_id,
                 channel_id=person if channel_id == _dm(person) else channel_id,
             )
         )

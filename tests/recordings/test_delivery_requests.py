@@ -1,11 +1,10 @@
 """What people ask for on each surface, turned into a stored request of theirs."""
 
-from dataclasses import replace
-
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from bot.access.administration import Actor
 from bot.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
@@ -18,11 +17,12 @@ from bot.recordings.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.requests import changed_requester
 from tests.recordings.test_agents import AGENTS, CALL
 from tests.recordings.test_request_store import ALICE, CHANNEL, Desk
 
 ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
-ASKER = Requester("T0CALLAUDIO", "E0ORG", ALICE, CHANNEL, "111.222.first", ANSWER_URL)
+ASKER = Requester(Actor("T0CALLAUDIO", "E0ORG", ALICE), CHANNEL, "111.222.first", ANSWER_URL)
 
 
 async def home_team() -> str:
@@ -109,7 +109,7 @@ async def test_an_agent_that_is_not_set_up_is_refused_before_anything_is_stored(
 
 async def test_asking_twice_is_counted_once(office):
     first = await office.ask()
-    again = await office.ask(replace(ASKER, trigger_id="111.222.second"))
+    again = await office.ask(changed_requester(ASKER, trigger_id="111.222.second"))
     assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
     assert office.counted("command") == 1
 
@@ -118,7 +118,7 @@ async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_message
     first = await office.ask(
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )
-    press = replace(ASKER, trigger_id="press")
+    press = changed_requester(ASKER, trigger_id="press")
     stored = await office.requests.raw_to_dm(press, first.delivery_id)
     assert not stored.is_repeat
     row = await office.row(stored.delivery_id)
@@ -138,7 +138,7 @@ async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_message
 async def test_the_button_works_for_nobody_else(office, stranger):
     first = await office.ask()
     with pytest.raises(NotYours) as refused:
-        await office.requests.raw_to_dm(replace(ASKER, **stranger), first.delivery_id)
+        await office.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
     assert CALL not in refused.value.what + refused.value.fix
     assert await office.how_many() == 1
     assert office.counted("button") is None
@@ -151,7 +151,7 @@ async def test_the_button_works_for_nobody_else(office, stranger):
 async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(office):
     first = await office.ask(direction=Direction.USER, redacted=True)
     await office.settle(first.delivery_id)
-    bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
     stored = await office.requests.other_side(bob, first.delivery_id, Direction.AGENT)
     row = await office.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
@@ -162,21 +162,23 @@ async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(o
 async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(office):
     first = await office.ask(direction=Direction.USER)
     await office.settle(first.delivery_id)
-    bob = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
     stored = await office.requests.transcript(bob, first.delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
-    again = await office.requests.transcript(replace(bob, trigger_id="next"), first.delivery_id)
+    again = await office.requests.transcript(
+        changed_requester(bob, trigger_id="next"), first.delivery_id
+    )
     assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
 
 
 async def test_once_more_is_the_same_kind_again(office):
     first = await office.ask()
     await office.settle(first.delivery_id)
-    press = replace(ASKER, trigger_id="press")
+    press = changed_requester(ASKER, trigger_id="press")
     text = await office.requests.transcript(press, first.delivery_id)
-    later = replace(ASKER, trigger_id="later", channel_id="C0OTHER00")
+    later = changed_requester(ASKER, trigger_id="later", channel_id="C0OTHER00")
     more = await office.requests.once_more(later, text.delivery_id)
     assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
 
@@ -192,14 +194,14 @@ async def test_once_more_is_the_same_kind_again(office):
 async def test_what_all_can_see_is_for_those_there_alone(office, outsider, button):
     first = await office.ask()
     await office.settle(first.delivery_id)
-    requester = replace(ASKER, trigger_id="press", **outsider)
+    requester = changed_requester(ASKER, trigger_id="press", **outsider)
     more = (Direction.USER,) if button == "other_side" else ()
     with pytest.raises(Outsider):
         await getattr(office.requests, button)(requester, first.delivery_id, *more)
     assert await office.how_many() == 1
     ((team_id, _, payload),) = await office.refused()
     assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
-    assert payload["actor_team_id"] == requester.team_id
+    assert payload["actor_team_id"] == requester.actor.team_id
     assert payload["button"] == button
 
 
@@ -211,7 +213,7 @@ async def test_a_button_for_no_delivery_is_nobodys_and_told_in_the_bots_workspac
     office, team_id, told
 ):
     with pytest.raises(NotYours):
-        await office.requests.raw_to_dm(replace(ASKER, team_id=team_id), "dmadeup")
+        await office.requests.raw_to_dm(changed_requester(ASKER, team_id=team_id), "dmadeup")
     refused = {"button": "raw_to_dm", "code": "not_yours", **told}
     assert await office.refused() == [("T0CALLAUDIO", ALICE, refused)]
 
@@ -252,7 +254,7 @@ async def delivered(office, **columns) -> str:
 )
 async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
     delivery_id = await delivered(office, **columns)
-    press = replace(ASKER, trigger_id="press", channel_id="D0BOTALICE")
+    press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
     stored = await office.requests.once_more(press, delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
@@ -271,7 +273,7 @@ async def test_once_more_is_in_the_first_place(office, columns, channel_id, thre
 async def test_once_more_is_for_who_asked_first(office, stranger):
     delivery_id = await delivered(office)
     with pytest.raises(NotYours):
-        await office.requests.once_more(replace(ASKER, **stranger), delivery_id)
+        await office.requests.once_more(changed_requester(ASKER, **stranger), delivery_id)
     assert await office.how_many() == 1
 
 
@@ -279,7 +281,7 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
     delivery_id = await delivered(
         office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
     )
-    press = replace(ASKER, user_id="U0BOB0000", trigger_id="press")
+    press = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
     stored = await office.requests.redacted_instead(press, delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
@@ -297,7 +299,7 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
 async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
     delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
     with pytest.raises(Outsider):
-        await office.requests.redacted_instead(replace(ASKER, **elsewhere), delivery_id)
+        await office.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
     assert await office.how_many() == 1
 
 

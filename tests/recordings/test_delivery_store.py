@@ -1,7 +1,6 @@
 """A delivery's record: each change once, never after the end, and with its event or not at all."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.states import ENDED, State
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.requests import changed_request
 from tests.recordings.test_request_store import CALL, REQUEST, Desk
 
 LATER = NOON + timedelta(minutes=1)
@@ -135,7 +135,7 @@ async def test_the_end_says_when_and_takes_its_last_changes_along(log, delivery,
 
 async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(log, database):
     url = "https://hooks.slack.com/commands/T1/secret"
-    stored = await Desk(database).store(replace(REQUEST, response_url=SecretStr(url)))
+    stored = await Desk(database).store(changed_request(REQUEST, response_url=SecretStr(url)))
     delivery = await log.read(stored.delivery_id)
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)

@@ -1,6 +1,6 @@
 """Requesters are notified of the end: until Slack took it, and never twice by a mistake of ours."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from bot.recordings.slack_port import NoteKind, PrivateNote, Problem
 from bot.recordings.states import State
 from bot.store.database import Database
 from tests.conftest import NOON
+from tests.recordings.requests import changed_request
 from tests.recordings.test_request_store import REQUEST, Desk
 
 GONE = Problem("recording_gone", "It was deleted.", "It is old.", "Ask for later ones.")
@@ -82,7 +83,7 @@ class Scene:
 
     async def stored(self, **changes: Any) -> Delivery:
         url = SecretStr("https://hooks.slack.com/commands/T1/secret")
-        stored = await Desk(self.database).store(replace(REQUEST, response_url=url))
+        stored = await Desk(self.database).store(changed_request(REQUEST, response_url=url))
         delivery = await self.log.read(stored.delivery_id)
         if changes:
             await self.log.change(delivery, changes)

@@ -1,7 +1,7 @@
 """What people ask for is stored once, with its event, however often it is asked."""
 
 import asyncio
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from bot.access.administration import Actor
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
@@ -21,33 +22,31 @@ from bot.recordings.request_store import (
     delivery_id_of,
     fingerprint_of,
 )
+from bot.recordings.requester import Requester
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.patience import until
+from tests.recordings.requests import changed_request
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE, CHANNEL = "U0ALICE00", "C0QUALITY0"
 INSTANT = timedelta(microseconds=1)
 
 REQUEST = NewRequest(
-    team_id="T0CALLAUDIO",
-    enterprise_id=None,
-    user_id=ALICE,
+    requester=Requester(Actor("T0CALLAUDIO", None, ALICE), CHANNEL, "111.222.first", None),
     source="command",
-    trigger_id="111.222.first",
     agent_name="default",
     conversation_id=CALL,
     direction=Direction.COMBINED,
     asked_redacted=False,
-    origin_channel_id=CHANNEL,
     channel_id=CHANNEL,
 )
 
 
 def typed_again(**changes) -> NewRequest:
     """The same words once more: Slack gives each submit a trigger of its own."""
-    return replace(REQUEST, **{"trigger_id": "111.222.second", **changes})
+    return changed_request(REQUEST, **{"trigger_id": "111.222.second", **changes})
 
 
 @dataclass
@@ -89,7 +88,7 @@ async def sqlite_desk(sqlite_url):
 
 async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     stored = await desk.store(
-        replace(
+        changed_request(
             REQUEST,
             direction=Direction.USER,
             asked_redacted=True,
@@ -186,7 +185,9 @@ DOES_NOT_MATTER = {
 
 
 def test_every_field_is_known_to_matter_or_not():
-    assert {each.name for each in fields(NewRequest)} == {*ANOTHER, *DOES_NOT_MATTER}
+    known = {each.name for kind in (NewRequest, Requester, Actor) for each in fields(kind)}
+    parts = {"requester", "actor"}
+    assert known - parts == {*ANOTHER, *DOES_NOT_MATTER} - {"origin_channel_id"}
 
 
 @pytest.mark.parametrize("name", ANOTHER)
@@ -211,8 +212,8 @@ def test_two_fields_never_run_into_one_another():
 
 def test_a_delivery_id_is_short_and_tells_nothing_of_its_trigger():
     delivery_id = delivery_id_of(REQUEST)
-    assert delivery_id == delivery_id_of(replace(REQUEST, user_id="U0BOB0000"))
-    assert delivery_id != delivery_id_of(replace(REQUEST, team_id="T0OTHERTEAM"))
+    assert delivery_id == delivery_id_of(changed_request(REQUEST, user_id="U0BOB0000"))
+    assert delivery_id != delivery_id_of(changed_request(REQUEST, team_id="T0OTHERTEAM"))
     assert delivery_id.startswith("d")
     assert len(delivery_id) == 21
     assert "111" not in delivery_id[1:4]

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from bot.access.administration import Actor
 from bot.polyai.payloads import Direction
 from bot.recordings.request_store import (
     DOUBLE_SUBMIT_WINDOW,
@@ -16,9 +17,11 @@ from bot.recordings.request_store import (
     RequestStore,
     StoredRequest,
 )
+from bot.recordings.requester import Requester
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.requests import changed_request
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 
@@ -123,21 +126,17 @@ async def test_a_button_pressed_twice_is_one_recording(scene: Scene) -> None:
 
 
 def request(trigger_id: str = "1.2.3", **changes: object) -> NewRequest:
-    fields: dict[str, object] = {
-        "team_id": "T0CALLAUDIO",
-        "enterprise_id": None,
-        "user_id": ALICE,
-        "source": "command",
-        "trigger_id": trigger_id,
-        "agent_name": "default",
-        "conversation_id": CALL,
-        "direction": Direction.COMBINED,
-        "asked_redacted": False,
-        "origin_channel_id": CHANNEL,
-        "channel_id": CHANNEL,
-        "response_url": SecretStr("https://hooks.slack.com/commands/1"),
-    }
-    return NewRequest(**{**fields, **changes})  # type: ignore[arg-type]
+    url = SecretStr("https://hooks.slack.com/commands/1")
+    typed = NewRequest(
+        requester=Requester(Actor("T0CALLAUDIO", None, ALICE), CHANNEL, trigger_id, url),
+        source="command",
+        agent_name="default",
+        conversation_id=CALL,
+        direction=Direction.COMBINED,
+        asked_redacted=False,
+        channel_id=CHANNEL,
+    )
+    return changed_request(typed, **changes)
 
 
 class Books:

@@ -53,6 +53,6 @@ def test_the_name_of_what_a_form_asks_for_is_short_and_tells_nothing_of_it():
 def test_who_sends_a_form_asks_by_what_was_chosen_in_it():
     body = {"user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"}}
     requester = requester_of_submission(body, FORM, "C0QUALITY0", "CA1", None)
-    assert (requester.user_id, requester.channel_id) == ("U0ALICE00", "C0QUALITY0")
+    assert (requester.actor.user_id, requester.channel_id) == ("U0ALICE00", "C0QUALITY0")
     assert requester.trigger_id == submission_id_of(FORM, "CA1", None)
     assert requester.response_url is None
