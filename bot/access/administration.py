@@ -1,4 +1,4 @@
-"""What admins do from Slack: give, deny, take back and look up rights."""
+"""What admins do from Slack: grant, deny, revoke and list rights."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class NotAdmin(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and the trigger of what they do: the same one again is the same request."""
+    """A person who acts. The same ``trigger_id`` again is the same request."""
 
     team_id: str
     enterprise_id: str | None
@@ -45,7 +45,7 @@ class Actor:
 
 
 class Administration:
-    """The admins' use cases; each asks first whether the actor is one, at that moment."""
+    """The admins' use cases; each first checks that the actor is an admin now."""
 
     def __init__(
         self,
@@ -68,24 +68,24 @@ class Administration:
         self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
-        """Tell whether the actor may administer now.
+        """Return whether the actor is an admin now.
 
         Raises:
-            CallAudioError: Slack does not tell who somebody with the right is.
+            CallAudioError: Slack did not return the standing of an actor who holds the right.
         """
         return await self._clearances.holds(actor.team_id, Right.ADMIN, actor.user_id)
 
     async def require_admin(self, actor: Actor, action: str) -> None:
-        """Let admins pass; anybody else is refused, and the refusal audited.
+        """Refuse everybody who is not an admin, and audit the refusal.
 
         Raises:
-            NotAdmin: the actor is none.
+            NotAdmin: the actor is not an admin.
         """
         if not await self.is_admin(actor):
             raise await self.refused(actor, action, NotAdmin())
 
     async def refused(self, actor: Actor, action: str, error: CallAudioError) -> CallAudioError:
-        """Audit that somebody may not do something; gives the error to raise."""
+        """Audit a refused action; returns the error to raise."""
         await record_refusal(
             self._database,
             AuditEvent(
@@ -111,10 +111,10 @@ class Administration:
         """Write a grant or a deny.
 
         Raises:
-            NotAdmin: the actor is none.
-            AlreadyDone: it was done for the actor's trigger.
-            SelfGrantRefused: nobody gives themselves `pii`.
-            LastAdminKept: the deny would leave nobody, or may reach everybody.
+            NotAdmin: the actor is not an admin.
+            AlreadyDone: the change was made for this trigger before.
+            SelfGrantRefused: an actor grants `pii` to themselves.
+            LastAdminKept: the deny would leave no admin.
         """
         await self.require_admin(actor, effect.value)
         now = self._clock()
@@ -128,27 +128,27 @@ class Administration:
             expires_at=now + lasting if lasting else None,
             enterprise_id=actor.enterprise_id,
         )
-        named = await self._named(subject, right, takes=effect is Effect.DENY)
-        grant = await self._changes.give(new, named, trigger_id=actor.trigger_id)
+        facts = await self._admin_facts(subject, right, takes=effect is Effect.DENY)
+        grant = await self._changes.give(new, facts, trigger_id=actor.trigger_id)
         await self._on_rights_changed(actor.team_id)
         return grant
 
     async def revoke(self, actor: Actor, subject: Subject, right: Right) -> int:
-        """End every grant and deny of the right for the subject; gives how many there were.
+        """End every grant and deny of the right for the subject; returns their number.
 
         Raises:
-            NotAdmin: the actor is none.
-            AlreadyDone: it was done for the actor's trigger.
-            NothingToRevoke: none is in force.
-            OwnDenyKept: nobody lifts a deny of `pii` that reaches themselves.
-            LastAdminKept: nobody would be left.
+            NotAdmin: the actor is not an admin.
+            AlreadyDone: the change was made for this trigger before.
+            NothingToRevoke: no grant or deny is in force.
+            OwnDenyKept: the actor would lift a deny of `pii` that holds for them.
+            LastAdminKept: no admin would be left.
         """
         await self.require_admin(actor, "revoke")
         ended = await self._changes.revoke(
             subject,
             right,
             by=actor.user_id,
-            named=await self._named(subject, right, takes=True),
+            facts=await self._admin_facts(subject, right, takes=True),
             reaches_actor=right is Right.PII and await self._reaches(actor, subject),
             trigger_id=actor.trigger_id,
         )
@@ -156,10 +156,10 @@ class Administration:
         return ended
 
     async def list(self, actor: Actor, limit: int) -> GrantPage:
-        """List what has been in force in the workspace for longest.
+        """List the oldest grants and denies in force in the workspace.
 
         Raises:
-            NotAdmin: the actor is none.
+            NotAdmin: the actor is not an admin.
         """
         await self.require_admin(actor, "list")
         async with self._database.read() as session:
@@ -167,16 +167,16 @@ class Administration:
         return replace(page, first_admins=tuple(sorted(self._first_admins)))
 
     async def who(self, actor: Actor, user_id: str) -> Person:
-        """Tell what rights a person holds, and which grants and denies make it so.
+        """Read the rights of a person, and the grants and denies behind them.
 
         Raises:
-            NotAdmin: the actor is none.
+            NotAdmin: the actor is not an admin.
         """
         await self.require_admin(actor, "who")
         return await self._people.read_or_unknown(actor.team_id, user_id)
 
-    async def _named(self, subject: Subject, right: Right, *, takes: bool) -> AdminFacts:
-        """Gather what a change that takes `admin` is judged by; Slack is asked beforehand."""
+    async def _admin_facts(self, subject: Subject, right: Right, *, takes: bool) -> AdminFacts:
+        """Gather the facts for a change that takes `admin` away, before its transaction."""
         if right is not Right.ADMIN or not takes:
             return AdminFacts(self._first_admins, {})
         members = await self._rights.denied_groups(subject.team_id, right)
@@ -189,7 +189,7 @@ class Administration:
         return AdminFacts(self._first_admins, members, standings)
 
     async def _reaches(self, actor: Actor, subject: Subject) -> bool:
-        """Tell whether what is said of the subject may hold for the actor."""
+        """Return whether the subject is the actor, or a group that may contain them."""
         if subject.kind is SubjectKind.USER:
             return subject.id == actor.user_id
         members = await self._rights.members(subject.team_id, subject.id)

@@ -1,4 +1,4 @@
-"""Whether everybody may hear raw: the quick question, for the commonest answer."""
+"""One query that tells whether a whole audience is cleared, the most common case."""
 
 import json
 from collections.abc import Collection
@@ -14,13 +14,13 @@ from bot.store.database import Database, is_few
 from bot.store.tables import UtcDateTime
 
 TOGETHER: Final = 1000
-"""People who are asked after in one question; more are asked after in two, at once."""
+"""The most people in one query; a larger audience is split in two that run in parallel."""
 
 
 def _query(*, cleared: str, asked: str) -> TextClause:
-    """Give a row: how many of the asked may hear raw, and whether a deny may reach one of them.
+    """Build a query for the number of cleared people, and whether a deny may hold for one.
 
-    Denies are few: that there are none is known from a glance at an index of their own.
+    Denies are rare and have an index of their own, so this costs one index look-up.
     """
     return text(
         f"""
@@ -32,7 +32,7 @@ def _query(*, cleared: str, asked: str) -> TextClause:
     ).bindparams(bindparam("now", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
 
 
-# Those by whom a grant of their own counts, and bots, which are no listeners: policy.may_listen.
+# Members and guests with a grant by name; bots are not listeners. See policy.may_listen.
 _ON_SQLITE: Final = _query(
     cleared=f"""
         SELECT count(*) FROM json_each(:ids) CROSS JOIN standings
@@ -45,7 +45,7 @@ _ON_SQLITE: Final = _query(
     asked="SELECT value FROM json_each(:ids)",
 )
 _ON_POSTGRESQL: Final = _query(
-    # Without `OFFSET 0` its planner would look up each further column of the index for each id.
+    # `OFFSET 0` stops the planner from using each further index column for each id.
     cleared=f"""
         SELECT count(*) FROM json_array_elements_text(CAST(:ids AS json)) JOIN standings
         ON user_id = value AND standings.team_id = :team AND learnt_at > :since
@@ -65,14 +65,13 @@ _ON_POSTGRESQL: Final = _query(
 async def are_all_cleared(
     database: Database, team_id: str, user_ids: Collection[str], *, now: datetime, since: datetime
 ) -> bool:
-    """Tell whether all are remembered as bots, or as members or guests with a grant of their own.
+    """Return whether all are stored as bots, or as members or guests with a grant by name.
 
-    And no deny of the right to hear raw may reach one of them. ``since``: standings learnt before
-    are not believed any more. That is nearly always so where raw is heard, and takes half as long
-    as naming everybody. Many are asked after in two halves at once, for databases have several
-    cores.
+    It is False if a deny of `pii` may hold for one of them. Standings older than ``since`` do not
+    count. Where raw is played this is nearly always True, and it takes half as long as reading
+    every person. A large audience is split in two parallel queries to use two cores.
     """
-    # In the order of the index, which then is read from front to back.
+    # Sorted, so that the index is scanned from front to back.
     ids = sorted(dict.fromkeys(user_ids))
     middle = len(ids) // 2 if len(ids) > TOGETHER else len(ids)
 

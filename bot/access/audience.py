@@ -18,9 +18,9 @@ from bot.store.database import Database
 class AudienceReader:
     """Reads an audience: each listener is judged by the rule that judges requesters.
 
-    Rights are read each time. Standings may be remembered for ``REMEMBERED_FOR``; of the others
-    Slack is asked, and of no more than the answer needs: one listener who may not hear raw is
-    enough, and of those without a grant only whether they are a bot.
+    Rights are read each time. Stored standings count for ``REMEMBERED_FOR``. Slack is asked for
+    the others until the answer is known: one listener who is not cleared ends the search, and of
+    people without a grant it only matters whether they are bots.
     """
 
     def __init__(
@@ -44,24 +44,24 @@ class AudienceReader:
         Raises:
             CallAudioError: Slack did not answer; the audience is then unknown.
         """
-        # The list is the fact; the count, bots included, only spares reading a list too long.
+        # The member list decides. The count includes bots; it only avoids reading a list too long.
         count = conversation.member_count
         if count is not None and count > self._max_audience:
             return Audience.TOO_LARGE
-        seen, is_doubtful = 0, False
+        seen, has_unknown = 0, False
         async for some in _growing(members.pages()):
             seen += len(some)
             if seen > self._max_audience:
                 return Audience.TOO_LARGE
-            heard = await self._classify(team_id, some, is_doubtful=is_doubtful)
+            heard = await self._classify(team_id, some, has_unknown=has_unknown)
             if heard is Audience.NOT_CLEARED:
                 return heard
-            is_doubtful = is_doubtful or heard is Audience.UNKNOWN
-        # An empty list is no proof that nobody listens.
-        return Audience.CLEARED if seen and not is_doubtful else Audience.UNKNOWN
+            has_unknown = has_unknown or heard is Audience.UNKNOWN
+        # Slack may return an empty list by mistake, so it does not count as cleared.
+        return Audience.CLEARED if seen and not has_unknown else Audience.UNKNOWN
 
     async def not_cleared(self, team_id: str, members: Members, limit: int) -> tuple[str, ...]:
-        """Name the first listeners who may not hear raw, for an admin who asks.
+        """List the first listeners who are not cleared, for an admin.
 
         Raises:
             CallAudioError: Slack did not answer.
@@ -75,8 +75,8 @@ class AudienceReader:
             holders, known = await self._known(team_id, page)
             found += _refused(known, holders)
             if len(found) < limit:
-                async for told in self._standings.learn(team_id, set(page) - known.keys()):
-                    found += _refused(told, holders)
+                async for learnt in self._standings.learn(team_id, set(page) - known.keys()):
+                    found += _refused(learnt, holders)
                     if len(found) >= limit:
                         break
             if len(found) >= limit:
@@ -86,16 +86,16 @@ class AudienceReader:
     async def _known(
         self, team_id: str, user_ids: Collection[str]
     ) -> tuple[Holders, dict[str, Standing]]:
-        """Read what grants say of people, and what is remembered of their standing."""
+        """Read the grants and the stored standings of people."""
         return await both(
             self._rights.holders(team_id, Right.PII, user_ids),
             self._standings.remembered(team_id, user_ids),
         )
 
     async def _classify(
-        self, team_id: str, user_ids: tuple[str, ...], *, is_doubtful: bool
+        self, team_id: str, user_ids: tuple[str, ...], *, has_unknown: bool
     ) -> Audience:
-        """Classify some of the members: by the quick question, by memory, and by asking Slack."""
+        """Classify some members: by one query, by stored standings, then by asking Slack."""
         now = self._clock()
         since = now - REMEMBERED_FOR
         if await are_all_cleared(self._database, team_id, user_ids, now=now, since=since):
@@ -104,37 +104,37 @@ class AudienceReader:
         heard = _worst(known, holders)
         if heard is Audience.NOT_CLEARED:
             return heard
-        is_doubtful = is_doubtful or heard is Audience.UNKNOWN
+        has_unknown = has_unknown or heard is Audience.UNKNOWN
         unknown = frozenset(user_ids) - known.keys()
         may_hold = holders.everyone | holders.unknown
-        # First those whom it is enough to know for humans.
+        # People without a grant first: a single human among them settles the answer.
         for some in (unknown - may_hold, unknown & may_hold):
-            async for told in self._standings.learn(team_id, some):
-                heard = _worst(told, holders)
+            async for learnt in self._standings.learn(team_id, some):
+                heard = _worst(learnt, holders)
                 if heard is Audience.NOT_CLEARED:
                     return heard
-                is_doubtful = is_doubtful or heard is Audience.UNKNOWN
-        return Audience.UNKNOWN if is_doubtful else Audience.CLEARED
+                has_unknown = has_unknown or heard is Audience.UNKNOWN
+        return Audience.UNKNOWN if has_unknown else Audience.CLEARED
 
 
-def _worst(told: Mapping[str, Standing | None], holders: Holders) -> Audience:
-    """Classify people of whom a standing, or that Slack does not tell it, is known."""
-    found = {may_listen(standing, holders.of(user_id)) for user_id, standing in told.items()}
+def _worst(standings: Mapping[str, Standing | None], holders: Holders) -> Audience:
+    """Classify people by their standings; None: Slack did not return the standing."""
+    found = {may_listen(standing, holders.of(user_id)) for user_id, standing in standings.items()}
     if False in found:
         return Audience.NOT_CLEARED
     return Audience.UNKNOWN if None in found else Audience.CLEARED
 
 
-def _refused(told: Mapping[str, Standing | None], holders: Holders) -> list[str]:
+def _refused(standings: Mapping[str, Standing | None], holders: Holders) -> list[str]:
     return [
         user_id
-        for user_id, standing in sorted(told.items())
+        for user_id, standing in sorted(standings.items())
         if may_listen(standing, holders.of(user_id)) is False
     ]
 
 
 async def _growing(pages: AsyncIterator[tuple[str, ...]]) -> AsyncIterator[tuple[str, ...]]:
-    """Give one page, then four together, then sixteen: few questions, few pages read in vain."""
+    """Yield one page, then four together, then sixteen: few queries, and few unneeded pages."""
     gathered: list[tuple[str, ...]] = []
     wanted = 1
     async for page in pages:

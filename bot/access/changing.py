@@ -1,4 +1,4 @@
-"""Changes of rights: what must hold after each, and a trace of those that were refused."""
+"""Changes rights in one transaction with their audit events, and audits refused changes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,25 +16,25 @@ from bot.store.once import AlreadyDone, claim_once
 
 
 class RightsChanges:
-    """Writes grants, denies and revocations; who may ask for them is settled before."""
+    """Writes grants, denies and revocations; the caller has authorized the actor."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
     async def give(
-        self, new: NewGrant, named: AdminFacts, *, trigger_id: str | None = None
+        self, new: NewGrant, facts: AdminFacts, *, trigger_id: str | None = None
     ) -> Grant:
         """Write a grant or a deny, once for each trigger.
 
         Raises:
-            AlreadyDone: it was done for this trigger; audited.
-            SelfGrantRefused: nobody gives themselves `pii`; audited.
+            AlreadyDone: the change was made for this trigger before; audited.
+            SelfGrantRefused: the actor grants `pii` to themselves; audited.
             LastAdminKept: the deny would leave no admin; audited.
         """
         asked = (new.effect.value, new.subject, new.right)
         by = new.given_by
-        async with self._change(*asked, by=by, named=named, trigger_id=trigger_id) as session:
+        async with self._change(*asked, by=by, facts=facts, trigger_id=trigger_id) as session:
             return await add_grant(session, new)
 
     async def revoke(
@@ -43,20 +43,20 @@ class RightsChanges:
         right: Right,
         *,
         by: str,
-        named: AdminFacts,
+        facts: AdminFacts,
         reaches_actor: bool = False,
         trigger_id: str | None = None,
     ) -> int:
-        """End every grant and deny of the right for the subject; gives how many there were.
+        """End every grant and deny of the right for the subject; returns their number.
 
         Raises:
-            AlreadyDone: it was done for this trigger; audited.
-            NothingToRevoke: none is in force.
+            AlreadyDone: the change was made for this trigger before; audited.
+            NothingToRevoke: no grant or deny is in force; audited.
             OwnDenyKept: with ``reaches_actor`` a deny of `pii` would be lifted; audited.
             LastAdminKept: no admin would be left; audited.
         """
         async with self._change(
-            "revoke", subject, right, by=by, named=named, trigger_id=trigger_id
+            "revoke", subject, right, by=by, facts=facts, trigger_id=trigger_id
         ) as session:
             return await end_grants(
                 session, subject, right, by=by, now=self._clock(), reaches_actor=reaches_actor
@@ -70,7 +70,7 @@ class RightsChanges:
         right: Right,
         *,
         by: str,
-        named: AdminFacts,
+        facts: AdminFacts,
         trigger_id: str | None,
     ) -> AsyncIterator[AsyncSession]:
         takes_admin = right is Right.ADMIN and action != Effect.GRANT
@@ -78,14 +78,14 @@ class RightsChanges:
             async with self._database.write() as session:
                 team_id, now = subject.team_id, self._clock()
                 if takes_admin:
-                    async with an_admin_is_kept(session, team_id, named, now):
+                    async with an_admin_is_kept(session, team_id, facts, now):
                         await claim_once(session, team_id, trigger_id, now)
                         yield session
                 else:
                     await claim_once(session, team_id, trigger_id, now)
                     yield session
         except (ChangeRefused, AlreadyDone) as error:
-            # What it did is rolled back; that it was tried is not.
+            # The change is rolled back; the refusal needs a transaction of its own.
             payload = {
                 "action": action,
                 "code": error.code,

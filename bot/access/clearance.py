@@ -1,4 +1,4 @@
-"""Whether somebody holds a right here and now: what they are, and what grants say of them."""
+"""Whether a person holds a right now, by their standing and their grants."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,47 +15,47 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What one person is to the workspace, and what grants say of them and one right."""
+    """The standing of a person, and their grants and denies of one right."""
 
     standing: Standing
     held: Held
 
     @property
     def counts(self) -> bool | None:
-        """Whether they hold the right; None: it cannot be told."""
+        """Whether they hold the right; None: unknown."""
         return counts(self.standing, self.held)
 
     @property
     def may_use(self) -> bool:
-        """Whether callaudio is for them."""
+        """Whether they may use callaudio."""
         return may_use(self.standing, self.held)
 
 
 class Clearances:
-    """Reads one person's clearance; grants are read afresh each time."""
+    """Reads one person's clearance; grants are read each time."""
 
     def __init__(self, *, rights: Rights, standings: Standings) -> None:
         self._rights = rights
         self._standings = standings
 
     async def now(self, team_id: str, right: Right, user_id: str) -> Clearance:
-        """Read it with a standing that Slack is asked for now.
+        """Read the clearance, with a standing that Slack returns now.
 
         Raises:
-            CallAudioError: Slack does not tell who they are.
+            CallAudioError: Slack did not return their standing.
         """
         standing = await self._standings.now(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, right, user_id))
 
     async def now_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
-        """Do as ``now`` does; where Slack does not tell who they are, that is unknown."""
+        """Do as ``now`` does; if Slack does not answer, the standing is unknown."""
         standing = await self._standings.now_or_unknown(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, right, user_id))
 
     async def recent_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
-        """Read it with a standing that may be remembered, for what is looked at over and over.
+        """Read the clearance, with a stored standing if there is one, for periodic checks.
 
-        Slack is not asked after somebody who has no grant, so that no standing could help them.
+        Slack is not asked about a person without a grant: no standing would clear them.
         """
         held = await self._rights.held(team_id, right, user_id)
         if held is Held.NOT:
@@ -63,26 +63,28 @@ class Clearances:
         return Clearance(await self._standings.recent_or_unknown(team_id, user_id), held)
 
     async def by_name(self, team_id: str, user_ids: Collection[str]) -> dict[str, bool | None]:
-        """Tell for each person whether what is given to them by name counts; None: not told.
+        """Return for each person whether a grant by name counts for them; None: unknown.
 
-        What they are may be remembered.
+        Stored standings are used where there are some.
         """
-        told: dict[str, Standing | None] = dict(await self._standings.remembered(team_id, user_ids))
+        standings: dict[str, Standing | None] = dict(
+            await self._standings.remembered(team_id, user_ids)
+        )
         try:
-            async for some in self._standings.learn(team_id, set(user_ids) - told.keys()):
-                told |= some
+            async for some in self._standings.learn(team_id, set(user_ids) - standings.keys()):
+                standings |= some
         except CallAudioError as error:
             log.warning("fact_unknown", fact="standing", code=error.code)
         return {
-            user_id: counts(told.get(user_id) or Standing.UNKNOWN, Held.BY_NAME)
+            user_id: counts(standings.get(user_id) or Standing.UNKNOWN, Held.BY_NAME)
             for user_id in user_ids
         }
 
     async def holds(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Tell whether somebody holds a right now; Slack is asked only after those with a grant.
+        """Return whether a person holds a right now; Slack is asked only about people with a grant.
 
         Raises:
-            CallAudioError: Slack does not tell who somebody with a grant is.
+            CallAudioError: Slack did not return the standing of a person with a grant.
         """
         held = await self._rights.held(team_id, right, user_id)
         if held is Held.NOT:

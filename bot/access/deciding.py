@@ -31,7 +31,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 DIRECT_MESSAGES: Final = "D"
-"""How their ids begin. It only spares a call: what a conversation is, its flags say."""
+"""The first letter of their ids. It only saves a call; the flags of a conversation decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Question:
     asked_redacted: bool
     has_raw_key: bool
     raw_only: bool = False
-    """What is asked for has no redacted variant, and needs a cleared audience in any case."""
+    """There is no redacted variant, and the audience must be cleared under any rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Ruling:
 
 
 class Decider:
-    """Answers a question afresh each time: nothing is kept from one decision to the next."""
+    """Answers each question from facts read now: no decision uses facts of an earlier one."""
 
     def __init__(
         self,
@@ -76,13 +76,13 @@ class Decider:
     async def rule(
         self, question: Question, conversation: Awaitable[Conversation] | None = None
     ) -> Ruling:
-        """Decide; a fact that cannot be learnt counts against raw, never for it.
+        """Decide; an unknown fact never leads to raw.
 
-        ``conversation``: the destination, where the caller reads it for this very decision too.
+        ``conversation``: the destination, if the caller is reading it already.
 
         Raises:
-            CallAudioError: a question to Slack was wrong in itself. To refuse for that would tell
-                people something about themselves that nobody knows.
+            CallAudioError: the call to Slack was malformed. A refusal would state a reason that
+                nobody has checked.
         """
         ruling = await self._rule(
             question, conversation or self._directory.conversation(question.channel_id)
@@ -92,9 +92,9 @@ class Decider:
         return ruling
 
     async def not_cleared(self, team_id: str, channel_id: str, limit: int) -> tuple[str, ...]:
-        """Name the first people in a conversation who may not hear raw; none where Slack is away.
+        """List the first people in a conversation who are not cleared; empty if Slack fails.
 
-        For admins alone: who is not cleared is nobody else's business.
+        Show the result to admins only.
         """
         members = Members(self._directory, channel_id)
         return await _or(
@@ -102,9 +102,9 @@ class Decider:
         )
 
     async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> Surroundings:
-        """Look around in a conversation, once for all the recordings that are already there.
+        """Read the facts of a conversation once, for all the recordings that are in it.
 
-        ``raw_only``: something there has no redacted variant, so the audience counts by any rule.
+        ``raw_only``: something in it has no redacted variant: the audience counts under any rule.
         """
         try:
             conversation = await self._directory.conversation(channel_id)
@@ -121,7 +121,7 @@ class Decider:
     async def judge(
         self, team_id: str, user_id: str, around: Surroundings, *, raw_only: bool
     ) -> Exposure:
-        """Tell whether what this person asked for may stay there, by their right of now."""
+        """Return whether a file of this requester may stay, by their rights now."""
         clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
         place = Place.of(around.conversation, user_id)
         return exposure(
@@ -138,18 +138,18 @@ class Decider:
         members = Members(self._directory, question.channel_id)
         place, facts = await self._learn(question, conversation, members)
         decision = decide(facts)
-        # The audience is the dearest fact: only the last rule asks for it, and only where it is
-        # known that nobody else can open the conversation.
+        # The audience costs most to read: only the last rule needs it, and only in a conversation
+        # that is known to be private.
         if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
             return Ruling(decision, facts)
         facts = replace(facts, audience=await self._hear(question.team_id, place, members))
         return Ruling(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
-        """Tell whether a file's stay depends on who the members are.
+        """Return whether the members decide if a file may stay.
 
-        It does not where others can open the conversation as well, nor in direct messages, whose
-        one person Slack names with them.
+        They do not in a public channel, which others can open too, nor in direct messages with
+        the bot, where Slack names the one person.
         """
         open_to_others = conversation.is_external or conversation.is_private is False
         must_be_cleared = self._audience_must_be_cleared or raw_only
@@ -158,7 +158,7 @@ class Decider:
     async def _learn(
         self, question: Question, conversation: Awaitable[Conversation], members: Members
     ) -> tuple[Place, Facts]:
-        """Ask for the conversation, the requester and the first members at the same time."""
+        """Read the conversation, the requester and the first members in parallel."""
         own_dm_is_possible = question.channel_id.startswith(DIRECT_MESSAGES)
 
         async def look() -> Place:
@@ -166,7 +166,7 @@ class Decider:
             return Place.of(told, question.user_id)
 
         async def is_there() -> bool | None:
-            # In somebody's own direct messages with the bot there is nobody else to be listed.
+            # In direct messages with the bot there is no other member to list.
             if own_dm_is_possible and (await placing).own_dm:
                 return True
             return await _or(
@@ -185,13 +185,13 @@ class Decider:
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
             has_raw_key=question.has_raw_key,
-            # What cannot be redacted is for cleared people alone, whatever the rule for audio is.
+            # What has no redacted variant is for cleared people only, under any audience rule.
             audience_must_be_cleared=self._audience_must_be_cleared or question.raw_only,
             audience=Audience.UNKNOWN,
         )
 
     async def _hear(self, team_id: str, place: Place, members: Members) -> Audience:
-        """Classify the audience; in their own messages with the bot it is the requester alone."""
+        """Classify the audience; in direct messages with the bot it is the requester only."""
         conversation = place.conversation
         if conversation is None:
             return Audience.UNKNOWN
@@ -207,7 +207,7 @@ class Decider:
 async def _or(
     unknown: T, fact: str, learn: Callable[[], Awaitable[T]], *, raise_own_mistakes: bool = False
 ) -> T:
-    """Learn a fact, or take ``unknown`` where Slack does not tell: the safe side's only door."""
+    """Read a fact, or return ``unknown`` if Slack fails: the only place that fails closed."""
     try:
         return await learn()
     except CallAudioError as error:

@@ -14,7 +14,7 @@ from bot.store.tables import GrantRow
 
 
 class Right(StrEnum):
-    """What a grant is for: hearing raw, or administering the bot."""
+    """The right that a grant gives: to hear raw, or to administer the bot."""
 
     PII = "pii"
     ADMIN = "admin"
@@ -44,13 +44,13 @@ class Subject:
 
 
 class ChangeRefused(UsageError):
-    """Whoever may change rights in general may not do this; each such refusal is audited."""
+    """A change that not even an admin may make; each refusal is audited."""
 
     code = "change_refused"
 
 
 class SelfGrantRefused(ChangeRefused):
-    """Somebody tried to give themselves the right to hear raw."""
+    """A person tried to grant themselves the right to hear raw."""
 
     code = "self_grant"
     what = "Nobody can give `pii` to themselves."
@@ -58,7 +58,7 @@ class SelfGrantRefused(ChangeRefused):
 
 
 class OwnDenyKept(ChangeRefused):
-    """Somebody tried to lift what keeps themselves from hearing raw."""
+    """A person tried to lift a deny of `pii` that holds for themselves."""
 
     code = "own_deny"
     what = "Nobody can revoke a deny of `pii` that applies to themselves."
@@ -108,7 +108,7 @@ async def add_grant(session: AsyncSession, new: NewGrant) -> Grant:
     """Write a grant or a deny and its audit event.
 
     Raises:
-        SelfGrantRefused: the giver is the one who would hear raw.
+        SelfGrantRefused: the giver grants `pii` to themselves.
     """
     gives = new.effect is Effect.GRANT
     if gives and not counts_for(new.subject.id, new.right, new.given_by):
@@ -142,13 +142,13 @@ async def revoke(
     now: datetime,
     reaches_actor: bool = False,
 ) -> int:
-    """End every grant and deny of that right in force for the subject; gives how many there were.
+    """End every grant and deny of the right in force for the subject; returns their number.
 
-    With ``reaches_actor`` the subject is whoever revokes, or a group they may be in.
+    ``reaches_actor``: the subject is the actor, or a group that may contain them.
 
     Raises:
-        NothingToRevoke: none is in force.
-        OwnDenyKept: one is a deny of `pii` that reaches the actor.
+        NothingToRevoke: no grant or deny is in force.
+        OwnDenyKept: one of them is a deny of `pii` that holds for the actor.
     """
     rows = (
         await session.scalars(
@@ -174,15 +174,15 @@ async def revoke(
 
 
 def counts_for(user_id: str, right: Right, given_by: str) -> bool:
-    """Tell whether a grant gives somebody the right: nobody gives themselves `pii`.
+    """Return whether a grant counts for a person: a grant of `pii` does not for its giver.
 
-    A group's grant counts for each of its members but its giver, whenever they came into it.
+    A grant to a group counts for each member except its giver.
     """
     return right is not Right.PII or given_by != user_id
 
 
 def in_force(now: datetime) -> ColumnElement[bool]:
-    """Tell in SQL whether a grant or deny counts at ``now``."""
+    """Build the SQL condition for a grant or deny in force at ``now``."""
     return and_(
         GrantRow.revoked_at.is_(None),
         GrantRow.starts_at <= now,

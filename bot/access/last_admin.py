@@ -1,4 +1,4 @@
-"""Somebody who can manage rights is always left."""
+"""Every workspace keeps at least one admin."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from bot.access.grants_in_force import granted_admins, read_grants_in_force
 
 
 class LastAdminKept(ChangeRefused):
-    """The change would leave nobody who can manage rights, or nobody for good."""
+    """The change would leave no admin, or no admin without an expiry."""
 
     code = "last_admin"
     what = "That would leave no admin."
@@ -26,35 +26,35 @@ class LastAdminKept(ChangeRefused):
 
 @dataclass(frozen=True, slots=True)
 class AdminFacts:
-    """What makes admins besides the grants in the store."""
+    """The facts about admins that are not in the store."""
 
     first_admins: frozenset[str]
     members: Mapping[str, frozenset[str] | None] | None
-    """The members of each denied group, None for one that cannot be read; without a mapping
-    groups are left out of account."""
+    """The members of each denied group; None for a group that cannot be read. If there is no
+    mapping, groups are ignored."""
     standings: Mapping[str, bool | None] | None = None
-    """Of those named as admin, for whom a right counts by what they are to the workspace; None
-    where Slack does not tell. Without a mapping all count."""
+    """For each person named as admin, whether rights count for their standing; None: unknown. If
+    there is no mapping, all count."""
 
     def may_be(self, user_id: str) -> bool:
-        """Whether somebody who is named may be an admin."""
+        """Whether a named person may be an admin."""
         return self.standings is None or self.standings.get(user_id) is not False
 
     def is_certain(self, user_id: str) -> bool:
-        """Whether somebody who is named is an admin for sure."""
+        """Whether a named person is certainly an admin."""
         return self.standings is None or self.standings.get(user_id) is True
 
 
 @dataclass(frozen=True, slots=True)
 class Admins:
-    """The people who hold `admin`; not those in groups, for Slack may empty one at any time."""
+    """The people who hold `admin` by name. Groups do not count: they can be emptied in Slack."""
 
     now: frozenset[str]
     lasting: frozenset[str]
-    """Those who hold it without an end."""
+    """Those whose grant has no expiry."""
 
     def among(self, counts: Callable[[str], bool]) -> "Admins":
-        """Leave out those who do not count."""
+        """Keep only the people who count."""
         return Admins(frozenset(filter(counts, self.now)), frozenset(filter(counts, self.lasting)))
 
 
@@ -64,11 +64,11 @@ async def an_admin_is_kept(
 ) -> AsyncIterator[None]:
     """Let a change happen in its transaction, unless it takes the last admin away.
 
-    Where there was none before, nothing is taken. Somebody of whom Slack does not tell what they
-    are may have been one before, and is not counted as one who is left.
+    If there was no admin before, every change is allowed. A person of unknown standing may have
+    been an admin before, and does not count as one afterwards.
 
     Raises:
-        LastAdminKept: nobody would be left, now or once every end has come.
+        LastAdminKept: no admin would be left, now or after all grants have expired.
     """
     await _wait_for_turn(session, team_id)
     before = (await _admins(session, team_id, named, now)).among(named.may_be)
@@ -79,10 +79,9 @@ async def an_admin_is_kept(
 
 
 async def _wait_for_turn(session: AsyncSession, team_id: str) -> None:
-    """Let nobody else change who is admin in this workspace until the transaction ends.
+    """Lock the workspace's set of admins until the transaction ends.
 
-    Two admins who remove each other at once would each see the other one left. SQLite has one
-    writer at a time anyway.
+    Otherwise two admins could remove each other at the same time. SQLite has only one writer.
     """
     if session.get_bind().dialect.name == "postgresql":
         number = func.hashtext(f"admins of {team_id}")
@@ -97,6 +96,6 @@ async def _admins(session: AsyncSession, team_id: str, named: AdminFacts, now: d
     denied = said.denied
     if named.members is not None:
         for group_id in said.denied_groups:
-            # Anybody may be in a group that cannot be read.
+            # A group that cannot be read may contain anybody.
             denied |= everyone if (found := named.members.get(group_id)) is None else found
     return Admins(now=everyone - denied, lasting=endless - denied)

@@ -1,4 +1,4 @@
-"""A conversation as the rules see it: for one person, and for the recordings that are in it."""
+"""A conversation as the decision sees it: for one requester, or for the files in it."""
 
 from dataclasses import dataclass
 
@@ -8,38 +8,38 @@ from bot.access.policy import Audience
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A conversation that holds raw recordings, at one moment, whoever asked for them.
+    """The facts of a conversation with raw recordings, for all their requesters.
 
-    None: Slack does not tell.
+    None: unknown.
     """
 
     conversation: Conversation | None
     audience: Audience
     is_withheld: bool = False
-    """Whether Slack says for certain that the bot sees no such conversation."""
+    """Whether Slack answered that the bot cannot see the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A conversation as it is for one person; None: Slack does not tell."""
+    """A conversation as seen by one person; None: unknown."""
 
     conversation: Conversation | None
     own_dm: bool
-    """Whether it is their own messages with the bot: then they are its whole audience."""
+    """Whether it is their direct messages with the bot; then they are the only listener."""
 
     @classmethod
     def of(cls, conversation: Conversation | None, user_id: str) -> "Place":
-        """Look at a conversation with somebody's eyes."""
+        """Build it for one person."""
         is_im = conversation is not None and conversation.is_im
         own_dm = conversation is not None and conversation.im_user_id == user_id
         return cls(conversation, own_dm=is_im and own_dm)
 
     @property
     def is_external(self) -> bool | None:
-        """Whether outsiders are in it; None: not known.
+        """Whether people of other organisations are in it; None: unknown.
 
-        Slack sends no sharing flags for a direct message; an external person there is refused by
-        their standing.
+        Slack sends no sharing flags for direct messages; an external person is refused by their
+        standing.
         """
         if self.conversation is None:
             return None
@@ -47,5 +47,5 @@ class Place:
 
     @property
     def is_private(self) -> bool | None:
-        """Whether nobody but its members can open it; None: not known."""
+        """Whether only its members can open it; None: unknown."""
         return None if self.conversation is None else self.conversation.is_private

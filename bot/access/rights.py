@@ -30,17 +30,17 @@ class Groups(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """What grants say of the asked; whoever is in none of these does not hold the right."""
+    """Who holds the right, among some people; a person in none of the sets does not."""
 
     everyone: frozenset[str]
     """Those who hold it."""
     by_name: frozenset[str]
-    """Those, of these and of the unknown, to whom a grant of their own gives it."""
+    """Those of ``everyone`` and ``unknown`` who hold it by a grant by name."""
     unknown: frozenset[str] = frozenset()
-    """Those who may hold it, or not: a group that decides it cannot be read."""
+    """Those for whom it depends on a group that cannot be read."""
 
     def of(self, user_id: str) -> Held:
-        """Say it of one person."""
+        """Classify one person."""
         is_named = user_id in self.by_name
         if user_id in self.everyone:
             return Held.BY_NAME if is_named else Held.BY_GROUP
@@ -51,15 +51,15 @@ class Holders:
 
 @dataclass(frozen=True, slots=True)
 class _InGroups:
-    """Who of the asked is in one of some groups."""
+    """Which of some people are in one of some groups."""
 
     found: frozenset[str]
     perhaps: frozenset[str]
-    """Those of the rest who may be in one that cannot be read."""
+    """Those of the rest who may be in a group that cannot be read."""
 
 
 class Rights:
-    """Reads rights afresh at each call."""
+    """Reads rights from the store at each call."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Rights:
         self._first_admins = first_admins
 
     async def holders(self, team_id: str, right: Right, user_ids: Collection[str]) -> Holders:
-        """Tell which of ``user_ids`` hold the right, and of which that cannot be told.
+        """Return which of ``user_ids`` hold the right, and for which that is unknown.
 
-        A group that cannot be read may hold anybody. While it is granted, those who have the right
-        from nowhere else are unknown; while it is denied, everybody is who could have the right.
+        A group that cannot be read may contain anybody. If it is granted, everybody without
+        another grant is unknown; if it is denied, everybody who may hold the right is.
         """
         if not user_ids:
             return Holders(frozenset(), frozenset())
@@ -98,17 +98,17 @@ class Rights:
         return Holders(holding, by_name, unknown=giving.perhaps)
 
     async def held(self, team_id: str, right: Right, user_id: str) -> Held:
-        """Tell what grants say of one person."""
+        """Classify one person by grants and denies."""
         return (await self.holders(team_id, right, {user_id})).of(user_id)
 
     def is_first_admin(self, user_id: str) -> bool:
-        """Tell whether somebody is named as admin where the bot runs."""
+        """Return whether CALLAUDIO_ADMINS names the person."""
         return user_id in self._first_admins
 
     async def is_denied(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Tell whether a deny keeps the right from somebody, so that no grant gives it.
+        """Return whether a deny holds for a person, so that no grant counts.
 
-        A denied group that cannot be read may hold anybody, so it counts.
+        A denied group that cannot be read may contain anybody, so it counts.
         """
         asked = frozenset({user_id})
         async with self._database.read() as session:
@@ -119,13 +119,13 @@ class Rights:
         return bool(denying.found or denying.perhaps)
 
     async def denied_groups(self, team_id: str, right: Right) -> dict[str, frozenset[str] | None]:
-        """List who is in each group the right is denied to; None where Slack does not tell."""
+        """List the members of each denied group; None: Slack did not return them."""
         async with self._database.read() as session:
             named = await read_grants_in_force(session, team_id, right, (), self._clock())
         return {each: await self.members(team_id, each) for each in sorted(named.denied_groups)}
 
     async def _in_groups(self, team_id: str, reached: Mapping[str, frozenset[str]]) -> _InGroups:
-        """Look in each group for those whom it would reach, until all are found."""
+        """Search each group for the people it may contain, until all are found."""
         found: frozenset[str] = frozenset()
         perhaps: frozenset[str] = frozenset()
         for group_id, people in sorted(reached.items()):
@@ -140,7 +140,7 @@ class Rights:
         return _InGroups(found, perhaps - found)
 
     async def members(self, team_id: str, group_id: str) -> frozenset[str] | None:
-        """List a group's members; None where Slack does not tell."""
+        """List a group's members; None: Slack did not return them."""
         try:
             return await self._groups.members(team_id, group_id)
         except CallAudioError as error:
@@ -152,7 +152,7 @@ class Rights:
 def _reached(
     right: Right, granted: Collection[GroupGrant], people: frozenset[str]
 ) -> dict[str, frozenset[str]]:
-    """Tell whom of ``people`` each granted group gives the right, if they are in it."""
+    """Return, for each granted group, the people to whom its grant would give the right."""
     reached: dict[str, frozenset[str]] = {}
     for each in granted:
         giver = each.given_by

@@ -1,8 +1,8 @@
-"""What people are to the workspace: asked of Slack, and remembered for a while by all processes.
+"""The standing of people in the workspace: read from Slack, and stored for all processes.
 
-A decision reads the requester's standing afresh. The standings of listeners are remembered, for
-Slack answers some hundred look-ups of people a minute (`users.info`, tier 4), and a conversation
-with raw files is looked at every minute. Slack's `user_change` event ends that memory at once.
+A decision reads the requester's standing from Slack. Standings of listeners are stored, because
+Slack allows about a hundred calls of `users.info` a minute (tier 4), and a conversation with raw
+files is checked every minute. Slack's `user_change` event invalidates a stored standing at once.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from bot.store.tables import StandingRow
 log = get_logger(__name__)
 
 REMEMBERED_FOR: Final = timedelta(minutes=14)
-"""With a look each minute, a change that no event tells is seen within a quarter of an hour."""
+"""With a check each minute, a change without an event is seen within 15 minutes."""
 KEPT_FOR: Final = timedelta(days=1)
-"""So long a standing is kept to tell whether an event is news, though it is not used any more."""
+"""Kept longer than it is used: an event is compared with it."""
 AT_ONCE: Final = 8
-"""Look-ups of one process that are under way at a time."""
+"""Parallel look-ups of one process."""
 
 
 class Standings:
-    """Reads standings; one that Slack leaves unknown is not remembered."""
+    """Reads standings; an unknown standing is not stored."""
 
     def __init__(
         self, *, database: Database, directory: Directory, clock: Callable[[], datetime]
@@ -45,10 +45,10 @@ class Standings:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def now(self, team_id: str, user_id: str) -> Standing:
-        """Ask Slack what somebody is.
+        """Read the standing of a person from Slack.
 
         Raises:
-            CallAudioError: Slack does not tell.
+            CallAudioError: Slack did not return it.
         """
         asked_at = self._clock()
         standing, known = await both(
@@ -59,10 +59,10 @@ class Standings:
         return standing
 
     async def now_or_unknown(self, team_id: str, user_id: str) -> Standing:
-        """Ask Slack what somebody is; unknown where it does not tell.
+        """Read the standing of a person from Slack; unknown if Slack fails.
 
         Raises:
-            CallAudioError: the question was wrong in itself, so it says nothing of anybody.
+            CallAudioError: the call was malformed, so its failure says nothing about the person.
         """
         try:
             return await self.now(team_id, user_id)
@@ -72,23 +72,23 @@ class Standings:
             return _untold(error)
 
     async def recent_or_unknown(self, team_id: str, user_id: str) -> Standing:
-        """Do as ``recent`` does; unknown where Slack does not tell."""
+        """Do as ``recent`` does; unknown if Slack fails."""
         try:
             return await self.recent(team_id, user_id)
         except CallAudioError as error:
             return _untold(error)
 
     async def recent(self, team_id: str, user_id: str) -> Standing:
-        """Tell what somebody was at most ``REMEMBERED_FOR`` ago, without asking Slack if possible.
+        """Return a stored standing of at most ``REMEMBERED_FOR`` ago, else read it from Slack.
 
         Raises:
-            CallAudioError: Slack does not tell.
+            CallAudioError: Slack did not return it.
         """
         known = await self.remembered(team_id, {user_id})
         return known[user_id] if known else await self.now(team_id, user_id)
 
     async def remembered(self, team_id: str, user_ids: Collection[str]) -> dict[str, Standing]:
-        """Tell what is remembered of some people; others are left out."""
+        """Return the stored standings of some people; people without one are left out."""
         if not user_ids:
             return {}
         since = self._clock() - REMEMBERED_FOR
@@ -98,13 +98,13 @@ class Standings:
     async def learn(
         self, team_id: str, user_ids: Collection[str]
     ) -> AsyncIterator[Mapping[str, Standing | None]]:
-        """Ask Slack after people, a few at a time, and give the answers as they come.
+        """Read people from Slack, a few at a time, and yield the answers as they arrive.
 
-        None: Slack does not tell of that person. What another decision learns meanwhile is not
-        asked again.
+        None: Slack does not return that person. A standing that another decision stores meanwhile
+        is not read again.
 
         Raises:
-            CallAudioError: Slack does not answer now; nobody else is asked after.
+            CallAudioError: Slack does not answer now; the rest is not read.
         """
         ids = sorted(user_ids)
         for start in range(0, len(ids), AT_ONCE):
@@ -121,20 +121,20 @@ class Standings:
                     raise said
 
     async def changed(self, team_id: str, user_id: str, told: Standing) -> bool:
-        """Slack tells of a change: forget what is remembered of somebody, unless it says the same.
+        """Handle a change event: invalidate the stored standing, unless it is the same.
 
-        Only forgotten, for events may come late, twice and out of order. What is being asked of
-        Slack at this moment is not remembered either. Gives whether something was remembered that
-        is certainly over: then it matters to what is visible.
+        It is invalidated and not replaced, because events may come late, twice and out of order.
+        A look-up that is running now is not stored either. Returns whether a stored standing has
+        certainly changed: then visible files have to be checked.
         """
         async with self._database.write() as session:
             row = await session.get(StandingRow, (team_id, user_id))
             was = row.standing if row else None
-            # Whoever is now all that one can be needs no note: what was asked before is stricter.
+            # A full member needs no invalidation: a standing read before is at most stricter.
             is_news = told is not Standing.MEMBER if was is None else told.value != was
             if is_news:
                 await session.execute(self._storing(team_id, {user_id: None}, self._clock()))
-        # Where flags are missing nothing is certain; the next look asks anyway.
+        # With flags missing nothing is certain; the next check asks Slack.
         return is_news and was is not None and told is not Standing.UNKNOWN
 
     async def _ask(self, user_id: str) -> Standing | CallAudioError:
@@ -148,7 +148,7 @@ class Standings:
     async def _remember(
         self, team_id: str, told: Mapping[str, Standing], asked_at: datetime
     ) -> None:
-        """Store what Slack told, unless somebody's standing changed since it was asked."""
+        """Store standings from Slack, unless one was invalidated since the look-up began."""
         known = {who: each for who, each in told.items() if each is not Standing.UNKNOWN}
         if known:
             async with self._database.write(is_short=is_few(known)) as session:
@@ -157,7 +157,7 @@ class Standings:
     def _storing(
         self, team_id: str, told: Mapping[str, Standing | None], learnt_at: datetime
     ) -> Executable:
-        """Spell it in one order of people, so that two who store the same never deadlock."""
+        """Build the rows in one order of people, so that two writers never deadlock."""
         row = StandingRow
         new = insert_into(row, is_sqlite=self._database.is_sqlite).values(
             [
@@ -175,7 +175,7 @@ class Standings:
 
 
 async def forget_standings(database: Database, now: datetime) -> None:
-    """Remove what was learnt so long ago that it is neither used nor compared with any more."""
+    """Remove standings too old to be used or compared."""
     old = delete(StandingRow).where(StandingRow.learnt_at < now - KEPT_FOR)
     async with database.write() as session:
         await session.execute(old)

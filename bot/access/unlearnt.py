@@ -1,7 +1,7 @@
-"""Notes facts that could not be learnt for a passing reason, for whoever has time to ask again.
+"""Collects the temporary errors that left a fact unknown, so that a delivery can retry.
 
-A decision takes the safe side at once where a person waits for its answer. A delivery can ask
-again in a while, so it wants to know whether an unknown fact was only unknown for now.
+A decision fails closed at once if a person waits for it. A delivery can decide again later, so it
+needs to know whether a fact is only temporarily unknown.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _NOTED: ContextVar[list[CallAudioError] | None] = ContextVar("unlearnt", default
 
 @contextmanager
 def noting_unlearnt() -> Iterator[list[CallAudioError]]:
-    """Give a list that fills with the passing errors for which facts stay unknown meanwhile."""
+    """Yield a list that collects the temporary errors raised inside the block."""
     noted: list[CallAudioError] = []
     token = _NOTED.set(noted)
     try:
@@ -25,7 +25,7 @@ def noting_unlearnt() -> Iterator[list[CallAudioError]]:
 
 
 def note_unlearnt(error: CallAudioError) -> None:
-    """Note that a fact is unknown because of this error, if it may go well later."""
+    """Collect the error if a retry may succeed."""
     noted = _NOTED.get()
     if noted is not None and error.retryable:
         noted.append(error)

@@ -81,7 +81,7 @@ def revoke_(
         named = _named(right)
         async with console.store() as database:
             changes = RightsChanges(database=database, clock=utc_now)
-            ended = await changes.revoke(subject, right, by=operator(), named=named)
+            ended = await changes.revoke(subject, right, by=operator(), facts=named)
             await _check_now(database, subject.team_id)
         return ended
 
