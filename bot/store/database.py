@@ -29,18 +29,18 @@ from bot.store.sqlite_driver import (
 )
 
 BUSY_TIMEOUT_MS = 30_000
-# A process that stands still in mid-transaction, or a network that ends without a word, would hold
-# its locks for good: among them the one by which a worker takes over from a dead one.
+# Without a limit, a stalled process or a broken network would hold the locks of its transaction
+# for ever, and no worker could take over its work.
 IDLE_IN_TRANSACTION_SECONDS = 5.0
 MAPPED_BYTES = 2**30
 CONNECT_SECONDS = 10
-"""To each host; the system would wait for minutes where a firewall says nothing."""
-# PostgreSQL's codes for a deadlock and for a serialization failure: nothing was done, and the same
-# transaction may succeed when it is run again (docs: PostgreSQL, appendix A).
+"""For each host; the default is minutes if a firewall drops packets."""
+# PostgreSQL's codes for a deadlock and a serialization failure: nothing was changed, and the
+# transaction may succeed on a retry (docs: PostgreSQL, appendix A).
 RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
 MAX_RUNS: Final = 5
 FEW: Final = 20
-"""Keys that are looked up in less time than a hop to another thread takes."""
+"""The number of keys that are found faster than a switch to another thread takes."""
 LAST_WORK: Final = "last_work"
 STORES_WORK: Final = "stores_work"
 RECORDED: Final = "recorded_events"
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class LastWork(IntEnum):
-    """What a transaction does after everything else, in this order."""
+    """What runs at the end of a transaction, in this order."""
 
     DUE_WORK = 1
     AUDIT = 2
@@ -94,7 +94,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self, *, is_short: bool = False) -> AsyncIterator[AsyncSession]:
-        """Give a session for reading; a short one finds a few rows by key, and nothing else."""
+        """Open a session for reading; a short one only finds a few rows by key."""
         sessions = self._little_sessions if is_short else self._sessions
         async with sessions() as session, session.begin():
             yield session
@@ -108,9 +108,9 @@ class Database:
 
     @asynccontextmanager
     async def write(self, *, is_short: bool = False) -> AsyncIterator[AsyncSession]:
-        """Give a session whose changes are committed together at the end, or not at all.
+        """Open a session whose changes are committed together at the end, or not at all.
 
-        A short one finds and adds a few rows by key, and nothing else: see ``BEGIN_SHORT``.
+        A short one only finds and adds a few rows by key: see ``BEGIN_SHORT``.
         """
         sessions = self._writing_little if is_short else self._writing
         async with sessions() as session:
@@ -127,7 +127,7 @@ class Database:
     async def transact(
         self, work: Callable[[AsyncSession], Awaitable[T]], *, is_short: bool = False
     ) -> T:
-        """Run ``work`` in one write transaction, again if PostgreSQL broke it off for another."""
+        """Run ``work`` in one write transaction, and retry it if PostgreSQL aborted it."""
         for _ in range(MAX_RUNS - 1):
             try:
                 async with self.write(is_short=is_short) as session:
@@ -149,23 +149,23 @@ class Database:
 
 
 def is_few(keys: Collection[str]) -> bool:
-    """Tell whether finding rows by these keys is short."""
+    """Return whether finding rows by these keys is short."""
     return len(keys) <= FEW
 
 
 def before_commit(
     session: AsyncSession, order: LastWork, finish: Callable[[AsyncSession], Awaitable[None]]
 ) -> None:
-    """Have ``finish`` run once at the end of a ``write()``, after all other work in it."""
+    """Run ``finish`` once at the end of a ``write()``, after everything else in it."""
     session.info.setdefault(LAST_WORK, {})[order] = finish
 
 
 def _nobody_to_wake() -> None:
-    """A process without a worker: the others hear of it from the database."""
+    """The default in a process without a worker: workers are notified by the database."""
 
 
 def _nobody_to_count(recorded: Sequence[Any]) -> None:
-    """A command of the terminal: it serves no figures."""
+    """The default in a terminal command, which serves no metrics."""
 
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -184,10 +184,10 @@ psycopg makes internal errors of these (docs: PostgreSQL, appendix A, class 25).
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether the store is to blame and not the statement, which may succeed later."""
+    """Return whether the database failed, so that the statement may succeed later."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, NoFreeConnection)
-    # Whoever was cut off for standing still gets an error that says nothing of the connection.
+    # After an idle timeout the driver raises an error that does not mention the connection.
     return (
         error.connection_invalidated
         or isinstance(error, OperationalError | InterfaceError)
@@ -196,7 +196,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def async_url(database_url: str) -> URL:
-    """Name the async driver for a ``sqlite:///`` or ``postgresql://`` URL."""
+    """Return the async driver for a ``sqlite:///`` or ``postgresql://`` URL."""
     url = make_url(database_url)
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
     return url.set(drivername=driver[url.get_backend_name()])
@@ -221,9 +221,9 @@ def connect_args(url: URL) -> dict[str, object]:
 
 
 def refuse_other_encodings(connection: DBAPIConnection) -> None:
-    """Let a new PostgreSQL connection pass where the database keeps every character.
+    """Check that the database of a new PostgreSQL connection stores every character.
 
-    In another encoding a reason or an id may not be stored, or comes back as something else.
+    In another encoding a reason or an id may be rejected or changed.
 
     Raises:
         psycopg.NotSupportedError: the database's encoding is not UTF8.
@@ -239,8 +239,8 @@ def refuse_other_encodings(connection: DBAPIConnection) -> None:
 def build_engine(url: URL) -> AsyncEngine:
     """Build the engine.
 
-    On SQLite with WAL, foreign keys, and locks taken when writing starts; on PostgreSQL with an end
-    for transactions that nobody goes on with.
+    On SQLite with WAL, foreign keys, and locks taken when writing starts; on PostgreSQL with a time
+    limit for idle transactions.
     """
     if url.get_backend_name() != "sqlite":
         return _build_postgresql_engine(url)

@@ -35,9 +35,9 @@ from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import DueWorkRow
 
 LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
-"""What is due at once is stored as due since then, so a worker whose clock is slow sees it."""
+"""Work due now is stored with this earlier time, so that a worker with a slow clock sees it."""
 SUSPECT_FROM: Final = 2
-"""From so many takeovers on, one piece of work at a time: each may be what its workers died of."""
+"""From this many takeovers on, such work runs one at a time: it may be what kills its workers."""
 CHANNEL: Final = "callaudio_due_work"
 """On PostgreSQL a notification on this channel follows each transaction that stored work."""
 SCHEDULED: Final = "scheduled_work"
@@ -50,13 +50,13 @@ class Due:
     kind: str
     key: str
     tries: int
-    """How often it was put off in a row."""
+    """How many times in a row it was postponed."""
     claim: str
     revision: int
     was_held: bool
     """Whether another worker held it and its lease expired."""
     takeovers: int = 0
-    """How often in a row a worker that held it died, or seemed to."""
+    """How many times in a row its lease expired."""
 
 
 def schedule(
@@ -68,11 +68,11 @@ def schedule(
     due_at: datetime | None = None,
     joins: bool = False,
 ) -> None:
-    """Have work done once the transaction is committed: at once, or at ``due_at``.
+    """Schedule work in this transaction: due at once, or at ``due_at``.
 
-    Work that waits already is not put off by this. Work that runs already is run again, because
-    what was stored now may have come too late for the run under way: at ``due_at``, or with
-    ``joins`` right after, so that nothing puts off what was wanted sooner meanwhile.
+    Work that is waiting is never postponed by this. Work that is running runs again, because the
+    run under way may not see what this transaction stores: at ``due_at``, or with ``joins`` right
+    after, so that work wanted sooner is not postponed.
     """
     before_commit(session, LastWork.DUE_WORK, _write_scheduled)
     rows: dict[tuple[bool, str, str], datetime] = session.info.setdefault(SCHEDULED, {})
@@ -81,7 +81,7 @@ def schedule(
 
 
 async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
-    """Have all waiting work done at once whose key begins so; what runs is run again."""
+    """Make all work due now whose key has this prefix; running work runs again."""
     row = DueWorkRow
     which = select(row.key).where(row.kind == kind, row.key.startswith(prefix, autoescape=True))
     for key in await session.scalars(which):
@@ -125,7 +125,7 @@ def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:
-    """Tell whether the work was not scheduled anew since it was claimed."""
+    """Build the condition that the work was not scheduled again since it was claimed."""
     row = DueWorkRow
     revision = select(row.revision).where(row.kind == due.kind, row.key == due.key)
     return await session.scalar(revision) == due.revision
@@ -142,7 +142,7 @@ class DueWork:
         self._lease = lease
 
     async def free_all(self) -> None:
-        """Take every lease away: the only worker of this database has just started."""
+        """Release every lease: the only worker of this database has just started."""
         row = DueWorkRow
         freed = update(row).where(row.claim.is_not(None))
         async with self._database.write() as session:
@@ -151,7 +151,7 @@ class DueWork:
             )
 
     async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
-        """Tell for each kind that has work nobody holds when the first of it is due."""
+        """Return when the first unclaimed work of each kind is due."""
         if not kinds:
             return {}
         takes_over = takes_over and not self._database.is_sqlite
@@ -162,10 +162,10 @@ class DueWork:
     async def claim(
         self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1
     ) -> list[Due]:
-        """Take what is due, the longest due first, under one lease.
+        """Claim due work, the oldest first, under one lease.
 
-        With ``takes_over`` also what another worker held until its lease expired. Of the work that
-        may be what its workers died of, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
+        With ``takes_over`` also work whose lease has expired. Of work that may have killed its
+        workers, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
         """
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
@@ -189,7 +189,7 @@ class DueWork:
         return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
-        """Extend the leases of these claims; gives kind, key and claim of what is still held."""
+        """Renew the leases of these claims; returns kind, key and claim of those still held."""
         row = DueWorkRow
         renewed = (
             update(row)
@@ -201,10 +201,9 @@ class DueWork:
             return {(each.kind, each.key, each.claim) for each in await session.execute(renewed)}
 
     async def finish(self, due: Due, again_at: datetime | None) -> bool:
-        """End work, or put it off until ``again_at``; gives whether its lease was still held.
+        """End work, or postpone it until ``again_at``; returns whether its lease was still held.
 
-        Without the lease nothing happens. Work that was scheduled anew meanwhile stays due as it
-        was scheduled.
+        Without the lease nothing is changed. Work that was scheduled again meanwhile stays due.
         """
         mine = {"of": due.kind, "its_key": due.key, "by": due.claim}
         unchanged = {**mine, "as_of": due.revision}
@@ -217,7 +216,7 @@ class DueWork:
             return bool(done or await connection.scalar(_beginning_afresh(), mine))
 
     async def release(self, held: Sequence[Due]) -> None:
-        """Give back what could not be finished: it is due at once, for any worker."""
+        """Release unfinished work: it is due at once, for any worker."""
         row = DueWorkRow
         these = tuple_(row.kind, row.key).in_([(each.kind, each.key) for each in held])
         mine = _locked_in_order({each.claim for each in held})
@@ -228,7 +227,7 @@ class DueWork:
         return _end_of(self._lease_or_none())
 
     def _lease_or_none(self) -> timedelta | None:
-        """Give how long a lease lasts; on SQLite it has no end, for there is one worker."""
+        """Return the end of a lease; NULL on SQLite, which has one worker."""
         return None if self._database.is_sqlite else self._lease
 
 

@@ -1,4 +1,4 @@
-"""Why the database failed, in words: for operators, and for people in Slack."""
+"""Database failures, worded for operators and for people in Slack."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bot.errors import CallAudioError
 
 
 class StoreAway(CallAudioError):
-    """The database does not answer; what was asked for was not stored."""
+    """The database does not answer; the request was not stored."""
 
     code = "store_away"
     what = "I cannot use my database at the moment, so I have not noted that."
@@ -20,7 +20,7 @@ class StoreAway(CallAudioError):
 
 
 class StoreFull(StoreAway):
-    """There is no room to store anything."""
+    """The disk is full."""
 
     code = "store_full"
     what = "My database has no space left, so I have not noted that."
@@ -30,7 +30,7 @@ class StoreFull(StoreAway):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is wrong with a database, and what an operator can do about it."""
+    """A database failure, and its fix for an operator."""
 
     says: str
     fix: str
@@ -99,7 +99,7 @@ _BY_SQLSTATE: Final = {  # docs: PostgreSQL, appendix A
     "57P01": STARTING,
     "42501": NOT_ALLOWED,
 }
-# libpq and SQLite tell the rest in words alone.
+# For other failures libpq and SQLite give only a message.
 _BY_WORDS: Final = (
     (r"no space left|disk is full|could not (?:extend|write)", DISK_FULL),
     (r"disk i/o error", DISK_FAILS),
@@ -122,7 +122,7 @@ _BY_WORDS: Final = (
 
 
 def why(error: BaseException) -> Failure | None:
-    """Tell what is wrong with the database; None where the error does not tell."""
+    """Find the failure behind an error; None: not recognized."""
     if isinstance(error, NoFreeConnection):
         return TOO_MANY
     if isinstance(error, TimeoutError):
@@ -136,7 +136,7 @@ def why(error: BaseException) -> Failure | None:
 
 
 def for_people(error: BaseException) -> StoreAway | None:
-    """Give the error that people in Slack are told; None: the database is not to blame."""
+    """Return the error for people in Slack; None: the database did not fail."""
     if isinstance(error, DBAPIError) and why(error) is DISK_FULL:
         return StoreFull()
     is_stores = isinstance(error, NoFreeConnection) or (

@@ -1,6 +1,6 @@
 """Idempotency keys of changes: a request that is sent again changes nothing.
 
-Slack's signature holds for five minutes, so whoever has seen a signed request can send it again.
+Slack's signature is valid for five minutes, so a captured request can be replayed in that time.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import RecentRequestRow
 
 KEPT: Final = timedelta(minutes=15)
-"""Longer than a signed request is let in, whatever the clocks of the machines say."""
+"""Longer than a signed request is accepted, with a margin for clock skew."""
 CHANGE: Final = "change"
 
 
 class AlreadyDone(UsageError):
-    """The very same request was carried out before."""
+    """The same request was carried out before."""
 
     code = "already_done"
     what = "I have already done that."
@@ -37,7 +37,7 @@ async def claim_once(
     Without a key, as from a terminal, nothing is stored.
 
     Raises:
-        AlreadyDone: another transaction did it; one that is under way is waited for.
+        AlreadyDone: another transaction stored the key; a concurrent one is waited for.
     """
     if idempotency_key is None:
         return
@@ -51,7 +51,7 @@ async def claim_once(
 
 
 async def forget_recent(database: Database, now: datetime) -> int:
-    """Remove keys that cannot come again, but for locked ones; gives how many."""
+    """Delete keys that cannot be used again, except locked ones; returns their number."""
     row = RecentRequestRow
     over = select(row.fingerprint).where(row.requested_at < now - KEPT)
     gone = delete(row).where(row.fingerprint.in_(over.with_for_update(skip_locked=True)))

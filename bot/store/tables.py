@@ -69,11 +69,11 @@ class Base(DeclarativeBase):
     }
 
 
-# SQLite numbers rows by itself only in an INTEGER primary key.
+# SQLite assigns row numbers only to an INTEGER primary key.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 
-# Compared by its bytes on both databases, which is also the quickest way.
+# Compared by bytes on both databases, which is also fastest.
 OpaqueId = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 
@@ -82,7 +82,7 @@ class GrantRow(Base):
 
     __tablename__ = "grants"
     __table_args__ = (
-        # Everything a decision asks of the people it names, so that it reads nothing else. The id
+        # A covering index for the query of a decision. The id
         # comes first: it tells grants apart, while the other columns hardly do.
         Index(
             "ix_grants_live",
@@ -97,7 +97,7 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL"),
             postgresql_where=text("revoked_at IS NULL"),
         ),
-        # Groups are few among the people, which no planner knows of a common index.
+        # Groups are rare, which a planner cannot know from a common index.
         Index(
             "ix_grants_live_groups",
             "team_id",
@@ -105,7 +105,7 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL AND subject_kind = 'group'"),
             postgresql_where=text("revoked_at IS NULL AND subject_kind = 'group'"),
         ),
-        # Denies are few, too: mostly all there is to know of them is that there are none.
+        # Denies are rare too: usually the query only finds that there are none.
         Index(
             "ix_grants_live_denies",
             "team_id",
@@ -113,14 +113,14 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL AND effect = 'deny'"),
             postgresql_where=text("revoked_at IS NULL AND effect = 'deny'"),
         ),
-        # The few who are admins, among the many who may hear.
+        # Grants of `admin` are rare among grants of `pii`.
         Index(
             "ix_grants_live_admins",
             "team_id",
             sqlite_where=text("revoked_at IS NULL AND \"right\" = 'admin'"),
             postgresql_where=text("revoked_at IS NULL AND \"right\" = 'admin'"),
         ),
-        # Those that end soon, found and counted with nothing else read.
+        # Finds and counts the grants that end soon without reading the table.
         Index(
             "ix_grants_ends",
             "team_id",
@@ -149,7 +149,7 @@ class GrantRow(Base):
 
 
 class GroupChangeRow(Base):
-    """When a Slack user group last changed, as an event told."""
+    """When a Slack user group last changed, according to an event."""
 
     __tablename__ = "group_changes"
 
@@ -159,12 +159,12 @@ class GroupChangeRow(Base):
 
 
 class DeliveryRow(Base):
-    """One asked-for recording on its way, from the stored request to its end."""
+    """One delivery, from the stored request to its end."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
         Index(None, "team_id", "user_id", "requested_at"),
-        # Raw files that are visible: few among all the deliveries there ever were.
+        # Visible raw files are rare among all deliveries.
         Index(
             None,
             "shares_due_at",
@@ -181,75 +181,75 @@ class DeliveryRow(Base):
     source: Mapped[str] = mapped_column(String(16))
     agent_name: Mapped[str]
     conversation_id: Mapped[str]
-    # What of the call it brings: its audio, or its transcript.
+    # What is delivered: the audio of the call, or its transcript.
     kind: Mapped[str] = mapped_column(String(16), default="audio", server_default="audio")
     direction: Mapped[str] = mapped_column(String(16))
     asked_redacted: Mapped[bool]
     origin_channel_id: Mapped[str]
     asked_channel_id: Mapped[str]
     asked_thread_ts: Mapped[str | None] = mapped_column(String(32))
-    # A way to answer privately for 30 minutes where the bot is no member; cleared once all is told.
+    # For private answers within 30 minutes, also where the bot is no member; cleared when sent.
     response_url: Mapped[str | None] = mapped_column(Text)
     requested_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(16))
     destination_channel_id: Mapped[str | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(64))
-    # As it was when that was decided; empty: nothing is decided yet, or Slack did not tell.
+    # At the time of the decision; NULL: not decided yet, or unknown.
     destination_is_private: Mapped[bool | None]
-    # Set before the post: a second run knows that the first may have been seen.
+    # Set before the post, so that a second run looks for the post of the first.
     announce_tried_at: Mapped[datetime | None]
     parent_ts: Mapped[str | None] = mapped_column(String(32))
-    # The bot's own message about it: the parent, or a reply where the thread is somebody else's.
+    # The card: the parent of its own thread, or a reply in an existing thread.
     card_ts: Mapped[str | None] = mapped_column(String(32))
     file_id: Mapped[str | None]
-    # Set before the share, with the file id: a lost answer is asked after, never repeated blindly.
+    # Set before the share, with the file id: after a lost answer, the share is looked up.
     share_tried_at: Mapped[datetime | None]
     share_ts: Mapped[str | None] = mapped_column(String(32))
-    # The waveform beside it; shared, dropped and taken back with it.
+    # The waveform picture; shared, dropped and taken back together with the recording.
     picture_file_id: Mapped[str | None]
-    # Where redaction muted it, so far as that can be told: how often, how long, and when.
+    # The muted spans, if known: their number, their total length, and their times.
     muted_spans: Mapped[int | None]
     muted_seconds: Mapped[float | None]
     muted_where: Mapped[dict[str, Any] | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     length_seconds: Mapped[float | None]
-    # Its name, where a player may not know it.
+    # The name of an encoding that players may not support.
     encoding: Mapped[str | None] = mapped_column(String(40))
-    # Slack did not show the recording and its picture: the next upload is of the recording alone.
+    # Slack did not show the files: the next upload is the recording without its picture.
     without_picture: Mapped[bool] = mapped_column(default=False, server_default=false())
     error_code: Mapped[str | None] = mapped_column(String(64))
-    # The failure in words for the requester; never a secret, an address, a number or a transcript.
+    # The failure, worded for the requester; never a secret, an address, a number or a transcript.
     problem: Mapped[dict[str, Any] | None]
-    # Since when it waits for Slack or PolyAI, and whether the requester was told so.
+    # Since when it waits for Slack or PolyAI, and when the requester was notified of that.
     waiting_since: Mapped[datetime | None]
     waiting_told_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    # When the requester was told privately what came of it; or when telling was given up.
+    # When the requester was notified of the end; or when the notification was given up.
     told_at: Mapped[datetime | None]
     untold_at: Mapped[datetime | None]
-    # On its way: an event came, so who can hear it is looked at once it is there. At its end: its
-    # file is still to be deleted, or its card still to say that it is gone.
+    # Before the end: an event came, so the audience is checked once the file is visible. After it:
+    # the file still has to be deleted, or the card updated.
     recheck_at: Mapped[datetime | None]
-    # Since when Slack has not told whether it still may be visible.
+    # Since when the facts that decide whether it may stay visible are unknown.
     doubted_since: Mapped[datetime | None]
-    # A raw file that is visible: when to ask Slack next where it is, in case it was passed on.
+    # For a visible raw file: when to check next whether it was forwarded.
     shares_due_at: Mapped[datetime | None]
-    # Since when Slack has not told that.
+    # Since when that check fails.
     shares_doubted_since: Mapped[datetime | None]
-    # Conversations in which events said that it was shared.
+    # Conversations in which the file was shared, according to events.
     told_channels: Mapped[list[str] | None] = mapped_column(
         JSON().with_variant(JSONB(), "postgresql")
     )
     taken_back_at: Mapped[datetime | None]
-    # Set before the deletion where nothing could tell afterwards why.
+    # Set before the deletion, because the cause cannot be found afterwards.
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
-    # Who pressed *Delete*; a worker does it.
+    # Who pressed *Delete*; a worker deletes the file.
     delete_asked_by: Mapped[str | None]
 
 
 class OrphanedFileRow(Base):
-    """A file that no delivery holds any more and that may be visible: to be deleted."""
+    """A file to be deleted: it may be visible, and no delivery refers to it any more."""
 
     __tablename__ = "left_files"
 
@@ -257,14 +257,14 @@ class OrphanedFileRow(Base):
     delivery_id: Mapped[str] = mapped_column(String(64))
     team_id: Mapped[str]
     channel_id: Mapped[str | None]
-    # Until then it may yet become visible, so that one deletion is not enough.
+    # Until then Slack may still make it visible, so it is deleted again.
     watched_until_at: Mapped[datetime]
 
 
 class RecentRequestRow(Base):
-    """The last time the very same was asked for.
+    """When the same request was last made.
 
-    Absorbs a double submit of one person, and a request for a change that comes again.
+    Makes double submits by one person, and repeated changes, idempotent.
     """
 
     __tablename__ = "recent_requests"
@@ -301,11 +301,11 @@ class RedactionCheckRow(Base):
 
 
 class AccessRequestRow(Base):
-    """Somebody's wish to hear raw recordings for some hours, and what became of it."""
+    """A request for the right to hear raw for some hours, and its outcome."""
 
     __tablename__ = "access_requests"
     __table_args__ = (
-        # One pending request a person: a second one finds the first.
+        # One pending request for each person: a second one joins the first.
         Index(
             "uq_access_requests_pending",
             "team_id",
@@ -331,31 +331,31 @@ class AccessRequestRow(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     grant_id: Mapped[int | None] = mapped_column(BigInteger)
-    # Since when the admins' messages say what became of it.
+    # When the outcome was put on the admins' messages.
     shown_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
     warned_at: Mapped[datetime | None]
-    # Where the admins were asked: pairs of a channel and a ts.
+    # The admins' messages: pairs of a channel and a ts.
     messages: Mapped[list[list[str]]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
 
 
 class HomeRow(Base):
-    """Somebody's App Home as Slack keeps it; due work looks whether it still may stand so."""
+    """The App Home of a person as last published; due work checks whether it is current."""
 
     __tablename__ = "homes"
 
     team_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(primary_key=True)
-    # To be published whatever it shows: it was opened.
+    # It was opened, so it is published even if nothing has changed.
     is_stale: Mapped[bool]
-    # A digest of the rights and requests it shows.
+    # A hash of the rights and requests it shows.
     shown: Mapped[str | None] = mapped_column(String(64))
-    # Slack's own name for what it holds: a late writer is refused by it.
+    # Slack's hash of the view: it rejects a late writer.
     view_hash: Mapped[str | None]
 
 
 class DigestRow(Base):
-    """A digest that somebody scheduled."""
+    """A scheduled digest."""
 
     __tablename__ = "digests"
 
@@ -368,29 +368,29 @@ class DigestRow(Base):
     zone: Mapped[str] = mapped_column(String(64))
     owner_id: Mapped[str]
     created_at: Mapped[datetime]
-    # From when on its slots count: since it was added, or since it goes on after a pause.
+    # Slots count from here on: when it was added, or resumed after a pause.
     due_since: Mapped[datetime]
     paused_because: Mapped[str | None] = mapped_column(String(32))
     revision: Mapped[int]
 
 
 class DigestRunRow(Base):
-    """One slot of a digest, claimed by one worker; or one that was missed."""
+    """One slot of a digest: claimed by one worker, or missed."""
 
     __tablename__ = "digest_runs"
     __table_args__ = (Index(None, "digest_id", "due_at"),)
 
     digest_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    # The wall clock's time: one name for a slot, whatever the offset to UTC.
+    # Local time without an offset: one key for a slot, also when clocks change.
     slot_local: Mapped[str] = mapped_column(String(32), primary_key=True)
     due_at: Mapped[datetime]
     covered_since: Mapped[datetime]
-    # Who wanted it out of turn.
+    # Who ran it by hand.
     asked_by: Mapped[str | None]
     claimed_at: Mapped[datetime]
-    # Set before the post: a second run knows that the first may have been seen.
+    # Set before the post, so that a second run looks for the post of the first.
     post_tried_at: Mapped[datetime | None]
-    # Posts to which Slack gave no clear answer.
+    # The number of posts for which the answer was lost.
     lost_answers: Mapped[int]
     ts: Mapped[str | None] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
@@ -400,23 +400,23 @@ class DigestRunRow(Base):
 
 
 class StandingRow(Base):
-    """What a Slack user is to the workspace, as Slack told when it was last asked."""
+    """The standing of a Slack user in the workspace, as Slack last returned it."""
 
     __tablename__ = "standings"
 
     team_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(OpaqueId, primary_key=True)
-    # None: an event told at that time that it changed.
+    # NULL: an event invalidated it.
     standing: Mapped[str | None] = mapped_column(String(16))
-    # From when on it holds: the time at which Slack was asked, not that of its answer.
+    # When Slack was asked, which is before its answer.
     learnt_at: Mapped[datetime]
 
 
 class AuditEventRow(Base):
-    """One thing that happened, in ids only; a link in its workspace's chain.
+    """One audit event, with ids and codes only; a link in the chain of its workspace.
 
-    Rows are inserted and never changed or written over: triggers refuse it, and refuse removal but
-    for what a checkpoint has sealed.
+    Rows are only inserted: triggers refuse updates, and refuse deletes except of rows that a
+    checkpoint has sealed.
     """
 
     __tablename__ = "audit_events"
@@ -440,7 +440,7 @@ class AuditEventRow(Base):
 
 
 class AuditHeadRow(Base):
-    """The newest link of a workspace's chain; its row lock puts concurrent writers in line."""
+    """The newest link of a workspace's chain; its row lock serializes writers."""
 
     __tablename__ = "audit_heads"
 
@@ -450,9 +450,9 @@ class AuditHeadRow(Base):
 
 
 class AuditCheckpointRow(Base):
-    """A sealed link: what came up to it may be removed, and the chain is verified from it on.
+    """A sealed link: events up to it may be deleted, and the chain is verified from it on.
 
-    Checkpoints are kept for good and never changed: each new one vouches for those before it.
+    Checkpoints are never changed or deleted: each covers the ones before it.
     """
 
     __tablename__ = "audit_checkpoints"
@@ -465,22 +465,22 @@ class AuditCheckpointRow(Base):
 
 
 class DueWorkRow(Base):
-    """One piece of work that is to be done at a time, and the worker that does it now."""
+    """One piece of due work: what, when, and which worker holds it."""
 
     __tablename__ = "due_work"
     __table_args__ = (Index(None, "kind", "due_at"), Index(None, "claim"))
 
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    # What of that kind: the id of a delivery, of a digest, of a digest's slot.
+    # The id of the delivery, digest or slot that the work is for.
     key: Mapped[str] = mapped_column(primary_key=True)
     due_at: Mapped[datetime]
-    # How often it was put off in a row.
+    # How many times in a row it was postponed.
     tries: Mapped[int]
-    # Raised each time it is asked for: a worker does not end what was asked for since it began.
+    # Raised at each schedule: a worker does not end work that was scheduled again meanwhile.
     revision: Mapped[int]
-    # The claim by which a worker holds it.
+    # The id of the claim of the worker that holds it.
     claim: Mapped[str | None] = mapped_column(String(64))
-    # How often in a row its worker died before it ended.
+    # How many times in a row its lease expired.
     takeovers: Mapped[int] = mapped_column(server_default="0")
-    # By the database's clock; none on SQLite, which has one worker.
+    # By the database's clock; NULL on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]
