@@ -1,1 +1,1 @@
-"""Requests for the right to hear raw: sent, reviewed, told, and carried along until they end."""
+"""Requests for the right to hear raw: submit, review, notify, expire."""

@@ -1,4 +1,4 @@
-"""When something is to be done about a request for access, and when its grant ends."""
+"""When a request for access is due again, and when its grant ends."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,11 +14,11 @@ from bot.store.tables import GrantRow
 REMIND_AFTER: Final = timedelta(hours=4)
 WARN_BEFORE: Final = timedelta(hours=1)
 LEAST_WARNED_HOURS: Final = 2
-"""A shorter grant would be warned of as it begins."""
+"""For a shorter grant the warning would come right after the approval."""
 
 
 def next_while_pending(request: AccessRequest) -> datetime:
-    """Tell when a request that admins were asked about needs something again."""
+    """Return when a pending request is due again: for its reminder, or its expiry."""
     if request.reminded_at:
         return request.expires_at
     return min(request.requested_at + REMIND_AFTER, request.expires_at)
@@ -32,9 +32,9 @@ class GrantEnds:
         self._clock = clock
 
     async def read(self, request: AccessRequest) -> datetime | None:
-        """Tell when the request's grant ends; None if it is over already, or another outlasts it.
+        """Return when the request's grant ends; None if it has ended, or a later grant is in force.
 
-        A group's grants are not asked: Slack may change a group at any time.
+        Grants to groups do not count, because Slack can change a group at any time.
         """
         now = self._clock()
         async with self._database.read() as session:

@@ -1,4 +1,4 @@
-"""Who may ask for access, and because of which recording; a refusal is audited."""
+"""Who may request access, and for which recording; a refusal is audited."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,11 +15,11 @@ from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
 NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
-"""The decision of a delivery that lacked nothing but the right."""
+"""The decision on a delivery that was redacted only because the requester is not cleared."""
 
 
 class NothingToAskFor(UsageError):
-    """The recording is not one this person got redacted for want of a right."""
+    """The recording was not delivered redacted because this person is not cleared."""
 
     code = "nothing_to_ask_for"
     what = "That button belongs to somebody else's request, or to one that needs no access."
@@ -27,7 +27,7 @@ class NothingToAskFor(UsageError):
 
 
 class RequesterNotEligible(UsageError):
-    """No right could count for this person, so there is none to ask for."""
+    """No grant would count for this person."""
 
     code = "requester_not_eligible"
     what = (
@@ -54,16 +54,16 @@ class Eligibility:
         self._clock = clock
 
     async def admit(self, actor: Actor, delivery_id: str) -> str:
-        """Find the conversation of a recording that this person got redacted for want of a right.
+        """Find the call of a recording that was redacted because this person is not cleared.
 
         Raises:
-            NothingToAskFor: it is none, or another's; audited.
+            NothingToAskFor: there is no such delivery of this person; audited.
             RequesterNotEligible: neither a member nor a guest with a grant by name; audited.
-            CallAudioError: Slack does not tell who they are.
+            CallAudioError: Slack did not return their standing.
         """
         async with self._database.read() as session:
             delivery = await session.get(DeliveryRow, delivery_id)
-        if delivery is None:  # made up: no button of ours sends it
+        if delivery is None:  # an invented id: no button has it
             raise await self.refused(actor, None, NothingToAskFor())
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)
@@ -77,7 +77,7 @@ class Eligibility:
     async def refused(
         self, actor: Actor, delivery_id: str | None, error: CallAudioError
     ) -> CallAudioError:
-        """Audit that somebody may not ask, in the bot's workspace; gives the error to raise."""
+        """Audit a refused request in the bot's workspace; returns the error to raise."""
         payload = {
             "button": "request_access",
             "code": error.code,

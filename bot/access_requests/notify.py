@@ -1,4 +1,4 @@
-"""Puts requests for access to admins, and tells requesters the outcome.
+"""Notifies admins of requests for access, and requesters of the outcome.
 
 ``due_work`` says when a request needs something; a step that fails is repeated later. A killed
 worker or an outage of Slack delays a message, and at worst repeats it.
@@ -28,7 +28,7 @@ log = get_logger(__name__)
 
 
 class NobodyReached(CallAudioError):
-    """Slack let no admin be asked; another try follows."""
+    """No admin could be notified; a retry follows."""
 
     code = "nobody_reached"
     what = "No admin could be reached."
@@ -37,31 +37,31 @@ class NobodyReached(CallAudioError):
 
 
 class AccessPort(Protocol):
-    """What a request says in Slack; each raises ``CallAudioError`` if Slack refuses."""
+    """The messages of a request; each method raises ``CallAudioError`` if Slack refuses."""
 
     async def open_dm(self, user_id: str) -> str:
-        """Open the bot's direct messages with a person; gives the channel id."""
+        """Open the bot's direct messages with a person; returns the channel id."""
         ...
 
     async def ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> str:
-        """Put the request to admins; gives the message's ts."""
+        """Post the request to admins; returns the message's ts."""
         ...
 
     async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
-        """Put the outcome in the place of the question."""
+        """Replace the request to admins by its outcome."""
         ...
 
     async def notify(self, request: AccessRequest) -> None:
-        """Tell the requester privately what became of the request."""
+        """Notify the requester privately of the outcome."""
         ...
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
-        """Tell the requester privately that the grant is about to end."""
+        """Notify the requester privately that the grant ends soon."""
         ...
 
 
 class AccessRequestNotifier:
-    """Does what one request needs now; every step may run twice."""
+    """Runs the steps that are due for one request; each may run twice."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class AccessRequestNotifier:
         self._again_after = again_after
 
     async def run(self, due: Due) -> datetime | None:
-        """Do what is due for one request; gives when to look again, None if nothing can come."""
+        """Run the due steps of one request; returns when it is due again, None if never."""
         request = await self._requests.read(due.key)
         try:
             return await self._attend(request)
@@ -115,10 +115,10 @@ class AccessRequestNotifier:
             await self._requests.mark(request, reminded_at=now)
 
     async def _ask_admins(self, request: AccessRequest, *, is_reminder: bool) -> None:
-        """Ask in the approvals channel; without a usable one, each admin by themselves.
+        """Post in the approvals channel; if it cannot be used, notify each admin privately.
 
         Raises:
-            CallAudioError: somebody is still to be asked, or nobody could be.
+            CallAudioError: an admin is not notified yet, or none could be.
         """
         channel_id = await self._usable_channel(request)
         if channel_id and await self._ask(channel_id, request, is_reminder=is_reminder):
@@ -133,7 +133,7 @@ class AccessRequestNotifier:
             raise NobodyReached
 
     async def _usable_channel(self, request: AccessRequest) -> str | None:
-        """Name the approvals channel, unless outsiders could read there what people wrote."""
+        """Return the approvals channel, unless it is shared with another organisation."""
         channel_id = self._reviewers.channel_id
         if channel_id is None:
             return None
@@ -144,7 +144,7 @@ class AccessRequestNotifier:
         return None
 
     async def _ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> bool:
-        """Ask in one conversation, unless an earlier run has; gives whether it was asked there."""
+        """Post in one conversation, unless an earlier run did; returns whether it is there."""
         there = sum(channel == channel_id for channel, _ in request.messages)
         if there >= (2 if is_reminder else 1):
             return True
@@ -156,7 +156,7 @@ class AccessRequestNotifier:
         return True
 
     async def _warn(self, request: AccessRequest, now: datetime) -> datetime | None:
-        """Warn of the end when it is near; gives when that is, None if nothing more can come."""
+        """Warn of the end when it is near; returns when that is, None if nothing more is due."""
         is_worth_it = request.hours >= LEAST_WARNED_HOURS and not request.warned_at
         if request.state is not AccessState.APPROVED or not is_worth_it:
             return None
@@ -170,10 +170,10 @@ class AccessRequestNotifier:
         return None
 
     async def _unless_refused(self, call: Awaitable[T], request: AccessRequest) -> T | None:
-        """Do what Slack may refuse for good, which is logged; None then.
+        """Make a call that Slack may refuse permanently; that is logged, and None returned.
 
         Raises:
-            CallAudioError: it may go well later.
+            CallAudioError: a retry may succeed.
         """
         try:
             return await call

@@ -1,4 +1,4 @@
-"""A request for access to raw recordings: what it holds, and what the audit is told of it."""
+"""A request for access to raw recordings, and its audit events."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.store.tables import AccessRequestRow
 
 LIFETIME: Final = timedelta(hours=24)
-"""How long people can decide; then the request expires."""
+"""How long admins can decide; then the request expires."""
 
 
 class AccessState(StrEnum):
-    """What became of a request."""
+    """The state of a request."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -23,7 +23,7 @@ class AccessState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewAccessRequest:
-    """A request about to be stored; the same ``id`` again is the same request."""
+    """A request to be stored; the same ``id`` again is the same request."""
 
     id: str
     team_id: str
@@ -37,7 +37,7 @@ class NewAccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """A request as it stands in the store."""
+    """A stored request."""
 
     id: str
     team_id: str
@@ -58,28 +58,28 @@ class AccessRequest:
     told_at: datetime | None
     warned_at: datetime | None
     messages: tuple[tuple[str, str], ...]
-    """Where the admins were asked: channel and ts."""
+    """The admins' messages: channel and ts."""
 
     @property
     def is_pending(self) -> bool:
-        """Whether nobody has decided yet."""
+        """Whether no admin has decided yet."""
         return self.state is AccessState.PENDING
 
     @property
     def expires_at(self) -> datetime:
-        """Until when people can decide."""
+        """When it expires if no admin decides."""
         return self.requested_at + LIFETIME
 
     @property
     def ends_at(self) -> datetime | None:
-        """When an approved request's hours are over; they begin with the decision."""
+        """When an approved request's hours end; they begin with the decision."""
         if self.state is not AccessState.APPROVED or self.decided_at is None:
             return None
         return self.decided_at + timedelta(hours=self.hours)
 
 
 def event_of(tag: AuditTag, row: AccessRequestRow, actor_id: str, now: datetime) -> AuditEvent:
-    """Tell the audit of a request, without the words in it."""
+    """Build the audit event of a request, without its reason."""
     return AuditEvent(
         tag=tag,
         team_id=row.team_id,
@@ -96,7 +96,7 @@ def event_of(tag: AuditTag, row: AccessRequestRow, actor_id: str, now: datetime)
 
 
 def joined_event_of(row: AccessRequestRow, new: NewAccessRequest, now: datetime) -> AuditEvent:
-    """Tell the audit that somebody asked once more while their request ``row`` was pending."""
+    """Build the audit event of a second request while ``row`` was pending."""
     event = event_of(AuditTag.ACCESS_JOINED, row, new.user_id, now)
     payload = {**event.payload, "hours": new.hours}
     return replace(event, delivery_id=new.delivery_id, payload=payload)

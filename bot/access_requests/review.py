@@ -18,7 +18,7 @@ VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
 
 
 class RequestUnknown(UsageError):
-    """No such request is stored."""
+    """There is no such request."""
 
     code = "request_unknown"
     what = "I do not know that request any more."
@@ -27,7 +27,7 @@ class RequestUnknown(UsageError):
 
 
 class OwnRequest(UsageError):
-    """An admin tried to decide on what they asked for themselves."""
+    """An admin tried to decide on their own request."""
 
     code = "own_request"
     what = "Nobody can decide on their own request."
@@ -35,7 +35,7 @@ class OwnRequest(UsageError):
 
 
 class RequesterDenied(UsageError):
-    """An approval would give nothing."""
+    """A deny is in force, so an approval would have no effect."""
 
     code = "requester_denied"
     what = "A deny keeps that person from hearing raw recordings, and it beats every grant."
@@ -44,14 +44,14 @@ class RequesterDenied(UsageError):
 
 
 class AlreadyDecided(UsageError):
-    """Somebody else was first, or the request's time was over."""
+    """Another admin decided first, or the request has expired."""
 
     code = "already_decided"
     fix = "Nothing is left to do; the person can ask again."
 
 
 class AccessRequestReview:
-    """Lets admins approve and deny; a request is decided once, whoever presses at the same time."""
+    """Lets admins approve and deny; concurrent presses decide a request once."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class AccessRequestReview:
         self._on_decided = on_decided
 
     async def approve(self, actor: Actor, request_id: str) -> AccessRequest:
-        """Give the requester what they asked for; the hours begin now.
+        """Grant the requested right; the hours begin now.
 
         Raises:
-            RequestUnknown: there is none of that id.
+            RequestUnknown: there is no request of that id.
             NotAdmin: the actor may not decide.
             OwnRequest: the actor is the requester.
-            RequesterDenied: it would give nothing.
-            AlreadyDecided: it is not pending any more.
+            RequesterDenied: a deny is in force for the requester.
+            AlreadyDecided: the request is not pending.
         """
         request = await self._admitted(actor, request_id, "approve")
         if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
@@ -100,13 +100,13 @@ class AccessRequestReview:
         return request_of(row)
 
     async def deny(self, actor: Actor, request_id: str) -> AccessRequest:
-        """Turn the request down; the requester may ask again.
+        """Deny the request; the requester may ask again.
 
         Raises:
-            RequestUnknown: there is none of that id.
+            RequestUnknown: there is no request of that id.
             NotAdmin: the actor may not decide.
             OwnRequest: the actor is the requester.
-            AlreadyDecided: it is not pending any more.
+            AlreadyDecided: the request is not pending.
         """
         request = await self._admitted(actor, request_id, "deny")
         now = self._clock()
@@ -124,7 +124,7 @@ class AccessRequestReview:
             request = await self._requests.read(request_id)
         except LookupError:
             raise RequestUnknown from None
-        # The button may hang in a shared channel, so they may be of another workspace.
+        # The message may be in a shared channel, so the actor may be of another workspace.
         is_of_here = actor.team_id == request.team_id
         if not is_of_here or not await self._administration.is_admin(actor):
             raise await self._refused(actor, request, action, NotAdmin())
@@ -135,12 +135,12 @@ class AccessRequestReview:
     async def _refused(
         self, actor: Actor, request: AccessRequest, action: str, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refusal; gives the error to raise."""
+        """Audit a refusal; returns the error to raise."""
         await record_refusal(
             self._database,
             AuditEvent(
                 tag=AuditTag.ADMIN_REFUSED,
-                team_id=request.team_id,  # whose right it is about, wherever the actor belongs
+                team_id=request.team_id,  # the requester's, which may not be the actor's
                 actor_id=actor.user_id,
                 occurred_at=self._clock(),
                 delivery_id=request.delivery_id,

@@ -1,4 +1,4 @@
-"""The people or the channel that a request for access is put to."""
+"""The people or the channel that review a request for access."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ MOST_ASKED: Final = 10
 
 
 class Reviewers:
-    """The approvals channel where one is set up, else the people who hold `admin` by name."""
+    """The approvals channel if one is set, else the people who hold `admin` by name."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Reviewers:
     ) -> tuple[str, ...]:
         """List people who could decide now, the first admins first, without the requester.
 
-        Holders of ``admin`` whose right does not count now see no request.
+        People whose right does not count now are left out.
 
         Raises:
-            CallAudioError: Slack does not tell at the moment who somebody is.
+            CallAudioError: Slack did not return the standing of a person.
         """
         async with self._database.read() as session:
             named = await named_admins(session, team_id, self._first_admins, self._clock())

@@ -1,6 +1,6 @@
 """Requests for access in the store; each change shares a transaction with its audit event.
 
-``state`` and the times say what has been done; due work says when a worker looks again.
+``state`` and the times say what has been done; due work says when the next step is due.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from bot.store.inserts import insert_into
 from bot.store.tables import AccessRequestRow
 
 ATTEND: Final = "access_request"
-"""The kind of due work that looks after one request; its key is the request's id."""
+"""The kind of due work for one request; its key is the request's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class StoredAccessRequest:
 
 
 class AccessRequests:
-    """Reads and changes requests; people's decisions are made where they are checked."""
+    """Reads and changes requests; ``review`` stores the admins' decisions."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
     async def store(self, new: NewAccessRequest) -> StoredAccessRequest:
-        """Store a request, or join the one of that person that is pending; with an audit event.
+        """Store a request, or join the pending one of that person; with an audit event.
 
-        The same request a second time changes nothing, and nothing is said of it.
+        The same request a second time changes nothing and is not audited.
         """
         now = self.clock()
         statement = insert_into(AccessRequestRow, is_sqlite=self._database.is_sqlite).values(
@@ -90,7 +90,7 @@ class AccessRequests:
         """Read one request.
 
         Raises:
-            LookupError: there is none of that id.
+            LookupError: there is no request of that id.
         """
         async with self._database.read() as session:
             row = await session.get(AccessRequestRow, request_id)
@@ -100,7 +100,7 @@ class AccessRequests:
         return request_of(row)
 
     async def expire(self, request: AccessRequest) -> AccessRequest:
-        """End a request nobody decided on in time, once; gives it as it stands then."""
+        """Expire a request that no admin decided on, once; returns it as stored then."""
         now = self.clock()
         async with self._database.write() as session:
             row = await close(session, request.id, AccessState.EXPIRED, by=None, now=now)
@@ -110,21 +110,21 @@ class AccessRequests:
         return await self.read(request.id)
 
     async def mark(self, request: AccessRequest, **values: Any) -> None:  # noqa: ANN401 - columns
-        """Note what has been done."""
+        """Store what has been done."""
         async with self._database.write() as session:
             await session.execute(
                 update(AccessRequestRow).where(AccessRequestRow.id == request.id).values(**values)
             )
 
     async def mark_shown(self, request: AccessRequest, now: datetime) -> None:
-        """Note that every message says the outcome, unless one was posted meanwhile."""
+        """Store that every message shows the outcome, unless one was posted meanwhile."""
         async with self._database.write() as session:
             row = await session.get_one(AccessRequestRow, request.id, with_for_update=True)
             if len(row.messages) == len(request.messages):
                 row.shown_at = now
 
     async def add_message(self, request: AccessRequest, channel_id: str, ts: str) -> None:
-        """Note where an admin was asked; if that came too late, let the outcome be shown again."""
+        """Store a message to an admin; if the request has ended, have the outcome shown again."""
         async with self._database.write() as session:
             row = await session.get_one(AccessRequestRow, request.id, with_for_update=True)
             row.messages = [*row.messages, [channel_id, ts]]
@@ -141,10 +141,9 @@ async def close(
     by: str | None,
     now: datetime,
 ) -> AccessRequestRow | None:
-    """End a pending request in the caller's transaction; None where another was first.
+    """End a pending request in the caller's transaction; None if it has ended before.
 
-    People can decide for as long as a request lives, and only after that does it expire, so a
-    press and the expiry never both hold.
+    Admins can decide until a request expires, so a decision and the expiry exclude each other.
     """
     born = AccessRequestRow.requested_at
     alive = born <= now - LIFETIME if state is AccessState.EXPIRED else born > now - LIFETIME

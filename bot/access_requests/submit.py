@@ -17,7 +17,7 @@ USUAL_HOURS: Final = (1, 4, 8, 24, 72, 168)
 
 
 class NobodyToAsk(UsageError):
-    """No admin is left who could decide."""
+    """No admin could decide."""
 
     code = "nobody_to_ask"
     what = "There is no admin who could decide on your request."
@@ -33,7 +33,7 @@ class ReasonUnusable(UsageError):
 
 
 class HoursUnusable(UsageError):
-    """The duration is none of those offered."""
+    """The duration was not offered."""
 
     code = "hours_unusable"
     what = "That duration is not offered."
@@ -42,7 +42,7 @@ class HoursUnusable(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What somebody may ask for."""
+    """What a person may request."""
 
     delivery_id: str
     conversation_id: str
@@ -51,7 +51,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class AccessWanted:
-    """What somebody asks for; the same ``submission_id`` again is the same request."""
+    """What a person requests; the same ``submission_id`` again is the same request."""
 
     delivery_id: str
     reason: str
@@ -60,7 +60,7 @@ class AccessWanted:
 
 
 class AccessRequestSubmission:
-    """Offers the form and stores what is sent with it."""
+    """Offers the form and stores its submission."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class AccessRequestSubmission:
         self._hours = choices(max_hours)
 
     async def offer(self, actor: Actor, delivery_id: str) -> Offer:
-        """Tell what the person may ask for, before they fill anything in.
+        """Return what the person may request, before the form opens.
 
         Raises:
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
-            RequesterNotEligible: no right could count for them; audited.
-            NobodyToAsk: nobody could decide; audited.
+            RequesterNotEligible: no grant would count for them; audited.
+            NobodyToAsk: no admin could decide; audited.
         """
         conversation_id = await self._eligibility.admit(actor, delivery_id)
         if not self._reviewers.channel_id and not await self._reviewers.people(
@@ -91,13 +91,13 @@ class AccessRequestSubmission:
         return Offer(delivery_id, conversation_id, self._hours)
 
     async def ask(self, actor: Actor, wanted: AccessWanted) -> StoredAccessRequest:
-        """Store the request, or join the one that is pending; a worker puts it to the admins.
+        """Store the request, or join the pending one; a worker notifies the admins.
 
         Raises:
             ReasonUnusable: the reason is empty or too long.
             HoursUnusable: the duration was not offered.
             NothingToAskFor: the recording is not theirs, or needs no access; audited.
-            RequesterNotEligible: no right could count for them; audited.
+            RequesterNotEligible: no grant would count for them; audited.
         """
         # One line, as the lists of grants show it.
         reason = " ".join(without_control(wanted.reason).split())
@@ -121,10 +121,10 @@ class AccessRequestSubmission:
 
 
 def choices(max_hours: int) -> tuple[int, ...]:
-    """Offer the usual durations up to the longest allowed, and that one."""
+    """List the usual durations up to the longest allowed, and the longest itself."""
     return (*(each for each in USUAL_HOURS if each < max_hours), max_hours)
 
 
 def request_id_of(team_id: str, submission_id: str) -> str:
-    """Name the request of a submission: always the same for the same one."""
+    """Derive the id of a request from its submission."""
     return "a" + hashed(team_id, submission_id)[:20]
