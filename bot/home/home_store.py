@@ -1,4 +1,4 @@
-"""Stores whose App Home was published, and a hash of what it shows."""
+"""Stores which App Homes were published, and a hash of what each shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from bot.store.inserts import insert_into
 from bot.store.tables import HomeRow
 
 PUBLISH: Final = "home"
-"""The kind of due work that looks after one Home; its key is the workspace and the person."""
+"""The kind of due work for one Home; its key is the workspace and the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredHome:
-    """A Home as it was when the look at it began."""
+    """A stored Home."""
 
     team_id: str
     user_id: str
     is_stale: bool
-    """Whether it is to be published whatever it shows."""
+    """Whether it is published even if nothing has changed."""
     shown: str | None
-    """The digest of what it shows that must not grow old; None: never published."""
+    """The hash of the rights and requests it shows; None: never published."""
     view_hash: str | None
 
 
 class HomeStore:
-    """Keeps whose Home is looked after; what cannot grow old is left until it is opened."""
+    """Keeps the Homes to check; one without rights or requests is left until it is opened."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
     async def opened(self, team_id: str, user_id: str) -> None:
-        """Somebody looks at their Home: have it published soon."""
+        """A person opened their Home: schedule it to be published."""
         statement = insert_into(HomeRow, is_sqlite=self._database.is_sqlite).values(
             team_id=team_id, user_id=user_id, is_stale=True
         )
@@ -50,30 +50,30 @@ class HomeStore:
             schedule(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
 
     async def check_now(self, team_id: str) -> None:
-        """Something changed in the workspace: look at each Home that shows what may be over."""
+        """Rights or requests changed in the workspace: check each Home that shows any."""
         async with self._database.write() as session:
             await hasten(session, PUBLISH, key_of(team_id, ""), now=self.clock())
 
     async def read(self, due: Due) -> StoredHome | None:
-        """Read the Home that is due."""
+        """Read a Home."""
         team_id, user_id = due.key.split(":", 1)
         async with self._database.read() as session:
             row = await session.get(HomeRow, (team_id, user_id))
         return _stored(row) if row else None
 
     async def published(self, home: StoredHome, due: Due, *, shown: str, view_hash: str) -> None:
-        """Note what it shows now; if it was opened meanwhile, it is still to be published."""
+        """Store what it shows now; if it was opened meanwhile, it stays scheduled."""
         told = {"shown": shown, "view_hash": view_hash, "is_stale": False}
         async with self._database.write() as session:
-            # Whoever opens it changes this row first, and what is due after that.
+            # Opening it changes this row first and due work second, so the locks have one order.
             await session.execute(_change(home, **told))
             if not await is_unchanged(session, due):
                 await session.execute(_change(home, is_stale=True))
 
     async def moved_on(self, home: StoredHome) -> None:
-        """Another worker published it meanwhile: look again, with what that one noted.
+        """Another worker published it meanwhile: check again, with the hash that worker stored.
 
-        One that died before it noted it has taken the hash with it; then it is done without.
+        If that worker died before it stored the hash, the next publish goes without one.
         """
         async with self._database.write() as session:
             await session.execute(_change(home, is_stale=True))
@@ -82,7 +82,7 @@ class HomeStore:
 
 
 def key_of(team_id: str, user_id: str) -> str:
-    """Spell the key of the work of one Home."""
+    """Build the key of the due work for one Home."""
     return f"{team_id}:{user_id}"
 
 

@@ -1,8 +1,8 @@
-"""Publishes App Homes: when they are opened, and again when what they show is over.
+"""Publishes App Homes: when they are opened, and again when what they show has changed.
 
-The store says which are due; what fails is repeated after a while. A Home that shows a right, or a
-request that waits, is looked at over and over, so it is scrubbed however that ended: revoked,
-denied, expired, decided, with a group, or because the person is no member any more.
+Due work says which to check, and a failure is retried. A Home that shows a right or a pending
+request is checked periodically, so it is updated whatever ended them: a revocation, a deny, an
+expiry, a decision, a change of a group, or a person who is no longer a member.
 """
 
 from datetime import datetime, timedelta
@@ -18,11 +18,11 @@ log = get_logger(__name__)
 
 LOOK_EVERY: Final = timedelta(seconds=60)
 REFUSED_AGAIN_AFTER: Final = timedelta(hours=1)
-"""What Slack refuses for good, such as the Home of somebody deactivated, is not asked each time."""
+"""After a permanent refusal, such as for a deactivated person, Slack is not asked every time."""
 
 
 class HomeMovedOn(CallAudioError):
-    """Slack holds a newer Home than the one that was to be replaced."""
+    """Slack holds a newer Home than the one to be replaced."""
 
     code = "home_moved_on"
     what = "The Home was published by somebody else meanwhile."
@@ -31,20 +31,20 @@ class HomeMovedOn(CallAudioError):
 
 
 class HomePort(Protocol):
-    """What is done with a Home in Slack."""
+    """Slack's side of a Home."""
 
     async def publish(self, home: Home, view_hash: str | None) -> str:
-        """Show a Home to its person, in the place of the one of that hash; gives the new hash.
+        """Publish a Home in place of the one with that hash; returns the new hash.
 
         Raises:
-            HomeMovedOn: the hash is not that of what Slack holds.
+            HomeMovedOn: Slack holds a Home with another hash.
             CallAudioError: Slack refused.
         """
         ...
 
 
 class HomePublishing:
-    """Looks after Homes, each by itself; every step may run twice."""
+    """Checks and publishes one Home at a time; every step may run twice."""
 
     def __init__(
         self, *, homes: HomeStore, reader: HomeReader, slack: HomePort, look_every: timedelta
@@ -55,7 +55,7 @@ class HomePublishing:
         self._look_every = look_every
 
     async def run(self, due: Due) -> datetime | None:
-        """Look at one Home that is due; gives when to look again, None if it cannot grow old."""
+        """Check one Home that is due; returns when it is due again, None if it needs no checks."""
         home = await self._homes.read(due)
         if home is None:
             return None

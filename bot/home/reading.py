@@ -1,4 +1,4 @@
-"""What stands in somebody's App Home: their rights, what they asked for, and the admins' part."""
+"""The contents of an App Home: a person's rights, their requests, and the admins' part."""
 
 import hashlib
 from collections.abc import Callable
@@ -26,19 +26,19 @@ ENDING_WITHIN: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class HomeFacts:
-    """What a Home shows that must not grow old there: rights, and requests that wait."""
+    """The facts of a Home that have to be current: rights and pending requests."""
 
     held: frozenset[Right]
     pending: tuple[AccessRequest, ...]
-    """What an admin has to decide."""
+    """The requests that an admin can decide."""
     own: AccessRequest | None
-    """What the person asked for themselves."""
+    """The person's own pending request."""
     may_use: bool
-    """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
+    """Whether the person may use callaudio; externals and guests without a grant may not."""
 
     @property
     def digest(self) -> str:
-        """Spell it in short: the same for the same."""
+        """A hash: equal for equal facts."""
         words = [*sorted(self.held), *(request.id for request in self.pending)]
         if self.own:
             words.append(f"own {self.own.id}")
@@ -49,14 +49,14 @@ class HomeFacts:
 
 @dataclass(frozen=True, slots=True)
 class AdminPart:
-    """What admins see besides."""
+    """What only admins see."""
 
     pending: tuple[AccessRequest, ...]
     ending: tuple[Grant, ...]
-    """The first grants to end within a week, the next first."""
+    """The grants that end within a week, the earliest first."""
     digests: tuple[Listed, ...]
     more_ending: int = 0
-    """How many grants besides end within a week."""
+    """How many more grants end within a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +73,22 @@ class Home:
 
     @property
     def may_use(self) -> bool:
-        """Whether callaudio is for this person at all: not for outsiders, nor for any guest."""
+        """Whether the person may use callaudio; externals and guests without a grant may not."""
         return self.person.may_use
 
     @property
     def asked(self) -> AccessRequest | None:
-        """Their own request that waits for an admin."""
+        """Their own pending request."""
         return self.watched.own if self.may_use else None
 
     @property
     def may_grow_old(self) -> bool:
-        """Whether it shows what has to go when a right ends or a request is decided."""
+        """Whether it shows a right or a pending request, so that it has to be checked."""
         return bool(self.person.held) or self.asked is not None
 
 
 class HomeReader:
-    """Reads what a Home shows, afresh at each call."""
+    """Reads the contents of a Home at each call."""
 
     def __init__(
         self,
@@ -106,10 +106,10 @@ class HomeReader:
         self._digests = digests
 
     async def watched(self, team_id: str, user_id: str) -> HomeFacts:
-        """Read what must not grow old, and no more: this is asked over and over.
+        """Read only the facts that have to be current, for periodic checks.
 
         Raises:
-            CallAudioError: Slack does not tell who the person is.
+            CallAudioError: Slack did not return the standing of the person.
         """
         person = await self._people.recent(team_id, user_id)
         pending = await self._pending(team_id, person.held)
@@ -120,9 +120,9 @@ class HomeReader:
         """Read everything.
 
         Raises:
-            CallAudioError: Slack does not tell who the person is; nothing is shown for a guess.
+            CallAudioError: Slack did not return the standing of the person.
         """
-        # First, so that a right which ends meanwhile is missed in it, and the next look sees that.
+        # Read first: if a right ends meanwhile, the next check sees that and updates.
         watched = await self.watched(team_id, user_id)
         person = await self._people.read(team_id, user_id)
         return Home(
@@ -135,7 +135,7 @@ class HomeReader:
         )
 
     async def _own(self, team_id: str, user_id: str) -> AccessRequest | None:
-        """Read the person's request on which somebody can still decide."""
+        """Read the person's pending request."""
         query = select(AccessRequestRow).where(
             AccessRequestRow.team_id == team_id,
             AccessRequestRow.user_id == user_id,
@@ -147,7 +147,7 @@ class HomeReader:
         return request_of(row) if row else None
 
     async def _pending(self, team_id: str, held: frozenset[Right]) -> tuple[AccessRequest, ...]:
-        """List what an admin has to decide, the oldest first; nothing for others."""
+        """List the pending requests for an admin, the oldest first; empty for others."""
         if Right.ADMIN not in held:
             return ()
         query = select(AccessRequestRow).where(
