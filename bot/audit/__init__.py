@@ -1,1 +1,1 @@
-"""What happened, who did it, and why: insert-only events in ids."""
+"""The audit: insert-only events with ids and codes, chained by hashes."""

@@ -1,4 +1,4 @@
-"""Holds deliveries against the events of their requests, both ways, and finds lost chains."""
+"""Compares deliveries with the events of their requests, both ways, and finds lost chains."""
 
 from collections.abc import AsyncIterator, Collection
 from typing import Final
@@ -10,7 +10,7 @@ from bot.audit.events import AuditTag
 from bot.audit.stored import streamed
 from bot.audit.walk import ChainFault, ChainFinding, plain
 
-# What a seal covers was there before it. That no event of it is left is as it should be.
+# Events up to a checkpoint were deleted, so deliveries from before it have none.
 _UNTOLD: Final = text(
     "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
     "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag = :requested) "
@@ -31,7 +31,7 @@ _WITHOUT_CHAIN: Final = text(
 
 
 async def without_chain(session: AsyncSession) -> list[ChainFinding]:
-    """Find the workspaces that have deliveries or rights, and not one event."""
+    """Find the workspaces that have deliveries or rights, but no event."""
     found = await session.execute(_WITHOUT_CHAIN)
     return [
         ChainFinding(
@@ -47,7 +47,7 @@ async def without_chain(session: AsyncSession) -> list[ChainFinding]:
 async def untold_deliveries(
     session: AsyncSession, without_chain: Collection[str]
 ) -> AsyncIterator[ChainFinding]:
-    """Find deliveries that no event tells of, and events of those that are gone."""
+    """Find deliveries without an event, and events without their delivery."""
     async for row in streamed(session, _UNTOLD):
         if plain(row.team_id) not in without_chain:
             says = f"no event tells that delivery {plain(row.id)} was requested"

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 PAYLOAD_VERSION = 1
 
-# The bot itself, where no person acted.
+# The bot itself: no person acted.
 SYSTEM_ACTOR = "system"
 
 PayloadValue = str | int | float | bool | None
@@ -66,7 +66,7 @@ class AuditTag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that happened; the payload holds ids, codes and sizes, never contents."""
+    """One audit event; the payload holds ids, codes and sizes, never contents."""
 
     tag: AuditTag
     team_id: str

@@ -18,7 +18,7 @@ from bot.store.tables import AuditCheckpointRow, AuditEventRow
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What sealing came to; the anchor proves the checkpoint and everything after it."""
+    """The result of sealing; the anchor proves the checkpoint and everything after it."""
 
     removed: int
     anchor: Head
@@ -70,7 +70,7 @@ async def seal(
 
 
 async def _last(session: AsyncSession, team_id: str, before: datetime) -> Row[int, str] | None:
-    """Find the newest event before a time, of those that no checkpoint has passed."""
+    """Find the newest event before a time and after the last checkpoint."""
     passed = select(func.coalesce(func.max(AuditCheckpointRow.seq), 0)).where(
         AuditCheckpointRow.team_id == team_id
     )

@@ -1,4 +1,4 @@
-"""Reads the audit's tables as they are, believing nothing: any column may hold anything."""
+"""Reads the audit's tables without trusting them: any column may hold any value."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -79,7 +79,7 @@ async def checkpoint_rows(session: AsyncSession, team_id: str | None = None) -> 
 
 
 def hash_of(row: Row[Any]) -> str | None:
-    """Compute the event's hash from what its row says; None where that is no event at all."""
+    """Compute the hash of an event from its row; None if the row is not a valid event."""
     link = link_of(row)
     try:
         return link.hash() if link else None
@@ -88,7 +88,7 @@ def hash_of(row: Row[Any]) -> str | None:
 
 
 def link_of(row: Row[Any]) -> Link | None:
-    """Read an event from its row; None where a column holds what no event could."""
+    """Read an event from its row; None if a column holds an invalid value."""
     occurred_at, payload = moment_of(row.occurred_at), mapping_of(row.payload)
     if (
         occurred_at is None
@@ -116,7 +116,7 @@ def link_of(row: Row[Any]) -> Link | None:
 
 
 def checkpoint_of(row: Row[Any]) -> Checkpoint | None:
-    """Read a checkpoint from its row; None where a column holds what no checkpoint could."""
+    """Read a checkpoint from its row; None if a column holds an invalid value."""
     sealed_at = moment_of(row.sealed_at)
     if (
         sealed_at is None
@@ -130,12 +130,12 @@ def checkpoint_of(row: Row[Any]) -> Checkpoint | None:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether this is a whole number."""
+    """Return whether this is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Row[Any]]:
-    """Stream what a query finds, in bounded memory."""
+    """Stream the rows of a query in bounded memory."""
     result = await session.stream(query, execution_options={"yield_per": BATCH})
     try:
         async for rows in result.partitions():

@@ -1,4 +1,4 @@
-"""The triggers by which the database itself keeps the audit as it was written; are they there?"""
+"""Checks that the triggers are present which make the audit insert-only."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -51,7 +51,7 @@ _OF_POSTGRESQL: Final[Mapping[str, tuple[str, int, str]]] = {
 
 
 async def missing_triggers(session: AsyncSession) -> list[str]:
-    """Name the triggers that are gone, switched off, or do something else."""
+    """List the triggers that are missing, disabled or altered."""
     if session.get_bind().dialect.name == "sqlite":
         return await _missing_on_sqlite(session)
     return await _missing_on_postgresql(session)
