@@ -20,6 +20,7 @@ class Metrics:
         turned_away: requests and connections that were not let in, by ``cause``.
         delivery_seconds: from the request to the visible recording.
         redaction_checks: redacted recordings held against the raw ones, by ``verdict``.
+        deliveries_frozen: 1 while no redacted recording is delivered, for the plain key brings raw.
         relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
         relays_in_progress: recordings on their way now.
         slack_calls: calls of the Web API by ``method`` and ``result``: ok, or the error's code.
@@ -58,6 +59,11 @@ class Metrics:
             "callaudio_delivery_seconds",
             "Seconds from the request to the visible recording.",
             buckets=DELIVERY_BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self.deliveries_frozen = Gauge(
+            "callaudio_deliveries_frozen",
+            "1 while no redacted recording is delivered.",
             registry=self.registry,
         )
         self.redaction_checks = Counter(

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+from bot.time_spans import parse_time_span
 
 SECRET_NAMES: Final = (  # each may come as NAME_FILE too
     *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
@@ -156,6 +157,15 @@ def check_database_url(url: str) -> str:
         raise _told(str(error)) from None
 
 
+def _canary(given: str) -> str:
+    conversation, _, spans = given.rpartition("@")
+    if not re.fullmatch(r"[!-~]+", conversation):
+        raise ValueError
+    for span in spans.split(","):
+        parse_time_span(span)
+    return given
+
+
 def _agents(given: object) -> object:
     """Parse the JSON of POLYAI_AGENTS; a name given twice would lose a key in silence."""
 
@@ -284,6 +294,11 @@ class Settings(BaseSettings):
         CheckRedaction.SAMPLE,
         description="deliver (each redacted recording is checked before it is posted), sample "
         "(one of twenty is, after it was) or off; only with a raw key",
+    )
+    callaudio_canary: Annotated[str, AfterValidator(_canary)] | None = Field(
+        None,
+        description="a call and the moments that are muted in it, such as "
+        "CA0123@0:05.2-0:10.4,1:02-1:03.5",
     )
     callaudio_metrics_address: Annotated[str, AfterValidator(_address)] | None = Field(
         None,

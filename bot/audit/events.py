@@ -61,6 +61,9 @@ class AuditTag(StrEnum):
     DIGEST_SUSPENDED = "worker:digest:suspended"
     REDACTION_RAW_REQUESTED = "worker:redaction:raw_requested"
     REDACTION_CHECKED = "worker:redaction:checked"
+    CANARY_CHECKED = "worker:canary:checked"
+    CANARY_FROZEN = "worker:canary:frozen"
+    CANARY_THAWED = "admin:canary:thawed"
     AUDIT_SEALED = "admin:audit:sealed"
 
 

@@ -73,6 +73,7 @@ ENTRIES: Final = (
         "check_redaction",
         "Hold a redacted recording against the raw one, in memory; ends with 0 only if proven.",
     ),
+    Entry("canary", "bot.cli.canary", "build", "Let redacted recordings go again after a freeze."),
     Entry("grants", "bot.cli.grants", "build", "Give, deny, revoke and list rights."),
     Entry("audit", "bot.cli.audit", "build", "Read, export, prove and seal the audit events."),
     Entry("digests", "bot.cli.digests", "build", "Add, list, remove and run digests."),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import console
+from bot.cli.checks.canary import check_canary
 from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
@@ -105,6 +106,15 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
     rights = await check_rights(settings, in_slack.team_id, utc_now)
+    canary = await check_canary(settings.database_url, settings.callaudio_canary)
     rule_is = Finding("audience rule", Status.SET, rule)
-    parts = (check_outside(settings), in_store, in_slack.findings, *in_polyai, rights, [rule_is])
+    parts = (
+        check_outside(settings),
+        in_store,
+        canary,
+        in_slack.findings,
+        *in_polyai,
+        rights,
+        [rule_is],
+    )
     return [each for part in parts for each in part]

@@ -120,8 +120,37 @@ class PolyAIClient:
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
         key = _raw_key(agent) if raw else agent.api_key
+        redacted = not raw
+        opening = self._open(agent, conversation_id, key, redacted, direction, facts)
+        async with opening as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def open_with_plain_key(
+        self, agent: Agent, conversation_id: str, *, redacted: bool
+    ) -> AsyncIterator[AudioStream]:
+        """Open a recording with the plain key, to see whether it brings what it may not.
+
+        Raises:
+            InvalidConversationId: refused before any request.
+            PolyAIError: PolyAI's answer, translated; transient ones were retried.
+        """
+        key, both = agent.api_key, Direction.COMBINED
+        async with self._open(agent, conversation_id, key, redacted, both, None) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def _open(  # noqa: PLR0917 - one request in its parts
+        self,
+        agent: Agent,
+        conversation_id: str,
+        key: SecretStr,
+        redacted: bool,  # noqa: FBT001 - one request in its parts
+        direction: Direction,
+        facts: Facts | None,
+    ) -> AsyncIterator[AudioStream]:
         url = conversation_url(agent, conversation_id) + "/audio"
-        params = {"redacted": "false" if raw else "true", "direction": direction.value}
+        params = {"redacted": "true" if redacted else "false", "direction": direction.value}
 
         async def open_once() -> tuple[httpx.Response, str]:
             return await self._gets.open(url, key, accept="audio/wav", params=params, facts=facts)

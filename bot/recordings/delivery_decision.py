@@ -9,6 +9,7 @@ from bot.access.directory import Conversation
 from bot.access.policy import Outcome
 from bot.access.unlearnt import noting_unlearnt
 from bot.recordings.delivery_store import Delivery
+from bot.recordings.freeze import Freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,17 @@ class DeliveryDecider:
     """Decides afresh each time; unknown never becomes raw, but it may be unknown for now alone."""
 
     def __init__(
-        self, *, decider: Decider, clock: Callable[[], datetime], ask_again: AskAgain
+        self,
+        *,
+        decider: Decider,
+        clock: Callable[[], datetime],
+        ask_again: AskAgain,
+        freeze: Freeze | None = None,
     ) -> None:
         self._decider = decider
         self._clock = clock
         self._ask_again = ask_again
+        self._freeze = freeze
 
     async def rule(
         self,
@@ -50,6 +57,7 @@ class DeliveryDecider:
 
         Raises:
             CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
+            DeliveriesFrozen: it would be redacted, and the plain key is not to be trusted.
         """
         with noting_unlearnt() as unlearnt:
             ruling = await self._decider.rule(question, conversation)
@@ -57,4 +65,6 @@ class DeliveryDecider:
         waited = now - (delivery.waiting_since or now)
         if unlearnt and waited < self._ask_again.longest(ruling.decision.outcome):
             raise unlearnt[0]
+        if self._freeze and ruling.decision.outcome is Outcome.REDACTED:
+            await self._freeze.refuse()
         return ruling

@@ -36,12 +36,14 @@ class Operations:
         *,
         metrics: Metrics,
         probes: Mapping[str, Probe],
+        notices: Mapping[str, Probe] | None = None,
         measure: Callable[[], Awaitable[None]] | None = None,
         port: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
         self._readiness = Readiness(probes, monotonic)
+        self._notices = Readiness(notices or {}, monotonic)
         self._measure = measure
         self._port = port
 
@@ -59,12 +61,15 @@ class Operations:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, request: Request) -> Response:
-        """Say whether the bot can do its work; which part cannot is for operators."""
+        """Say whether the bot can do its work; which part cannot is for operators.
+
+        Notices are told beside the parts, and make nothing unready.
+        """
         found = await self._readiness.read()
         is_ready = all(found.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         if self._is_from_operators(request):
-            return JSONResponse(found, status_code=status)
+            return JSONResponse({**found, **await self._notices.read()}, status_code=status)
         return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
 
     async def metrics(self, request: Request) -> Response:

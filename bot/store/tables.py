@@ -300,6 +300,28 @@ class RedactionCheckRow(Base):
     says: Mapped[str | None] = mapped_column(Text)
 
 
+class CanaryRow(Base):
+    """The call that tells whether the plain key brings redacted recordings alone.
+
+    While a row is frozen, no redacted recording is delivered, by whatever process.
+    """
+
+    __tablename__ = "canaries"
+
+    # As the setting names it.
+    conversation: Mapped[str] = mapped_column(primary_key=True)
+    team_id: Mapped[str]
+    checked_at: Mapped[datetime]
+    verdict: Mapped[str] = mapped_column(String(16))
+    # What was found, in a code.
+    found: Mapped[str | None] = mapped_column(String(64))
+    # When it was last found to be in order.
+    held_at: Mapped[datetime | None]
+    frozen_at: Mapped[datetime | None]
+    # Since when the admins know.
+    told_at: Mapped[datetime | None]
+
+
 class AccessRequestRow(Base):
     """A request for the right to hear raw for some hours, and its outcome."""
 

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from bot.metrics import Metrics
 from bot.recordings.backlog import Backlog
+from bot.recordings.freeze import Freeze
 from bot.settings import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.socket_mode import SocketMode
@@ -87,6 +88,7 @@ async def open_application(
         operations = Operations(
             metrics=core.metrics,
             probes=probes,
+            notices={"redacted_deliveries": _thawed(Freeze(core.database))},
             measure=Backlog(database=core.database, metrics=core.metrics, clock=core.clock).measure,
             port=settings.metrics_address[1] if settings.metrics_address else None,
         )
@@ -95,6 +97,13 @@ async def open_application(
             database=core.database,
             metrics=core.metrics,
         )
+
+
+def _thawed(freeze: Freeze) -> Probe:
+    async def probe() -> bool:
+        return not await freeze.is_on()
+
+    return probe
 
 
 def _tells(told: Callable[[], bool]) -> Probe:

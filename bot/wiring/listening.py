@@ -8,6 +8,7 @@ from bot.access.administration import Administration
 from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
+from bot.access_requests.thawing import Thawing
 from bot.digests.digest_store import DigestStore
 from bot.digests.scheduling import Scheduling
 from bot.digests.slot_claims import SlotClaims
@@ -19,6 +20,7 @@ from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import CallFinder
 from bot.recordings.previewing import Previewing
+from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.recordings.request_store import RequestStore
@@ -142,6 +144,10 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                     administration=administration,
                     store=CheckStore(database=core.database, clock=core.clock),
                     agents=core.agents,
+                ),
+                Thawing(
+                    administration=administration,
+                    store=CanaryStore(database=core.database, clock=core.clock),
                 ),
             ),
             ScheduleListeners(scheduling, modals, answers),

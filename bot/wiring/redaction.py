@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.access_requests.freeze_warning import FreezeWarning
 from bot.polyai.client import PolyAIClient
+from bot.recordings.redaction.canary import CanaryCheck, canary_of
+from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.checking import Notify, RedactionChecks
 from bot.recordings.redaction.gate import RedactionGate
@@ -32,3 +35,25 @@ def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
     checks = RedactionChecks(store=store, polyai=polyai, agents=core.agents, metrics=core.metrics)
     gate = RedactionGate(checks=checks, store=store)
     return Redaction(checks, store, gate, AdminGateway(core.api).notify_checked)
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryWork:
+    """What looks at the canary, and what tells of a freeze."""
+
+    check: CanaryCheck
+    warning: FreezeWarning
+
+
+def build_canary(core: Core, polyai: PolyAIClient) -> CanaryWork:
+    """Build what sees that the plain key brings redacted recordings alone."""
+    store = CanaryStore(database=core.database, clock=core.clock)
+    check = CanaryCheck(
+        canary=canary_of(core.settings.callaudio_canary),
+        polyai=polyai,
+        agents=core.agents,
+        store=store,
+        home_team=core.identity.team_id,
+    )
+    warn = AdminGateway(core.api).warn_of_freeze
+    return CanaryWork(check, FreezeWarning(store=store, reviewers=core.reviewers, warn=warn))

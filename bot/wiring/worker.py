@@ -37,9 +37,15 @@ from bot.recordings.destination import Destinations
 from bot.recordings.due_files import DueFiles
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
+from bot.recordings.freeze import Freeze
 from bot.recordings.notification import Notification
 from bot.recordings.orphaned_files import DELETE
 from bot.recordings.progress import Progress
+from bot.recordings.redaction.canary_store import (
+    CHECK_CANARY,
+    WARN_OF_FREEZE,
+    schedule_canary,
+)
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.relay import Relay
@@ -56,7 +62,7 @@ from bot.store.due_work import DueWork
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
-from bot.wiring.redaction import build_redaction
+from bot.wiring.redaction import build_canary, build_redaction
 
 # Bodies moving at a time: each holds a few network buffers.
 MAX_RELAYS: Final = 8
@@ -75,12 +81,18 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     slack = SlackGateway(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
     calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
-    decider = DeliveryDecider(decider=core.decider, clock=core.clock, ask_again=pace.ask_again)
+    decider = DeliveryDecider(
+        decider=core.decider,
+        clock=core.clock,
+        ask_again=pace.ask_again,
+        freeze=Freeze(core.database),
+    )
     sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
     rhythm = Rhythm(keep=keep_raw, look_every=pace.look_every)
     redaction = build_redaction(core, polyai)
+    canary = build_canary(core, polyai)
     checked = core.settings.callaudio_check_redaction
     fetching = Fetching(
         relay=Relay(
@@ -178,6 +190,8 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(PUBLISH, homes.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
+            WorkKind(CHECK_CANARY, canary.check.run, at_once=1),
+            WorkKind(WARN_OF_FREEZE, canary.warning.run, at_once=1),
             WorkKind(CLEAN_UP, cleaning.run, at_once=1),
         ),
         calls=calls,
@@ -233,4 +247,6 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))
     await schedule_clean_up(core.database, core.clock())
+    if core.settings.callaudio_canary:
+        await schedule_canary(core.database, core.clock())
     return loop

@@ -102,7 +102,9 @@ def heard() -> dict[str, list[str]]:
         CardListeners(requests=None, deleting=None),
         WaveformListener(viewing=None, modals=None),
         Listeners(requests=None, people=None),
-        AdminListeners(administration=None, explaining=None, digests=None, redaction=None),
+        AdminListeners(
+            administration=None, explaining=None, digests=None, redaction=None, thawing=None
+        ),
         ScheduleListeners(scheduling=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),

@@ -30,6 +30,7 @@ ALARMS = {
         "0+1x19",
         "0+0.1x19",
     ),
+    "CallaudioDeliveriesFrozen": ("callaudio_deliveries_frozen", "1x19", "0x19"),
     "CallaudioSlackFails": (
         'callaudio_slack_calls_total{result="slack_unreachable"}',
         "0+2x19",

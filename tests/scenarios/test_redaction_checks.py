@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -18,7 +16,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.pace import Pace
-from tests.cli.conftest import Run
+from tests.cli.process import start
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.scene import (
@@ -32,8 +30,6 @@ from tests.scenarios.scene import (
     assert_redacted,
 )
 from tests.scenarios.test_nothing_leaks import files_in
-
-pytest_plugins = ("tests.cli.conftest",)
 
 RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
 OF_CHECKS = ["worker:redaction:raw_requested", "worker:redaction:checked"]
@@ -232,11 +228,8 @@ async def test_operators_check_a_recording(
     async with opened("off") as scene:
         call = scene.another_call(recording=recording)
         environ = environment_of(scene.workspace, scene.slack, scene.polyai)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "check-redaction", call, "--json", *arguments),
-            env={**environ, "DATABASE_URL": sqlite_url, "LOGNAME": "operator"},
-            stdout=subprocess.PIPE,
-        )
+        environ.update(DATABASE_URL=sqlite_url, LOGNAME="operator")
+        process = await start("check-redaction", call, "--json", *arguments, **environ)
         said, _ = await process.communicate()
 
         assert process.returncode == exit_code
@@ -264,7 +257,8 @@ async def test_no_sample_of_the_raw_recording_stays_anywhere(
             assert [where for where, held in everything.items() if needle in held] == []
 
 
-def test_a_span_that_is_none_is_bad_usage(run: Run) -> None:
-    said = run("check-redaction", "CA123", "--span", "0:10-0:05")
-    assert said.exit_code == 2
-    assert "--span" in said.stderr
+async def test_a_span_that_is_none_is_bad_usage() -> None:
+    process = await start("check-redaction", "CA123", "--span", "0:10-0:05")
+    _, complained = await process.communicate()
+    assert process.returncode == 2
+    assert b"--span" in complained

@@ -33,6 +33,7 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
             "who": "@user",
             "explain": "CA… @user #channel",
             "check": "CA…",
+            "thaw": "reason…",
         }.items()
     }
 )
@@ -46,6 +47,7 @@ NEEDS: Final[Mapping[str, str]] = MappingProxyType(
         "who": "needs a person",
         "explain": "needs a conversation, a person and a channel",
         "check": "needs a conversation",
+        "thaw": "needs a reason",
     }
 )
 
@@ -117,7 +119,14 @@ class CheckRecording:
     reference: Reference
 
 
-RightsCommand = Help | Give | Revoke | ListAll | Who | Explain | CheckRecording
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """`thaw reason…`."""
+
+    reason: str
+
+
+RightsCommand = Help | Give | Revoke | ListAll | Who | Explain | CheckRecording | Thaw
 AdminCommand = RightsCommand | DigestCommand
 
 
@@ -148,9 +157,15 @@ def parse_admin_command(text: str) -> AdminCommand:
             if channel_id is None:
                 raise AdminUsage(what=f"{quoted(channel)} is no channel.")
             return Explain(parse_reference(reference), _user(user), channel_id)
-        case "check", [reference]:
-            return CheckRecording(parse_reference(reference))
+        case ("check", [_]) | ("thaw", [_, *_]):
+            return _of_redaction(verb, words, rest)
     raise _unreadable(verb)
+
+
+def _of_redaction(verb: str, words: Sequence[str], typed: Sequence[str]) -> CheckRecording | Thaw:
+    if verb == "check":
+        return CheckRecording(parse_reference(words[0]))
+    return Thaw(unescaped(" ".join(typed))[:MAX_REASON_CHARACTERS])
 
 
 def _unreadable(verb: str) -> AdminUsage:

@@ -2,6 +2,7 @@
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
+from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.admin import replies
 from bot.slack.web_api.api import SlackApi
@@ -24,10 +25,20 @@ class AdminGateway:
         """
         await self._post(check.asked_by, replies.checked(check))
 
-    async def _post(self, user_id: str, text: str) -> None:
+    async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
+        """Tell an admin that deliveries are frozen; gives whether Slack took it.
+
+        Raises:
+            CallAudioError: it may go well later.
+        """
+        return await self._post(user_id, replies.frozen(state))
+
+    async def _post(self, user_id: str, text: str) -> bool:
         try:
             await post(self._api, await open_dm(self._api, user_id), {"text": text})
         except CallAudioError as error:
             if error.retryable:
                 raise
             log.warning("admin_untold", code=error.code)
+            return False
+        return True

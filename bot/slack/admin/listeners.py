@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor, Administration
 from bot.access.grants import Subject
+from bot.access_requests.thawing import Thawing
 from bot.recordings.explaining import Explaining
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
@@ -21,6 +22,7 @@ from bot.slack.admin.commands import (
     ListAll,
     Revoke,
     RightsCommand,
+    Thaw,
     Who,
     Whom,
     parse_admin_command,
@@ -41,11 +43,13 @@ class AdminListeners:
         explaining: Explaining,
         digests: DigestAnswers,
         redaction: RedactionRequests,
+        thawing: Thawing,
     ) -> None:
         self._administration = administration
         self._explaining = explaining
         self._digests = digests
         self._redaction = redaction
+        self._thawing = thawing
 
     def register(self, app: AsyncApp) -> None:
         """Hand the command to Bolt."""
@@ -89,6 +93,8 @@ class AdminListeners:
             case CheckRecording(reference):
                 await self._redaction.ask(actor, reference)
                 return replies.CHECKING
+            case Thaw(reason):
+                return replies.thawed(await self._thawing.thaw(actor, reason))
 
 
 def _subject(actor: Actor, whom: Whom) -> Subject:

@@ -9,6 +9,7 @@ from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Audience, Held, Standing
 from bot.recordings.explaining import Explanation
+from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
@@ -24,6 +25,7 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["list"]}` shows all that is in force
 `{FORMS["who"]}` shows what a person may do, and why
 `{FORMS["explain"]}` shows what they would get there, and why
+`{FORMS["thaw"]}` lets redacted recordings go again after a freeze
 `{FORMS["check"]}` tells whether the redacted recording is the raw one with moments muted
 `pii` is the right to hear raw recordings, `admin` the right to manage rights.
 Nobody can give `pii` to themselves."""
@@ -61,6 +63,13 @@ HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and 
 `/callaudio help` shows what you can do."""
 
 
+CANARY: Final = MappingProxyType(
+    {
+        "span_heard": "a moment that must be muted can be heard",
+        "answers_differ": "without `redacted=true` it brings another recording",
+        "": "see the log",
+    }
+)
 CHECKING: Final = (
     "I am holding the redacted recording against the raw one, in memory alone. "
     "The outcome comes in your direct messages with me."
@@ -70,6 +79,22 @@ CHECKING: Final = (
 def checked(check: Check) -> str:
     """Say what came of a check."""
     return f"Redaction of {code(check.conversation_id)}: {escape(check.says or '')}"
+
+
+def frozen(state: CanaryState) -> str:
+    """Say that deliveries are frozen, why, and what to do."""
+    return (
+        "*No redacted recordings are delivered from now on.* The plain key brings something raw: "
+        f"{CANARY[state.found or '']} (call {code(state.conversation)}). Raw recordings still go "
+        "where the rules allow raw. Replace the plain key by one without PII access, see that "
+        f"`callaudio doctor` is content, and then type `{FORMS['thaw']}`."
+    )
+
+
+def thawed(count: int) -> str:
+    """Say that deliveries go on."""
+    del count
+    return "Redacted recordings are delivered again. The canary is looked at each hour."
 
 
 def given(grant: Grant) -> str:

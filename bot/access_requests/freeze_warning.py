@@ -1,0 +1,38 @@
+"""Tells the admins that deliveries are frozen."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from bot.access_requests.notify import NobodyReached
+from bot.access_requests.reviewers import Reviewers
+from bot.audit.events import SYSTEM_ACTOR
+from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
+from bot.store.due_work import Due
+
+Warn = Callable[[str, CanaryState], Awaitable[bool]]
+"""Writes to one admin; gives whether Slack took it."""
+
+
+class FreezeWarning:
+    """Writes to everybody who holds `admin` now, until somebody was reached."""
+
+    def __init__(self, *, store: CanaryStore, reviewers: Reviewers, warn: Warn) -> None:
+        self._store = store
+        self._reviewers = reviewers
+        self._warn = warn
+
+    async def run(self, due: Due) -> datetime | None:
+        """Warn of one freeze, unless it is over or known.
+
+        Raises:
+            CallAudioError: nobody was reached; another try follows.
+        """
+        for state in await self._store.read():
+            if state.conversation != due.key or state.frozen_at is None or state.told_at:
+                continue
+            people = await self._reviewers.people(state.team_id, SYSTEM_ACTOR)
+            reached = [await self._warn(user_id, state) for user_id in people]
+            if not any(reached):
+                raise NobodyReached
+            await self._store.note_told(state.conversation)
+        return None

@@ -1,0 +1,25 @@
+"""Admins lift a freeze of deliveries, with a reason."""
+
+from bot.access.administration import Actor, Administration
+from bot.recordings.redaction.canary_store import CanaryStore
+
+
+class Thawing:
+    """Lifts freezes from Slack."""
+
+    def __init__(self, *, administration: Administration, store: CanaryStore) -> None:
+        self._administration = administration
+        self._store = store
+
+    async def thaw(self, actor: Actor, reason: str) -> int:
+        """Lift every freeze of the workspace; gives how many there were.
+
+        Raises:
+            NotAdmin: the actor is none.
+            NothingFrozen: there is none.
+            AlreadyDone: it was done for the same trigger.
+        """
+        await self._administration.require_admin(actor, "thaw")
+        return await self._store.thaw(
+            actor.user_id, reason, team_id=actor.team_id, trigger_id=actor.trigger_id
+        )

@@ -1,0 +1,32 @@
+"""`canary thaw`: redacted recordings go again after a freeze."""
+
+from typing import Annotated
+
+import typer
+
+from bot.cli import console
+from bot.cli.grants import operator
+from bot.recordings.redaction.canary_store import CanaryStore
+from bot.wiring.clock import utc_now
+
+
+def build() -> typer.Typer:
+    """Build the subcommands."""
+    cli = typer.Typer(help="Let redacted recordings go again after a freeze.", no_args_is_help=True)
+    cli.command("thaw")(thaw)
+    return cli
+
+
+def thaw(
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the audit log.")],
+) -> None:
+    """Lift every freeze; ends with 1 where there is none."""
+    if not reason.strip():
+        raise console.complain("--reason is empty.", code=console.BAD_USAGE)
+
+    async def work() -> int:
+        async with console.store() as database:
+            store = CanaryStore(database=database, clock=utc_now)
+            return await store.thaw(operator(), reason.strip())
+
+    console.say(f"Thawed: {console.run_async(work())}.")

@@ -1,0 +1,50 @@
+"""The canary: whether it is set, what its last look found, and whether deliveries are frozen."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.cli.checks.finding import Finding, Status
+from bot.recordings.redaction.canary_store import CanaryState, CanaryStore, CanaryVerdict
+from bot.store.database import Database
+from bot.wiring.clock import utc_now
+
+WHAT = "canary"
+THAW = "Replace the plain key by one without PII access, then `callaudio canary thaw --reason …`."
+
+
+async def check_canary(database_url: str, setting: str | None) -> list[Finding]:
+    """Read what the store tells; what is wrong with the store is a finding of its own."""
+    database = Database(database_url)
+    try:
+        states = await CanaryStore(database=database, clock=utc_now).read()
+    except (SQLAlchemyError, OSError):
+        return []
+    finally:
+        await database.close()
+    found = list(_findings(states, setting))
+    return found or [Finding(WHAT, Status.SET, "CALLAUDIO_CANARY is not set")]
+
+
+def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[Finding]:
+    named = setting.rpartition("@")[0] if setting else None
+    for each in states:
+        if each.frozen_at:
+            says = (
+                f"no redacted recordings are delivered since {each.frozen_at:%Y-%m-%d %H:%M} UTC: "
+                f"the plain key brings raw ({each.found})"
+            )
+            yield Finding(WHAT, Status.WRONG, says, THAW)
+        elif each.conversation == named:
+            yield _of_last_look(each)
+    if named and not any(each.conversation == named for each in states):
+        yield Finding(WHAT, Status.SET, "no worker has looked at it yet")
+
+
+def _of_last_look(state: CanaryState) -> Finding:
+    at = f"{state.checked_at:%Y-%m-%d %H:%M} UTC"
+    if state.verdict is CanaryVerdict.HELD:
+        return Finding(WHAT, Status.OK, f"the plain key brought what it should at {at}")
+    held = f"{state.held_at:%Y-%m-%d %H:%M} UTC" if state.held_at else "never"
+    says = f"could not be told at {at} ({state.found}); last found in order: {held}"
+    return Finding(WHAT, Status.SET, says)

@@ -1,0 +1,149 @@
+"""The canary: a known call in which the plain key must bring known moments muted, whatever it asks.
+
+What cannot be told is never held against the key: PolyAI may be away, slow or busy.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from bot.errors import CallAudioError
+from bot.polyai.agents import Agent
+from bot.polyai.client import PolyAIClient
+from bot.recordings.agents import choose_agent
+from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict, Look
+from bot.recordings.redaction.outcome import Comparison, Verdict
+from bot.recordings.reference import Reference, parse_reference
+from bot.recordings.waveform.spans import Span
+from bot.store.due_work import Due
+from bot.time_spans import parse_time_span
+
+EVERY: Final = timedelta(hours=1)
+AGAIN_AFTER: Final = timedelta(minutes=5)
+"""Where it could not be told."""
+LONGEST_SECONDS: Final = 300.0
+
+
+class CanaryFinding(StrEnum):
+    """What is wrong with the plain key, or with the call."""
+
+    SPAN_HEARD = "span_heard"
+    """With ``redacted=true`` something is heard where it must be muted."""
+    ANSWERS_DIFFER = "answers_differ"
+    """With ``redacted=false`` it brings another recording than with ``redacted=true``."""
+    UNSTEADY = "unsteady"
+    """The recording is another one each time."""
+    TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A call, as the setting names it, and the moments that must be muted."""
+
+    conversation: str
+    spans: tuple[Span, ...]
+
+    @property
+    def reference(self) -> Reference:
+        """The call.
+
+        Raises:
+            UsageError: it is none.
+        """
+        return parse_reference(self.conversation)
+
+
+def canary_of(setting: str | None) -> Canary | None:
+    """Read the setting, which was checked at the start."""
+    if setting is None:
+        return None
+    conversation, _, spans = setting.rpartition("@")
+    return Canary(conversation, tuple(Span(*parse_time_span(each)) for each in spans.split(",")))
+
+
+class CanaryCheck:
+    """Fetches the canary with the plain key, and has deliveries frozen if it brings raw."""
+
+    def __init__(
+        self,
+        *,
+        canary: Canary | None,
+        polyai: PolyAIClient,
+        agents: Mapping[str, Agent],
+        store: CanaryStore,
+        home_team: Callable[[], Awaitable[str]],
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> None:
+        self._canary = canary
+        self._polyai = polyai
+        self._agents = agents
+        self._store = store
+        self._home_team = home_team
+        self._longest_seconds = longest_seconds
+
+    async def run(self, due: Due) -> datetime | None:
+        """Look once; gives when to look again, None if no canary is set."""
+        del due
+        if self._canary is None:
+            return None
+        look = await self.look(self._canary)
+        await self._store.note(self._canary.conversation, await self._home_team(), look)
+        is_told = look.verdict is not CanaryVerdict.CANNOT_TELL
+        return self._store.clock() + (EVERY if is_told else AGAIN_AFTER)
+
+    async def look(self, canary: Canary) -> Look:
+        """Tell whether the plain key brings what it should."""
+        try:
+            async with asyncio.timeout(self._longest_seconds):
+                return await self._look(canary)
+        except CallAudioError as error:
+            return Look(CanaryVerdict.CANNOT_TELL, error.code)
+        except TimeoutError:
+            return Look(CanaryVerdict.CANNOT_TELL, CanaryFinding.TOO_SLOW)
+
+    async def _look(self, canary: Canary) -> Look:
+        reference = canary.reference
+        agent = choose_agent(self._agents, reference)
+
+        async def brings(*, redacted: bool) -> Comparison:
+            opening = self._polyai.open_with_plain_key(
+                agent, reference.conversation_id, redacted=redacted
+            )
+            async with opening as stream, aclosing(stream.chunks()) as chunks:
+                return await _listen(chunks, canary.spans)
+
+        redacted = await brings(redacted=True)
+        if redacted.verdict is Verdict.DIFFERS:
+            return Look(CanaryVerdict.BROKEN, CanaryFinding.SPAN_HEARD, redacted.heard_db)
+        if redacted.doubt:
+            return Look(CanaryVerdict.CANNOT_TELL, redacted.doubt)
+        plain = await brings(redacted=False)
+        if plain.doubt:
+            return Look(CanaryVerdict.CANNOT_TELL, plain.doubt)
+        if plain.redacted_sha256 == redacted.redacted_sha256:
+            return Look(CanaryVerdict.HELD)
+        # Only if each answer is the same again, it is the parameter that makes the difference.
+        again = await brings(redacted=True), await brings(redacted=False)
+        told = redacted.redacted_sha256, plain.redacted_sha256
+        if told == tuple(each.redacted_sha256 for each in again):
+            return Look(CanaryVerdict.BROKEN, CanaryFinding.ANSWERS_DIFFER)
+        return Look(CanaryVerdict.CANNOT_TELL, CanaryFinding.UNSTEADY)
+
+
+async def _listen(chunks: AsyncIterator[bytes], spans: tuple[Span, ...]) -> Comparison:
+    """Hear whether these moments are muted: the recording is compared with itself."""
+    from bot.recordings.redaction.comparator import Comparator  # noqa: PLC0415 - loads numpy
+
+    comparator = Comparator(spans)
+    bodies = (comparator.raw, comparator.redacted)
+    async for piece in chunks:
+        for body in bodies:
+            body.feed(piece)
+        comparator.work()
+    for body in bodies:
+        body.end()
+    return comparator.finish()

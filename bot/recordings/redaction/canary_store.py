@@ -1,0 +1,175 @@
+"""What was found of the canary, and the freeze that follows: each with its audit event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import select, update
+
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
+from bot.audit.log import record
+from bot.errors import UsageError
+from bot.logs import get_logger
+from bot.store.database import Database
+from bot.store.due_work import schedule
+from bot.store.once import claim_once
+from bot.store.tables import CanaryRow
+
+log = get_logger(__name__)
+
+CHECK_CANARY: Final = "check_canary"
+"""The kind of due work that looks at the canary; it has one row."""
+WARN_OF_FREEZE: Final = "warn_of_freeze"
+"""The kind of due work that tells the admins; its key is the canary's conversation."""
+
+
+class CanaryVerdict(StrEnum):
+    """Whether the plain key brings what it should."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found.
+
+    Attributes:
+        found: why, in a code; None where all is well.
+        heard_db: the loudest of what is heard where it must be muted.
+    """
+
+    verdict: CanaryVerdict
+    found: str | None = None
+    heard_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryState:
+    """What is known of a canary."""
+
+    conversation: str
+    team_id: str
+    checked_at: datetime
+    verdict: CanaryVerdict
+    found: str | None
+    held_at: datetime | None
+    frozen_at: datetime | None
+    told_at: datetime | None
+
+
+class NothingFrozen(UsageError):
+    """There is no freeze to lift."""
+
+    code = "nothing_frozen"
+    what = "No deliveries are frozen."
+    fix = "Nothing is left to do."
+
+
+class CanaryStore:
+    """Reads and changes what is known of canaries."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def read(self) -> tuple[CanaryState, ...]:
+        """Give every canary that was ever looked at, those that are frozen first."""
+        row = CanaryRow
+        query = select(row).order_by(row.frozen_at.is_(None), row.checked_at.desc())
+        async with self._database.read() as session:
+            return tuple(_state_of(each) for each in await session.scalars(query))
+
+    async def note(self, conversation: str, team_id: str, look: Look) -> None:
+        """Store a look; one that found the plain key to bring raw freezes deliveries."""
+        now = self.clock()
+        async with self._database.write() as session:
+            row = await session.get(CanaryRow, conversation)
+            if row is None:
+                row = CanaryRow(conversation=conversation, team_id=team_id)
+                session.add(row)
+            row.checked_at, row.verdict, row.found = now, look.verdict.value, look.found
+            told: dict[str, PayloadValue] = {"conversation": conversation, "found": look.found}
+            facts = {**told, "verdict": look.verdict.value, "heard_db": look.heard_db}
+            await record(session, _event(AuditTag.CANARY_CHECKED, row, now, facts))
+            if look.verdict is CanaryVerdict.HELD:
+                row.held_at = now
+            if look.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
+                row.frozen_at, row.told_at = now, None
+                await record(session, _event(AuditTag.CANARY_FROZEN, row, now, told))
+                schedule(session, WARN_OF_FREEZE, conversation, now=now)
+        level = log.error if look.verdict is CanaryVerdict.BROKEN else log.info
+        level("canary_checked", verdict=look.verdict.value, found=look.found)
+
+    async def note_told(self, conversation: str) -> None:
+        """Note that the admins know of the freeze."""
+        told = update(CanaryRow).where(CanaryRow.conversation == conversation)
+        async with self._database.write() as session:
+            await session.execute(told.values(told_at=self.clock()))
+
+    async def thaw(
+        self,
+        actor_id: str,
+        reason: str,
+        *,
+        team_id: str | None = None,
+        trigger_id: str | None = None,
+    ) -> int:
+        """Lift every freeze, of one workspace if it is named; gives how many there were.
+
+        Raises:
+            NothingFrozen: there is none.
+            AlreadyDone: it was done for the same trigger.
+        """
+        now = self.clock()
+        query = select(CanaryRow).where(CanaryRow.frozen_at.is_not(None)).with_for_update()
+        if team_id is not None:
+            query = query.where(CanaryRow.team_id == team_id)
+        async with self._database.write() as session:
+            rows = (await session.scalars(query)).all()
+            if not rows:
+                raise NothingFrozen
+            await claim_once(session, rows[0].team_id, trigger_id, now)
+            for row in rows:
+                row.frozen_at = None
+                told: dict[str, PayloadValue] = {
+                    "conversation": row.conversation,
+                    "reason": reason,
+                }
+                event = _event(AuditTag.CANARY_THAWED, row, now, told, actor_id)
+                await record(session, event)
+        return len(rows)
+
+
+async def schedule_canary(database: Database, now: datetime) -> None:
+    """Have the canary looked at, at once and then again and again, by one worker of all."""
+    async with database.write() as session:
+        schedule(session, CHECK_CANARY, "canary", now=now)
+
+
+def _event(
+    tag: AuditTag,
+    row: CanaryRow,
+    now: datetime,
+    payload: dict[str, PayloadValue],
+    actor_id: str = SYSTEM_ACTOR,
+) -> AuditEvent:
+    return AuditEvent(
+        tag=tag, team_id=row.team_id, actor_id=actor_id, occurred_at=now, payload=payload
+    )
+
+
+def _state_of(row: CanaryRow) -> CanaryState:
+    return CanaryState(
+        row.conversation,
+        row.team_id,
+        row.checked_at,
+        CanaryVerdict(row.verdict),
+        row.found,
+        row.held_at,
+        row.frozen_at,
+        row.told_at,
+    )

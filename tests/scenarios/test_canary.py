@@ -1,0 +1,277 @@
+"""The canary: once the plain key brings raw, no redacted recording goes until an admin says so."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from bot.cli.doctor import examine
+from bot.cli.stage import AGENT_ID, PLAIN_KEY, environment_of
+from bot.environment import load_settings
+from bot.recordings.redaction.canary import CanaryFinding
+from bot.recordings.redaction.canary_store import CHECK_CANARY, CanaryState, CanaryStore
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording, Shape
+from bot.settings import SettingsError
+from bot.store.due_work import schedule
+from bot.wiring.clock import utc_now
+from tests.cli.process import start
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene, postgresql_at_length
+from tests.scenarios.scene import (
+    BOB,
+    BOSS,
+    CHANNEL,
+    Scene,
+    assert_failed,
+    assert_redacted,
+)
+
+CANARY_CALL = "CA" + "c0ffee00" * 4
+RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
+DIFFERING = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
+FIRST, LAST = ((at - 44) / 16_000 for at in (DIFFERING[0], DIFFERING[-1]))
+SPAN = f"0:{FIRST + 0.05:06.3f}-0:{LAST - 0.05:06.3f}"
+AGREED = {"CALLAUDIO_CANARY": f"{CANARY_CALL}@{SPAN}", "CALLAUDIO_ADMINS": BOSS}
+
+
+@pytest.fixture
+def with_canary(new_scene: OpenScene):
+    """Open a scene whose canary has been looked at once."""
+
+    @asynccontextmanager
+    async def opened(recording: Recording | None = None, **changes) -> AsyncIterator[Scene]:
+        async with new_scene(environment=AGREED, **changes) as scene:
+            scene.polyai.add_call(
+                CANARY_CALL,
+                agent_id=AGENT_ID,
+                recording=recording or Recording.speech(),
+            )
+            await looked(scene)
+            yield scene
+
+    return opened
+
+
+async def states(scene: Scene) -> tuple[CanaryState, ...]:
+    return await CanaryStore(database=scene.stage.application.database, clock=utc_now).read()
+
+
+async def looked(scene: Scene) -> CanaryState:
+    """Have the canary looked at now; gives what was found."""
+    before = utc_now()
+    async with scene.stage.application.database.write() as session:
+        schedule(session, CHECK_CANARY, "canary", now=before)
+
+    async def found() -> CanaryState | None:
+        work, known = await scene.due(CHECK_CANARY, "canary"), await states(scene)
+        is_over = work is not None and work.claim is None and work.due_at > utc_now()
+        return known[0] if is_over and known and known[0].checked_at >= before else None
+
+    return await until(found)
+
+
+def plain_key_hears_raw(scene: Scene) -> None:
+    """PolyAI gives the plain key PII access."""
+    scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=True)
+
+
+def told_admins(scene: Scene) -> list[str]:
+    return [m.text for m in scene.everything_posted() if "plain key brings something raw" in m.text]
+
+
+async def admin(scene: Scene, text: str, user: str = BOSS):
+    return await scene.people.command(user, CHANNEL, text, command="/callaudio-admin")
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [e.tag.split(":")[2] for e in await scene.all_audit() if ":canary:" in e.tag]
+
+
+async def told_by_http(scene: Scene) -> tuple[int, dict[str, bool], str]:
+    async with httpx.AsyncClient() as http:
+        ready = await http.get(f"{scene.stage.origin}/readyz")
+        metrics = await http.get(f"{scene.stage.origin}/metrics")
+    return ready.status_code, json.loads(ready.text), metrics.text
+
+
+@postgresql_at_length
+async def test_a_key_that_is_plain_freezes_nothing(with_canary) -> None:
+    async with with_canary() as scene:
+        (state,) = await states(scene)
+        assert (state.verdict, state.frozen_at) == ("held", None)
+        assert_redacted(await scene.ask(), "not_cleared")
+        asked = {
+            (request.key_kind, request.query["redacted"])
+            for request in scene.polyai.requests
+            if CANARY_CALL in request.path
+        }
+        assert asked == {("plain", "true"), ("plain", "false")}
+        assert told_admins(scene) == []
+
+
+@postgresql_at_length
+async def test_a_plain_key_that_hears_raw_freezes_all_but_raw_until_an_admin_thaws_it(
+    with_canary,
+) -> None:
+    async with with_canary() as scene:
+        plain_key_hears_raw(scene)
+        state = await looked(scene)
+        assert (state.verdict, state.found) == ("broken", "answers_differ")
+        await until(lambda: told_admins(scene))
+
+        refused = await scene.ask()
+        assert_failed(refused, "deliveries_frozen", "are not delivered at the moment")
+        assert refused.audio_requests == []
+        await scene.grant()
+        raw = await scene.ask(scene.another_call())
+        assert (raw.delivery.state, raw.delivery.outcome) == ("delivered", "raw")
+        assert raw.file.content == RAW
+        asked_redacted = await scene.ask(f"{scene.another_call()} redacted")
+        assert_failed(asked_redacted, "deliveries_frozen")
+
+        status, ready, metrics = await told_by_http(scene)
+        assert (status, ready["redacted_deliveries"]) == (200, False)
+        assert "callaudio_deliveries_frozen 1.0" in metrics
+
+        nobody = await admin(scene, "thaw I would like to", user=BOB)
+        assert "Only admins" in nobody.text
+        assert "needs a reason" in (await admin(scene, "thaw")).text
+
+        scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
+        assert "delivered again" in (await admin(scene, "thaw key replaced")).text
+        call = scene.another_call()
+        assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
+        (thawed,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
+        assert (thawed.actor_id, thawed.payload["reason"]) == (BOSS, "key replaced")
+        assert await tags(scene) == ["checked"] * (await tags(scene)).index("frozen") + [
+            "frozen",
+            "thawed",
+        ]
+        assert len(told_admins(scene)) == 1
+        assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
+
+
+async def test_a_span_that_is_heard_freezes_at_once_on_a_start(new_scene: OpenScene) -> None:
+    async with new_scene(environment={**AGREED, "CALLAUDIO_CANARY": ""}) as scene:
+        pass
+    async with new_scene(environment=AGREED) as scene:
+        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.of(RAW, RAW))
+
+        async def frozen() -> CanaryState | None:
+            found = [each for each in await states(scene) if each.frozen_at]
+            return found[0] if found else None
+
+        await looked(scene)
+        state = await until(frozen)
+        assert state.found == CanaryFinding.SPAN_HEARD
+
+
+async def test_a_freeze_outlives_a_restart_and_the_setting(with_canary, new_scene) -> None:
+    async with with_canary(Recording.of(RAW, RAW)) as scene:
+        assert (await states(scene))[0].frozen_at
+    async with new_scene(environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        assert_failed(await scene.ask(), "deliveries_frozen")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("audio", status=429, headers={"Retry-After": "3600"}, times=9),
+        Fault("audio", status=500, times=9),
+        Fault("audio", status=503, times=9),
+        Fault("audio", status=401, times=9),
+        Fault("audio", status=404, times=9),
+        Fault("audio", drop_connection=True, times=9),
+        Fault("audio", when="halfway", drop_connection=True, times=9),
+        Fault("audio", status=200, body=b"<html>busy</html>", times=9),
+        Fault("audio", status=200, body=b"{}", times=9),
+    ],
+    ids=lambda fault: f"{fault.status or 'dropped'} {fault.when} {fault.body or ''}",
+)
+async def test_what_cannot_be_told_freezes_nothing(with_canary, fault: Fault) -> None:
+    async with with_canary() as scene:
+        for _ in range(2):  # met by the first answer, and by the second alone
+            scene.polyai.faults.add(fault)
+            state = await looked(scene)
+            assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
+            assert state.found
+            scene.polyai.faults.clear()
+            scene.polyai.faults.add(Fault("audio", delay_seconds=0.01))
+        scene.polyai.faults.clear()
+        assert_redacted(await scene.ask(), "not_cleared")
+        assert told_admins(scene) == []
+
+
+@pytest.mark.parametrize(
+    "shape", [Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT, Shape.HTML, Shape.EMPTY]
+)
+async def test_an_answer_that_is_cut_freezes_nothing(with_canary, shape: Shape) -> None:
+    async with with_canary() as scene:
+        scene.polyai.add_call(
+            CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech(), shape=shape
+        )
+        state = await looked(scene)
+        assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
+
+
+async def test_a_call_that_is_gone_freezes_nothing(with_canary) -> None:
+    async with with_canary() as scene:
+        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=None)
+        state = await looked(scene)
+        assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
+        assert state.held_at
+
+
+async def test_a_delivery_under_way_is_not_shared_once_deliveries_are_frozen(with_canary) -> None:
+    async with with_canary() as scene:
+        scene.slack.faults.add(Fault("upload", when="after", hang=True))
+        asking = asyncio.create_task(scene.ask())
+        await scene.slack.faults.reached("upload")
+        plain_key_hears_raw(scene)
+        assert (await looked(scene)).frozen_at
+        await until(lambda: told_admins(scene))
+        scene.slack.faults.release_all()
+        seen = await asking
+        assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "deliveries_frozen")
+        assert "are not delivered at the moment" in seen.note.text
+        assert scene.every_visible_file() == []
+
+
+async def thawed(database_url: str, reason: str) -> tuple[int | None, bytes]:
+    """Thaw as an operator does; gives the exit code and what was said."""
+    environ = {"DATABASE_URL": database_url, "LOGNAME": "operator"}
+    process = await start("canary", "thaw", "--reason", reason, **environ)
+    told, _ = await process.communicate()
+    return process.returncode, told
+
+
+async def test_operators_are_told_and_thaw_it(with_canary, sqlite_url: str) -> None:
+    async with with_canary(Recording.of(RAW, RAW)) as scene:
+        environ = {
+            **environment_of(scene.workspace, scene.slack, scene.polyai),
+            **AGREED,
+            "DATABASE_URL": sqlite_url,
+        }
+        (found,) = [each for each in await examine(load_settings(environ)) if each.what == "canary"]
+        assert "no redacted recordings are delivered" in found.says
+        assert "callaudio canary thaw" in found.fix
+
+        assert (await thawed(sqlite_url, " "))[0] == 2
+        assert await thawed(sqlite_url, "key replaced") == (0, b"Thawed: 1.\n")
+        (event,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
+        assert (event.actor_id, event.payload["reason"]) == ("cli:operator", "key replaced")
+        assert_redacted(await scene.ask(), "not_cleared")
+        assert (await thawed(sqlite_url, "once more"))[0] == 1
+
+
+@pytest.mark.parametrize("given", ["CA1", "CA1@", "@0:01-0:02", "CA1@0:02-0:01", "CA 1@0:01-0:02"])
+def test_a_canary_that_cannot_be_read_is_refused_at_the_start(given: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"CALLAUDIO_CANARY": given})
+    assert any("CALLAUDIO_CANARY" in each for each in refused.value.problems)
