@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from bot.environment import load_database_url, load_first_admins, load_settings, read_env_file
-from bot.settings import (
-    SECRET_NAMES,
-    AudienceRule,
-    Region,
-    Settings,
-    SettingsError,
-)
+from bot.setting_types import Region
+from bot.settings import SECRET_NAMES, AudienceRule, Settings, SettingsError
 from tests.tls import AUTHORITY
 
 REQUIRED = {

@@ -1,0 +1,190 @@
+"""The kinds of values that settings hold, each with its check."""
+
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+from bot.time_spans import parse_time_span
+
+MASK: Final = "**********"
+MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen
+
+
+class Region(StrEnum):
+    """Where the PolyAI workspace lives."""
+
+    US = "us"
+    EU = "eu"
+    UK = "uk"
+    STUDIO = "studio"
+
+
+def problem(said: str) -> PydanticCustomError:
+    """Build the one kind of error whose words reach the operator: all others may hold values."""
+    return PydanticCustomError("told", "{said}", {"said": said})
+
+
+def shown(value: str) -> str:
+    """Quote a value for a complaint, unless it is long or looks like a token."""
+    is_harmless = len(value) <= MAX_SHOWN_CHARS and not re.search(r"xox|xapp", value)
+    return repr(value) if is_harmless else "something that is not shown here"
+
+
+def secret(prefix: str = "") -> AfterValidator:
+    """Check the form of a secret; without a prefix it may be anything but a token of Slack's."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if not re.fullmatch(r"[!-~]+", value):  # one header value: ASCII without a space
+            raise problem("holds white space or a character that is not ASCII")
+        token = re.match(r"(xox[a-z]|xapp)[-.]", value)
+        if token and not (prefix and token[0] == prefix):
+            raise problem(f"is another kind of token: it begins with {token[0]}")
+        if not value.startswith(prefix) or value == prefix:
+            raise problem(f"is not of the form {prefix}\N{HORIZONTAL ELLIPSIS}")
+        return secret
+
+    return AfterValidator(check)
+
+
+def ids_of_form(pattern: str) -> BeforeValidator:
+    """Check a list of ids, separated by commas."""
+
+    def check(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        ids = [each.strip() for each in given.split(",") if each.strip()]
+        if bad := [shown(each) for each in ids if not re.fullmatch(pattern, each)]:
+            raise problem(f"holds {', '.join(bad)}")
+        return frozenset(ids)
+
+    return BeforeValidator(check)
+
+
+def safe_url(url: str) -> str:
+    """Accept https, and http on loopback only, without a password or a query."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_loopback = host == "localhost" or (parts.scheme == "http" and ip_address(host).is_loopback)
+    is_bare = parts.username is None and not parts.query and not parts.fragment
+    if not host or not is_bare or parts.port == 0 or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
+        raise ValueError
+    return url.rstrip("/")
+
+
+def proxy_url(given: SecretStr) -> SecretStr:
+    """Accept an HTTP proxy, with a password if it needs one."""
+    url = given.get_secret_value()
+    url = url if "://" in url else f"http://{url}"  # as curl reads it
+    parts = urlsplit(url)
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if not is_whole or parts.path not in ("", "/") or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError
+    return SecretStr(url)
+
+
+def authorities_file(file: Path) -> Path:
+    """Accept a PEM file that holds certificates."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError as error:  # ssl.SSLError is one
+        fault = "holds no certificates" if isinstance(error, ssl.SSLError) else "cannot be read"
+        raise problem(fault) from None
+    return file
+
+
+def host_and_port(address: str) -> str:
+    """Accept ``host:port``."""
+    host, port = split_address(address)
+    is_port = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535  # noqa: PLR2004 - the last port
+    if not is_port or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        raise ValueError
+    return address
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Split ``host:port``; an IPv6 host stands in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), port
+
+
+def check_database_url(url: str) -> str:
+    """Accept a SQLite file or a PostgreSQL URL, and spell it as the drivers want it.
+
+    Raises:
+        PydanticCustomError: it holds what cannot be done, in words that may be shown.
+        ValueError: it is neither.
+    """
+    try:
+        return spelt_for_the_drivers(url)
+    except DatabaseUrlRefused as error:
+        raise problem(str(error)) from None
+
+
+def canary_spans(given: str) -> str:
+    """Accept a conversation and the spans muted in it: `<conversation>@<from>-<to>`."""
+    conversation, _, spans = given.rpartition("@")
+    if not re.fullmatch(r"[!-~]+", conversation):
+        raise ValueError
+    for span in spans.split(","):
+        parse_time_span(span)
+    return given
+
+
+def agents_by_name(given: object) -> object:
+    """Parse the JSON of POLYAI_AGENTS; a name given twice would lose a key in silence."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise problem("holds a name twice")
+        return dict(pairs)
+
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given, object_pairs_hook=unique)
+    except (json.JSONDecodeError, RecursionError):
+        raise problem("is not JSON") from None
+
+
+Key = Annotated[SecretStr, secret()]
+Url = Annotated[str, AfterValidator(safe_url)]
+PolyAIName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
+Count = Annotated[int, Field(ge=0)]
+DatabaseUrl = Annotated[
+    str,  # as SQLAlchemy and Alembic want it; it may hold a password, so nothing shows it
+    AfterValidator(check_database_url),
+    Hidden,
+]
+
+
+AdminIds = Annotated[frozenset[str], ids_of_form(r"[UW][A-Z0-9]{6,}")]
+
+
+class AgentSettings(pydantic.BaseModel):
+    """One more agent, reached as ``/callaudio name:CA…``, with its own region and keys."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    agent_id: PolyAIName
+    region: Region
+    api_key: Key
+    pii_api_key: Key | None = None
+
+
+Agents = Annotated[Mapping[AgentName, AgentSettings], BeforeValidator(agents_by_name)]
