@@ -31,7 +31,7 @@ class NotAdmin(CallAudioError):
     code = "not_admin"
     what = "Only admins of callaudio can do that."
     likely_cause = "You are not an admin of callaudio."
-    fix = "Ask an admin; the first ones are named where the bot runs."
+    fix = "Ask an admin; `CALLAUDIO_ADMINS` names the first ones."
 
 
 @dataclass(frozen=True, slots=True)

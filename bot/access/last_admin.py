@@ -18,10 +18,10 @@ class LastAdminKept(ChangeRefused):
     code = "last_admin"
     what = "That would leave no admin."
     likely_cause = (
-        "Only people count who are active in this workspace and named as admins without an end, "
+        "Only people count who are active in this workspace and named as admins permanently, "
         "and no deny may reach them."
     )
-    fix = "Make somebody else admin first, by name and without an end."
+    fix = "Make somebody else admin first, by name and permanently."
 
 
 @dataclass(frozen=True, slots=True)

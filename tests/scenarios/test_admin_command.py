@@ -134,7 +134,7 @@ async def test_an_heir_for_a_minute_does_not_let_the_last_admin_go(
         ack = await say(scene, f"revoke <@{BOB}> admin", user=BOB)
 
         assert "That would leave no admin." in ack.text
-        assert "without an end" in ack.text
+        assert "permanently" in ack.text
         assert await refused_changes(scene) == [(BOB, "revoke", "last_admin")]
 
 
@@ -203,7 +203,7 @@ async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> N
     ack = await say(scene, f"who <@{ALICE}>")
 
     assert f"<@{ALICE}> is a member and holds no right." in ack.text
-    assert f"*denied* `pii` <@{ALICE}>, without an end, by <@{BOSS}>: call quality" in ack.text
+    assert f"*denied* `pii` <@{ALICE}>, permanently, by <@{BOSS}>: call quality" in ack.text
     assert f"by <@{BOSS}>: night shift" in ack.text
 
 
@@ -247,7 +247,7 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     assert "• everyone else there: not all cleared" in ack.text
     assert "the person is: a member" in ack.text
     assert "holds `pii`: by a grant of their own" in ack.text
-    assert f"• `pii` <@{ALICE}>, without an end, by <@{BOSS}>: call quality" in ack.text
+    assert f"• `pii` <@{ALICE}>, permanently, by <@{BOSS}>: call quality" in ack.text
     assert "redacted was asked for: no" in ack.text
     facts, _, _ = ack.text.partition("What was given and denied:")
     # The reason, every fact, and whether the person is cleared, which follows from two of them.

@@ -126,7 +126,7 @@ async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -
     await scene.grant(lasting=timedelta(hours=8))
     text = await opened(scene)
     assert "You may hear raw recordings until <!date^" in text
-    assert f"given by <@{BOSS}>" in text
+    assert f"granted by <@{BOSS}>" in text
     assert "every listener may hear them" in text
     assert "Get call audio" in text
     assert "admin" not in text.lower().replace("`/callaudio", "")
@@ -385,7 +385,7 @@ async def test_a_right_that_ended_with_a_group_is_gone_from_it(scene: Scene) -> 
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await grant_to_group(scene, Right.PII)
     text = await opened(scene, words="You may hear raw recordings")
-    assert f"given to <!subteam^{GROUP}> by <@{BOSS}>" in text
+    assert f"granted to <!subteam^{GROUP}> by <@{BOSS}>" in text
 
     scene.workspace.usergroups[GROUP] = (BOB,)
     await scene.people.event(

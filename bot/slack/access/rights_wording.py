@@ -20,7 +20,7 @@ def giver(given_by: str) -> str:
 
 def end(expires_at: datetime | None) -> str:
     """Say until when something holds."""
-    return f"until {moment(expires_at)}" if expires_at else "without an end"
+    return f"until {moment(expires_at)}" if expires_at else "permanently"
 
 
 def clearance(person: Person) -> str:
@@ -52,4 +52,4 @@ def _by(grant: Grant | None) -> str:
     if grant is None or grant.effect is not Effect.GRANT:
         return ""
     through = "" if grant.subject.kind is SubjectKind.USER else f" to {subject(grant)}"
-    return f" {end(grant.expires_at)}, given{through} by {giver(grant.given_by)}"
+    return f" {end(grant.expires_at)}, granted{through} by {giver(grant.given_by)}"

@@ -200,7 +200,7 @@ def _ending(grants: tuple[Grant, ...], more: int) -> list[Block]:
         context(
             f"• {wording.code(grant.right)} for {rights_wording.subject(grant)}, "
             f"{rights_wording.end(grant.expires_at)}, "
-            f"given by {rights_wording.giver(grant.given_by)}"
+            f"granted by {rights_wording.giver(grant.given_by)}"
         )
         for grant in grants[:MOST_ENDING]
     ]

@@ -36,12 +36,12 @@ def person(*grants: Grant, held: set[Right]) -> Person:
 @pytest.mark.parametrize(
     ("who", "said"),
     [
-        (person(GRANT, held={Right.PII}), f"without an end, given by <@{BOSS}>."),
+        (person(GRANT, held={Right.PII}), f"permanently, granted by <@{BOSS}>."),
         (person(ENDING, held={Right.PII}), "until <!date^1780516800^"),
-        (person(GROUPS, held={Right.PII}), f"given to <!subteam^{GROUP}> by <@{BOSS}>."),
+        (person(GROUPS, held={Right.PII}), f"granted to <!subteam^{GROUP}> by <@{BOSS}>."),
         (
             person(replace(GRANT, given_by="cli:`ops`"), held={Right.PII}),
-            "given by `cli:ops`.",
+            "granted by `cli:ops`.",
         ),
         (person(held=set()), "You are not cleared"),
         (person(GRANT, DENY, held=set()), f"<@{BOSS}> denied it, and a deny beats"),
@@ -59,5 +59,5 @@ def test_an_admin_is_told_so_and_others_are_not():
     first = person(held={Right.ADMIN})
     given = person(replace(ENDING, right=Right.ADMIN), held={Right.ADMIN})
     assert rights_wording.administration(first) == "You are an admin of callaudio."
-    assert f"given by <@{BOSS}>" in str(rights_wording.administration(given))
+    assert f"granted by <@{BOSS}>" in str(rights_wording.administration(given))
     assert rights_wording.administration(person(GRANT, held={Right.PII})) is None
