@@ -159,5 +159,7 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         of_conversation = select(DeliveryRow.id).where(
             DeliveryRow.conversation_id == wanted.conversation_id
         )
-        found.append(AuditEventRow.delivery_id.in_(of_conversation))
+        # What concerns no delivery, such as a check that somebody asked for, names it itself.
+        names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
+        found.append(or_(AuditEventRow.delivery_id.in_(of_conversation), names_it))
     return found

@@ -73,6 +73,12 @@ ENTRIES: Final = (
         "check_redaction",
         "Hold a redacted recording against the raw one, in memory; ends with 0 only if proven.",
     ),
+    Entry(
+        "evidence",
+        "bot.cli.evidence",
+        "evidence",
+        "Pack what the audit tells of a call or a period; ends with 1 if the chain is not sound.",
+    ),
     Entry("canary", "bot.cli.canary", "build", "Let redacted recordings go again after a freeze."),
     Entry("grants", "bot.cli.grants", "build", "Give, deny, revoke and list rights."),
     Entry("audit", "bot.cli.audit", "build", "Read, export, prove and seal the audit events."),

@@ -1,0 +1,211 @@
+"""Packs what the audit tells of a conversation, or of a period, with a verifier beside it.
+
+Ids, codes, times and counts alone: no audio, no transcript, no number, no typed reason of a grant.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit import evidence_verifier
+from bot.audit.log import BATCH, AuditFilter, all_events
+from bot.audit.verify import heads, verify
+from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
+
+DELIVERIES: Final = "deliveries.jsonl"
+CHECKS: Final = "checks.jsonl"
+MOST_FAULTS: Final = 100
+FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
+"""The same pack of the same store is the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What was packed.
+
+    Attributes:
+        events: how many.
+        heads: the newest link of each chain, as an anchor to be written down.
+        faults: what is wrong with the chains.
+    """
+
+    events: int
+    heads: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed:
+    """Write the pack, in bounded memory; ``session`` has to see one snapshot.
+
+    Raises:
+        OSError: the file cannot be written, or is there already.
+    """
+    files: dict[str, str] = {}
+    with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as packed:
+        events = await _write(packed, files, evidence_verifier.EVENTS, _events(session, wanted))
+        await _write(packed, files, DELIVERIES, _deliveries(session, wanted))
+        await _write(packed, files, CHECKS, _checks(session, wanted))
+        _add(packed, files, "verify.py", _source_of_verifier())
+        told = Packed(
+            events,
+            tuple(f"{each.team_id}:{each.seq}:{each.hash}" for each in await heads(session)),
+            await _faults(session),
+        )
+        manifest = {
+            "events": events,
+            "heads": told.heads,
+            "faults": told.faults,
+            "conversation": wanted.conversation_id,
+            "since": _time(wanted.since),
+            "until": _time(wanted.until),
+            "files": files,
+        }
+        _add(packed, {}, evidence_verifier.MANIFEST, json.dumps(manifest, indent=1).encode())
+        # The digest is the comment with which the file ends.
+        packed.comment = b"0" * evidence_verifier.DIGEST_LENGTH
+    _seal(path)
+    return told
+
+
+def _source_of_verifier() -> bytes:
+    return Path(evidence_verifier.__file__).read_bytes()
+
+
+def _seal(path: Path) -> None:
+    digest, left = hashlib.sha256(), path.stat().st_size - evidence_verifier.DIGEST_LENGTH
+    with path.open("r+b") as file:
+        while left:
+            piece = file.read(min(left, evidence_verifier.PIECE_BYTES))
+            digest.update(piece)
+            left -= len(piece)
+        file.seek(-evidence_verifier.DIGEST_LENGTH, 2)
+        file.write(digest.hexdigest().encode())
+
+
+async def _write(
+    packed: zipfile.ZipFile,
+    files: dict[str, str],
+    name: str,
+    rows: AsyncIterator[Mapping[str, Any]],
+) -> int:
+    digest, count = hashlib.sha256(), 0
+    with packed.open(_entry(name), "w", force_zip64=True) as file:
+        async for row in rows:
+            line = json.dumps(row, sort_keys=True).encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+            count += 1
+    files[name] = digest.hexdigest()
+    return count
+
+
+def _add(packed: zipfile.ZipFile, files: dict[str, str], name: str, content: bytes) -> None:
+    packed.writestr(_entry(name), content)
+    files[name] = hashlib.sha256(content).hexdigest()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, FIRST_DAY)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+async def _events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[Mapping[str, Any]]:
+    async for row in all_events(session, wanted):
+        yield _event(row)
+
+
+def _event(row: AuditEventRow) -> Mapping[str, Any]:
+    return {
+        "team": row.team_id,
+        "seq": row.seq,
+        "at": _time(row.occurred_at),
+        "tag": row.tag,
+        "actor": row.actor_id,
+        "delivery": row.delivery_id,
+        "version": row.version,
+        "payload": row.payload,
+        "previous": row.previous_hash,
+        "hash": row.hash,
+    }
+
+
+async def _deliveries(
+    session: AsyncSession, wanted: AuditFilter
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Tell who asked, what was decided, who could hear it from when to when, and why no longer."""
+    row = DeliveryRow
+    query = select(row).order_by(row.requested_at, row.id)
+    if wanted.conversation_id:
+        query = query.where(row.conversation_id == wanted.conversation_id)
+    if wanted.since:
+        query = query.where(row.requested_at >= wanted.since)
+    if wanted.until:
+        query = query.where(row.requested_at < wanted.until)
+    streamed = await session.stream_scalars(query, execution_options={"yield_per": BATCH})
+    async for each in streamed:
+        yield {
+            "delivery": each.id,
+            "team": each.team_id,
+            "conversation": each.conversation_id,
+            "kind": each.kind,
+            "asked_by": each.user_id,
+            "asked_at": _time(each.requested_at),
+            "asked_redacted": each.asked_redacted,
+            "outcome": each.outcome,
+            "reason": each.reason,
+            "destination": each.destination_channel_id,
+            "destination_is_private": each.destination_is_private,
+            "state": each.state,
+            "error": each.error_code,
+            "audible_since": _time(each.ended_at) if each.share_ts else None,
+            "audible_until": _time(each.taken_back_at),
+            "taken_back_because": each.taken_back_cause,
+        }
+        session.expunge(each)
+
+
+async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[Mapping[str, Any]]:
+    row = RedactionCheckRow
+    query = select(row).order_by(row.requested_at, row.id)
+    if wanted.conversation_id:
+        query = query.where(row.conversation_id == wanted.conversation_id)
+    if wanted.since:
+        query = query.where(row.requested_at >= wanted.since)
+    if wanted.until:
+        query = query.where(row.requested_at < wanted.until)
+    streamed = await session.stream_scalars(query, execution_options={"yield_per": BATCH})
+    async for each in streamed:
+        yield {
+            "check": each.id,
+            "team": each.team_id,
+            "conversation": each.conversation_id,
+            "asked_by": each.asked_by,
+            "cause": each.cause,
+            "delivery": each.delivery_id,
+            "ended_at": _time(each.ended_at),
+            "verdict": each.verdict,
+            "says": each.says,
+        }
+        session.expunge(each)
+
+
+async def _faults(session: AsyncSession) -> tuple[str, ...]:
+    found: list[str] = []
+    async for each in verify(session):
+        found.append(f"{each.team_id}:{each.seq} {each.fault}")
+        if len(found) == MOST_FAULTS:
+            break
+    return tuple(found)
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="microseconds") if at else None

@@ -1,0 +1,106 @@
+"""Verifies an evidence pack of callaudio offline: `python verify.py pack.zip [T…:seq:hash …]`.
+
+It needs Python's standard library alone. It says *sound*, or names what is not, and ends with 1.
+A pack is sound if no byte of it was changed, each event says what its hash covers, and events that
+follow one another are linked. An anchor, written down earlier, has to be one of its events or its
+head: only that proves that nobody wrote the whole pack anew.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+DIGEST_LENGTH = 64
+MANIFEST = "manifest.json"
+EVENTS = "events.jsonl"
+PIECE_BYTES = 1 << 20
+COVERED = ("actor", "at", "delivery", "payload", "previous", "seq", "tag", "team", "version")
+
+
+def faults(path: Path, anchors: tuple[str, ...] = ()) -> Iterator[str]:
+    """Name what is wrong with a pack; nothing where it is sound."""
+    if not _is_unchanged(path):
+        yield "the pack: some byte of it was changed"
+        return
+    with zipfile.ZipFile(path) as pack:
+        manifest = json.loads(pack.read(MANIFEST))
+        names = sorted(each.filename for each in pack.infolist() if each.filename != MANIFEST)
+        if names != sorted(manifest["files"]):
+            yield "the manifest: it names other files than there are"
+            return
+        for name in names:
+            with pack.open(name) as file:
+                if _digest(file) != manifest["files"][name]:
+                    yield f"{name}: it is not what the manifest says"
+        with pack.open(EVENTS) as lines:
+            yield from _faults_of_events(lines, manifest, set(anchors))
+
+
+def _is_unchanged(path: Path) -> bool:
+    """Hold the digest at the very end of the file against all that comes before it."""
+    digest, left = hashlib.sha256(), path.stat().st_size - DIGEST_LENGTH
+    with path.open("rb") as file:
+        while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+            digest.update(piece)
+            left -= len(piece)
+        return left == 0 and file.read() == digest.hexdigest().encode()
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _faults_of_events(
+    lines: IO[bytes], manifest: Mapping[str, Any], anchors: set[str]
+) -> Iterator[str]:
+    last: dict[str, tuple[int, str]] = {}
+    count = 0
+    for line in lines:
+        event = json.loads(line)
+        count += 1
+        where = f"event {event['team']}:{event['seq']}"
+        spelt = json.dumps(
+            {name: event[name] for name in COVERED}, sort_keys=True, separators=(",", ":")
+        )
+        if hashlib.sha256(spelt.encode()).hexdigest() != event["hash"]:
+            yield f"{where}: it was altered"
+        seq, previous = last.get(event["team"], (0, ""))
+        if event["seq"] <= seq:
+            yield f"{where}: it is out of turn"
+        if event["seq"] == seq + 1 and previous and event["previous"] != previous:
+            yield f"{where}: it does not continue the one before it"
+        last[event["team"]] = (event["seq"], event["hash"])
+        anchors.discard(f"{event['team']}:{event['seq']}:{event['hash']}")
+    if count != manifest["events"]:
+        yield f"{EVENTS}: {manifest['events']} events were packed, and {count} are there"
+    anchors -= set(manifest["heads"])
+    for each in sorted(anchors):
+        yield f"anchor {each}: nothing in the pack is it"
+    for each in manifest["faults"]:
+        yield f"the chain, when it was packed: {each}"
+
+
+def main(arguments: list[str]) -> int:
+    """Verify the pack that is named; gives the exit code."""
+    anchor = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{64}")
+    if not arguments or not all(anchor.fullmatch(each) for each in arguments[1:]):
+        sys.stderr.write(f"{(__doc__ or '').splitlines()[0]}\n")
+        return 2
+    try:
+        found = list(faults(Path(arguments[0]), tuple(arguments[1:])))
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
+        found = [f"the pack: it cannot be read ({type(error).__name__})"]
+    sys.stdout.write("\n".join(found or ["sound"]) + "\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""`evidence`: what the audit tells of a conversation or a period, as a pack that proves itself."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.audit.evidence import Packed, pack
+from bot.audit.log import AuditFilter
+from bot.audit.snapshot import snapshot
+from bot.cli import console
+
+DEFAULT_FILE = Path("callaudio-evidence.zip")
+
+
+def evidence(
+    conversation: Annotated[str | None, typer.Argument(help="PolyAI's id of a call.")] = None,
+    *,
+    since: Annotated[datetime | None, typer.Option("--since", help="UTC, included")] = None,
+    until: Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Not written over.")] = DEFAULT_FILE,
+) -> None:
+    """Pack what the audit tells of a call or a period; ends with 1 if the chain is not sound."""
+    if conversation is None and since is None and until is None:
+        raise console.complain("Name a conversation or a period.", code=console.BAD_USAGE)
+    wanted = AuditFilter(
+        since=since.replace(tzinfo=UTC) if since else None,
+        until=until.replace(tzinfo=UTC) if until else None,
+        conversation_id=conversation,
+    )
+
+    async def work() -> Packed:
+        async with console.store() as database, snapshot(database) as session:
+            return await pack(session, out, wanted)
+
+    try:
+        packed = console.run_async(work())
+    except OSError as error:
+        why = f"{out} cannot be written: {type(error).__name__}."
+        raise console.complain(why, code=console.FAILED) from None
+    console.say(f"{out}: {packed.events} events. Verify with `python verify.py`, which is in it.")
+    for head in packed.heads:
+        console.say(f"anchor {head}")
+    for fault in packed.faults:
+        console.say(f"fault {fault}")
+    if packed.faults:
+        raise typer.Exit(console.FAILED)

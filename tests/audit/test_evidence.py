@@ -1,0 +1,193 @@
+"""An evidence pack proves itself offline: any byte that was changed is found."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.evidence import Packed, pack
+from bot.audit.evidence_verifier import faults, main
+from bot.audit.log import AuditFilter, append, locked_head, record
+from bot.audit.snapshot import snapshot
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow, RedactionCheckRow
+
+NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
+TEAM, CALL = "T0CALLAUDIO", "CA1"
+NUMBER = "+441234567890"
+
+
+def event(tag: AuditTag, delivery_id: str | None = "d1", **payload) -> AuditEvent:
+    return AuditEvent(tag, TEAM, "U0ALICE00", NOON, delivery_id, payload)
+
+
+async def stored(database: Database) -> None:
+    """One call that was asked for and taken back, its check, and another call."""
+    async with database.write() as session:
+        for delivery_id, conversation in (("d1", CALL), ("d2", "CA2")):
+            session.add(
+                DeliveryRow(
+                    id=delivery_id,
+                    team_id=TEAM,
+                    user_id="U0ALICE00",
+                    source="command",
+                    agent_name="default",
+                    conversation_id=conversation,
+                    direction="combined",
+                    asked_redacted=False,
+                    origin_channel_id="C1",
+                    asked_channel_id="C1",
+                    response_url=f"https://hooks.example/{NUMBER}",
+                    problem={"what": NUMBER},
+                    requested_at=NOON,
+                    state="delivered",
+                    outcome="raw",
+                    reason="cleared",
+                    ended_at=NOON,
+                    share_ts="1.0",
+                    taken_back_at=NOON,
+                    taken_back_cause="audience",
+                )
+            )
+            await record(session, event(AuditTag.DELIVERY_REQUESTED, delivery_id))
+        session.add(
+            RedactionCheckRow(
+                id="k1",
+                team_id=TEAM,
+                asked_by="system",
+                cause="sample",
+                agent_name="default",
+                conversation_id=CALL,
+                direction="combined",
+                requested_at=NOON,
+                ended_at=NOON,
+                verdict="proven",
+                says="Proven.",
+            )
+        )
+        await record(session, event(AuditTag.REDACTION_CHECKED, None, conversation_id=CALL))
+        await record(session, event(AuditTag.DELIVERY_DELIVERED))
+        await record(session, event(AuditTag.FILE_TAKEN_BACK, cause="audience"))
+
+
+async def packed(database: Database, path: Path, **wanted) -> Packed:
+    async with snapshot(database) as session:
+        return await pack(session, path, AuditFilter(**(wanted or {"conversation_id": CALL})))
+
+
+async def test_a_pack_of_a_call_is_sound_and_holds_what_concerns_it(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    told = await packed(database, tmp_path / "pack.zip")
+    assert (told.events, told.faults) == (4, ())
+    assert list(faults(tmp_path / "pack.zip", told.heads)) == []
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        held = {each: files.read(each).decode() for each in files.namelist()}
+    assert '"taken_back_because": "audience"' in held["deliveries.jsonl"]
+    assert '"asked_by": "U0ALICE00"' in held["deliveries.jsonl"]
+    assert '"verdict": "proven"' in held["checks.jsonl"]
+    assert "CA2" not in "".join(held.values())
+    assert NUMBER not in "".join(held.values())
+    assert "hooks.example" not in "".join(held.values())
+
+
+async def test_a_pack_of_a_period_holds_what_was_in_it(database: Database, tmp_path: Path) -> None:
+    await stored(database)
+    told = await packed(database, tmp_path / "pack.zip", since=NOON)
+    assert told.events == 5
+    assert list(faults(tmp_path / "pack.zip")) == []
+    empty = await packed(database, tmp_path / "empty.zip", until=NOON)
+    assert empty.events == 0
+    assert list(faults(tmp_path / "empty.zip")) == []
+
+
+async def test_altering_any_byte_is_found(sqlite_store: Database, tmp_path: Path) -> None:
+    await stored(sqlite_store)
+    path = tmp_path / "pack.zip"
+    await packed(sqlite_store, path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert list(faults(path)) != [], at
+    for other in (whole[:-1], whole + b"\n", b"", whole[1:]):
+        path.write_bytes(other)
+        assert main([str(path)]) == 1
+
+
+async def test_the_verifier_in_the_pack_needs_nothing_but_python(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    path = tmp_path / "pack.zip"
+    told = await packed(sqlite_store, path)
+    with zipfile.ZipFile(path) as files:
+        files.extract("verify.py", tmp_path)
+
+    def verified(*arguments: str) -> tuple[int, str]:
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", str(tmp_path / "verify.py"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ran.returncode, ran.stdout
+
+    wrong = f"{TEAM}:3:{'0' * 64}"
+    sound = await asyncio.to_thread(verified, str(path), *told.heads)
+    unknown = await asyncio.to_thread(verified, str(path), wrong)
+    nothing = await asyncio.to_thread(verified)
+    assert sound == (0, "sound\n")
+    assert unknown == (1, f"anchor {wrong}: nothing in the pack is it\n")
+    assert nothing[0] == 2
+
+
+async def test_a_pack_that_was_written_anew_does_not_hold_the_anchor(
+    sqlite_store: Database, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    (anchor,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+    shutil.copy(migrated_sqlite, tmp_path / "other.db")
+    other = Database(f"sqlite:///{tmp_path}/other.db")
+    async with other.write() as session:
+        await record(session, event(AuditTag.PREVIEW_REFUSED, None))
+    await packed(other, tmp_path / "forged.zip", since=NOON)
+    await other.close()
+    assert list(faults(tmp_path / "true.zip", (anchor,))) == []
+    assert list(faults(tmp_path / "forged.zip")) == []
+    told = list(faults(tmp_path / "forged.zip", (anchor,)))
+    assert told == [f"anchor {anchor}: nothing in the pack is it"]
+
+
+async def test_a_pack_that_is_there_is_not_written_over(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "pack.zip").write_bytes(b"kept")
+    with pytest.raises(FileExistsError):
+        await packed(sqlite_store, tmp_path / "pack.zip")
+    assert (tmp_path / "pack.zip").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
+async def test_many_events_are_packed_in_flat_memory(
+    sqlite_store: Database, tmp_path: Path, count: int
+) -> None:
+    async with sqlite_store.write() as session:
+        head = await locked_head(session, TEAM)
+        for _ in range(count // 5_000):
+            part = (event(AuditTag.PREVIEW_REFUSED, None, code="x") for _ in range(5_000))
+            head = await append(session, head, part)
+    tracemalloc.start()
+    told = await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told.events == count
+    assert peak < 40 * 2**20
+    assert list(faults(tmp_path / "pack.zip", told.heads)) == []

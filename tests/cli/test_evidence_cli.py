@@ -1,0 +1,22 @@
+"""`callaudio evidence` from a terminal."""
+
+from pathlib import Path
+
+from bot.audit.evidence_verifier import faults
+from tests.cli.conftest import Run
+
+
+def test_a_pack_is_written_once_and_its_anchor_is_told(run: Run, tmp_path: Path) -> None:
+    run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
+    out = str(tmp_path / "pack.zip")
+    packed = run("evidence", "--since", "2020-01-01", "--out", out)
+    assert packed.exit_code == 0
+    said, anchor = packed.stdout.splitlines()
+    assert said.startswith(f"{out}: 1 events.")
+    assert list(faults(Path(out), (anchor.removeprefix("anchor "),))) == []
+    again = run("evidence", "--since", "2020-01-01", "--out", out)
+    assert (again.exit_code, "cannot be written" in again.stderr) == (1, True)
+
+
+def test_a_conversation_or_a_period_has_to_be_named(run: Run) -> None:
+    assert run("evidence").exit_code == 2
