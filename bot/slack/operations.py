@@ -63,13 +63,16 @@ class Operations:
     async def readyz(self, request: Request) -> Response:
         """Say whether the bot can do its work; which part cannot is for operators.
 
-        Notices are told beside the parts, and make nothing unready.
+        Notices that do not hold are told beside the parts, and make nothing unready.
         """
         found = await self._readiness.read()
         is_ready = all(found.values())
         status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         if self._is_from_operators(request):
-            return JSONResponse({**found, **await self._notices.read()}, status_code=status)
+            notices = {
+                name: holds for name, holds in (await self._notices.read()).items() if not holds
+            }
+            return JSONResponse({**found, **notices}, status_code=status)
         return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
 
     async def metrics(self, request: Request) -> Response:
