@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,6 +20,7 @@ from sqlalchemy import select
 
 from bot.access.policy import Outcome
 from bot.cli import console
+from bot.cli.demo_page import open_page
 from bot.cli.demo_script import ACTS, CALL, ENVIRONMENT, LINK, NAMES, Act, set_up
 from bot.cli.stage import Stage, open_stage
 from bot.logs import configure_logging
@@ -55,40 +58,58 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the WAVs are left to listen to.")] = Path(
         "callaudio-demo"
     ),
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the story, without the page.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Where the page listens; 0 picks a port.")] = 0,
 ) -> None:
     """Play the main job on a stand-in workspace; ends with 0 only if the rules were kept."""
     configure_logging("console")
     logging.getLogger().setLevel(logging.ERROR)  # the screen belongs to the table
     screen = Console()
-    lines = asyncio.run(_play(screen))
+    stays = not once and sys.stdin.isatty() and screen.is_terminal
+    with suppress(KeyboardInterrupt):
+        lines: list[Line] = []
+        asyncio.run(_play(screen, lines, folder, port if stays else None))
+    wrong = [line for line in lines if not line.is_right]
+    if wrong or len(lines) < len(ACTS):
+        raise console.complain(
+            f"{len(wrong)} of {len(lines)} did not arrive as the rules say.", code=console.FAILED
+        )
+
+
+def _leave(screen: Console, lines: list[Line], folder: Path) -> None:
+    """Write the recordings down, and say what the story showed."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, line in enumerate(lines, 1):
         if line.audio:
             (folder / f"{number:02}-{line.file_name}").write_bytes(line.audio)
     _show_private(screen, lines)
     screen.print(f"\nThe recordings are in [bold]{escape(str(folder.resolve()))}[/].")
-    wrong = [line for line in lines if not line.is_right]
-    if wrong:
-        raise console.complain(
-            f"{len(wrong)} of {len(lines)} did not arrive as the rules say.", code=console.FAILED
-        )
-    screen.print(f"[green]All {len(lines)} arrived as the rules say.[/]")
+    if all(line.is_right for line in lines):
+        screen.print(f"[green]All {len(lines)} arrived as the rules say.[/]")
 
 
-async def _play(screen: Console) -> list[Line]:
+async def _play(screen: Console, lines: list[Line], folder_of_wavs: Path, port: int | None) -> None:
+    """Play the story; with a port, leave the page open until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="callaudio-demo-") as folder:
         database_url = f"sqlite:///{folder}/demo.db"
         upgrade(async_url(database_url))
         async with open_stage(database_url, environment=ENVIRONMENT) as stage:
             await set_up(stage)
-            lines = [Line(act) for act in ACTS]
+            lines += [Line(act) for act in ACTS]
             with Live(_table(lines), console=screen, refresh_per_second=10) as live:
                 for number, line in enumerate(lines):
                     lines[number] = replace(line, gets="asking")
                     live.update(_table(lines))
                     lines[number] = await _perform(stage, line)
                     live.update(_table(lines))
-            return lines
+            _leave(screen, lines, folder_of_wavs)
+            if port is not None:
+                async with open_page(stage, port) as address:
+                    screen.print(f"\nThe workspace is open at [bold]{address}[/]. Ctrl-C ends it.")
+                    await asyncio.Event().wait()
 
 
 async def _perform(stage: Stage, line: Line) -> Line:

@@ -7,6 +7,7 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.access.policy import Outcome, Reason
 from bot.cli.stage import AGENT_ID, Stage
 from bot.polyai.payloads import Direction
+from bot.sandbox.page.scene import Names
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
 
@@ -35,6 +36,26 @@ NAMES: Final = {
     PARTNER: "#partner",
     SUPPLIER: "#supplier",
 }
+
+PARTNER_PERSON: Final = "U0PARTNER0"
+PAGE_NAMES: Final = Names(
+    people={
+        CLEARED: "Analyst",
+        NOT_CLEARED: "Agent",
+        ADMIN: "Admin",
+        GUEST: "Guest",
+        PARTNER_PERSON: "Partner",
+    },
+    channels={
+        QUALITY: ("quality", "private, all cleared"),
+        SUPPORT: ("support", "private, not all cleared"),
+        GENERAL: ("general", "public"),
+        PARTNER: ("partner", "shared with a partner"),
+        SUPPLIER: ("supplier", "shared, on the allow-list"),
+    },
+    hint=CALL,
+)
+"""What the page calls them, in the order in which it offers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +160,11 @@ async def set_up(stage: Stage) -> None:
     for user_id in (CLEARED, NOT_CLEARED, ADMIN):
         workspace.add_user(user_id)
     workspace.add_user(GUEST, is_restricted=True)
+    workspace.add_user(PARTNER_PERSON, team_id="T0PARTNER0", is_stranger=True)
     workspace.add_channel(QUALITY, members=[CLEARED], is_private=True)
     workspace.add_channel(SUPPORT, members=[CLEARED, NOT_CLEARED, GUEST], is_private=True)
     workspace.add_channel(GENERAL, members=[CLEARED])
-    workspace.add_channel(PARTNER, members=[CLEARED], is_ext_shared=True)
+    workspace.add_channel(PARTNER, members=[CLEARED, PARTNER_PERSON], is_ext_shared=True)
     workspace.add_channel(SUPPLIER, members=[CLEARED], is_ext_shared=True)
     stage.polyai.add_call(CALL, agent_id=AGENT_ID, recording=Recording.speech())
     grant = NewGrant(

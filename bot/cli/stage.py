@@ -150,7 +150,7 @@ async def serving(application: Application, limits: Limits | None = None) -> Asy
     """Serve a bot on a free loopback port; gives its origin."""
     listener = socket.create_server((LOOPBACK, 0))
     connections = Connections(TurnedAway(application.metrics), limits or Limits())
-    server = _QuietServer(connections.config(application.web))
+    server = QuietServer(connections.config(application.web))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.is_up.wait()
@@ -161,7 +161,7 @@ async def serving(application: Application, limits: Limits | None = None) -> Asy
         listener.close()
 
 
-class _QuietServer(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Tells when it is up, and leaves the signals of its process alone."""
 
     def __init__(self, config: uvicorn.Config) -> None:

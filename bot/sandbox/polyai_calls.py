@@ -1,5 +1,6 @@
 """The calls a PolyAI of the stand-in knows, and the bytes of their recordings."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -177,3 +178,4 @@ class Request:
     key_kind: KeyKind
     status: int
     correlation_id: str
+    at: float = field(default_factory=time.time)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from starlette.applications import Starlette
 
+from bot.access.clearance import Clearances
 from bot.metrics import Metrics
 from bot.recordings.backlog import Backlog
 from bot.recordings.freeze import Freeze
@@ -40,6 +41,7 @@ class Application:
     web: Starlette
     database: Database
     metrics: Metrics
+    clearances: Clearances
 
 
 @asynccontextmanager
@@ -96,6 +98,7 @@ async def open_application(
             web=build_web(operations=operations, slack=slack_events),
             database=core.database,
             metrics=core.metrics,
+            clearances=core.clearances,
         )
 
 

@@ -59,7 +59,8 @@ def _header(drawn: Block, reader: Reader) -> Html:
 
 
 def _actions(drawn: Block, reader: Reader) -> Html:
-    return tag("div", *(element(each, reader) for each in drawn["elements"]), class_="actions")
+    placed = ({**each, "block_id": drawn.get("block_id", "")} for each in drawn["elements"])
+    return tag("div", *(element(each, reader) for each in placed), class_="actions")
 
 
 def _input(drawn: Block, reader: Reader) -> Html:
@@ -67,7 +68,13 @@ def _input(drawn: Block, reader: Reader) -> Html:
     label = tag("div", text_object(drawn["label"], reader), *optional, class_="label")
     hint = drawn.get("hint")
     below = [tag("div", text_object(hint, reader), class_="hint")] if hint else []
-    return tag("div", label, element(drawn["element"], reader), *below, class_="input")
+    placed = {
+        **drawn["element"],
+        "block_id": drawn.get("block_id", ""),
+        "waits": not drawn.get("dispatch_action"),
+        "name": drawn["label"]["text"],
+    }
+    return tag("div", label, element(placed, reader), *below, class_="input")
 
 
 def _image(drawn: Block, reader: Reader) -> Html:

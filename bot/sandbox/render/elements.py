@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.sandbox.render.controls import control
 from bot.sandbox.render.markup import Html, UnrenderableError, join, kind_of, tag
 from bot.sandbox.render.mrkdwn import text_object
 from bot.sandbox.render.reader import Reader
@@ -11,12 +12,14 @@ Element = Mapping[str, Any]
 
 
 def element(drawn: Element, reader: Reader) -> Html:
-    """Draw a button, a menu or a field as it looks before anybody touches it.
+    """Draw a button, a menu or a field; one to use where the reader acts.
 
     Raises:
         UnrenderableError: an element of another kind.
     """
     draw = _ELEMENTS.get(kind_of(drawn, "element"))
+    if draw is not None and reader.acts:
+        return control(drawn, reader)
     if draw is None:
         raise UnrenderableError(f"element: {drawn['type']}")
     return draw(drawn, reader)

@@ -13,8 +13,8 @@ from bot.sandbox.render.reader import Reader
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def file_card(file: File) -> Html:
-    """Draw a shared file.
+def file_card(file: File, *, plays_from: str = "") -> Html:
+    """Draw a shared file; a recording plays from an address, where there is one.
 
     Raises:
         UnrenderableError: neither a WAV file nor a PNG picture.
@@ -22,7 +22,7 @@ def file_card(file: File) -> Html:
     if file.deleted:
         return tag("div", "This file was deleted.", class_="file gone")
     if file.content.startswith(b"RIFF"):
-        return _player(file)
+        return _player(file, plays_from)
     if file.content.startswith(_PNG):
         return tag("div", tag("div", file.title, class_="caption"), _inline(file, file.title))
     raise UnrenderableError(f"file: {file.name}")
@@ -46,10 +46,13 @@ def _inline(file: File, alt: str) -> Html:
     return tag("img", src=f"data:image/png;base64,{content}", alt=alt)
 
 
-def _player(file: File) -> Html:
+def _player(file: File, plays_from: str) -> Html:
     seconds = round(_seconds(file))
     length = f"{seconds // 60}:{seconds % 60:02}"
-    name = tag("div", file.title or file.name, class_="name")
+    title = file.title or file.name
+    if plays_from:
+        sound = tag("audio", controls="", preload="metadata", src=plays_from, aria_label=title)
+        return tag("div", tag("div", title, class_="name"), sound, class_="file player")
     controls = tag(
         "div",
         tag("span", _PLAY, class_="play"),
@@ -58,6 +61,7 @@ def _player(file: File) -> Html:
         tag("span", length, class_="time"),
         class_="controls",
     )
+    name = tag("div", title, class_="name")
     kind = join("WAV audio")
     about = tag("div", tag("span", _NOTE, class_="icon"), tag("div", name, tag("small", kind)))
     return tag("div", about, controls, class_="file player")

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-_WITHOUT_END = frozenset({"br", "img", "meta"})
+_WITHOUT_END = frozenset({"br", "img", "input", "link", "meta"})
 
 
 class UnrenderableError(Exception):
@@ -16,7 +16,7 @@ class Html(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: str, **attributes: str | float | None) -> Html:
+def tag(name: str, /, *children: str, **attributes: str | float | None) -> Html:
     """An element; ``class_`` is written ``class``, ``stroke_width`` becomes ``stroke-width``.
 
     An attribute that is None is left out.

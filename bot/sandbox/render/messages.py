@@ -22,7 +22,9 @@ def message(
     parts = [_words(shown, reader)]
     if shown.edited and not shown.blocks:  # the client marks no blocks that an app replaced
         parts.append(tag("span", "(edited)", class_="edited"))
-    parts += [file_card(workspace.file_table[file_id]) for file_id in shown.files]
+    for file_id in shown.files:
+        plays_from = f"/audio/{file_id}?as={reader.user_id}" if reader.acts else ""
+        parts.append(file_card(workspace.file_table[file_id], plays_from=plays_from))
     if repliers:
         faces = [avatar(workspace, user_id, reader) for user_id in dict.fromkeys(repliers)]
         parts.append(tag("div", *faces, reply_count(len(repliers)), class_="replies"))

@@ -18,15 +18,23 @@ class Reader:
     names: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, File] = field(default_factory=dict)
     zone: tzinfo = UTC
+    acts: bool = False
+    """Whether buttons, fields and players are drawn to be used, or as a picture shows them."""
 
     @classmethod
     def of(
-        cls, workspace: Workspace, user_id: str, names: Mapping[str, str], zone: tzinfo = UTC
+        cls,
+        workspace: Workspace,
+        user_id: str,
+        names: Mapping[str, str],
+        zone: tzinfo = UTC,
+        *,
+        acts: bool = False,
     ) -> Self:
         """The person as things stand in the workspace."""
         now = datetime.fromtimestamp(workspace.clock(), UTC)
         known = {workspace.bot_user_id: "callaudio", **names}
-        return cls(user_id, now, known, dict(workspace.file_table), zone)
+        return cls(user_id, now, known, dict(workspace.file_table), zone, acts)
 
     def name(self, some_id: str) -> str:
         """The name behind an id, or the id itself where nobody told it."""

@@ -1,0 +1,125 @@
+"""What the sandbox's page shows of the bot: rights, decisions and the audit chain."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.grants import Right
+from bot.access.policy import Outcome, Reason
+from bot.audit.log import AuditFilter, newest_events
+from bot.audit.verify import verify
+from bot.sandbox.page.product import AuditLine, DecisionTold, Rule
+from bot.store.sqlite_driver import BEGIN_WRITING
+from bot.store.tables import DeliveryRow
+from bot.wiring.application import Application
+
+RULES: Final = (
+    (
+        Reason.REQUESTER_NOT_ALLOWED,
+        "callaudio is not for the person who asked",
+        "callaudio is for the person who asked",
+    ),
+    (
+        Reason.REQUESTER_NOT_IN_DESTINATION,
+        "the person who asked is not in the destination",
+        "the person who asked is in the destination",
+    ),
+    (
+        Reason.EXTERNAL_DESTINATION,
+        "the destination is shared with another organisation",
+        "the destination is not shared with another organisation",
+    ),
+    (Reason.ASKED, "redacted was asked for", "redacted was not asked for"),
+    (Reason.NOT_CLEARED, "the person who asked is not cleared", "the person who asked is cleared"),
+    (Reason.NO_RAW_KEY, "no raw key is set up", "a raw key is set up"),
+    (
+        Reason.AUDIENCE,
+        "not everybody who could hear it is known to be cleared",
+        "the audience is cleared",
+    ),
+    (Reason.CLEARED, "no rule stands against it", "no rule stands against it"),
+)
+"""Each rule's reason, what it says where it applies, and where it does not."""
+TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+ALTERED: Final = (
+    "UPDATE audit_events SET actor_id = 'U0FORGER0' WHERE id = (SELECT max(id) FROM audit_events)"
+)
+GOT: Final = {
+    Outcome.RAW: "The recording is raw",
+    Outcome.REDACTED: "The recording is redacted",
+    Outcome.REFUSED: "Nothing was posted",
+}
+
+
+class DemoProduct:
+    """Reads a running bot, and leaves it as it is."""
+
+    def __init__(self, application: Application, team_id: str) -> None:
+        self._application = application
+        self._team_id = team_id
+
+    async def is_cleared(self, user_id: str) -> bool | None:
+        """Ask the function that decides for everybody."""
+        found = await self._application.clearances.recent_or_unknown(
+            self._team_id, Right.PII, user_id
+        )
+        return found.counts
+
+    async def audit(self, limit: int) -> Sequence[AuditLine]:
+        """Read the newest events, oldest first."""
+        async with self._application.database.read() as session:
+            rows = await newest_events(session, AuditFilter(), limit)
+        return [
+            AuditLine(
+                row.seq,
+                row.occurred_at.timestamp(),
+                row.tag,
+                row.actor_id,
+                row.delivery_id,
+                row.payload,
+                row.hash,
+            )
+            for row in rows
+        ]
+
+    async def verdict(self, channel_id: str, ts: str) -> DecisionTold | None:
+        """Find the delivery that a message belongs to, and tell why it came out as it did."""
+        row = DeliveryRow
+        query = (
+            select(row)
+            .where(row.destination_channel_id == channel_id)
+            .where(or_(row.parent_ts == ts, row.card_ts == ts, row.share_ts == ts))
+            .order_by(row.requested_at.desc())
+        )
+        async with self._application.database.read() as session:
+            found = await session.scalar(query.limit(1))
+        return _verdict(found) if found else None
+
+    async def found_after_tampering(self) -> Sequence[str]:
+        """Alter the newest event past the triggers, verify, and undo it all."""
+        engine = self._application.database.engine.execution_options(begin=BEGIN_WRITING)
+        async with engine.connect() as connection:  # the bot's writers wait for their turn
+            names = await connection.exec_driver_sql(TRIGGERS)
+            for name in list(names.scalars()):
+                await connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            await connection.exec_driver_sql(ALTERED)
+            async with AsyncSession(connection) as session:
+                found = [each async for each in verify(session)]
+            await connection.rollback()
+        return [f"event {each.seq}: {each.says}" for each in found if each.seq]
+
+
+def _verdict(row: DeliveryRow) -> DecisionTold:
+    rules, is_decided = [], row.reason is None
+    said = "Nothing is decided yet."
+    for reason, applies, passes in RULES:
+        mark, says = ("unasked", applies) if is_decided else ("passed", passes)
+        if row.outcome and row.reason == reason:
+            mark, says, is_decided = "applies", applies, True
+            said = f"{GOT[Outcome(row.outcome)]} because {says}."
+        rules.append(Rule(says, mark))
+    return DecisionTold(
+        row.id, row.user_id, row.destination_channel_id or "", row.state, said, rules
+    )

@@ -1,0 +1,175 @@
+"""The chat's half of the page: people, channels, messages, the composer, modals and the Home."""
+
+from collections.abc import Mapping
+
+from bot.sandbox.objects import Ephemeral, Message, View
+from bot.sandbox.page.scene import Viewpoint, World
+from bot.sandbox.render.blocks import blocks
+from bot.sandbox.render.markup import Html, join, tag
+from bot.sandbox.render.messages import ephemeral, message
+from bot.sandbox.render.mrkdwn import text_object
+
+Cleared = Mapping[str, bool | None]
+
+
+def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
+    """Who to act as, and where to go."""
+    people = [
+        _link(name, place.link(**{"as": each}), badge(cleared.get(each)), now=each == place.user_id)
+        for each, name in world.names.people.items()
+    ]
+    direct = world.direct_messages(place.user_id)
+    places = {
+        **world.names.channels,
+        **({direct: ("callaudio", "direct messages")} if direct else {}),
+    }
+    channels = [
+        _link(
+            ("# " if key != direct else "") + name,
+            place.link(**{"in": key}),
+            tag("small", about),
+            now=key == place.channel_id and not place.is_home,
+        )
+        for key, (name, about) in places.items()
+    ]
+    home = _link("callaudio Home", place.link(home="1"), join(), now=place.is_home)
+    return tag(
+        "nav",
+        tag("h2", "You are"),
+        tag("ul", *people),
+        tag("h2", "Channels"),
+        tag("ul", *channels),
+        tag("h2", "App"),
+        tag("ul", home),
+        id="sidebar",
+        aria_label="People and channels",
+    )
+
+
+def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
+    """The channel as the person sees it, threads unfolded."""
+    workspace, reader = world.workspace, world.reader(place.user_id)
+    channel = workspace.channels[place.channel_id]
+    if channel.is_private and place.user_id not in channel.members:
+        note = "You are not in this private channel, so you see nothing of it."
+        return tag("div", tag("p", note, class_="empty"), id="timeline")
+    said = workspace.messages(place.channel_id)
+    rows: list[tuple[str, Html]] = []
+    for each in said:
+        drawn = message(workspace, each, reader)
+        rows.append((f"{each.thread_ts or each.ts} {each.ts}", _row(drawn, each, place)))
+    rows += [
+        (f"{note.ts} {note.ts}", _row(ephemeral(workspace, note, reader), note, place))
+        for note in workspace.ephemerals
+        if (note.channel, note.user) == (place.channel_id, place.user_id)
+    ]
+    members = [
+        tag("li", reader.name(each), " ", badge(cleared.get(each))) for each in channel.members
+    ]
+    who = tag("ul", *members, class_="members", aria_label="Members of this channel")
+    entries = [drawn for _, drawn in sorted(rows, key=lambda row: row[0])]
+    empty = tag("p", "Nothing here yet: send the command below.", class_="empty")
+    return tag("div", who, *(entries or [empty]), id="timeline")
+
+
+def composer(world: World, place: Viewpoint) -> Html:
+    """Where words and commands are typed."""
+    typed = f"/callaudio {world.names.hint}"
+    field = tag(
+        "input", name="text", value=typed, aria_label="Message or command", autocomplete="off"
+    )
+    send = tag("button", "Send", type="submit", class_="button primary")
+    find = tag("button", "Find a call", type="submit", class_="button", formaction="/shortcut")
+    return tag(
+        "form", *_place(place), field, send, find, action="/say", method="post", id="composer"
+    )
+
+
+def modal(view: View | None, errors: Mapping[str, str], world: World, place: Viewpoint) -> Html:
+    """The modal in front of somebody, if any."""
+    if view is None:
+        return tag("div", id="modal")
+    reader = world.reader(place.user_id)
+    title = tag("div", tag("strong", text_object(view.body["title"], reader)), class_="title")
+    wrong = [tag("p", words, class_="wrong", role="alert") for words in errors.values()]
+    close = tag(
+        "button", "Close", type="submit", formaction="/close", class_="button", formnovalidate=""
+    )
+    buttons = [close]
+    if view.body.get("submit"):
+        words = text_object(view.body["submit"], reader)
+        buttons.append(
+            tag("button", words, type="submit", formaction="/submit", class_="button primary")
+        )
+    form = tag(
+        "form",
+        *_place(place),
+        _hidden("view", view.id),
+        title,
+        *wrong,
+        blocks(view.body["blocks"], reader),
+        tag("div", *buttons, class_="foot"),
+        action="/press",
+        method="post",
+        class_="panel modal",
+    )
+    inside = tag("div", form, role="dialog", aria_modal="true", aria_label="Modal", class_="veil")
+    return tag("div", inside, id="modal")
+
+
+def home(world: World, place: Viewpoint) -> Html:
+    """The app's Home tab."""
+    view = world.workspace.homes.get(place.user_id)
+    if view is None:
+        return tag("div", tag("p", "The Home opens…", class_="empty"), id="timeline")
+    reader = world.reader(place.user_id)
+    form = tag(
+        "form",
+        *_place(place),
+        _hidden("view", view.id),
+        blocks(view.body["blocks"], reader),
+        action="/press",
+        method="post",
+        class_="home",
+    )
+    return tag("div", form, id="timeline")
+
+
+def badge(is_cleared: bool | None) -> Html:  # noqa: FBT001 - three answers, one of them None
+    """Whether somebody may hear raw."""
+    if is_cleared:
+        return tag("span", "cleared", class_="tick yes")
+    return tag("span", "not cleared", class_="tick no")
+
+
+def _row(drawn: Html, shown: Message | Ephemeral, place: Viewpoint) -> Html:
+    is_private = isinstance(shown, Ephemeral)
+    tools: list[Html] = []
+    if not is_private:
+        why = place.link(why=shown.ts)
+        tools = [
+            tag("a", "Why?", href=why, class_="tool"),
+            tag("button", "Get call audio", type="submit", formaction="/shortcut", class_="tool"),
+        ]
+    is_reply = not is_private and getattr(shown, "thread_ts", None)
+    look = "row reply" if is_reply else "row"
+    if shown.ts == place.asks_why:
+        look += " selected"
+    hidden = [_hidden("ts", shown.ts), _hidden("private", "1" if is_private else "")]
+    parts = [*_place(place), *hidden, drawn, tag("div", *tools, class_="tools")]
+    key = f"m{shown.ts.replace('.', '-')}"
+    return tag("form", *parts, action="/press", method="post", class_=look, id=key)
+
+
+def _place(place: Viewpoint) -> list[Html]:
+    home_ = [_hidden("home", "1")] if place.is_home else []
+    return [_hidden("as", place.user_id), _hidden("in", place.channel_id), *home_]
+
+
+def _hidden(name: str, value: str) -> Html:
+    return tag("input", type="hidden", name=name, value=value)
+
+
+def _link(words: str, href: str, beside: Html, *, now: bool) -> Html:
+    current = "page" if now else None
+    return tag("li", tag("a", tag("span", words), beside, href=href, aria_current=current))

@@ -1,0 +1,135 @@
+"""Acting in the workspace from the page: every action goes to the bot as Slack sends it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.sandbox.delivery import Ack
+from bot.sandbox.objects import View
+from bot.sandbox.person import SlackPerson
+from bot.sandbox.render.controls import field_name
+from bot.sandbox.workspace import Workspace
+
+Form = Mapping[str, list[str]]
+
+
+class Acting:
+    """One page's people; it also keeps which modals were closed and what was wrong in them."""
+
+    def __init__(self, workspace: Workspace, people: SlackPerson) -> None:
+        self._workspace = workspace
+        self._people = people
+        self._closed: set[str] = set()
+        self.errors: dict[str, dict[str, str]] = {}
+        """What the app finds wrong in a modal, by view and block."""
+
+    def modal(self, user_id: str) -> View | None:
+        """The modal in front of somebody."""
+        views = self._workspace.views.values()
+        open_ = [v for v in views if v.user == user_id and v.id not in self._closed]
+        return open_[-1] if open_ else None
+
+    def close(self, view_id: str) -> None:
+        """Close a modal without sending it."""
+        self._closed.add(view_id)
+
+    async def write(self, user_id: str, channel_id: str, text: str) -> None:
+        """Send what stands in the composer: a slash command, or words."""
+        command, _, rest = text.strip().partition(" ")
+        if command in ("/callaudio", "/callaudio-admin"):
+            await self._people.command(user_id, channel_id, rest.strip(), command=command)
+        elif text.strip():
+            self._workspace.say(channel_id, user_id, text.strip())
+
+    async def press(self, user_id: str, channel_id: str, form: Form) -> None:
+        """Press a button, or choose from a menu, on a message or in a view."""
+        view_id, ts = form.get("view", [""])[0], form.get("ts", [""])[0]
+        if "pressed" in form:
+            action = {"type": "button", **json.loads(form["pressed"][0])}
+        else:
+            action = json.loads(form["chosen"][0])
+        if view_id:
+            view = self._view(view_id)
+            if action["type"] == "button":
+                await self._people.block_action(
+                    user_id, None, "", action["action_id"], action["value"], view_id=view_id
+                )
+            else:
+                values = state_of(view, form)
+                selected = next(
+                    v[action["action_id"]] for v in values.values() if action["action_id"] in v
+                )
+                await self._people.choose(user_id, view_id, {**selected, **action}, values)
+        elif action["type"] == "button":
+            is_private = form.get("private", [""])[0] == "1"
+            await self._people.block_action(
+                user_id, channel_id, ts, action["action_id"], action["value"], ephemeral=is_private
+            )
+        else:
+            chosen = next(v[0] for k, v in form.items() if k.endswith(f" {action['action_id']}"))
+            await self._people.choose_on_message(
+                user_id, channel_id, ts, action["action_id"], chosen
+            )
+
+    async def submit(self, user_id: str, view_id: str, form: Form) -> Ack:
+        """Send a modal; it closes unless the app answers otherwise."""
+        view = self._workspace.views[view_id]
+        ack = await self._people.view_submission(user_id, view_id, state_of(view, form))
+        kind = ack.body.get("response_action")
+        self.errors.pop(view_id, None)
+        if kind == "errors":
+            self.errors[view_id] = ack.body["errors"]
+        elif kind != "update":
+            self._closed.add(view_id)
+        return ack
+
+    async def shortcut(self, user_id: str, channel_id: str, ts: str) -> None:
+        """Use *Get call audio* on a message, or *Find call audio* where there is none."""
+        if ts:
+            await self._people.message_shortcut(user_id, channel_id, ts)
+        else:
+            await self._people.global_shortcut(user_id)
+
+    async def open_home(self, user_id: str) -> None:
+        """Open the app's Home tab."""
+        await self._people.home_opened(user_id)
+
+    def _view(self, view_id: str) -> View:
+        homes = {home.id: home for home in self._workspace.homes.values()}
+        return {**homes, **self._workspace.views}[view_id]
+
+
+def state_of(view: View, form: Form) -> dict[str, dict[str, Any]]:
+    """What stands in a view's fields, as Slack writes ``view.state.values``."""
+    values: dict[str, dict[str, Any]] = {}
+    for block_id, element in _fields(view):
+        sent = form.get(field_name(block_id, element["action_id"]), [])
+        values.setdefault(block_id, {})[element["action_id"]] = _value(element, sent)
+    return values
+
+
+def _fields(view: View) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for block in view.body["blocks"]:
+        held = [block.get("element"), block.get("accessory"), *block.get("elements", ())]
+        for element in held:
+            is_field = isinstance(element, Mapping) and element.get("type") != "button"
+            if is_field and "action_id" in element:
+                yield block.get("block_id", ""), element
+
+
+def _value(element: Mapping[str, Any], sent: list[str]) -> dict[str, Any]:
+    kind = element["type"]
+    first = sent[0] if sent and sent[0] else None
+    options = [each for each in element.get("options", ()) if each["value"] in sent]
+    match kind:
+        case "checkboxes":
+            told: dict[str, Any] = {"selected_options": options}
+        case "static_select" | "radio_buttons":
+            told = {"selected_option": options[0] if options else None}
+        case "datepicker" | "timepicker":
+            told = {f"selected_{kind.removesuffix('picker')}": first}
+        case "conversations_select" | "channels_select" | "users_select":
+            told = {f"selected_{kind.removesuffix('s_select')}": first}
+        case _:
+            told = {"value": first}
+    return {"type": kind, **told}
