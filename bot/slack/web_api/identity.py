@@ -9,9 +9,12 @@ from typing import Final
 
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.errors import CallAudioError
 from bot.slack.web_api.api import SlackApi
 
 REMEMBERED_FOR: Final = timedelta(minutes=10)
+ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
+"""How long Slack, which did not answer, is left alone before it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class BotIdentity:
 class Identity:
     """Answers from memory; asks ``auth.test`` at most once in ``REMEMBERED_FOR``.
 
-    Bolt would ask it before every listener, out of the three seconds an ack may take.
+    Bolt would ask it before every listener, out of the three seconds an ack may take. While Slack
+    cannot be asked, what it told before stays good: the ids of a token do not change. A definite
+    refusal, such as a revoked token, ends the memory.
     """
 
     def __init__(self, api: SlackApi, *, token: str, clock: Callable[[], datetime]) -> None:
@@ -37,35 +42,45 @@ class Identity:
         self._token = token
         self._clock = clock
         self._known: BotIdentity | None = None
-        self._asked_at: datetime | None = None
+        self._ask_at: datetime | None = None
         self._requests = asyncio.Lock()
 
     async def read(self) -> BotIdentity:
         """Tell who the bot is.
 
         Raises:
-            CallAudioError: Slack does not accept the token, or does not answer.
+            CallAudioError: Slack does not accept the token, or never answered yet.
         """
         async with self._requests:
             now = self._clock()
-            if self._known and self._asked_at and now - self._asked_at < REMEMBERED_FOR:
+            if self._known and self._ask_at and now < self._ask_at:
                 return self._known
-            answer = await self._api.read("auth.test")
-            self._known = BotIdentity(
-                team_id=str(answer["team_id"]),
-                enterprise_id=answer.get("enterprise_id"),
-                bot_id=answer.get("bot_id"),
-                bot_user_id=str(answer["user_id"]),
-                workspace_url=_address(answer.get("url")),
-            )
-            self._asked_at = now
+            try:
+                self._known = await self._ask()
+            except CallAudioError as error:
+                if not self._known or not error.retryable:
+                    self._known = None
+                    raise
+                self._ask_at = now + ASKED_AGAIN_AFTER
+            else:
+                self._ask_at = now + REMEMBERED_FOR
             return self._known
+
+    async def _ask(self) -> BotIdentity:
+        answer = await self._api.read("auth.test")
+        return BotIdentity(
+            team_id=str(answer["team_id"]),
+            enterprise_id=answer.get("enterprise_id"),
+            bot_id=answer.get("bot_id"),
+            bot_user_id=str(answer["user_id"]),
+            workspace_url=_address(answer.get("url")),
+        )
 
     async def team_id(self) -> str:
         """Tell which workspace the bot is installed in.
 
         Raises:
-            CallAudioError: Slack does not accept the token, or does not answer.
+            CallAudioError: Slack does not accept the token, or never answered yet.
         """
         return (await self.read()).team_id
 

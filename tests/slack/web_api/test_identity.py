@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import CallAudioError
 from bot.sandbox.faults import Fault
-from bot.slack.web_api.identity import BotIdentity, Identity
+from bot.slack.web_api.identity import ASKED_AGAIN_AFTER, BotIdentity, Identity
 from tests.conftest import NOON
 
 TEN_MINUTES, INSTANT = timedelta(minutes=10), timedelta(microseconds=1)
@@ -58,6 +58,43 @@ async def test_a_failure_is_not_remembered(identity, slack, workspace):
         await identity.read()
     assert refused.value.code == "slack_token_rejected"
     assert (await identity.read()).team_id == workspace.team_id
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {"drop_connection": True},
+        {"status": 503, "body": b"oops"},
+        {"status": 429, "headers": {"Retry-After": "0"}, "body": b"{}"},
+    ],
+    ids=["connections break", "service unavailable", "rate limited"],
+)
+async def test_while_slack_cannot_be_asked_what_it_told_before_stays_good(
+    identity, slack, clock, workspace, away
+):
+    known = await identity.read()
+    slack.faults.everywhere = Fault("*", **away)
+    clock.now = NOON + TEN_MINUTES
+    assert await identity.read() is known
+    asked = len(workspace.called("auth.test"))
+    slack.faults.everywhere = None
+    assert await identity.read() is known
+    assert len(workspace.called("auth.test")) == asked
+    clock.now += ASKED_AGAIN_AFTER
+    assert await identity.read() == known
+    assert len(workspace.called("auth.test")) == asked + 1
+
+
+async def test_a_definite_refusal_ends_what_was_told_before(identity, slack, clock):
+    await identity.read()
+    clock.now = NOON + TEN_MINUTES
+    slack.faults.everywhere = Fault("auth.test", error="token_revoked")
+    with pytest.raises(CallAudioError) as refused:
+        await identity.read()
+    assert refused.value.code == "slack_token_rejected"
+    slack.faults.everywhere = Fault("*", drop_connection=True)
+    with pytest.raises(CallAudioError):
+        await identity.read()
 
 
 async def test_bolt_gets_the_installation_with_its_token(identity, workspace):
