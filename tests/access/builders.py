@@ -18,7 +18,7 @@ from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.store.database import Database
 from bot.store.tables import GrantRow
-from tests.access.outside import World, WorldGroups
+from tests.access.outside import World, WorldDirectory, WorldGroups
 from tests.conftest import NOON
 
 TEAM, OTHER_TEAM = "T0CALLAUDIO", "T0OTHERTEAM"
@@ -113,6 +113,12 @@ def readers_on(
             database=database, rights=rights, standings=standings, clock=clock, max_audience=most
         ),
     )
+
+
+def nobody_cleared(database: Database) -> Clearances:
+    """The clearances of a workspace without people, for a bot that decides nothing."""
+    nowhere = WorldDirectory(World(standing={}, channels={}, groups={}))
+    return readers_on(database, nowhere).clearances
 
 
 async def who_holds(

@@ -38,6 +38,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles
 from bot.wiring.pace import Pace
+from tests.access.builders import nobody_cleared
 from tests.ports import free_port
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
@@ -223,7 +224,12 @@ async def open_street(
             workspace=workspace,
             slack=slack,
             polyai=polyai,
-            application=Application(web=Starlette(), database=database, metrics=Metrics()),
+            application=Application(
+                web=Starlette(),
+                database=database,
+                metrics=Metrics(),
+                clearances=nobody_cleared(database),
+            ),
             origin=origin,
             people=SlackClientSide(workspace, f"{origin}/slack/events"),
         )

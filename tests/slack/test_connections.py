@@ -18,6 +18,7 @@ from bot.slack.connections import Limits
 from bot.slack.turned_away import RejectionCause
 from bot.store.database import Database
 from bot.wiring.application import Application
+from tests.access.builders import nobody_cleared
 from tests.patience import PATIENCE_SECONDS, until
 
 FOREVER = 3600.0
@@ -118,10 +119,12 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
             Route("/large", large),
         ]
     )
+    database = Database("sqlite:///never-opened.db")
     application = Application(
         web=web,
-        database=Database("sqlite:///never-opened.db"),
+        database=database,
         metrics=found.metrics,
+        clearances=nobody_cleared(database),
     )
     try:
         async with serving(application, limits) as origin:
