@@ -13,6 +13,8 @@ from bot.errors import CallAudioError
 from bot.slack.web_api.api import SlackApi
 
 REMEMBERED_FOR: Final = timedelta(minutes=10)
+ASKED_FOR_SECONDS: Final = 1.0
+"""How long Slack may take to say again what is known, out of the three seconds of an ack."""
 ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
 """How long Slack, which did not answer, is left alone before it is asked again."""
 
@@ -56,9 +58,12 @@ class Identity:
             if self._known and self._ask_at and now < self._ask_at:
                 return self._known
             try:
-                self._known = await self._ask()
-            except CallAudioError as error:
-                if not self._known or not error.retryable:
+                # Where it is known, nobody's ack waits for the tries and time-outs of a call.
+                async with asyncio.timeout(ASKED_FOR_SECONDS if self._known else None):
+                    self._known = await self._ask(once=self._known is not None)
+            except (CallAudioError, TimeoutError) as error:
+                is_away = isinstance(error, TimeoutError) or error.retryable
+                if not self._known or not is_away:
                     self._known = None
                     raise
                 self._ask_at = now + ASKED_AGAIN_AFTER
@@ -66,8 +71,9 @@ class Identity:
                 self._ask_at = now + REMEMBERED_FOR
             return self._known
 
-    async def _ask(self) -> BotIdentity:
-        answer = await self._api.read("auth.test")
+    async def _ask(self, *, once: bool) -> BotIdentity:
+        ask = self._api.write if once else self._api.read
+        answer = await ask("auth.test")
         return BotIdentity(
             team_id=str(answer["team_id"]),
             enterprise_id=answer.get("enterprise_id"),

@@ -66,18 +66,20 @@ async def test_a_failure_is_not_remembered(identity, slack, workspace):
         {"drop_connection": True},
         {"status": 503, "body": b"oops"},
         {"status": 429, "headers": {"Retry-After": "0"}, "body": b"{}"},
+        {"hang": True},
     ],
-    ids=["connections break", "service unavailable", "rate limited"],
+    ids=["connections break", "service unavailable", "rate limited", "no answer"],
 )
 async def test_while_slack_cannot_be_asked_what_it_told_before_stays_good(
-    identity, slack, clock, workspace, away
+    identity, slack, clock, workspace, away, monkeypatch
 ):
+    monkeypatch.setattr("bot.slack.web_api.identity.ASKED_FOR_SECONDS", 0.2)
     known = await identity.read()
     slack.faults.everywhere = Fault("*", **away)
     clock.now = NOON + TEN_MINUTES
     assert await identity.read() is known
     asked = len(workspace.called("auth.test"))
-    slack.faults.everywhere = None
+    slack.faults.clear()
     assert await identity.read() is known
     assert len(workspace.called("auth.test")) == asked
     clock.now += ASKED_AGAIN_AFTER
