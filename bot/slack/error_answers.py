@@ -118,9 +118,13 @@ class ErrorAnswers:
         if isinstance(error, CallAudioError):
             log.info("request_refused", reference=reference, code=error.code)
             known = error
+        elif store_failure := for_people(error):
+            # Hundreds may meet it: where the database is away, no trace of ours says more.
+            log.warning("request_not_stored", reference=reference, code=store_failure.code)
+            known = store_failure
         else:
             log.error("request_broke", reference=reference, exc_info=error)
-            known = for_people(error) or Unexpected()
+            known = Unexpected()
         self._metrics.errors.labels(code=known.code).inc()
         return known, reference
 

@@ -11,12 +11,18 @@ from bot.errors import CallAudioError
 
 
 class StoreAway(CallAudioError):
-    """The database does not answer; the request was not stored."""
+    """The database does not answer; whether the request was stored is not certain.
+
+    A connection may break while the database commits.
+    """
 
     code = "store_away"
-    what = "I cannot use my database at the moment, so I have not noted that."
+    what = "I cannot use my database at the moment, so I could not note that."
     likely_cause = "It is being restarted, or there is a problem in the network."
-    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
+    fix = (
+        "Try again in a minute, unless it comes after all; if it stays so, tell whoever runs "
+        "callaudio the reference."
+    )
 
 
 class StoreFull(StoreAway):

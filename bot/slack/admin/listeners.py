@@ -1,7 +1,7 @@
 """The admins' command: reads the text, calls one use case, and renders."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -33,6 +33,10 @@ from bot.slack.schedules import replies as schedules
 from bot.slack.schedules.answers import DigestAnswers
 from bot.slack.schedules.commands import DigestCommand
 
+SEE_WHETHER: Final = (
+    "`/callaudio-admin list` shows whether a change was made; try again if it was not."
+)
+
 
 class AdminListeners:
     """`/callaudio-admin`, answered in the ack and seen by the admin alone."""
@@ -59,7 +63,7 @@ class AdminListeners:
         """`/callaudio-admin …`."""
         actor = actor_of_command(command)
         asked = parse_admin_command(str(command.get("text") or ""))
-        message = await within_ack_window(self._answer(actor, asked))
+        message = await within_ack_window(self._answer(actor, asked), fix=SEE_WHETHER)
         await ack(**message, response_type="ephemeral")
 
     async def _answer(self, actor: Actor, asked: AdminCommand) -> Message:

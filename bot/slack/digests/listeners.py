@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.polyai.identifiers import check_conversation_id
 from bot.recordings.delivery_requests import DeliveryRequests, Surface
 from bot.recordings.reference import Reference
+from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action
 from bot.slack.payloads import requester_of_action, thread_of
 
@@ -27,10 +28,11 @@ class DigestListeners:
     ) -> None:
         """*Get call audio*: into the digest's own thread, under the standing of who pressed."""
         agent_name, _, conversation_id = str(action["value"]).partition(":")
-        await self._requests.recording(
+        storing = self._requests.recording(
             requester_of_action(body, action),
             Reference(check_conversation_id(conversation_id), agent_name=agent_name),
             thread_ts=thread_of(body),
             surface=Surface.DIGEST,
         )
+        await within_ack_window(storing)
         await ack()

@@ -35,14 +35,16 @@ class CardListeners:
         if side not in list(Direction):
             raise UsageError(fix="Choose one of the sides that the menu offers.")
         requester = requester_of_action(body, action)
-        await self._requests.other_side(requester, delivery_id, Direction(side))
+        asked = self._requests.other_side(requester, delivery_id, Direction(side))
+        await within_ack_window(asked)
         await ack()
 
     async def transcript(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Transcript*: for anybody in the conversation, decided afresh under their own rights."""
-        await self._requests.transcript(requester_of_action(body, action), str(action["value"]))
+        requester = requester_of_action(body, action)
+        await within_ack_window(self._requests.transcript(requester, str(action["value"])))
         await ack()
 
     async def delete(

@@ -37,13 +37,14 @@ class Listeners:
             text = replies.help_for(await within_ack_window(reading))
             await ack(text=text, response_type="ephemeral")
             return
-        stored = await self._requests.recording(
+        storing = self._requests.recording(
             requester_of_command(command),
             asked.reference,
             channel_id=asked.channel_id,
             direction=asked.direction,
             redacted=asked.redacted,
         )
+        stored = await within_ack_window(storing)
         text = replies.accepted(stored, asked.reference.conversation_id)
         await ack(text=text, response_type="ephemeral")
 
@@ -51,21 +52,22 @@ class Listeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send the raw recording to my direct messages*: decided afresh, for that place."""
-        await self._requests.raw_to_dm(requester_of_action(body, action), str(action["value"]))
+        requester = requester_of_action(body, action)
+        await within_ack_window(self._requests.raw_to_dm(requester, str(action["value"])))
         await ack()
 
     async def redacted_instead(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Fetch redacted instead*: for anybody in the conversation, under their own standing."""
-        await self._requests.redacted_instead(
-            requester_of_action(body, action), str(action["value"])
-        )
+        requester = requester_of_action(body, action)
+        await within_ack_window(self._requests.redacted_instead(requester, str(action["value"])))
         await ack()
 
     async def send_again(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send it now*: the same recording in the same place, decided afresh."""
-        await self._requests.once_more(requester_of_action(body, action), str(action["value"]))
+        requester = requester_of_action(body, action)
+        await within_ack_window(self._requests.once_more(requester, str(action["value"])))
         await ack()

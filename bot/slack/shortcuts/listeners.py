@@ -10,6 +10,7 @@ from bot.access.administration import Actor
 from bot.recordings.delivery_requests import DeliveryRequests, Surface
 from bot.recordings.mentions import find_mentions
 from bot.recordings.previewing import Previewing
+from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, MessageShortcut, ModalCallback
 from bot.slack.blocks import View
 from bot.slack.modals import Modals
@@ -61,7 +62,7 @@ class ShortcutListeners:
         self._modals.leave(str(view["id"]))
         direction, redacted = form.direction_of(view), form.filled(thread, view).redacted
         chosen = (*astuple(reference), direction, redacted)
-        stored = await self._requests.recording(
+        storing = self._requests.recording(
             requester_of_submission(body, view, thread.channel_id, *chosen),
             reference,
             channel_id=None,
@@ -70,6 +71,7 @@ class ShortcutListeners:
             redacted=redacted,
             surface=Surface.SHORTCUT,
         )
+        stored = await within_ack_window(storing)
         await ack(response_action="update", view=form.accepted(stored, reference.conversation_id))
 
     async def _draw_first(self, body: Mapping[str, Any]) -> View:

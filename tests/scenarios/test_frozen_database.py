@@ -1,0 +1,58 @@
+"""PostgreSQL that stands still: everybody is answered in time, and what was asked comes once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from bot.slack.actions import Action
+from tests.frozen_relay import FrozenRelay
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
+from tests.scenarios.thread import card
+
+
+@pytest.fixture
+async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[FrozenRelay]:
+    async with FrozenRelay(migrated_postgresql()) as relay:
+        yield relay
+
+
+async def test_whatever_hangs_slack_is_answered_and_a_repeat_is_joined(
+    new_scene: OpenScene, relay: FrozenRelay
+) -> None:
+    async with new_scene(database_url=relay.url) as scene:
+        await scene.grant()
+        seen = await scene.ask()
+        assert_raw(seen)
+        message = await card(scene, seen.delivery, "*Unredacted*")
+        call = scene.another_call()
+
+        relay.freeze()
+        asked, helped, pressed, ruled = await asyncio.gather(
+            scene.people.command(ALICE, CHANNEL, call),
+            scene.people.command(ALICE, CHANNEL, "help"),
+            press_delete(scene, message.ts, seen.delivery.id),
+            scene.people.command(ALICE, CHANNEL, "list", command="/callaudio-admin"),
+        )
+        relay.thaw()
+
+        assert all(ack.arrived for ack in (asked, helped, pressed, ruled))
+        assert "longer than Slack waits" in asked.text
+        assert "may have noted it" in asked.text
+        again = await scene.people.command(ALICE, CHANNEL, call)
+        assert "Got it" not in again.text
+        await until(lambda: len(files_of(scene, call)) == 1)
+        deliveries = [each for each in await scene.deliveries() if each.conversation_id == call]
+        assert [(await scene.ended(each.id)).state for each in deliveries] == ["delivered"]
+
+
+def files_of(scene: Scene, call: str) -> list[str]:
+    return [file.name for file in scene.every_visible_file() if call in file.name]
+
+
+async def press_delete(scene: Scene, ts: str, delivery_id: str):
+    return await scene.people.block_action(
+        ALICE, CHANNEL, ts, Action.DELETE.value, delivery_id, ephemeral=False
+    )
