@@ -63,5 +63,7 @@ def look_after(
     first = now - AHEAD if row.recheck_at else later
     schedule(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
     schedule(session, CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
+    if row.recheck_at:
+        schedule(session, CHECK_SHARES, row.id, now=now, due_at=first)
     if rhythm.keep is not None:
         schedule(session, TAKE_BACK, row.id, now=now, due_at=now + rhythm.keep)

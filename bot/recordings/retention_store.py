@@ -183,12 +183,13 @@ class RetentionStore:
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Something happened to a file: find out where it is now, before any other.
 
-        ``channel_id``: where it was shared, if that was told; Slack may tell it this once.
+        ``channel_id``: where it was shared, if that was told; Slack may tell it this once. A file
+        whose delivery is not stored as ended yet may be in Slack already: it is looked at then.
         """
+        is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
         query = select(DeliveryRow).where(
-            *visible(),
+            or_(is_there, _is_on_its_way_raw()),
             DeliveryRow.team_id == team_id,
-            DeliveryRow.shares_due_at.is_not(None),
             or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
         )
         async with self._database.read() as session:
@@ -202,7 +203,10 @@ class RetentionStore:
             if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
                 row.told_channels = [*told, channel_id]
             now = self.clock()
-            schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+            if row.state in ENDED:
+                schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+            else:
+                row.recheck_at = now
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """A conversation got another id, as it does when it is shared: keep hold of its files.

@@ -11,7 +11,7 @@ from bot.store.tables import AuditEventRow
 from bot.wiring.pace import Pace
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
-from tests.scenarios.scene import ALICE, BOB, CHANNEL, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
 SECOND = timedelta(seconds=1)
@@ -88,6 +88,30 @@ async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_eve
 
         found = await assert_taken_back(scene, seen, "forwarded")
         assert (found.payload["channel_id"], found.payload["because"]) == (place, because)
+
+
+@on_both_databases
+@pytest.mark.parametrize("place", [OPEN, DM])
+async def test_what_is_passed_on_before_its_delivery_has_ended_is_taken_back_too(
+    new_scene: OpenScene, place: str
+) -> None:
+    """People see the file, and Slack tells of it once, while the bot still makes sure of it."""
+    async with new_scene(pace=RARELY) as scene:
+        add_places(scene)
+        await scene.grant()
+        scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
+        await scene.people.command(ALICE, CHANNEL, scene.another_call())
+        await scene.slack.faults.reached(SHARE)
+        (file,) = scene.every_visible_file()
+        await scene.people.forward_file(ALICE, file.id, place)
+        scene.slack.faults.release(SHARE)
+
+        async def is_audited() -> bool:
+            found = await events(scene, "retention:file:taken_back")
+            return [each.payload["cause"] for each in found] == ["forwarded"]
+
+        await until(is_audited, every_seconds=0.05)
+        assert scene.every_visible_file() == scene.every_visible_picture() == []
 
 
 @pytest.mark.parametrize("pace", WAYS)
