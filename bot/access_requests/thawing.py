@@ -11,8 +11,8 @@ class Thawing:
         self._administration = administration
         self._store = store
 
-    async def thaw(self, actor: Actor, reason: str) -> int:
-        """Lift every freeze of the workspace; gives how many there were.
+    async def thaw(self, actor: Actor, reason: str) -> None:
+        """Lift every freeze of the workspace.
 
         Raises:
             NotAdmin: the actor is none.
@@ -20,6 +20,6 @@ class Thawing:
             AlreadyDone: it was done for the same trigger.
         """
         await self._administration.require_admin(actor, "thaw")
-        return await self._store.thaw(
+        await self._store.thaw(
             actor.user_id, reason, team_id=actor.team_id, trigger_id=actor.trigger_id
         )

@@ -49,7 +49,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class CanaryState:
-    """What is known of a canary."""
+    """What is known of a canary; while it is frozen, ``found`` is what froze it."""
 
     conversation: str
     team_id: str
@@ -91,7 +91,9 @@ class CanaryStore:
             if row is None:
                 row = CanaryRow(conversation=conversation, team_id=team_id)
                 session.add(row)
-            row.checked_at, row.verdict, row.found = now, look.verdict.value, look.found
+            row.checked_at, row.verdict = now, look.verdict.value
+            if row.frozen_at is None or look.verdict is CanaryVerdict.BROKEN:
+                row.found = look.found
             told: dict[str, PayloadValue] = {"conversation": conversation, "found": look.found}
             facts = {**told, "verdict": look.verdict.value, "heard_db": look.heard_db}
             await record(session, _event(AuditTag.CANARY_CHECKED, row, now, facts))

@@ -98,7 +98,8 @@ class AdminListeners:
                 await self._redaction.ask(actor, reference)
                 return replies.CHECKING
             case Thaw(reason):
-                return replies.thawed(await self._thawing.thaw(actor, reason))
+                await self._thawing.thaw(actor, reason)
+                return replies.THAWED
 
 
 def _subject(actor: Actor, whom: Whom) -> Subject:

@@ -1,6 +1,6 @@
 """The private answers to `/callaudio-admin`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -9,6 +9,7 @@ from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Audience, Held, Standing
 from bot.recordings.explaining import Explanation
+from bot.recordings.redaction.canary import CanaryFinding
 from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
@@ -63,17 +64,17 @@ HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and 
 `/callaudio help` shows what you can do."""
 
 
-CANARY: Final = MappingProxyType(
+CANARY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "span_heard": "a moment that must be muted can be heard",
-        "answers_differ": "without `redacted=true` it brings another recording",
-        "": "see the log",
+        CanaryFinding.SPAN_HEARD: "a moment that must be muted can be heard",
+        CanaryFinding.ANSWERS_DIFFER: "without `redacted=true` it brings another recording",
     }
 )
 CHECKING: Final = (
     "I am holding the redacted recording against the raw one, in memory alone. "
     "The outcome comes in your direct messages with me."
 )
+THAWED: Final = "Redacted recordings are delivered again. The canary is looked at each hour."
 
 
 def checked(check: Check) -> str:
@@ -83,18 +84,14 @@ def checked(check: Check) -> str:
 
 def frozen(state: CanaryState) -> str:
     """Say that deliveries are frozen, why, and what to do."""
+    # Admins are warned whatever was found: for want of words no warning may fail.
+    found = CANARY.get(state.found or "", "see the log")
     return (
         "*No redacted recordings are delivered from now on.* The plain key brings something raw: "
-        f"{CANARY[state.found or '']} (call {code(state.conversation)}). Raw recordings still go "
+        f"{found} (call {code(state.conversation)}). Raw recordings still go "
         "where the rules allow raw. Replace the plain key by one without PII access, see that "
         f"`callaudio doctor` is content, and then type `{FORMS['thaw']}`."
     )
-
-
-def thawed(count: int) -> str:
-    """Say that deliveries go on."""
-    del count
-    return "Redacted recordings are delivered again. The canary is looked at each hour."
 
 
 def given(grant: Grant) -> str:
