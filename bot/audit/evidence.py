@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,8 @@ from bot.audit import evidence_verifier
 from bot.audit.log import BATCH, AuditFilter, all_events
 from bot.audit.verify import heads, verify
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
+
+RequestedRow = TypeVar("RequestedRow", DeliveryRow, RedactionCheckRow)
 
 DELIVERIES: Final = "deliveries.jsonl"
 CHECKS: Final = "checks.jsonl"
@@ -142,16 +144,7 @@ async def _deliveries(
     session: AsyncSession, wanted: AuditFilter
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Tell who asked, what was decided, who could hear it from when to when, and why no longer."""
-    row = DeliveryRow
-    query = select(row).order_by(row.requested_at, row.id)
-    if wanted.conversation_id:
-        query = query.where(row.conversation_id == wanted.conversation_id)
-    if wanted.since:
-        query = query.where(row.requested_at >= wanted.since)
-    if wanted.until:
-        query = query.where(row.requested_at < wanted.until)
-    streamed = await session.stream_scalars(query, execution_options={"yield_per": BATCH})
-    async for each in streamed:
+    async for each in _requested(session, DeliveryRow, wanted):
         yield {
             "delivery": each.id,
             "team": each.team_id,
@@ -170,20 +163,10 @@ async def _deliveries(
             "audible_until": _time(each.taken_back_at),
             "taken_back_because": each.taken_back_cause,
         }
-        session.expunge(each)
 
 
 async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[Mapping[str, Any]]:
-    row = RedactionCheckRow
-    query = select(row).order_by(row.requested_at, row.id)
-    if wanted.conversation_id:
-        query = query.where(row.conversation_id == wanted.conversation_id)
-    if wanted.since:
-        query = query.where(row.requested_at >= wanted.since)
-    if wanted.until:
-        query = query.where(row.requested_at < wanted.until)
-    streamed = await session.stream_scalars(query, execution_options={"yield_per": BATCH})
-    async for each in streamed:
+    async for each in _requested(session, RedactionCheckRow, wanted):
         yield {
             "check": each.id,
             "team": each.team_id,
@@ -195,6 +178,22 @@ async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[M
             "verdict": each.verdict,
             "says": each.says,
         }
+
+
+async def _requested(
+    session: AsyncSession, row: type[RequestedRow], wanted: AuditFilter
+) -> AsyncIterator[RequestedRow]:
+    """Give what was requested of a call or in a period, oldest first, in bounded memory."""
+    query = select(row).order_by(row.requested_at, row.id)
+    if wanted.conversation_id:
+        query = query.where(row.conversation_id == wanted.conversation_id)
+    if wanted.since:
+        query = query.where(row.requested_at >= wanted.since)
+    if wanted.until:
+        query = query.where(row.requested_at < wanted.until)
+    streamed = await session.stream_scalars(query, execution_options={"yield_per": BATCH})
+    async for each in streamed:
+        yield each
         session.expunge(each)
 
 
