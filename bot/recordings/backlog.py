@@ -7,8 +7,9 @@ from sqlalchemy import Select, and_, case, func, select
 
 from bot.metrics import Metrics
 from bot.recordings.delivery_store import DELIVER
+from bot.recordings.freeze import Freeze
 from bot.store.database import Database
-from bot.store.tables import CanaryRow, DeliveryRow, DueWorkRow
+from bot.store.tables import DeliveryRow, DueWorkRow
 
 
 class Backlog:
@@ -18,6 +19,7 @@ class Backlog:
         self, *, database: Database, metrics: Metrics, clock: Callable[[], datetime]
     ) -> None:
         self._database = database
+        self._freeze = Freeze(database)
         self._metrics = metrics
         self._clock = clock
 
@@ -30,13 +32,13 @@ class Backlog:
         metrics.backlog_known.set(0)
         async with self._database.read() as session:
             kinds = (await session.execute(_by_kind(now))).all()
-            frozen = await session.scalar(_frozen())
             oldest = await session.scalar(_oldest_delivery())
+        frozen = await self._freeze.is_on()
         for kind, waiting, held in kinds:
             metrics.work_waiting.labels(kind=kind).set(waiting)
             metrics.work_held.labels(kind=kind).set(held)
         metrics.oldest_delivery_seconds.set((now - oldest).total_seconds() if oldest else 0)
-        metrics.deliveries_frozen.set(1 if frozen else 0)
+        metrics.deliveries_frozen.set(frozen)
         metrics.backlog_known.set(1)
 
 
@@ -49,10 +51,6 @@ def _by_kind(now: datetime) -> Select[str, int, int]:
         func.sum(case((is_waiting, 1), else_=0)),
         func.sum(case((is_held, 1), else_=0)),
     ).group_by(row.kind)
-
-
-def _frozen() -> Select[int]:
-    return select(func.count()).where(CanaryRow.frozen_at.is_not(None))
 
 
 def _oldest_delivery() -> Select[datetime]:
