@@ -13,7 +13,7 @@ from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
 from bot.cli.checks.rights import check_rights
 from bot.cli.checks.slack import check_slack
-from bot.cli.checks.store import check_store
+from bot.cli.checks.store import check_store, read_store
 from bot.concurrency import both, every
 from bot.environment import ENV_FILE, load_settings
 from bot.logs import configure_logging
@@ -105,8 +105,15 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
             both(check_store(settings.database_url), slack), polyai
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    rights = await check_rights(settings, in_slack.team_id, utc_now)
-    canary = await check_canary(settings.database_url, settings.callaudio_canary)
+    rights, canary = await both(
+        read_store(
+            settings.database_url,
+            lambda store: check_rights(store, settings, in_slack.team_id, utc_now),
+        ),
+        read_store(
+            settings.database_url, lambda store: check_canary(store, settings.callaudio_canary)
+        ),
+    )
     rule_is = Finding("audience rule", Status.SET, rule)
     parts = (
         check_outside(settings),

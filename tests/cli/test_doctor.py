@@ -158,6 +158,16 @@ async def test_without_a_raw_key_nobody_is_told_to_give_the_right(environ: dict[
     assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
 
 
+async def test_an_admin_by_grant_and_by_setting_is_one_admin(
+    environ: dict[str, str], run: Run
+) -> None:
+    for user_id in ("U0FIRST000", "U0OTHER000"):
+        given = ("--team", "T0CALLAUDIO", "--user", user_id, "--right", "admin")
+        await asyncio.to_thread(run, "grants", "add", *given, "--reason", "runs it")
+    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
+    assert findings["admins"].says == "2 by grant or by CALLAUDIO_ADMINS"
+
+
 async def test_without_an_admin_it_says_where_the_id_is_found(environ: dict[str, str]) -> None:
     findings = await found(environ, CALLAUDIO_ADMINS="")
     assert findings["admins"].state is Status.SET

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from bot.cli.checks.finding import Finding, Status
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore, CanaryVerdict
 from bot.store.database import Database
@@ -13,15 +11,9 @@ WHAT = "canary"
 THAW = "Replace the plain key by one without PII access, then `callaudio canary thaw --reason …`."
 
 
-async def check_canary(database_url: str, setting: str | None) -> list[Finding]:
-    """Read what the store tells; what is wrong with the store is a finding of its own."""
-    database = Database(database_url)
-    try:
-        states = await CanaryStore(database=database, clock=utc_now).read()
-    except (SQLAlchemyError, OSError):
-        return []
-    finally:
-        await database.close()
+async def check_canary(database: Database, setting: str | None) -> list[Finding]:
+    """Read what the store tells of the canary."""
+    states = await CanaryStore(database=database, clock=utc_now).read()
     found = list(_findings(states, setting))
     return found or [Finding(WHAT, Status.SET, "CALLAUDIO_CANARY is not set")]
 

@@ -1,42 +1,36 @@
 """Rights: whether anybody is an admin, and whether anybody may hear raw."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import and_, func, not_, select
 
 from bot.access.grants import Effect, Right, in_force
-from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
+from bot.cli.checks.finding import Finding, Status
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.tables import GrantRow
 
 
 async def check_rights(
-    settings: Settings, team_id: str | None, clock: Callable[[], datetime]
+    database: Database, settings: Settings, team_id: str | None, clock: Callable[[], datetime]
 ) -> list[Finding]:
     """Count who holds which right; where nobody does, give the line that changes it.
 
-    ``team_id`` is what Slack says, None where it did not. A database that does not answer is a
-    finding of its own elsewhere, so here it is none.
+    ``team_id`` is what Slack says, None where it did not.
     """
-    database = Database(settings.database_url)
-    try:
-        async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
-            counted = select(GrantRow.right, func.count(GrantRow.subject_id.distinct())).where(
-                GrantRow.effect == Effect.GRANT.value, in_force(clock())
-            )
-            if team_id:
-                counted = counted.where(GrantRow.team_id == team_id)
-            rows = (await session.execute(counted.group_by(GrantRow.right))).all()
-            holders = {row[0]: row[1] for row in rows}
-    except (SQLAlchemyError, TimeoutError):
-        return []
-    finally:
-        await database.close()
     first_admins = settings.callaudio_admins
+    is_first_admin = and_(
+        GrantRow.right == Right.ADMIN.value, GrantRow.subject_id.in_(sorted(first_admins))
+    )
+    counted = select(GrantRow.right, func.count(GrantRow.subject_id.distinct())).where(
+        GrantRow.effect == Effect.GRANT.value, in_force(clock()), not_(is_first_admin)
+    )
+    if team_id:
+        counted = counted.where(GrantRow.team_id == team_id)
+    async with database.read() as session:
+        rows = (await session.execute(counted.group_by(GrantRow.right))).all()
+    holders = {row[0]: row[1] for row in rows}
     found = [_admins(holders.get(Right.ADMIN.value, 0) + len(first_admins))]
     if settings.polyai_pii_api_key:
         someone = min(first_admins, default="U…")

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,20 @@ from bot.store.revision import is_migrated
 CHANNEL: Final = "callaudio_doctor"
 HEARD_WITHIN_SECONDS: Final = 2.0
 LEAST_FREE_BYTES: Final = 100 * 2**20
+
+
+async def read_store(
+    database_url: str, read: Callable[[Database], Awaitable[list[Finding]]]
+) -> list[Finding]:
+    """Give what ``read`` finds; a database that does not answer is a finding of ``check_store``."""
+    database = Database(database_url)
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await read(database)
+    except (SQLAlchemyError, psycopg.Error, OSError):  # OSError: TimeoutError too
+        return []
+    finally:
+        await database.close()
 
 
 async def check_store(database_url: str) -> list[Finding]:
