@@ -145,8 +145,7 @@ class SlackPerson:
     async def _act_in_view(
         self, user_id: str, view_id: str, action: Mapping[str, Any], values: Mapping[str, Any]
     ) -> Ack:
-        homes = {home.id: home for home in self.workspace.homes.values()}
-        view = self._sent_view({**homes, **self.workspace.views}[view_id], values)
+        view = self._sent_view(self.workspace.view(view_id), values)
         is_modal = view_id in self.workspace.views
         return await self._interact(
             "block_actions",

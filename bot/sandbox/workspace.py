@@ -314,6 +314,11 @@ class Workspace:
         else:
             self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
 
+    def view(self, view_id: str) -> View:
+        """A modal or an App Home by its id; KeyError: there is none."""
+        homes = {home.id: home for home in self.homes.values()}
+        return {**homes, **self.views}[view_id]
+
     def check_view(self, view: object, kind: Literal["modal", "home"]) -> Breach | None:
         """Judge a view by the limits, and by the files that are here now."""
         return check_view(view, kind, is_picture=self.shows_picture, unknown=self.unknown_blocks)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import View
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.render.controls import field_name
@@ -49,7 +48,7 @@ class Acting:
         else:
             action = json.loads(form["chosen"][0])
         if view_id:
-            view = self._view(view_id)
+            view = self._workspace.view(view_id)
             if action["type"] == "button":
                 await self._people.block_action(
                     user_id, None, "", action["action_id"], action["value"], view_id=view_id
@@ -71,7 +70,7 @@ class Acting:
                 user_id, channel_id, ts, action["action_id"], chosen
             )
 
-    async def submit(self, user_id: str, view_id: str, form: Form) -> Ack:
+    async def submit(self, user_id: str, view_id: str, form: Form) -> None:
         """Send a modal; it closes unless the app answers otherwise."""
         view = self._workspace.views[view_id]
         ack = await self._people.view_submission(user_id, view_id, state_of(view, form))
@@ -81,7 +80,6 @@ class Acting:
             self.errors[view_id] = ack.body["errors"]
         elif kind != "update":
             self._closed.add(view_id)
-        return ack
 
     async def shortcut(self, user_id: str, channel_id: str, ts: str) -> None:
         """Use *Get call audio* on a message, or *Find call audio* where there is none."""
@@ -93,10 +91,6 @@ class Acting:
     async def open_home(self, user_id: str) -> None:
         """Open the app's Home tab."""
         await self._people.home_opened(user_id)
-
-    def _view(self, view_id: str) -> View:
-        homes = {home.id: home for home in self._workspace.homes.values()}
-        return {**homes, **self._workspace.views}[view_id]
 
 
 def state_of(view: View, form: Form) -> dict[str, dict[str, Any]]:

@@ -62,8 +62,8 @@ class Trials:
         self.results: dict[str, bool] = {}
         """By name: whether it ended as the rules say."""
 
-    async def run(self, name: str) -> str:
-        """Throw one fault and check what comes of it; gives the channel to look at."""
+    async def run(self, name: str) -> None:
+        """Throw one fault and check what comes of it, in a channel that is then offered."""
         self._count += 1
         trial = next(each for each in TRIALS if each.name == name)
         channel_id = f"C0TRIAL{self._count:03}"
@@ -71,7 +71,6 @@ class Trials:
         self._world.names.channels[channel_id] = (f"trial-{self._count}", trial.label)
         self.results.pop(name, None)
         self.results[name] = await self._runs[name](channel_id)
-        return channel_id
 
     @property
     def _asker(self) -> str:
