@@ -10,6 +10,7 @@ from bot.audit.log import AuditFilter, all_events, newest_events, record
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.rows import delivery_row
 
 MINUTE = timedelta(minutes=1)
 EVENT = AuditEvent(
@@ -125,19 +126,12 @@ async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(data
 
 
 def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
-    return DeliveryRow(
-        id=delivery_id,
+    return delivery_row(
+        delivery_id,
+        "C0QUALITY0",
         team_id="T0CALLAUDIO",
         user_id="U0ALICE00",
-        source="command",
-        agent_name="default",
         conversation_id=conversation_id,
-        direction="combined",
-        asked_redacted=False,
-        origin_channel_id="C0QUALITY0",
-        asked_channel_id="C0QUALITY0",
-        requested_at=NOON,
-        state="accepted",
     )
 
 

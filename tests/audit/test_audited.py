@@ -23,6 +23,7 @@ from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
 from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
+from tests.recordings.rows import delivery_row
 
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
 ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"
@@ -66,17 +67,12 @@ async def take(database: Database, subject_id: str, *, hour: int) -> None:
 
 
 def delivery(delivery_id: str, *, hour: int, team_id: str = TEAM) -> DeliveryRow:
-    return DeliveryRow(
-        id=delivery_id,
+    return delivery_row(
+        delivery_id,
+        "C0",
         team_id=team_id,
         user_id=ALICE,
-        source="command",
-        agent_name="default",
         conversation_id="CA1",
-        direction="combined",
-        asked_redacted=False,
-        origin_channel_id="C0",
-        asked_channel_id="C0",
         requested_at=NOON + hour * HOUR,
         state="requested",
     )

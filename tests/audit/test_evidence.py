@@ -17,7 +17,8 @@ from bot.audit.evidence_verifier import faults, main
 from bot.audit.log import AuditFilter, append, locked_head, record
 from bot.audit.snapshot import snapshot
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow, RedactionCheckRow
+from bot.store.tables import RedactionCheckRow
+from tests.recordings.rows import delivery_row
 
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 TEAM, CALL = "T0CALLAUDIO", "CA1"
@@ -33,24 +34,14 @@ async def stored(database: Database) -> None:
     async with database.write() as session:
         for delivery_id, conversation in (("d1", CALL), ("d2", "CA2")):
             session.add(
-                DeliveryRow(
-                    id=delivery_id,
+                delivery_row(
+                    delivery_id,
+                    "C1",
                     team_id=TEAM,
                     user_id="U0ALICE00",
-                    source="command",
-                    agent_name="default",
                     conversation_id=conversation,
-                    direction="combined",
-                    asked_redacted=False,
-                    origin_channel_id="C1",
-                    asked_channel_id="C1",
                     response_url=f"https://hooks.example/{NUMBER}",
                     problem={"what": NUMBER},
-                    requested_at=NOON,
-                    state="delivered",
-                    outcome="raw",
-                    reason="cleared",
-                    ended_at=NOON,
                     share_ts="1.0",
                     taken_back_at=NOON,
                     taken_back_cause="audience",

@@ -21,6 +21,7 @@ from bot.cli.app import build_cli
 from bot.store.database import Database, async_url
 from bot.store.schema import sync_url
 from bot.store.tables import DeliveryRow
+from tests.recordings.rows import delivery_row
 
 TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -67,19 +68,13 @@ async def fill(url: str) -> None:
 
 
 def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
-    return DeliveryRow(
-        id=delivery_id,
+    return delivery_row(
+        delivery_id,
+        "C0",
         team_id=TEAM,
         user_id=ALICE,
-        source="command",
-        agent_name="default",
         conversation_id=conversation_id,
-        direction="combined",
-        asked_redacted=False,
-        origin_channel_id="C0",
-        asked_channel_id="C0",
         response_url=SECRET,
-        requested_at=NOON,
         state="requested",
     )
 

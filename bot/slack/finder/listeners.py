@@ -1,4 +1,4 @@
-"""CallFinder a call: reads the payload, calls one use case, and renders."""
+"""Finding a call: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
