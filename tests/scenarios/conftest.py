@@ -15,11 +15,13 @@ from bot.jobs.attempts import RetryRule
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.workspace import Workspace
+from bot.slack import ack_window
 from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
 from tests.drawn import unheard
+from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.scene import Scene
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
@@ -54,6 +56,12 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
         return wait_exponential_jitter(**{**usual, "multiplier": 0.01, "jitter": 0.01})
 
     monkeypatch.setattr(retry, "wait_exponential_jitter", brisk)
+
+
+@pytest.fixture(autouse=True)
+def _patient_acks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no answer be given up for a busy machine; the bound has tests of its own."""
+    monkeypatch.setattr(ack_window, "ANSWER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

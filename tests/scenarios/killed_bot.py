@@ -35,10 +35,12 @@ from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.slack import ack_window
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles
 from bot.wiring.pace import Pace
 from tests.access.builders import nobody_cleared
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
@@ -65,6 +67,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
     importlib.import_module("bot.recordings.waveform.drawing")  # else each bot loads it anew
     importlib.import_module("bot.recordings.waveform.scan")
+    ack_window.ANSWER_SECONDS = PATIENCE_SECONDS  # as in the scenarios of one process
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         pid = os.fork()

@@ -5,12 +5,19 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from bot.slack import ack_window
+from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.actions import Action
 from tests.frozen_relay import FrozenRelay
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
 from tests.scenarios.thread import card
+
+
+@pytest.fixture(autouse=True)
+def as_in_production(monkeypatch: pytest.MonkeyPatch, _patient_acks: None) -> None:
+    monkeypatch.setattr(ack_window, "ANSWER_SECONDS", ANSWER_SECONDS)
 
 
 @pytest.fixture
