@@ -28,7 +28,7 @@ class FreezeWarning:
             CallAudioError: nobody was reached; another try follows.
         """
         for state in await self._store.read():
-            if state.conversation != due.key or state.frozen_at is None or state.told_at:
+            if state.conversation != due.key or state.frozen_at is None or state.notified_at:
                 continue
             people = await self._reviewers.people(state.team_id, SYSTEM_ACTOR)
             reached = [await self._warn(user_id, state) for user_id in people]

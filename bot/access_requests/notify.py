@@ -96,9 +96,9 @@ class AccessRequestNotifier:
         if request.is_pending:
             await self._put_to_admins(request, now)
             return next_while_pending(await self._requests.read(request.id))
-        if not request.told_at:
+        if not request.notified_at:
             await self._unless_refused(self._slack.notify(request), request)
-            await self._requests.mark(request, told_at=now)
+            await self._requests.mark(request, notified_at=now)
         if not request.shown_at:
             for channel_id, ts in request.messages:
                 shown = self._slack.show_outcome(channel_id, ts, request)

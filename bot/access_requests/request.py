@@ -55,7 +55,7 @@ class AccessRequest:
     decided_at: datetime | None
     grant_id: int | None
     shown_at: datetime | None
-    told_at: datetime | None
+    notified_at: datetime | None
     warned_at: datetime | None
     messages: tuple[tuple[str, str], ...]
     """The admins' messages: channel and ts."""
@@ -121,7 +121,7 @@ def request_of(row: AccessRequestRow) -> AccessRequest:
         decided_at=row.decided_at,
         grant_id=row.grant_id,
         shown_at=row.shown_at,
-        told_at=row.told_at,
+        notified_at=row.notified_at,
         warned_at=row.warned_at,
         messages=tuple((channel, ts) for channel, ts in row.messages),
     )

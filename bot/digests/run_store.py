@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import PauseCause, digest_of, event_of
-from bot.digests.runs import TELL, Run, RunKey, RunState, run_of
+from bot.digests.runs import NOTIFY_OWNER, Run, RunKey, RunState, run_of
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.tables import DigestRow, DigestRunRow
@@ -99,7 +99,7 @@ class RunStore:
             tag = AuditTag.DIGEST_SUSPENDED if is_pausing else AuditTag.DIGEST_SKIPPED
             changes = {"state": state.value, "note": cause.value}
             if is_pausing:
-                schedule(session, TELL, str(run.key), now=self._clock())
+                schedule(session, NOTIFY_OWNER, str(run.key), now=self._clock())
             await self._end_in(session, run, changes, tag, note=cause.value)
 
     async def _change(self, run: Run, **values: Any) -> None:  # noqa: ANN401 - columns

@@ -15,8 +15,8 @@ LOOK: Final = "digest"
 """The kind of due work that claims slots that are due; its key is the digest's id."""
 POST: Final = "digest_post"
 """The kind of due work that posts one slot; its key is the run's name."""
-TELL: Final = "digest_tell"
-"""The kind of due work that tells the owner of a digest why it was paused; its key is the run's."""
+NOTIFY_OWNER: Final = "digest_notify"
+"""The kind of due work that notifies the owner of a paused digest; its key is the run's name."""
 
 
 class RunState(StrEnum):

@@ -68,7 +68,7 @@ class Completion:
         is_raw = delivery.is_raw
         # No note follows, so the way to answer is forgotten already.
         is_told = says_all(state, delivery.reason)
-        told = {"told_at": now, "response_url": None} if is_told else {}
+        told = {"notified_at": now, "response_url": None} if is_told else {}
         if await self._deliveries.end(
             delivery,
             state,

@@ -89,11 +89,11 @@ class Delivery:
     """What a failed delivery failed of, in words for the requester."""
     waiting_since: datetime | None
     """Since when it has been waiting for Slack or PolyAI, which could not be used for a while."""
-    waiting_told_at: datetime | None
-    told_at: datetime | None
-    doubted_since: datetime | None
-    shares_doubted_since: datetime | None
-    told_channels: tuple[str, ...]
+    waiting_notified_at: datetime | None
+    notified_at: datetime | None
+    unverified_since: datetime | None
+    shares_unverified_since: datetime | None
+    reported_channels: tuple[str, ...]
     """Where events said that a file of it was shared."""
     taken_back_at: datetime | None
     taken_back_cause: str | None
@@ -274,13 +274,13 @@ class DeliveryStore:
         now = self.clock()
         changes: dict[str, Any] = {"waiting_since": delivery.waiting_since or now}
         if is_told:
-            changes["waiting_told_at"] = now
+            changes["waiting_notified_at"] = now
         await self.change(delivery, changes)
 
     async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
         """Note that the requester knows; once that is all, the way to answer is forgotten."""
         row = DeliveryRow
-        changes: dict[str, Any] = {"told_at": func.coalesce(row.told_at, self.clock())}
+        changes: dict[str, Any] = {"notified_at": func.coalesce(row.notified_at, self.clock())}
         if is_all:
             changes["response_url"] = None
         async with self._database.write(is_short=True) as session:
@@ -291,8 +291,8 @@ class DeliveryStore:
         row = DeliveryRow
         untold = (
             update(row)
-            .where(row.id == delivery.id, row.told_at.is_(None), row.untold_at.is_(None))
-            .values(untold_at=self.clock())
+            .where(row.id == delivery.id, row.notified_at.is_(None), row.notify_failed_at.is_(None))
+            .values(notify_failed_at=self.clock())
         )
         forget = update(row).where(row.id == delivery.id).values(response_url=None)
         async with self._database.write(is_short=True) as session:
@@ -365,11 +365,11 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
         ended_at=row.ended_at,
         problem=Problem(**row.problem) if row.problem else None,
         waiting_since=row.waiting_since,
-        waiting_told_at=row.waiting_told_at,
-        told_at=row.told_at,
-        doubted_since=row.doubted_since,
-        shares_doubted_since=row.shares_doubted_since,
-        told_channels=tuple(row.told_channels or ()),
+        waiting_notified_at=row.waiting_notified_at,
+        notified_at=row.notified_at,
+        unverified_since=row.unverified_since,
+        shares_unverified_since=row.shares_unverified_since,
+        reported_channels=tuple(row.reported_channels or ()),
         taken_back_at=row.taken_back_at,
         taken_back_cause=row.taken_back_cause,
         delete_asked_by=row.delete_asked_by,

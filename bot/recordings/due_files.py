@@ -65,7 +65,7 @@ class DueFiles:
         due = (
             select(DeliveryRow.id)
             .where(*_watched(), due_at <= self._clock())
-            .order_by(DeliveryRow.shares_doubted_since.is_(None), order)
+            .order_by(DeliveryRow.shares_unverified_since.is_(None), order)
             .limit(1)
         )
         found = await self._asked_after(DeliveryRow.id.in_(due))

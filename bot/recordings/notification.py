@@ -70,7 +70,7 @@ class Notification:
         card_error = await _attempt(self._put_on_card(delivery), "card")
         note = _note_of(delivery)
         note_error = None
-        if note and delivery.told_at is None:
+        if note and delivery.notified_at is None:
             note_error = await _attempt(self._slack.notify(note), "tell")
             if note_error is None and card_error:
                 await self._deliveries.note_notified(delivery, is_all=False)
@@ -80,7 +80,7 @@ class Notification:
                 return again_at
         if note_error:
             await self.give_up(delivery_id, note_error.code)
-        elif note or delivery.told_at is None:
+        elif note or delivery.notified_at is None:
             await self._deliveries.note_notified(delivery, is_all=True)
         return None
 
@@ -98,7 +98,7 @@ class Notification:
         """
         delivery = await self._deliveries.read(delivery_id)
         is_told = False
-        if delivery.waiting_told_at is None and tries >= WAITING_TOLD_FROM_TRY:
+        if delivery.waiting_notified_at is None and tries >= WAITING_TOLD_FROM_TRY:
             is_told = await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
         if is_told or delivery.waiting_since is None:
             await self._deliveries.note_waiting(delivery, is_told=is_told)

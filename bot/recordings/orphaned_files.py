@@ -14,7 +14,7 @@ from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.tables import OrphanedFileRow
 
-DELETE: Final = "left_file"
+DELETE: Final = "orphaned_file"
 """The kind of due work that deletes one of them; its key is the file's id."""
 STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
 """A worker that stood still completes an upload no later, if it ever does."""

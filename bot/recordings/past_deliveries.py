@@ -29,7 +29,7 @@ class PastDelivery:
     reason: str | None = None
     problem: str | None = None
     """What it failed of, in words."""
-    is_untold: bool = False
+    notify_failed: bool = False
     """Whether its requester could not be told of its end."""
 
 
@@ -60,5 +60,5 @@ def _past(row: DeliveryRow) -> PastDelivery:
         is_taken_back=row.taken_back_at is not None,
         reason=row.reason,
         problem=row.problem["what"] if row.problem else None,
-        is_untold=row.untold_at is not None,
+        notify_failed=row.notify_failed_at is not None,
     )

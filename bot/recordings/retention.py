@@ -48,13 +48,13 @@ class Retention:
         *,
         due: DueFiles,
         files: RetentionStore,
-        left_files: OrphanedFiles,
+        orphaned_files: OrphanedFiles,
         decider: Decider,
         slack: SlackPort,
     ) -> None:
         self._due = due
         self._files = files
-        self._left_files = left_files
+        self._orphaned_files = orphaned_files
         self._decider = decider
         self._slack = slack
         self._shares = SharesCheck(decider=decider, slack=slack)
@@ -101,12 +101,12 @@ class Retention:
 
     async def delete_orphaned(self, due: Due) -> datetime | None:
         """Delete a file that no delivery holds any more; gives when to do so again."""
-        file = await self._left_files.read(due.key)
+        file = await self._orphaned_files.read(due.key)
         if file is None:
             return None
         try:
             await self._slack.delete_file(file.file_id)
-            if await self._left_files.deleted(file, TakeBackCause.UNFINISHED.value):
+            if await self._orphaned_files.deleted(file, TakeBackCause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
             log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)

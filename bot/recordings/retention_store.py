@@ -36,8 +36,8 @@ VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 class UnverifiedFact(StrEnum):
     """Of what Slack has not told, by the column that says since when."""
 
-    CONVERSATION = "doubted_since"
-    SHARES = "shares_doubted_since"
+    CONVERSATION = "unverified_since"
+    SHARES = "shares_unverified_since"
 
 
 class RetentionStore:
@@ -199,9 +199,9 @@ class RetentionStore:
             row = await session.scalar(query.with_for_update())
             if row is None or row.destination_channel_id == channel_id:
                 return
-            told = row.told_channels or []
+            told = row.reported_channels or []
             if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
-                row.told_channels = [*told, channel_id]
+                row.reported_channels = [*told, channel_id]
             now = self.clock()
             if row.state in ENDED:
                 schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)

@@ -33,15 +33,15 @@ class FileShares:
 
 
 def elsewhere(
-    shares: Iterable[FileShares], told_channels: Iterable[str], own_channel_id: str | None
+    shares: Iterable[FileShares], reported_channels: Iterable[str], own_channel_id: str | None
 ) -> FileShares:
     """Gather where the files of one delivery are, besides where they were delivered to.
 
-    ``told_channels``: where events said that one of them was shared. Slack's own list may leave out
-    conversations that the bot is not in.
+    ``reported_channels``: where events said that one of them was shared. Slack's own list may
+    leave out conversations that the bot is not in.
     """
     told = tuple(shares)
-    listed = [SharedIn(channel_id) for channel_id in told_channels]
+    listed = [SharedIn(channel_id) for channel_id in reported_channels]
     listed += [place for each in told for place in each.places]
     places = {each.channel_id: each for each in listed if each.channel_id != own_channel_id}
     links = [each.has_public_link for each in told]

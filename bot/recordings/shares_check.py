@@ -41,7 +41,7 @@ class SharesCheck:
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
             return Exposure.DOUBTFUL
-        found = elsewhere(told, delivery.told_channels, delivery.channel_id)
+        found = elsewhere(told, delivery.reported_channels, delivery.channel_id)
         if found.has_public_link:
             return PassedOn(TakeBackCause.PUBLIC_LINK)
         exposures = set()

@@ -223,22 +223,22 @@ class DeliveryRow(Base):
     problem: Mapped[dict[str, Any] | None]
     # Since when it waits for Slack or PolyAI, and when the requester was notified of that.
     waiting_since: Mapped[datetime | None]
-    waiting_told_at: Mapped[datetime | None]
+    waiting_notified_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     # When the requester was notified of the end; or when the notification was given up.
-    told_at: Mapped[datetime | None]
-    untold_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
+    notify_failed_at: Mapped[datetime | None]
     # Before the end: an event came, so the audience is checked once the file is visible. After it:
     # the file still has to be deleted, or the card updated.
     recheck_at: Mapped[datetime | None]
     # Since when the facts that decide whether it may stay visible are unknown.
-    doubted_since: Mapped[datetime | None]
+    unverified_since: Mapped[datetime | None]
     # For a visible raw file: when to check next whether it was forwarded.
     shares_due_at: Mapped[datetime | None]
     # Since when that check fails.
-    shares_doubted_since: Mapped[datetime | None]
+    shares_unverified_since: Mapped[datetime | None]
     # Conversations in which the file was shared, according to events.
-    told_channels: Mapped[list[str] | None] = mapped_column(
+    reported_channels: Mapped[list[str] | None] = mapped_column(
         JSON().with_variant(JSONB(), "postgresql")
     )
     taken_back_at: Mapped[datetime | None]
@@ -251,7 +251,7 @@ class DeliveryRow(Base):
 class OrphanedFileRow(Base):
     """A file to be deleted: it may be visible, and no delivery refers to it any more."""
 
-    __tablename__ = "left_files"
+    __tablename__ = "orphaned_files"
 
     file_id: Mapped[str] = mapped_column(primary_key=True)
     delivery_id: Mapped[str] = mapped_column(String(64))
@@ -319,7 +319,7 @@ class CanaryRow(Base):
     held_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     # Since when the admins know.
-    told_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
 
 
 class AccessRequestRow(Base):
@@ -355,7 +355,7 @@ class AccessRequestRow(Base):
     grant_id: Mapped[int | None] = mapped_column(BigInteger)
     # When the outcome was put on the admins' messages.
     shown_at: Mapped[datetime | None]
-    told_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
     warned_at: Mapped[datetime | None]
     # The admins' messages: pairs of a channel and a ts.
     messages: Mapped[list[list[str]]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))

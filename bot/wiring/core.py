@@ -65,7 +65,7 @@ class Core:
     decider: Decider
     deliveries: DeliveryStore
     raw_files: RetentionStore
-    left_files: OrphanedFiles
+    orphaned_files: OrphanedFiles
     homes: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
@@ -134,7 +134,7 @@ async def open_core(
         ),
         deliveries=DeliveryStore(database=database, clock=clock),
         raw_files=RetentionStore(database=database, clock=clock),
-        left_files=OrphanedFiles(database=database, clock=clock),
+        orphaned_files=OrphanedFiles(database=database, clock=clock),
         homes=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         reviewers=Reviewers(

@@ -11,8 +11,7 @@ from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import DueSlots
-from bot.digests.runs import LOOK, POST
-from bot.digests.runs import TELL as TELL_OWNER
+from bot.digests.runs import LOOK, NOTIFY_OWNER, POST
 from bot.digests.slot_claims import SlotClaims
 from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
@@ -153,7 +152,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             rhythm=rhythm,
         ),
         files=core.raw_files,
-        left_files=core.left_files,
+        orphaned_files=core.orphaned_files,
         decider=core.decider,
         slack=slack,
     )
@@ -180,7 +179,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(LOOK, due_slots.run, at_once=4),
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
-            WorkKind(TELL_OWNER, digests.notify, at_once=2),
+            WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
             # A look takes a second, or minutes where Slack hangs. So many may hang before another
             # has to wait; and with so many at work it is Slack that sets the pace.
             WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6),

@@ -235,7 +235,7 @@ class Policy(RuleBasedStateMachine):
         self.retention = Retention(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.raw_files,
-            left_files=OrphanedFiles(database=self.database, clock=clock),
+            orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             decider=decider,
             slack=self.gateway,
         )

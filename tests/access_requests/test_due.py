@@ -26,7 +26,7 @@ REQUEST = AccessRequest(
     decided_at=None,
     grant_id=None,
     shown_at=None,
-    told_at=None,
+    notified_at=None,
     warned_at=None,
     messages=(),
 )

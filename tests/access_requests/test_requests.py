@@ -190,7 +190,7 @@ async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(des
 
     await desk.requests.add_message(request, "D2", "2.0")
     await desk.requests.mark_shown(seen, desk.now)
-    await desk.requests.mark(seen, told_at=desk.now)
+    await desk.requests.mark(seen, notified_at=desk.now)
     again = await desk.requests.read(request.id)
 
     assert len(await desk.due()) == 1

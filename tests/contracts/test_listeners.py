@@ -143,7 +143,7 @@ def request(state: AccessState) -> AccessRequest:
         decided_at=NOON if is_decided else None,
         grant_id=None,
         shown_at=None,
-        told_at=None,
+        notified_at=None,
         warned_at=None,
         messages=(),
     )

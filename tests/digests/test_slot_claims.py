@@ -12,7 +12,7 @@ from bot.digests.digest_store import DigestStore, DigestUnknown, PauseCause
 from bot.digests.due_slots import DueSlots
 from bot.digests.missed import CatchUp
 from bot.digests.run_store import RunStore
-from bot.digests.runs import LOOK, POST, TELL, RunKey
+from bot.digests.runs import LOOK, NOTIFY_OWNER, POST, RunKey
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
@@ -220,7 +220,7 @@ async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_to
 
     await desk.runs.suspend(run, PauseCause.ARCHIVED)
 
-    assert await due(TELL) == [("digest:g1:2026-06-04T09:00", 0)]
+    assert await due(NOTIFY_OWNER) == [("digest:g1:2026-06-04T09:00", 0)]
 
 
 async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(

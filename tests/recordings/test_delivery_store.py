@@ -157,7 +157,7 @@ async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, 
         tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
         found = await session.get(DeliveryRow, delivery.id)
     assert tags.count("worker:delivery:untold") == 1
-    assert (found.untold_at, found.told_at, found.response_url) == (LATER, None, None)
+    assert (found.notify_failed_at, found.notified_at, found.response_url) == (LATER, None, None)
 
 
 async def test_who_was_told_is_never_noted_as_untold(log, database):

@@ -249,7 +249,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
             await store.files.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
     claimed = await store.due.one("d1")
     assert claimed
-    assert claimed.told_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
+    assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
 
 
 async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:

@@ -124,7 +124,7 @@ async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene:
     assert (note.kind, note.problem) == (NoteKind.FAILED, GONE)
     assert scene.gateway.cards == ["withdrawn"]
     told = await scene.log.read(delivery.id)
-    assert (told.told_at, told.response_url) == (NOON, None)
+    assert (told.notified_at, told.response_url) == (NOON, None)
 
 
 async def test_what_slack_did_not_take_is_told_later_by_the_same_ways(scene: Scene) -> None:
@@ -211,4 +211,6 @@ async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_car
     assert kinds == ([] if has_card else [NoteKind.WAITING])
     waiting = await scene.log.read(delivery.id)
     assert waiting.waiting_since == NOON
-    assert waiting.waiting_told_at == NOON + timedelta(seconds=3)  # the first word was not taken
+    assert waiting.waiting_notified_at == NOON + timedelta(
+        seconds=3
+    )  # the first word was not taken

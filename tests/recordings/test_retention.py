@@ -82,7 +82,7 @@ class Shelf:
         self.retention = Retention(
             due=self.due,
             files=self.files,
-            left_files=OrphanedFiles(database=database, clock=self.clock),
+            orphaned_files=OrphanedFiles(database=database, clock=self.clock),
             decider=Decider(
                 directory=directory,
                 clearances=self.readers.clearances,

@@ -236,7 +236,7 @@ async def test_slack_that_does_not_tell_where_it_is_is_asked_again(new_scene: Op
         scene.slack.faults.add(Fault(route="files.info", error="fatal_error", times=4))
 
         async def in_doubt() -> bool:
-            return (await scene.row(seen.delivery.id)).shares_doubted_since is not None
+            return (await scene.row(seen.delivery.id)).shares_unverified_since is not None
 
         async def in_doubt_no_more() -> bool:
             return not await in_doubt()

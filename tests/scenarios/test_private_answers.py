@@ -93,4 +93,4 @@ async def test_with_no_way_left_the_delivery_still_ends_and_is_audited(scene: Sc
     assert [e.via for e in seen.private] == ["ack"]
     assert (seen.posted, seen.overheard) == ([], [])
     assert seen.tags[-2:] == ["worker:delivery:failed", "worker:delivery:untold"]
-    assert seen.delivery.untold_at
+    assert seen.delivery.notify_failed_at

@@ -301,9 +301,9 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
         scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
 
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (await scene.row(seen.delivery.id)).doubted_since:
+            while not (await scene.row(seen.delivery.id)).unverified_since:
                 await asyncio.sleep(0.02)
-            while (await scene.row(seen.delivery.id)).doubted_since:
+            while (await scene.row(seen.delivery.id)).unverified_since:
                 await asyncio.sleep(0.02)
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 

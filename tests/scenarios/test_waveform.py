@@ -332,7 +332,7 @@ async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_ref
 
         async def are_gone() -> bool:
             visible = {f.id for f in scene.workspace.visible_files(CHANNEL)}
-            return not visible & set(raw) and not await left_files(scene)
+            return not visible & set(raw) and not await orphaned_files(scene)
 
         seen = await asking
         await until(are_gone, every_seconds=0.05)
@@ -359,7 +359,7 @@ async def test_a_share_dropped_in_doubt_is_watched_for_a_while(scene: Scene) -> 
 
     assert seen.delivery.outcome == "redacted"
     raw = [file.id for file in scene.workspace.files if "raw" in file.name]
-    assert sorted(await left_files(scene)) == sorted(raw)
+    assert sorted(await orphaned_files(scene)) == sorted(raw)
 
 
 async def test_a_press_shows_the_picture_and_where_it_is_muted(scene: Scene) -> None:
@@ -481,7 +481,7 @@ async def test_a_made_up_recording_has_no_picture_and_its_name_is_not_kept(scene
     assert event.payload == {"reason": "made_up"}
 
 
-async def left_files(scene: Scene) -> list[str]:
+async def orphaned_files(scene: Scene) -> list[str]:
     async with scene.stage.application.database.read() as session:
         return list(await session.scalars(select(OrphanedFileRow.file_id)))
 

@@ -58,7 +58,7 @@ class CanaryState:
     found: str | None
     held_at: datetime | None
     frozen_at: datetime | None
-    told_at: datetime | None
+    notified_at: datetime | None
 
 
 class NothingFrozen(UsageError):
@@ -100,7 +100,7 @@ class CanaryStore:
             if look.verdict is CanaryVerdict.HELD:
                 row.held_at = now
             if look.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
-                row.frozen_at, row.told_at = now, None
+                row.frozen_at, row.notified_at = now, None
                 await record(session, _event(AuditTag.CANARY_FROZEN, row, now, told))
                 schedule(session, WARN_OF_FREEZE, conversation, now=now)
         level = log.error if look.verdict is CanaryVerdict.BROKEN else log.info
@@ -110,7 +110,7 @@ class CanaryStore:
         """Note that the admins know of the freeze."""
         told = update(CanaryRow).where(CanaryRow.conversation == conversation)
         async with self._database.write() as session:
-            await session.execute(told.values(told_at=self.clock()))
+            await session.execute(told.values(notified_at=self.clock()))
 
     async def thaw(
         self,
@@ -173,5 +173,5 @@ def _state_of(row: CanaryRow) -> CanaryState:
         row.found,
         row.held_at,
         row.frozen_at,
-        row.told_at,
+        row.notified_at,
     )

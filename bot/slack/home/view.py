@@ -111,7 +111,7 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
         f"<{address}|{state}>" if address else state,
         wording.moment(past.requested_at),
         f"reference {wording.code(past.id)}",
-        _untold(past) if past.is_untold else None,
+        _untold(past) if past.notify_failed else None,
     ]
     return " · ".join(part for part in parts if part)
 
