@@ -96,8 +96,9 @@ class ErrorAnswers:
         try:
             return await asyncio.wait_for(answering, RESPOND_SECONDS)
         except TimeoutError:
-            log.info("response_url_refused", error="TimeoutError")
-            return False
+            # Connecting may take a third of it, so Slack has the message, and no answer came back.
+            log.info("response_url_unanswered")
+            return True
 
     async def _shown(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
         # A trigger is good for one view; an update shows the same however often it is tried.

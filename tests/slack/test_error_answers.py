@@ -69,14 +69,27 @@ async def test_a_press_is_answered_privately_at_its_own_address(
 
 
 async def test_a_press_that_cannot_be_answered_there_is_acked_all_the_same(
-    answer: Answer, url: str, slack: SlackSandbox, monkeypatch: pytest.MonkeyPatch
+    answer: Answer, url: str, slack: SlackSandbox
 ) -> None:
-    monkeypatch.setattr("bot.slack.error_answers.RESPOND_SECONDS", 0.1)
-    for fault in (Fault("response_url", status=404), Fault("response_url", hang=True)):
-        slack.faults.add(fault)
-        told = await answer({"type": "block_actions", "response_url": url})
-        assert "A reason has" in told["text"]
+    slack.faults.add(Fault("response_url", status=404))
+    told = await answer({"type": "block_actions", "response_url": url})
+    assert "A reason has" in told["text"]
+
+
+async def test_a_press_whose_answer_is_shown_and_not_confirmed_is_not_answered_again(
+    answer: Answer, slack: SlackSandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.error_answers.RESPOND_SECONDS", 0.3)
+    for loss in ({"drop_connection": True}, {"hang": True}):
+        slack.faults.add(Fault("response_url", when="after", **loss))
+        url = workspace.issue_response_url(ALICE, CHANNEL)
+        trigger_id = workspace.issue_trigger(ALICE)
+        body = {"type": "block_actions", "response_url": url, "trigger_id": trigger_id}
+        assert await answer(body) is None
     slack.faults.release_all()
+
+    assert len(workspace.ephemerals) == 2
+    assert workspace.views == {}
 
 
 async def test_an_address_that_is_not_slacks_is_not_called(answer: Answer) -> None:

@@ -35,12 +35,15 @@ from bot.slack.web_api.errors import (
     UploadRefused,
 )
 from bot.slack.web_api.history import find_own_message, metadata
+from bot.slack.web_api.lost_answers import notify_once
 from bot.slack.web_api.response_urls import ResponseUrls
 
 log = get_logger(__name__)
 
 METADATA_TYPE: Final = "callaudio_delivery"
 UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
+NOTE_SECONDS: Final = 10
+"""How long the own way of a command may take to show a note; nobody waits for it."""
 
 
 class SlackGateway:
@@ -226,17 +229,19 @@ class SlackGateway:
         message = cards.private_note(note)
         if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
             return
+        showing = self._api.write(
+            "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
+        )
         try:
-            await self._api.write(
-                "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
-            )
+            await notify_once(self._api, showing)
         except CallAudioError as error:
             log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
-            await messages.post(self._api, await self.open_dm(note.user_id), message)
+            posting = messages.post(self._api, await self.open_dm(note.user_id), message)
+            await notify_once(self._api, posting)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
         """Use the command's own way to answer, which leads also where we are not."""
-        return await self._response_urls.answer(response_url, message, timeout_seconds=10)
+        return await self._response_urls.answer(response_url, message, timeout_seconds=NOTE_SECONDS)
 
 
 def _mark(announcement: Announcement) -> dict[str, Any]:

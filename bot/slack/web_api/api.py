@@ -20,7 +20,7 @@ from bot.logs import get_logger, logged_call
 from bot.metrics import Metrics
 from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
-from bot.slack.web_api.errors import SlackUnclear, SlackUnreachable, error_of
+from bot.slack.web_api.errors import SlackAnswerLost, SlackUnclear, SlackUnreachable, error_of
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
@@ -126,7 +126,7 @@ class SlackApi:
             ValueError,
         ) as error:
             # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
-            raise SlackUnclear(likely_cause=why(error)) from None
+            raise SlackAnswerLost(likely_cause=why(error)) from None
 
 
 def next_cursor(answer: Mapping[str, Any]) -> str | None:

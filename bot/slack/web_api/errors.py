@@ -49,6 +49,13 @@ class SlackUnclear(SlackError):
     may_be_done = True
 
 
+class SlackAnswerLost(SlackUnclear):
+    """Slack was asked, and no answer arrived: it has most likely done it, if it is there."""
+
+    code = "slack_answer_lost"
+    what = "Slack's answer got lost."
+
+
 class UploadRefused(SlackError):
     """The bytes did not arrive as a whole; nothing is visible."""
 

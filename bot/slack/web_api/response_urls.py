@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import httpx
 
-from bot.errors import CallAudioError
 from bot.logs import get_logger, logged_call
 from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.lost_answers import is_slack_there
 
 log = get_logger(__name__)
 
@@ -30,13 +30,14 @@ class ResponseUrls:
     ) -> bool:
         """Show somebody a message that they alone see; gives whether Slack took it.
 
-        Each time over a new connection, so one that breaks without an answer had taken the request.
+        Each time over a new connection, so one that breaks or falls silent had taken the request.
         While Slack is there otherwise it has most likely shown the message, and a second one would
-        be one too many. ``timeout_seconds`` is for connecting and for each read and write.
+        be one too many. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
         """
         if not self._api.trusts(response_url):
             log.error("response_url_of_a_stranger")
             return False
+        connecting, answering = timeout_seconds / 3, timeout_seconds * 2 / 3
         body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
         with logged_call(log, "slack_called", method="response_url", status=None) as told:
             try:
@@ -44,28 +45,24 @@ class ResponseUrls:
                     response_url,
                     json=body,
                     headers={"Connection": "close"},
-                    timeout=timeout_seconds,
+                    timeout=httpx.Timeout(answering, connect=connecting, pool=connecting),
                     follow_redirects=False,
                 )
             except httpx.HTTPError as error:
                 told["error"] = type(error).__name__
-                return _is_answer_lost(error) and await self._is_slack_there()
+                return _is_answer_lost(error) and await is_slack_there(self._api)
             told["status"] = response.status_code
         return response.is_success
 
-    async def _is_slack_there(self) -> bool:
-        try:
-            await self._api.write("auth.test")
-        except CallAudioError:
-            return False
-        return True
-
 
 def _is_answer_lost(error: httpx.HTTPError) -> bool:
-    """Tell whether the connection was made, and broke before the answer.
+    """Tell whether the connection was made, and broke or fell silent before the answer.
 
-    httpx-aiohttp calls both time-outs of connecting; the cause tells them apart.
+    httpx-aiohttp has one name for what breaks then and before; the cause tells them apart.
     """
     if isinstance(error.__cause__, aiohttp.ClientConnectorError):
         return False
-    return isinstance(error.__cause__, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    return isinstance(
+        error.__cause__,
+        aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.SocketTimeoutError,
+    )

@@ -29,6 +29,7 @@ from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.slack.conftest import ALICE, BOB, CHANNEL
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -398,10 +399,34 @@ async def test_when_that_way_is_gone_it_is_an_ephemeral_message(gateway, slack, 
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
-async def test_when_its_answer_is_lost_the_note_is_not_repeated(gateway, slack, workspace):
-    slack.faults.add(Fault("response_url", when="after", drop_connection=True))
+@pytest.mark.parametrize("loss", [{"drop_connection": True}, {"hang": True}])
+async def test_when_its_answer_is_lost_the_note_is_not_repeated(
+    gateway, slack, workspace, monkeypatch, loss
+):
+    monkeypatch.setattr("bot.slack.recordings.gateway.NOTE_SECONDS", 0.3)
+    slack.faults.add(Fault("response_url", when="after", **loss))
     await gateway.notify(note(workspace))
+    slack.faults.release_all()
     assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
+
+
+async def test_when_nothing_listens_at_that_way_the_note_goes_another(gateway, workspace):
+    url = f"http://127.0.0.1:{free_port()}/commands/T0CALLAUDIO/secret"
+    await gateway.notify(replace(note(workspace), response_url=SecretStr(url)))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+
+
+async def test_an_ephemeral_message_whose_answer_is_lost_is_not_repeated(gateway, slack, workspace):
+    slack.faults.add(Fault("chat.postEphemeral", when="after", drop_connection=True))
+    await gateway.notify(note(workspace, with_url=False))
+    assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+    assert workspace.called("chat.postMessage") == []
+
+
+async def test_a_direct_message_whose_answer_is_lost_is_not_repeated(gateway, slack, workspace):
+    slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True))
+    await gateway.notify(note(workspace, user=BOB, with_url=False))
+    assert len(workspace.messages(await gateway.open_dm(BOB))) == 1
 
 
 async def test_when_slack_is_away_as_well_the_note_goes_another_way(gateway, slack, workspace):
