@@ -141,6 +141,9 @@ class Settings(BaseSettings):
     callaudio_max_recording_mb: int = Field(
         1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
     )
+    callaudio_max_waiting: int = Field(
+        20, ge=1, le=100_000, description="recordings one person may have on their way, 1 to 100000"
+    )
     callaudio_check_redaction: CheckRedaction = Field(
         CheckRedaction.SAMPLE,
         description="deliver (each redacted recording is checked before it is posted), sample "

@@ -44,6 +44,7 @@ class WorkKind:
         at_once: how many pieces a worker runs at the same time.
         waiting: tells how many of them only wait for their turn elsewhere. Those take no room, so
             that what one agent's slow calls hold up does not hold up everybody else's work.
+        in_turn: the people for whom it is done are served in turn; other work by its age.
         give_up: ends a piece whose workers died in it ``MOST_TAKEOVERS`` times in a row; without
             it such a piece is put off by ``SET_ASIDE``.
     """
@@ -52,6 +53,7 @@ class WorkKind:
     run: Callable[[Due], Awaitable[datetime | None]]
     at_once: int
     waiting: Callable[[], int] = lambda: 0
+    in_turn: bool = False
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None
 
 
@@ -175,7 +177,11 @@ class WorkLoop:
             held = (due for due, _ in self._held.values() if due.kind == name)
             suspects = 0 if any(due.takeovers >= SUSPECT_FROM for due in held) else 1
             claimed = await self._due_work.claim(
-                name, room[name], takes_over=takes_over, suspects=suspects
+                name,
+                room[name],
+                takes_over=takes_over,
+                suspects=suspects,
+                in_turn=self._kinds[name].in_turn,
             )
             for due in claimed:
                 if due.was_held:

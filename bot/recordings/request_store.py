@@ -1,6 +1,7 @@
 """Stores a request durably and once, before Slack is acknowledged."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from functools import cache
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import Executable, Select, UpdateBase, bindparam, case, insert, select
+from sqlalchemy import Executable, Select, UpdateBase, bindparam, case, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -20,6 +21,12 @@ from bot.recordings.delivery_store import DELIVER
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.requester import Requester
 from bot.recordings.states import State
+from bot.recordings.turns import (
+    TooManyWaiting,
+    count_people,
+    read_turns,
+    requester_key,
+)
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
@@ -63,10 +70,12 @@ class _Waiting:
     request: NewRequest
     stored: "asyncio.Future[StoredRequest]"
 
-    def succeed(self, stored: StoredRequest) -> None:
+    def end(self, outcome: "StoredRequest | TooManyWaiting") -> None:
         """Hand the outcome over, unless nobody waits for it any more."""
-        if not self.stored.done():
-            self.stored.set_result(stored)
+        if isinstance(outcome, TooManyWaiting):
+            self.fail(outcome)
+        elif not self.stored.done():
+            self.stored.set_result(outcome)
 
     def fail(self, error: Exception) -> None:
         """Raise the error where the request is awaited."""
@@ -77,9 +86,16 @@ class _Waiting:
 class RequestStore:
     """Takes requests into the store; a worker finds them there."""
 
-    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Callable[[], datetime],
+        max_waiting: int = sys.maxsize,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._max_waiting = max_waiting
         self._turn = asyncio.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -88,6 +104,10 @@ class RequestStore:
 
         The same Slack trigger is the same request for ever (Slack may deliver it twice); the same
         words by the same person in the same place are for ``DOUBLE_SUBMIT_WINDOW``.
+
+        Raises:
+            TooManyWaiting: as much is on its way for this person as may be. Two processes that
+                store at the same time may each let one more through.
         """
         waiting = _Waiting(request, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -116,9 +136,9 @@ class RequestStore:
             except Exception as error:  # noqa: BLE001 - raised where that request is awaited
                 each.fail(error)
             else:
-                each.succeed(stored)
+                each.end(stored)
 
-    async def _store_alone(self, request: NewRequest) -> StoredRequest:
+    async def _store_alone(self, request: NewRequest) -> StoredRequest | TooManyWaiting:
         try:
             (stored,) = await self._store_all([request])
         except IntegrityError:
@@ -133,7 +153,9 @@ class RequestStore:
         async with self._database.read() as session:
             return await session.get(DeliveryRow, delivery_id) is not None
 
-    async def _store_all(self, requests: Sequence[NewRequest]) -> list[StoredRequest]:
+    async def _store_all(
+        self, requests: Sequence[NewRequest]
+    ) -> list[StoredRequest | TooManyWaiting]:
         """Store the requests in one transaction; gives for each, in their order, what it became.
 
         It takes as many statements for fifty requests as for one.
@@ -143,7 +165,7 @@ class RequestStore:
         # In the order of the rows they lock, as every process does.
         in_order = sorted(range(len(requests)), key=lambda index: (fingerprints[index], index))
 
-        async def store(session: AsyncSession) -> list[StoredRequest]:
+        async def store(session: AsyncSession) -> list[StoredRequest | TooManyWaiting]:
             connection, now = await session.connection(), self._clock()
             known = set(await connection.scalars(_knowing(), {"ids": ids}))
             claims: dict[str, str] = {}
@@ -162,8 +184,10 @@ class RequestStore:
                     found[index] = StoredRequest(delivery_id, is_repeat=False)
                 else:
                     found[index] = StoredRequest(holder, is_repeat=True)
-            await self._add(session, connection, new, now)
-            return [found[index] for index in range(len(requests))]
+            as_they_came = [each for each in dict.fromkeys(ids) if each in new]
+            too_many = await self._add(session, connection, new, as_they_came, now)
+            outcomes = [found[index] for index in range(len(requests))]
+            return [too_many.get(each.delivery_id, each) for each in outcomes]
 
         return await self._database.transact(store, is_short=True)
 
@@ -172,15 +196,37 @@ class RequestStore:
         session: AsyncSession,
         connection: AsyncConnection,
         new: Mapping[str, NewRequest],
+        as_they_came: Sequence[str],
         now: datetime,
-    ) -> None:
+    ) -> Mapping[str, TooManyWaiting]:
+        """Add the deliveries, each in its requester's turn; gives those that are one too many."""
         if not new:
-            return
-        rows = [_row(delivery_id, request, now) for delivery_id, request in new.items()]
-        await connection.execute(_adding(), rows)
-        for delivery_id, request in new.items():
-            schedule(session, DELIVER, delivery_id, now=now)
-            await record(session, _told(delivery_id, request, now))
+            return {}
+        requesters = {each: _requester_of(new[each]) for each in as_they_came}
+        turns = await read_turns(connection, sorted(set(requesters.values())), now)
+        taken = {
+            delivery_id: turns.take(requester)
+            for delivery_id, requester in requesters.items()
+            if turns.waiting(requester) < self._max_waiting
+        }
+        if taken:
+            rows = [_row(each, request, now) for each, request in new.items() if each in taken]
+            await connection.execute(_adding(), rows)
+        for delivery_id, turn in taken.items():
+            schedule(session, DELIVER, delivery_id, now=now, turn=turn)
+            await record(session, _told(delivery_id, new[delivery_id], now))
+        return await self._refuse(connection, sorted(new.keys() - taken.keys()))
+
+    async def _refuse(
+        self, connection: AsyncConnection, delivery_ids: Sequence[str]
+    ) -> Mapping[str, TooManyWaiting]:
+        """Let go of what these would have been, so that asking for it again is no repeat."""
+        if not delivery_ids:
+            return {}
+        row = RecentRequestRow
+        await connection.execute(delete(row).where(row.delivery_id.in_(delivery_ids)))
+        people = await count_people(connection)
+        return {each: TooManyWaiting(self._max_waiting, people) for each in delivery_ids}
 
     async def _claim(
         self, connection: AsyncConnection, claims: Mapping[str, str], now: datetime
@@ -284,6 +330,11 @@ def _told(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
             "source": request.source,
         },
     )
+
+
+def _requester_of(request: NewRequest) -> str:
+    actor = request.requester.actor
+    return requester_key(actor.team_id, actor.user_id)
 
 
 def delivery_id_of(request: NewRequest) -> str:

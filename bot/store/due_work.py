@@ -59,6 +59,22 @@ class Due:
     """How many times in a row its lease expired."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    """When a piece of work is due, and its turn."""
+
+    due_at: datetime
+    turn: "Turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """For whom a piece of work is done, and in which round; lower rounds come first."""
+
+    requester: str | None = None
+    number: int = 0
+
+
 def schedule(
     session: AsyncSession,
     kind: str,
@@ -67,17 +83,20 @@ def schedule(
     now: datetime,
     due_at: datetime | None = None,
     joins: bool = False,
+    turn: Turn = Turn(),
 ) -> None:
     """Schedule work in this transaction: due at once, or at ``due_at``.
 
     Work that is waiting is never postponed by this. Work that is running runs again, because the
     run under way may not see what this transaction stores: at ``due_at``, or with ``joins`` right
-    after, so that work wanted sooner is not postponed.
+    after, so that work wanted sooner is not postponed. Work keeps its first ``turn``.
     """
     before_commit(session, LastWork.DUE_WORK, _write_scheduled)
-    rows: dict[tuple[bool, str, str], datetime] = session.info.setdefault(SCHEDULED, {})
+    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.setdefault(SCHEDULED, {})
     wanted = due_at or now - LARGEST_CLOCK_SKEW
-    rows[joins, kind, key] = min(wanted, rows.get((joins, kind, key), wanted))
+    known = rows.get((joins, kind, key))
+    first = known or _Scheduled(wanted, turn)
+    rows[joins, kind, key] = _Scheduled(min(wanted, first.due_at), first.turn)
 
 
 async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
@@ -90,14 +109,22 @@ async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime
 
 async def _write_scheduled(session: AsyncSession) -> None:
     is_sqlite = is_on_sqlite(session)
-    rows: dict[tuple[bool, str, str], datetime] = session.info.pop(SCHEDULED)
+    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.pop(SCHEDULED)
     connection = await session.connection()
     for joins in sorted({joins for joins, _, _ in rows}):
         await connection.execute(
             _scheduling(is_sqlite=is_sqlite, joins=joins),
             [
-                {"kind": kind, "key": key, "due_at": due_at, "tries": 0, "revision": 0}
-                for (each_joins, kind, key), due_at in sorted(rows.items())
+                {
+                    "kind": kind,
+                    "key": key,
+                    "due_at": rows[each_joins, kind, key].due_at,
+                    "tries": 0,
+                    "revision": 0,
+                    "requester": rows[each_joins, kind, key].turn.requester,
+                    "turn": rows[each_joins, kind, key].turn.number,
+                }
+                for each_joins, kind, key in sorted(rows)
                 if each_joins is joins
             ],
         )
@@ -160,9 +187,15 @@ class DueWork:
         return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
 
     async def claim(
-        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1
+        self,
+        kind: str,
+        limit: int,
+        *,
+        takes_over: bool,
+        suspects: int = 1,
+        in_turn: bool = False,
     ) -> list[Due]:
-        """Claim due work, the oldest first, under one lease.
+        """Claim due work, the oldest first or ``in_turn``, under one lease.
 
         With ``takes_over`` also work whose lease has expired. Of work that may have killed its
         workers, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
@@ -173,7 +206,9 @@ class DueWork:
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
             claimed = []
-            for each in await connection.execute(_due(takes_over=takes_over), wanted):
+            for each in await connection.execute(
+                _due(takes_over=takes_over, in_turn=in_turn), wanted
+            ):
                 was_held = each.claim is not None
                 takeovers = each.takeovers + was_held
                 if takeovers >= SUSPECT_FROM:
@@ -246,13 +281,16 @@ def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
 
 
 @cache
-def _due(*, takes_over: bool) -> Executable:
+def _due(*, takes_over: bool, in_turn: bool) -> Executable:
     row = DueWorkRow
     free = _is_free(takes_over=takes_over)
+    order = (row.turn, row.due_at) if in_turn else (row.due_at,)
+    # Not as a column: SQLite would find by it, and sort everything that waits at each claim.
+    due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
     return (
         select(row.key, row.tries, row.revision, row.claim, row.takeovers)
-        .where(row.kind == bindparam("of"), row.due_at <= bindparam("now"), free)
-        .order_by(row.due_at)
+        .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free)
+        .order_by(*order)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )

@@ -490,7 +490,18 @@ class DueWorkRow(Base):
     """One piece of due work: what, when, and which worker holds it."""
 
     __tablename__ = "due_work"
-    __table_args__ = (Index(None, "kind", "due_at"), Index(None, "claim"))
+    __table_args__ = (
+        Index(None, "kind", "due_at"),
+        Index(None, "claim"),
+        Index(None, "kind", "turn", "due_at"),
+        # What one person has waiting; most work is nobody's.
+        Index(
+            None,
+            "requester",
+            sqlite_where=text("requester IS NOT NULL"),
+            postgresql_where=text("requester IS NOT NULL"),
+        ),
+    )
 
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     # The id of the delivery, digest or slot that the work is for.
@@ -506,3 +517,7 @@ class DueWorkRow(Base):
     takeovers: Mapped[int] = mapped_column(server_default="0")
     # By the database's clock; NULL on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]
+    # For whom it is done, where people take turns: see `bot.store.turns`.
+    requester: Mapped[str | None]
+    # The round in which it is served; lower ones come first.
+    turn: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -66,7 +66,11 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
     membership = build_membership(core)
     delivery_requests = DeliveryRequests(
-        book=RequestStore(database=core.database, clock=core.clock),
+        book=RequestStore(
+            database=core.database,
+            clock=core.clock,
+            max_waiting=settings.callaudio_max_waiting,
+        ),
         deliveries=core.deliveries,
         membership=membership,
         agents=core.agents,

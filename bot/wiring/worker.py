@@ -174,6 +174,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
                 deliveries.run,
                 at_once=32,
                 waiting=fetching.waiting,
+                in_turn=True,
                 give_up=deliveries.give_up,
             ),
             WorkKind(LOOK, due_slots.run, at_once=4),

@@ -58,9 +58,9 @@ class Table:
         return {kinds[0]: min(free)} if free and kinds else {}
 
     async def claim(
-        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1
+        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1, in_turn: bool = False
     ) -> list[Due]:
-        del takes_over
+        del takes_over, in_turn
         self.suspects_asked.append(suspects)
         self._answer()
         free = [k for k, at in self.due.items() if at <= self.now and k not in self.held]

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event, select, update
@@ -329,3 +330,26 @@ async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(s
     (other,) = await claim(worker)
     assert other.takeovers == SUSPECT_FROM
     await shared_desk.database.close()
+
+
+async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
+    database = Database(sqlite_url)
+    desk = Desk(database)
+    await desk.store(*(f"d{number}" for number in range(200)))
+    claiming: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if statement.startswith("SELECT") and "LIMIT" in statement:
+            claiming.append((statement, parameters))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    await desk.worker().claim(KIND, 1, takes_over=False, in_turn=True)
+    ((statement, parameters),) = claiming
+    async with database.read() as session:
+        connection = await session.connection()
+        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        steps = [str(each.detail) for each in plan]
+    await database.close()
+
+    assert len(steps) == 1, steps
+    assert "USING INDEX ix_due_work_kind_turn_due_at" in steps[0]

@@ -1,0 +1,106 @@
+"""Whose turn it is: everybody who waits for recordings is served one in each round.
+
+A new request comes one round after its requester's last one, or into the round after the one that
+is served now, whichever is later. Whoever asks for five hundred at once has them in five hundred
+rounds, and somebody who asks for one meanwhile waits for two of these (after start-time fair
+queueing, Goyal et al., 1996). Into the round that is served nobody is let in, so that people who
+come one after another do not keep it from its end.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from typing import Final
+
+from sqlalchemy import Executable, and_, bindparam, case, func, literal, null, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import CallAudioError
+from bot.recordings.delivery_store import DELIVER
+from bot.store.due_work import Turn
+from bot.store.tables import DeliveryRow, DueWorkRow
+
+SECONDS_EACH: Final = 2.4
+"""Slack allows fifty calls of ``conversations.info`` a minute, and each delivery takes two."""
+
+
+class TooManyWaiting(CallAudioError):
+    """Somebody has as many recordings on their way as one person may have."""
+
+    code = "too_many_waiting"
+
+    def __init__(self, most: int, people: int) -> None:
+        minutes = math.ceil(people * SECONDS_EACH / 60)
+        soon = f"{minutes} minutes" if minutes > 1 else "a minute"
+        super().__init__(
+            what=f"{most} recordings for you are on their way, as many as one person may have at"
+            " a time. I did not take this one.",
+            likely_cause=f"Everybody is served in turn; people who wait now: {people}.",
+            fix=f"Ask for it again in about {soon}: the next of yours should be there by then.",
+        )
+
+
+class Turns:
+    """The turns of everybody who waits, as one transaction read them; gives out the next ones."""
+
+    def __init__(self, opens: int, last: dict[str, int], waiting: dict[str, int]) -> None:
+        self._opens = opens
+        self._last = last
+        self._waiting = Counter(waiting)
+
+    def waiting(self, requester: str) -> int:
+        """Count what is on its way for somebody."""
+        return self._waiting[requester]
+
+    def take(self, requester: str) -> Turn:
+        """Give somebody their next turn."""
+        number = max(self._opens, self._last.get(requester, -1) + 1)
+        self._last[requester] = number
+        self._waiting[requester] += 1
+        return Turn(requester, number)
+
+
+async def read_turns(
+    connection: AsyncConnection, requesters: Collection[str], now: datetime
+) -> Turns:
+    """Read which round is open to newcomers, and what these people have waiting."""
+    asked = {"of": DELIVER, "now": now, "requesters": list(requesters)}
+    (opens, *theirs) = (await connection.execute(_reading(), asked)).all()
+    return Turns(
+        opens.turn,
+        {each.requester: each.turn for each in theirs},
+        {each.requester: each.waiting for each in theirs},
+    )
+
+
+async def count_people(connection: AsyncConnection) -> int:
+    """Count who has recordings on their way."""
+    people = select(func.count(DueWorkRow.requester.distinct())).where(DueWorkRow.kind == DELIVER)
+    return int(await connection.scalar(people) or 0)
+
+
+def requester_key(team_id: str, user_id: str) -> str:
+    """Name a person of a workspace."""
+    return f"{team_id}:{user_id}"
+
+
+@cache
+def _reading() -> Executable:
+    """Spell it as one statement, whose first row is the round that is open to newcomers."""
+    row, delivery = DueWorkRow, DeliveryRow
+    is_of_kind = row.kind == bindparam("of")
+    is_next = and_(is_of_kind, row.claim.is_(None), row.due_at <= bindparam("now"))
+    first_waiting = select(func.min(row.turn)).where(is_next).scalar_subquery()
+    last_held = select(func.max(row.turn)).where(is_of_kind).scalar_subquery()
+    opens = func.coalesce(first_waiting + 1, last_held + 1, 0)
+    is_open = case((delivery.ended_at.is_(None), 1), else_=0)
+    theirs = (
+        select(row.requester, func.max(row.turn), func.sum(is_open))
+        .join(delivery, delivery.id == row.key)
+        .where(is_of_kind, row.requester.in_(bindparam("requesters", expanding=True)))
+        .group_by(row.requester)
+    )
+    newcomers = select(null().label("requester"), opens.label("turn"), literal(0).label("waiting"))
+    return union_all(newcomers, theirs)
