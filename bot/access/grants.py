@@ -173,6 +173,29 @@ async def revoke(
     return len(rows)
 
 
+async def revoke_all(session: AsyncSession, team_id: str, *, by: str, now: datetime) -> int:
+    """End every grant of a workspace, one that begins later included; returns their number.
+
+    Denies stay: they hold again if the app is installed again.
+    """
+    rows = await session.scalars(
+        select(GrantRow)
+        .where(
+            GrantRow.team_id == team_id,
+            GrantRow.effect == Effect.GRANT.value,
+            GrantRow.revoked_at.is_(None),
+            or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > now),
+        )
+        .order_by(GrantRow.id)
+    )
+    ended = 0
+    for row in rows:
+        row.revoked_by, row.revoked_at = by, now
+        await record(session, _event(AuditTag.GRANT_REVOKED, grant_of(row), by, now))
+        ended += 1
+    return ended
+
+
 def counts_for(user_id: str, right: Right, given_by: str) -> bool:
     """Return whether a grant counts for a person: a grant of `pii` does not for its giver.
 

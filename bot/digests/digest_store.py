@@ -38,6 +38,7 @@ class PauseCause(StrEnum):
     UNSEEN = "unseen"
     EXTERNAL = "external"
     NOT_INVITED = "not_invited"
+    REMOVED = "removed"
 
 
 WHY_PAUSED: Final[Mapping[str, str]] = MappingProxyType(
@@ -49,6 +50,7 @@ WHY_PAUSED: Final[Mapping[str, str]] = MappingProxyType(
             "the channel is, or is about to be, shared with another organisation"
         ),
         PauseCause.NOT_INVITED: "I am not in the channel any more",
+        PauseCause.REMOVED: "the app was removed from the workspace, and installed again since",
     }
 )
 
@@ -139,6 +141,27 @@ class DigestStore:
         changes = {"paused_because": None, "due_since": self.clock()}
         rests, tag = DigestRow.paused_because.is_not(None), AuditTag.DIGEST_RESUMED
         await self._change(digest, changes, rests, tag, actor_id=actor_id, trigger_id=trigger_id)
+
+    async def pause_all(self, team_id: str) -> int:
+        """Pause every digest of a workspace that removed the app; returns how many this did."""
+        running = select(DigestRow.id).where(
+            DigestRow.team_id == team_id, DigestRow.paused_because.is_(None)
+        )
+        statement = (
+            update(DigestRow)
+            .where(DigestRow.id.in_(running.order_by(DigestRow.id).with_for_update()))
+            .values(paused_because=PauseCause.REMOVED.value, revision=DigestRow.revision + 1)
+            .returning(DigestRow)
+        )
+        now, cause = self.clock(), PauseCause.REMOVED.value
+        async with self._database.write() as session:
+            paused = [digest_of(row) for row in await session.scalars(statement)]
+            for each in paused:
+                await record(
+                    session,
+                    event_of(AuditTag.DIGEST_PAUSED, each, SYSTEM_ACTOR, now, cause=cause),
+                )
+        return len(paused)
 
     async def remove(self, digest: Digest, actor_id: str) -> None:
         """Forget a digest and its runs; the audit keeps what it did."""

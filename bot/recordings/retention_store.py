@@ -9,11 +9,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.delivery_store import DELIVER, Delivery, orphaned_files_of
+from bot.recordings.delivery_store import DELIVER, Delivery, delivery_of, orphaned_files_of
 from bot.recordings.file_checks import (
     AHEAD,
     CHECK_AUDIENCE,
@@ -243,6 +244,17 @@ class RetentionStore:
                 .where(DeliveryRow.id == delivery.id, *visible())
                 .values(**values)
             )
+
+
+async def record_out_of_reach(session: AsyncSession, team_id: str, now: datetime) -> int:
+    """Record each raw file that Slack no longer lets the bot delete; returns their number."""
+    visible_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *visible())
+    files = [delivery_of(row) for row in await session.scalars(visible_here)]
+    for each in files:
+        payload = {"file_id": each.file_id, "channel_id": each.channel_id}
+        tag = AuditTag.FILE_OUT_OF_REACH
+        await record(session, _event(each, tag, SYSTEM_ACTOR, now, payload))
+    return len(files)
 
 
 def _event(

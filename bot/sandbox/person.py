@@ -234,6 +234,13 @@ class SlackPerson:
             }
         )
 
+    async def remove_app(self) -> None:
+        """Remove the app; Slack tells of its tokens and of itself (docs: `app_uninstalled`)."""
+        self.workspace.has_app = False
+        tokens = {"oauth": [], "bot": [self.workspace.bot_user_id]}
+        await self.event({"type": "tokens_revoked", "tokens": tokens}, authorizations=[])
+        await self.event({"type": "app_uninstalled"}, authorizations=[])
+
     async def forward_file(
         self, user_id: str, file_id: str, channel_id: str, *, is_told: bool = True
     ) -> None:

@@ -89,6 +89,8 @@ class WebApi:
         known = {self._workspace.bot_token: "bot", self._workspace.app_token: "app"}
         if kind != "Bearer" or token not in known:
             raise RefusalError("invalid_auth")
+        if known[token] == "bot" and not self._workspace.has_app:
+            raise RefusalError("account_inactive")
         if known[token] != method.caller:
             raise RefusalError("not_allowed_token_type")
 

@@ -73,6 +73,8 @@ class Workspace:
         self.tells_unseen_shares = False
         """Whether ``files.info`` names conversations with the file that the app cannot see."""
         self.allows_public_links = True
+        self.has_app = True
+        """Whether the app is installed: else its token opens nothing."""
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.usergroups: dict[str, tuple[str, ...]] = {}

@@ -6,6 +6,8 @@ from typing import Final
 COMMAND: Final = "/callaudio"
 ADMIN_COMMAND: Final = "/callaudio-admin"
 FIND_CALL_SHORTCUT: Final = "find_call_audio"
+APP_UNINSTALLED: Final = "app_uninstalled"
+TOKENS_REVOKED: Final = "tokens_revoked"
 GROUP_CHANGED: Final = "subteam_members_changed"
 USER_CHANGED: Final = "user_change"
 MEMBER_JOINED: Final = "member_joined_channel"

@@ -14,6 +14,7 @@ from bot.digests.digest_store import DigestStore
 from bot.home.home_store import HomeStore
 from bot.recordings.retention_store import RetentionStore
 from bot.slack.actions import (
+    APP_UNINSTALLED,
     CHANNEL_ID_CHANGED,
     CHANNEL_SHARED,
     FILE_CHANGED,
@@ -22,9 +23,11 @@ from bot.slack.actions import (
     GROUP_CHANGED,
     HOME_OPENED,
     MEMBER_JOINED,
+    TOKENS_REVOKED,
     USER_CHANGED,
 )
 from bot.slack.payloads import Malformed, told
+from bot.uninstallation import Uninstallation
 
 
 class EventListeners:
@@ -39,6 +42,7 @@ class EventListeners:
         raw_files: RetentionStore,
         homes: HomeStore,
         digests: DigestStore,
+        uninstallation: Uninstallation,
         clock: Callable[[], datetime],
     ) -> None:
         self._changes = changes
@@ -47,10 +51,13 @@ class EventListeners:
         self._raw_files = raw_files
         self._homes = homes
         self._digests = digests
+        self._uninstallation = uninstallation
         self._clock = clock
 
     def register(self, app: AsyncApp) -> None:
         """Hand the events to Bolt."""
+        app.event(APP_UNINSTALLED)(self.app_uninstalled)
+        app.event(TOKENS_REVOKED)(self.tokens_revoked)
         app.event(HOME_OPENED)(self.home_opened)
         app.event(GROUP_CHANGED)(self.group_changed)
         app.event(USER_CHANGED)(self.user_changed)
@@ -67,6 +74,16 @@ class EventListeners:
         """
         if event.get("tab") == "home":
             await self._homes.opened(str(context.team_id), told(event, "user"))
+
+    async def app_uninstalled(self, context: AsyncBoltContext) -> None:
+        """`app_uninstalled`: the workspace removed the app."""
+        await self._uninstallation.end(str(context.team_id))
+
+    async def tokens_revoked(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
+        """`tokens_revoked`: of people, which concern nothing here, or of the bot."""
+        tokens = event.get("tokens")
+        if isinstance(tokens, Mapping) and tokens.get("bot"):
+            await self._uninstallation.end(str(context.team_id))
 
     async def group_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`subteam_members_changed`: what is remembered of that group is old."""

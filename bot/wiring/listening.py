@@ -44,6 +44,7 @@ from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
 from bot.slack.workspaces import OwnWorkspace
+from bot.uninstallation import Uninstallation
 from bot.wiring.core import Core
 
 
@@ -166,6 +167,13 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 raw_files=core.raw_files,
                 homes=core.homes,
                 digests=store,
+                uninstallation=Uninstallation(
+                    database=core.database,
+                    digests=store,
+                    files=core.raw_files,
+                    is_installed=core.identity.is_installed,
+                    clock=core.clock,
+                ),
                 clock=core.clock,
             ),
         ),

@@ -17,6 +17,7 @@ from bot.access.grants import (
     SelfGrantRefused,
     add_grant,
     revoke,
+    revoke_all,
 )
 from bot.access.rights import Holders
 from bot.audit.log import AuditFilter, newest_events
@@ -62,6 +63,26 @@ async def test_what_is_revoked_is_gone_with_its_denies_and_nothing_is_left_to_re
         async with database.write() as session:
             await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON + HOUR)
     assert len((await written(database))[1]) == len(tags)
+
+
+async def test_every_grant_of_a_workspace_ends_at_once_and_its_denies_stay(database):
+    await give(database, ALICE)
+    await give(database, BOB, now=NOON + 2 * HOUR)
+    await give(database, CAROL, lasting=HOUR / 2)
+    await give(database, ALICE, team=OTHER_TEAM)
+    await deny(database, CAROL)
+    async with database.write() as session:
+        assert await revoke_all(session, TEAM, by=BOSS, now=NOON + HOUR) == 2
+
+    grants, tags = await written(database)
+    assert [(row.subject_id, row.revoked_at) for row in grants] == [
+        (ALICE, NOON + HOUR),
+        (BOB, NOON + HOUR),
+        (CAROL, None),  # had ended by itself
+        (ALICE, None),  # of another workspace
+        (CAROL, None),  # a deny
+    ]
+    assert tags.count("admin:grant:revoked") == 2
 
 
 async def test_a_group_gives_and_takes_in_its_own_workspace_until_it_is_revoked(database):

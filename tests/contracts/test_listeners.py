@@ -117,6 +117,7 @@ def heard() -> dict[str, list[str]]:
             raw_files=None,
             homes=None,
             digests=None,
+            uninstallation=None,
             clock=None,
         ),
     ):

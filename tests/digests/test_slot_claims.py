@@ -146,6 +146,20 @@ async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> Non
     ]
 
 
+async def test_digests_rest_once_their_workspace_removed_the_app(desk: Desk) -> None:
+    digest = await desk.digest()
+    assert await desk.store.pause_all("T0ELSEWHERE") == 0
+    assert await desk.store.pause_all(digest.team_id) == 1
+    assert await desk.store.pause_all(digest.team_id) == 0
+
+    paused = await desk.store.read(digest.id)
+    assert paused.paused_because == PauseCause.REMOVED
+    assert paused.revision == digest.revision + 1
+    desk.now = NOON + DAY
+    assert await desk.worker().check("g1") is None
+    assert await desk.tags() == ["admin:digest:added", "admin:digest:paused"]
+
+
 async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> None:
     digest = await desk.digest()
     desk.now = NOON + DAY

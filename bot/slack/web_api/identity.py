@@ -90,6 +90,18 @@ class Identity:
         """
         return (await self.read()).team_id
 
+    async def is_installed(self, team_id: str) -> bool:
+        """Ask Slack, whatever is remembered, whether the token works in this workspace.
+
+        No answer counts as no: what depends on it then ends rather than goes on.
+        """
+        try:
+            answer = await self._api.write("auth.test")
+        except CallAudioError:
+            self._known = None
+            return False
+        return bool(answer["team_id"] == team_id)
+
     async def authorize(self) -> AuthorizeResult:
         """Give Bolt the installation for a request."""
         bot = await self.read()

@@ -105,3 +105,19 @@ async def test_bolt_gets_the_installation_with_its_token(identity, workspace):
     assert (result.bot_id, result.bot_user_id) == (workspace.bot_id, workspace.bot_user_id)
     assert result.bot_token == workspace.bot_token
     assert workspace.bot_token not in repr(identity)
+
+
+async def test_whether_it_is_installed_is_asked_anew_and_no_answer_is_no(
+    identity, slack, workspace
+):
+    await identity.read()
+    assert await identity.is_installed(workspace.team_id)
+    assert not await identity.is_installed("T0ELSEWHERE")
+
+    slack.faults.add(Fault("auth.test", drop_connection=True))
+    assert not await identity.is_installed(workspace.team_id)
+
+    workspace.has_app = False
+    assert not await identity.is_installed(workspace.team_id)
+    with pytest.raises(CallAudioError):
+        await identity.read()

@@ -1,0 +1,66 @@
+"""The workspace removed the app, or revoked its token: its rights and scheduled work end."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from bot.access.grants import revoke_all
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.digests.digest_store import DigestStore
+from bot.logs import get_logger
+from bot.recordings.retention_store import RetentionStore, record_out_of_reach
+from bot.store.database import Database
+
+log = get_logger(__name__)
+
+
+class Uninstallation:
+    """Ends what the bot does for a workspace."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        digests: DigestStore,
+        files: RetentionStore,
+        is_installed: Callable[[str], Awaitable[bool]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._digests = digests
+        self._files = files
+        self._is_installed = is_installed
+        self._clock = clock
+
+    async def end(self, team_id: str) -> None:
+        """End every grant, pause every digest, and record the raw files that stay in Slack.
+
+        Those files stay due for deletion, so they go should the app be installed again. Slack may
+        tell twice: what has ended stays as it is. An event that comes late, after the app was
+        installed again, ends nothing.
+        """
+        if await self._is_installed(team_id):
+            log.info("event_of_earlier_installation", team_id=team_id)
+            return
+        await self._end_rights(team_id)
+        await self._digests.pause_all(team_id)
+        await self._files.check_now(team_id)
+
+    async def _end_rights(self, team_id: str) -> None:
+        now = self._clock()
+        async with self._database.write() as session:
+            grants = await revoke_all(session, team_id, by=SYSTEM_ACTOR, now=now)
+            if not grants:
+                return
+            files = await record_out_of_reach(session, team_id, now)
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.APP_REMOVED,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=now,
+                    payload={"grants_ended": grants, "raw_files_out_of_reach": files},
+                ),
+            )
+        log.error("app_removed", team_id=team_id, raw_files_out_of_reach=files)

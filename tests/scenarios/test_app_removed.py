@@ -1,0 +1,69 @@
+"""The workspace removes the app: rights end, and the raw files that stay in Slack are named."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.patience import until
+from tests.scenarios.conftest import WATCHFUL, OpenScene
+from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
+
+OFTEN = replace(WATCHFUL, look_every=timedelta(seconds=1))
+
+pytestmark = pytest.mark.watchful
+
+
+@pytest.fixture
+async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
+    async with new_scene(pace=OFTEN, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        await scene.grant()
+        yield scene
+
+
+async def tags(scene: Scene) -> list[str]:
+    return [event.tag for event in await scene.all_audit()]
+
+
+async def test_rights_end_and_each_raw_file_that_stays_is_named(scene: Scene) -> None:
+    seen = await scene.ask()
+    assert seen.delivery.outcome == "raw"
+
+    await scene.people.remove_app()  # Slack tells of it twice
+
+    events = await scene.all_audit()
+    (removed,) = [event for event in events if event.tag == "slack:app:removed"]
+    (left,) = [event for event in events if event.tag == "retention:file:out_of_reach"]
+    assert removed.payload == {"grants_ended": 1, "raw_files_out_of_reach": 1}
+    assert "admin:grant:revoked" in [event.tag for event in events]
+    assert left.payload == {"file_id": seen.delivery.file_id, "channel_id": CHANNEL}
+    assert left.delivery_id == seen.delivery.id
+    assert scene.workspace.violations == []
+
+
+async def test_installed_again_the_raw_file_goes_and_nobody_hears_raw(scene: Scene) -> None:
+    await scene.ask()
+    await scene.people.remove_app()
+    assert scene.workspace.visible_files(CHANNEL)
+
+    scene.workspace.has_app = True
+
+    await until(lambda: not scene.workspace.visible_files(CHANNEL))
+    assert (await scene.ask(scene.another_call())).delivery.outcome == "redacted"
+    (taken_back,) = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+    assert taken_back.payload["cause"] in {"right_ended", "audience"}
+
+
+async def test_a_late_event_of_an_earlier_installation_ends_nothing(scene: Scene) -> None:
+    assert (await scene.people.event({"type": "app_uninstalled"}, authorizations=[])).arrived
+
+    assert (await scene.ask()).delivery.outcome == "raw"
+    assert "slack:app:removed" not in await tags(scene)
+
+
+async def test_a_token_of_a_person_concerns_nothing_here(scene: Scene) -> None:
+    scene.workspace.has_app = False
+    tokens = {"oauth": [ALICE]}
+    assert (await scene.people.event({"type": "tokens_revoked", "tokens": tokens})).arrived
+    assert "slack:app:removed" not in await tags(scene)
