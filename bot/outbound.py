@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import certifi
@@ -17,6 +18,12 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bot.settings import Settings
+
+KEEPALIVE_SECONDS: Final = 4.0
+"""How long a connection is kept for the next call: some load balancers cut idle ones after five.
+
+A post that meets a cut connection may have been done, and is not simply sent again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Outbound:
         *,
         timeout: aiohttp.ClientTimeout,
         max_connections: int = 100,
-        keepalive_seconds: float = 15.0,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
         read_buffer_bytes: int = 2**16,
     ) -> aiohttp.ClientSession:
         """Build a session that keeps to this policy, whatever a library asks for in its calls."""

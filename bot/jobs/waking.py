@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,11 +23,13 @@ async def listen(
 ) -> None:
     """Wake at each notification of PostgreSQL, until cancelled.
 
-    While the connection is away nothing is heard; the worker's own look finds the work then.
+    While the connection is away nothing is heard; the worker's own look finds the work then. One
+    that was cut after a while is made anew at once: some load balancers cut what stands still.
     """
     from psycopg import AsyncConnection  # noqa: PLC0415 - who keeps to SQLite need not load it
 
     while True:
+        began_at = time.monotonic()
         try:
             async with database.engine.connect() as connection:
                 autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -43,7 +46,7 @@ async def listen(
                     await connection.invalidate()
         except Exception as error:  # noqa: BLE001 - logged, and tried again
             log.warning("not_listening", error=type(error).__name__)
-        await asyncio.sleep(again_seconds)
+        await asyncio.sleep(began_at + again_seconds - time.monotonic())
 
 
 async def watch(

@@ -13,7 +13,6 @@ from bot.outbound import Outbound, direct
 
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 CHUNK_BYTES = 64 * 1024
-KEEPALIVE_SECONDS = 5.0
 
 
 class _StrictTransport(AiohttpTransport):
@@ -30,7 +29,6 @@ class _StrictTransport(AiohttpTransport):
                 # Each request brings its own.
                 timeout=aiohttp.ClientTimeout(total=None),
                 max_connections=max_connections,
-                keepalive_seconds=KEEPALIVE_SECONDS,
                 read_buffer_bytes=2 * CHUNK_BYTES,
             ),
         )

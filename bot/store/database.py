@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import (
@@ -140,7 +140,7 @@ class Database:
 
     async def ping(self) -> None:
         """Raise unless the database answers."""
-        async with self.engine.connect() as connection:
+        async with self.engine.begin() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
@@ -181,6 +181,10 @@ AWAY_SQLSTATES: Final = frozenset({"25006", "25P03", "25P04"})
 
 psycopg makes internal errors of these (docs: PostgreSQL, appendix A, class 25).
 """
+
+
+LAST_WORDS: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+"""The server ends the session: it stops, or this one was told to end, or was too slow."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -271,9 +275,7 @@ def build_engine(url: URL) -> AsyncEngine:
 
 
 def _build_postgresql_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url, connect_args=connect_args(url), pool_size=10, max_overflow=10, pool_pre_ping=True
-    )
+    engine = create_async_engine(url, connect_args=connect_args(url), pool_size=10, max_overflow=10)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -292,8 +294,21 @@ def _build_postgresql_engine(url: URL) -> AsyncEngine:
         if options.get("is_snapshot", False):
             # It locks nothing, and whoever reads what is printed may take their time.
             mode, idle_ms = " ISOLATION LEVEL REPEATABLE READ, READ ONLY", 0
-        connection.exec_driver_sql(
-            f"BEGIN{mode}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
-        )
+        begin = f"BEGIN{mode}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
+        try:
+            connection.exec_driver_sql(begin)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # It was cut while nobody used it. Nothing is done yet, so nobody need hear of it: the
+            # pool gives a new one now, as all that are older count as cut, too. To ask each
+            # connection beforehand whether it lives would cost every transaction a round trip.
+            connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        # The server's last words arrive before the driver has seen that the connection has ended.
+        if getattr(context.original_exception, "sqlstate", None) in LAST_WORDS:
+            context.is_disconnect = True
 
     return engine

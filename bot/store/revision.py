@@ -27,7 +27,7 @@ def newest_revision() -> str:
 
 async def is_migrated(database: Database) -> bool:
     """Return whether the database is at the newest revision."""
-    async with database.engine.connect() as connection:
+    async with database.engine.begin() as connection:
         return await connection.run_sync(_revisions) == [newest_revision()]
 
 

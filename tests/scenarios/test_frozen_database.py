@@ -8,11 +8,11 @@ import pytest
 from bot.slack import ack_window
 from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.actions import Action
-from tests.frozen_relay import FrozenRelay
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
 from tests.scenarios.thread import card
+from tests.tcp_relay import DatabaseRelay
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +21,13 @@ def as_in_production(monkeypatch: pytest.MonkeyPatch, _patient_acks: None) -> No
 
 
 @pytest.fixture
-async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[FrozenRelay]:
-    async with FrozenRelay(migrated_postgresql()) as relay:
+async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[DatabaseRelay]:
+    async with DatabaseRelay(migrated_postgresql()) as relay:
         yield relay
 
 
 async def test_whatever_hangs_slack_is_answered_and_a_repeat_is_joined(
-    new_scene: OpenScene, relay: FrozenRelay
+    new_scene: OpenScene, relay: DatabaseRelay
 ) -> None:
     async with new_scene(database_url=relay.url) as scene:
         await scene.grant()

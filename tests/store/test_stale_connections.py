@@ -1,0 +1,107 @@
+"""Connections that something in between cut while nobody used them: nobody hears of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+
+from bot.store.database import Database
+from bot.store.revision import is_migrated
+from bot.store.tables import StandingRow
+from tests.conftest import NOON
+from tests.patience import until
+from tests.tcp_relay import DatabaseRelay
+
+END_EVERYBODY_ELSE = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+AT_ONCE = 8
+
+
+@pytest.fixture
+async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[DatabaseRelay]:
+    async with DatabaseRelay(migrated_postgresql()) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def database(relay: DatabaseRelay) -> AsyncIterator[Database]:
+    database = Database(relay.url)
+    yield database
+    await database.close()
+
+
+async def write(database: Database, user_id: str) -> None:
+    async with database.write() as session:
+        row = {"team_id": "T1", "user_id": user_id, "learnt_at": NOON}
+        await session.execute(insert(StandingRow).values(**row))
+
+
+async def use_several(database: Database, first: int = 0) -> None:
+    await asyncio.gather(*(write(database, f"U{first + each}") for each in range(AT_ONCE)))
+
+
+async def test_connections_cut_while_idle_are_made_anew_whatever_is_done_first(
+    database: Database, relay: DatabaseRelay
+) -> None:
+    await use_several(database)
+    assert relay.connections == AT_ONCE
+    await relay.cut()
+    await use_several(database, AT_ONCE)
+    await relay.cut()
+    assert await is_migrated(database)
+    await relay.cut()
+    await database.ping()
+    await relay.cut()
+    assert (await database.rows(text("SELECT count(*) FROM standings"))) == [(2 * AT_ONCE,)]
+
+
+async def test_those_that_the_server_ended_while_idle_are_made_anew_as_well(
+    database: Database, relay: DatabaseRelay
+) -> None:
+    await use_several(database)
+    other = Database(relay.url)
+    await until(lambda: relay.connections)
+    async with other.read() as session:
+        await session.execute(END_EVERYBODY_ELSE)
+    await use_several(database, AT_ONCE)
+    await other.close()
+
+
+async def test_one_that_is_cut_in_mid_transaction_is_told_and_changes_nothing(
+    database: Database, relay: DatabaseRelay
+) -> None:
+    async def broken_off() -> None:
+        async with database.write() as session:
+            await session.execute(text("SELECT 1"))
+            await relay.cut()
+            await session.execute(text("SELECT 1"))
+
+    with pytest.raises(DBAPIError):
+        await broken_off()
+    await write(database, "U1")
+
+
+async def test_no_transaction_pays_for_it_with_a_round_trip(
+    database: Database, relay: DatabaseRelay
+) -> None:
+    await write(database, "U0")
+    before = relay.asked
+
+    await write(database, "U1")
+
+    begun_written_and_committed = 3
+    assert relay.asked - before == begun_written_and_committed
+
+
+async def test_where_nothing_listens_it_is_said_at_once(
+    database: Database, relay: DatabaseRelay
+) -> None:
+    await write(database, "U0")
+    relay.is_open = False
+    await relay.cut()
+    with pytest.raises(DBAPIError):
+        await write(database, "U1")

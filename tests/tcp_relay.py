@@ -1,0 +1,173 @@
+"""A network in between that can stand still, be slow, cut, halve and lose what it carries."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import make_url
+
+LOOPBACK = "127.0.0.1"
+CHUNK_BYTES = 65536
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class TcpRelay:
+    """Passes bytes between clients and a server, as well as it is told to.
+
+    Attributes:
+        connect: opens a connection to the server.
+        idle_seconds: a connection that carried nothing for so long is cut, as load balancers do.
+        delay_seconds: how much later what a server says arrives.
+        is_open: whether new connections are let through; others are closed at once.
+        halves: so many times a request is cut off in its middle, with its connection.
+        losses: so many times an answer is lost, with its connection; the server has done its work.
+        asked: how many times clients said something.
+        idle_cuts: how many connections were cut because they carried nothing.
+    """
+
+    connect: Callable[[], Awaitable[Streams]]
+    idle_seconds: float | None = None
+    delay_seconds: float = 0.0
+    is_open: bool = True
+    halves: int = 0
+    losses: int = 0
+    asked: int = 0
+    idle_cuts: int = 0
+
+    def __post_init__(self) -> None:
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.thaw()
+        self._server.close()
+        await self.cut()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._carrying)
+
+    def freeze(self) -> None:
+        """Let nothing through, in either direction; nothing breaks."""
+        self._flows.clear()
+
+    def thaw(self) -> None:
+        """Let what waits through."""
+        self._flows.set()
+
+    async def cut(self) -> None:
+        """Cut every connection."""
+        carrying = list(self._carrying)
+        for each in carrying:
+            each.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._carrying.add(task)
+        writers = [writer]
+        try:
+            if self.is_open:
+                with suppress(OSError):
+                    far_reader, far_writer = await self.connect()
+                    writers.append(far_writer)
+                    await self._carry((reader, writer), (far_reader, far_writer))
+        except asyncio.CancelledError:
+            pass  # it was cut
+        finally:
+            self._carrying.discard(task)
+            for each in writers:
+                each.transport.abort()
+
+    async def _carry(self, client: Streams, server: Streams) -> None:
+        """Carry until either side ends, the network breaks, or nothing was said for too long."""
+        loop = asyncio.get_running_loop()
+        said_at = loop.time()
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            nonlocal said_at
+            is_request = sink is server[1]
+            while data := await source.read(CHUNK_BYTES):
+                said_at = loop.time()
+                self.asked += is_request
+                await self._flows.wait()
+                if is_request and self.halves:
+                    self.halves -= 1
+                    sink.write(data[: len(data) // 2])
+                    await sink.drain()
+                    return
+                if not is_request:
+                    await asyncio.sleep(self.delay_seconds)
+                    if self.losses:
+                        self.losses -= 1
+                        return
+                sink.write(data)
+                await sink.drain()
+
+        async def grow_tired() -> None:
+            while self.idle_seconds is None or loop.time() - said_at < self.idle_seconds:
+                await asyncio.sleep(0.05)
+            self.idle_cuts += 1
+
+        doing = [
+            asyncio.create_task(pump(client[0], server[1])),
+            asyncio.create_task(pump(server[0], client[1])),
+            asyncio.create_task(grow_tired()),
+        ]
+        try:
+            await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+            for each in (client[1], server[1]):
+                with suppress(OSError):
+                    await each.drain()
+                    each.close()
+                    await each.wait_closed()
+        finally:
+            for each in doing:
+                each.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
+
+
+class HttpRelay(TcpRelay):
+    """One before a stand-in on loopback."""
+
+    def __init__(self, server_origin: str) -> None:
+        server_port = int(server_origin.rpartition(":")[2])
+        super().__init__(lambda: asyncio.open_connection(LOOPBACK, server_port))
+
+    @property
+    def origin(self) -> str:
+        """Where the stand-in is, by way of here."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+
+class DatabaseRelay(TcpRelay):
+    """One before PostgreSQL."""
+
+    def __init__(self, database_url: str) -> None:
+        url = make_url(database_url)
+        folder = Path(str(url.query["host"]))
+        socket = folder / f".s.PGSQL.{url.port or 5432}"
+        super().__init__(lambda: asyncio.open_unix_connection(socket))
+        self._user = url.username or folder.owner()
+        self._database = url.database
+
+    @property
+    def url(self) -> str:
+        """The same database, by way of here."""
+        return f"postgresql://{self._user}@{LOOPBACK}:{self.port}/{self._database}?sslmode=disable"
