@@ -14,12 +14,13 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"sqlalchemy", "alembic", "aiohttp", "slack_bolt", "numpy", "PIL", "psycopg", "uvicorn"}
 
 
-def imported_by(*arguments: str) -> set[str]:
-    """Run a command in a process of its own; gives the names of all modules it imported."""
+def imported_by(*commands: list[str]) -> set[str]:
+    """Run commands in one process of their own; gives the names of all modules they imported."""
     script = (
         "import sys\nfrom bot.__main__ import main\n"
-        f"sys.argv = {['callaudio', *arguments]!r}\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"for arguments in {commands!r}:\n"
+        "    sys.argv = ['callaudio', *arguments]\n"
+        "    try:\n        main()\n    except SystemExit:\n        pass\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run(
@@ -29,13 +30,12 @@ def imported_by(*arguments: str) -> set[str]:
 
 
 def test_help_of_the_whole_program_imports_no_command():
-    assert not imported_by("--help") & (HEAVY | {entry.module for entry in ENTRIES})
+    assert not imported_by(["--help"]) & (HEAVY | {entry.module for entry in ENTRIES})
 
 
-@pytest.mark.parametrize("command", ["grants", "audit", "digests"])
-def test_a_command_on_the_store_imports_no_server_and_no_sandbox(command):
-    imported = imported_by(command, "--help")
-    assert f"bot.cli.{command}" in imported
+def test_a_command_on_the_store_imports_no_server_and_no_sandbox():
+    imported = imported_by(*([command, "--help"] for command in ("grants", "audit", "digests")))
+    assert imported >= {"bot.cli.grants", "bot.cli.audit", "bot.cli.digests"}
     assert not imported & {"uvicorn", "slack_bolt", "aiohttp", "numpy", "PIL", "bot.sandbox"}
 
 

@@ -62,7 +62,7 @@ def test_an_encoding_that_does_not_keep_every_character_is_refused(
     ],
 )
 async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goes_on(
-    tmp_path, at_most
+    empty_environment, tmp_path, at_most
 ):
     limits = (at_most, at_most)
     fill = partial(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
@@ -75,9 +75,8 @@ async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goe
     assert b"The database cannot be used: its disk" in told
     assert b"Traceback" not in out + told
 
-    process = await start("migrate", DATABASE_URL=url)
-    await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0
+    empty_environment.setenv("DATABASE_URL", url)
+    assert (await asyncio.to_thread(run, "migrate")).exit_code == 0
     assert current_revision(async_url(url)) == newest_revision()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from bot.__main__ import main
 from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
 from bot.cli.sockets import cannot_listen
@@ -247,29 +249,44 @@ async def test_figures_are_told_at_an_address_of_their_own(standins, sqlite_url)
     await asyncio.wait_for(serving, PATIENCE_SECONDS)
 
 
-async def test_python_m_bot_is_the_same_command_line(tmp_path):
-    process = await start("grants", "list", DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
-    _, told = await asyncio.wait_for(process.communicate(), 30)
+async def test_python_m_bot_is_the_command_line_and_reads_a_file_env_in_its_folder(tmp_path):
+    (tmp_path / ".env").write_text("DATABASE_URL='sqlite:///from-file.db'\r\n")
+    process = await start("grants", "list", folder=tmp_path)
+    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert process.returncode == 1
     assert b"callaudio migrate" in told
+    assert [path.name for path in tmp_path.glob("*.db")] == ["from-file.db"]
 
 
-async def test_a_file_env_in_the_folder_is_read_and_the_environment_wins(tmp_path):
-    env_file = "DATABASE_URL='sqlite:///from-file.db'\r\nCALLAUDIO_ADMINS='bob'\r\n"
-    (tmp_path / ".env").write_text(env_file)
-    process = await start("migrate", folder=tmp_path)
-    await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0
-    process = await start("migrate", folder=tmp_path, DATABASE_URL="sqlite:///from-environment.db")
-    await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0
-    assert {path.name for path in tmp_path.glob("*.db")} == {"from-file.db", "from-environment.db"}
+@pytest.fixture
+def program(monkeypatch, tmp_path):
+    """The whole program in this process: started in a folder, with an environment of its own."""
+    usual = os.umask(0o077)
+    monkeypatch.chdir(tmp_path)
+
+    def started(*arguments: str, **environ: str) -> int:
+        monkeypatch.setattr(os, "environ", {"LOGNAME": "operator", **environ})
+        monkeypatch.setattr(sys, "argv", ["callaudio", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
+
+    yield started
+    os.umask(usual)
 
 
-async def test_a_broken_file_env_is_bad_usage(tmp_path):
+def test_what_a_file_env_says_counts_and_the_environment_wins(program, sqlite_url, tmp_path):
+    (tmp_path / ".env").write_text(
+        f"DATABASE_URL='{sqlite_url}'\r\nCALLAUDIO_ADMINS='U0BOB0000'\r\n"
+    )
+    assert program("grants", "list") == 0
+    assert program("grants", "list", DATABASE_URL="sqlite:///from-environment.db") == 1
+    assert (tmp_path / "from-environment.db").exists()
+
+
+def test_a_broken_file_env_is_bad_usage(program, tmp_path, capsys):
     (tmp_path / ".env").write_text("SLACK_BOT_TOKEN='xoxb-Zq7vB2nL9xK4\n")
-    process = await start("migrate", folder=tmp_path)
-    out, told = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 2
-    assert told == b".env: a line is not NAME=value: 1.\n"
-    assert b"Zq7vB2nL9xK4" not in out + told
+    assert program("migrate") == 2
+    out, told = capsys.readouterr()
+    assert told == ".env: a line is not NAME=value: 1.\n"
+    assert "Zq7vB2nL9xK4" not in out + told

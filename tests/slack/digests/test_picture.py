@@ -1,9 +1,6 @@
 """The charts as a picture: a PNG that reads alike on light and on dark."""
 
 import io
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +11,6 @@ from bot.slack.digests.charts import Chart, Series
 from tests.digests.builders import PERIOD
 from tests.slack.digests.builders import REPORTS
 
-ROOT = Path(__file__).parents[3]
 DRAWN = {
     name: found for name, report in REPORTS.items() if (found := charts.charts_of(report, PERIOD))
 }
@@ -65,8 +61,3 @@ def test_letters_of_european_scripts_are_no_boxes(letter):
         return picture.draw([Chart(text, ("a",), (Series("s", (1,)),), "x", "y")])
 
     assert drawn(letter) != drawn("日")
-
-
-def test_drawing_is_loaded_when_it_is_needed():
-    script = "import bot.slack.digests.gateway, sys; sys.exit('fontpkg' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
