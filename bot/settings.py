@@ -138,6 +138,11 @@ class Settings(BaseSettings):
     callaudio_raw_ttl_hours: Annotated[Count, Field(le=87_600)] = Field(
         24, description="hours until raw files are deleted from Slack, 0 (never) to 87600"
     )
+    callaudio_downgrade: Literal["on", "off"] = Field(
+        "on",
+        description="on (where a raw recording may no longer be heard, the redacted one follows "
+        "unasked) or off (it is only offered)",
+    )
     callaudio_max_recording_mb: int = Field(
         1024, ge=1, le=1_000_000, description="megabytes, 1 to 1000000; larger: refused"
     )

@@ -10,18 +10,23 @@ from bot.audit.events import AuditTag
 from bot.audit.stored import streamed
 from bot.audit.walk import ChainFault, ChainFinding, plain
 
+_REQUESTED: Final = {
+    "requested": AuditTag.DELIVERY_REQUESTED.value,
+    "downgraded": AuditTag.DELIVERY_DOWNGRADED.value,
+}
 # Events up to a checkpoint were deleted, so deliveries from before it have none.
 _UNTOLD: Final = text(
     "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
-    "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag = :requested) "
+    "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag IN (:requested, :downgraded)) "
     "AND NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = d.team_id "
     "AND c.sealed_at >= d.requested_at) ORDER BY d.team_id, d.requested_at"
-).bindparams(requested=AuditTag.DELIVERY_REQUESTED.value)
+).bindparams(**_REQUESTED)
 _GONE: Final = text(
-    "SELECT e.team_id, e.seq, e.delivery_id FROM audit_events AS e WHERE e.tag = :requested "
+    "SELECT e.team_id, e.seq, e.delivery_id FROM audit_events AS e WHERE "
+    "e.tag IN (:requested, :downgraded) "
     "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.id = e.delivery_id "
     "AND d.team_id = e.team_id) ORDER BY e.team_id, e.seq"
-).bindparams(requested=AuditTag.DELIVERY_REQUESTED.value)
+).bindparams(**_REQUESTED)
 _WITHOUT_CHAIN: Final = text(
     "SELECT t.team_id, (SELECT count(*) FROM deliveries AS d WHERE d.team_id = t.team_id), "
     "(SELECT count(*) FROM grants AS g WHERE g.team_id = t.team_id) FROM "

@@ -17,6 +17,7 @@ class AuditTag(StrEnum):
     """Every kind of event the bot records."""
 
     DELIVERY_REQUESTED = "slack:delivery:requested"
+    DELIVERY_DOWNGRADED = "retention:delivery:downgraded"
     DELIVERY_DECIDED = "policy:delivery:decided"
     DELIVERY_TIGHTENED = "policy:delivery:tightened"
     DELIVERY_ANNOUNCED = "worker:delivery:announced"

@@ -162,6 +162,7 @@ async def _deliveries(
             "audible_since": _time(each.ended_at) if each.share_ts else None,
             "audible_until": _time(each.taken_back_at),
             "taken_back_because": each.taken_back_cause,
+            "replaces": each.replaces_id,
         }
 
 

@@ -1,6 +1,7 @@
 """Why a file is taken back: the words that the audit, the cards and the digests share."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class TakeBackCause(StrEnum):
@@ -16,3 +17,11 @@ class TakeBackCause(StrEnum):
     DOUBT = "doubt"
     UNFINISHED = "unfinished"
     ASKED = "asked"
+
+
+RAW_IS_NOT_ALLOWED: Final = frozenset(TakeBackCause) - {
+    TakeBackCause.TIME_OVER,
+    TakeBackCause.UNFINISHED,
+    TakeBackCause.ASKED,
+}
+"""Those after which the redacted recording follows: it is not the recording that had to go."""

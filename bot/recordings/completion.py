@@ -67,7 +67,7 @@ class Completion:
         now = self._deliveries.clock()
         is_raw = delivery.is_raw
         # No note follows, so the way to answer is forgotten already.
-        is_told = says_all(state, delivery.reason)
+        is_told = says_all(state, delivery)
         told = {"notified_at": now, "response_url": None} if is_told else {}
         if await self._deliveries.end(
             delivery,

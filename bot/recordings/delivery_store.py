@@ -56,6 +56,7 @@ class Delivery:
 
     id: str
     team_id: str
+    enterprise_id: str | None
     user_id: str
     agent_name: str
     conversation_id: str
@@ -101,6 +102,8 @@ class Delivery:
     picture_file_id: str | None
     muted: Spans | None
     """None: not known, or nothing that may be called so."""
+    replaces_id: str | None
+    """The delivery whose raw file was taken back, where this one follows it unasked."""
 
     @property
     def is_transcript(self) -> bool:
@@ -136,11 +139,16 @@ class DeliveryStore:
         Raises:
             LookupError: there is none of that id.
         """
-        found = await self._database.rows(_reading(), {"of": delivery_id})
-        if not found:
+        found = await self.find(delivery_id)
+        if found is None:
             msg = f"no delivery {delivery_id}"
             raise LookupError(msg)
-        return delivery_of(found[0])
+        return found
+
+    async def find(self, delivery_id: str) -> Delivery | None:
+        """Read a delivery that may not be there."""
+        found = await self._database.rows(_reading(), {"of": delivery_id})
+        return delivery_of(found[0]) if found else None
 
     async def change(
         self,
@@ -336,6 +344,7 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
     return Delivery(
         id=row.id,
         team_id=row.team_id,
+        enterprise_id=row.enterprise_id,
         user_id=row.user_id,
         agent_name=row.agent_name,
         conversation_id=row.conversation_id,
@@ -375,6 +384,7 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
         delete_asked_by=row.delete_asked_by,
         picture_file_id=row.picture_file_id,
         muted=_muted_of(row),
+        replaces_id=row.replaces_id,
     )
 
 

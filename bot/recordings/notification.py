@@ -17,6 +17,7 @@ from bot.recordings.slack_port import (
     PrivateNote,
     Problem,
     SlackPort,
+    TakenBack,
     delete_files,
 )
 from bot.recordings.states import State
@@ -114,13 +115,24 @@ class Notification:
         if delivery.state in (State.DELIVERED, State.UNCONFIRMED):
             await self._show(delivery)
         elif delivery.card_ts and delivery.channel_id:
-            await self._slack.withdraw(delivery.channel_id, delivery.card_ts)
+            replaced = await self._replaced_by(delivery)
+            if replaced:
+                # Its card stays, and offers again what could not be brought unasked.
+                gone = TakenBack(announcement_of(replaced), str(replaced.taken_back_cause))
+                await self._slack.show_taken_back(delivery.card_ts, gone)
+            else:
+                await self._slack.withdraw(delivery.channel_id, delivery.card_ts)
+
+    async def _replaced_by(self, delivery: Delivery) -> Delivery | None:
+        """Read the delivery whose raw file was taken back, where this one stands in for it."""
+        return await self._deliveries.read(delivery.replaces_id) if delivery.replaces_id else None
 
     async def _show(self, delivery: Delivery) -> None:
         if delivery.card_ts is None or delivery.taken_back_at:
             return
         is_follow_up = delivery.is_transcript or await self._deliveries.call_is_shown(delivery)
         agent = None if is_follow_up else self._agents.get(delivery.agent_name)
+        replaced = await self._replaced_by(delivery)
         delivered = Delivered(
             announcement=announcement_of(delivery),
             outcome=str(delivery.outcome),
@@ -137,6 +149,7 @@ class Notification:
             has_picture=delivery.picture_file_id is not None,
             is_public=delivery.destination_is_private is False,
             is_for_all_here=self._is_for_all_in_its_conversation(delivery),
+            replaced_because=replaced.taken_back_cause if replaced else None,
         )
         try:
             await self._slack.show_delivered(delivery.card_ts, delivered)
@@ -167,6 +180,8 @@ class Notification:
 
 def _note_of(delivery: Delivery) -> PrivateNote | None:
     """Spell what the requester has to know of the end, besides what everybody sees."""
+    if delivery.replaces_id:
+        return None  # they asked for nothing; the card says it all
     if delivery.state is State.UNCONFIRMED:
         return _private(delivery, NoteKind.UNCONFIRMED)
     if delivery.state is State.REFUSED:
@@ -178,9 +193,10 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
     return None
 
 
-def says_all(state: State, reason: str | None) -> bool:
+def says_all(state: State, delivery: Delivery) -> bool:
     """Tell whether the card says all there is to say of such an end, so that no note follows."""
-    return state is State.DELIVERED and reason not in TOLD_REASONS
+    is_unasked = delivery.replaces_id is not None
+    return state is State.DELIVERED and (is_unasked or delivery.reason not in TOLD_REASONS)
 
 
 def _private(delivery: Delivery, kind: NoteKind, problem: Problem | None = None) -> PrivateNote:

@@ -210,11 +210,11 @@ class RequestStore:
             if turns.waiting(requester) < self._max_waiting
         }
         if taken:
-            rows = [_row(each, request, now) for each, request in new.items() if each in taken]
+            rows = [row_of(each, request, now) for each, request in new.items() if each in taken]
             await connection.execute(_adding(), rows)
         for delivery_id, turn in taken.items():
             schedule(session, DELIVER, delivery_id, now=now, turn=turn)
-            await record(session, _told(delivery_id, new[delivery_id], now))
+            await record(session, request_event(delivery_id, new[delivery_id], now))
         return await self._refuse(connection, sorted(new.keys() - taken.keys()))
 
     async def _refuse(
@@ -292,7 +292,8 @@ def _held() -> Executable:
     return select(row.fingerprint, row.delivery_id).where(wanted)
 
 
-def _row(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
+def row_of(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
+    """Spell in columns a delivery that was just requested."""
     return {
         "id": delivery_id,
         "team_id": request.requester.actor.team_id,
@@ -313,7 +314,8 @@ def _row(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]
     }
 
 
-def _told(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
+def request_event(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
+    """Spell the audit event of a request."""
     return AuditEvent(
         tag=AuditTag.DELIVERY_REQUESTED,
         team_id=request.requester.actor.team_id,

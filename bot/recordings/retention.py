@@ -15,6 +15,7 @@ from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import Delivery
+from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import IN_TURN
 from bot.recordings.naming import announcement_of
@@ -51,12 +52,14 @@ class Retention:
         orphaned_files: OrphanedFiles,
         decider: Decider,
         slack: SlackPort,
+        downgrading: Downgrading,
     ) -> None:
         self._due = due
         self._files = files
         self._orphaned_files = orphaned_files
         self._decider = decider
         self._slack = slack
+        self._downgrading = downgrading
         self._shares = SharesCheck(decider=decider, slack=slack)
 
     async def check_audience(self, due: Due) -> datetime | None:
@@ -141,6 +144,7 @@ class Retention:
             if self._files.clock() - since < LONGEST_DOUBT:
                 return
             cause = TakeBackCause.DOUBT
+        await self._files.must_go(delivery, cause.value, again_at=self._in_a_while())
         await self._take_back(delivery, cause)
 
     async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
@@ -150,22 +154,31 @@ class Retention:
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False
-        if await self._files.taken_back(delivery, cause.value, tell_by=self._in_a_while()):
+        if await self._files.taken_back(
+            delivery, cause.value, tell_by=self._in_a_while(), then=self._downgrading.store
+        ):
             await self._notify(delivery, cause.value)
         return True
 
     async def _notify(self, delivery: Delivery, cause: str) -> bool:
-        """Say on the card that the file is gone; gives whether Slack took it, or never will."""
-        if delivery.card_ts and delivery.channel_id and cause != TakeBackCause.UNFINISHED:
+        """Say on the card that the file is gone; gives whether Slack took it, or never will.
+
+        What follows it has the card to itself once it has ended.
+        """
+        follower = await self._downgrading.follower_of(delivery)
+        is_its_card = cause != TakeBackCause.UNFINISHED and not (follower and follower.has_ended)
+        if delivery.card_ts and delivery.channel_id and is_its_card:
             by = delivery.delete_asked_by if cause == TakeBackCause.ASKED else None
-            taken = TakenBack(announcement_of(delivery), cause, deleted_by=by)
+            taken = TakenBack(
+                announcement_of(delivery), cause, deleted_by=by, is_followed=follower is not None
+            )
             try:
                 await self._slack.show_taken_back(delivery.card_ts, taken)
             except CallAudioError as error:
                 log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
                 if error.retryable:
                     return False
-        await self._files.told(delivery)
+        await self._files.told(delivery, follower)
         return True
 
     def _plain_cause(self, delivery: Delivery) -> TakeBackCause | None:

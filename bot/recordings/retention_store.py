@@ -3,7 +3,7 @@
 Raw ones always may; a redacted one when somebody asked to delete it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.delivery_store import DELIVER, Delivery, delivery_of, orphaned_files_of
+from bot.recordings.downgrading import schedule_follower
 from bot.recordings.file_checks import (
     AHEAD,
     CHECK_AUDIENCE,
@@ -124,17 +125,40 @@ class RetentionStore:
             for each in deliveries:
                 schedule(session, TAKE_BACK, each.id, now=now)
 
-    async def told(self, delivery: Delivery) -> None:
-        """Note that the card says what became of the file."""
+    async def told(self, delivery: Delivery, follower: Delivery | None = None) -> None:
+        """Note that the card says what became of the file, and have what follows it delivered.
+
+        Where that has ended already, its own words are put on the card again.
+        """
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
         async with self._database.write() as session:
             await session.execute(statement.values(recheck_at=None, shares_due_at=None))
+            if follower:
+                await schedule_follower(session, follower, self.clock())
 
-    async def taken_back(self, delivery: Delivery, cause: str, *, tell_by: datetime) -> bool:
+    async def must_go(self, delivery: Delivery, cause: str, *, again_at: datetime) -> None:
+        """Store that the file has to go, before it is deleted: the facts may be others by then."""
+        if delivery.taken_back_cause:
+            return
+        ordering = update(DeliveryRow).where(
+            DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
+        )
+        async with self._database.write() as session:
+            await session.execute(ordering.values(taken_back_cause=cause))
+            schedule(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
+
+    async def taken_back(
+        self,
+        delivery: Delivery,
+        cause: str,
+        *,
+        tell_by: datetime,
+        then: Callable[[AsyncSession, Delivery, datetime], Awaitable[None]],
+    ) -> bool:
         """Store that the file is gone, with its audit event; gives whether this call did.
 
         Unless it is ``told`` before, another try to tell follows at ``tell_by``: a worker may end
-        before the card says so.
+        before the card says so. ``then`` runs in the same transaction.
         """
         now = self.clock()
         # What Slack never showed may come to light after it was deleted in vain.
@@ -143,14 +167,12 @@ class RetentionStore:
         ending = {"taken_back_at": now, "taken_back_cause": cause, "recheck_at": now}
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *visible())
         async with self._database.write() as session:
-            changed = await session.scalar(statement.values(**ending).returning(DeliveryRow.id))
-            if changed:
+            row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
+            if row:
                 await leave(session, orphaned_files_of(delivery, may_appear, until), now)
                 schedule(session, TAKE_BACK, delivery.id, now=now, due_at=tell_by)
-                tag = (
-                    AuditTag.FILE_DELETED if delivery.delete_asked_by else AuditTag.FILE_TAKEN_BACK
-                )
-                actor_id = delivery.delete_asked_by or SYSTEM_ACTOR
+                tag = AuditTag.FILE_DELETED if row.delete_asked_by else AuditTag.FILE_TAKEN_BACK
+                actor_id = row.delete_asked_by or SYSTEM_ACTOR
                 payload: dict[str, PayloadValue] = {
                     "file_id": delivery.file_id,
                     "picture_file_id": delivery.picture_file_id,
@@ -158,7 +180,8 @@ class RetentionStore:
                     "cause": cause,
                 }
                 await record(session, _event(delivery, tag, actor_id, now, payload))
-        return changed is not None
+                await then(session, delivery_of(row), now)
+        return row is not None
 
     async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
         """Something changed in the workspace, or in one conversation: look at all there is.

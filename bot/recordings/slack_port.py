@@ -56,6 +56,8 @@ class Delivered:
     """Whether everybody in the workspace could open the conversation when it was decided."""
     is_for_all_here: bool = False
     """Whether it was decided that everybody in the conversation may hear raw."""
+    replaced_because: str | None = None
+    """Why the raw one was taken back that it stands in for; None: it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class TakenBack:
     cause: str
     deleted_by: str | None = None
     """Who pressed *Delete*."""
+    is_followed: bool = False
+    """Whether the redacted one is on its way to the same card."""
 
 
 @dataclass(frozen=True, slots=True)

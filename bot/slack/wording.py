@@ -197,6 +197,7 @@ def variant(
     *,
     is_public: bool = False,
     is_for_all_here: bool = False,
+    replaced_because: str | None = None,
 ) -> str:
     """Say which variant the thread holds, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
@@ -209,6 +210,8 @@ def variant(
         why = WHY_REDACTED_IN_PUBLIC.get(Reason(reason), reason)
         if is_public and reason == Reason.AUDIENCE:
             why = PUBLIC_CHANNEL
+        if replaced_because:
+            why = f"in place of the raw one: {WHY_TAKEN_BACK[replaced_because]}"
         spans = muted(mutes)
         # That something is muted is said once.
         amount = spans if why == MUTED or spans is None else f"muted: {spans}"

@@ -246,6 +246,8 @@ class DeliveryRow(Base):
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
     # Who pressed *Delete*; a worker deletes the file.
     delete_asked_by: Mapped[str | None]
+    # The delivery whose raw file was taken back, where this one follows it, redacted and unasked.
+    replaces_id: Mapped[str | None] = mapped_column(String(64))
 
 
 class OrphanedFileRow(Base):

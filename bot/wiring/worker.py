@@ -33,6 +33,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.delivery_decision import DeliveryDecider
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.destination import Destinations
+from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
@@ -155,6 +156,9 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         orphaned_files=core.orphaned_files,
         decider=core.decider,
         slack=slack,
+        downgrading=Downgrading(
+            deliveries=core.deliveries, is_on=core.settings.callaudio_downgrade == "on"
+        ),
     )
     homes = build_home_publishing(core, pace)
     access = AccessRequestNotifier(

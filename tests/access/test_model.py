@@ -46,6 +46,7 @@ from bot.recordings.deliver import DeliverySteps
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
 from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.destination import Destinations
+from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import Rhythm
@@ -238,6 +239,7 @@ class Policy(RuleBasedStateMachine):
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             decider=decider,
             slack=self.gateway,
+            downgrading=Downgrading(deliveries=deliveries),
         )
         self.book = RequestStore(database=self.database, clock=clock)
 

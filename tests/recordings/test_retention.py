@@ -13,7 +13,8 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access.standings import REMEMBERED_FOR
-from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, look_after
 from bot.recordings.orphaned_files import OrphanedFiles
@@ -79,6 +80,9 @@ class Shelf:
         self.rhythm = Rhythm(keep=keep, look_every=LOOK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.work = DueWork(database=database, clock=self.clock, lease=LOOK_EVERY)
+        self.downgrading = Downgrading(
+            deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
+        )
         self.retention = Retention(
             due=self.due,
             files=self.files,
@@ -91,6 +95,7 @@ class Shelf:
                 external_channels=frozenset(),
             ),
             slack=self.gateway,
+            downgrading=self.downgrading,
         )
 
     def clock(self) -> datetime:
@@ -150,6 +155,11 @@ class Shelf:
     async def work_off(self) -> None:
         """Do what is due, as a worker does, until nothing is."""
         await work_off(self.work, self.retention)
+
+    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+        """Store that its files are gone."""
+        tell_by, then = self.now + LOOK_EVERY, self.downgrading.store
+        return await self.files.taken_back(delivery, cause, tell_by=tell_by, then=then)
 
     async def causes(self) -> list[str]:
         async with self.database.read() as session:
@@ -447,8 +457,8 @@ async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
     await shelf.put("d1")
     (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
 
-    assert await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
-    assert not await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
+    assert await shelf.taken_back(delivery, "audience")
+    assert not await shelf.taken_back(delivery, "audience")
     assert await shelf.causes() == ["audience"]
 
 
@@ -485,7 +495,7 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
     await shelf.put("d1")
     (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
     await shelf.gateway.delete_file("Fd1")
-    assert await shelf.files.taken_back(delivery, "audience", tell_by=shelf.now + LOOK_EVERY)
+    assert await shelf.taken_back(delivery, "audience")
 
     await shelf.check()
     assert shelf.gateway.taken_back == []

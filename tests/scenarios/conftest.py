@@ -86,7 +86,14 @@ def pace(request: pytest.FixtureRequest) -> Pace:
 
 
 @pytest.fixture
-def new_scene(scene_url: str, pace: Pace) -> OpenScene:
+def usual_environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What is set besides what a scene asks for: see ``only_taken_back``."""
+    is_off = request.node.get_closest_marker("only_taken_back")
+    return {"CALLAUDIO_DOWNGRADE": "off"} if is_off else {}
+
+
+@pytest.fixture
+def new_scene(scene_url: str, pace: Pace, usual_environment: dict[str, str]) -> OpenScene:
     """Open a scene with settings, a pace or a workspace of its own.
 
     At its end nothing may have reached Slack that a well-behaved app never sends, unless the
@@ -108,7 +115,7 @@ def new_scene(scene_url: str, pace: Pace) -> OpenScene:
     ) -> AsyncIterator[Scene]:
         async with open_stage(
             database_url or scene_url,
-            environment=environment,
+            environment={**usual_environment, **(environment or {})},
             pace=pace,
             workspace=workspace,
             region=region,

@@ -10,7 +10,7 @@ import pytest
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from tests.patience import until
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 OPEN = "C0OPEN0000"
@@ -29,7 +29,7 @@ async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
 ) -> None:
     async def through(when: Literal["before", "after"]) -> None:
         async with open_street(nursery, tmp_path / when, template=template_databases) as street:
-            bot = await street.start()
+            bot = await raw_alone(street)
             await delivered_raw(street)
             street.scene.slack.faults.add(Fault(route, when=when, hang=True))
             await end_right(street)
@@ -52,7 +52,7 @@ async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it
 ) -> None:
     async def through(when: Literal["before", "after"]) -> None:
         async with open_street(nursery, tmp_path / when, template=template_databases) as street:
-            bot = await street.start()
+            bot = await raw_alone(street)
             file_id = await delivered_raw(street)
             scene = street.scene
             scene.workspace.add_channel(OPEN, members=[ALICE])
@@ -72,6 +72,12 @@ async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it
     async with asyncio.TaskGroup() as both:
         both.create_task(through("before"))
         both.create_task(through("after"))
+
+
+async def raw_alone(street: Street) -> Bot:
+    """Start a bot of which nothing follows what it takes back."""
+    street.environment["CALLAUDIO_DOWNGRADE"] = "off"
+    return await street.start()
 
 
 async def delivered_raw(street: Street) -> str:

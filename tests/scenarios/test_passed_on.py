@@ -26,7 +26,7 @@ PLACES = [
     pytest.param(DM, "withheld", id="the direct messages of two people"),
 ]
 
-pytestmark = pytest.mark.watchful
+pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
 
 
 def add_places(scene: Scene) -> None:

@@ -27,7 +27,7 @@ from tests.scenarios.scene import (
 from tests.scenarios.test_take_back import EVERY, RARELY, cause, gone, looked_at, parent, raw
 from tests.scenarios.thread import card, press, press_for_more
 
-pytestmark = pytest.mark.watchful
+pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
 
 GROUP = "S0QUALITY0"
 GUEST = {"is_restricted": True}

@@ -25,7 +25,7 @@ EVERY = replace(WATCHFUL, look_every=timedelta(seconds=1))
 RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
 
 
-pytestmark = pytest.mark.watchful
+pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
 
 
 @pytest.fixture

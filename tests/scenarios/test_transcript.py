@@ -156,6 +156,7 @@ async def test_a_right_that_ends_before_the_share_leaves_nothing_behind(scene: S
     assert [m for m in scene.everything_posted() if "Transcript" in m.text] == []
 
 
+@pytest.mark.only_taken_back
 async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
     async with new_scene(pace=SOON) as scene:
         message = await raw(scene)

@@ -30,10 +30,14 @@ TRIALS: Final = (
     Trial("breaks_off", "The recording breaks off", "It is fetched again and posted whole, once."),
     Trial("limited", "Slack answers 429", "The bot waits as told, and posts once."),
     Trial("lost", "Slack loses an answer", "The bot asks what became of it; nothing comes twice."),
-    Trial("joins", "Somebody uncleared joins", "The raw recording is deleted."),
+    Trial("joins", "Somebody uncleared joins", "The redacted one takes its place."),
     Trial("shared", "The channel is shared", "The raw recording is deleted."),
     Trial("public", "The channel is made public", "Whoever asks then gets redacted."),
-    Trial("forwarded", "The file is forwarded", "The raw recording is deleted everywhere."),
+    Trial(
+        "forwarded",
+        "The file is forwarded",
+        "The raw recording is deleted everywhere, and the redacted one takes its place.",
+    ),
     Trial("tampered", "An audit event is altered", "Verifying the chain names the event."),
 )
 

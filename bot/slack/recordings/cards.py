@@ -67,6 +67,7 @@ def delivered(result: Delivered) -> Message:
         result.muted,
         is_public=result.is_public,
         is_for_all_here=result.is_for_all_here,
+        replaced_because=result.replaced_because,
     )
     # Below a card with the facts of the call one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
@@ -87,7 +88,9 @@ def taken_back(taken: TakenBack) -> Message:
     else:
         gone = f"{wording.GONE[announcement.kind]}: {wording.WHY_TAKEN_BACK[taken.cause]}."
     blocks = [section(_heading(announcement)), context(gone)]
-    if announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by:
+    if taken.is_followed:
+        blocks.append(context("The redacted recording follows …"))
+    elif announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by:
         label = "Fetch redacted instead"
         blocks.append(actions(button(Action.REDACTED_INSTEAD, label, announcement.delivery_id)))
     return {"text": gone, "blocks": blocks}

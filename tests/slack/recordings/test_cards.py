@@ -271,6 +271,26 @@ def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, 
     assert drawn == ([Action.REDACTED_INSTEAD] if kind is DeliveryKind.AUDIO else [])
 
 
+@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+def test_while_the_redacted_one_follows_a_card_offers_nothing_and_says_what_comes(cause):
+    message = cards.taken_back(TakenBack(announcement(LOUD), cause, is_followed=True))
+    assert problems(message["blocks"]) == []
+    assert_harmless(message)
+    assert buttons(message) == []
+    assert "can no longer be heard in Slack" in message["text"]
+    assert "The redacted recording follows" in shown(message)
+
+
+@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
+    followed = delivered(Outcome.REDACTED, Reason.ASKED, replaced_because=cause)
+    message = cards.delivered(followed)
+    assert problems(message["blocks"]) == []
+    place = f"*Redacted* · in place of the raw one: {wording.WHY_TAKEN_BACK[cause]}"
+    assert place in shown(message)
+    assert "as asked" not in shown(message)
+
+
 @pytest.mark.parametrize("kind", DeliveryKind)
 def test_a_card_whose_file_somebody_deleted_names_them_and_offers_nothing(kind):
     told = replace(announcement(), kind=kind)

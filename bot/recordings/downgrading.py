@@ -1,0 +1,94 @@
+"""Has the redacted recording follow, unasked, where a raw one had to leave Slack.
+
+It is an ordinary delivery: decided, checked, frozen and audited like any other, and redacted
+whatever the facts have become since. It stands in for the raw one on the same card.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.administration import Actor
+from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
+from bot.audit.log import record
+from bot.recordings.causes import RAW_IS_NOT_ALLOWED
+from bot.recordings.delivery_store import DELIVER, Delivery, DeliveryStore
+from bot.recordings.kinds import DeliveryKind
+from bot.recordings.request_store import NewRequest, delivery_id_of, request_event, row_of
+from bot.recordings.requester import Requester
+from bot.recordings.turns import read_turns, requester_key
+from bot.store.due_work import schedule
+from bot.store.tables import DeliveryRow
+
+SOURCE: Final = "downgrade"
+
+
+class Downgrading:
+    """Stores what follows a raw recording that was taken back, and finds it again."""
+
+    def __init__(self, *, deliveries: DeliveryStore, is_on: bool = True) -> None:
+        self._deliveries = deliveries
+        self._is_on = is_on
+
+    async def store(self, session: AsyncSession, taken_back: Delivery, now: datetime) -> None:
+        """Request the redacted recording in the transaction of a take-back, where one follows.
+
+        Nothing is due yet: it goes on once the card says that the raw one is gone, so that what is
+        said of either comes in its order.
+        """
+        if not self._is_on or not _is_followed(taken_back):
+            return
+        request = _request_after(taken_back)
+        delivery_id = delivery_id_of(request)
+        on_the_same_card = {
+            "destination_channel_id": taken_back.channel_id,
+            "parent_ts": taken_back.parent_ts,
+            "card_ts": taken_back.card_ts,
+            "replaces_id": taken_back.id,
+        }
+        row = {**row_of(delivery_id, request, now), **on_the_same_card}
+        await session.execute(insert(DeliveryRow), [row])
+        asked = request_event(delivery_id, request, now)
+        payload: Mapping[str, PayloadValue] = {**asked.payload, "replaces": taken_back.id}
+        tag = AuditTag.DELIVERY_DOWNGRADED
+        await record(session, replace(asked, tag=tag, actor_id=SYSTEM_ACTOR, payload=payload))
+
+    async def follower_of(self, taken_back: Delivery) -> Delivery | None:
+        """Find the delivery that follows a raw one, if any was stored."""
+        return await self._deliveries.find(delivery_id_of(_request_after(taken_back)))
+
+
+async def schedule_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
+    """Have it delivered in its turn, beside what people wait for: its requester may wait, too."""
+    unasked = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
+    turns = await read_turns(await session.connection(), [unasked], now)
+    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(unasked))
+
+
+def _is_followed(taken_back: Delivery) -> bool:
+    is_wanted = taken_back.delete_asked_by is None and not taken_back.is_transcript
+    return is_wanted and taken_back.taken_back_cause in RAW_IS_NOT_ALLOWED
+
+
+def _request_after(taken_back: Delivery) -> NewRequest:
+    """Ask for the same recording redacted, for the same person: the same request each time."""
+    return NewRequest(
+        requester=Requester(
+            actor=Actor(taken_back.team_id, taken_back.enterprise_id, taken_back.user_id),
+            channel_id=taken_back.origin_channel_id,
+            trigger_id=f"{SOURCE} {taken_back.id}",
+            response_url=None,
+        ),
+        source=SOURCE,
+        agent_name=taken_back.agent_name,
+        conversation_id=taken_back.conversation_id,
+        direction=taken_back.direction,
+        asked_redacted=True,
+        channel_id=taken_back.channel_id or taken_back.asked_channel_id,
+        thread_ts=taken_back.asked_thread_ts,
+        kind=DeliveryKind.AUDIO,
+    )

@@ -1,0 +1,345 @@
+"""Where raw may no longer be heard redacted takes its place: unasked, on the same card, once."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.recordings.redaction.canary_store import CanaryStore
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import File, Message
+from bot.slack.actions import Action
+from bot.store.tables import AuditEventRow, CanaryRow, DeliveryRow
+from bot.wiring.clock import utc_now
+from tests.patience import until
+from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
+from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
+from tests.scenarios.test_redaction_checks import leaking
+from tests.scenarios.thread import card, offered
+
+REDACTED = recordings.load("combined", redacted=True)
+OPEN = "C0OPEN0000"
+RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+DOWNGRADED = "retention:delivery:downgraded"
+GONE = "The raw recording can no longer be heard in Slack"
+
+Happens = Callable[[Scene, Seen], Awaitable[object]]
+
+pytestmark = pytest.mark.watchful
+
+
+async def tell(scene: Scene, kind: str = "member_joined_channel") -> None:
+    """Slack tells that something happened in the channel; the bot finds out what is so now."""
+    assert (await scene.people.event({"type": kind, "channel": CHANNEL, "user": ALICE})).status
+
+
+async def right_ends(scene: Scene, _: Seen) -> None:
+    await scene.let_grants_expire()
+    await tell(scene)
+
+
+async def somebody_uncleared_joins(scene: Scene, _: Seen) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    await tell(scene)
+
+
+async def channel_becomes_public(scene: Scene, _: Seen) -> None:
+    scene.workspace.change_channel(CHANNEL, is_private=False)
+    await tell(scene)
+
+
+async def is_passed_on(scene: Scene, seen: Seen) -> None:
+    scene.workspace.add_channel(OPEN, members=[ALICE])
+    await scene.people.forward_file(ALICE, seen.file.id, OPEN)
+
+
+async def gets_a_public_link(scene: Scene, seen: Seen) -> None:
+    await scene.people.publish_file(ALICE, seen.file.id)
+
+
+async def channel_is_shared(scene: Scene, _: Seen) -> None:
+    scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+    await tell(scene, "channel_shared")
+
+
+async def requester_leaves_the_workspace(scene: Scene, _: Seen) -> None:
+    scene.workspace.change_user(ALICE, deleted=True)
+    await scene.people.change_user(ALICE, deleted=True)
+
+
+async def time_is_over(scene: Scene, seen: Seen) -> None:
+    await scene.move_back(seen.delivery.id, timedelta(hours=25))
+    await tell(scene)
+
+
+FOLLOWED = [
+    pytest.param(right_ends, "right_ended", "it may no longer be heard here", id="right"),
+    pytest.param(somebody_uncleared_joins, "audience", "who can hear it changed", id="audience"),
+    pytest.param(channel_becomes_public, "public", "this is a public channel", id="public"),
+    pytest.param(is_passed_on, "forwarded", "it was passed on", id="passed on"),
+    pytest.param(
+        gets_a_public_link, "public_link", "somebody made a public link", id="public link"
+    ),
+]
+NOT_FOLLOWED = [
+    pytest.param(channel_is_shared, "external", "policy:delivery:refused", id="shared"),
+    pytest.param(
+        requester_leaves_the_workspace, "right_ended", "policy:delivery:refused", id="left"
+    ),
+    pytest.param(time_is_over, "time_over", None, id="time over"),
+]
+
+
+async def raw(scene: Scene) -> Seen:
+    await scene.grant()
+    seen = await scene.ask()
+    assert seen.delivery.outcome == "raw"
+    return seen
+
+
+async def follower(scene: Scene, seen: Seen) -> DeliveryRow:
+    """The redacted delivery that followed, once it has ended."""
+
+    async def stored() -> str | None:
+        found = [each.id for each in await scene.deliveries() if each.replaces_id]
+        return found[0] if found else None
+
+    row = await scene.ended(await until(stored))
+    assert row.replaces_id == seen.delivery.id
+    assert len(await scene.deliveries()) == 2
+    return row
+
+
+async def tagged(scene: Scene, tag: str) -> list[AuditEventRow]:
+    return [each for each in await scene.all_audit() if each.tag == tag]
+
+
+def the_card(scene: Scene, seen: Seen) -> Message:
+    """The only message of the bot's, before and after."""
+    (message,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
+    assert message.ts == seen.delivery.card_ts
+    return message
+
+
+def the_file(scene: Scene) -> File:
+    (file,) = scene.every_visible_file()
+    return file
+
+
+@postgresql_at_length
+@pytest.mark.parametrize(("happens", "cause", "words"), FOLLOWED)
+async def test_the_redacted_one_takes_its_place_on_the_same_card(
+    new_scene: OpenScene, happens: Happens, cause: str, words: str
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        told = len(scene.workspace.ephemerals)
+        requests = len(scene.polyai.requests)
+
+        await happens(scene, seen)
+
+        row = await follower(scene, seen)
+        assert (row.state, row.outcome, row.user_id) == ("delivered", "redacted", ALICE)
+        assert (row.card_ts, row.parent_ts) == (seen.delivery.card_ts, seen.delivery.parent_ts)
+        file = the_file(scene)
+        assert (file.content, file.thread_ts) == (REDACTED, seen.file.thread_ts)
+        assert file.name == f"{CALL}-redacted.wav"
+        assert {p.id for p in scene.every_visible_picture()} == {row.picture_file_id}
+        message = the_card(scene, seen)
+        assert "*Redacted* · in place of the raw one: " + words in str(message.blocks)
+        assert offered(message)[Action.DELETE]["value"] == row.id
+        audio = [r for r in scene.polyai.requests[requests:] if r.path.endswith("/audio")]
+        assert {(r.key_kind, r.query["redacted"]) for r in audio} == {("plain", "true")}
+        assert len(scene.workspace.ephemerals) == told, "nobody asked, so nobody is told"
+
+        (taken_back,) = await tagged(scene, "retention:file:taken_back")
+        (asked,) = await tagged(scene, DOWNGRADED)
+        assert taken_back.payload["cause"] == cause
+        assert (asked.seq, asked.occurred_at) == (taken_back.seq + 1, taken_back.occurred_at)
+        assert (asked.actor_id, asked.delivery_id) == ("system", row.id)
+        assert asked.payload["replaces"] == seen.delivery.id
+
+
+@pytest.mark.parametrize(("happens", "cause", "ends"), NOT_FOLLOWED)
+async def test_where_the_rules_allow_nothing_it_is_deleted_and_that_is_all(
+    new_scene: OpenScene, happens: Happens, cause: str, ends: str | None
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        told = len(scene.workspace.ephemerals)
+
+        await happens(scene, seen)
+
+        if ends:
+            row = await follower(scene, seen)
+            assert [e.tag for e in await scene.audit(row.id)] == [
+                DOWNGRADED,
+                "policy:delivery:decided",
+                ends,
+            ]
+        message = await card(scene, seen.delivery, "Fetch redacted instead")
+        assert message == the_card(scene, seen)
+        assert GONE in message.text
+        assert offered(message)[Action.REDACTED_INSTEAD]["value"] == seen.delivery.id
+        assert scene.every_visible_file() == scene.every_visible_picture() == []
+        assert len(scene.workspace.ephemerals) == told
+        (taken_back,) = await tagged(scene, "retention:file:taken_back")
+        assert taken_back.payload["cause"] == cause
+        assert len(await tagged(scene, DOWNGRADED)) == bool(ends)
+
+
+async def test_what_somebody_deleted_is_not_brought_again(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        seen = await raw(scene)
+        scene.slack.faults.add(Fault("files.delete", error="fatal_error", times=9))
+        await somebody_uncleared_joins(scene, seen)
+        await until(lambda: scene.workspace.called("files.delete"))
+        message = the_card(scene, seen)
+        await scene.people.block_action(
+            BOSS, CHANNEL, message.ts, Action.DELETE.value, seen.delivery.id, ephemeral=False
+        )
+        scene.slack.faults.clear()
+        await tell(scene)
+
+        await card(scene, seen.delivery, "deleted from Slack by")
+        assert len(await scene.deliveries()) == 1
+        assert scene.every_visible_file() == []
+
+
+async def test_a_shared_channel_that_may_have_redacted_ones_gets_it(new_scene: OpenScene) -> None:
+    environment = {"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}
+    async with new_scene(pace=RARELY, environment=environment) as scene:
+        seen = await raw(scene)
+        told = len(scene.workspace.ephemerals)
+        await channel_is_shared(scene, seen)
+
+        row = await follower(scene, seen)
+        assert (row.state, row.reason) == ("delivered", "external_destination")
+        assert the_file(scene).content == REDACTED
+        assert len(scene.workspace.ephemerals) == told
+
+
+async def test_it_is_redacted_even_where_raw_may_be_heard_again_by_then(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
+        await somebody_uncleared_joins(scene, seen)
+        await scene.slack.faults.reached("files.delete")
+        scene.workspace.leave(CHANNEL, BOB)
+        scene.slack.faults.release("files.delete")
+
+        row = await follower(scene, seen)
+        assert (row.state, row.reason) == ("delivered", "asked")
+        assert the_file(scene).content == REDACTED
+
+
+async def test_a_transcript_has_no_redacted_variant_to_follow(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        message = await card(scene, seen.delivery, "*Unredacted*")
+        value = str(offered(message)[Action.TRANSCRIPT]["value"])
+        await scene.people.block_action(
+            ALICE, CHANNEL, message.ts, Action.TRANSCRIPT.value, value, ephemeral=False
+        )
+        transcript = await scene.ended(await scene.latest())
+        await somebody_uncleared_joins(scene, seen)
+
+        await card(scene, transcript, "can no longer be read in Slack")
+        found = await until(lambda: has_followers(scene))
+        assert [each.replaces_id for each in found] == [seen.delivery.id]
+
+
+async def has_followers(scene: Scene) -> list[DeliveryRow]:
+    return [each for each in await scene.deliveries() if each.replaces_id]
+
+
+async def test_while_deliveries_are_frozen_it_is_deleted_and_offered(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        database, now = scene.stage.application.database, utc_now()
+        async with database.write() as session:
+            session.add(
+                CanaryRow(
+                    conversation="CA",
+                    team_id=scene.workspace.team_id,
+                    checked_at=now,
+                    verdict="broken",
+                    frozen_at=now,
+                )
+            )
+        assert (await CanaryStore(database=database, clock=utc_now).read())[0].frozen_at
+        await somebody_uncleared_joins(scene, seen)
+
+        row = await follower(scene, seen)
+        assert (row.state, row.error_code) == ("failed", "deliveries_frozen")
+        await card(scene, seen.delivery, "Fetch redacted instead")
+        assert scene.every_visible_file() == []
+
+
+async def test_one_that_differs_from_the_raw_one_is_not_let_through(new_scene: OpenScene) -> None:
+    environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
+    async with new_scene(pace=RARELY, environment=environment) as scene:
+        await scene.grant()
+        seen = await scene.ask(scene.another_call(recording=leaking()))
+        await somebody_uncleared_joins(scene, seen)
+
+        row = await follower(scene, seen)
+        assert (row.state, row.error_code) == ("failed", "redaction_differs")
+        await card(scene, seen.delivery, "Fetch redacted instead")
+        assert scene.every_visible_file() == []
+
+
+async def test_one_that_waits_for_polyai_says_so_on_the_card_and_comes_in_the_end(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        scene.polyai.faults.add(Fault("audio", status=503, times=2))
+        await somebody_uncleared_joins(scene, seen)
+
+        row = await follower(scene, seen)
+        assert row.state == "delivered"
+        assert the_file(scene).content == REDACTED
+        assert "in place of the raw one" in str(the_card(scene, seen).blocks)
+
+
+async def test_a_refused_word_on_the_card_holds_the_redacted_one_up_no_longer(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        scene.slack.faults.add(Fault("chat.update", error="cant_update_message", times=1))
+        await somebody_uncleared_joins(scene, seen)
+
+        assert (await follower(scene, seen)).state == "delivered"
+        assert "in place of the raw one" in str(the_card(scene, seen).blocks)
+
+
+async def test_switched_off_it_is_offered(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_DOWNGRADE": "off"}) as scene:
+        seen = await raw(scene)
+        await somebody_uncleared_joins(scene, seen)
+
+        message = await card(scene, seen.delivery, "Fetch redacted instead")
+        assert GONE in message.text
+        assert len(await scene.deliveries()) == 1
+        assert await tagged(scene, DOWNGRADED) == []
+
+
+async def test_it_may_be_deleted_like_any_other(new_scene: OpenScene) -> None:
+    async with new_scene(pace=RARELY) as scene:
+        seen = await raw(scene)
+        await somebody_uncleared_joins(scene, seen)
+        row = await follower(scene, seen)
+        message = the_card(scene, seen)
+        await scene.people.block_action(
+            ALICE, CHANNEL, message.ts, Action.DELETE.value, row.id, ephemeral=False
+        )
+
+        await card(scene, row, f"deleted from Slack by <@{ALICE}>")
+        assert scene.every_visible_file() == []
+        assert len(await scene.deliveries()) == 2

@@ -1,0 +1,217 @@
+"""A bot killed while redacted takes the place of raw: in the end one redacted file, on one card.
+
+At no moment is there more than one card, or more than one recording, or raw again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from tests.patience import until
+from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL
+from tests.scenarios.test_killed import Moment, When, arm, faults_of
+from tests.scenarios.test_killed_taking_back import delivered_raw
+
+OPEN = "C0OPEN0000"
+Happens = Callable[[Street, str], Awaitable[None]]
+
+# Counted from when something happens to the raw recording, in the order of the calls.
+TAKING_BACK = {
+    "deleting the raw one": Moment("files.delete"),
+    "deleting its picture": Moment("files.delete", 2),
+    "saying that it is gone": Moment("chat.update"),
+}
+DELIVERING = {
+    "fetching the redacted one": Moment("audio", polyai=True),
+    "reading the call's facts": Moment("conversation", polyai=True),
+    "asking where to upload": Moment("files.getUploadURLExternal"),
+    "uploading": Moment("upload"),
+    "asking where its picture goes": Moment("files.getUploadURLExternal", 2),
+    "uploading its picture": Moment("upload", 2),
+    "sharing": Moment("files.completeUploadExternal"),
+    "putting the facts on the card": Moment("chat.update", 2),
+}
+MOMENTS = {**TAKING_BACK, **DELIVERING}
+FEW = ("deleting the raw one", "saying that it is gone", "uploading", "sharing")
+
+
+async def tell(street: Street, kind: str = "member_joined_channel") -> None:
+    event = {"type": kind, "channel": CHANNEL, "user": ALICE}
+    assert (await street.scene.people.event(event)).status == 200
+
+
+async def right_ends(street: Street, _: str) -> None:
+    await street.scene.let_grants_expire()
+    await tell(street)
+
+
+async def somebody_uncleared_joins(street: Street, _: str) -> None:
+    street.scene.workspace.join(CHANNEL, BOB)
+    await tell(street)
+
+
+async def channel_becomes_public(street: Street, _: str) -> None:
+    street.scene.workspace.change_channel(CHANNEL, is_private=False)
+    await tell(street)
+
+
+async def channel_is_shared_and_may_have_redacted(street: Street, _: str) -> None:
+    street.scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+    await tell(street, "channel_shared")
+
+
+async def is_passed_on(street: Street, file_id: str) -> None:
+    street.scene.workspace.add_channel(OPEN, members=[ALICE])
+    await street.scene.people.forward_file(ALICE, file_id, OPEN)
+
+
+async def gets_a_public_link(street: Street, file_id: str) -> None:
+    await street.scene.people.publish_file(ALICE, file_id)
+
+
+CAUSES: dict[str, Happens] = {
+    "right_ended": right_ends,
+    "audience": somebody_uncleared_joins,
+    "public": channel_becomes_public,
+    "external": channel_is_shared_and_may_have_redacted,
+    "forwarded": is_passed_on,
+    "public_link": gets_a_public_link,
+}
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+Through = Callable[[str, Moment, When], Awaitable[None]]
+
+
+@pytest.fixture
+def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Through:
+    """Have a raw recording go for this cause, kill the bot at this moment, and start it anew."""
+
+    async def killed(cause: str, moment: Moment, when: When) -> None:
+        folder = tmp_path / f"{cause}-{moment.route}-{moment.nth}-{when}"
+        async with open_street(nursery, folder, template=template_databases) as street:
+            street.environment["CALLAUDIO_EXTERNAL_CHANNELS"] = CHANNEL
+            bot = await street.start()
+            file_id = await delivered_raw(street)
+            arm(street, moment, when)
+            await CAUSES[cause](street, file_id)
+            await faults_of(street, moment).reached(moment.route, times=moment.nth)
+            assert_never_both(street)
+            await bot.kill()
+            faults_of(street, moment).release(moment.route)
+            assert_never_both(street)
+
+            await street.start()
+
+            await assert_redacted_once(street, cause, file_id)
+
+    return killed
+
+
+@pytest.mark.parametrize("moment", FEW)
+async def test_killed_before_or_after_a_call_redacted_takes_the_place_of_raw_once(
+    moment: str, through: Through
+) -> None:
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("audience", MOMENTS[moment], "before"))
+        both.create_task(through("right_ended", MOMENTS[moment], "after"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_so_it_does_for_each_cause_at_each_call(
+    moment: str, cause: str, when: Literal["before", "after"], through: Through
+) -> None:
+    await through(cause, MOMENTS[moment], when)
+
+
+async def test_killed_once_raw_is_gone_it_follows_redacted_though_raw_may_be_heard_again(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        bot = await street.start()
+        file_id = await delivered_raw(street)
+        street.scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
+        await somebody_uncleared_joins(street, file_id)
+        await street.scene.slack.faults.reached("files.delete")
+        await bot.kill()
+        street.scene.slack.faults.release("files.delete")
+        street.scene.workspace.leave(CHANNEL, BOB)
+
+        await street.start()
+
+        await assert_redacted_once(street, "audience", file_id)
+
+
+async def test_killed_after_what_follows_failed_its_card_says_what_became_of_it(
+    nursery: Nursery, template_databases: Path, tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        scene = street.scene
+        bot = await street.start()
+        file_id = await delivered_raw(street)
+        scene.polyai.faults.add(Fault("audio", status=404))
+        moment = MOMENTS["putting the facts on the card"]
+        arm(street, moment, "before")
+        await somebody_uncleared_joins(street, file_id)
+        await scene.slack.faults.reached(moment.route, times=moment.nth)
+        await bot.kill()
+        scene.slack.faults.release(moment.route)
+
+        await street.start()
+
+        await until(lambda: "Fetch redacted instead" in str(card_of(street)), every_seconds=0.05)
+        assert scene.every_visible_file() == []
+        assert [each.state for each in await scene.deliveries() if each.replaces_id] == ["failed"]
+
+
+def card_of(street: Street) -> str:
+    (card,) = [m for m in street.scene.workspace.messages(CHANNEL) if not m.thread_ts]
+    return str(card)
+
+
+def assert_never_both(street: Street) -> None:
+    """The card is there, and of the two recordings one at most."""
+    assert CALL in card_of(street)
+    assert len(street.scene.every_visible_file()) <= 1
+
+
+async def assert_redacted_once(street: Street, cause: str, raw_file_id: str) -> None:
+    scene = street.scene
+
+    async def is_told() -> bool:
+        assert_never_both(street)
+        rows = [each for each in await scene.deliveries() if each.replaces_id]
+        return bool(rows) and "in place of the raw one" in card_of(street)
+
+    await until(is_told, every_seconds=0.05)
+    (row,) = [each for each in await scene.deliveries() if each.replaces_id]
+    row = await scene.ended(row.id)
+    assert (row.state, row.outcome, row.user_id) == ("delivered", "redacted", ALICE)
+    (file,) = scene.every_visible_file()
+    assert file.content == recordings.load("combined", redacted=True)
+    assert (file.id, file.completed_times, file.thread_ts) == (row.file_id, 1, row.parent_ts)
+    shared = [each.id for each in scene.workspace.recordings if each.completed_times]
+    assert shared == [raw_file_id, file.id]
+    assert {p.id for p in scene.every_visible_picture()} <= {row.picture_file_id}
+    assert len(await scene.deliveries()) == 2
+    told = [(each.tag, each.payload.get("cause")) for each in await scene.all_audit()]
+    assert told.count(("retention:file:taken_back", cause)) == 1
+    assert [tag for tag, _ in told].count("retention:delivery:downgraded") == 1
+    assert [tag for tag, _ in told].count("worker:delivery:delivered") == 2
+    # Whoever may hear it, its card tells the same afterwards.
+    assert "in place of the raw one" in card_of(street)
+    assert scene.workspace.violations in ([], [BROKEN_OFF])
