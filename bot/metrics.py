@@ -32,6 +32,7 @@ class Metrics:
         work_held: pieces of work that workers hold now, by ``kind``.
         oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
         backlog_known: 1 where the database told these three at this scrape, 0 where it did not.
+        database_takes_writes: 1 where a write succeeded at this scrape, 0 where it did not.
         takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
         leases_lost: pieces of work that another worker took over from this one, by ``kind``.
         socket_envelope_age_seconds: time since Socket Mode's last envelope; without it, NaN.
@@ -123,6 +124,11 @@ class Metrics:
         self.backlog_known = Gauge(
             "callaudio_backlog_known",
             "Whether the database told what waits.",
+            registry=self.registry,
+        )
+        self.database_takes_writes = Gauge(
+            "callaudio_database_takes_writes",
+            "Whether the database takes writes.",
             registry=self.registry,
         )
         self.takeovers = Counter(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from bot.logs import get_logger
-from bot.store.database import Database
+from bot.sparing_log import SparingLog
+from bot.store.database import Database, is_away
 from bot.store.due_work import CHANNEL
 
 log = get_logger(__name__)
@@ -28,6 +29,7 @@ async def listen(
     """
     from psycopg import AsyncConnection  # noqa: PLC0415 - who keeps to SQLite need not load it
 
+    sparing = SparingLog()
     while True:
         began_at = time.monotonic()
         try:
@@ -45,7 +47,7 @@ async def listen(
                     # It listens for good, so nobody else may get it.
                     await connection.invalidate()
         except Exception as error:  # noqa: BLE001 - logged, and tried again
-            log.warning("not_listening", error=type(error).__name__)
+            _note(sparing, "not_listening", error)
         await asyncio.sleep(began_at + again_seconds - time.monotonic())
 
 
@@ -58,13 +60,20 @@ async def watch(
     some microseconds and no transaction. While the file cannot be read nothing is heard; the
     worker's own look finds the work then.
     """
+    sparing = SparingLog()
     while True:
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 await _watch(connection, wake)
         except sqlite3.Error as error:
-            log.warning("not_watching", error=type(error).__name__)
+            _note(sparing, "not_watching", error)
         await asyncio.sleep(again_seconds)
+
+
+def _note(sparing: SparingLog, event: str, error: Exception) -> None:
+    unlogged = sparing.due(event)
+    if unlogged is not None and not is_away(error):  # the store itself says that it is away
+        log.info(event, error=type(error).__name__, unlogged_before=unlogged)
 
 
 async def _watch(connection: sqlite3.Connection, wake: Callable[[], None]) -> None:

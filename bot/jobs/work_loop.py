@@ -250,7 +250,8 @@ class WorkLoop:
         """
         self.is_running = False
         self._takes_over_from = time.monotonic() + self._lease_seconds
-        log.warning(event, error=type(error).__name__, exc_info=not is_away(error))
+        if not is_away(error):  # the store itself says once a minute that it is away
+            log.warning(event, exc_info=error)
 
     def _seconds_to_next(self) -> float:
         if self._next_at is None:

@@ -10,6 +10,7 @@ from bot.recordings.delivery_store import DELIVER
 from bot.recordings.freeze import Freeze
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, DueWorkRow
+from bot.store.write_probe import takes_writes
 
 
 class Backlog:
@@ -30,6 +31,7 @@ class Backlog:
         metrics.work_held.clear()
         metrics.oldest_delivery_seconds.set(float("nan"))
         metrics.backlog_known.set(0)
+        metrics.database_takes_writes.set(0)
         async with self._database.read() as session:
             kinds = (await session.execute(_by_kind(now))).all()
             oldest = await session.scalar(_oldest_delivery())
@@ -40,6 +42,7 @@ class Backlog:
         metrics.oldest_delivery_seconds.set((now - oldest).total_seconds() if oldest else 0)
         metrics.deliveries_frozen.set(frozen)
         metrics.backlog_known.set(1)
+        metrics.database_takes_writes.set(await takes_writes(self._database))
 
 
 def _by_kind(now: datetime) -> Select[str, int, int]:

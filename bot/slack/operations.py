@@ -13,6 +13,8 @@ from starlette.routing import Route
 
 from bot.logs import get_logger
 from bot.metrics import Metrics
+from bot.sparing_log import SparingLog
+from bot.store.database import is_away
 
 log = get_logger(__name__)
 
@@ -81,7 +83,7 @@ class Operations:
             where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
             return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)
         if self._measure:
-            await _holds("backlog", self._measure)
+            await self._readiness.holds("backlog", self._measure)
         body, content_type = self._metrics.render()
         return Response(body, media_type=content_type)
 
@@ -99,6 +101,7 @@ class Readiness:
     def __init__(self, probes: Mapping[str, Probe], monotonic: Callable[[], float]) -> None:
         self._probes = probes
         self._monotonic = monotonic
+        self._sparing = SparingLog(monotonic=monotonic)
         self._turn = asyncio.Lock()
         self._found: dict[str, bool] = {}
         self._found_at: float | None = None
@@ -108,17 +111,19 @@ class Readiness:
         async with self._turn:
             found_at = self._found_at
             if found_at is None or self._monotonic() - found_at >= READINESS_LASTS_SECONDS:
-                holds = await asyncio.gather(*(_holds(*each) for each in self._probes.items()))
+                holds = await asyncio.gather(*(self.holds(*each) for each in self._probes.items()))
                 self._found = dict(zip(self._probes, holds, strict=True))
                 self._found_at = self._monotonic()
             return self._found
 
-
-async def _holds(name: str, probe: Probe) -> bool:
-    try:
-        return await asyncio.wait_for(probe(), PROBE_SECONDS) is not False
-    except TimeoutError:
-        log.warning("probe_too_slow", probe=name)
-    except Exception:
-        log.exception("probe_failed", probe=name)
-    return False
+    async def holds(self, name: str, probe: Probe) -> bool:
+        """Run one probe; what it meets is logged once a minute."""
+        try:
+            return await asyncio.wait_for(probe(), PROBE_SECONDS) is not False
+        except TimeoutError:
+            if self._sparing.due(f"{name} slow") is not None:
+                log.warning("probe_too_slow", probe=name)
+        except Exception as error:
+            if not is_away(error) and self._sparing.due(f"{name} failed") is not None:
+                log.warning("probe_failed", probe=name, exc_info=error)
+        return False

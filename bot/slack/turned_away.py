@@ -8,10 +8,9 @@ from typing import Final
 
 from bot.logs import get_logger
 from bot.metrics import Metrics
+from bot.sparing_log import SparingLog
 
 log = get_logger(__name__)
-
-WARN_EVERY_SECONDS: Final = 60.0
 
 
 class RejectionCause(StrEnum):
@@ -58,22 +57,18 @@ class TurnedAway:
         self, metrics: Metrics, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._metrics = metrics
-        self._monotonic = monotonic
-        self._warned_at: dict[RejectionCause, float] = {}
-        self._unwarned: dict[RejectionCause, int] = {}
+        self._sparing = SparingLog(monotonic=monotonic)
 
     def note(self, cause: RejectionCause, **facts: int | str) -> None:
         """Count one; ``facts`` about it are told where it is the one that is warned of."""
         self._metrics.turned_away.labels(cause=cause.value).inc()
-        now = self._monotonic()
-        if now - self._warned_at.get(cause, -WARN_EVERY_SECONDS) < WARN_EVERY_SECONDS:
-            self._unwarned[cause] = self._unwarned.get(cause, 0) + 1
+        unwarned = self._sparing.due(cause.value)
+        if unwarned is None:
             return
-        self._warned_at[cause] = now
         log.warning(
             "request_turned_away",
             cause=cause.value,
             likely=LIKELY[cause],
-            unwarned_before=self._unwarned.pop(cause, 0),
+            unwarned_before=unwarned,
             **facts,
         )

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.store.health import StoreHealth
 from bot.store.sqlite_driver import (
     BEGIN_READING,
     BEGIN_SHORT,
@@ -71,6 +72,7 @@ class Database:
     4. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
 
     Attributes:
+        health: hears of each failure and each write.
         on_work_stored: called after a transaction of this process that stored work was committed.
         on_recorded: called with the audit events of a transaction once it was committed.
     """
@@ -78,6 +80,8 @@ class Database:
     def __init__(self, database_url: str) -> None:
         self.url = async_url(database_url)
         self.engine = build_engine(self.url)
+        self.health = StoreHealth()
+        event.listen(self.engine.sync_engine, "handle_error", self._note_failure)
         self._writers = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._sessions = _sessions(self.engine)
         self._reading_little = self.engine.execution_options(begin=BEGIN_SHORT_READING)
@@ -119,6 +123,7 @@ class Database:
                 last_work = session.info.pop(LAST_WORK, {})
                 for each in sorted(last_work):
                     await last_work[each](session)
+            self.health.note_write()
             if session.info.pop(STORES_WORK, False):
                 self.on_work_stored()
             if recorded := session.info.pop(RECORDED, None):
@@ -146,6 +151,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+    def _note_failure(self, context: ExceptionContext) -> None:
+        is_stale = context.is_disconnect and (context.statement or "").startswith("BEGIN")
+        if not is_stale:  # a new connection is made, which tells more
+            self.health.note_failure(context.original_exception)
 
 
 def is_few(keys: Collection[str]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
@@ -11,6 +12,7 @@ from bot.access.clearance import Clearances
 from bot.metrics import Metrics
 from bot.recordings.backlog import Backlog
 from bot.recordings.freeze import Freeze
+from bot.service_reach import Reach, reach_of
 from bot.settings import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.socket_mode import SocketMode
@@ -18,8 +20,9 @@ from bot.slack.turned_away import TurnedAway
 from bot.slack.web import SlackEvents, build_web
 from bot.store.database import Database
 from bot.store.revision import is_migrated
+from bot.store.write_probe import takes_writes
 from bot.wiring.clock import utc_now
-from bot.wiring.core import open_core
+from bot.wiring.core import Core, open_core
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
 from bot.wiring.pace import Pace
@@ -64,7 +67,7 @@ async def open_application(
     async with AsyncExitStack() as stack:
         core = await open_core(stack, settings, clock)
         probes: dict[str, Probe] = {
-            "database": core.database.ping,
+            "database": lambda: takes_writes(core.database),
             "migrations": lambda: is_migrated(core.database),
         }
         if roles.works:
@@ -90,7 +93,10 @@ async def open_application(
         operations = Operations(
             metrics=core.metrics,
             probes=probes,
-            notices={"redacted_deliveries": _thawed(Freeze(core.database))},
+            notices={
+                "redacted_deliveries": _thawed(Freeze(core.database)),
+                **{name: reach.probe for name, reach in _reach(core).items()},
+            },
             measure=Backlog(database=core.database, metrics=core.metrics, clock=core.clock).measure,
             port=settings.metrics_address[1] if settings.metrics_address else None,
         )
@@ -100,6 +106,11 @@ async def open_application(
             metrics=core.metrics,
             clearances=core.clearances,
         )
+
+
+def _reach(core: Core) -> dict[str, Reach]:
+    hosts = {urlsplit(agent.base_url).hostname or "" for agent in core.agents.values()}
+    return reach_of(core.metrics, hosts)
 
 
 def _thawed(freeze: Freeze) -> Probe:

@@ -84,6 +84,7 @@ async def open_core(
     stack.push_async_callback(database.close)
     if not await is_migrated(database):
         raise DatabaseNotMigrated
+    database.health.is_logged = True
     outbound = outbound_of(settings)
     session = await stack.enter_async_context(build_session(outbound=outbound))
     token = settings.slack_bot_token.get_secret_value()

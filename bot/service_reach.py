@@ -1,0 +1,66 @@
+"""Whether Slack and PolyAI answer, by the figures of the calls that were made anyway."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from bot.metrics import Metrics
+
+UNANSWERED: frozenset[str] = frozenset(
+    {"slack_unreachable", "slack_answer_lost", "slack_unclear", "none"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How many were answered and how many were not, since the process began."""
+
+    answered: float
+    failed: float
+
+
+class Reach:
+    """One service: away while all the calls since the last look, or before, were in vain."""
+
+    def __init__(self, count: Callable[[], Calls]) -> None:
+        self._count = count
+        self._seen = Calls(0, 0)
+        self._answers = True
+
+    async def probe(self) -> bool:
+        """Tell whether it answered of late; it is not called for this."""
+        seen, now = self._seen, self._count()
+        self._seen = now
+        if now.answered > seen.answered:
+            self._answers = True
+        elif now.failed > seen.failed:
+            self._answers = False
+        return self._answers
+
+
+def reach_of(metrics: Metrics, polyai_hosts: Collection[str]) -> dict[str, Reach]:
+    """Watch Slack's Web API, and PolyAI by its hosts."""
+
+    def of_polyai() -> Calls:
+        return _calls(metrics.http_requests, "status", lambda labels: labels["host"] in hosts)
+
+    hosts = frozenset(polyai_hosts)
+    return {
+        "slack": Reach(lambda: _calls(metrics.slack_calls, "result", lambda _: True)),
+        "polyai": Reach(of_polyai),
+    }
+
+
+def _calls(counter: Counter, label: str, is_its: Callable[[dict[str, str]], bool]) -> Calls:
+    answered = failed = 0.0
+    for family in counter.collect():
+        for sample in family.samples:
+            if not sample.name.endswith("_total") or not is_its(sample.labels):
+                continue
+            told = sample.labels[label]
+            if told in UNANSWERED or told.startswith("5"):
+                failed += sample.value
+            else:
+                answered += sample.value
+    return Calls(answered, failed)

@@ -1,0 +1,32 @@
+"""Whether the database takes writes: one that answers may be full, or for reading alone."""
+
+from functools import cache
+
+from sqlalchemy import Executable, func
+
+from bot.store.database import Database
+from bot.store.inserts import insert_into
+from bot.store.tables import RecentRequestRow
+
+
+async def takes_writes(database: Database) -> bool:
+    """Tell whether writes succeed; unless one did just now, by one that says nothing.
+
+    Raises:
+        DBAPIError: the database does not answer, or refuses it.
+    """
+    if not database.health.wrote_lately:
+        async with database.write(is_short=True) as session:
+            await session.execute(_writing_nothing(is_sqlite=database.is_sqlite))
+    return database.health.takes_writes
+
+
+@cache
+def _writing_nothing(*, is_sqlite: bool) -> Executable:
+    """Spell a row under a key that no request has; it is deleted like any other of them."""
+    statement = insert_into(RecentRequestRow, is_sqlite=is_sqlite).values(
+        fingerprint="takes_writes", delivery_id="", requested_at=func.now()
+    )
+    return statement.on_conflict_do_update(
+        index_elements=[RecentRequestRow.fingerprint], set_={"requested_at": func.now()}
+    )

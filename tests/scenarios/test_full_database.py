@@ -1,0 +1,103 @@
+"""A database that takes no writes: operators hear of it within seconds, people in one sentence."""
+
+import json
+from collections import Counter
+
+import psycopg
+import pytest
+from sqlalchemy import event
+from structlog.testing import capture_logs
+
+from bot.errors import Unexpected
+from bot.sandbox.delivery import Ack
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, CHANNEL, Scene
+from tests.scenarios.test_from_outside import get
+from tests.scenarios.test_watched import figures
+
+ASKED = 20
+
+
+async def is_ready(scene: Scene) -> bool:
+    answer = await get(scene, "/readyz")
+    ready = json.loads(answer.text)
+    assert (answer.status_code == 200) == all(ready.values())
+    return bool(ready["database"])
+
+
+async def ask_many(scene: Scene) -> list[Ack]:
+    return [await scene.people.command(ALICE, CHANNEL, scene.another_call()) for _ in range(ASKED)]
+
+
+def lines(logs: list, *levels: str) -> Counter[str]:
+    return Counter(each["event"] for each in logs if each["log_level"] in levels)
+
+
+def let_no_page_be_added(scene: Scene) -> None:
+    """Leave as much room as there is, whichever connection asks for more."""
+    engine = scene.stage.application.database.engine.sync_engine
+
+    @event.listens_for(engine, "checkout")
+    def _full(connection, *_) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA max_page_count = 1")  # never less than there are
+        cursor.close()
+
+
+async def test_a_file_whose_disk_is_full(scene: Scene) -> None:
+    assert await is_ready(scene)
+    let_no_page_be_added(scene)
+    with capture_logs() as logs:
+        acks = [*await ask_many(scene), *await ask_many(scene), *await ask_many(scene)]
+        refused = [ack.text for ack in acks if "Got it" not in ack.text]
+        assert refused
+        await until(lambda: not_ready(scene))
+
+        assert (await figures(scene))["database_takes_writes",] == 0
+    assert all("has no space left, so I have not noted that" in text for text in refused)
+    assert all(Unexpected.what not in ack.text for ack in acks)
+    assert lines(logs, "warning", "error")["database_away"] == 1
+    assert lines(logs, "error", "critical") == {}
+    assert [each["exc_info"] for each in logs if each.get("exc_info")] == []
+
+
+async def not_ready(scene: Scene) -> bool:
+    return not await is_ready(scene)
+
+
+@pytest.mark.parametrize("scene_url", ["postgresql"], indirect=True)
+async def test_a_server_that_can_only_be_read_and_is_written_to_again_later(
+    new_scene: OpenScene, scene_url: str
+) -> None:
+    async with new_scene() as scene:
+        assert await is_ready(scene)
+        for_reading(scene_url, is_so=True)
+        with capture_logs() as logs:
+            await until(lambda: not_ready(scene))
+            assert (await figures(scene))["database_takes_writes",] == 0
+            acks = await ask_many(scene)
+        assert all("cannot use my database at the moment" in ack.text for ack in acks)
+        told = lines(logs, "warning", "error")
+        assert told.pop("request_not_stored") == ASKED  # each under the reference people were told
+        assert sum(told.values()) <= 3, told
+
+        for_reading(scene_url, is_so=False)
+        call = scene.another_call()
+        await until(lambda: taken(scene, call), every_seconds=0.2)
+        await scene.ended(await scene.latest())
+        assert [file.name for file in scene.every_visible_file()] == [f"{call}-redacted.wav"]
+
+
+async def taken(scene: Scene, call: str) -> bool:
+    return "Got it" in (await scene.people.command(ALICE, CHANNEL, call)).text
+
+
+def for_reading(url: str, *, is_so: bool) -> None:
+    with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as c:
+        name = c.info.dbname
+        c.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {is_so}")
+        c.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

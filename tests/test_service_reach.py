@@ -1,0 +1,33 @@
+"""A service is away while every call of late was in vain."""
+
+from bot.metrics import Metrics
+from bot.service_reach import reach_of
+
+
+async def test_it_is_away_from_the_first_call_in_vain_to_the_first_that_is_answered():
+    metrics = Metrics()
+    slack = reach_of(metrics, ())["slack"]
+
+    async def after(*results: str) -> bool:
+        for result in results:
+            metrics.slack_calls.labels(method="users.info", result=result).inc()
+        return await slack.probe()
+
+    assert await after()
+    assert await after("ok", "slack_unreachable")
+    assert not await after("slack_unreachable", "slack_answer_lost")
+    assert not await after()
+    assert await after("slack_rate_limited"), "it answers, if only that it is too much"
+    assert await after()
+
+
+async def test_only_the_hosts_of_polyai_tell_of_polyai():
+    metrics = Metrics()
+    polyai = reach_of(metrics, ["api.us.poly.ai"])["polyai"]
+    metrics.http_requests.labels(host="files.slack.com", status="none").inc()
+    assert await polyai.probe()
+    metrics.http_requests.labels(host="api.us.poly.ai", status="503").inc()
+    metrics.http_requests.labels(host="files.slack.com", status="200").inc()
+    assert not await polyai.probe()
+    metrics.http_requests.labels(host="api.us.poly.ai", status="404").inc()
+    assert await polyai.probe()

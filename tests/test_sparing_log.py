@@ -1,0 +1,14 @@
+"""A line that would come again and again comes once a minute."""
+
+from bot.sparing_log import SparingLog
+
+
+def test_one_of_a_kind_a_minute_and_then_how_many_there_were():
+    now = 100.0
+    sparing = SparingLog(monotonic=lambda: now)
+    assert [sparing.due("full") for _ in range(3)] == [0, None, None]
+    assert sparing.due("away") == 0
+    now = 159.9
+    assert sparing.due("full") is None
+    now = 160.0
+    assert [sparing.due("full"), sparing.due("full")] == [3, None]
