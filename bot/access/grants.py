@@ -152,13 +152,17 @@ async def revoke(
     """
     rows = (
         await session.scalars(
-            select(GrantRow).where(
+            select(GrantRow)
+            .where(
                 GrantRow.team_id == subject.team_id,
                 GrantRow.subject_kind == subject.kind.value,
                 GrantRow.subject_id == subject.id,
                 GrantRow.right == right.value,
                 in_force(now),
             )
+            # Of two who revoke at the same time one finds nothing left, and tells so.
+            .order_by(GrantRow.id)
+            .with_for_update()
         )
     ).all()
     if not rows:
@@ -187,6 +191,7 @@ async def revoke_all(session: AsyncSession, team_id: str, *, by: str, now: datet
             or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > now),
         )
         .order_by(GrantRow.id)
+        .with_for_update()
     )
     ended = 0
     for row in rows:

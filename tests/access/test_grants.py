@@ -1,5 +1,6 @@
 """Grants: each change leaves its audit event or nothing at all; test_rights: who holds what."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import FrozenInstanceError
@@ -21,6 +22,7 @@ from bot.access.grants import (
 )
 from bot.access.rights import Holders
 from bot.audit.log import AuditFilter, newest_events
+from bot.audit.verify import verify
 from bot.store.database import Database
 from tests.access.builders import (
     ALICE,
@@ -208,3 +210,21 @@ async def test_a_grant_is_listed_as_it_was_given_and_not_to_be_changed(sqlite_st
         assert await list_grants(session, team_id=TEAM, now=NOON, ended=False) == (given,)
     with pytest.raises(FrozenInstanceError):
         given.right = Right.ADMIN
+
+
+async def test_of_many_who_revoke_at_once_one_ends_the_grant_and_the_others_find_none(database):
+    async with database.write() as session:
+        await add_grant(session, new_grant())
+
+    async def end(minute: int) -> int:
+        async with database.write() as session:
+            now = NOON + timedelta(minutes=minute)
+            return await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=now)
+
+    ended = await asyncio.gather(*(end(minute) for minute in range(5)), return_exceptions=True)
+
+    assert sorted(str(type(each).__name__) for each in ended) == ["NothingToRevoke"] * 4 + ["int"]
+    async with database.read() as session:
+        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+        assert [each async for each in verify(session)] == []
+    assert tags.count("admin:grant:revoked") == 1
