@@ -56,6 +56,8 @@ class Notification:
         self._keep_raw = keep_raw
         self._audience_must_be_cleared = audience_must_be_cleared
         self._first_wait = first_wait
+        self._unstored: set[str] = set()
+        """Notes that Slack took here, and that the database, being away, does not know of yet."""
 
     async def notify_end(self, delivery_id: str) -> datetime | None:
         """Tell what is not told yet; gives when to try again, or None if nothing is left to tell.
@@ -72,7 +74,7 @@ class Notification:
         note = _note_of(delivery)
         note_error = None
         if note and delivery.notified_at is None:
-            note_error = await _attempt(self._slack.notify(note), "tell")
+            note_error = await _attempt(self._send(note), "tell")
             if note_error is None and card_error:
                 await self._deliveries.note_notified(delivery, is_all=False)
         for error in (note_error, card_error):
@@ -83,6 +85,7 @@ class Notification:
             await self.give_up(delivery_id, note_error.code)
         elif note or delivery.notified_at is None:
             await self._deliveries.note_notified(delivery, is_all=True)
+        self._forget(delivery_id)
         return None
 
     async def give_up(self, delivery_id: str, code: str) -> None:
@@ -103,13 +106,23 @@ class Notification:
             is_told = await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
         if is_told or delivery.waiting_since is None:
             await self._deliveries.note_waiting(delivery, is_told=is_told)
+            self._forget(delivery_id)
 
     async def _say_waiting(self, delivery: Delivery, problem: Problem) -> None:
         if delivery.card_ts:
             card = announcement_of(delivery)
             await self._slack.show_waiting(delivery.card_ts, card, problem.what)
         else:
-            await self._slack.notify(_private(delivery, NoteKind.WAITING, problem))
+            await self._send(_private(delivery, NoteKind.WAITING, problem))
+
+    async def _send(self, note: PrivateNote) -> None:
+        """Send a note, unless this process did so and could not store that it did."""
+        if (key := f"{note.delivery_id} {note.kind.value}") not in self._unstored:
+            await self._slack.notify(note)
+            self._unstored.add(key)
+
+    def _forget(self, delivery_id: str) -> None:
+        self._unstored = {key for key in self._unstored if not key.startswith(delivery_id)}
 
     async def _put_on_card(self, delivery: Delivery) -> None:
         if delivery.state in (State.DELIVERED, State.UNCONFIRMED):

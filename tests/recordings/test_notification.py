@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from bot.audit.events import AuditTag
@@ -214,3 +215,46 @@ async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_car
     assert waiting.waiting_notified_at == NOON + timedelta(
         seconds=3
     )  # the first word was not taken
+
+
+class AwayAtFirst(DeliveryStore):
+    """A store whose database is away as soon as somebody was told something."""
+
+    times = 2
+
+    async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
+        self._be_away()
+        await super().note_notified(delivery, is_all=is_all)
+
+    async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
+        self._be_away()
+        await super().note_waiting(delivery, is_told=is_told)
+
+    def _be_away(self) -> None:
+        if self.times:
+            self.times -= 1
+            raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+
+
+@pytest.mark.parametrize("kind", [NoteKind.FAILED, NoteKind.WAITING])
+async def test_a_note_whose_storing_fails_is_not_repeated_while_the_database_is_away(
+    sqlite_store: Database, kind: NoteKind
+) -> None:
+    scene = Scene(sqlite_store)
+    scene.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
+    delivery = await (scene.failed() if kind is NoteKind.FAILED else scene.stored())
+
+    async def tell() -> None:
+        if kind is NoteKind.FAILED:
+            await scene.notify(delivery)
+        else:
+            await scene.telling.notify_waiting(delivery.id, GONE, tries=2)
+
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            await tell()
+    await tell()
+    await tell()
+
+    assert [note.kind for note in scene.gateway.notes] == [kind]
+    assert scene.telling._unstored == set()
