@@ -1,6 +1,6 @@
 """A running bot on its stand-ins for each scenario."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from bot.wiring.pace import Pace
 from tests.conftest import KINDS
 from tests.drawn import unheard
 from tests.patience import PATIENCE_SECONDS
+from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import Scene
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
@@ -77,6 +78,13 @@ def scene_url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
 def template_databases(migrated_sqlite: Path) -> Path:
     """A folder with a migrated store: made anew, it would cost a second."""
     return migrated_sqlite.parent
+
+
+@pytest.fixture(scope="session")
+def nursery(template_databases: Path) -> Iterator[Nursery]:
+    """Where bots in processes of their own come from."""
+    with Nursery(template_databases) as nursery:
+        yield nursery
 
 
 @pytest.fixture

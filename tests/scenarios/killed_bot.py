@@ -1,29 +1,34 @@
 """The ordinary bot in a process of its own, to be killed, stopped and started anew.
 
-`python -m tests.scenarios.killed_bot` loads the product once and then forks a bot for each line on
-its standard input, so that a start costs a few hundredths of a second. A line is JSON: the
-environment, the roles and a file for the log. The answer is the pid.
+`python -m tests.scenarios.killed_bot TEMPLATE` loads the product once, delivers two recordings with
+it on a copy of the template's database, and then forks a bot for each line on its standard input.
+So a bot has every module loaded and every statement compiled, and its start costs hundredths of a
+second. Once it is ready it says so. A line is JSON: the environment, the roles and a file for the
+log. The answer is the pid.
 """
 
 import asyncio
-import importlib
+import gc
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
 from starlette.applications import Starlette
 
 from bot.cli.serve import serve, uvloop_run
-from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of
+from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.missed import CatchUp
 from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
@@ -40,6 +45,7 @@ from bot.store.database import Database
 from bot.wiring.application import Application, Roles
 from bot.wiring.pace import Pace
 from tests.access.builders import nobody_cleared
+from tests.compiled_once import share_compiled_statements
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.scenarios.plain_digests import plain_outlets
@@ -58,16 +64,19 @@ QUICK = Pace(
     # Slots a second apart would be let go whenever the machine is busy.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
-START_SECONDS = 30.0
 ONE_PROCESS = Roles(listens=True, works=True)
 
 
 def main() -> None:
     """Fork bots until standard input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
-    importlib.import_module("bot.recordings.waveform.drawing")  # else each bot loads it anew
-    importlib.import_module("bot.recordings.waveform.scan")
     ack_window.ANSWER_SECONDS = PATIENCE_SECONDS  # as in the scenarios of one process
+    share_compiled_statements()
+    with redirect_stdout(StringIO()):
+        uvloop_run(_rehearse(Path(sys.argv[1])))
+    assert threading.active_count() == 1, "a lock that another thread holds would stay locked"
+    gc.freeze()
+    print("ready", flush=True)  # noqa: T201 - its parent reads it
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         pid = os.fork()
@@ -75,6 +84,17 @@ def main() -> None:
             _be_a_bot(order)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+
+
+async def _rehearse(template: Path) -> None:
+    """Deliver a recording of each kind: every bot then has what that loads and compiles."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        async with open_stage(f"sqlite:///{folder}/callaudio.db", pace=QUICK) as stage:
+            scene = Scene(stage)
+            await scene.ask()
+            await scene.grant()
+            await scene.ask(scene.another_call())
 
 
 def _be_a_bot(order: dict[str, Any]) -> None:
@@ -104,21 +124,23 @@ def _be_a_bot(order: dict[str, Any]) -> None:
 
 
 class Nursery:
-    """Starts bots; `with Nursery() as nursery`."""
+    """Starts bots; `with Nursery(template) as nursery`."""
 
-    def __init__(self) -> None:
+    def __init__(self, template: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scenarios.killed_bot"],
+            [sys.executable, "-m", "tests.scenarios.killed_bot", template],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
     def __enter__(self) -> Self:
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n"
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._process.communicate(timeout=START_SECONDS)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
     def start(self, environment: dict[str, str], roles: Roles, log: Path) -> int:
         """Fork a bot; gives its pid."""
@@ -144,7 +166,7 @@ class Bot:
 
     async def is_up(self) -> None:
         """Wait until it listens, which is the last thing it does as it starts."""
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 assert self.is_alive, f"it ended as it started: {self.log.read_text()[-3000:]}"
                 with suppress(OSError):
@@ -163,7 +185,7 @@ class Bot:
         await self.is_gone()
 
     async def is_gone(self) -> None:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.is_alive:
                 await asyncio.sleep(0.01)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,12 +35,6 @@ of_so_many = pytest.mark.parametrize("slots", [24, pytest.param(500, marks=pytes
 KILLS_AT_LEAST = 3
 LONG_ENOUGH_SECONDS = 600.0
 """On a machine however busy: it is ended by what happened, not by the time that passed."""
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.mark.parametrize(

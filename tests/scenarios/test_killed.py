@@ -1,7 +1,6 @@
 """A bot killed at any moment finishes, after its next start, what it had accepted: once."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,12 +43,6 @@ MOMENTS = {
     "putting the facts on the announcement": Moment("chat.update"),
 }
 ONE_ANNOUNCEMENT_NEEDS = "groups:history"
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)

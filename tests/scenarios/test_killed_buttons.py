@@ -1,7 +1,6 @@
 """A bot killed after a press does, after its next start, what the press asked for: once."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ FETCHING = {
     "putting the facts on its card": Moment("chat.update"),
 }
 DELETING = {"deleting": Moment("files.delete"), "saying so": Moment("chat.update")}
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 async def delivered(street: Street) -> tuple[Bot, Message]:

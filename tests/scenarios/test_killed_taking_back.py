@@ -1,7 +1,6 @@
 """A bot killed while it takes a raw recording back has taken it back, and said so, in the end."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +14,6 @@ from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 OPEN = "C0OPEN0000"
 ROUTES = ("conversations.info", "files.delete", "chat.update")
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.mark.parametrize("route", ROUTES)

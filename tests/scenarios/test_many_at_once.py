@@ -66,12 +66,11 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
 
 
 async def test_many_commands_at_once_are_all_acked_and_each_delivered_once(
-    traffic: Traffic, template_databases: Path, tmp_path: Path
+    traffic: Traffic, nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
-    with Nursery() as nursery:
-        async with open_street(nursery, tmp_path, template=template_databases) as street:
-            await street.start()
-            await ask_for_many(street.scene, traffic)
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        await street.start()
+        await ask_for_many(street.scene, traffic)
 
 
 async def ask_for_many(scene: Scene, traffic: Traffic) -> None:

@@ -6,7 +6,7 @@ What people see tells it, and PostgreSQL's own count of deadlocks.
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -24,12 +24,6 @@ from tests.scenarios.test_many_at_once import everything_ended
 
 LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.mark.parametrize("commands", [24, pytest.param(500, marks=pytest.mark.long)])

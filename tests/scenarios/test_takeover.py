@@ -30,12 +30,6 @@ CUT_OFF_EVERYBODY_ELSE = text(
 )
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
-
-
 @pytest.fixture
 def postgresql_url(migrated_postgresql: Callable[[], str]) -> str:
     return migrated_postgresql()
