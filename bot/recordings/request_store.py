@@ -9,7 +9,17 @@ from functools import cache
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import Executable, Select, UpdateBase, bindparam, case, delete, insert, select
+from sqlalchemy import (
+    Executable,
+    Select,
+    UpdateBase,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -35,7 +45,8 @@ from bot.store.tables import DeliveryRow, RecentRequestRow
 
 log = get_logger(__name__)
 
-# People press Enter twice; Slack leaves the text in the box.
+# People press Enter twice; Slack leaves the text in the box. While the first is on its way it is
+# joined however much later: who was told that it may have been taken asks again after a minute.
 DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
 MAX_TOGETHER: Final = 50
 
@@ -103,7 +114,8 @@ class RequestStore:
         """Store the request and its audit event; the same one again joins the first.
 
         The same Slack trigger is the same request for ever (Slack may deliver it twice); the same
-        words by the same person in the same place are for ``DOUBLE_SUBMIT_WINDOW``.
+        words by the same person in the same place are while the first is on its way, and for
+        ``DOUBLE_SUBMIT_WINDOW``.
 
         Raises:
             TooManyWaiting: as much is on its way for this person as may be. Two processes that
@@ -269,7 +281,14 @@ def _claiming(*, is_sqlite: bool) -> UpdateBase:
     row = RecentRequestRow
     statement = insert_into(row, is_sqlite=is_sqlite)
     new = statement.excluded
-    is_over = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
+    is_old = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
+    is_on_its_way = (
+        select(DeliveryRow.id)
+        .where(DeliveryRow.id == row.delivery_id, DeliveryRow.ended_at.is_(None))
+        .correlate(row)
+        .exists()
+    )
+    is_over = and_(is_old, ~is_on_its_way)
     return statement.on_conflict_do_update(
         index_elements=[row.fingerprint],
         # Writing the row's own values back locks it, and has RETURNING give the holder either way.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from bot.access.administration import Actor
@@ -63,6 +63,12 @@ class Desk:
 
     async def store(self, request: NewRequest = REQUEST) -> StoredRequest:
         return await self.book.store(request)
+
+    async def end(self, stored: StoredRequest) -> None:
+        row = DeliveryRow
+        ended = update(row).where(row.id == stored.delivery_id)
+        async with self.database.write() as session:
+            await session.execute(ended.values(state="delivered", ended_at=self.now))
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.database.read() as session:
@@ -129,8 +135,19 @@ async def test_the_same_trigger_is_the_same_request_for_ever(desk):
     assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
 
 
+async def test_the_same_words_join_the_first_while_it_is_on_its_way_however_long(desk):
+    first = await desk.store()
+    desk.now = NOON + timedelta(minutes=12)
+    again = await desk.store(typed_again())
+    assert again == StoredRequest(first.delivery_id, is_repeat=True)
+    assert await desk.store(typed_again(trigger_id="third")) == again
+    await desk.end(first)
+    assert not (await desk.store(typed_again(trigger_id="fourth"))).is_repeat
+
+
 async def test_the_same_words_join_the_first_within_the_window_and_not_after_it(desk):
     first = await desk.store()
+    await desk.end(first)
     desk.now = NOON + DOUBLE_SUBMIT_WINDOW
     assert await desk.store(typed_again()) == StoredRequest(first.delivery_id, is_repeat=True)
     assert len(await desk.rows()) == len(desk.calls) == 1
@@ -146,7 +163,7 @@ async def test_the_same_words_join_the_first_within_the_window_and_not_after_it(
 
 
 async def test_joining_does_not_stretch_the_window(sqlite_desk):
-    await sqlite_desk.store()
+    await sqlite_desk.end(await sqlite_desk.store())
     for second in range(1, 11):
         sqlite_desk.now = NOON + timedelta(seconds=second)
         assert (await sqlite_desk.store(typed_again(trigger_id=f"t{second}"))).is_repeat
