@@ -227,18 +227,25 @@ class RequestStore:
         for delivery_id, turn in taken.items():
             schedule(session, DELIVER, delivery_id, now=now, turn=turn)
             await record(session, request_event(delivery_id, new[delivery_id], now))
-        return await self._refuse(connection, sorted(new.keys() - taken.keys()))
+        refused = {each: new[each] for each in sorted(new.keys() - taken.keys())}
+        return await self._refuse(session, connection, refused, now)
 
     async def _refuse(
-        self, connection: AsyncConnection, delivery_ids: Sequence[str]
+        self,
+        session: AsyncSession,
+        connection: AsyncConnection,
+        refused: Mapping[str, NewRequest],
+        now: datetime,
     ) -> Mapping[str, TooManyWaiting]:
-        """Let go of what these would have been, so that asking for it again is no repeat."""
-        if not delivery_ids:
+        """Refuse requests, audited; forget them, so that asking again is no repeat."""
+        if not refused:
             return {}
         row = RecentRequestRow
-        await connection.execute(delete(row).where(row.delivery_id.in_(delivery_ids)))
+        await connection.execute(delete(row).where(row.delivery_id.in_(refused)))
+        for request in refused.values():
+            await record(session, _refusal_event(request, now))
         people = await count_people(connection)
-        return {each: TooManyWaiting(self._max_waiting, people) for each in delivery_ids}
+        return {each: TooManyWaiting(self._max_waiting, people) for each in refused}
 
     async def _claim(
         self, connection: AsyncConnection, claims: Mapping[str, str], now: datetime
@@ -349,6 +356,22 @@ def request_event(delivery_id: str, request: NewRequest, now: datetime) -> Audit
             "channel_id": request.channel_id,
             "asked_redacted": request.asked_redacted,
             "source": request.source,
+        },
+    )
+
+
+def _refusal_event(request: NewRequest, now: datetime) -> AuditEvent:
+    actor = request.requester.actor
+    return AuditEvent(
+        tag=AuditTag.REQUEST_REFUSED,
+        team_id=actor.team_id,
+        actor_id=actor.user_id,
+        occurred_at=now,
+        payload={
+            "name": request.source,
+            "code": TooManyWaiting.code,
+            "conversation_id": request.conversation_id,
+            "channel_id": request.channel_id,
         },
     )
 

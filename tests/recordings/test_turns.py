@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from sqlalchemy import delete, select
 
+from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.request_store import NewRequest, RequestStore
 from bot.recordings.turns import TooManyWaiting, Turns
@@ -159,6 +160,14 @@ async def test_one_more_than_allowed_is_refused_with_the_number_and_when_to_come
     assert "in about a minute" in refused.value.fix
     async with queue.database.read() as session:
         assert len(list(await session.scalars(select(DeliveryRow.id)))) == 21
+        refusals = [
+            event
+            for event in await newest_events(session, AuditFilter(), 100)
+            if event.tag == "slack:request:refused"
+        ]
+    assert [(event.actor_id, event.payload["code"]) for event in refusals] == [
+        ("U0MANY000", "too_many_waiting")
+    ] * 6
     # What has arrived makes room, and the same words a moment later are no repeat of nothing.
     (first, *_) = [each for each in await queue.take(2) if queue.people[each.key] == "U0MANY000"]
     async with queue.database.write() as session:
