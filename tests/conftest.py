@@ -34,8 +34,22 @@ structlog.configure(
 )
 
 KINDS = ("sqlite", "postgresql")
+DATABASE_FIXTURES = ("database_url", "chained_url")
 WATCHER = pytest.StashKey[Watcher]()
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the decisions that SQLite tells as well as PostgreSQL to it, but for test-long."""
+    for item in items:
+        marks = (
+            item.get_closest_marker(name) for name in ("postgresql_at_length", "both_databases")
+        )
+        at_length, on_both = marks
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if at_length and not on_both and "postgresql" in map(params.get, DATABASE_FIXTURES):
+            item.add_marker("long")
 
 
 def pytest_collection_finish() -> None:

@@ -28,6 +28,8 @@ from tests.access.builders import Silent, Workspace, readers_on
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
+pytestmark = pytest.mark.postgresql_at_length
+
 TEAM, GROUP, OTHERS = "T0QUALITY0", "S0ADMINS", "S0OTHERS"
 BOSS, ALICE, BOB = (Actor(TEAM, None, each) for each in ("U0BOSS", "U0ALICE", "U0BOB"))
 
@@ -116,6 +118,7 @@ async def test_a_refused_person_is_audited_with_what_they_tried(database: Databa
     assert office.told == []
 
 
+@pytest.mark.both_databases
 async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database) -> None:
     office = Office(database, BOSS.user_id)
 
@@ -149,6 +152,7 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database)
         pytest.param(ALICE.user_id, False, False, id="not by another's name"),
     ],
 )
+@pytest.mark.both_databases
 async def test_nobody_lifts_what_keeps_themselves_from_pii(
     database: Database, denied: str, away: bool, kept: bool
 ) -> None:
@@ -179,6 +183,7 @@ async def test_anybody_may_give_up_what_was_given_to_them(database: Database) ->
     assert await office.codes() == []
 
 
+@pytest.mark.both_databases
 async def test_a_change_is_audited_and_told_on(database: Database) -> None:
     office = Office(database, BOSS.user_id)
 
@@ -363,6 +368,7 @@ async def test_only_who_may_administer_counts_as_an_admin_who_is_left(
         assert not await office.admin.is_admin(BOB)
 
 
+@pytest.mark.both_databases
 async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database) -> None:
     office = Office(database)
     for each in ("U0BOB", "U0ALICE"):
@@ -372,6 +378,7 @@ async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database
     assert await office.admin.is_admin(BOB)
 
 
+@pytest.mark.both_databases
 async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Database) -> None:
     for _ in range(5):
         office = Office(database)
@@ -438,6 +445,7 @@ async def test_while_slack_does_not_tell_who_an_admin_is_nothing_is_done(
     assert await office.audit() == []
 
 
+@pytest.mark.both_databases
 async def test_who_names_rights_and_the_grants_that_make_them(database: Database) -> None:
     office = Office(database, BOSS.user_id)
     await office.appoint(GROUP)

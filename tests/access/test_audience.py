@@ -86,6 +86,7 @@ MEMBER, GUEST = Standing.MEMBER, Standing.GUEST
 
 @pytest.mark.parametrize("standing", sorted(set(Standing) - {Standing.BOT}))
 @pytest.mark.parametrize("granted", [None, BOB, GROUP])
+@pytest.mark.postgresql_at_length
 async def test_a_listener_is_judged_as_if_they_asked(database, standing, granted):
     """A guest in a granted group, an outsider with a grant: whoever would be refused counts."""
     await give(database, ALICE)

@@ -88,6 +88,7 @@ def admin_of(database: Database) -> Administration:
     )
 
 
+@pytest.mark.postgresql_at_length
 async def test_a_list_reads_what_it_shows_and_counts_the_rest(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     with rows_read() as read:
@@ -97,6 +98,7 @@ async def test_a_list_reads_what_it_shows_and_counts_the_rest(crowd):
     assert len(read) == 30
 
 
+@pytest.mark.postgresql_at_length
 async def test_who_reads_what_concerns_one_person_alone(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     await give(crowd, ALICE)

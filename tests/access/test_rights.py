@@ -11,6 +11,8 @@ from bot.store.database import Database
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
+pytestmark = pytest.mark.postgresql_at_length
+
 TEAM = "T0QUALITY0"
 ALICE, BOB, CAROL = "U0ALICE", "U0BOB", "U0CAROL"
 ONE, TWO = "S0ONE", "S0TWO"
@@ -110,6 +112,7 @@ async def test_a_grant_counts_from_its_start_up_to_but_not_at_its_end(
     assert held is (Held.BY_NAME if holds else Held.NOT)
 
 
+@pytest.mark.both_databases
 async def test_a_revocation_ends_grants_and_denies_alike(
     database: Database, rights: Rights
 ) -> None:
@@ -123,6 +126,7 @@ async def test_a_revocation_ends_grants_and_denies_alike(
     assert await holders(rights) == {ALICE}
 
 
+@pytest.mark.both_databases
 async def test_rights_do_not_reach_from_one_workspace_or_right_into_another(
     database: Database, rights: Rights
 ) -> None:
@@ -315,6 +319,7 @@ async def test_groups_are_read_only_as_far_as_needed(
     assert [each for each in world.asked if each != "group"] == [f"group {each}" for each in reads]
 
 
+@pytest.mark.both_databases
 async def test_ten_thousand_people_can_be_asked_after_at_once(
     database: Database, rights: Rights
 ) -> None:

@@ -20,6 +20,8 @@ from tests.access.builders import (
     Workspace,
 )
 
+pytestmark = pytest.mark.postgresql_at_length
+
 MEMBER, GUEST, BOT = Standing.MEMBER, Standing.GUEST, Standing.BOT
 UNKNOWN, DEACTIVATED = Standing.UNKNOWN, Standing.DEACTIVATED
 SECOND = timedelta(seconds=1)
@@ -60,6 +62,7 @@ def office(database: Database) -> Office:
     return Office(database, **{BOB: GUEST, CAROL: BOT})
 
 
+@pytest.mark.both_databases
 async def test_what_one_process_learns_all_know_for_a_while_and_for_one_workspace(office):
     found = {ALICE: MEMBER, BOB: GUEST, CAROL: BOT}
     assert await office.learn(*found) == found
@@ -124,6 +127,7 @@ async def test_an_event_ends_what_is_remembered_and_tells_whether_that_matters(
     assert await office.known.changed(TEAM, ALICE, told) is False, "Slack may tell twice"
 
 
+@pytest.mark.both_databases
 async def test_what_nobody_uses_any_more_still_tells_whether_an_event_is_news(office):
     await office.learn(ALICE)
     office.clock.now += KEPT_FOR
@@ -218,6 +222,7 @@ async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(
     assert await office.known.now_or_unknown(TEAM, ALICE) is UNKNOWN
 
 
+@pytest.mark.both_databases
 async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_is_kept(office):
     crowd = [f"U{number:08d}" for number in range(3 * AT_ONCE)]
 
@@ -235,6 +240,7 @@ async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_i
     assert await office.remembered(*crowd) == dict.fromkeys(kept, MEMBER)
 
 
+@pytest.mark.both_databases
 async def test_two_processes_that_learn_the_same_people_do_not_wait_for_each_other(office):
     crowd = [f"U{number:08d}" for number in range(5 * AT_ONCE)]
     processes = [office.another_process() for _ in range(2)]

@@ -107,6 +107,7 @@ async def test_a_recording_that_never_was_is_nobody_s(database, team):
         (Standing.UNKNOWN, ALICE, False),
     ],
 )
+@pytest.mark.postgresql_at_length
 async def test_only_those_ask_for_whom_a_right_would_count(database, standing, given, may_ask):
     delivery_id = await delivered(database)
     if given:

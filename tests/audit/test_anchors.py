@@ -63,6 +63,7 @@ ANCHORS = {
 
 
 @pytest.mark.parametrize(("anchors", "expected"), ANCHORS.values(), ids=ANCHORS)
+@pytest.mark.postgresql_at_length
 async def test_an_anchor_proves_what_is_there_or_sealed_at_it_and_nothing_else(
     chained: Database,
     anchors: list[tuple[str, int, str]],

@@ -265,6 +265,7 @@ async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Da
         pytest.param(grants("revoked_at = starts_at", BOB), id="a deny was lifted"),
     ],
 )
+@pytest.mark.postgresql_at_length
 async def test_but_if_they_are_not_those_there_were_then_that_is_found(
     sealed: Database, statement: str
 ) -> None:

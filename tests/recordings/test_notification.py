@@ -21,6 +21,8 @@ from tests.conftest import NOON
 from tests.recordings.requests import changed_request
 from tests.recordings.test_request_store import REQUEST, Desk
 
+pytestmark = pytest.mark.postgresql_at_length
+
 GONE = Problem("recording_gone", "It was deleted.", "It is old.", "Ask for later ones.")
 
 
@@ -170,6 +172,7 @@ async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_
     assert (await scene.log.read(delivery.id)).response_url is None
 
 
+@pytest.mark.both_databases
 async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) -> None:
     delivery = await scene.failed()
     scene.gateway.tell_errors = [Refused()]
@@ -179,6 +182,7 @@ async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) ->
     assert (await scene.tags())[-1] == "worker:delivery:untold"
 
 
+@pytest.mark.both_databases
 async def test_a_refusal_to_change_the_card_keeps_nothing_from_being_told(scene: Scene) -> None:
     delivery = await scene.failed()
     scene.gateway.card_errors = [Refused()]
@@ -198,6 +202,7 @@ async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) ->
 
 
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
+@pytest.mark.both_databases
 async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_card: bool) -> None:
     card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
     delivery = await scene.stored(**card)

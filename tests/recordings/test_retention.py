@@ -35,6 +35,8 @@ from tests.access.outside import (
 from tests.conftest import NOON
 from tests.recordings.rows import delivery_row
 
+pytestmark = pytest.mark.postgresql_at_length
+
 TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
 OTHER = "C0SUPPORT0"
 GROUP = "S0QUALITY0"
@@ -214,6 +216,7 @@ async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
     assert await shelf.check() == {"Fd1"}
 
 
+@pytest.mark.both_databases
 async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it(
     shelf: Shelf,
 ) -> None:
@@ -242,6 +245,7 @@ async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_b
     assert await shelf.causes() == [cause]
 
 
+@pytest.mark.both_databases
 async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -> None:
     await shelf.clear(BOB)
     shelf.world.channels[CHANNEL].members |= {BOB}
@@ -320,13 +324,14 @@ async def test_files_that_came_at_different_times_are_soon_looked_at_together(
         await shelf.check(timedelta(seconds=5))
     shelf.world.asked.clear()
 
-    for _ in range(60 * 3):
-        await shelf.check(timedelta(seconds=1))
+    for _ in range(12 * 3):
+        await shelf.check(timedelta(seconds=5))
 
     looks = shelf.world.asked.count("conversation")
     assert 3 <= looks <= 4, "once a minute, and once more while they come together"
 
 
+@pytest.mark.both_databases
 async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> None:
     await shelf.put("d1")
     assert await shelf.check() == {"Fd1"}
@@ -414,6 +419,7 @@ async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_a
     assert await shelf.causes() == ["doubt"]
 
 
+@pytest.mark.both_databases
 async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
     database: Database,
 ) -> None:
@@ -453,6 +459,7 @@ async def test_its_time_is_counted_from_its_end(
     assert await shelf.causes() == ([] if left else ["time_over"])
 
 
+@pytest.mark.both_databases
 async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
     await shelf.put("d1")
     (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
@@ -463,6 +470,7 @@ async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["raw", "redacted"])
+@pytest.mark.both_databases
 async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
     shelf: Shelf, outcome: str
 ) -> None:
@@ -483,6 +491,7 @@ async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
 
 
 @pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
+@pytest.mark.both_databases
 async def test_what_is_not_there_cannot_be_deleted(shelf: Shelf, state: str) -> None:
     await shelf.put("d1", state, due=False)
     delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
@@ -505,6 +514,7 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
     assert await shelf.causes() == ["audience"]
 
 
+@pytest.mark.both_databases
 async def test_a_channel_s_new_id_is_taken_over_and_recorded_once_however_often_it_is_told(
     shelf: Shelf,
 ) -> None:

@@ -15,6 +15,8 @@ from tests.access.outside import Channel
 from tests.patience import until
 from tests.recordings.test_retention import ALICE, BOB, OTHER, TEAM, Shelf
 
+pytestmark = pytest.mark.postgresql_at_length
+
 SECOND = timedelta(seconds=1)
 UNSEEN = "D0NOBODY00"
 
@@ -100,6 +102,7 @@ async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
     assert await passed_on(shelf) == [("public_link", None, None, "system")]
 
 
+@pytest.mark.both_databases
 async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> None:
     await shelf.check()
     await shelf.files.check_file(TEAM, "Fd1", UNSEEN)
@@ -156,6 +159,7 @@ async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_
     assert len(await passed_on(shelf)) == 1
 
 
+@pytest.mark.both_databases
 async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_noted_by_the_next(
     shelf: Shelf,
 ) -> None:
@@ -172,6 +176,7 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
     assert shelf.gateway.taken_back == ["public_link"]
 
 
+@pytest.mark.both_databases
 async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: Shelf) -> None:
     shelf.gateway.visible["Fp1"] = shelf.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
     async with shelf.database.write() as session:
