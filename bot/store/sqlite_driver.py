@@ -152,10 +152,25 @@ class OneHopConnection(Connection):
             raise
         return self
 
+    async def close(self) -> None:
+        """Close the file."""
+        self._give_up()
+        await super().close()
+
     def stop(self) -> asyncio.Future[Any] | None:
         """End the thread."""
+        self._give_up()
         self._stopped = super().stop()
         return self._stopped
+
+    def _give_up(self) -> None:
+        """Roll back what has begun: SQLite keeps a closed file's lock while a cursor is held."""
+
+        def act() -> None:
+            if self._connection is not None:
+                self._connection.rollback()
+
+        self._tx.put_nowait((None, act))
 
     def note_begin(self, *, is_short: bool) -> None:
         """Remember how much was changed before the transaction."""

@@ -179,17 +179,27 @@ async def test_what_a_transaction_changed_that_was_begun_for_reading_is_committe
 
 
 async def test_a_statement_that_is_given_up_leaves_nothing_and_the_connections_go_on(
-    database: Database,
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def endless() -> None:
+    execute = Connection._execute
+    given_up: list[str] = []
+
+    async def long() -> None:
         async with database.write() as session:
             await session.execute(text("INSERT INTO notes VALUES ('half')"))
-            await session.execute(COUNTING, {"most": 3_000_000})
+            monkeypatch.setattr(Connection, "_execute", given_up_on_its_way)
+            await session.execute(COUNTING, {"most": 100_000})
 
-    task = asyncio.create_task(endless())
-    await asyncio.sleep(0.05)
-    task.cancel()
+    async def given_up_on_its_way(self: Connection, act: Any, *args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(Connection, "_execute", execute)
+        asyncio.get_running_loop().call_soon(task.cancel)
+        given_up.append("its thread has it")
+        return await execute(self, act, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    task = asyncio.create_task(long())
     await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert given_up
 
     for _ in range(12):
         async with database.write() as session:
