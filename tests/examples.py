@@ -3,12 +3,15 @@
 from hypothesis import HealthCheck, settings
 
 LONG = "long"
-TIMES_AS_MANY = 20
+USUAL = 40
+TIMES_AS_MANY = 50
 
 
 def register_profiles() -> None:
     """Name the profile of `make test-long`, and let no property fail because a machine is busy."""
-    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    patient = settings(
+        deadline=None, max_examples=USUAL, suppress_health_check=[HealthCheck.too_slow]
+    )
     settings.register_profile("patient", patient)
     # It counts for properties that say no number as well.
     settings.register_profile(LONG, patient, max_examples=1_000)

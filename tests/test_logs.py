@@ -263,7 +263,7 @@ def nested(secret: str) -> st.SearchStrategy[object]:
     )
 
 
-@settings(deadline=None, max_examples=examples(50))
+@settings(deadline=None, max_examples=examples(20))
 @given(
     data=st.data(),
     form=st.sampled_from(["json", "console"]),

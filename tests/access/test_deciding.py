@@ -316,7 +316,7 @@ LOOKUPS = (
 )
 @settings(
     deadline=None,
-    max_examples=examples(50),
+    max_examples=examples(20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer(

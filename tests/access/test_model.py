@@ -5,15 +5,12 @@ dozen lines says who is cleared. Slack's answers fail now and then: unknown neve
 """
 
 import asyncio
-import atexit
 import itertools
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -61,9 +58,8 @@ from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
-from bot.store.database import Database, async_url
+from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.schema import upgrade
 from tests.access.builders import readers_on
 from tests.access.outside import (
     AGENT,
@@ -79,6 +75,7 @@ from tests.access.outside import (
 )
 from tests.conftest import NOON
 from tests.examples import examples
+from tests.migrated import migrated_sqlite_file
 from tests.recordings.test_retention import work_off
 
 TEAM = "T0MODEL000"
@@ -124,16 +121,6 @@ class Said:
     revoked: bool = False
 
 
-@cache
-def template() -> Path:
-    """A migrated store, made once."""
-    folder = tempfile.mkdtemp(prefix="callaudio-model-")
-    atexit.register(shutil.rmtree, folder)
-    path = Path(folder) / "callaudio.db"
-    upgrade(async_url(f"sqlite:///{path}"))
-    return path
-
-
 class Policy(RuleBasedStateMachine):
     """People, groups and conversations change; recordings are asked for, and looked after."""
 
@@ -160,7 +147,7 @@ class Policy(RuleBasedStateMachine):
         self.requester = ALICE
         self.numbers = itertools.count(1)
         self.folder = tempfile.TemporaryDirectory(prefix="callaudio-model-")
-        shutil.copy(template(), self.folder.name)
+        shutil.copy(migrated_sqlite_file(), self.folder.name)
         self.runner = asyncio.Runner()
         self.runner.run(self._build())
 
@@ -674,6 +661,6 @@ QUICK = settings(
 )
 
 TestPolicy = Policy.TestCase
-TestPolicy.settings = settings(QUICK, max_examples=examples(6))
+TestPolicy.settings = settings(QUICK, max_examples=examples(4))
 TestOnlyTheRequester = OnlyTheRequester.TestCase
 TestOnlyTheRequester.settings = settings(QUICK, max_examples=examples(2))

@@ -1,6 +1,7 @@
 """An evidence pack proves itself offline: any byte that was changed is found."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -105,9 +106,11 @@ async def test_altering_any_byte_is_found(sqlite_store: Database, tmp_path: Path
     path = tmp_path / "pack.zip"
     await packed(sqlite_store, path)
     whole = path.read_bytes()
-    for at in range(len(whole)):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        assert list(faults(path)) != [], at
+    with path.open("r+b", buffering=0) as file:  # a file that is written anew is written to disk
+        for at, byte in enumerate(whole):
+            os.pwrite(file.fileno(), bytes([byte ^ 1]), at)
+            assert list(faults(path)) != [], at
+            os.pwrite(file.fileno(), bytes([byte]), at)
     for other in (whole[:-1], whole + b"\n", b"", whole[1:]):
         path.write_bytes(other)
         assert main([str(path)]) == 1
@@ -166,14 +169,14 @@ async def test_a_pack_that_is_there_is_not_written_over(
     assert (tmp_path / "pack.zip").read_bytes() == b"kept"
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=pytest.mark.long)])
 async def test_many_events_are_packed_in_flat_memory(
     sqlite_store: Database, tmp_path: Path, count: int
 ) -> None:
     async with sqlite_store.write() as session:
         head = await locked_head(session, TEAM)
-        for _ in range(count // 5_000):
-            part = (event(AuditTag.PREVIEW_REFUSED, None, code="x") for _ in range(5_000))
+        for _ in range(count // 500):
+            part = (event(AuditTag.PREVIEW_REFUSED, None, code="x") for _ in range(500))
             head = await append(session, head, part)
     tracemalloc.start()
     told = await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)

@@ -13,7 +13,7 @@ from bot.digests.timetable import NeverDue, Timetable
 from bot.digests.timetable_text import read_timetable
 from tests.examples import examples
 
-UNHURRIED = settings(deadline=None, max_examples=examples(25))
+UNHURRIED = settings(deadline=None, max_examples=examples(10))
 HOUR = timedelta(hours=1)
 ZONES = (
     "UTC",

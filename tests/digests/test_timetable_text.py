@@ -16,7 +16,7 @@ from bot.digests.timetable_text import (
 from bot.errors import UsageError
 from tests.examples import examples
 
-UNHURRIED = settings(deadline=None, max_examples=examples(50))
+UNHURRIED = settings(deadline=None, max_examples=examples(20))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.polyai import errors
 from bot.polyai.error_mapping import error_from
 from bot.polyai.payloads import CallFacts
+from tests.examples import examples
 from tests.polyai.conftest import NOW
 
 NO_RECORDING = "CONVERSATIONS_RECORDING_NOT_FOUND"
@@ -163,7 +164,7 @@ BODY = st.fixed_dictionaries({"error_code": FIELD, "error_id": FIELD}).map(json.
 
 
 @given(st.integers(100, 599), st.binary(max_size=20) | BODY.map(str.encode))
-@settings(max_examples=50)
+@settings(max_examples=examples(20))
 def test_any_answer_has_a_translation_that_repeats_nothing_of_it(status, body):
     error = error_from(status, body, httpx.Headers(), now=NOW)
     assert isinstance(error, errors.PolyAIError)

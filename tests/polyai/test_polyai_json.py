@@ -67,15 +67,27 @@ def filled(start, item, end, size):
     return start + b",".join([item] * count) + end
 
 
-@pytest.mark.parametrize("kind", ROUTES)
+TINY = {
+    "empty objects": b"{}",
+    "empty arrays": b"[]",
+    "numbers": b"1.5",
+    "objects in what is never read": b'{"state":{"a":{}}}',
+    "objects with a member that is kept": b'{"conversationId":"a"}',
+}
+USUAL = {("facts", name) for name in TINY} | {(kind, "empty objects") for kind in ROUTES}
+
+
 @pytest.mark.parametrize(
-    "item",
+    ("kind", "item"),
     [
-        pytest.param(b"{}", id="empty objects"),
-        pytest.param(b"[]", id="empty arrays"),
-        pytest.param(b"1.5", id="numbers"),
-        pytest.param(b'{"state":{"a":{}}}', id="objects in what is never read"),
-        pytest.param(b'{"conversationId":"a"}', id="objects with a member that is kept"),
+        pytest.param(
+            kind,
+            item,
+            id=f"{name} in {kind}",
+            marks=() if (kind, name) in USUAL else pytest.mark.long,
+        )
+        for name, item in TINY.items()
+        for kind in ROUTES
     ],
 )
 async def test_a_body_of_tiny_values_is_refused_before_it_fills_the_memory(polyai, ask, kind, item):

@@ -211,7 +211,7 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
 @given(CASES)
 @settings(
     deadline=None,
-    max_examples=examples(20),
+    max_examples=examples(8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_nobody_hears_raw_who_would_be_refused_it(store: Database, case: Case) -> None:

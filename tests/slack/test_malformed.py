@@ -201,7 +201,7 @@ def test_the_payloads_are_of_the_stand_ins_workspace():
 
 
 many = settings(
-    max_examples=examples(60),
+    max_examples=examples(24),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

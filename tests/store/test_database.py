@@ -166,12 +166,14 @@ async def test_a_transaction_broken_off_for_a_deadlock_is_run_again_and_costs_no
     async with database.write() as session:
         await session.execute(bot("U1"))
         await session.execute(bot("U2"))
-    both_hold_one, runs = asyncio.Barrier(2), []
+    both_hold_one, one_ended, runs = asyncio.Barrier(2), asyncio.Event(), []
 
     async def change_both(first: str, second: str) -> None:
         async def work(session: AsyncSession) -> None:
             is_first_run = first not in runs
             runs.append(first)
+            if not is_first_run:  # it could take its row once more before the other gets it
+                await one_ended.wait()
             for user_id in (first, second):
                 lock = select(StandingRow).where(StandingRow.user_id == user_id).with_for_update()
                 await session.execute(lock)
@@ -179,6 +181,7 @@ async def test_a_transaction_broken_off_for_a_deadlock_is_run_again_and_costs_no
                     await both_hold_one.wait()
 
         await database.transact(work)
+        one_ended.set()
 
     await asyncio.gather(change_both("U1", "U2"), change_both("U2", "U1"))
 

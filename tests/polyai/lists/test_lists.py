@@ -15,6 +15,7 @@ from bot.polyai.lists import CallLists, _Recent
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
+from tests.examples import examples
 from tests.polyai.conftest import NOW
 from tests.polyai.lists.conftest import HOUR, agent_of, scripted
 from tests.polyai.scripted_server import answer
@@ -249,7 +250,7 @@ async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent, call
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=60,
+    max_examples=examples(24),
 )
 @given(arrivals=st.lists(st.integers(0, 7), max_size=12), size=st.integers(8, 12))
 def test_drifting_offsets_repeat_nothing_and_lose_nothing(arrivals, size):

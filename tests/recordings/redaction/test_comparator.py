@@ -295,7 +295,7 @@ async def test_the_recordings_of_the_demo_are_proven():
         assert found.muted.count
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(20))
 @given(
     st.sampled_from(list(ENCODINGS.values())),
     st.sampled_from([1, 2]),

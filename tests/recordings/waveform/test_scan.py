@@ -14,6 +14,7 @@ from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import MAX_SPANS
 from bot.sandbox import recordings
+from tests.examples import examples
 from tests.recordings.test_wav import chunk, extensible, fmt, riff
 
 RATE_HZ = 4000
@@ -102,7 +103,7 @@ def spelled(stretches, form: Form, channels: int) -> tuple[bytes, np.ndarray]:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("channels", [1, 2])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(stretches=stretches, repeats=st.sampled_from([1, 1, 2, 30]))
 def test_every_stretch_of_silence_is_found_to_the_frame(form, channels, stretches, repeats):
     data, silent = spelled(stretches * repeats, form, channels)
@@ -115,7 +116,7 @@ def test_every_stretch_of_silence_is_found_to_the_frame(form, channels, stretche
         assert frames_of(waveform.silences) == runs
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     data=st.data(),
     form=st.sampled_from(list(FORMS.values())),
@@ -141,7 +142,7 @@ def test_byte_by_byte_is_no_exception():
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 400_000))
 def test_the_bins_are_the_extremes_of_their_very_samples(channels, seed, frames):
     samples = np.random.default_rng(seed).integers(-(2**15), 2**15, (frames, channels), np.int16)

@@ -20,6 +20,7 @@ from bot.sandbox.block_limits import problems
 from bot.slack.actions import Action
 from bot.slack.digests import cards, words
 from tests.digests.builders import SINCE, UNTIL, calls_report, digest, listed, post
+from tests.examples import examples
 from tests.slack.digests.builders import (
     GAP,
     HEAD,
@@ -282,7 +283,7 @@ NAMES = st.text(min_size=1, max_size=40)
 COUNTS = st.integers(0, 10**9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(24), deadline=None)
 @given(
     st.lists(st.tuples(NAMES, COUNTS), max_size=30, unique_by=lambda item: item[0]),
     st.lists(COUNTS, min_size=24, max_size=24),
