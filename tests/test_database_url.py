@@ -9,12 +9,13 @@ from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
 from bot.environment import load_database_url
 from bot.settings import SettingsError
 from bot.store.database import async_url
+from tests.tables import each_row
 
 SECRET = "hunter2"
 AT = f"postgresql://u:{SECRET}@db"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "spelt"),
     [
         pytest.param(f"{AT}/x?pgbouncer=true", f"{AT}/x", id="Prisma, Supabase"),

@@ -13,6 +13,7 @@ from bot.access.durations import parse_duration
 from bot.digests.timetable_text import read_timetable, zone_of
 from bot.errors import CallAudioError, UsageError, new_reference, quoted
 from bot.slack.recordings.replies import problem
+from tests.tables import each_row
 
 VICIOUS = "<!channel> `*x*` <https://phish.invalid|here> &lt;"
 SAID_BY_WHAT = {
@@ -70,7 +71,7 @@ def name_of(kind: type[CallAudioError]) -> str:
     return kind.__name__ if len(alike) == 1 else f"{package}.{kind.__name__}"
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+@each_row("kind", kinds(), ids=name_of)
 def test_it_says_what_happened_and_what_to_do(kind):
     assert kind.what.strip()
     assert kind.fix.strip()
@@ -78,7 +79,7 @@ def test_it_says_what_happened_and_what_to_do(kind):
     assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+@each_row("kind", kinds(), ids=name_of)
 def test_it_says_why_unless_what_happened_says_so(kind):
     assert (not kind.likely_cause.strip()) == (name_of(kind) in SAID_BY_WHAT)
 
@@ -92,7 +93,7 @@ def test_two_kinds_never_share_a_code():
     assert len(codes) == len(set(codes))
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+@each_row("kind", kinds(), ids=name_of)
 def test_people_are_told_all_of_it_with_the_reference(kind):
     told = problem(kind(), "e0123456789a")
     for words in (kind.what, kind.likely_cause, kind.fix, "Reference `e0123456789a`"):
@@ -122,7 +123,7 @@ def test_whatever_cannot_be_read_is_told_without_its_sting(read):
     assert not any(sign in each for each in told for sign in "<>&")
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+@each_row("kind", kinds(), ids=name_of)
 def test_whoever_runs_callaudio_is_not_sent_to_themselves(kind):
     fix = kind().operator_fix
     assert "whoever runs" not in fix

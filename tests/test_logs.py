@@ -17,6 +17,7 @@ from bot.logs import (
     get_logger,
 )
 from tests.examples import examples
+from tests.tables import each_row
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
@@ -127,7 +128,7 @@ def test_ids_and_times_stay_readable(text):
     assert Masker(()).mask(f"see {text}.") == f"see {text}."
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "xoxb-123-abc",

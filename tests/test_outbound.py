@@ -20,12 +20,13 @@ from bot.slack.web_api.errors import SlackError, SlackUnreachable
 from bot.slack.web_api.hosts import is_trusted
 from tests.forward_proxy import DOMAIN, ForwardProxy
 from tests.ports import free_port
+from tests.tables import each_row
 from tests.tls import AUTHORITY, CERTIFICATES, server_tls
 
 PROXY = SecretStr("http://proxy.example:8080")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "no_proxy", "is_proxied"),
     [
         ("https://slack.com/api/", "", True),
@@ -182,7 +183,7 @@ GATEWAY = "https://gateway.example/slack/api/"
 LOOPBACK = "http://127.0.0.1:4000/api/"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "api", "trusted"),
     [
         ("https://files.slack.com/upload/v1/x", API, True),

@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from bot.environment import load_database_url, load_first_admins, load_settings, read_env_file
 from bot.setting_types import Region
 from bot.settings import SECRET_NAMES, AudienceRule, Settings, SettingsError
+from tests.tables import each_row
 from tests.tls import AUTHORITY
 
 REQUIRED = {
@@ -86,7 +87,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
     assert str(caught.value) == "\n".join(caught.value.problems)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [
         ("SLACK_BOT_TOKEN", "xoxp-1"),
@@ -317,7 +318,7 @@ def test_no_service_can_take_the_name_of_a_setting():
 SECRET = "Zq7vB2nL9xK4Zq7vB2nL9xK4"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "said"),
     [
         ("SLACK_SIGNING_SECRET", f'"{SECRET}"', "has quotes around its value"),

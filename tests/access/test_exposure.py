@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.access.policy import Audience, Circumstances, Exposure, exposure
+from tests.tables import each_row
 
 FINE = Circumstances(
     requester_is_cleared=True,
@@ -21,7 +22,7 @@ def row(sentence: str, found: Exposure, **changes: object):
     return pytest.param(replace(FINE, **changes), found, id=sentence)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("now", "found"),
     [
         row("every listener is cleared", Exposure.FINE),

@@ -22,6 +22,7 @@ from bot.access.policy import (
     may_use,
     raw_or_nothing,
 )
+from tests.tables import each_row
 
 RAW, REDACTED, REFUSED = Outcome.RAW, Outcome.REDACTED, Outcome.REFUSED
 
@@ -187,7 +188,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("given_facts", "decision"), TABLE)
+@each_row(("given_facts", "decision"), TABLE)
 def test_the_table(given_facts, decision):
     assert decide(given_facts) == decision
 
@@ -335,8 +336,8 @@ def test_stricter_is_a_strict_order(one, two, three):
         assert stricter(one, three)
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("reason", Reason)
+@each_row("outcome", Outcome)
+@each_row("reason", Reason)
 def test_what_has_no_redacted_variant_goes_out_raw_or_not_at_all(outcome, reason):
     judged = raw_or_nothing(Decision(outcome, reason))
     assert judged == Decision(RAW if outcome is RAW else REFUSED, reason)
@@ -366,8 +367,8 @@ def test_whether_a_right_counts(standing):
     assert {held: counts(standing, held) for held in Held} == COUNTING[standing]
 
 
-@pytest.mark.parametrize("standing", Standing)
-@pytest.mark.parametrize("held", Held)
+@each_row("standing", Standing)
+@each_row("held", Held)
 def test_whoever_may_listen_to_raw_is_a_bot_or_would_get_it_if_they_asked(standing, held):
     asked = decide(facts(standing=standing, held=held))
     gets_raw = asked.outcome is RAW
@@ -375,8 +376,8 @@ def test_whoever_may_listen_to_raw_is_a_bot_or_would_get_it_if_they_asked(standi
     assert may_listen(None, held) is None
 
 
-@pytest.mark.parametrize("standing", Standing)
-@pytest.mark.parametrize("held", Held)
+@each_row("standing", Standing)
+@each_row("held", Held)
 def test_callaudio_is_for_those_whom_row_1_lets_pass(standing, held):
     passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
     assert may_use(standing, held) == passes

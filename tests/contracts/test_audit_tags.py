@@ -8,12 +8,13 @@ import pytest
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.store.tables import AuditEventRow
 from tests.audit.test_audit_log import EVENT
+from tests.tables import each_row
 
 SOURCES = {"slack", "policy", "worker", "admin", "digest", "retention"}
 SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
-@pytest.mark.parametrize("tag", AuditTag)
+@each_row("tag", AuditTag)
 def test_a_tag_reads_source_subject_action(tag):
     assert re.fullmatch(r"[a-z]+:[a-z_]+:[a-z_]+", tag.value)
     assert tag.value.split(":")[0] in SOURCES
@@ -21,7 +22,7 @@ def test_a_tag_reads_source_subject_action(tag):
     assert tag.name.lower() == "_".join(tag.value.split(":")[1:])
 
 
-@pytest.mark.parametrize("tag", AuditTag)
+@each_row("tag", AuditTag)
 def test_a_tag_fits_its_column(tag):
     assert len(tag.value) <= AuditEventRow.__table__.c.tag.type.length
 

@@ -16,6 +16,7 @@ from bot.metrics import Metrics
 from bot.recordings.causes import TakeBackCause
 from bot.settings import Settings
 from bot.store.tables import Base
+from tests.tables import each_row
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -61,7 +62,7 @@ def test_every_claim_names_the_tests_that_prove_it() -> None:
     assert [claim for claim, _, proof in claims if "`tests/" not in proof] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("threat", "test"),
     [(threat, test.strip("`")) for threat, _, test in rows("| threat | defence | test |")],
 )

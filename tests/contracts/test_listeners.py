@@ -66,6 +66,7 @@ from tests.slack.recordings.test_cards import (
     delivered,
     note,
 )
+from tests.tables import each_row
 
 FINDER = finder_view.finder(
     Search("default", NOON, day=NOON.date(), places=("", "3:cursor:x"), older="7:cursor:y"),
@@ -265,7 +266,7 @@ def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):
     assert {name for _, name in registered} == {*MessageShortcut, FIND_CALL_SHORTCUT}
 
 
-@pytest.mark.parametrize("action", Action)
+@each_row("action", Action)
 def test_an_action_is_a_plain_word(action):
     assert quote(action.value, safe="") == action.value
     assert len(action.value) <= 255

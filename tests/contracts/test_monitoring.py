@@ -13,6 +13,7 @@ from bot.metrics import Metrics
 from bot.recordings.causes import TakeBackCause
 from bot.slack.turned_away import RejectionCause
 from tests.contracts.test_project_files import ROOT, text
+from tests.tables import each_row
 from tests.test_errors import kinds
 
 DASHBOARD, ALERTS = "deploy/grafana-dashboard.json", "deploy/prometheus-alerts.yml"
@@ -90,7 +91,7 @@ def expressions() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("expression", expressions())
+@each_row("expression", expressions())
 def test_every_expression_asks_for_what_the_bot_tells(expression: str) -> None:
     told = figures()
     names = set(re.findall(r"\bcallaudio_\w+|\bup\b", expression))

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.notable import Mark, MostNotable, score
 from tests.digests.builders import SINCE, listed
+from tests.tables import each_row
 
 SCORES = [
     ("an ordinary call is not notable", {}, (), 0),
@@ -49,7 +49,7 @@ SCORES = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "marks", "points"), [row[1:] for row in SCORES], ids=[row[0] for row in SCORES]
 )
 def test_the_score(changes, marks, points):

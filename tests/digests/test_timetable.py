@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.digests.timetable import NeverDue, Timetable
 from bot.digests.timetable_text import read_timetable
 from tests.examples import examples
+from tests.tables import each_row
 
 UNHURRIED = settings(deadline=None, max_examples=examples(10))
 HOUR = timedelta(hours=1)
@@ -37,7 +38,7 @@ def due(cron: str, zone: str, since: str, count: int) -> list[str]:
     return [f"{timetable.local(each)[5:]} = {each:%m-%d %H:%M}Z" for each in found]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cron", "zone", "since", "expected"),
     [
         pytest.param(

@@ -15,11 +15,12 @@ from bot.digests.timetable_text import (
 )
 from bot.errors import UsageError
 from tests.examples import examples
+from tests.tables import each_row
 
 UNHURRIED = settings(deadline=None, max_examples=examples(20))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "cron"),
     [
         pytest.param("09:00 mon-fri", "0 9 * * mon-fri", id="a time and a range of days"),
@@ -49,7 +50,7 @@ def test_what_people_type(typed: str, cron: str) -> None:
     assert timetable_for_people(typed, "Europe/London").cron == cron
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "error", "says"),
     [
         ("", TimetableUnclear, "I cannot read"),

@@ -11,12 +11,13 @@ from bot.polyai.identifiers import (
     check_typed_id,
     may_be_personal,
 )
+from tests.tables import each_row
 
 UUID = "0e0e0e0e-aaaa-bbbb-cccc-121212121212"
 SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "conversation_id",
     [
         "CAabcd1234567abcdef1250065d4fc7389",
@@ -76,7 +77,7 @@ PERSONAL = {
 }
 
 
-@pytest.mark.parametrize("number", PERSONAL.values(), ids=PERSONAL)
+@each_row("number", PERSONAL.values(), ids=PERSONAL)
 def test_a_personal_number_is_none_however_it_is_separated(number: str) -> None:
     assert may_be_personal(number)
     for spelt in (number, *(number.replace(" ", each) for each in ("", "-", ".", "_", ":"))):

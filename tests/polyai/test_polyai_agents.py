@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from bot.polyai.agents import Agent, build_host
 from bot.polyai.identifiers import InvalidConversationId, check_conversation_id
+from tests.tables import each_row
 
 KEY = "plainKeyPlainKeyPlainKey00000001"
 
@@ -134,7 +135,7 @@ def test_placeholders_are_named_as_such(text):
     assert "copied" in caught.value.likely_cause
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["", "ab", "a/b/c", "a?b", "a#b", "a..b", "../x", "a b", "a\nb", "abc\n", "a\x00b", "a%2Fb",
      "{x", "x}", "x" * 129, "-abc", "éabc", "abcé", "٣٣٣"],

@@ -15,6 +15,7 @@ from bot.polyai.error_mapping import error_from
 from bot.polyai.payloads import CallFacts
 from tests.examples import examples
 from tests.polyai.conftest import NOW
+from tests.tables import each_row
 
 NO_RECORDING = "CONVERSATIONS_RECORDING_NOT_FOUND"
 HOST = "Ask whoever runs callaudio to check `POLYAI_API_URL` and `POLYAI_REGION`."
@@ -29,7 +30,7 @@ def translated(status, code=None, *, body=None, headers=None, facts=None):
     return error_from(status, text.encode(), httpx.Headers(headers or {}), now=NOW, facts=facts)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "code", "kind", "name", "cause", "fix", "retryable"),
     [
         (400, "CONVERSATIONS_VALIDATION_FAILED", errors.PolyAIRequestInvalid,
@@ -179,7 +180,7 @@ def error_classes():
     ]
 
 
-@pytest.mark.parametrize("kind", error_classes())
+@each_row("kind", error_classes())
 def test_every_error_says_what_why_and_what_to_do_in_sentences(kind):
     for text in (kind.what, kind.likely_cause, kind.fix):
         assert re.fullmatch(r"[A-Z`].*\.", text)

@@ -6,6 +6,7 @@ import pytest
 
 from bot.errors import CallAudioError
 from bot.retry import parse_retry_after, retrying
+from tests.tables import each_row
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -82,7 +83,7 @@ async def test_waits_never_exceed_the_longest():
     assert max(waits) == 3.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("header", "seconds"),
     [
         ("0", 0.0),

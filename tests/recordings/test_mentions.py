@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bot.recordings.mentions import DEEPEST, MOST_MENTIONS, find_mentions
 from bot.recordings.reference import Reference
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 OTHER = "CA" + "fedcba9876543210" * 2
@@ -80,7 +81,7 @@ NONE = {
 }
 
 
-@pytest.mark.parametrize("message", PLACES.values(), ids=PLACES)
+@each_row("message", PLACES.values(), ids=PLACES)
 def test_an_id_is_found_wherever_people_see_it(message):
     assert find_mentions(message) == (FOUND,)
 

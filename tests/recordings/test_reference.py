@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bot.errors import UsageError
 from bot.recordings.reference import InvalidReference, Reference, find_references, parse_reference
+from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
 UUID = "0e0e0e0e-aaaa-bbbb-cccc-121212121212"
@@ -14,14 +15,14 @@ PATH = f"acme-uk/PROJECT-58RP822I/conversations/{CALL}"
 LINK = f"https://studio.eu.poly.ai/{PATH}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "conversation_id",
     [
         CALL, f"LOCAL-{UUID}", f"OUT-{UUID}", f"AS_CHAT_{UUID}", UUID, "CONV-1234567890",
         "my-debug.chat_1", "Case-Is-KEPT",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize(
+@each_row(
     "written",
     ["{}", " {} ", "`{}`", "```{}```", "'{}'", '"{}"', "“{}”", "*{}*", "_{}_", "~{}~", "*_{}_*",
      "({})", "[{}]", "{}.", "{},", "{}?!", "`{}`.", "`{}.`", "{};"],
@@ -62,7 +63,7 @@ def test_a_studio_link_gives_region_account_and_project(host, region):
     assert parse_reference(f"https://{host}/{PATH}") == Reference(CALL, region=region, **PLACED)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "link",
     [
         LINK, f"{LINK}/", f"{LINK}#turn-5", f"{LINK}?tab=transcript&id=other", f"<{LINK}>",
@@ -99,7 +100,7 @@ def test_an_account_that_cannot_be_one_is_left_out():
     assert parse_reference(link) == Reference(CALL, region="us")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "what", "fix"),
     [
         ("", "No conversation was given.", "copy its link or its id"),
@@ -162,7 +163,7 @@ def test_any_text_is_a_reference_or_an_invalid_one(text):
     assert ".." not in reference.conversation_id
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("message", "found"),
     [
         ("nothing here", []),

@@ -12,6 +12,7 @@ from bot.errors import CallAudioError
 from bot.recordings import wav_errors as wav
 from bot.recordings.wav import MAX_HEADER_BYTES, parse_wav_header
 from bot.recordings.wav_header import WavHeader
+from tests.tables import each_row
 
 
 def fmt(tag=1, channels=1, rate_hz=8000, bits=16, *, byte_rate=None, extra=b""):
@@ -232,7 +233,7 @@ def test_the_length_follows_from_the_bytes(size, total_bytes, seconds):
     assert parse(riff(fmt(), noise(size=size))).length_seconds(total_bytes) == seconds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "error", "cause"),
     [
         (b"", wav.EmptyBody, "not ready yet"),

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.slack.shapes import is_well_formed
+from tests.tables import each_row
 
 COMMAND = {
     "command": "/callaudio",
@@ -67,7 +68,7 @@ def test_what_slack_sends_is_let_in(body):
     assert is_well_formed(body)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         pytest.param([], id="a list"),

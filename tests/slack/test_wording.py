@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.slack import wording
+from tests.tables import each_row
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
     assert named not in wording.variant(raw, Reason.CLEARED, None, is_public=True)
 
 
-@pytest.mark.parametrize("reason", [*wording.WHY_REDACTED, *wording.WHY_NO_TRANSCRIPT])
-@pytest.mark.parametrize("tell", [wording.why_redacted, wording.why_no_transcript])
+@each_row("reason", [*wording.WHY_REDACTED, *wording.WHY_NO_TRANSCRIPT])
+@each_row("tell", [wording.why_redacted, wording.why_no_transcript])
 def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
     if tell is wording.why_redacted and reason not in wording.WHY_REDACTED:
         return

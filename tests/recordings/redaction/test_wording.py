@@ -5,6 +5,7 @@ import pytest
 from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict, undetermined
 from bot.recordings.redaction.wording import said
 from bot.recordings.waveform.spans import Span, Spans
+from tests.tables import each_row
 
 CARD = Spans(1, 0.6, (Span(61.0, 61.6),))
 MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
@@ -37,7 +38,7 @@ def test_each_outcome_is_said(found, words):
     assert said(found) == words
 
 
-@pytest.mark.parametrize("doubt", Doubt)
+@each_row("doubt", Doubt)
 def test_each_doubt_is_said(doubt):
     assert said(undetermined(doubt)).startswith("It cannot be told: ")
 

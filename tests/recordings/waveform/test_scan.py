@@ -16,6 +16,7 @@ from bot.recordings.waveform.spans import MAX_SPANS
 from bot.sandbox import recordings
 from tests.examples import examples
 from tests.recordings.test_wav import chunk, extensible, fmt, riff
+from tests.tables import each_row
 
 RATE_HZ = 4000
 LEAST_FRAMES = int(LEAST_SILENCE_SECONDS * RATE_HZ)
@@ -197,7 +198,7 @@ SOUND, SILENCE = b"\x10\x20" * 500, bytes(2 * LEAST_FRAMES)
 LIST = chunk(b"LIST", b"INFOx")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "chunks",
     [
         (chunk(b"data", SOUND), chunk(b"data", SILENCE)),
@@ -208,7 +209,7 @@ LIST = chunk(b"LIST", b"INFOx")
         (LIST, chunk(b"data", SOUND), chunk(b"data", b""), chunk(b"data", SILENCE)),
     ],
 )
-@pytest.mark.parametrize("piece", [1, 7, 10_000])
+@each_row("piece", [1, 7, 10_000])
 def test_audio_in_a_second_chunk_is_seen_like_that_of_the_first(chunks, piece):
     body = riff(fmt(rate_hz=RATE_HZ), *chunks)
     waveform = scan(*(body[at : at + piece] for at in range(0, len(body), piece)))
@@ -231,7 +232,7 @@ def test_an_extensible_recording_is_read_like_any_other(sub_tag):
     assert waveform.highs.tolist() == [[pytest.approx(0.5)]] * len(waveform.highs)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("form", "code", "expected"),
     [
         ("8-bit PCM", b"\x00", -1.0),

@@ -25,6 +25,7 @@ from bot.slack.admin.commands import (
 )
 from bot.slack.recordings.commands import parse_command
 from bot.slack.schedules.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = Whom(SubjectKind.USER, "U0ALICE00")
@@ -68,7 +69,7 @@ READ_AS = {
 }
 
 
-@pytest.mark.parametrize("typed", READ_AS)
+@each_row("typed", READ_AS)
 def test_what_admins_type_is_read_as_they_mean_it(typed: str) -> None:
     assert parse_admin_command(typed) == READ_AS[typed]
 
@@ -99,7 +100,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("typed", REFUSED)
+@each_row("typed", REFUSED)
 def test_what_cannot_be_read_is_told_with_how_to_type_it(typed: str) -> None:
     what, cause = REFUSED[typed]
     with pytest.raises(UsageError) as refused:
@@ -111,8 +112,8 @@ def test_what_cannot_be_read_is_told_with_how_to_type_it(typed: str) -> None:
     assert "1120" not in told
 
 
-@pytest.mark.parametrize("parse", [parse_command, parse_admin_command])
-@pytest.mark.parametrize("part", ["<", "< ", "a<", "&lt;", "_*", "{", "\u200b", "id:"])
+@each_row("parse", [parse_command, parse_admin_command])
+@each_row("part", ["<", "< ", "a<", "&lt;", "_*", "{", "\u200b", "id:"])
 def test_no_more_is_looked_through_than_any_command_takes(parse: object, part: str) -> None:
     assert callable(parse)
     with pytest.raises(TextTooLong):

@@ -7,6 +7,7 @@ import pytest
 from bot.access.deciding import Ruling
 from bot.access.policy import Audience, Facts, Held, Standing, decide
 from bot.slack.admin.verdicts import verdict
+from tests.tables import each_row
 
 RAW = Facts(
     standing=Standing.MEMBER,
@@ -23,7 +24,7 @@ RAW = Facts(
 ALONE = {"audience_must_be_cleared": False}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "says"),
     [
         ({}, "*Unredacted* because everyone in <#C1> is cleared."),

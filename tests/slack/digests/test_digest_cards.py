@@ -31,6 +31,7 @@ from tests.slack.digests.builders import (
     loud_calls,
     summed,
 )
+from tests.tables import each_row
 
 NEW_BLOCKS = {"data_visualization", "data_table", "table"}
 RENDERINGS = {"rich": cards.message, "plain": cards.plain_message}
@@ -65,8 +66,8 @@ def buttons(message) -> list[dict]:
     return [block["accessory"] for block in message["blocks"] if "accessory" in block]
 
 
-@pytest.mark.parametrize("render", RENDERINGS.values(), ids=RENDERINGS)
-@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+@each_row("render", RENDERINGS.values(), ids=RENDERINGS)
+@each_row("report", REPORTS.values(), ids=REPORTS)
 def test_slack_takes_it(report, render):
     message = render(post(report))
     assert problems(message["blocks"]) == []

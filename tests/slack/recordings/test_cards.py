@@ -27,6 +27,7 @@ from bot.slack.actions import Action
 from bot.slack.recordings import cards, replies
 from bot.slack.web_api.errors import BY_CODE
 from tests.conftest import NOON
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 DELIVERY = "d0123456789abcdef0123"
@@ -131,7 +132,7 @@ def assert_harmless(message):
         assert sign not in shown(message)
 
 
-@pytest.mark.parametrize(("kind", "reason", "problem"), NOTES)
+@each_row(("kind", "reason", "problem"), NOTES)
 def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, reason, problem):
     message = cards.private_note(note(kind, reason, problem))
     assert problems(message["blocks"]) == []
@@ -141,7 +142,7 @@ def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, re
     assert ANSWER_URL not in shown(message)
 
 
-@pytest.mark.parametrize(("kind", "reason", "problem"), NOTES)
+@each_row(("kind", "reason", "problem"), NOTES)
 def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, reason, problem):
     message = cards.private_note(note(kind, reason, problem))
     drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
@@ -261,8 +262,8 @@ def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
     assert "allow redacted recordings" not in message["text"]
 
 
-@pytest.mark.parametrize("kind", DeliveryKind)
-@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+@each_row("kind", DeliveryKind)
+@each_row("cause", wording.WHY_TAKEN_BACK)
 def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, cause):
     message = cards.taken_back(TakenBack(replace(announcement(LOUD), kind=kind), cause))
     assert problems(message["blocks"]) == []

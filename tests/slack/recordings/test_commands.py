@@ -11,6 +11,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.reference import Reference
 from bot.recordings.typed import MAX_TYPED_CHARACTERS
 from bot.slack.recordings.commands import AskForHelp, AskForRecording, parse_command
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 DIGITS = "CA" + "0123456789" * 3 + "01"
@@ -161,7 +162,7 @@ READ_AS = {
 }
 
 
-@pytest.mark.parametrize("typed", READ_AS)
+@each_row("typed", READ_AS)
 def test_what_people_type_is_read_as_they_mean_it(typed):
     assert parse_command(typed) == READ_AS[typed]
 
@@ -224,7 +225,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("typed", REFUSED)
+@each_row("typed", REFUSED)
 def test_what_is_not_understood_is_told_harmlessly(typed):
     what, cause, fix = REFUSED[typed]
     with pytest.raises(UsageError) as refused:

@@ -16,6 +16,7 @@ from bot.slack import wording
 from bot.slack.actions import Action, Input
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Filled, Thread
+from tests.tables import each_row
 
 CALL = "CA0123456789abcdef0123456789abcdef"
 ONE = (Choice("default", CALL),)
@@ -55,9 +56,9 @@ DECISIONS = [
 ]
 
 
-@pytest.mark.parametrize("decision", DECISIONS, ids=lambda each: f"{each.outcome} {each.reason}")
-@pytest.mark.parametrize("goes_to_dm", [True, False])
-@pytest.mark.parametrize("found", [(), ONE, (*ONE, Choice("sales", CALL))])
+@each_row("decision", DECISIONS, ids=lambda each: f"{each.outcome} {each.reason}")
+@each_row("goes_to_dm", [True, False])
+@each_row("found", [(), ONE, (*ONE, Choice("sales", CALL))])
 def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decision, goes_to_dm):
     view = drawn(found, decision, call=FACTS, goes_to_dm=goes_to_dm)
     assert problems(view["blocks"], "modal") == []

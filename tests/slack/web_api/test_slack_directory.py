@@ -13,6 +13,7 @@ from bot.sandbox.faults import Fault
 from bot.slack.web_api import directory
 from bot.slack.web_api.directory import SlackDirectory, standing_of
 from tests.slack.conftest import ALICE, CHANNEL
+from tests.tables import each_row
 
 TEAM, ORG = "T0CALLAUDIO", "E0ORG"
 MEMBER = {
@@ -37,7 +38,7 @@ def standing(*, enterprise_id=None, **changes):
     return standing_of(user(**changes), team_id=TEAM, enterprise_id=enterprise_id)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "expected"),
     [
         pytest.param({}, Standing.MEMBER, id="every flag there and good"),

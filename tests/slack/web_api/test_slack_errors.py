@@ -24,13 +24,14 @@ from bot.slack.web_api.errors import (
     SlackUnclear,
     error_of,
 )
+from tests.tables import each_row
 
 
 def translated(code, status=200, retry_after=None):
     return error_of(code, status=status, retry_after_seconds=retry_after)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "kind"),
     [
         ("channel_not_found", ConversationUnseen),
@@ -55,7 +56,7 @@ def test_a_known_code_has_words_of_its_own(code, kind):
     assert type(translated(code)) is kind
 
 
-@pytest.mark.parametrize(
+@each_row(
     "code",
     [
         *("invalid_arguments", "invalid_limit", "invalid_cursor", "invalid_arg_name"),
@@ -126,7 +127,7 @@ KINDS = {
 } | set(BY_CODE.values())
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS, key=lambda kind: kind.__name__))
+@each_row("kind", sorted(KINDS, key=lambda kind: kind.__name__))
 def test_every_error_says_what_happened_under_a_code_of_its_own(kind):
     assert kind.what != SlackError.what
     assert re.fullmatch(r"[a-z_]{1,64}", kind.code)

@@ -1,0 +1,57 @@
+"""A table of cases as one test: thousands of rows need no setting up and no report of their own."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from _pytest.mark import ParameterSet
+
+Test = Callable[..., None]
+
+
+def each_row(
+    names: str | tuple[str, ...],
+    rows: Iterable[Any],
+    ids: Iterable[str] | Callable[[Any], Any] | None = None,
+) -> Callable[[Test], Test]:
+    """Run a test for every row; takes what ``pytest.mark.parametrize`` takes, but no marks.
+
+    All rows are run, whatever the others did; a failure names its row. For tests that need no
+    fixture but those that stay as they are from one row to the next.
+    """
+    wanted = [each.strip() for each in names.split(",")] if isinstance(names, str) else [*names]
+    table = [_values(row, len(wanted)) for row in rows]
+    known = dict(enumerate(ids)) if ids is not None and not callable(ids) else {}
+    assert table, "a table without rows tests nothing"
+
+    def decorate(test: Test) -> Test:
+        @wraps(test)
+        def run(*args: Any, **fixtures: Any) -> None:
+            failures = []
+            for number, values in enumerate(table):
+                try:
+                    test(*args, **fixtures, **dict(zip(wanted, values, strict=True)))
+                except Exception as error:  # noqa: BLE001 - the other rows are run all the same
+                    name = known.get(number, number)
+                    error.add_note(f"in row {name}: {', '.join(map(repr, values))}")
+                    failures.append(error)
+            if len(failures) == 1:
+                raise failures[0]
+            if failures:
+                raise ExceptionGroup(f"{len(failures)} of {len(table)} rows", failures)
+
+        signature = inspect.signature(test)
+        left = [each for name, each in signature.parameters.items() if name not in wanted]
+        run.__signature__ = signature.replace(parameters=left)
+        del run.__wrapped__  # pytest would ask it for its parameters
+        return run
+
+    return decorate
+
+
+def _values(row: Any, count: int) -> tuple[Any, ...]:
+    if isinstance(row, ParameterSet):
+        assert not row.marks, "a row cannot be marked"
+        return tuple(row.values)
+    return tuple(row) if count > 1 else (row,)

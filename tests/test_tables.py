@@ -1,0 +1,49 @@
+"""Every row of a table is run, and those that fail are named."""
+
+import pytest
+
+from tests.tables import each_row
+
+
+def test_every_row_is_run_and_the_one_that_fails_is_named():
+    seen = []
+
+    @each_row(("number", "word"), [(1, "a"), (2, "b"), (3, "c")], ids=["one", "two", "three"])
+    def check(number, word):
+        seen.append(word)
+        assert number != 2
+
+    with pytest.raises(AssertionError) as failed:
+        check()
+    assert seen == ["a", "b", "c"]
+    assert failed.value.__notes__ == ["in row two: 2, 'b'"]
+
+
+def test_all_that_fail_are_told():
+    @each_row("number", [pytest.param(1), 2, 3])
+    def check(number):
+        assert number == 2
+
+    with pytest.raises(ExceptionGroup, match="2 of 3 rows") as failed:
+        check()
+    assert [each.__notes__ for each in failed.value.exceptions] == [
+        ["in row 0: 1"],
+        ["in row 2: 3"],
+    ]
+
+
+def test_tables_one_above_the_other_are_every_pair():
+    seen = []
+
+    @each_row("first", "ab")
+    @each_row("second", "xy")
+    def check(first, second):
+        seen.append(first + second)
+
+    check()
+    assert seen == ["ax", "ay", "bx", "by"]
+
+
+def test_a_table_without_rows_is_a_mistake():
+    with pytest.raises(AssertionError, match="without rows"):
+        each_row("number", [])
