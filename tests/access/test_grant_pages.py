@@ -30,7 +30,7 @@ from tests.access.builders import (
 from tests.conftest import NOON
 
 UNREAD = "S0OTHERS0"
-MANY, HOUR, DAY = 1000, timedelta(hours=1), timedelta(days=1)
+MANY, HOUR, DAY = 200, timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ async def test_two_processes_that_learn_the_same_people_do_not_wait_for_each_oth
         async for _ in process.learn(TEAM, user_ids):
             await process.changed(TEAM, user_ids[0], GUEST)
 
-    for _ in range(5):
+    for _ in range(3):
         office.clock.now += REMEMBERED_FOR
         await asyncio.gather(learn(processes[0], crowd), learn(processes[1], crowd[::-1]))
     assert len(await office.remembered(*crowd)) >= len(crowd) - 2

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 BOT = Path(__file__).parents[2] / "bot"
@@ -33,6 +34,20 @@ ALLOWED = {
     "telling",
 }
 
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@cache
+def named(path: Path) -> tuple[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Every class and function of a module: they are statements, so no expression is looked at."""
+    found, blocks = [], [ast.parse(path.read_text()).body]
+    while blocks:
+        for statement in blocks.pop():
+            if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found.append(statement)
+            blocks += [getattr(statement, name, []) for name in BLOCKS]
+    return tuple(found)
+
 
 def names() -> Iterator[tuple[str, str]]:
     """Every module, class and function of the product: where it is, and its name."""
@@ -41,9 +56,8 @@ def names() -> Iterator[tuple[str, str]]:
             continue
         place = path.relative_to(BOT).as_posix()
         yield place, path.stem
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield f"{place}:{node.lineno}", node.name
+        for node in named(path):
+            yield f"{place}:{node.lineno}", node.name
 
 
 def words_of(name: str) -> set[str]:
@@ -63,7 +77,7 @@ def test_no_two_classes_have_one_name() -> None:
     classes = Counter(
         node.name
         for path in BOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in named(path)
         if isinstance(node, ast.ClassDef)
     )
     assert len(classes) > 300

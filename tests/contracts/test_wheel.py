@@ -52,23 +52,24 @@ def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(w
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
 
-    def callaudio(*arguments: str) -> str:
-        program = (
-            "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-            "import bot.__main__ as program; print(program.__file__); program.main()"
-        )
-        return subprocess.run(
-            [sys.executable, "-c", program, str(site), *arguments],
-            cwd=folder,
-            env={"DATABASE_URL": "sqlite:///away.db"},
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        ).stdout
-
-    where, told = callaudio("migrate").splitlines()
+    program = (
+        "import sys; site = sys.argv.pop(1); sys.path.insert(0, site)\n"
+        "import bot.__main__ as program; print(program.__file__)\n"
+        "for command in ('migrate', '--version'):\n"
+        "    sys.argv[1:] = [command]\n"
+        "    try: program.main()\n"
+        "    except SystemExit as ended: assert not ended.code\n"
+    )
+    where, migrated, version = subprocess.run(
+        [sys.executable, "-c", program, str(site)],
+        cwd=folder,
+        env={"DATABASE_URL": "sqlite:///away.db"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.splitlines()
     assert Path(where).is_relative_to(site)
-    assert told == "The database is up to date."
+    assert migrated == "The database is up to date."
     assert (folder / "away.db").exists()
-    assert callaudio("--version").splitlines()[1] == f"callaudio {wheel.name.split('-')[1]}"
+    assert version == f"callaudio {wheel.name.split('-')[1]}"

@@ -377,7 +377,7 @@ class Trickle(Tape):
     pause_seconds: float = 0.02
 
     async def chunks(self):
-        for at, chunk in enumerate(pieces(wav(MEGABYTE), 1)):
+        for at, chunk in enumerate(pieces(wav(MEGABYTE)[:100_000], 1)):
             if at >= self.quick:
                 await asyncio.sleep(self.pause_seconds)
             yield chunk

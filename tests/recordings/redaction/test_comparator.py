@@ -31,9 +31,12 @@ SECONDS = 5.0
 EVERY_ENCODING = pytest.mark.parametrize(
     ("encoding", "channels"),
     [
-        pytest.param(encoding, channels, id=f"{name}, {way}")
+        pytest.param(encoding, channels, id=f"{name}, {way}", marks=marks)
         for name, encoding in ENCODINGS.items()
-        for channels, way in ((1, "mono"), (2, "stereo"))
+        for channels, way, marks in (
+            (1, "mono", ()),
+            (2, "stereo", () if name == "16-bit PCM" else pytest.mark.long),
+        )
     ],
 )
 

@@ -55,9 +55,10 @@ def test_words_are_drawn_as_they_are_and_unknown_characters_as_boxes():
     assert picture.draw([chart])
 
 
-@pytest.mark.parametrize("letter", "éłßøñčξЖ")
-def test_letters_of_european_scripts_are_no_boxes(letter):
+def test_letters_of_european_scripts_are_no_boxes():
     def drawn(text: str) -> bytes:
         return picture.draw([Chart(text, ("a",), (Series("s", (1,)),), "x", "y")])
 
-    assert drawn(letter) != drawn("日")
+    box = drawn("日")
+    assert drawn("本") == box
+    assert [letter for letter in "éłßøñčξЖ" if drawn(letter) == box] == []
