@@ -245,7 +245,7 @@ class RequestStore:
         for request in refused.values():
             await record(session, _refusal_event(request, now))
         people = await count_people(connection)
-        return {each: TooManyWaiting(self._max_waiting, people) for each in refused}
+        return {each: TooManyWaiting.among(people, most=self._max_waiting) for each in refused}
 
     async def _claim(
         self, connection: AsyncConnection, claims: Mapping[str, str], now: datetime

@@ -30,11 +30,16 @@ class TooManyWaiting(CallAudioError):
     """Somebody has as many recordings on their way as one person may have."""
 
     code = "too_many_waiting"
+    what = "As many recordings as one person may have are on their way for you."
+    likely_cause = "Everybody is served in turn."
+    fix = "Ask for it again in a minute: the next of yours should be there by then."
 
-    def __init__(self, most: int, people: int) -> None:
+    @classmethod
+    def among(cls, people: int, *, most: int) -> "TooManyWaiting":
+        """Say how many one person may have, and how long it takes while so many people wait."""
         minutes = math.ceil(people * SECONDS_EACH / 60)
         soon = f"{minutes} minutes" if minutes > 1 else "a minute"
-        super().__init__(
+        return cls(
             what=f"{most} recordings for you are on their way, as many as one person may have at"
             " a time. I did not take this one.",
             likely_cause=f"Everybody is served in turn; people who wait now: {people}.",

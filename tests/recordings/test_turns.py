@@ -199,7 +199,7 @@ async def test_what_has_ended_and_is_still_to_be_told_of_does_not_count(queue) -
     ("people", "when"), [(1, "a minute"), (25, "a minute"), (26, "2 minutes"), (100, "4 minutes")]
 )
 def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when) -> None:
-    assert f"in about {when}:" in TooManyWaiting(20, people).fix
+    assert f"in about {when}:" in TooManyWaiting.among(people, most=20).fix
 
 
 def replace_trigger(request: NewRequest) -> NewRequest:
