@@ -3,8 +3,8 @@
 `python -m tests.scenarios.killed_bot TEMPLATE` loads the product once, delivers two recordings with
 it on a copy of the template's database, and then forks a bot for each line on its standard input.
 So a bot has every module loaded and every statement compiled, and its start costs hundredths of a
-second. Once it is ready it says so. A line is JSON: the environment, the roles and a file for the
-log. The answer is the pid.
+second. Once it is ready it says so. A line is JSON: the environment, a file for what it prints,
+and the roles of a bot or the words of a command line. The answer is the pid.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from starlette.applications import Starlette
 
+from bot.__main__ import main as command_line
 from bot.cli.serve import serve, uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.missed import CatchUp
@@ -81,7 +82,7 @@ def main() -> None:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _be_a_bot(order)
+            _be_child(order)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 
@@ -97,30 +98,40 @@ async def _rehearse(template: Path) -> None:
             await scene.ask(scene.another_call())
 
 
-def _be_a_bot(order: dict[str, Any]) -> None:
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _be_child(order: dict[str, Any]) -> None:
     for stream in (0, 1, 2):
-        os.dup2(log, stream)
-    status = 1
+        name = order.get("errors", order["log"]) if stream == 2 else order["log"]
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+    status: object = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        settings = load_settings(order["environment"])
-        configure_logging(settings.callaudio_log_format, settings.secret_values)
-        roles = Roles(**order["roles"])
-        uvloop_run(
-            serve(
-                settings,
-                roles,
-                host=LOOPBACK,
-                port=settings.port,
-                pace=QUICK,
-                open_outlets=plain_outlets,
-            )
-        )
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        if "roles" in order:
+            _be_a_bot(order["environment"], Roles(**order["roles"]))
+        else:
+            sys.argv[1:] = order["arguments"]
+            command_line()
         status = 0
+    except SystemExit as ended:
+        status = ended.code
     finally:
-        sys.stdout.flush()
-        os._exit(status)
+        print(json.dumps({"event": "exited", "status": status}), flush=True)  # noqa: T201 - its log
+        os._exit(0)
+
+
+def _be_a_bot(environment: dict[str, str], roles: Roles) -> None:
+    settings = load_settings(environment)
+    configure_logging(settings.callaudio_log_format, settings.secret_values)
+    serving = serve(
+        settings,
+        roles,
+        host=LOOPBACK,
+        port=settings.port,
+        pace=QUICK,
+        open_outlets=plain_outlets,
+    )
+    uvloop_run(serving)
 
 
 class Nursery:
@@ -144,16 +155,32 @@ class Nursery:
 
     def start(self, environment: dict[str, str], roles: Roles, log: Path) -> int:
         """Fork a bot; gives its pid."""
-        order = {
-            "environment": environment,
-            "roles": {"listens": roles.listens, "works": roles.works},
-            "log": str(log),
-        }
+        role_names = {"listens": roles.listens, "works": roles.works}
+        return self._order({"environment": environment, "roles": role_names, "log": str(log)})
+
+    async def command(
+        self, *arguments: str, folder: Path, **environment: str
+    ) -> tuple[int, str, str]:
+        """Run a command as an operator types it; gives how it ended, and both its outputs."""
+        log, errors = folder / "printed", folder / "errors"
+        for left in (log, errors):
+            left.unlink(missing_ok=True)
+        order = {"environment": environment, "arguments": arguments}
+        order |= {"log": str(log), "errors": str(errors)}
+        await Bot(self._order(order), port=0, log=log).is_gone()
+        *printed, ended = _lines(log)
+        return json.loads(ended)["status"], "".join(printed), "".join(_lines(errors))
+
+    def _order(self, order: dict[str, object]) -> int:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines(keepends=True)
 
 
 @dataclass
@@ -205,7 +232,7 @@ class Street:
     scene: Scene
     environment: dict[str, str]
     folder: Path
-    nursery: Nursery | None
+    nursery: Nursery
     bots: list[Bot] = field(default_factory=list)
 
     async def start(self, roles: Roles = ONE_PROCESS, *, port: int | None = None) -> Bot:
@@ -213,7 +240,6 @@ class Street:
         port = port or int(self.environment["PORT"])
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
-        assert self.nursery, "this street starts its bots by itself"
         bot = Bot(self.nursery.start(environment, roles, log), port, log)
         self.bots.append(bot)
         await bot.is_up()
@@ -226,7 +252,7 @@ class Street:
 
 @asynccontextmanager
 async def open_street(
-    nursery: Nursery | None,
+    nursery: Nursery,
     folder: Path,
     *,
     database_url: str | None = None,

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,9 +21,9 @@ from bot.sandbox.polyai_calls import Recording, Shape
 from bot.settings import SettingsError
 from bot.store.due_work import schedule
 from bot.wiring.clock import utc_now
-from tests.cli.process import start
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
+from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (
     BOB,
     BOSS,
@@ -243,15 +244,15 @@ async def test_a_delivery_under_way_is_not_shared_once_deliveries_are_frozen(wit
         assert scene.every_visible_file() == []
 
 
-async def thawed(database_url: str, reason: str) -> tuple[int | None, bytes]:
-    """Thaw as an operator does; gives the exit code and what was said."""
-    environ = {"DATABASE_URL": database_url, "LOGNAME": "operator"}
-    process = await start("canary", "thaw", "--reason", reason, **environ)
-    told, _ = await process.communicate()
-    return process.returncode, told
+async def test_operators_are_told_and_thaw_it(
+    with_canary, nursery: Nursery, sqlite_url: str, tmp_path: Path
+) -> None:
+    async def thawed(reason: str) -> tuple[int, str]:
+        environ = {"DATABASE_URL": sqlite_url, "LOGNAME": "operator"}
+        words = ("canary", "thaw", "--reason", reason)
+        ended, said, _ = await nursery.command(*words, folder=tmp_path, **environ)
+        return ended, said
 
-
-async def test_operators_are_told_and_thaw_it(with_canary, sqlite_url: str) -> None:
     async with with_canary(Recording.of(RAW, RAW)) as scene:
         environ = {
             **environment_of(scene.workspace, scene.slack, scene.polyai),
@@ -262,12 +263,12 @@ async def test_operators_are_told_and_thaw_it(with_canary, sqlite_url: str) -> N
         assert "no redacted recordings are delivered" in found.says
         assert "callaudio canary thaw" in found.fix
 
-        assert (await thawed(sqlite_url, " "))[0] == 2
-        assert await thawed(sqlite_url, "key replaced") == (0, b"Thawed: 1.\n")
+        assert (await thawed(" "))[0] == 2
+        assert await thawed("key replaced") == (0, "Thawed: 1.\n")
         (event,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
         assert (event.actor_id, event.payload["reason"]) == ("cli:operator", "key replaced")
         assert_redacted(await scene.ask(), "not_cleared")
-        assert (await thawed(sqlite_url, "once more"))[0] == 1
+        assert (await thawed("once more"))[0] == 1
 
 
 @pytest.mark.parametrize("given", ["CA1", "CA1@", "@0:01-0:02", "CA1@0:02-0:01", "CA 1@0:01-0:02"])

@@ -16,9 +16,9 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.pace import Pace
-from tests.cli.process import start
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
+from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (
     BOB,
     BOSS,
@@ -219,7 +219,9 @@ async def test_nobody_else_has_a_recording_checked(opened: Opened) -> None:
 )
 async def test_operators_check_a_recording(
     opened: Opened,
+    nursery: Nursery,
     sqlite_url: str,
+    tmp_path: Path,
     recording: Recording,
     arguments: list[str],
     exit_code: int,
@@ -229,10 +231,11 @@ async def test_operators_check_a_recording(
         call = scene.another_call(recording=recording)
         environ = environment_of(scene.workspace, scene.slack, scene.polyai)
         environ.update(DATABASE_URL=sqlite_url, LOGNAME="operator")
-        process = await start("check-redaction", call, "--json", *arguments, **environ)
-        said, _ = await process.communicate()
+        ended, said, _ = await nursery.command(
+            "check-redaction", call, "--json", *arguments, folder=tmp_path, **environ
+        )
 
-        assert process.returncode == exit_code
+        assert ended == exit_code
         (found,) = json.loads(said)
         assert found["verdict"] == verdict
         check = await ended_check(scene)
@@ -257,8 +260,9 @@ async def test_no_sample_of_the_raw_recording_stays_anywhere(
             assert [where for where, held in everything.items() if needle in held] == []
 
 
-async def test_a_span_that_is_none_is_bad_usage() -> None:
-    process = await start("check-redaction", "CA123", "--span", "0:10-0:05")
-    _, complained = await process.communicate()
-    assert process.returncode == 2
-    assert b"--span" in complained
+async def test_a_span_that_is_none_is_bad_usage(nursery: Nursery, tmp_path: Path) -> None:
+    ended, _, complained = await nursery.command(
+        "check-redaction", "CA123", "--span", "0:10-0:05", folder=tmp_path
+    )
+    assert ended == 2
+    assert "--span" in complained
