@@ -17,13 +17,18 @@ STOPS_WITHIN_SECONDS = 20.0
 def main(folder: Path) -> None:
     sys.stdin.read()
     with suppress(OSError, ValueError, IndexError):
-        pid = int((folder / "postgresql" / "postmaster.pid").read_text().splitlines()[0])
+        # Below zero while the folder of the data is only being made.
+        pid = abs(int((folder / "postgresql" / "postmaster.pid").read_text().splitlines()[0]))
         os.kill(pid, signal.SIGQUIT)  # at once: nothing of it is kept
         for _ in range(int(STOPS_WITHIN_SECONDS / 0.01)):
             os.kill(pid, 0)
             time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
+    for _ in range(int(STOPS_WITHIN_SECONDS / 0.1)):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+        time.sleep(0.1)  # a process of the run, killed last, still writes there
 
 
 if __name__ == "__main__":
