@@ -22,6 +22,7 @@ from bot.access.policy import Outcome
 from bot.cli import console
 from bot.cli.demo_page import open_page
 from bot.cli.demo_script import ACTS, CALL, ENVIRONMENT, LINK, NAMES, Act, set_up
+from bot.cli.demo_worker import database_in, open_killable
 from bot.cli.stage import Stage, open_stage
 from bot.logs import configure_logging
 from bot.recordings.states import ENDED, State
@@ -93,23 +94,31 @@ def _leave(screen: Console, lines: list[Line], folder: Path) -> None:
 
 async def _play(screen: Console, lines: list[Line], folder_of_wavs: Path, port: int | None) -> None:
     """Play the story; with a port, leave the page open until Ctrl-C."""
-    with tempfile.TemporaryDirectory(prefix="callaudio-demo-") as folder:
-        database_url = f"sqlite:///{folder}/demo.db"
-        upgrade(async_url(database_url))
-        async with open_stage(database_url, environment=ENVIRONMENT) as stage:
-            await set_up(stage)
-            lines += [Line(act) for act in ACTS]
-            with Live(_table(lines), console=screen, refresh_per_second=10) as live:
-                for number, line in enumerate(lines):
-                    lines[number] = replace(line, gets="asking")
-                    live.update(_table(lines))
-                    lines[number] = await _perform(stage, line)
-                    live.update(_table(lines))
-            _leave(screen, lines, folder_of_wavs)
-            if port is not None:
-                async with open_page(stage, port) as address:
-                    screen.print(f"\nThe workspace is open at [bold]{address}[/]. Ctrl-C ends it.")
-                    await asyncio.Event().wait()
+    with tempfile.TemporaryDirectory(prefix="callaudio-demo-") as name:
+        folder = Path(name)
+        upgrade(async_url(database_in(folder)))
+        if port is None:
+            async with open_stage(database_in(folder), environment=ENVIRONMENT) as stage:
+                await _play_all(screen, stage, lines, folder_of_wavs)
+            return
+        async with open_killable(folder) as (stage, worker):
+            await _play_all(screen, stage, lines, folder_of_wavs)
+            async with open_page(stage, worker, port) as address:
+                screen.print(f"\nThe workspace is open at [bold]{address}[/]. Ctrl-C ends it.")
+                await asyncio.Event().wait()
+
+
+async def _play_all(screen: Console, stage: Stage, lines: list[Line], folder_of_wavs: Path) -> None:
+    """Play each act, and show how it goes."""
+    await set_up(stage)
+    lines += [Line(act) for act in ACTS]
+    with Live(_table(lines), console=screen, refresh_per_second=10) as live:
+        for number, line in enumerate(lines):
+            lines[number] = replace(line, gets="asking")
+            live.update(_table(lines))
+            lines[number] = await _perform(stage, line)
+            live.update(_table(lines))
+    _leave(screen, lines, folder_of_wavs)
 
 
 async def _perform(stage: Stage, line: Line) -> Line:

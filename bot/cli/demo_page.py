@@ -10,6 +10,7 @@ import uvicorn
 
 from bot.cli.demo_product import DemoProduct
 from bot.cli.demo_script import PAGE_NAMES
+from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import LOOPBACK, QuietServer, Stage
 from bot.sandbox.delivery import SignedPosts
 from bot.sandbox.page.scene import World
@@ -18,13 +19,13 @@ from bot.sandbox.page.traffic import WatchedDelivery
 
 
 @asynccontextmanager
-async def open_page(stage: Stage, port: int = 0) -> AsyncIterator[str]:
+async def open_page(stage: Stage, worker: WorkerProcess, port: int = 0) -> AsyncIterator[str]:
     """Serve the page of a running stage; gives its address. Port 0 picks a free one."""
     workspace = stage.workspace
     posts = SignedPosts(f"{stage.origin}/slack/events", workspace.signing_secret)
     names = replace(PAGE_NAMES, channels=dict(PAGE_NAMES.channels))
     world = World(workspace, stage.polyai, names)
-    product = DemoProduct(stage.application, workspace.team_id)
+    product = DemoProduct(stage.application, workspace.team_id, worker)
     page = SandboxPage(world, product, WatchedDelivery(posts), stage.slack.faults)
     with socket.create_server((LOOPBACK, port)) as listener:
         config = uvicorn.Config(

@@ -10,6 +10,7 @@ from bot.access.grants import Right
 from bot.access.policy import Outcome, Reason
 from bot.audit.log import AuditFilter, newest_events
 from bot.audit.verify import verify
+from bot.cli.demo_worker import WorkerProcess
 from bot.sandbox.page.product import AuditLine, DecisionTold, Rule
 from bot.store.sqlite_driver import BEGIN_WRITING
 from bot.store.tables import DeliveryRow
@@ -56,9 +57,10 @@ GOT: Final = {
 class DemoProduct:
     """Reads a running bot, and leaves it as it is."""
 
-    def __init__(self, application: Application, team_id: str) -> None:
+    def __init__(self, application: Application, team_id: str, worker: WorkerProcess) -> None:
         self._application = application
         self._team_id = team_id
+        self._worker = worker
 
     async def is_cleared(self, user_id: str) -> bool | None:
         """Ask the function that decides for everybody."""
@@ -109,6 +111,14 @@ class DemoProduct:
                 found = [each async for each in verify(session)]
             await connection.rollback()
         return [f"event {each.seq}: {each.says}" for each in found if each.seq]
+
+    async def kill_worker(self) -> None:
+        """End it with SIGKILL."""
+        await self._worker.kill()
+
+    async def start_worker(self) -> None:
+        """Start it again."""
+        await self._worker.start()
 
 
 def _verdict(row: DeliveryRow) -> DecisionTold:

@@ -1,6 +1,7 @@
 """What the demo plays: people, channels, one made-up call, and what the rules say of each scene."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
@@ -54,8 +55,21 @@ PAGE_NAMES: Final = Names(
         SUPPLIER: ("supplier", "shared, on the allow-list"),
     },
     hint=CALL,
+    cleared=CLEARED,
+    uncleared=NOT_CLEARED,
+    admin=ADMIN,
 )
 """What the page calls them, in the order in which it offers them."""
+
+
+TODAY: Final = (
+    (20, 95, True),
+    (75, 140, False),
+    (160, 8, False),
+    (340, 205, True),
+    (900, 60, False),
+)
+"""Calls of the last 24 hours: how many minutes ago, how long, and whether passed on to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,27 @@ ACTS: Final = (
 ENVIRONMENT: Final = {"CALLAUDIO_EXTERNAL_CHANNELS": SUPPLIER, "CALLAUDIO_ADMINS": ADMIN}
 
 
+def call_of_today(number: int) -> str:
+    """Name one of them, counted from 1."""
+    return f"CA{number:032x}"
+
+
+def _add_calls_of_today(stage: Stage) -> None:
+    """Let there be something to find, and to make a digest of."""
+    now = utc_now()
+    for number, (minutes_ago, seconds, was_passed_on) in enumerate(TODAY, 1):
+        began = now - timedelta(minutes=minutes_ago)
+        stage.polyai.add_call(
+            call_of_today(number),
+            agent_id=AGENT_ID,
+            recording=Recording.speech(),
+            started_at=began,
+            finished_at=began + timedelta(seconds=seconds),
+            handoff=was_passed_on,
+            row={"handoffReason": "asked for a person" if was_passed_on else None},
+        )
+
+
 async def set_up(stage: Stage) -> None:
     """Bring the people, the channels, the call and the one grant onto the stage."""
     workspace = stage.workspace
@@ -163,10 +198,11 @@ async def set_up(stage: Stage) -> None:
     workspace.add_user(PARTNER_PERSON, team_id="T0PARTNER0", is_stranger=True)
     workspace.add_channel(QUALITY, members=[CLEARED], is_private=True)
     workspace.add_channel(SUPPORT, members=[CLEARED, NOT_CLEARED, GUEST], is_private=True)
-    workspace.add_channel(GENERAL, members=[CLEARED])
+    workspace.add_channel(GENERAL, members=[CLEARED, NOT_CLEARED, ADMIN])
     workspace.add_channel(PARTNER, members=[CLEARED, PARTNER_PERSON], is_ext_shared=True)
     workspace.add_channel(SUPPLIER, members=[CLEARED], is_ext_shared=True)
     stage.polyai.add_call(CALL, agent_id=AGENT_ID, recording=Recording.speech())
+    _add_calls_of_today(stage)
     grant = NewGrant(
         subject=Subject(workspace.team_id, SubjectKind.USER, CLEARED),
         right=Right.PII,

@@ -57,12 +57,14 @@ async def open_stage(
     clock: Callable[[], datetime] = utc_now,
     tls: ssl.SSLContext | None = None,
     domain: str | None = None,
+    works: bool = True,
 ) -> AsyncIterator[Stage]:
     """Start the stand-ins and the bot on a migrated database; ``environment`` replaces settings.
 
     With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list. The bot's
     time is ``clock``; a workspace has one of its own. With ``tls`` the stand-ins speak TLS; with a
-    ``domain`` the bot knows them by names in it instead of their address.
+    ``domain`` the bot knows them by names in it instead of their address. Unless it ``works``, a
+    worker elsewhere does what it stores.
     """
     workspace = workspace or Workspace()
     async with (
@@ -84,7 +86,7 @@ async def open_stage(
                 _named(slack.origin, "slack", domain),
             )
         settings = load_settings({name: value for name, value in environ.items() if value})
-        roles = Roles(listens=True, works=True)
+        roles = Roles(listens=True, works=works)
         async with (
             open_application(
                 settings, roles=roles, clock=clock, pace=pace, open_outlets=open_outlets

@@ -15,7 +15,12 @@ Cleared = Mapping[str, bool | None]
 def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
     """Who to act as, and where to go."""
     people = [
-        _link(name, place.link(**{"as": each}), badge(cleared.get(each)), now=each == place.user_id)
+        _link(
+            name,
+            place.link(**{"as": each, "in": world.near(place.channel_id, each)}),
+            badge(cleared.get(each)),
+            now=each == place.user_id,
+        )
         for each, name in world.names.people.items()
     ]
     direct = world.direct_messages(place.user_id)
@@ -27,7 +32,7 @@ def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
         _link(
             ("# " if key != direct else "") + name,
             place.link(**{"in": key}),
-            tag("small", about),
+            tag("small", about if world.shows(key, place.user_id) else f"{about}; without you"),
             now=key == place.channel_id and not place.is_home,
         )
         for key, (name, about) in places.items()
@@ -50,7 +55,7 @@ def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
     """The channel as the person sees it, threads unfolded."""
     workspace, reader = world.workspace, world.reader(place.user_id)
     channel = workspace.channels[place.channel_id]
-    if channel.is_private and place.user_id not in channel.members:
+    if not world.shows(channel.id, place.user_id):
         note = "You are not in this private channel, so you see nothing of it."
         return tag("div", tag("p", note, class_="empty"), id="timeline")
     said = workspace.messages(place.channel_id)
@@ -131,6 +136,7 @@ def home(world: World, place: Viewpoint) -> Html:
         action="/press",
         method="post",
         class_="home",
+        id="home",
     )
     return tag("div", form, id="timeline")
 

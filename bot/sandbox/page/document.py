@@ -7,6 +7,7 @@ from bot.sandbox.page import chat
 from bot.sandbox.page.product import Product
 from bot.sandbox.page.scene import Viewpoint, World
 from bot.sandbox.page.traffic import WatchedDelivery, traffic
+from bot.sandbox.page.trials import TrialEnd
 from bot.sandbox.page.wall import NEWEST, trial_buttons, wall, within
 from bot.sandbox.render.markup import Html, join, tag
 
@@ -19,7 +20,8 @@ async def document(
     *,
     modal: View | None,
     errors: Mapping[str, str],
-    results: Mapping[str, bool],
+    results: Mapping[str, TrialEnd | None],
+    state: str,
 ) -> Html:
     """Draw the page for one person in one place."""
     cleared = {each: await product.is_cleared(each) for each in world.names.people}
@@ -36,13 +38,14 @@ async def document(
     else:
         title = reader.name(place.channel_id)
         middle = chat.timeline(world, place, cleared)
+    can_write = not place.is_home and world.shows(place.channel_id, place.user_id)
     main = tag(
         "main",
         tag("h1", title, tag("small", f"seen by {reader.name(place.user_id)}")),
         middle,
-        *([] if place.is_home else [chat.composer(world, place)]),
+        *([chat.composer(world, place)] if can_write else []),
     )
-    trials = trial_buttons(results, place.user_id)
+    trials = trial_buttons(results, place)
     beside = tag("aside", wall(steps, audit, verdict, trials, reader), aria_label="Glass wall")
     body = tag(
         "body",
@@ -52,6 +55,7 @@ async def document(
         chat.modal(modal, errors, world, place),
         tag("div", id="told", role="status", aria_live="polite"),
         class_="sandbox",
+        data_state=state,
     )
     head = join(
         tag("meta", charset="utf-8"),

@@ -1,7 +1,8 @@
 """Acting in the workspace from the page: every action goes to the bot as Slack sends it."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.sandbox.objects import View
@@ -10,13 +11,17 @@ from bot.sandbox.render.controls import field_name
 from bot.sandbox.workspace import Workspace
 
 Form = Mapping[str, list[str]]
+_MENTION = re.compile(r"([@#])([\w-]+)")
 
 
 class Acting:
     """One page's people; it also keeps which modals were closed and what was wrong in them."""
 
-    def __init__(self, workspace: Workspace, people: SlackPerson) -> None:
+    def __init__(
+        self, workspace: Workspace, people: SlackPerson, names: Callable[[], Mapping[str, str]]
+    ) -> None:
         self._workspace = workspace
+        self._names = names
         self._people = people
         self._closed: set[str] = set()
         self.errors: dict[str, dict[str, str]] = {}
@@ -34,7 +39,7 @@ class Acting:
 
     async def write(self, user_id: str, channel_id: str, text: str) -> None:
         """Send what stands in the composer: a slash command, or words."""
-        command, _, rest = text.strip().partition(" ")
+        command, _, rest = mentioning(text.strip(), self._names()).partition(" ")
         if command in ("/callaudio", "/callaudio-admin"):
             await self._people.command(user_id, channel_id, rest.strip(), command=command)
         elif text.strip():
@@ -91,6 +96,18 @@ class Acting:
     async def open_home(self, user_id: str) -> None:
         """Open the app's Home tab."""
         await self._people.home_opened(user_id)
+
+
+def mentioning(text: str, names: Mapping[str, str]) -> str:
+    """Write ``@name`` and ``#name`` as Slack sends them to an app; unknown ones stay as typed."""
+    ids = {name.lower(): key for key, name in names.items()}
+
+    def mention(found: re.Match[str]) -> str:
+        sign, name = found.groups()
+        key = ids.get(name.lower())
+        return f"<{sign}{key}|{name}>" if key else found[0]
+
+    return _MENTION.sub(mention, text)
 
 
 def state_of(view: View, form: Form) -> dict[str, dict[str, Any]]:

@@ -59,3 +59,11 @@ class Product(Protocol):
     async def found_after_tampering(self) -> Sequence[str]:
         """What ``audit verify`` finds once an event is altered; the alteration is undone."""
         ...
+
+    async def kill_worker(self) -> None:
+        """End the worker's process as a power cut would."""
+        ...
+
+    async def start_worker(self) -> None:
+        """Start it again."""
+        ...

@@ -17,6 +17,10 @@ class Names:
     """Id to name and description."""
     hint: str
     """A call to ask for."""
+    cleared: str
+    """Who throws faults at the bot: somebody who may hear raw."""
+    uncleared: str
+    admin: str
 
     def all(self) -> dict[str, str]:
         """Every name by id."""
@@ -56,6 +60,17 @@ class World:
             if channel.is_im and user_id in channel.members
         }
         return Reader.of(self.workspace, user_id, known, acts=True)
+
+    def shows(self, channel_id: str, user_id: str) -> bool:
+        """Whether somebody sees what is in a conversation."""
+        channel = self.workspace.channels[channel_id]
+        return not channel.is_private or user_id in channel.members
+
+    def near(self, channel_id: str, user_id: str) -> str:
+        """This conversation, or the first that somebody sees."""
+        if self.shows(channel_id, user_id):
+            return channel_id
+        return next(each for each in self.names.channels if self.shows(each, user_id))
 
     def direct_messages(self, user_id: str) -> str | None:
         """Somebody's conversation with the bot, once there is one."""

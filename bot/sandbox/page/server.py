@@ -28,6 +28,8 @@ from bot.sandbox.person import SlackPerson
 
 LOOK_SECONDS: Final = 0.15
 KEEP_ALIVE_LOOKS: Final = 100
+AFTERWARDS_LOOKS: Final = 4
+"""What the bot stores after its last request shows in no request: one looks again so much later."""
 HERE: Final = Path(__file__).parent
 STYLES: Final = (HERE.parent / "render" / "style.css", HERE / "page.css")
 HOSTS: Final = ("127.0.0.1", "localhost")
@@ -51,7 +53,7 @@ class SandboxPage:
         self._product = product
         self._delivery = delivery
         people = SlackPerson(world.workspace, delivery)
-        self._acting = Acting(world.workspace, people)
+        self._acting = Acting(world.workspace, people, world.names.all)
         self._trials = Trials(world, product, people, slack_faults)
         self._closing = asyncio.Event()
         acts: dict[str, Act] = {
@@ -83,6 +85,7 @@ class SandboxPage:
         place = self._place({key: [value] for key, value in request.query_params.items()})
         if place.is_home:
             await self._acting.open_home(place.user_id)
+        state = self._state()
         modal = self._acting.modal(place.user_id)
         errors = self._acting.errors.get(modal.id, {}) if modal else {}
         drawn = await document(
@@ -93,6 +96,7 @@ class SandboxPage:
             modal=modal,
             errors=errors,
             results=self._trials.results,
+            state=state,
         )
         return HTMLResponse(drawn, headers=HEADERS)
 
@@ -155,26 +159,29 @@ class SandboxPage:
     async def _changes(self, request: Request) -> Response:
         if not _is_here(request):
             return PlainTextResponse("Not here.", status_code=403)
+        known = request.query_params.get("since", "")
         return StreamingResponse(
-            self._tell(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            self._tell(known), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
-    async def _tell(self) -> AsyncIterator[str]:
-        """Say that something changed, as often as it does."""
-        known, looks = self._state(), 0
+    async def _tell(self, known: str) -> AsyncIterator[str]:
+        """Say that something changed since the page was drawn, as often as it does."""
+        looks, last_change = 0, -AFTERWARDS_LOOKS
         yield "retry: 1000\n\n"
         while not self._closing.is_set():
-            await asyncio.sleep(LOOK_SECONDS)
             now, looks = self._state(), looks + 1
             if now != known:
-                known = now
+                known, last_change = now, looks
+                yield "data: changed\n\n"
+            elif looks == last_change + AFTERWARDS_LOOKS:
                 yield "data: changed\n\n"
             elif looks % KEEP_ALIVE_LOOKS == 0:
                 yield ": still here\n\n"
+            await asyncio.sleep(LOOK_SECONDS)
 
-    def _state(self) -> tuple[object, ...]:
+    def _state(self) -> str:
         workspace = self._world.workspace
-        return (
+        state = (
             len(workspace.calls),
             len(workspace.ephemerals),
             sum(map(len, workspace.timeline.values())),
@@ -186,6 +193,7 @@ class SandboxPage:
             len(self._delivery.steps),
             tuple(self._trials.results.items()),
         )
+        return f"{hash(state):x}"
 
     async def _style(self, _request: Request) -> Response:
         sheets = "\n".join(path.read_text() for path in STYLES)

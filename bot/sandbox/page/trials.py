@@ -1,19 +1,16 @@
 """Faults to throw at the bot: what each should come to, and whether it did."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bot.sandbox import recordings
 from bot.sandbox.faults import Fault, Faults
-from bot.sandbox.objects import File
+from bot.sandbox.page.channel_recordings import ChannelRecordings, until
 from bot.sandbox.page.product import Product
 from bot.sandbox.page.scene import World
 from bot.sandbox.person import SlackPerson
 
-PATIENCE_SECONDS: Final = 20.0
-LOOK_SECONDS: Final = 0.1
 OTHER_TEAM: Final = "T0PARTNER0"
 
 
@@ -26,10 +23,21 @@ class Trial:
     expects: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrialEnd:
+    """How one ended, and the channel in which it can be looked at."""
+
+    is_right: bool
+    channel_id: str
+    channel_name: str
+
+
 TRIALS: Final = (
     Trial("breaks_off", "The recording breaks off", "It is fetched again and posted whole, once."),
     Trial("limited", "Slack answers 429", "The bot waits as told, and posts once."),
     Trial("lost", "Slack loses an answer", "The bot asks what became of it; nothing comes twice."),
+    Trial("killed", "The worker is killed in mid-upload", "Started again, it posts once."),
+    Trial("revoked", "The right is revoked now", "The redacted one takes its place."),
     Trial("joins", "Somebody uncleared joins", "The redacted one takes its place."),
     Trial("shared", "The channel is shared", "The raw recording is deleted."),
     Trial("public", "The channel is made public", "Whoever asks then gets redacted."),
@@ -43,7 +51,7 @@ TRIALS: Final = (
 
 
 class Trials:
-    """Runs each fault in a fresh private channel, and keeps how it ended."""
+    """Runs one fault at a time in a fresh private channel, and keeps how it ended."""
 
     def __init__(
         self, world: World, product: Product, people: SlackPerson, slack_faults: Faults
@@ -53,115 +61,115 @@ class Trials:
         self._people = people
         self._slack_faults = slack_faults
         self._count = 0
-        self._runs: dict[str, Callable[[str], Awaitable[bool]]] = {
+        self._kills = 0
+        self._turn = asyncio.Lock()
+        self._runs: dict[str, Callable[[ChannelRecordings], Awaitable[bool]]] = {
             "breaks_off": self._breaks_off,
             "limited": self._limited,
             "lost": self._lost,
+            "killed": self._killed,
+            "revoked": self._revoked,
             "joins": self._joins,
             "shared": self._shared,
             "public": self._public,
             "forwarded": self._forwarded,
             "tampered": self._tampered,
         }
-        self.results: dict[str, bool] = {}
-        """By name: whether it ended as the rules say."""
+        self.results: dict[str, TrialEnd | None] = {}
+        """By name how it ended; None while it goes on."""
 
     async def run(self, name: str) -> None:
         """Throw one fault and check what comes of it, in a channel that is then offered."""
-        self._count += 1
-        trial = next(each for each in TRIALS if each.name == name)
-        channel_id = f"C0TRIAL{self._count:03}"
-        self._world.workspace.add_channel(channel_id, members=[self._asker], is_private=True)
-        self._world.names.channels[channel_id] = (f"trial-{self._count}", trial.label)
-        self.results.pop(name, None)
-        self.results[name] = await self._runs[name](channel_id)
+        async with self._turn:
+            self._count += 1
+            trial = next(each for each in TRIALS if each.name == name)
+            channel_id, channel_name = f"C0TRIAL{self._count:03}", f"trial-{self._count}"
+            self._world.workspace.add_channel(
+                channel_id, members=[self._world.names.cleared], is_private=True
+            )
+            self._world.names.channels[channel_id] = (channel_name, trial.label)
+            self.results[name] = None
+            is_right = await self._runs[name](ChannelRecordings(self._world.workspace, channel_id))
+            self.results[name] = TrialEnd(is_right, channel_id, channel_name)
 
-    @property
-    def _asker(self) -> str:
-        return next(iter(self._world.names.people))
+    async def _ask(self, there: ChannelRecordings) -> None:
+        names = self._world.names
+        await self._people.command(names.cleared, there.channel_id, names.hint)
 
-    @property
-    def _uncleared(self) -> str:
-        return list(self._world.names.people)[1]
+    async def _raw(self, there: ChannelRecordings) -> bool:
+        await self._ask(there)
+        return await until(there.is_told)
 
-    async def _ask(self, channel_id: str) -> None:
-        await self._people.command(self._asker, channel_id, self._world.names.hint)
-
-    async def _breaks_off(self, channel_id: str) -> bool:
+    async def _breaks_off(self, there: ChannelRecordings) -> bool:
         self._world.polyai.faults.add(Fault("audio", when="halfway", drop_connection=True))
-        return await self._comes_once(channel_id)
+        return await self._raw(there)
 
-    async def _limited(self, channel_id: str) -> bool:
+    async def _limited(self, there: ChannelRecordings) -> bool:
         fault = Fault("chat.postMessage", status=429, headers={"Retry-After": "1"})
         self._slack_faults.add(fault)
-        return await self._comes_once(channel_id)
+        return await self._raw(there)
 
-    async def _lost(self, channel_id: str) -> bool:
+    async def _lost(self, there: ChannelRecordings) -> bool:
         fault = Fault("files.completeUploadExternal", when="after", drop_connection=True)
         self._slack_faults.add(fault)
-        return await self._comes_once(channel_id)
+        return await self._raw(there)
 
-    async def _joins(self, channel_id: str) -> bool:
-        await self._raw(channel_id)
-        self._world.workspace.join(channel_id, self._uncleared)
-        joined = {"type": "member_joined_channel", "channel": channel_id, "user": self._uncleared}
-        await self._people.event(joined)
-        return await _until(lambda: not self._seen(channel_id))
+    async def _killed(self, there: ChannelRecordings) -> bool:
+        self._kills += 1
+        self._slack_faults.add(Fault("upload", hang=True))
+        await self._ask(there)
+        await self._slack_faults.reached("upload", times=self._kills)
+        await self._product.kill_worker()
+        self._slack_faults.release("upload")
+        was_hidden = not there.seen
+        await self._product.start_worker()
+        return was_hidden and await until(there.is_told)
 
-    async def _shared(self, channel_id: str) -> bool:
-        await self._raw(channel_id)
+    async def _revoked(self, there: ChannelRecordings) -> bool:
+        was_raw = await self._raw(there)
+        await self._administer("revoke {} pii")
+        is_redacted = await until(lambda: there.holds(redacted=True))
+        await self._administer("grant {} pii listens for call quality")
+        return was_raw and is_redacted
+
+    async def _administer(self, words: str) -> None:
+        """Let the admin type something about whoever is cleared, as everybody's admin would."""
+        names = self._world.names
+        text = words.format(f"<@{names.cleared}>")
+        channel_id = next(iter(names.channels))
+        await self._people.command(names.admin, channel_id, text, command="/callaudio-admin")
+
+    async def _joins(self, there: ChannelRecordings) -> bool:
+        was_raw = await self._raw(there)
+        channel_id, user_id = there.channel_id, self._world.names.uncleared
+        self._world.workspace.join(channel_id, user_id)
+        await self._people.event(
+            {"type": "member_joined_channel", "channel": channel_id, "user": user_id}
+        )
+        return was_raw and await until(lambda: there.holds(redacted=True))
+
+    async def _shared(self, there: ChannelRecordings) -> bool:
+        was_raw = await self._raw(there)
+        channel_id = there.channel_id
         self._world.workspace.change_channel(channel_id, is_ext_shared=True)
         shared = {"type": "channel_shared", "channel": channel_id, "connected_team_id": OTHER_TEAM}
         await self._people.event(shared)
-        return await _until(lambda: not self._seen(channel_id))
+        return was_raw and await until(lambda: not there.seen)
 
-    async def _public(self, channel_id: str) -> bool:
-        self._world.workspace.change_channel(channel_id, is_private=False)
-        await self._ask(channel_id)
-        return await _until(lambda: self._holds(channel_id, redacted=True))
+    async def _public(self, there: ChannelRecordings) -> bool:
+        self._world.workspace.change_channel(there.channel_id, is_private=False)
+        await self._ask(there)
+        return await until(lambda: there.holds(redacted=True))
 
-    async def _forwarded(self, channel_id: str) -> bool:
-        await self._raw(channel_id)
-        (file,) = self._seen(channel_id)
-        elsewhere = list(self._world.names.channels)[1]
-        await self._people.forward_file(self._asker, file.id, elsewhere)
-        return await _until(lambda: not self._seen(channel_id) and not self._has(elsewhere, file))
+    async def _forwarded(self, there: ChannelRecordings) -> bool:
+        if not await self._raw(there):
+            return False
+        (file,) = there.seen
+        names = self._world.names
+        elsewhere = ChannelRecordings(self._world.workspace, list(names.channels)[1])
+        await self._people.forward_file(names.cleared, file.id, elsewhere.channel_id)
+        is_redacted = await until(lambda: there.holds(redacted=True))
+        return is_redacted and not elsewhere.has_file(file.id)
 
-    async def _tampered(self, channel_id: str) -> bool:
-        await self._raw(channel_id)
-        return bool(await self._product.found_after_tampering())
-
-    async def _raw(self, channel_id: str) -> None:
-        """Wait for a raw recording, and for its card to say so: the bot has then stored its end."""
-        await self._ask(channel_id)
-        messages = self._world.workspace.messages
-        await _until(
-            lambda: (
-                self._holds(channel_id, redacted=False)
-                and any(each.edited for each in messages(channel_id))
-            )
-        )
-
-    async def _comes_once(self, channel_id: str) -> bool:
-        await self._raw(channel_id)
-        return self._holds(channel_id, redacted=False)
-
-    def _seen(self, channel_id: str) -> Sequence[File]:
-        return self._world.workspace.visible_recordings(channel_id)
-
-    def _has(self, channel_id: str, file: File) -> bool:
-        return any(each.id == file.id for each in self._seen(channel_id))
-
-    def _holds(self, channel_id: str, *, redacted: bool) -> bool:
-        """Whether one recording is there, byte for byte, shared once."""
-        whole = recordings.load("combined", redacted=redacted)
-        seen = self._seen(channel_id)
-        return [(file.content, file.completed_times) for file in seen] == [(whole, 1)]
-
-
-async def _until(holds: Callable[[], bool]) -> bool:
-    for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
-        if holds():
-            return True
-        await asyncio.sleep(LOOK_SECONDS)
-    return False
+    async def _tampered(self, there: ChannelRecordings) -> bool:
+        return await self._raw(there) and bool(await self._product.found_after_tampering())

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bot.sandbox.page.product import AuditLine, DecisionTold
+from bot.sandbox.page.scene import Viewpoint
 from bot.sandbox.page.traffic import Step
-from bot.sandbox.page.trials import TRIALS
+from bot.sandbox.page.trials import TRIALS, TrialEnd
 from bot.sandbox.render.markup import Html, join, tag
 from bot.sandbox.render.reader import Reader
 
@@ -40,23 +41,32 @@ def wall(
     )
 
 
-def trial_buttons(results: Mapping[str, bool], user_id: str) -> Html:
+def trial_buttons(results: Mapping[str, TrialEnd | None], place: Viewpoint) -> Html:
     """Offer each fault with what it should come to, and say how it ended."""
     rows = []
     for trial in TRIALS:
-        ended = results.get(trial.name)
-        said = {None: "", True: "✓ as the rules say", False: "✕ not as the rules say"}[ended]
-        look = "tick-yes" if ended else "tick-no"
         button = tag(
             "button", trial.label, type="submit", name="trial", value=trial.name, class_="tool"
         )
-        words = tag("small", trial.expects, " ", tag("b", said, class_=look))
-        rows.append(tag("li", button, words))
-    hidden = tag("input", type="hidden", name="as", value=user_id)
-    form = tag("form", hidden, tag("ul", *rows), action="/trial", method="post", class_="trials")
+        ended = _ended(results[trial.name], place) if trial.name in results else []
+        rows.append(tag("li", button, tag("small", trial.expects, " ", *ended)))
+    here = [
+        tag("input", type="hidden", name=name, value=value)
+        for name, value in (("as", place.user_id), ("in", place.channel_id))
+    ]
+    form = tag("form", *here, tag("ul", *rows), action="/trial", method="post", class_="trials")
     summary = tag("summary", "Throw a fault")
     is_open = "" if results else None
     return tag("details", summary, form, open=is_open, id="trials")
+
+
+def _ended(end: TrialEnd | None, place: Viewpoint) -> list[Html]:
+    if end is None:
+        return [tag("b", "… under way")]
+    look = "tick-yes" if end.is_right else "tick-no"
+    said = "✓ as the rules say" if end.is_right else "✕ not as the rules say"
+    there = tag("a", f"see #{end.channel_name}", href=place.link(**{"in": end.channel_id}))
+    return [tag("b", said, class_=look), join(" · "), there]
 
 
 def within(

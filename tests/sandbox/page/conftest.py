@@ -2,16 +2,17 @@
 
 import html
 import re
+import shutil
 from dataclasses import dataclass
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from bot.cli.demo_page import open_page
 from bot.cli.demo_script import ENVIRONMENT, set_up
+from bot.cli.demo_worker import WorkerProcess, database_in, open_killable
 from bot.cli.stage import Stage, open_stage
-from bot.store.database import async_url
-from bot.store.schema import upgrade
 from tests.patience import until
 
 
@@ -39,6 +40,14 @@ class Visitor:
         return await until(there)
 
 
+@dataclass(frozen=True)
+class OpenSandbox:
+    """A sandbox that tests share, with its worker in a process of its own."""
+
+    stage: Stage
+    address: str
+
+
 def pressed(page: str, label: str) -> str:
     """What a button with this label sends."""
     (found,) = re.findall(rf"name=\"pressed\" value=\"(\{{[^}}]*\}})\"[^>]*>{label}<", page)[-1:]
@@ -46,14 +55,25 @@ def pressed(page: str, label: str) -> str:
 
 
 @pytest.fixture
-async def visitor(tmp_path):
-    database_url = f"sqlite:///{tmp_path}/demo.db"  # as in the demo
-    upgrade(async_url(database_url))
+async def visitor(tmp_path, migrated_sqlite):
+    shutil.copy(migrated_sqlite, tmp_path / "demo.db")
+    never_started = WorkerProcess({}, tmp_path)
     async with (
-        open_stage(database_url, environment=ENVIRONMENT) as stage,
-        open_page(stage) as address,
+        open_stage(database_in(tmp_path), environment=ENVIRONMENT) as stage,
+        open_page(stage, never_started) as address,
         httpx.AsyncClient(base_url=address, trust_env=False) as http,
     ):
         await set_up(stage)
         yield Visitor(http, stage)
+        assert stage.workspace.violations == []
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(tmp_path_factory, migrated_sqlite):
+    """One sandbox for all tests that leave its people and channels usable."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    shutil.copy(migrated_sqlite, folder / "demo.db")
+    async with open_killable(folder) as (stage, worker), open_page(stage, worker) as address:
+        await set_up(stage)
+        yield OpenSandbox(stage, address)
         assert stage.workspace.violations == []

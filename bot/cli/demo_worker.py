@@ -1,0 +1,78 @@
+"""The demo's worker in a process of its own, so that it can be killed as a power cut would."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.cli.demo_script import ENVIRONMENT
+from bot.cli.stage import LOOPBACK, Stage, environment_of, open_stage
+
+
+class WorkerProcess:
+    """`callaudio worker`, started with the entering of the context and killed with its end."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start one; it goes on with what its predecessor left."""
+        with socket.create_server((LOOPBACK, 0)) as free:
+            port = free.getsockname()[1]
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            "worker",
+            cwd=self._folder,  # no `.env` is there
+            env={"PATH": os.environ["PATH"], **self._environment, "PORT": str(port)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+    async def kill(self) -> None:
+        """End it with SIGKILL: nothing in it can tidy up."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.kill()
+
+
+@asynccontextmanager
+async def open_killable(folder: Path) -> AsyncIterator[tuple[Stage, WorkerProcess]]:
+    """Open the demo's stage on a folder's database: this process listens, and another one works."""
+    database_url = database_in(folder)
+    async with open_stage(database_url, environment=ENVIRONMENT, works=False) as stage:
+        environment = {
+            **environment_of(stage.workspace, stage.slack, stage.polyai),
+            **ENVIRONMENT,
+            "DATABASE_URL": database_url,
+        }
+        async with WorkerProcess(environment, folder) as worker:
+            yield stage, worker
+
+
+def database_in(folder: Path) -> str:
+    """Where the demo keeps its store."""
+    return f"sqlite:///{folder}/demo.db"

@@ -1,0 +1,48 @@
+"""What people have in a channel in the end, held against the recordings there are."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from bot.sandbox import recordings
+from bot.sandbox.objects import File
+from bot.sandbox.workspace import Workspace
+
+PATIENCE_SECONDS: Final = 20.0
+LOOK_SECONDS: Final = 0.1
+
+
+class ChannelRecordings:
+    """What is to be seen in one channel."""
+
+    def __init__(self, workspace: Workspace, channel_id: str) -> None:
+        self._workspace = workspace
+        self.channel_id = channel_id
+
+    @property
+    def seen(self) -> Sequence[File]:
+        """The recordings that people see there now."""
+        return self._workspace.visible_recordings(self.channel_id)
+
+    def holds(self, *, redacted: bool) -> bool:
+        """Whether one recording is there, byte for byte, shared once."""
+        whole = recordings.load("combined", redacted=redacted)
+        return [(file.content, file.completed_times) for file in self.seen] == [(whole, 1)]
+
+    def has_file(self, file_id: str) -> bool:
+        """Whether that very file is there."""
+        return any(each.id == file_id for each in self.seen)
+
+    def is_told(self) -> bool:
+        """Whether its card tells of a raw recording: the bot has then stored its end."""
+        messages = self._workspace.messages(self.channel_id)
+        return self.holds(redacted=False) and any(each.edited for each in messages)
+
+
+async def until(holds: Callable[[], bool]) -> bool:
+    """Wait for it, for a while; gives whether it came."""
+    for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
+        if holds():
+            return True
+        await asyncio.sleep(LOOK_SECONDS)
+    return False

@@ -1,0 +1,20 @@
+"""Every fault, thrown by its button: the page says what to expect, and whether it came."""
+
+import pytest
+
+from bot.cli.demo_script import CLEARED, QUALITY
+from bot.sandbox.page.trials import TRIALS
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_each_button_throws_its_fault_and_says_how_it_ended(tab):
+    await tab.goes(CLEARED, QUALITY)
+    faults = tab.page.locator("#trials")
+    await faults.locator("summary").click()
+    for trial in TRIALS:
+        row = faults.locator("li").filter(has_text=trial.label)
+        assert trial.expects in await row.inner_text()
+        await row.get_by_role("button", name=trial.label).click()
+        await row.get_by_text("✓ as the rules say").wait_for()
+        await row.get_by_role("link", name="see #trial-").wait_for()

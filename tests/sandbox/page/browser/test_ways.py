@@ -1,0 +1,69 @@
+"""The other ways to a recording: a shortcut in a thread, a digest's button, the keyboard alone."""
+
+import pytest
+
+from bot.cli.demo_script import ADMIN, CLEARED, GENERAL, QUALITY, call_of_today
+from bot.sandbox import recordings
+from tests.patience import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab):
+    await tab.goes(CLEARED, QUALITY)
+    first = await tab.asks(call_of_today(3))
+    reply = tab.page.locator("#timeline > form.reply").last
+    await reply.get_by_role("button", name="Get call audio").click()
+    await tab.dialog.get_by_label("Redacted").check()
+    await tab.dialog.get_by_role("button", name="Get it").click()
+    await tab.dialog.get_by_text("You may close this").wait_for()
+    await tab.dialog.get_by_role("button", name="Close").click()
+    await tab.dialog.wait_for(state="detached")
+
+    def second():
+        seen = tab.shared.stage.workspace.visible_recordings(QUALITY, first.thread_ts)
+        return seen[1] if len(seen) > 1 else None
+
+    file = await until(second)
+    assert file.content == recordings.load("combined", redacted=True)
+    assert (await tab.plays(file))[1] == len(file.content)
+
+
+async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
+    workspace = tab.shared.stage.workspace
+    before = len(workspace.visible_recordings(QUALITY))
+    await tab.goes(ADMIN, GENERAL)
+    await tab.types("/callaudio-admin digest add calls #quality at 09:00 every day Europe/London")
+    await tab.button("Save").click()
+    digest_id = await tab.row("Saved as").locator("code").first.inner_text()
+    await tab.types(f"/callaudio-admin digest run {digest_id}")
+    await tab.goes(CLEARED, QUALITY)
+    digest = tab.row("Get call audio").filter(has_text="handed off")
+    await digest.locator('button[name="pressed"]').first.click()
+    await tab.page.locator("#timeline audio").nth(before).wait_for()
+    file = workspace.visible_recordings(QUALITY)[-1]
+    (parent,) = [m for m in workspace.messages(QUALITY) if m.ts == file.thread_ts]
+    assert "Get call audio" in str(parent.blocks)
+    assert file.content == recordings.load("combined", redacted=False)
+
+
+async def test_the_keyboard_is_enough(tab):
+    await tab.goes(CLEARED, QUALITY)
+    keyboard, focused = tab.page.keyboard, tab.page.locator(":focus")
+    await keyboard.press("/")
+    await keyboard.press("Control+A")
+    await keyboard.type(f"/callaudio {call_of_today(4)} redacted")
+    await keyboard.press("Enter")
+    await tab.row(f"{call_of_today(4)} (redacted)").locator("audio").wait_for()
+
+    for _ in range(2):  # past Send
+        await keyboard.press("Tab")
+    assert await focused.inner_text() == "Find a call"
+    await keyboard.press("Enter")
+    await tab.dialog.get_by_text("Which call?").wait_for()
+    for _ in range(30):
+        await keyboard.press("Tab")
+        assert await focused.count() == 0 or await tab.dialog.locator(":focus").count() == 1
+    await keyboard.press("Escape")
+    await tab.dialog.wait_for(state="detached")
+    assert await focused.inner_text() == "Find a call"
