@@ -25,7 +25,7 @@ async def open_page(stage: Stage, worker: WorkerProcess, port: int = 0) -> Async
     posts = SignedPosts(f"{stage.origin}/slack/events", workspace.signing_secret)
     names = replace(PAGE_NAMES, channels=dict(PAGE_NAMES.channels))
     world = World(workspace, stage.polyai, names)
-    product = DemoProduct(stage.application, workspace.team_id, worker)
+    product = DemoProduct(stage, worker)
     page = SandboxPage(world, product, WatchedDelivery(posts), stage.slack.faults)
     with socket.create_server((LOOPBACK, port)) as listener:
         config = uvicorn.Config(

@@ -1,6 +1,8 @@
 """What the sandbox's page shows of the bot: rights, decisions and the audit chain."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import or_, select
@@ -9,12 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.grants import Right
 from bot.access.policy import Outcome, Reason
 from bot.audit.log import AuditFilter, newest_events
-from bot.audit.verify import verify
+from bot.audit.verify import count_events, heads, verify
+from bot.cli.demo_acts import ACTS, about
+from bot.cli.demo_play import Line, perform, typed
+from bot.cli.demo_script import PAGE_NAMES
 from bot.cli.demo_worker import WorkerProcess
-from bot.sandbox.page.product import AuditLine, DecisionTold, Rule
+from bot.cli.stage import AGENT_ID, Stage
+from bot.sandbox import recordings
+from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionTold, Rule, Scene
+from bot.sandbox.person import SlackPerson
+from bot.sandbox.polyai_calls import Recording
 from bot.store.sqlite_driver import BEGIN_WRITING
 from bot.store.tables import DeliveryRow
-from bot.wiring.application import Application
 
 RULES: Final = (
     (
@@ -38,15 +46,24 @@ RULES: Final = (
     (
         Reason.AUDIENCE,
         "not everybody who could hear it is known to be cleared",
-        "the audience is cleared",
+        "nobody could hear it who is not known to be cleared",
     ),
-    (Reason.CLEARED, "no rule stands against it", "no rule stands against it"),
+    (
+        Reason.CLEARED,
+        "everybody who could hear it is cleared",
+        "everybody who could hear it is cleared",
+    ),
 )
 """Each rule's reason, what it says where it applies, and where it does not."""
 TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
 ALTERED: Final = (
     "UPDATE audit_events SET actor_id = 'U0FORGER0' WHERE id = (SELECT max(id) FROM audit_events)"
 )
+DIRECTIONS: Final[dict[str, recordings.Direction]] = {
+    "combined": "combined",
+    "user": "user",
+    "agent": "agent",
+}
 GOT: Final = {
     Outcome.RAW: "The recording is raw",
     Outcome.REDACTED: "The recording is redacted",
@@ -57,15 +74,15 @@ GOT: Final = {
 class DemoProduct:
     """Reads a running bot, and leaves it as it is."""
 
-    def __init__(self, application: Application, team_id: str, worker: WorkerProcess) -> None:
-        self._application = application
-        self._team_id = team_id
+    def __init__(self, stage: Stage, worker: WorkerProcess) -> None:
+        self._stage = stage
+        self._application = stage.application
         self._worker = worker
 
     async def is_cleared(self, user_id: str) -> bool | None:
         """Ask the function that decides for everybody."""
         found = await self._application.clearances.recent_or_unknown(
-            self._team_id, Right.PII, user_id
+            self._stage.workspace.team_id, Right.PII, user_id
         )
         return found.counts
 
@@ -112,6 +129,15 @@ class DemoProduct:
             await connection.rollback()
         return [f"event {each.seq}: {each.says}" for each in found if each.seq]
 
+    async def check_chain(self) -> ChainCheck:
+        """Verify every chain, and tell the head of this workspace's."""
+        team_id = self._stage.workspace.team_id
+        async with self._application.database.read() as session:
+            events = await count_events(session)
+            findings = [f"event {each.seq}: {each.says}" async for each in verify(session)]
+            (head,) = [each for each in await heads(session) if each.team_id == team_id]
+        return ChainCheck(events, f"{head.seq}:{head.hash}", findings)
+
     async def kill_worker(self) -> None:
         """End it with SIGKILL."""
         await self._worker.kill()
@@ -119,6 +145,20 @@ class DemoProduct:
     async def start_worker(self) -> None:
         """Start it again."""
         await self._worker.start()
+
+    async def story(self, people: SlackPerson) -> AsyncIterator[Scene]:
+        """Play each act with a call of its own, as somebody may play it again at once."""
+        stage = replace(self._stage, people=people)
+        names, call = PAGE_NAMES.all(), f"CA{uuid.uuid4().hex}"
+        stage.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
+        for act in ACTS:
+            line = await perform(stage, Line(about(act, call)))
+            did = "presses the button" if not act.does else f"asks: {typed(act)}"
+            yield Scene(
+                f"{names[act.user_id]} in #{names[act.channel_id]} {did}",
+                f"{line.gets}: {act.teaches}",
+                bool(line.is_right),
+            )
 
 
 def _verdict(row: DeliveryRow) -> DecisionTold:
@@ -131,5 +171,13 @@ def _verdict(row: DeliveryRow) -> DecisionTold:
             said = f"{GOT[Outcome(row.outcome)]} because {says}."
         rules.append(Rule(says, mark))
     return DecisionTold(
-        row.id, row.user_id, row.destination_channel_id or "", row.state, said, rules
+        delivery_id=row.id,
+        user_id=row.user_id,
+        channel_id=row.destination_channel_id or "",
+        conversation_id=row.conversation_id,
+        direction=DIRECTIONS[row.direction],
+        outcome=row.outcome,
+        state=row.state,
+        says=said,
+        rules=rules,
     )

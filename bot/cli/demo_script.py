@@ -1,20 +1,15 @@
-"""What the demo plays: people, channels, one made-up call, and what the rules say of each scene."""
+"""Where the demo plays: people, channels, made-up calls, and one grant."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.access.policy import Outcome, Reason
 from bot.cli.stage import AGENT_ID, Stage
-from bot.polyai.payloads import Direction
 from bot.sandbox.page.scene import Names
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
 
 CALL: Final = "CA0123456789abcdef0123456789abcdef"
-NO_CALL: Final = "CA-no-such-call"
-LINK: Final = f"<https://studio.us.poly.ai/acme/{AGENT_ID}/conversations/{CALL}|the call>"
 
 CLEARED: Final = "U0CLEARED0"
 NOT_CLEARED: Final = "U0NEWCOMER"
@@ -55,6 +50,7 @@ PAGE_NAMES: Final = Names(
         SUPPLIER: ("supplier", "shared, on the allow-list"),
     },
     hint=CALL,
+    agent_id=AGENT_ID,
     cleared=CLEARED,
     uncleared=NOT_CLEARED,
     admin=ADMIN,
@@ -71,99 +67,6 @@ TODAY: Final = (
 )
 """Calls of the last 24 hours: how many minutes ago, how long, and whether passed on to a person."""
 
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One person doing one thing, and what must come of it."""
-
-    user_id: str
-    channel_id: str
-    does: str
-    """The words after `/callaudio`, or "" for pressing the button of the act before."""
-    outcome: Outcome | None
-    """None: the recording cannot be had."""
-    reason: Reason | str
-    direction: Direction = Direction.COMBINED
-    teaches: str = ""
-
-
-ACTS: Final = (
-    Act(CLEARED, QUALITY, CALL, Outcome.RAW, Reason.CLEARED, teaches="everyone here is cleared"),
-    Act(
-        CLEARED,
-        QUALITY,
-        f"{LINK} user",
-        Outcome.RAW,
-        Reason.CLEARED,
-        Direction.USER,
-        teaches="a Studio link; the caller alone",
-    ),
-    Act(CLEARED, QUALITY, f"{CALL} redacted", Outcome.REDACTED, Reason.ASKED, teaches="as asked"),
-    Act(
-        NOT_CLEARED,
-        SUPPORT,
-        CALL,
-        Outcome.REDACTED,
-        Reason.NOT_CLEARED,
-        teaches="the person asking is not cleared",
-    ),
-    Act(
-        CLEARED,
-        SUPPORT,
-        CALL,
-        Outcome.REDACTED,
-        Reason.AUDIENCE,
-        teaches="cleared, but somebody listening is not",
-    ),
-    Act(
-        CLEARED,
-        SUPPORT,
-        "",
-        Outcome.RAW,
-        Reason.CLEARED,
-        teaches="the same, sent to their own messages",
-    ),
-    Act(
-        CLEARED,
-        GENERAL,
-        CALL,
-        Outcome.REDACTED,
-        Reason.AUDIENCE,
-        teaches="public: everybody in the workspace can open it",
-    ),
-    Act(
-        CLEARED,
-        PARTNER,
-        CALL,
-        Outcome.REFUSED,
-        Reason.EXTERNAL_DESTINATION,
-        teaches="shared with another organisation",
-    ),
-    Act(
-        CLEARED,
-        SUPPLIER,
-        CALL,
-        Outcome.REDACTED,
-        Reason.EXTERNAL_DESTINATION,
-        teaches="shared too, but on the allow-list",
-    ),
-    Act(
-        GUEST,
-        SUPPORT,
-        CALL,
-        Outcome.REFUSED,
-        Reason.REQUESTER_NOT_ALLOWED,
-        teaches="a guest without a grant",
-    ),
-    Act(
-        CLEARED,
-        QUALITY,
-        NO_CALL,
-        None,
-        "conversation_not_found",
-        teaches="no such call: words, no half-done message",
-    ),
-)
 
 ENVIRONMENT: Final = {"CALLAUDIO_EXTERNAL_CHANNELS": SUPPLIER, "CALLAUDIO_ADMINS": ADMIN}
 

@@ -12,7 +12,7 @@ from typing import Final
 import uvicorn
 
 from bot.environment import load_settings
-from bot.sandbox.person import SlackClientSide
+from bot.sandbox.person import SlackClientSide, SlackPerson
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
@@ -41,7 +41,7 @@ class Stage:
     application: Application
     origin: str
     """Where the bot listens."""
-    people: SlackClientSide
+    people: SlackPerson
 
 
 @asynccontextmanager

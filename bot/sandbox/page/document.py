@@ -1,15 +1,35 @@
 """The whole document: chat on the left, glass wall on the right."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bot.sandbox.objects import View
 from bot.sandbox.page import chat
-from bot.sandbox.page.product import Product
+from bot.sandbox.page.product import ChainCheck, Product
+from bot.sandbox.page.proof import proof
 from bot.sandbox.page.scene import Viewpoint, World
+from bot.sandbox.page.story import Story
+from bot.sandbox.page.tools import own_recording, tools
 from bot.sandbox.page.traffic import WatchedDelivery, traffic
 from bot.sandbox.page.trials import TrialEnd
-from bot.sandbox.page.wall import NEWEST, trial_buttons, wall, within
+from bot.sandbox.page.versions import Versions
+from bot.sandbox.page.wall import NEWEST, wall, within
+from bot.sandbox.page.why import why
 from bot.sandbox.render.markup import Html, join, tag
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page knows beside the workspace."""
+
+    modal: View | None
+    errors: Mapping[str, str]
+    results: Mapping[str, TrialEnd | None]
+    story: Story
+    versions: Versions
+    check: ChainCheck | None
+    state: str
+    """The name of the state in which all this is drawn."""
 
 
 async def document(
@@ -17,11 +37,7 @@ async def document(
     product: Product,
     delivery: WatchedDelivery,
     place: Viewpoint,
-    *,
-    modal: View | None,
-    errors: Mapping[str, str],
-    results: Mapping[str, TrialEnd | None],
-    state: str,
+    shown: Shown,
 ) -> Html:
     """Draw the page for one person in one place."""
     cleared = {each: await product.is_cleared(each) for each in world.names.people}
@@ -45,17 +61,23 @@ async def document(
         middle,
         *([chat.composer(world, place)] if can_write else []),
     )
-    trials = trial_buttons(results, place)
-    beside = tag("aside", wall(steps, audit, verdict, trials, reader), aria_label="Glass wall")
+    beside = tag(
+        "aside",
+        why(verdict, shown.versions, reader),
+        tools(shown.results, shown.story, place),
+        own_recording(),
+        wall(steps, audit, proof(audit, shown.check, place), reader),
+        aria_label="Glass wall",
+    )
     body = tag(
         "body",
         chat.sidebar(world, place, cleared),
         main,
         beside,
-        chat.modal(modal, errors, world, place),
+        chat.modal(shown.modal, shown.errors, world, place),
         tag("div", id="told", role="status", aria_live="polite"),
         class_="sandbox",
-        data_state=state,
+        data_state=shown.state,
     )
     head = join(
         tag("meta", charset="utf-8"),

@@ -1,5 +1,5 @@
 // Keeps the page as the workspace is: sends forms without leaving, and redraws what changed.
-const PARTS = ["sidebar", "timeline", "wall", "modal"];
+const PARTS = ["sidebar", "timeline", "why", "tools", "wall", "modal"];
 let running = false, again = false;
 
 // Between a button's going down and up nothing is drawn: what is replaced meanwhile hears no click.
@@ -116,8 +116,19 @@ async function send(form, submitter, extra = {}) {
   await refresh();
 }
 
+// A file goes as it is; the answer names its call, or says what is wrong with it.
+async function give(form) {
+  const { file, mute } = form.elements, told = document.getElementById("own-told");
+  const answer = await fetch(`/recording?mute=${encodeURIComponent(mute.value)}`, { method: "POST", body: file.files[0] });
+  const words = await answer.text();
+  told.textContent = answer.ok ? `The next call is ${words}: send the command.` : words;
+  const text = document.querySelector("#composer [name=text]");
+  if (answer.ok && text) text.value = `/callaudio ${words}`;
+}
+
 document.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (event.target.id === "own") { give(event.target); return; }
   const confirms = event.submitter?.dataset.confirm;
   if (!confirms || confirm(confirms)) send(event.target, event.submitter);
 });

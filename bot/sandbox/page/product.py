@@ -1,8 +1,11 @@
 """What the page asks the product; the stand-ins know nothing of it but these answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from bot.sandbox.person import SlackPerson
+from bot.sandbox.recordings import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class DecisionTold:
     delivery_id: str
     user_id: str
     channel_id: str
+    conversation_id: str
+    direction: Direction
+    outcome: str | None
     state: str
     says: str
     """One sentence."""
@@ -39,6 +45,26 @@ class AuditLine:
     delivery_id: str | None
     payload: Mapping[str, Any]
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene of the story, once it was played."""
+
+    says: str
+    """Who did what, and where."""
+    came: str
+    """What came of it, and why."""
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """What a check of the audit chain found."""
+
+    events: int
+    head: str
+    findings: Sequence[str]
 
 
 class Product(Protocol):
@@ -60,10 +86,18 @@ class Product(Protocol):
         """What ``audit verify`` finds once an event is altered; the alteration is undone."""
         ...
 
+    async def check_chain(self) -> ChainCheck:
+        """Verify it, as ``audit verify`` does."""
+        ...
+
     async def kill_worker(self) -> None:
         """End the worker's process as a power cut would."""
         ...
 
     async def start_worker(self) -> None:
         """Start it again."""
+        ...
+
+    def story(self, people: SlackPerson) -> AsyncIterator[Scene]:
+        """Play the story of the documents, scene by scene, in the channels that are there."""
         ...

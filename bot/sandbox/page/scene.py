@@ -17,6 +17,8 @@ class Names:
     """Id to name and description."""
     hint: str
     """A call to ask for."""
+    agent_id: str
+    """Whose call it is."""
     cleared: str
     """Who throws faults at the bot: somebody who may hear raw."""
     uncleared: str

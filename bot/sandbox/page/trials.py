@@ -54,7 +54,12 @@ class Trials:
     """Runs one fault at a time in a fresh private channel, and keeps how it ended."""
 
     def __init__(
-        self, world: World, product: Product, people: SlackPerson, slack_faults: Faults
+        self,
+        world: World,
+        product: Product,
+        people: SlackPerson,
+        slack_faults: Faults,
+        turn: asyncio.Lock,
     ) -> None:
         self._world = world
         self._product = product
@@ -62,7 +67,7 @@ class Trials:
         self._slack_faults = slack_faults
         self._count = 0
         self._kills = 0
-        self._turn = asyncio.Lock()
+        self._turn = turn
         self._runs: dict[str, Callable[[ChannelRecordings], Awaitable[bool]]] = {
             "breaks_off": self._breaks_off,
             "limited": self._limited,

@@ -12,7 +12,7 @@ SECONDS = 12.06
 @pytest.mark.parametrize(
     ("user_id", "channel_id", "redacted", "why"),
     [
-        (CLEARED, QUALITY, False, "The recording is raw because no rule stands against it."),
+        (CLEARED, QUALITY, False, "The recording is raw because everybody who could hear it is"),
         (NOT_CLEARED, SUPPORT, True, "The recording is redacted because the person who asked is"),
     ],
     ids=["cleared", "not-cleared"],

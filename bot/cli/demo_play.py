@@ -1,0 +1,125 @@
+"""Plays one act of the story, and holds what came of it against the rules."""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import select
+
+from bot.access.policy import Outcome
+from bot.cli.demo_acts import LINK, Act
+from bot.cli.demo_script import CALL, NAMES
+from bot.cli.stage import Stage
+from bot.recordings.states import ENDED, State
+from bot.sandbox import recordings
+from bot.sandbox.delivery import Ack
+from bot.slack.actions import Action
+from bot.slack.wording import length, size
+from bot.store.tables import DeliveryRow
+
+ACT_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One act as the table shows it, while it goes on and afterwards."""
+
+    act: Act
+    gets: str = "…"
+    why: str = ""
+    thread: str = ""
+    size: str = ""
+    length: str = ""
+    took: str = ""
+    is_right: bool | None = None
+    said: tuple[str, ...] = ()
+    file_name: str = ""
+    audio: bytes = b""
+
+
+async def perform(stage: Stage, line: Line) -> Line:
+    """Play it, and wait until it ended."""
+    act, started = line.act, time.monotonic()
+    before = len(stage.workspace.ephemerals)
+    earlier = await _delivery_ids(stage)
+    ack = await _do(stage, act)
+    delivery = await _ended(stage, earlier)
+    private = [
+        each.text for each in stage.workspace.ephemerals[before:] if each.user == act.user_id
+    ]
+    took = f"{time.monotonic() - started:.1f} s"
+    if delivery is None:
+        return replace(line, gets="nothing", took=took, is_right=False, said=(*private, ack.text))
+    channel_id = delivery.destination_channel_id or act.channel_id
+    files = [
+        each
+        for each in stage.workspace.visible_files(channel_id)
+        if each.id == delivery.file_id and each.thread_ts == delivery.parent_ts
+    ]
+    audio = files[0].content or b"" if files else b""
+    return replace(
+        line,
+        gets=str(delivery.outcome if delivery.state == State.DELIVERED else delivery.state),
+        why=str(delivery.error_code or delivery.reason),
+        thread=f"{NAMES.get(channel_id, 'own messages')} {delivery.parent_ts}" if files else "",
+        size=size(len(audio)) if files else "",
+        length=length(delivery.length_seconds) or "" if files else "",
+        took=took,
+        is_right=_is_right(act, delivery, [each.content or b"" for each in files]),
+        said=tuple(private),
+        file_name=files[0].name if files else "",
+        audio=audio,
+    )
+
+
+async def _do(stage: Stage, act: Act) -> Ack:
+    if act.does:
+        return await stage.people.command(act.user_id, act.channel_id, act.does)
+    drawn = [
+        (each.ts, button)
+        for each in stage.workspace.ephemerals
+        for block in each.blocks
+        for button in block.get("elements", ())
+        if button.get("action_id") == Action.RAW_TO_DM
+    ]
+    ts, button = drawn[-1]
+    return await stage.people.block_action(
+        act.user_id, act.channel_id, ts, Action.RAW_TO_DM.value, button["value"]
+    )
+
+
+async def _delivery_ids(stage: Stage) -> set[str]:
+    async with stage.application.database.read() as session:
+        return set(await session.scalars(select(DeliveryRow.id)))
+
+
+async def _ended(stage: Stage, earlier: set[str]) -> DeliveryRow | None:
+    """Wait for the delivery that is not among the earlier ones to have ended and been told of."""
+    deadline = time.monotonic() + ACT_SECONDS
+    while time.monotonic() < deadline:
+        async with stage.application.database.read() as session:
+            query = select(DeliveryRow).where(DeliveryRow.id.not_in(earlier))
+            row = await session.scalar(query)
+        if row and row.state in ENDED and row.response_url is None:
+            return row
+        await asyncio.sleep(0.05)
+    return None
+
+
+def _is_right(act: Act, delivery: DeliveryRow, files: list[bytes]) -> bool:
+    """Hold what arrived, byte for byte, against what the rules say."""
+    if act.outcome is None:
+        return delivery.state == State.FAILED and delivery.error_code == act.reason and not files
+    decided = delivery.outcome == act.outcome and delivery.reason == act.reason
+    if act.outcome is Outcome.REFUSED:
+        return decided and delivery.state == State.REFUSED and not files
+    expected = recordings.load(act.direction.value, redacted=act.outcome is Outcome.REDACTED)
+    return decided and delivery.state == State.DELIVERED and files == [expected]
+
+
+def typed(act: Act) -> str:
+    """Say in short what somebody does."""
+    if not act.does:
+        return "presses the button"
+    return f"/callaudio {act.does.replace(LINK, '<link>').replace(CALL, 'CA0123…')}"

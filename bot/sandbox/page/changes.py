@@ -1,0 +1,56 @@
+"""Tells open pages that something changed, as often as it does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from bot.sandbox.page.scene import World
+
+LOOK_SECONDS: Final = 0.15
+KEEP_ALIVE_LOOKS: Final = 100
+AFTERWARDS_LOOKS: Final = 4
+"""What the bot stores after its last request shows in no request: one looks again so much later."""
+
+
+class Changes:
+    """Watches the stand-ins, and whatever else the page shows."""
+
+    def __init__(self, world: World, others: Callable[[], tuple[object, ...]]) -> None:
+        self._world = world
+        self._others = others
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End what listens, so that the server can stop."""
+        self._closing.set()
+
+    async def since(self, known: str) -> AsyncIterator[str]:
+        """Say so at each change since a state that a page was drawn in."""
+        looks, last_change = 0, -AFTERWARDS_LOOKS
+        yield "retry: 1000\n\n"
+        while not self._closing.is_set():
+            now, looks = self.state(), looks + 1
+            if now != known:
+                known, last_change = now, looks
+                yield "data: changed\n\n"
+            elif looks == last_change + AFTERWARDS_LOOKS:
+                yield "data: changed\n\n"
+            elif looks % KEEP_ALIVE_LOOKS == 0:
+                yield ": still here\n\n"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def state(self) -> str:
+        """Name the state as it is."""
+        workspace = self._world.workspace
+        state = (
+            len(workspace.calls),
+            len(workspace.ephemerals),
+            sum(map(len, workspace.timeline.values())),
+            tuple(view.hash for view in workspace.views.values()),
+            tuple(view.hash for view in workspace.homes.values()),
+            tuple(workspace.channels.values()),
+            tuple(file.deleted for file in workspace.files),
+            len(self._world.polyai.requests),
+            *self._others(),
+        )
+        return f"{hash(state):x}"

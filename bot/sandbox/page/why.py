@@ -1,0 +1,38 @@
+"""Why a message came out as it did: a sentence, each rule ticked, both versions to compare."""
+
+from typing import Final
+
+from bot.sandbox.page.product import DecisionTold
+from bot.sandbox.page.versions import Versions
+from bot.sandbox.render.markup import Html, tag
+from bot.sandbox.render.reader import Reader
+
+MARKS: Final = {"passed": "✓", "applies": "➜", "unasked": "·"}
+SAID: Final = {"passed": "", "applies": " decides", "unasked": " not looked at any more"}
+
+
+def why(verdict: DecisionTold | None, versions: Versions, reader: Reader) -> Html:
+    """Draw the panel; empty where nothing was asked, or nothing decided."""
+    if verdict is None:
+        return tag("div", id="why")
+    rules = [
+        tag(
+            "li",
+            tag("span", MARKS[rule.mark], class_="mark", aria_hidden="true"),
+            rule.says,
+            tag("small", SAID[rule.mark]),
+            class_=rule.mark,
+        )
+        for rule in verdict.rules
+    ]
+    asked = f"Asked for by {reader.name(verdict.user_id)}; it is {verdict.state} now."
+    panel = tag(
+        "section",
+        tag("h2", "Why?"),
+        tag("p", verdict.says, class_="says"),
+        tag("p", asked, " The requests and events below are those of this message."),
+        tag("ol", *rules, class_="rules"),
+        versions.of(verdict),
+        class_="why",
+    )
+    return tag("div", panel, id="why")

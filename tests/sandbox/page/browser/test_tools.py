@@ -1,0 +1,58 @@
+"""What one can do beside the chat: play the story, give a recording of one's own, prove it all."""
+
+import pytest
+
+from bot.cli.demo_acts import ACTS
+from bot.cli.demo_script import CLEARED, NOT_CLEARED, QUALITY, SUPPORT
+from bot.sandbox import recordings
+from bot.sandbox.page.own_call import muted
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_story_is_played_in_one_click_and_the_chain_then_verified(tab):
+    await tab.goes(CLEARED, QUALITY)
+    story = tab.page.locator("#story")
+    await story.locator("summary").click()
+    await story.get_by_role("button", name="Play it").click()
+    await story.get_by_text(f"✓ All {len(ACTS)} are as the rules say").wait_for()
+    assert await story.locator("li").count() == len(ACTS)
+    await tab.page.get_by_role("button", name="Verify the chain").click()
+    await tab.page.locator("#verify").get_by_text("events, none altered").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("user_id", "channel_id", "redacted"),
+    [(CLEARED, QUALITY, False), (NOT_CLEARED, SUPPORT, True)],
+    ids=["cleared", "not-cleared"],
+)
+async def test_a_recording_of_ones_own_is_delivered_as_any_other(
+    tab, tmp_path, user_id, channel_id, redacted
+):
+    own = recordings.load("combined", redacted=False)
+    (tmp_path / "mine.wav").write_bytes(own)
+    await tab.goes(user_id, channel_id)
+    await tab.page.locator("#own-recording summary").click()
+    form = tab.page.locator("#own")
+    await form.locator("[name=file]").set_input_files(tmp_path / "mine.wav")
+    await form.get_by_label("Muted in its redacted version").fill("1-2, 4-6.5")
+    await form.get_by_role("button", name="Use it").click()
+    await form.get_by_text("The next call is").wait_for()
+    command = await tab.page.get_by_label("Message or command").input_value()
+    file = await tab.asks(command.removeprefix("/callaudio "))
+    assert file.content == (muted(own, [(1, 2), (4, 6.5)]) if redacted else own)
+    await tab.row("asked for by").get_by_role("link", name="Why?").click()
+    versions = tab.page.locator(".versions")
+    await versions.get_by_text("Muted: 1.0 to 2.0 s, 4.3 to 6.5 s").wait_for()
+    sent = versions.locator("figure").filter(has_text="sent")
+    assert (await sent.inner_text()).startswith("Redacted" if redacted else "Raw")
+
+
+async def test_what_is_no_recording_is_refused_in_words(tab, tmp_path):
+    (tmp_path / "song.wav").write_bytes(b"ID3 this is a song")
+    await tab.goes(CLEARED, QUALITY)
+    await tab.page.locator("#own-recording summary").click()
+    form = tab.page.locator("#own")
+    await form.locator("[name=file]").set_input_files(tmp_path / "song.wav")
+    await form.get_by_role("button", name="Use it").click()
+    await form.get_by_text("That is no WAV with plain (PCM) samples.").wait_for()
