@@ -11,7 +11,7 @@ COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-stri
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long cover install lint bench pictures lock
+.PHONY: help demo test test-long cover install lint bench pictures axe lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -50,6 +50,13 @@ bench: .venv/.dev-stamp ## measure it beside an afternoon's bot, about 40 minute
 
 pictures: .venv/.dev-stamp ## take the documents' pictures anew; CHROMIUM=… names the browser
 	@$(call bounded,600) $(BIN)/python -m tests.pictures $(ARGS)
+
+AXE := .cache/axe/node_modules/axe-core/axe.min.js
+
+axe: $(AXE) ## fetch with npm what checks the demo's page for accessibility; tests skip it without
+
+$(AXE):
+	@$(call bounded,120) npm install --prefix .cache/axe --no-save --no-audit --no-fund --silent axe-core@4.14.1
 
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions
 	@$(COMPILE) --group build -o requirements.txt

@@ -12,7 +12,9 @@ from bot.settings import SECRET_NAMES, Settings
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
-TARGETS = {"demo", "test", "test-long", "cover", "install", "lint", "bench", "pictures", "lock"}
+TARGETS = {
+    *("demo", "test", "test-long", "cover", "install", "lint", "bench", "pictures", "axe", "lock"),
+}
 COMMANDS = {"run", "web", "worker", "migrate", "doctor", "demo", "grants", "audit", "digests"}
 REQUIRED = {
     "SLACK_BOT_TOKEN": "xoxb-1",
