@@ -17,10 +17,12 @@ from bot.cli.demo_play import Line, perform, typed
 from bot.cli.demo_script import PAGE_NAMES
 from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import AGENT_ID, Stage
+from bot.recordings.causes import TakeBackCause
 from bot.sandbox import recordings
 from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionTold, Rule, Scene
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording
+from bot.slack.wording import WHY_TAKEN_BACK
 from bot.store.sqlite_driver import BEGIN_WRITING
 from bot.store.tables import DeliveryRow
 
@@ -113,8 +115,10 @@ class DemoProduct:
             .order_by(row.requested_at.desc())
         )
         async with self._application.database.read() as session:
-            found = await session.scalar(query.limit(1))
-        return _verdict(found) if found else None
+            found = list(await session.scalars(query))
+        gone = [each for each in found if each.taken_back_cause]
+        cause = WHY_TAKEN_BACK[TakeBackCause(str(gone[0].taken_back_cause))] if gone else ""
+        return replace(_verdict(found[0]), taken_back=cause) if found else None
 
     async def found_after_tampering(self) -> Sequence[str]:
         """Alter the newest event past the triggers, verify, and undo it all."""

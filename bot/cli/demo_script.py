@@ -43,8 +43,8 @@ PAGE_NAMES: Final = Names(
         PARTNER_PERSON: "Partner",
     },
     channels={
-        QUALITY: ("quality", "private, all cleared"),
-        SUPPORT: ("support", "private, not all cleared"),
+        QUALITY: ("quality", "private"),
+        SUPPORT: ("support", "private"),
         GENERAL: ("general", "public"),
         PARTNER: ("partner", "shared with a partner"),
         SUPPLIER: ("supplier", "shared, on the allow-list"),

@@ -32,7 +32,7 @@ def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
         _link(
             ("# " if key != direct else "") + name,
             place.link(**{"in": key}),
-            tag("small", about if world.shows(key, place.user_id) else f"{about}; without you"),
+            tag("small", about, _who_hears(world, place, key, cleared)),
             now=key == place.channel_id and not place.is_home,
         )
         for key, (name, about) in places.items()
@@ -49,6 +49,16 @@ def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
         id="sidebar",
         aria_label="People and channels",
     )
+
+
+def _who_hears(world: World, place: Viewpoint, channel_id: str, cleared: Cleared) -> str:
+    """Say of a private channel whether all in it are cleared, and whether the person is in it."""
+    channel = world.workspace.channels[channel_id]
+    if not channel.is_private or channel.is_im:
+        return ""
+    is_safe = all(cleared.get(each) for each in channel.members)
+    words = ", all cleared" if is_safe else ", not all cleared"
+    return words if world.shows(channel_id, place.user_id) else f"{words}; without you"
 
 
 def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
@@ -152,7 +162,7 @@ def _row(drawn: Html, shown: Message | Ephemeral, place: Viewpoint) -> Html:
     is_private = isinstance(shown, Ephemeral)
     tools: list[Html] = []
     if not is_private:
-        why = place.link(why=shown.ts)
+        why = f"{place.link(why=shown.ts)}#why"
         tools = [
             tag("a", "Why?", href=why, class_="tool"),
             tag("button", "Get call audio", type="submit", formaction="/shortcut", class_="tool"),

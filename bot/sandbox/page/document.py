@@ -9,7 +9,7 @@ from bot.sandbox.page.product import ChainCheck, Product
 from bot.sandbox.page.proof import proof
 from bot.sandbox.page.scene import Viewpoint, World
 from bot.sandbox.page.story import Story
-from bot.sandbox.page.tools import own_recording, tools
+from bot.sandbox.page.tools import guide, own_recording, tools
 from bot.sandbox.page.traffic import WatchedDelivery, traffic
 from bot.sandbox.page.trials import TrialEnd
 from bot.sandbox.page.versions import Versions
@@ -64,6 +64,7 @@ async def document(
     beside = tag(
         "aside",
         why(verdict, shown.versions, reader),
+        guide(is_open=verdict is None),
         tools(shown.results, shown.story, place),
         own_recording(),
         wall(steps, audit, proof(audit, shown.check, place), reader),

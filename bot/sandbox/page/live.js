@@ -151,5 +151,7 @@ if (timeline) {
   timeline.scrollTop = timeline.scrollHeight;
 }
 if (document.querySelector("#modal form")) leadInto(document.getElementById("modal"));
-document.querySelector(".selected")?.scrollIntoView({ block: "center" });
+const isWide = matchMedia("(min-width: 1001px)").matches;
+if (isWide) document.querySelector(".selected")?.scrollIntoView({ block: "center" });
+else document.querySelector("#why .says")?.scrollIntoView({ block: "center" });
 new EventSource(`/changes?since=${document.body.dataset.state}`).onmessage = refresh;

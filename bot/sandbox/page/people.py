@@ -11,6 +11,7 @@ from bot.sandbox.render.controls import field_name
 from bot.sandbox.workspace import Workspace
 
 Form = Mapping[str, list[str]]
+_MENTIONED = re.compile(r"<@(\w+)\|")
 _MENTION = re.compile(r"([@#])([\w-]+)")
 
 
@@ -42,8 +43,20 @@ class Acting:
         command, _, rest = mentioning(text.strip(), self._names()).partition(" ")
         if command in ("/callaudio", "/callaudio-admin"):
             await self._people.command(user_id, channel_id, rest.strip(), command=command)
+        elif command in ("/invite", "/remove"):
+            for found in _MENTIONED.finditer(rest):
+                await self._let(channel_id, found[1], joins=command == "/invite")
         elif text.strip():
             self._workspace.say(channel_id, user_id, text.strip())
+
+    async def _let(self, channel_id: str, user_id: str, *, joins: bool) -> None:
+        """Let somebody come or go, as Slack's own commands do."""
+        if not joins:
+            self._workspace.leave(channel_id, user_id)
+            return
+        self._workspace.join(channel_id, user_id)
+        joined = {"type": "member_joined_channel", "channel": channel_id, "user": user_id}
+        await self._people.event(joined)
 
     async def press(self, user_id: str, channel_id: str, form: Form) -> None:
         """Press a button, or choose from a menu, on a message or in a view."""

@@ -31,6 +31,8 @@ class DecisionTold:
     says: str
     """One sentence."""
     rules: Sequence[Rule]
+    taken_back: str = ""
+    """Why the raw recording that was there before had to go, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What one can do to the sandbox: play the story, throw a fault, give a recording of one's own."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from bot.sandbox.page.own_call import MOST_BYTES
 from bot.sandbox.page.product import Scene
@@ -9,12 +10,34 @@ from bot.sandbox.page.story import Story
 from bot.sandbox.page.trials import TRIALS, TrialEnd
 from bot.sandbox.render.markup import Html, join, tag
 
-UNDER_WAY = "… under way"
+UNDER_WAY: Final = "… under way"
+WHAT: Final = (
+    "The bot is the real one; Slack and PolyAI are stand-ins on this machine.",
+    "On the left you choose whom to act as: who is cleared may hear raw recordings, with all that",
+    "callers said; everybody else hears them redacted. Here is what goes on behind it.",
+)
+STEPS: Final = (
+    "As Analyst in #quality, send the command: everybody there is cleared.",
+    "As Agent in #support, send it too, and play both. Press Why? beside each.",
+    "Request access as Agent, and approve it as Admin in the direct messages.",
+    "Back in #quality, type /invite @Guest: raw goes, and redacted takes its place.",
+    "Verify the chain below, and alter an event with Throw a fault.",
+)
 
 
 def tools(results: Mapping[str, TrialEnd | None], story: Story, place: Viewpoint) -> Html:
     """Offer the story and the faults, and say how they ended."""
     return tag("div", _story(story, place), _faults(results, place), id="tools")
+
+
+def guide(*, is_open: bool) -> Html:
+    """Say what the page is, and what to try first."""
+    summary = tag("summary", "What is this, and what to try")
+    rows = [tag("li", step) for step in STEPS]
+    opened = "" if is_open else None
+    return tag(
+        "details", summary, tag("p", " ".join(WHAT)), tag("ol", *rows), open=opened, id="guide"
+    )
 
 
 def own_recording() -> Html:

@@ -2,37 +2,45 @@
 
 from typing import Final
 
-from bot.sandbox.page.product import DecisionTold
+from bot.sandbox.page.product import DecisionTold, Rule
 from bot.sandbox.page.versions import Versions
 from bot.sandbox.render.markup import Html, tag
 from bot.sandbox.render.reader import Reader
 
 MARKS: Final = {"passed": "✓", "applies": "➜", "unasked": "·"}
-SAID: Final = {"passed": "", "applies": " decides", "unasked": " not looked at any more"}
+SAID: Final = {"passed": "", "applies": " decides", "unasked": ""}
 
 
 def why(verdict: DecisionTold | None, versions: Versions, reader: Reader) -> Html:
     """Draw the panel; empty where nothing was asked, or nothing decided."""
     if verdict is None:
         return tag("div", id="why")
-    rules = [
-        tag(
-            "li",
-            tag("span", MARKS[rule.mark], class_="mark", aria_hidden="true"),
-            rule.says,
-            tag("small", SAID[rule.mark]),
-            class_=rule.mark,
-        )
-        for rule in verdict.rules
-    ]
+    looked_at = [_rule(rule) for rule in verdict.rules if rule.mark != "unasked"]
+    rest = [_rule(rule) for rule in verdict.rules if rule.mark == "unasked"]
+    if rest:
+        rest.insert(0, tag("li", "Not looked at any more:", class_="unasked"))
+    gone = []
+    if verdict.taken_back:
+        gone.append(tag("p", f"Raw was here, and was deleted: {verdict.taken_back}."))
     asked = f"Asked for by {reader.name(verdict.user_id)}; it is {verdict.state} now."
     panel = tag(
         "section",
         tag("h2", "Why?"),
+        *gone,
         tag("p", verdict.says, class_="says"),
         tag("p", asked, " The requests and events below are those of this message."),
-        tag("ol", *rules, class_="rules"),
+        tag("ol", *looked_at, *rest, class_="rules"),
         versions.of(verdict),
         class_="why",
     )
     return tag("div", panel, id="why")
+
+
+def _rule(rule: Rule) -> Html:
+    return tag(
+        "li",
+        tag("span", MARKS[rule.mark], class_="mark", aria_hidden="true"),
+        rule.says,
+        tag("small", SAID[rule.mark]),
+        class_=rule.mark,
+    )

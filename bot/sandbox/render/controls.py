@@ -78,7 +78,8 @@ def _menu(drawn: Element, reader: Reader) -> Html:
         options = [
             (key, name) for key, name in reader.names.items() if (key[0] == "U") == (of == "user")
         ]
-    first = [] if chosen else [tag("option", "Choose…", value="")]
+    placeholder = (drawn.get("placeholder") or {}).get("text") or "Choose…"
+    first = [] if chosen else [tag("option", placeholder, value="")]
     drawn_options = [
         tag("option", words, value=value, selected="" if value == chosen else None)
         for value, words in options

@@ -67,3 +67,20 @@ async def test_the_keyboard_is_enough(tab):
     await keyboard.press("Escape")
     await tab.dialog.wait_for(state="detached")
     assert await focused.inner_text() == "Find a call"
+
+
+async def test_whoever_is_invited_hears_no_raw_recording(tab):
+    workspace = tab.shared.stage.workspace
+    await tab.goes(CLEARED, QUALITY)
+    raw = await tab.asks(call_of_today(1))
+    assert raw.content == recordings.load("combined", redacted=False)
+    await tab.types("/invite @Guest")
+    await tab.player(raw).wait_for(state="detached")
+    (redacted,) = await until(lambda: workspace.visible_recordings(QUALITY, raw.thread_ts))
+    assert redacted.content == recordings.load("combined", redacted=True)
+    await tab.player(redacted).wait_for()
+    card = tab.row(f"{call_of_today(1)}, asked for by")
+    await card.get_by_role("link", name="Why?").click()
+    await tab.page.get_by_text("Raw was here, and was deleted: who can hear it changed").wait_for()
+    await tab.types("/remove @Guest")
+    await tab.page.locator(".members").get_by_text("Guest").wait_for(state="detached")
