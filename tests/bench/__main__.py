@@ -14,7 +14,17 @@ from typing import Final
 
 import structlog
 
-from tests.bench import audit_chain, command_line, day, deliveries, digests, relay, rights, waveform
+from tests.bench import (
+    audit_chain,
+    command_line,
+    day,
+    deliveries,
+    digests,
+    redaction,
+    relay,
+    rights,
+    waveform,
+)
 from tests.bench.rows import ROUNDS, Row, machine
 
 Bench = Callable[[], Awaitable[list[Row] | None]]
@@ -23,6 +33,7 @@ BENCHES: Final[dict[str, tuple[str, Bench]]] = {
     "deliveries": ("A delivery beside a bot of an afternoon", deliveries.run),
     "relay": ("One large recording through the relay", relay.run),
     "waveform": ("The same recording with and without its waveform", waveform.run),
+    "redaction": ("The same recording held against the raw one", redaction.run),
     "commands": ("What a command of the command line takes", command_line.run),
     "decision": ("The decision's own work", rights.run),
     "audit": ("The audit chain", audit_chain.run),

@@ -1,0 +1,61 @@
+"""What a check of redaction costs: both variants of the same 1 GiB side by side, and the relay."""
+
+import gc
+from typing import Any, Final, cast
+
+from bot.metrics import Metrics
+from bot.polyai.client import PolyAIClient
+from bot.polyai.transport import build_http_client
+from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.checking import RedactionChecks
+from bot.recordings.redaction.outcome import Verdict
+from bot.wiring.clock import utc_now
+from tests.bench.relay import agent, measure, relaying, source_of, upload_of
+from tests.bench.rows import OURS, ROUNDS, Row, medians
+from tests.bench.standins import CALLS, LARGE, MIB, WARM_UP, stand_ins
+
+ALONE: Final = "plain relay"
+
+
+class _Unwritten:
+    """Stands in for the store, whose one event a check is no part of what is measured."""
+
+    async def note_raw_requested(self, check: object) -> None:
+        del check
+
+
+async def run() -> list[Row]:
+    """Alternate the two, so that what else the machine does hits both alike."""
+    with stand_ins() as where:
+        async with (
+            relaying(where) as (relay, gateway),
+            build_http_client(max_connections=8) as http,
+        ):
+            checks = RedactionChecks(
+                store=cast("CheckStore", cast("Any", _Unwritten())),
+                polyai=PolyAIClient(http, clock=utc_now),
+                agents={"default": agent(where)},
+                metrics=Metrics(),
+            )
+
+            async def alone(call: str) -> None:
+                await relay.fetch(source_of(where, call), upload_of(gateway))
+
+            async def checked(call: str) -> None:
+                check = new_check("T0BENCH000", CheckCause.DELIVER, "default", call)
+                found = await checks.compare(check)
+                assert found.verdict is Verdict.PROVEN, found
+
+            rounds: dict[str, list[dict[str, float]]] = {OURS: [], ALONE: []}
+            for warm_up in (alone, checked):  # numpy is loaded here, once
+                await warm_up(WARM_UP)
+            for _ in range(ROUNDS):
+                gc.collect()
+                rounds[ALONE].append(await measure(alone, LARGE))
+                rounds[OURS].append(await measure(checked, LARGE))
+    size = CALLS[LARGE][0] // MIB
+    return [
+        Row(f"{size} MiB held against the raw one", "MB/s", medians(rounds, "rate")),
+        Row("its processor time", "s", medians(rounds, "spent")),
+        Row("its memory", "MiB", medians(rounds, "grown"), "flat"),
+    ]
