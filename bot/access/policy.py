@@ -1,6 +1,6 @@
 """The decision: raw, redacted or refused. Pure and total; every unknown falls to the safe side."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -81,6 +81,14 @@ class Facts:
     def requester_is_cleared(self) -> bool | None:
         """Whether the requester may hear raw; None: not known."""
         return counts(self.standing, self.held)
+
+
+def told_of(facts: Facts) -> dict[str, str | bool | None]:
+    """Spell the facts of a decision in codes, for the audit."""
+    return {
+        name: value.value if isinstance(value, StrEnum) else value
+        for name, value in asdict(facts).items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.access.deciding import DIRECT_MESSAGES, Question, Ruling
 from bot.access.directory import Conversation
+from bot.access.policy import told_of
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -118,7 +119,11 @@ class DeliverySteps:
             delivery,
             {"destination_channel_id": channel_id, **decided(ruling)},
             tag=AuditTag.DELIVERY_DECIDED,
-            payload={"outcome": decision.outcome.value, "reason": decision.reason.value},
+            payload={
+                "outcome": decision.outcome.value,
+                "reason": decision.reason.value,
+                **told_of(ruling.facts),
+            },
             when={"outcome": None},
         )
         return stored or await self._deliveries.read(delivery.id), conversation

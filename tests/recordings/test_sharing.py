@@ -8,7 +8,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.access.deciding import Ruling
-from bot.access.policy import Outcome, Reason
+from bot.access.policy import Decision, Outcome, Reason
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
 from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
@@ -17,6 +17,7 @@ from bot.recordings.slack_port import Share
 from bot.recordings.states import State
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
+from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
 from tests.recordings.test_request_store import Desk
 
@@ -34,9 +35,7 @@ class Decider:
     async def rule(self, question: object, delivery: Delivery) -> Ruling:
         del question, delivery
         await self._meanwhile()
-        decision = type("Decision", (), {"outcome": self._outcome, "reason": Reason.CLEARED})()
-        facts = type("Facts", (), {"destination_is_private": True})()
-        return Ruling(decision, facts)  # type: ignore[arg-type]
+        return Ruling(Decision(self._outcome, Reason.CLEARED), EVERYTHING_SPEAKS_FOR_RAW)
 
 
 class Slack:

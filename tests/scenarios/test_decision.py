@@ -589,7 +589,8 @@ async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: S
     assert scene.workspace.violations == []
     requested, decided, *_, delivered = seen.audit
     assert (requested.actor_id, requested.payload["conversation_id"]) == (ALICE, CALL)
-    assert decided.payload == {"outcome": "raw", "reason": "cleared"}
+    told = {"outcome": "raw", "reason": "cleared", "held": "by_name", "audience": "cleared"}
+    assert told.items() <= decided.payload.items()
     assert delivered.payload == {
         "outcome": "raw",
         "reason": "cleared",

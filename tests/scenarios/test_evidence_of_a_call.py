@@ -1,0 +1,84 @@
+"""The evidence of one call: who asked, what was decided and why, who could hear it until when."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.audit.evidence import pack
+from bot.audit.evidence_verifier import faults
+from bot.audit.log import AuditFilter
+from bot.audit.snapshot import snapshot
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL
+from tests.scenarios.test_downgrade import RARELY, follower, raw, somebody_uncleared_joins
+
+pytestmark = pytest.mark.watchful
+
+
+def lines(packed: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in packed.read(name).splitlines()]
+
+
+async def test_it_tells_the_whole_story_of_a_call_and_proves_it(
+    new_scene: OpenScene, tmp_path: Path
+) -> None:
+    environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
+    async with new_scene(pace=RARELY, environment=environment) as scene:
+        seen = await raw(scene)
+        await somebody_uncleared_joins(scene, seen)
+        second = await follower(scene, seen)
+        first = await scene.row(seen.delivery.id)
+        async with snapshot(scene.stage.application.database) as session:
+            told = await pack(session, tmp_path / "pack.zip", AuditFilter(conversation_id=CALL))
+
+    assert told.faults == ()
+    assert list(faults(tmp_path / "pack.zip", told.heads)) == []
+    with zipfile.ZipFile(tmp_path / "pack.zip") as packed:
+        events = lines(packed, "events.jsonl")
+        heard, instead = lines(packed, "deliveries.jsonl")
+        (check,) = lines(packed, "checks.jsonl")
+        whole = b"".join(packed.read(each) for each in packed.namelist()).decode()
+    # Who asked for what, and what was decided on which facts.
+    assert (heard["asked_by"], heard["conversation"]) == (ALICE, CALL)
+    assert (heard["outcome"], heard["reason"]) == ("raw", "cleared")
+    decided, decided_again = (e for e in events if e["tag"] == "policy:delivery:decided")
+    assert decided["payload"] == {
+        "outcome": "raw",
+        "reason": "cleared",
+        "standing": "member",
+        "held": "by_name",
+        "requester_in_destination": True,
+        "destination_is_external": False,
+        "destination_is_private": True,
+        "destination_is_allow_listed": False,
+        "asked_redacted": False,
+        "has_raw_key": True,
+        "audience_must_be_cleared": True,
+        "audience": "cleared",
+    }
+    assert (decided_again["payload"]["outcome"], decided_again["delivery"]) == (
+        "redacted",
+        second.id,
+    )
+    # Who could hear it, from when to when; what was taken back, and why.
+    assert (heard["destination"], heard["destination_is_private"]) == (CHANNEL, True)
+    assert first.ended_at
+    assert first.taken_back_at
+    assert heard["audible_since"] == first.ended_at.isoformat(timespec="microseconds")
+    assert heard["audible_until"] == first.taken_back_at.isoformat(timespec="microseconds")
+    assert heard["taken_back_because"] == "audience"
+    # What came in its place, and that it was checked.
+    assert (instead["replaces"], instead["asked_by"]) == (heard["delivery"], ALICE)
+    assert (instead["outcome"], instead["audible_until"]) == ("redacted", None)
+    assert (check["verdict"], check["delivery"]) == ("proven", second.id)
+    # Nothing of the call itself.
+    for secret in (BOB, "+44", "hooks.slack", ".wav"):
+        assert secret not in whole.replace(_verifier(tmp_path), "")
+
+
+def _verifier(folder: Path) -> str:
+    with zipfile.ZipFile(folder / "pack.zip") as packed:
+        return packed.read("verify.py").decode()
