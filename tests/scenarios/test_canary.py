@@ -158,7 +158,7 @@ async def test_a_plain_key_that_hears_raw_freezes_all_but_raw_until_an_admin_tha
         assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
 
 
-async def test_a_span_that_is_heard_freezes_at_once_on_a_start(new_scene: OpenScene) -> None:
+async def test_a_span_that_is_heard_freezes(new_scene: OpenScene) -> None:
     async with new_scene(environment={**AGREED, "CALLAUDIO_CANARY": ""}) as scene:
         pass
     async with new_scene(environment=AGREED) as scene:

@@ -1,7 +1,9 @@
 """Redacted recordings are held against the raw ones: before the share, after it, or when asked."""
 
 import asyncio
+import base64
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -17,6 +19,7 @@ from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.pace import Pace
 from tests.patience import until
+from tests.recordings.test_wav import chunk
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (
@@ -32,6 +35,7 @@ from tests.scenarios.scene import (
 from tests.scenarios.test_nothing_leaks import files_in
 
 RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
+ADMIN = "/callaudio-admin"
 OF_CHECKS = ["worker:redaction:raw_requested", "worker:redaction:checked"]
 Opened = Callable[[str], AbstractAsyncContextManager[Scene]]
 
@@ -242,22 +246,60 @@ async def test_operators_check_a_recording(
         assert (check.verdict, check.cause, check.asked_by) == (verdict, "asked", "cli:operator")
 
 
+def planted() -> dict[str, Recording]:
+    """What a check finds, and what it cannot tell; none of it holds a raw sample as it was."""
+    half = REDACTED[44 : 44 + len(REDACTED[44:]) // 2]
+    return {
+        "sound": Recording.speech(),
+        "leaking": leaking(),
+        "shorter": Recording.of(RAW, REDACTED[:-4000]),
+        "shifted": Recording.of(RAW, REDACTED[:44] + REDACTED[46:] + bytes(2)),
+        "a second chunk": Recording.of(RAW, REDACTED + chunk(b"data", half)),
+        "no recording": Recording.of(RAW, b"<html>busy</html>"),
+    }
+
+
+@pytest.mark.parametrize("how", ["deliver", "sample", "off"])
 async def test_no_sample_of_the_raw_recording_stays_anywhere(
-    opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    opened: Opened,
+    how: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with opened("deliver") as scene:
-        await scene.ask()
-        await scene.ask(scene.another_call(recording=leaking()))
+    """Where it is off, an admin asks for each check."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    async with opened(how) as scene:
+        for recording in planted().values():
+            call = scene.another_call(recording=recording)
+            if how == "off":
+                await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
+            else:
+                await scene.ask(call)
+        # What is no recording is delivered by nobody, and so is not checked either.
+        expected = len(planted()) if how == "off" else len(planted()) - 1
+        await until(lambda: ended_checks(scene, expected))
         sound = RAW_SPAN[1024 : 1024 + 48]
         everything = {
             "calls to Slack": repr(scene.workspace.calls).encode(),
             "files": b"".join(file.content for file in scene.workspace.files),
             "messages": repr(scene.workspace.timeline).encode(),
+            "private messages": repr(scene.workspace.ephemerals).encode(),
             "output": "".join(capfd.readouterr()).encode(),
             **files_in(tmp_path),
         }
-        for needle in (sound, sound.hex().encode()):
+        assert raw_requests(scene) >= expected, "raw was there to be kept"
+        for needle in (sound, sound.hex().encode(), base64.b64encode(sound), repr(sound).encode()):
             assert [where for where, held in everything.items() if needle in held] == []
+        assert files_in(temporary) == {}
+
+
+async def ended_checks(scene: Scene, count: int) -> bool:
+    async with scene.stage.application.database.read() as session:
+        rows = await session.scalars(select(RedactionCheckRow))
+        return sum(each.ended_at is not None for each in rows) == count
 
 
 async def test_a_span_that_is_none_is_bad_usage(nursery: Nursery, tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ ENCODINGS = {
 }
 
 
+def decoded(encoding: Encoding, audio: bytes) -> Sound:
+    """Read one channel of this encoding as 16-bit samples."""
+    header = parse_wav_header(wav(encoding, audio, 1), complete=True)
+    return codec_of(header, len(audio)).decode(memoryview(audio)).astype(np.int16).reshape(-1, 1)
+
+
 def _codes(tag: int) -> NDArray[np.uint8]:
     """List the nearest code of each 16-bit sample."""
     if tag not in _CODES:

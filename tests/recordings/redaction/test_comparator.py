@@ -20,6 +20,7 @@ from tests.recordings.redaction.pairs import (
     RATE_HZ,
     Pair,
     compared,
+    decoded,
     muted,
     speech,
     wav,
@@ -86,6 +87,12 @@ def louder(_, redacted):
     return (redacted * 1.3).clip(-32768, 32767).astype(np.int16)
 
 
+def lossy(_, redacted):
+    """As an encoder that keeps what is heard, and hardly a sample as it was."""
+    steps = np.random.default_rng(5).normal(size=redacted.shape) * (60 + abs(redacted) / 12)
+    return (redacted + steps * (redacted != 0)).clip(-32768, 32767).astype(np.int16)
+
+
 def longer(raw, redacted):
     return np.concatenate((redacted, raw[: frames(0.5)]))
 
@@ -150,11 +157,12 @@ async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
     [
         (shifted, Doubt.SHIFTED),
         (louder, Doubt.REENCODED),
+        (lossy, Doubt.REENCODED),
         (longer, Doubt.LENGTH),
         (shorter, Doubt.LENGTH),
         (lambda _, redacted: redacted[::-1], Doubt.OTHER_AUDIO),
     ],
-    ids=["shifted", "louder", "longer", "shorter", "backwards"],
+    ids=["shifted", "louder", "lossy", "longer", "shorter", "backwards"],
 )
 async def test_what_is_no_proof_is_named(encoding, channels, fault, doubt):
     found = await compared(pair(encoding, channels, fault))
@@ -236,6 +244,17 @@ async def test_silence_may_have_the_dither_of_one_step(name, steps, verdict):
 
     found = await compared(pair(ENCODINGS[name], 1, dithered))
     assert found.verdict is verdict
+
+
+@pytest.mark.parametrize("by_way_of", ["A-law", "mu-law", "8-bit PCM"])
+async def test_audio_that_went_through_another_encoding_is_no_proof(by_way_of):
+    encoding = ENCODINGS["16-bit PCM"]
+
+    def there_and_back(_, redacted):
+        return decoded(ENCODINGS[by_way_of], ENCODINGS[by_way_of].encode(redacted))
+
+    found = await compared(pair(encoding, 1, there_and_back))
+    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.REENCODED)
 
 
 @pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])

@@ -1,0 +1,175 @@
+"""What a look at the canary makes of PolyAI's answers: only a steady leak freezes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import cast
+
+import httpx
+import pytest
+from tenacity.wait import wait_none
+
+from bot import retry
+from bot.polyai.client import PolyAIClient
+from bot.recordings.redaction.canary import CanaryCheck, canary_of
+from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict
+from bot.sandbox import recordings
+from bot.store.database import Database
+from bot.store.due_work import Due
+from tests.access.outside import AGENT
+from tests.conftest import NOON
+
+RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
+MUTED = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
+FIRST, LAST = ((at - 44) / 16_000 for at in (MUTED[0], MUTED[-1]))
+CANARY = f"CA{'c0ffee00' * 4}@0:{FIRST + 0.05:06.3f}-0:{LAST - 0.05:06.3f}"
+TEAM = "T0CALLAUDIO"
+HELD, BROKEN, CANNOT_TELL = CanaryVerdict.HELD, CanaryVerdict.BROKEN, CanaryVerdict.CANNOT_TELL
+
+Answer = Callable[[bool, int], httpx.Response]
+"""By whether redacted was asked for, and how many answers there were before."""
+
+
+@pytest.fixture(autouse=True)
+def _tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "wait_exponential_jitter", lambda **_: wait_none())
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+class _Cut(_Body):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content[: len(self._content) // 2]
+        raise httpx.ReadError("cut")
+
+
+def audio(body: bytes) -> httpx.Response:
+    headers = {"content-type": "audio/wav", "content-length": str(len(body))}
+    return httpx.Response(200, stream=_Body(body), headers=headers)
+
+
+def altered(at: int) -> bytes:
+    return REDACTED[:at] + bytes([REDACTED[at] ^ 1]) + REDACTED[at + 1 :]
+
+
+def plain_brings(body: bytes) -> Answer:
+    """With ``redacted=false`` this comes each time."""
+    return lambda is_redacted, _: audio(REDACTED if is_redacted else body)
+
+
+def cut(_redacted: bool, _number: int) -> httpx.Response:
+    headers = {"content-type": "audio/wav", "content-length": str(len(REDACTED))}
+    return httpx.Response(200, stream=_Cut(REDACTED), headers=headers)
+
+
+def busy(status: int) -> Answer:
+    return lambda *_: httpx.Response(status, stream=_Body(b"{}"))
+
+
+def then(first: Answer, later: Answer) -> Answer:
+    return lambda redacted, number: (first if number == 0 else later)(redacted, number)
+
+
+def check_of(answer: Answer, *, slow_seconds: float = 0, **changes: object) -> CanaryCheck:
+    asked: list[bool] = []
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(slow_seconds)
+        asked.append(request.url.params["redacted"] == "true")
+        assert AGENT.api_key.get_secret_value() in str(list(request.headers.values()))
+        return answer(asked[-1], len(asked) - 1)
+
+    async def home() -> str:
+        return TEAM
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    usual = {"store": cast("CanaryStore", None), "longest_seconds": 30.0}
+    return CanaryCheck(
+        canary=canary_of(CANARY),
+        polyai=PolyAIClient(http, clock=lambda: NOON),
+        agents={AGENT.name: AGENT},
+        home_team=home,
+        **{**usual, **changes},  # type: ignore[arg-type] - each is of its kind
+    )
+
+
+async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
+    canary = canary_of(CANARY)
+    assert canary
+    look = await check.look(canary)
+    return look.verdict, look.found
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "found"),
+    [
+        pytest.param(plain_brings(REDACTED), HELD, None, id="both are the same bytes"),
+        pytest.param(plain_brings(RAW), BROKEN, "answers_differ", id="raw without redacted"),
+        pytest.param(plain_brings(altered(5000)), BROKEN, "answers_differ", id="one byte of sound"),
+        pytest.param(plain_brings(altered(30)), BROKEN, "answers_differ", id="one byte of header"),
+        pytest.param(plain_brings(REDACTED + b"\0"), BROKEN, "answers_differ", id="one byte more"),
+        pytest.param(lambda *_: audio(RAW), BROKEN, "span_heard", id="raw whatever is asked"),
+        pytest.param(
+            lambda _, number: audio(altered(5000 + number)),
+            CANNOT_TELL,
+            "unsteady",
+            id="another recording each time",
+        ),
+        pytest.param(cut, CANNOT_TELL, "recording_cut_short", id="cut"),
+        pytest.param(
+            then(plain_brings(REDACTED), cut), CANNOT_TELL, "recording_cut_short", id="then cut"
+        ),
+        *(
+            pytest.param(busy(status), CANNOT_TELL, None, id=str(status))
+            for status in (401, 403, 404, 408, 429, 500, 502, 503, 504)
+        ),
+        *(
+            pytest.param(
+                then(plain_brings(REDACTED), busy(status)), CANNOT_TELL, None, id=f"then {status}"
+            )
+            for status in (429, 500, 503)
+        ),
+    ],
+)
+async def test_what_a_look_makes_of_the_answers(
+    answer: Answer, verdict: CanaryVerdict, found: str | None
+) -> None:
+    told = await looked(check_of(answer))
+    assert told[0] is verdict
+    if found:
+        assert told[1] == found
+
+
+async def test_answers_that_are_too_slow_tell_nothing() -> None:
+    check = check_of(plain_brings(RAW), slow_seconds=5, longest_seconds=0.05)
+    assert await looked(check) == (CANNOT_TELL, "too_slow")
+
+
+@pytest.mark.parametrize(
+    ("answer", "again_after"),
+    [
+        (plain_brings(REDACTED), timedelta(hours=1)),
+        (plain_brings(RAW), timedelta(hours=1)),
+        (busy(404), timedelta(minutes=5)),
+    ],
+    ids=["held", "broken", "cannot tell"],
+)
+async def test_the_next_look_follows_within_a_period_and_sooner_where_nothing_was_learnt(
+    sqlite_store: Database, answer: Answer, again_after: timedelta
+) -> None:
+    store = CanaryStore(database=sqlite_store, clock=lambda: NOON)
+    due = Due("check_canary", "canary", 0, "w", 0, was_held=False)
+    assert await check_of(answer, store=store).run(due) == NOON + again_after
+    (state,) = await store.read()
+    assert (state.frozen_at is not None) == (answer(False, 0).status_code == 200 and is_raw(answer))
+
+
+def is_raw(answer: Answer) -> bool:
+    stream = answer(False, 0).stream
+    return isinstance(stream, _Body) and stream._content == RAW

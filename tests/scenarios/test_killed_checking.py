@@ -1,0 +1,153 @@
+"""A bot killed in the middle of a check of redaction checks again: nothing is shared unchecked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from sqlalchemy import select
+
+from bot.sandbox import recordings
+from bot.sandbox.faults import Fault
+from bot.store.tables import RedactionCheckRow
+from tests.patience import until
+from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, BOSS, BROKEN_OFF, CHANNEL, SHARE
+from tests.scenarios.test_killed import Moment, arm, faults_of
+from tests.scenarios.test_redaction_checks import leaking
+
+REQUESTED, CHECKED = "worker:redaction:raw_requested", "worker:redaction:checked"
+# The first request for audio is the delivery's own; its check makes one for raw, one for redacted.
+MOMENTS: dict[str, tuple[Moment, Literal["before", "halfway"]]] = {
+    "asking for the raw one": (Moment("audio", 2, polyai=True), "before"),
+    "in the middle of the raw one": (Moment("audio", 2, polyai=True), "halfway"),
+    "in the middle of the redacted one": (Moment("audio", 3, polyai=True), "halfway"),
+}
+Opened = Callable[[str, str], AbstractAsyncContextManager[Street]]
+
+
+@pytest.fixture
+def opened(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Opened:
+    """Open a street whose bots check redaction in this way."""
+
+    @asynccontextmanager
+    async def street_of(name: str, how: str) -> AsyncIterator[Street]:
+        folder = tmp_path / name
+        async with open_street(nursery, folder, template=template_databases) as street:
+            street.environment |= {"CALLAUDIO_CHECK_REDACTION": how, "CALLAUDIO_ADMINS": BOSS}
+            yield street
+
+    return street_of
+
+
+async def kill_at(street: Street, name: str, *, asks: str, command: str = "/callaudio") -> None:
+    """Have somebody ask, kill the bot at the moment, and start it anew."""
+    moment, when = MOMENTS[name]
+    faults = faults_of(street, moment)
+    for _ in range(moment.nth - 1):
+        faults.add(Fault(moment.route))
+    faults.add(Fault(moment.route, when=when, hang=True))
+    bot = await street.start()
+    assert (await street.scene.people.command(ALICE, CHANNEL, asks, command=command)).arrived
+    await faults.reached(moment.route, times=moment.nth)
+    assert street.scene.workspace.called(SHARE) == []
+    await bot.kill()
+    faults.release(moment.route)
+    await street.start()
+
+
+async def outcomes(street: Street) -> list[str | None]:
+    """What came of the checks that were stored."""
+    async with street.scene.stage.application.database.read() as session:
+        return [each.verdict for each in await session.scalars(select(RedactionCheckRow))]
+
+
+async def tags(street: Street) -> list[str]:
+    return [event.tag for event in await street.scene.all_audit()]
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+async def test_killed_in_a_check_before_the_share_it_checks_again_and_delivers_once(
+    name: str, opened: Opened
+) -> None:
+    async with opened("sound", "deliver") as street:
+        scene = street.scene
+        await kill_at(street, name, asks=scene.another_call())
+
+        delivery = await scene.ended(await scene.latest())
+
+        assert (delivery.state, delivery.outcome) == ("delivered", "redacted")
+        (file,) = scene.every_visible_file()
+        assert file.content == recordings.load("combined", redacted=True)
+        assert (file.id, file.completed_times) == (delivery.file_id, 1)
+        assert await outcomes(street) == ["proven"]
+        told = await tags(street)
+        assert (told.count(REQUESTED), told.count(CHECKED)) == (2, 1)
+        assert told.index(CHECKED) < told.index("worker:delivery:uploaded")
+        assert told.count("worker:delivery:delivered") == 1
+        assert scene.workspace.violations in ([], [BROKEN_OFF])
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+async def test_so_it_does_with_one_that_differs_which_is_never_shared(
+    name: str, opened: Opened
+) -> None:
+    async with opened("leaking", "deliver") as street:
+        scene = street.scene
+        await kill_at(street, name, asks=scene.another_call(recording=leaking()))
+
+        delivery = await scene.ended(await scene.latest())
+
+        assert (delivery.state, delivery.error_code) == ("failed", "redaction_differs")
+        assert scene.every_visible_file() == scene.every_visible_picture() == []
+        assert scene.workspace.called(SHARE) == []
+        assert await outcomes(street) == ["differs"]
+        told = await tags(street)
+        assert (told.count(CHECKED), told.count("worker:delivery:failed")) == (1, 1)
+
+
+async def test_killed_between_its_check_and_its_share_the_outcome_is_one(opened: Opened) -> None:
+    async def through(when: Literal["before", "after"]) -> None:
+        async with opened(when, "deliver") as street:
+            scene, moment = street.scene, Moment(SHARE)
+            arm(street, moment, when)
+            bot = await street.start()
+            await scene.people.command(ALICE, CHANNEL, scene.another_call())
+            await scene.slack.faults.reached(SHARE)
+            assert await outcomes(street) == ["proven"]
+            await bot.kill()
+            scene.slack.faults.release(SHARE)
+            await street.start()
+
+            delivery = await scene.ended(await scene.latest())
+            assert delivery.state == "delivered"
+            (file,) = scene.every_visible_file()
+            assert (file.id, file.completed_times) == (delivery.file_id, 1)
+            assert await outcomes(street) == ["proven"], "it is the very upload that was checked"
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(through("before"))
+        both.create_task(through("after"))
+
+
+async def test_killed_in_a_check_that_an_admin_asked_for_it_has_one_outcome_told_once(
+    opened: Opened,
+) -> None:
+    async with opened("asked", "off") as street:
+        scene = street.scene
+        call = scene.another_call(recording=leaking())
+        scene.polyai.faults.add(Fault("audio", when="halfway", hang=True))
+        bot = await street.start()
+        await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
+        await scene.polyai.faults.reached("audio")
+        await bot.kill()
+        scene.polyai.faults.release("audio")
+        await street.start()
+
+        told = await until(lambda: [m for m in scene.everything_posted() if call in m.text])
+
+        assert ["It differs" in each.text for each in told] == [True]
+        assert await outcomes(street) == ["differs"]
+        assert (await tags(street)).count(CHECKED) == 1
