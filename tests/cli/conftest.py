@@ -33,6 +33,6 @@ def run(empty_environment: pytest.MonkeyPatch, sqlite_url: str) -> Run:
     empty_environment.setenv("DATABASE_URL", sqlite_url)
 
     def run_command(*arguments: str) -> Result:
-        return CliRunner().invoke(build_cli(), list(arguments))
+        return CliRunner().invoke(build_cli(arguments), list(arguments))
 
     return run_command

@@ -40,7 +40,7 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     monkeypatch.setenv("COLUMNS", "250")
     monkeypatch.setenv("LOGNAME", "ops")
-    cli = build_cli()
+    cli = build_cli(["audit"])
 
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(cli, ["audit", *arguments])
@@ -300,7 +300,7 @@ def test_an_empty_chain_is_sound_and_said_to_be_empty(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
-    told = CliRunner().invoke(build_cli(), ["audit", "verify"])
+    told = CliRunner().invoke(build_cli(["audit"]), ["audit", "verify"])
     assert (told.exit_code, told.stdout) == (
         0,
         "The chain is empty: nothing has been recorded yet.\n",
@@ -338,7 +338,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
     monkeypatch.setenv("TERM", "xterm")
     with os.fdopen(theirs, "w", encoding="utf-8") as told, monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", told)
-        build_cli()(["audit", *arguments], standalone_mode=False)
+        build_cli(["audit"])(["audit", *arguments], standalone_mode=False)
         told.write("the end")
         told.flush()
         shown = ""

@@ -19,7 +19,7 @@ from tests.cli.test_serve import start
 
 
 def run(*arguments):
-    return CliRunner().invoke(build_cli(), list(arguments))
+    return CliRunner().invoke(build_cli(arguments), list(arguments))
 
 
 @pytest.fixture

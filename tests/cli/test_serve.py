@@ -50,7 +50,7 @@ def set_up(empty_environment, tmp_path):
 
 
 def run(*arguments):
-    return CliRunner().invoke(build_cli(), list(arguments))
+    return CliRunner().invoke(build_cli(arguments), list(arguments))
 
 
 def holds_nothing(url: str) -> bool:
