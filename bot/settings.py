@@ -55,6 +55,13 @@ class CheckRedaction(StrEnum):
     OFF = "off"
 
 
+class HeldLimits(StrEnum):
+    """Which of Slack's limits calls are kept within."""
+
+    PUBLISHED = "published"
+    LEARNT = "learnt"
+
+
 class SettingsError(Exception):
     """The environment cannot be used; ``problems`` holds one sentence per problem, no secret."""
 
@@ -148,6 +155,11 @@ class Settings(BaseSettings):
     )
     callaudio_max_waiting: int = Field(
         20, ge=1, le=100_000, description="recordings one person may have on their way, 1 to 100000"
+    )
+    callaudio_slack_limits: HeldLimits | None = Field(
+        None,
+        description="published (calls are kept within Slack's published limits) or learnt (within "
+        "them once Slack has refused one); unset: learnt behind SLACK_API_URL, else published",
     )
     callaudio_check_redaction: CheckRedaction = Field(
         CheckRedaction.SAMPLE,

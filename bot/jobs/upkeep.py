@@ -4,11 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import delete
+
 from bot.access.standings import forget_standings
 from bot.digests.slot_claims import SlotClaims
 from bot.store.database import Database
 from bot.store.due_work import Due, schedule
 from bot.store.once import forget_recent
+from bot.store.tables import SlackBudgetRow
 
 CLEAN_UP: Final = "clean_up"
 """The kind of due work that removes what is kept of old work; it has one row."""
@@ -32,6 +35,7 @@ class CleanUp:
         await self._claims.forget_older(KEEP_DIGEST_RUNS)
         await forget_recent(self._database, self._clock())
         await forget_standings(self._database, self._clock())
+        await _forget_spent(self._database, self._clock())
         return self._clock() + CLEAN_EVERY
 
 
@@ -39,3 +43,10 @@ async def schedule_clean_up(database: Database, now: datetime) -> None:
     """Have it done at once and then again and again, by one worker of all."""
     async with database.write() as session:
         schedule(session, CLEAN_UP, "everything", now=now)
+
+
+async def _forget_spent(database: Database, now: datetime) -> None:
+    """Remove what was spent of Slack's limits and counts no more; clocks differ by less."""
+    over = delete(SlackBudgetRow).where(SlackBudgetRow.ends_at < now - CLEAN_EVERY)
+    async with database.write() as session:
+        await session.execute(over)

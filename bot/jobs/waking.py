@@ -3,9 +3,10 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from bot.logs import get_logger
@@ -17,12 +18,17 @@ log = get_logger(__name__)
 
 READ_VERSION_SECONDS: Final = 0.25
 LISTEN_AGAIN_SECONDS: Final = 5.0
+NOTHING_ELSE: Final[Mapping[str, Callable[[str], None]]] = MappingProxyType({})
 
 
 async def listen(
-    database: Database, wake: Callable[[], None], *, again_seconds: float = LISTEN_AGAIN_SECONDS
+    database: Database,
+    wake: Callable[[], None],
+    *,
+    again_seconds: float = LISTEN_AGAIN_SECONDS,
+    hear: Mapping[str, Callable[[str], None]] = NOTHING_ELSE,
 ) -> None:
-    """Wake at each notification of PostgreSQL, until cancelled.
+    """Wake at each notification of PostgreSQL, until cancelled; ``hear`` others by their channel.
 
     While the connection is away nothing is heard; the worker's own look finds the work then. One
     that was cut after a while is made anew at once: some load balancers cut what stands still.
@@ -35,14 +41,18 @@ async def listen(
         try:
             async with database.engine.connect() as connection:
                 autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                await autocommit.exec_driver_sql(f"LISTEN {CHANNEL}")
+                for channel in (CHANNEL, *hear):
+                    await autocommit.exec_driver_sql(f"LISTEN {channel}")
                 pooled = await autocommit.get_raw_connection()
                 driver = pooled.driver_connection
                 assert isinstance(driver, AsyncConnection)  # noqa: S101 - the store's driver
                 try:
                     wake()  # something may have been stored before this connection listened
-                    async for _ in driver.notifies():
-                        wake()
+                    async for note in driver.notifies():
+                        if note.channel == CHANNEL:
+                            wake()
+                        else:
+                            hear[note.channel](note.payload)
                 finally:
                     # It listens for good, so nobody else may get it.
                     await connection.invalidate()

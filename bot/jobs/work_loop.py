@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from bot.errors import CallAudioError
 from bot.logs import bound_to_logs, get_logger
@@ -14,6 +14,7 @@ from bot.metrics import Metrics
 from bot.retry import backoff_seconds
 from bot.store.database import is_away
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
+from bot.urgency import Urgency, working
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -34,6 +35,21 @@ MOST_WAITING: Final = 8
 """So many times as many as run at once may wait for their turn beside them."""
 
 
+class Admits(Protocol):
+    """Tells how much work of a kind may begin now, where something outside is scarce."""
+
+    again_seconds: float
+    """Where none may: when to ask again."""
+
+    async def admit(self, room: int) -> int:
+        """Tell how many pieces may be claimed, at most ``room``."""
+        ...
+
+    def note_claimed(self, admitted: int, claimed: int) -> None:
+        """Count how many of them were claimed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WorkKind:
     """One kind of work.
@@ -45,6 +61,8 @@ class WorkKind:
         waiting: tells how many of them only wait for their turn elsewhere. Those take no room, so
             that what one agent's slow calls hold up does not hold up everybody else's work.
         in_turn: the people for whom it is done are served in turn; other work by its age.
+        urgency: who comes first where work of all kinds waits for the same.
+        admission: tells how many may begin; without it as many as there is room for.
         give_up: ends a piece whose workers died in it ``MOST_TAKEOVERS`` times in a row; without
             it such a piece is put off by ``SET_ASIDE``.
     """
@@ -54,6 +72,8 @@ class WorkKind:
     at_once: int
     waiting: Callable[[], int] = lambda: 0
     in_turn: bool = False
+    urgency: Urgency = Urgency.UPKEEP
+    admission: Admits | None = None
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None
 
 
@@ -174,15 +194,24 @@ class WorkLoop:
         for name, due_at in firsts.items():
             if due_at > now:
                 continue
+            wanted, admission = room[name], self._kinds[name].admission
+            if admission:
+                wanted = await admission.admit(wanted)
+                if not wanted:
+                    again_at = now + timedelta(seconds=admission.again_seconds)
+                    self._next_at = min(again_at, self._next_at or again_at)
+                    continue
             held = (due for due, _ in self._held.values() if due.kind == name)
             suspects = 0 if any(due.takeovers >= SUSPECT_FROM for due in held) else 1
             claimed = await self._due_work.claim(
                 name,
-                room[name],
+                wanted,
                 takes_over=takes_over,
                 suspects=suspects,
                 in_turn=self._kinds[name].in_turn,
             )
+            if admission:
+                admission.note_claimed(wanted, len(claimed))
             for due in claimed:
                 if due.was_held:
                     log.warning("work_taken_over", kind=due.kind, key=due.key)
@@ -205,7 +234,7 @@ class WorkLoop:
 
     async def _work(self, kind: WorkKind, due: Due) -> None:
         # Every log line of the work carries its key: of a delivery, the reference people are told.
-        with bound_to_logs(reference=due.key):
+        with bound_to_logs(reference=due.key), working(kind.urgency):
             again_at = await self._patiently(lambda: self._once(kind, due))
             if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
                 self._note_lost(due)

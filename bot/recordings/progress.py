@@ -13,6 +13,7 @@ from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import SlackPort
+from bot.urgency import Urgency, working
 
 log = get_logger(__name__)
 
@@ -121,7 +122,8 @@ class Progress:
             return False
         showing = self._slack.show_progress(delivery.card_ts, announcement_of(delivery), percent)
         try:
-            await asyncio.wait_for(showing, LONGEST_UPDATE_SECONDS)
+            with working(Urgency.PROGRESS):
+                await asyncio.wait_for(showing, LONGEST_UPDATE_SECONDS)
         except CallAudioError as error:
             log.info("progress_unsaid", delivery_id=delivery.id, code=error.code)
             welcome_at = self._monotonic() + (error.retry_after_seconds or 0)

@@ -1,6 +1,7 @@
 """Slack's Web API over HTTP: token, arguments, scopes, then the method itself."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,6 @@ METHODS: dict[str, Method] = {
     **users.METHODS,
     **views.METHODS,
 }
-_LIMIT_WINDOW_SECONDS = 60
 
 
 class WebApi:
@@ -40,7 +40,7 @@ class WebApi:
         calls.append(call)
 
         async def effect() -> web.StreamResponse:
-            limited = self._limited(name)
+            limited = self._limited(name, values)
             if limited is not None:
                 calls[at] = replace(call, status="ratelimited")
                 return limited
@@ -94,10 +94,15 @@ class WebApi:
         if known[token] != method.caller:
             raise RefusalError("not_allowed_token_type")
 
-    def _limited(self, name: str) -> web.Response | None:
-        allowed = self._workspace.rate_limits.get(name)
-        since = self._workspace.clock() - _LIMIT_WINDOW_SECONDS
-        counted = [c for c in self._workspace.called(name) if c.at > since and c.status == "ok"]
+    def _limited(self, name: str, values: Mapping[str, Any]) -> web.Response | None:
+        workspace = self._workspace
+        allowed = workspace.rate_limits.get(name)
+        since = workspace.clock() - workspace.limit_window_seconds
+        counted = [c for c in workspace.called(name) if c.at > since and c.status == "ok"]
+        if name == "chat.postMessage" and workspace.posts_apart_seconds:
+            allowed, since = 1, workspace.clock() - workspace.posts_apart_seconds
+            channel = values.get("channel")
+            counted = [c for c in counted if c.at > since and c.arguments.get("channel") == channel]
         if allowed is None or len(counted) < allowed:
             return None
         wait = max(1, math.ceil(counted[-allowed].at - since)) if counted else 1

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from bot.sandbox.content import Breach, check_message, check_view
 from bot.sandbox.objects import Call, Channel, Ephemeral, File, FileShare, Message, User, View
 from bot.sandbox.passes import Passes
+from bot.sandbox.published_limits import PUBLISHED_LIMITS
 
 BOT_SCOPES = frozenset(
     {
@@ -68,6 +69,10 @@ class Workspace:
         self.second_completion_error = "file_update_failed"
         self.rate_limits: dict[str, int] = {}
         """Calls per minute and method; methods not named are not limited."""
+        self.limit_window_seconds = 60.0
+        """How long a minute is to these limits."""
+        self.posts_apart_seconds = 0.0
+        """How far apart posts in one conversation have to be; 0: they may come together."""
         self.unknown_blocks: set[str] = set()
         """Types of blocks that this workspace does not have yet: ``invalid_blocks``."""
         self.tells_unseen_shares = False
@@ -89,6 +94,11 @@ class Workspace:
         self._last_ts = 0
         self._last_number = 0
         self.add_user(self.bot_user_id, is_bot=True)
+
+    def enforce_published_limits(self, scale: float = 1.0) -> None:
+        """Limit calls as Slack's pages say, in minutes of ``scale`` times their length."""
+        self.rate_limits = dict(PUBLISHED_LIMITS)
+        self.limit_window_seconds, self.posts_apart_seconds = 60.0 * scale, scale
 
     def add_user(
         self,

@@ -523,3 +523,16 @@ class DueWorkRow(Base):
     requester: Mapped[str | None]
     # The round in which it is served; lower ones come first.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class SlackBudgetRow(Base):
+    """What all processes spent of one of Slack's limits, by the database's clock."""
+
+    __tablename__ = "slack_budgets"
+
+    # A method, or a method in a channel.
+    key: Mapped[str] = mapped_column(primary_key=True)
+    # Counts of calls with the moments until which they count, and until when Slack wants none.
+    spent: Mapped[dict[str, Any]]
+    # When nothing of it counts any more.
+    ends_at: Mapped[datetime]

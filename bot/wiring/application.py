@@ -65,7 +65,7 @@ async def open_application(
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     async with AsyncExitStack() as stack:
-        core = await open_core(stack, settings, clock)
+        core = await open_core(stack, settings, clock, pace.slack_limits if pace else None)
         probes: dict[str, Probe] = {
             "database": lambda: takes_writes(core.database),
             "migrations": lambda: is_migrated(core.database),

@@ -30,11 +30,13 @@ from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.retention_store import RetentionStore
 from bot.settings import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
+from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_migrated
+from bot.wiring.slack_limits import SlackLimits, build_budget
 
 
 class DatabaseNotMigrated(Exception):
@@ -55,6 +57,7 @@ class Core:
     client: AsyncWebClient
     """Without a token: Bolt and Socket Mode bring their own."""
     api: SlackApi
+    budget: Budget
     identity: Identity
     directory: SlackDirectory
     rights: Rights
@@ -73,7 +76,10 @@ class Core:
 
 
 async def open_core(
-    stack: AsyncExitStack, settings: Settings, clock: Callable[[], datetime]
+    stack: AsyncExitStack,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    slack_limits: SlackLimits | None = None,
 ) -> Core:
     """Open what both halves need, in the order in which it is closed again.
 
@@ -90,7 +96,11 @@ async def open_core(
     token = settings.slack_bot_token.get_secret_value()
     metrics = Metrics()
     database.on_recorded = counting(metrics)
-    api = SlackApi(build_client(token, settings.slack_api_url, session), metrics=metrics)
+    budget = build_budget(settings, database, slack_limits)
+    stack.push_async_callback(budget.close)
+    api = SlackApi(
+        build_client(token, settings.slack_api_url, session), metrics=metrics, budget=budget
+    )
     identity = Identity(api, token=token, clock=clock)
     directory = SlackDirectory(api, identity)
     group_changes = GroupChanges(database)
@@ -119,6 +129,7 @@ async def open_core(
         http=await stack.enter_async_context(build_http_client(64, outbound, metrics)),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
+        budget=budget,
         identity=identity,
         directory=directory,
         rights=rights,

@@ -16,6 +16,7 @@ from bot.recordings.redaction.sampling import SHARE
 from bot.recordings.retention import LOOK_EVERY
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
+from bot.wiring.slack_limits import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
 """How long deliveries that run may take to end once the process stops.
@@ -45,3 +46,5 @@ class Pace:
     home_look_every: timedelta = LOOK_AT_HOMES_EVERY
     redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)
+    slack_limits: SlackLimits | None = None
+    """None: Slack's published ones where Slack itself is called, else those it is found to have."""

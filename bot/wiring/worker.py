@@ -57,8 +57,11 @@ from bot.settings import AudienceRule, CheckRedaction
 from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
+from bot.slack.web_api.admission import Admission
+from bot.slack.web_api.ledgers import HOLD_CHANNEL
 from bot.store.database import sqlite_path
 from bot.store.due_work import DueWork
+from bot.urgency import Urgency
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
@@ -169,16 +172,19 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         slack=SlackAccessGateway(core.api),
         again_after=pace.access_again_after,
     )
+    admission = Admission(core.budget)
     cleaning = CleanUp(claims=claims, database=core.database, clock=core.clock)
     return Worker(
         kinds=(
             # Most of those under way wait for somebody else's server.
             WorkKind(
                 DELIVER,
-                deliveries.run,
+                admission.paying(deliveries.run),
                 at_once=32,
                 waiting=fetching.waiting,
                 in_turn=True,
+                urgency=Urgency.DELIVERY,
+                admission=admission,
                 give_up=deliveries.give_up,
             ),
             WorkKind(LOOK, due_slots.run, at_once=4),
@@ -187,10 +193,10 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
             # A look takes a second, or minutes where Slack hangs. So many may hang before another
             # has to wait; and with so many at work it is Slack that sets the pace.
-            WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6),
-            WorkKind(CHECK_SHARES, retention.check_shares, at_once=2),
-            WorkKind(TAKE_BACK, retention.take_back, at_once=4),
-            WorkKind(DELETE, retention.delete_orphaned, at_once=4),
+            WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6, urgency=Urgency.CHECK),
+            WorkKind(CHECK_SHARES, retention.check_shares, at_once=2, urgency=Urgency.CHECK),
+            WorkKind(TAKE_BACK, retention.take_back, at_once=4, urgency=Urgency.TAKE_BACK),
+            WorkKind(DELETE, retention.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(PUBLISH, homes.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
@@ -247,7 +253,8 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         await stack.enter_async_context(in_background(loop.renew()))
     stack.push_async_callback(loop.stop, pace.drain_seconds)
     core.database.on_work_stored = loop.wake
-    hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake)
+    holds = {HOLD_CHANNEL: core.budget.hear}
+    hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake, hear=holds)
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))
     await schedule_clean_up(core.database, core.clock())

@@ -93,3 +93,17 @@ async def test_a_file_that_cannot_be_read_for_a_while_is_watched_again(tmp_path)
             path.unlink()
             await until(lambda: woken)
     assert [(each["event"], each["error"]) for each in logs] == [("not_watching", "DatabaseError")]
+
+
+async def test_what_another_channel_tells_is_heard_and_is_no_work(migrated_postgresql):
+    database, woken, told = Database(migrated_postgresql()), [], []
+    hearing = listen(database, lambda: woken.append("woken"), hear={"another": told.append})
+    async with in_background(hearing):
+        await until(lambda: woken)
+        woken.clear()
+        async with database.write() as session:
+            await session.execute(text("SELECT pg_notify('another', 'news')"))
+        await until(lambda: told)
+
+    assert (told, woken) == (["news"], [])
+    await database.close()

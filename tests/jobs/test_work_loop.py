@@ -17,10 +17,12 @@ from bot.jobs.work_loop import (
     MOST_TAKEOVERS,
     MOST_WAITING,
     SET_ASIDE,
+    Admits,
     WorkKind,
     WorkLoop,
 )
 from bot.store.due_work import SUSPECT_FROM, Due
+from bot.urgency import Urgency, urgency_now
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS, until
 
@@ -108,6 +110,7 @@ async def running(
     waiting: Callable[[], int] = lambda: 0,
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
+    admission: Admits | None = None,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -115,7 +118,17 @@ async def running(
 
     loop = WorkLoop(
         due_work=table,  # type: ignore[arg-type]
-        kinds=[WorkKind("deliver", run, at_once=at_once, waiting=waiting, give_up=give_up)],
+        kinds=[
+            WorkKind(
+                "deliver",
+                run,
+                at_once=at_once,
+                waiting=waiting,
+                give_up=give_up,
+                urgency=Urgency.DELIVERY,
+                admission=admission,
+            )
+        ],
         clock=lambda: table.now,
         lease=lease,
         look_seconds=look_seconds,
@@ -412,3 +425,39 @@ async def test_while_one_suspect_runs_no_other_is_claimed() -> None:
         await until(lambda: runs.now == 2)
         runs.hold.set()
     assert table.suspects_asked[:2] == [1, 0]
+
+
+class Gate:
+    """Admits so many at each question, in turn, and asks to be asked again soon."""
+
+    def __init__(self, *admitted: int) -> None:
+        self.admitted = list(admitted)
+        self.claimed: list[tuple[int, int]] = []
+        self.again_seconds = 0.01
+
+    async def admit(self, room: int) -> int:
+        return min(room, self.admitted.pop(0)) if self.admitted else 0
+
+    def note_claimed(self, admitted: int, claimed: int) -> None:
+        self.claimed.append((admitted, claimed))
+
+
+async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_again() -> None:
+    table, runs, gate = Table("a", "b", "c"), Runs(), Gate(1, 0, 4)
+    async with running(table, runs, admission=gate):
+        await until(lambda: sorted(runs.ran) == ["a", "b", "c"])
+
+    assert gate.claimed == [(1, 1), (4, 2)]
+
+
+async def test_work_knows_how_urgent_it_is() -> None:
+    seen = []
+
+    async def run(due: Due) -> None:
+        del due
+        seen.append(urgency_now())
+
+    async with running(Table("a"), run):
+        await until(lambda: seen)
+
+    assert seen == [Urgency.DELIVERY]

@@ -20,7 +20,15 @@ from bot.logs import get_logger, logged_call
 from bot.metrics import Metrics
 from bot.outbound import Outbound, direct
 from bot.retry import parse_retry_after, retrying
-from bot.slack.web_api.errors import SlackAnswerLost, SlackUnclear, SlackUnreachable, error_of
+from bot.slack.web_api.admission import use_paid
+from bot.slack.web_api.budget import Budget
+from bot.slack.web_api.errors import (
+    SlackAnswerLost,
+    SlackRateLimited,
+    SlackUnclear,
+    SlackUnreachable,
+    error_of,
+)
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
@@ -52,8 +60,10 @@ class SlackApi:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         metrics: Metrics | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._client = client
+        self._budget = budget or Budget()
         self._sleep = sleep
         self._calls = (metrics or Metrics()).slack_calls
 
@@ -94,6 +104,14 @@ class SlackApi:
         return data
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
+        await self._budget.enter(method, arguments, is_paid=use_paid(method))
+        try:
+            return await self._counted(method, arguments)
+        except SlackRateLimited as error:
+            await self._budget.hold(method, arguments, error.retry_after_seconds or 0.0)
+            raise
+
+    async def _counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         with logged_call(log, "slack_called", method=method, result="broken_off") as told:
             try:
                 response = await self._send(method, arguments)

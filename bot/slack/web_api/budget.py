@@ -1,0 +1,228 @@
+"""Lets calls of Slack through within its limits, in order, instead of having them refused.
+
+Where Slack's published limits are not known to hold, as behind a gateway, they hold from its first
+``Retry-After`` on, for a while. Somebody who waits for an answer never waits here, nor does taking
+a file back; deliveries and upkeep wait for their turn, and progress is passed over.
+"""
+
+import asyncio
+import heapq
+import itertools
+import json
+import math
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bot.logs import get_logger
+from bot.slack.web_api.errors import SlackRateLimited
+from bot.slack.web_api.ledgers import Ledger, MemoryLedger
+from bot.slack.web_api.limits import Limit, limited_by
+from bot.slack.web_api.spending import Since
+from bot.urgency import Urgency, urgency_now
+
+log = get_logger(__name__)
+
+LONGEST_HOLD_SECONDS: Final = 10.0
+"""A longer ``Retry-After`` is not waited for here: durable work is put off and begun again."""
+LONGEST_TURN_SECONDS: Final = 90.0
+LEARNT_FOR_SECONDS: Final = 600.0
+UNASKED: Final = 10
+"""One of so many calls is made without asking the ledger, so that an idle delivery costs none."""
+SPARE: Final = 2
+"""Progress may use one of so many calls."""
+QUIET_SECONDS: Final = 10.0
+CALM_SECONDS: Final = 60.0
+"""So long after this process's last post, and its last question, it may post without asking."""
+
+
+@dataclass(order=True, slots=True)
+class _Waiter:
+    urgency: Urgency
+    number: int
+    turn: "asyncio.Future[None]" = field(compare=False)
+
+
+class Budget:
+    """The calls of one process, out of a ledger that all processes share."""
+
+    def __init__(
+        self,
+        ledger: Ledger | None = None,
+        *,
+        is_published: bool = False,
+        scale: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._ledger = ledger or MemoryLedger(monotonic)
+        self._is_published = is_published
+        self._scale = scale
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._learnt_until: dict[str, float] = {}
+        self._held_until: dict[str, float] = {}
+        self._unasked: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._used: defaultdict[str, list[float]] = defaultdict(list)
+        self._asked_at: dict[str, float] = {}
+        self._last_asked_at = -math.inf
+        self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
+        self._serving: dict[str, asyncio.Task[None]] = {}
+        self._numbers = itertools.count()
+
+    def limit_of(self, method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
+        """Name what a call is counted under, and the limit that holds now; None: there is none."""
+        limited = limited_by(method, arguments)
+        if limited is None:
+            return None
+        key, limit = limited
+        is_learnt = self._learnt_until.get(key, 0.0) > self._monotonic()
+        if not self._is_published and not is_learnt:
+            return None
+        return key, Limit(limit.calls, limit.seconds * self._scale)
+
+    async def enter(
+        self, method: str, arguments: Mapping[str, Any], *, is_paid: bool = False
+    ) -> None:
+        """Return once the call may be made; ``is_paid``: it was taken out of the ledger before.
+
+        Raises:
+            SlackRateLimited: that takes too long to be waited for here.
+        """
+        urgency = urgency_now()
+        limited = limited_by(method, arguments)
+        if urgency is not Urgency.ANSWER and limited:
+            await self._wait_for_hold(limited[0], urgency)
+        known = self.limit_of(method, arguments)
+        if known is None or is_paid:
+            return
+        key, limit = known
+        if urgency <= Urgency.TAKE_BACK or self._is_free(key, limit, urgency):
+            self._recent(key, limit).append(self._monotonic())
+        elif urgency is Urgency.PROGRESS:
+            raise SlackRateLimited(retry_after_seconds=limit.seconds / limit.calls)
+        else:
+            await self._wait_for_turn(key, limit, urgency)
+
+    async def hold(self, method: str, arguments: Mapping[str, Any], seconds: float) -> None:
+        """Take Slack at its word: no process calls for so long."""
+        limited = limited_by(method, arguments)
+        if limited is None or seconds <= 0:
+            return
+        self.hear_hold(limited[0], seconds)
+        try:
+            await self._ledger.hold(limited[0], seconds)
+        except Exception as error:  # noqa: BLE001 - the others find out by themselves
+            log.warning("hold_not_shared", error=type(error).__name__)
+
+    def hear(self, payload: str) -> None:
+        """Take what another process notified of."""
+        told = json.loads(payload)
+        self.hear_hold(str(told["key"]), float(told["seconds"]))
+
+    def hear_hold(self, key: str, seconds: float) -> None:
+        """Note that Slack wants no calls for so long, whichever process was told."""
+        now = self._monotonic()
+        self._held_until[key] = max(self._held_until.get(key, 0.0), now + seconds)
+        self._learnt_until[key] = now + LEARNT_FOR_SECONDS
+
+    def held_seconds(self, key: str) -> float:
+        """Tell for how long Slack wants no calls."""
+        return max(0.0, self._held_until.get(key, 0.0) - self._monotonic())
+
+    async def take(self, key: str, limit: Limit, wanted: int) -> tuple[int, float]:
+        """Take calls out of the ledger now; gives how many, and in how many seconds to ask again.
+
+        Where the ledger is away, Slack itself is left to count.
+        """
+        now = self._monotonic()
+        since = Since(
+            made=[now - at for at in self._recent(key, limit)],
+            taken=[now - at for at in self._used.pop(key, ())],
+        )
+        self._unasked[key].clear()
+        self._asked_at[key] = self._last_asked_at = now
+        try:
+            allowed = await self._ledger.take(key, limit, wanted, since=since)
+        except Exception as error:  # noqa: BLE001 - logged; no call depends on it
+            log.warning("ledger_away", error=type(error).__name__)
+            return wanted, limit.seconds
+        return allowed.calls, allowed.again_seconds
+
+    def is_idle(self, key: str, limit: Limit) -> bool:
+        """Tell whether this process has not asked the ledger lately."""
+        asked_at = self._asked_at.get(key)
+        return asked_at is None or self._monotonic() - asked_at > limit.seconds
+
+    def unasked(self, key: str, limit: Limit) -> int:
+        """Count the calls lately made without the ledger."""
+        return len(self._recent(key, limit))
+
+    def note_used(self, key: str, taken_at: float) -> None:
+        """Count a call where it is made, and not where it was taken out of the ledger."""
+        self._used[key].append(taken_at)
+        self._unasked[key].append(self._monotonic())
+
+    def note_unasked(self, key: str, calls: int) -> None:
+        """Count calls that are going to be made without the ledger."""
+        self._unasked[key].extend([self._monotonic()] * calls)
+
+    def _is_free(self, key: str, limit: Limit, urgency: Urgency) -> bool:
+        if not self.is_idle(key, limit):
+            return False
+        recent = self._recent(key, limit)
+        if limit.calls == 1:
+            now = self._monotonic()
+            is_quiet = not recent or now - recent[-1] > QUIET_SECONDS * self._scale
+            # While much is done, other processes are likely to post there as well.
+            return is_quiet and now - self._last_asked_at > CALM_SECONDS * self._scale
+        share = SPARE if urgency is Urgency.PROGRESS else UNASKED
+        return len(recent) < limit.calls // share
+
+    def _recent(self, key: str, limit: Limit) -> deque[float]:
+        kept_seconds = max(limit.seconds, QUIET_SECONDS * self._scale)
+        recent, since = self._unasked[key], self._monotonic() - kept_seconds
+        while recent and recent[0] < since:
+            recent.popleft()
+        return recent
+
+    async def close(self) -> None:
+        """Serve nobody any more."""
+        serving = list(self._serving.values())
+        for each in serving:
+            each.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    async def _wait_for_hold(self, key: str, urgency: Urgency) -> None:
+        seconds = self.held_seconds(key)
+        if seconds > LONGEST_HOLD_SECONDS or (seconds and urgency is Urgency.PROGRESS):
+            raise SlackRateLimited(retry_after_seconds=seconds)
+        if seconds:
+            await self._sleep(seconds)
+
+    async def _wait_for_turn(self, key: str, limit: Limit, urgency: Urgency) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting[key], _Waiter(urgency, next(self._numbers), turn))
+        if key not in self._serving:
+            self._serving[key] = asyncio.create_task(self._serve(key, limit))
+        try:
+            async with asyncio.timeout(LONGEST_TURN_SECONDS):
+                await turn
+        except TimeoutError:
+            raise SlackRateLimited(retry_after_seconds=limit.seconds) from None
+
+    async def _serve(self, key: str, limit: Limit) -> None:
+        """Let those who wait through, the most urgent first, until nobody waits any more."""
+        while waiting := [each for each in self._waiting[key] if not each.turn.done()]:
+            self._waiting[key] = waiting
+            heapq.heapify(waiting)
+            calls, again_seconds = await self.take(key, limit, len(waiting))
+            for _ in range(min(calls, len(waiting))):
+                turn = heapq.heappop(waiting).turn
+                if not turn.done():
+                    turn.set_result(None)
+            if waiting:
+                await self._sleep(again_seconds)
+        del self._waiting[key], self._serving[key]

@@ -1,0 +1,60 @@
+"""Slack's published limits: how many calls of a method a workspace may make.
+
+Sources: Slack's "Rate limits" page, and the tier that each method's page names. A tier says "at
+least so many a minute"; what Slack really allows may be more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+POST: Final = "chat.postMessage"
+INFO: Final = "conversations.info"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many calls in any span of so many seconds."""
+
+    calls: int
+    seconds: float
+
+
+TIER_2: Final = Limit(20, 60.0)
+TIER_3: Final = Limit(50, 60.0)
+TIER_4: Final = Limit(100, 60.0)
+IN_ONE_CHANNEL: Final = Limit(1, 1.0)
+"""Of posts."""
+
+PUBLISHED: Final[Mapping[str, Limit]] = MappingProxyType(
+    {
+        "usergroups.users.list": TIER_2,
+        "chat.delete": TIER_3,
+        "chat.update": TIER_3,
+        "conversations.history": TIER_3,
+        INFO: TIER_3,
+        "conversations.join": TIER_3,
+        "conversations.open": TIER_3,
+        "conversations.replies": TIER_3,
+        "files.delete": TIER_3,
+        "chat.postEphemeral": TIER_4,
+        "conversations.members": TIER_4,
+        "files.completeUploadExternal": TIER_4,
+        "files.getUploadURLExternal": TIER_4,
+        "files.info": TIER_4,
+        "users.info": TIER_4,
+        "views.open": TIER_4,
+        "views.publish": TIER_4,
+        "views.push": TIER_4,
+        "views.update": TIER_4,
+    }
+)
+
+
+def limited_by(method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
+    """Name what a call is counted under, and its limit; None: nothing is published."""
+    if method == POST:
+        return f"{POST} {arguments.get('channel')}", IN_ONE_CHANNEL
+    limit = PUBLISHED.get(method)
+    return (method, limit) if limit else None

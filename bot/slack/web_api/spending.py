@@ -1,0 +1,75 @@
+"""What was spent of a limit that holds for any span of time, and what may be spent now."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot.slack.web_api.limits import Limit
+
+MARGIN: Final = 1.025
+"""A call is counted a little longer: it reaches Slack some time after it was allowed."""
+LEAST_WAIT_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Calls that count, each until a moment, and until when Slack wants none at all."""
+
+    calls: tuple[tuple[float, int], ...] = ()
+    held_until: float = 0.0
+
+    @property
+    def ends_at(self) -> float:
+        """When nothing of it counts any more."""
+        return max([self.held_until, *(until for until, _ in self.calls)])
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What became of calls since the ledger was last asked, in moments of its clock."""
+
+    made: Sequence[float] = ()
+    """Calls it does not know of."""
+    taken: Sequence[float] = ()
+    """Calls that were taken at these moments, and are among ``made`` as they came later."""
+
+
+NOTHING: Final = Since()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How many calls may be made now, and in how many seconds there may be more."""
+
+    calls: int
+    again_seconds: float
+
+
+def spend(
+    spent: Spent, limit: Limit, *, wanted: int, now: float, since: Since = NOTHING
+) -> tuple[Spent, Allowed]:
+    """Allow as many calls as there is room for."""
+    lasts = limit.seconds * MARGIN
+    counts: Counter[float] = Counter()
+    for until, count in spent.calls:
+        counts[until] += count
+    for at in since.taken:
+        if counts:
+            counts[min(counts, key=lambda until: abs(until - lasts - at))] -= 1
+            counts = +counts
+    counts.update(at + lasts for at in since.made)
+    counting = sorted((until, count) for until, count in counts.items() if until > now)
+    held = max(0.0, spent.held_until - now)
+    room = max(0, limit.calls - sum(count for _, count in counting))
+    allowed = 0 if held else min(wanted, room)
+    if allowed:
+        counting.append((now + lasts, allowed))
+    first_over = counting[0][0] - now if counting and allowed == room else 0.0
+    again = max(held, first_over, LEAST_WAIT_SECONDS)
+    return replace(spent, calls=tuple(counting)), Allowed(allowed, again)
+
+
+def hold(spent: Spent, *, seconds: float, now: float) -> Spent:
+    """Let nobody call for so long."""
+    return replace(spent, held_until=max(spent.held_until, now + seconds))

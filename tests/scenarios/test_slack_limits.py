@@ -1,0 +1,102 @@
+"""A burst of requests while Slack enforces its published limits: each waits its turn, none fails.
+
+A minute of the limits is some seconds long here, for the bot and for the stand-in alike.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bot.cli.stage import environment_of
+from bot.environment import load_settings
+from bot.jobs.attempts import RetryRule
+from bot.recordings.delivery_decision import AskAgain
+from bot.wiring.application import Roles, open_application
+from bot.wiring.pace import Pace
+from bot.wiring.slack_limits import SlackLimits
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import Scene
+from tests.scenarios.test_many_at_once import everything_ended
+
+PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
+CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
+SCALE = 0.1
+INFO_A_MINUTE, INFO_EACH = 50, 2
+
+
+def pace(scale: float) -> Pace:
+    """Production's own patience, with shorter minutes."""
+    return replace(
+        QUICK,
+        retry=RetryRule(),
+        ask_again=AskAgain(),
+        slack_limits=SlackLimits(scale),
+    )
+
+
+def least_seconds(deliveries: int, scale: float) -> float:
+    """Give the minimum: fifty conversations.info in any minute, two for each delivery."""
+    return 60 * scale * (math.ceil(deliveries * INFO_EACH / INFO_A_MINUTE) - 1)
+
+
+@dataclass
+class Burst:
+    seconds: float
+    refused: Counter[str]
+
+
+async def burst(scene: Scene, deliveries: int, scale: float) -> Burst:
+    for user_id in PEOPLE:
+        scene.workspace.add_user(user_id)
+    for channel_id in CHANNELS:
+        scene.workspace.add_channel(channel_id, members=PEOPLE, is_private=True)
+    scene.workspace.enforce_published_limits(scale)
+    began = time.monotonic()
+    for number in range(deliveries):
+        person, channel = PEOPLE[number % len(PEOPLE)], CHANNELS[number % len(CHANNELS)]
+        ack = await scene.people.command(person, channel, scene.another_call())
+        assert "Got it" in ack.text
+    await everything_ended(
+        scene, deliveries, longest_seconds=60 + 3 * least_seconds(deliveries, scale)
+    )
+    refused = Counter(c.method for c in scene.workspace.calls if c.status == "ratelimited")
+    seconds = time.monotonic() - began
+    return Burst(seconds, refused)
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "scale"),
+    [pytest.param(40, 0.1, id="40"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
+)
+async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -> None:
+    async with new_scene(pace=pace(scale)) as scene:
+        seen = await burst(scene, deliveries, scale)
+
+        assert {d.state for d in await scene.deliveries()} == {"delivered"}
+        assert len(scene.every_visible_file()) >= deliveries
+        assert seen.refused.total() <= deliveries // 20
+        if deliveries > 100:
+            assert seen.seconds <= 1.1 * least_seconds(deliveries, scale) + 2
+
+
+@pytest.mark.long
+async def test_four_workers(new_scene: OpenScene, migrated_postgresql: Callable[[], str]) -> None:
+    url, scale, deliveries = migrated_postgresql(), 0.5, 200
+    async with AsyncExitStack() as stack:
+        scene = await stack.enter_async_context(new_scene(pace=pace(scale), database_url=url))
+        environ = environment_of(scene.workspace, scene.slack, scene.polyai)
+        settings = load_settings({**environ, "DATABASE_URL": url})
+        for _ in range(3):
+            await stack.enter_async_context(
+                open_application(settings, roles=Roles(listens=False, works=True), pace=pace(scale))
+            )
+        seen = await burst(scene, deliveries, scale)
+
+        assert {d.state for d in await scene.deliveries()} == {"delivered"}
+        assert seen.refused.total() <= deliveries // 20
+        assert seen.seconds <= 1.1 * least_seconds(deliveries, scale) + 2

@@ -1,0 +1,254 @@
+"""Calls wait for their turn within Slack's limits, in the order of their urgency."""
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.sandbox.published_limits import PUBLISHED_LIMITS
+from bot.slack.web_api.admission import Admission, use_paid
+from bot.slack.web_api.budget import Budget
+from bot.slack.web_api.errors import SlackRateLimited
+from bot.slack.web_api.ledgers import MemoryLedger
+from bot.store.due_work import Due
+from bot.urgency import Urgency, working
+from tests.slack.web_api.virtual_time import VirtualTime
+
+INFO, UPDATE, POST = "conversations.info", "chat.update", "chat.postMessage"
+CALL_SECONDS = 0.1
+
+
+@pytest.fixture
+def virtual() -> VirtualTime:
+    return VirtualTime()
+
+
+def budget_on(virtual: VirtualTime, ledger: MemoryLedger | None = None, **more: bool) -> Budget:
+    ledger = ledger or MemoryLedger(virtual.monotonic)
+    more = {"is_published": True, **more}
+    return Budget(ledger, monotonic=virtual.monotonic, sleep=virtual.sleep, **more)
+
+
+async def enter(budget: Budget, urgency: Urgency, method: str = INFO, **arguments: str) -> None:
+    with working(urgency):
+        await budget.enter(method, arguments)
+
+
+async def spend_all(budget: Budget) -> None:
+    for _ in range(50):
+        await enter(budget, Urgency.DELIVERY)
+
+
+async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual) -> None:
+    budget = budget_on(virtual)
+
+    async def story() -> float:
+        await spend_all(budget)
+        began = virtual.now
+        await enter(budget, Urgency.DELIVERY)
+        return virtual.now - began
+
+    assert 59 < await virtual.until_done(story()) < 63
+
+
+async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virtual) -> None:
+    budget, order = budget_on(virtual), []
+
+    async def ask(name: str, urgency: Urgency) -> None:
+        await enter(budget, urgency)
+        order.append(name)
+
+    async def story() -> None:
+        await spend_all(budget)
+        asked = [
+            ("upkeep", Urgency.UPKEEP),
+            ("first", Urgency.DELIVERY),
+            ("second", Urgency.DELIVERY),
+            ("check", Urgency.CHECK),
+        ]
+        await asyncio.gather(*(ask(name, urgency) for name, urgency in asked))
+
+    await virtual.until_done(story())
+    assert order == ["check", "first", "second", "upkeep"]
+
+
+@pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
+async def test_answers_and_taking_back_never_wait_for_the_budget(virtual, urgency) -> None:
+    budget = budget_on(virtual)
+
+    async def story() -> float:
+        await spend_all(budget)
+        began = virtual.now
+        await enter(budget, urgency)
+        return virtual.now - began
+
+    assert await virtual.until_done(story()) == 0
+
+
+async def test_progress_is_passed_over_where_others_need_the_calls(virtual) -> None:
+    budget = budget_on(virtual)
+    for _ in range(25):
+        await enter(budget, Urgency.PROGRESS, UPDATE)
+
+    with pytest.raises(SlackRateLimited):
+        await enter(budget, Urgency.PROGRESS, UPDATE)
+    await enter(budget, Urgency.DELIVERY, UPDATE)
+
+
+async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual) -> None:
+    ledger = MemoryLedger(virtual.monotonic)
+    one, other = budget_on(virtual, ledger), budget_on(virtual, ledger)
+
+    async def story() -> float:
+        for budget in (one, other):
+            for _ in range(6):  # beyond what is made without asking the ledger
+                await enter(budget, Urgency.DELIVERY)
+        await one.hold(INFO, {}, 30)
+        began = virtual.now
+        await enter(other, Urgency.DELIVERY)
+        return virtual.now - began
+
+    assert await virtual.until_done(story()) >= 30
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(5.0, True), (31.0, False), (600.0, False)])
+async def test_a_long_retry_after_puts_work_off_instead_of_being_sat_out(
+    virtual, seconds, waits
+) -> None:
+    budget = budget_on(virtual)
+    await budget.hold(INFO, {}, seconds)
+    if waits:
+        await virtual.until_done(enter(budget, Urgency.DELIVERY))
+        return
+
+    with pytest.raises(SlackRateLimited) as put_off:
+        await enter(budget, Urgency.DELIVERY)
+
+    assert put_off.value.retry_after_seconds == seconds
+    assert put_off.value.retryable
+
+
+async def test_where_no_limits_are_published_they_hold_from_the_first_refusal_on(virtual) -> None:
+    budget = budget_on(virtual, is_published=False)
+
+    async def story() -> float:
+        for _ in range(3):
+            await spend_all(budget)
+        began = virtual.now
+        await budget.hold(INFO, {}, 1)
+        await spend_all(budget)
+        await enter(budget, Urgency.DELIVERY)
+        return virtual.now - began
+
+    assert await virtual.until_done(story()) > 60
+
+
+class AwayLedger(MemoryLedger):
+    async def take(self, *_: object, **__: object) -> None:  # type: ignore[override]
+        raise ConnectionError
+
+
+async def test_while_the_ledger_is_away_slack_itself_counts(virtual) -> None:
+    budget = budget_on(virtual, AwayLedger(virtual.monotonic))
+
+    await virtual.until_done(spend_all(budget))
+    await virtual.until_done(enter(budget, Urgency.DELIVERY))
+
+
+async def test_the_first_deliveries_of_an_idle_process_never_ask_the_ledger(virtual) -> None:
+    budget = budget_on(virtual, AwayLedger(virtual.monotonic))
+    budget.take = None  # type: ignore[method-assign,assignment]
+    admission = Admission(budget, virtual.monotonic)
+    worker = Worker(budget, admission, deque(), virtual, Slack(virtual))
+
+    for _ in range(2):
+        assert await admission.admit(32) == 1
+        admission.note_claimed(1, 1)
+        await virtual.until_done(admission.paying(worker.run)(due_named("d1")))  # type: ignore[arg-type]
+        admission.note_claimed(1, 0)  # the next look finds nothing
+        virtual.now += 30
+
+
+def due_named(key: str) -> Due:
+    return Due("deliver", key, 0, "", 0, was_held=False)
+
+
+@dataclass
+class Slack:
+    """Counts calls as Slack's pages say, and refuses those beyond."""
+
+    virtual: VirtualTime
+    calls: dict[str, deque[float]] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def call(self, method: str, channel: str) -> None:
+        limit, seconds, key = PUBLISHED_LIMITS.get(method, 10_000), 60.0, method
+        if method == POST:
+            limit, seconds, key = 1, 1.0, f"{method} {channel}"
+        made = self.calls.setdefault(key, deque())
+        while made and made[0] <= self.virtual.now - seconds:
+            made.popleft()
+        if len(made) >= limit:
+            self.refused[method] += 1
+        made.append(self.virtual.now)
+
+
+@dataclass
+class Worker:
+    """Claims deliveries as they are admitted, and makes the calls of each."""
+
+    budget: Budget
+    admission: Admission
+    queue: deque[str]
+    virtual: VirtualTime
+    slack: Slack
+
+    async def work(self) -> None:
+        running: list[asyncio.Task[object]] = []
+        run = self.admission.paying(self.run)
+        while self.queue:
+            admitted = await self.admission.admit(32)
+            keys = [self.queue.popleft() for _ in range(min(admitted, len(self.queue)))]
+            if admitted:
+                self.admission.note_claimed(admitted, len(keys))
+            running += [asyncio.create_task(run(due_named(key))) for key in keys]  # type: ignore[arg-type]
+            if self.queue:
+                await self.virtual.sleep(max(self.admission.again_seconds, 0.01))
+        await asyncio.gather(*running)
+
+    async def run(self, due: Due) -> None:
+        channel = f"C{int(due.key[1:]) % 3}"
+        decision = [INFO, "conversations.members", "users.info"]
+        upload = ["files.getUploadURLExternal", POST, "files.getUploadURLExternal"]
+        share = ["files.completeUploadExternal", "files.info", UPDATE]
+        for method in (*decision, *upload, *decision, *share):
+            with working(Urgency.DELIVERY):
+                is_paid = use_paid(method)
+                await self.budget.enter(method, {"channel": channel}, is_paid=is_paid)
+            await self.virtual.sleep(CALL_SECONDS)
+            self.slack.call(method, channel)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+async def test_two_hundred_deliveries_take_what_the_limits_demand_and_meet_no_refusal(
+    virtual, workers
+) -> None:
+    queue, slack = deque(f"d{number}" for number in range(200)), Slack(virtual)
+    ledger = MemoryLedger(virtual.monotonic)
+
+    async def story() -> float:
+        began = virtual.now
+        budgets = [budget_on(virtual, ledger) for _ in range(workers)]
+        crew = [
+            Worker(each, Admission(each, virtual.monotonic), queue, virtual, slack)
+            for each in budgets
+        ]
+        await asyncio.gather(*(each.work() for each in crew))
+        return virtual.now - began
+
+    seconds = await virtual.until_done(story())
+
+    least_seconds = 60 * (200 * 2 / 50 - 1)
+    assert slack.refused.total() <= 2
+    assert seconds <= 1.1 * least_seconds

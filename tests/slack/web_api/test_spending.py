@@ -1,0 +1,108 @@
+"""What may be called now, of a limit on any minute; a table, and the ledgers that keep it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox.published_limits import PUBLISHED_LIMITS
+from bot.slack.web_api.ledgers import Ledger, MemoryLedger, SharedLedger
+from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
+from bot.slack.web_api.spending import MARGIN, Since, Spent, hold, spend
+from bot.store.database import Database
+
+LIMIT = Limit(10, 60.0)
+LASTS = 60.0 * MARGIN
+NOW = 1000.0
+
+
+@pytest.mark.parametrize(
+    ("spent", "since", "wanted", "allowed", "again"),
+    [
+        pytest.param((), Since(), 4, 4, 0.01, id="all that is wanted"),
+        pytest.param((), Since(), 12, 10, LASTS, id="no more than the limit"),
+        pytest.param(((NOW + 5, 8),), Since(), 4, 2, 5, id="the rest"),
+        pytest.param(((NOW + 5, 10),), Since(), 4, 0, 5, id="nothing until the oldest is over"),
+        pytest.param(((NOW, 10),), Since(), 4, 4, 0.01, id="what is over counts no more"),
+        pytest.param((), Since([NOW - 1] * 9), 4, 1, LASTS - 1, id="calls that were not told of"),
+        pytest.param((), Since([NOW - 99] * 9), 4, 4, 0.01, id="if they still count"),
+        pytest.param(
+            ((NOW - 50 + LASTS, 10),),
+            Since(made=[NOW - 20], taken=[NOW - 50]),
+            1,
+            0,
+            LASTS - 50,
+            id="a call counts from when it was made, not taken",
+        ),
+    ],
+)
+def test_how_many_calls_are_allowed(spent, since, wanted, allowed, again) -> None:
+    _, found = spend(Spent(spent), LIMIT, wanted=wanted, now=NOW, since=since)
+
+    assert (found.calls, found.again_seconds) == (allowed, pytest.approx(again))
+
+
+def test_a_call_that_was_made_later_than_it_was_taken_counts_once_and_for_longer() -> None:
+    taken = Spent(((NOW - 50 + LASTS, 10),))
+
+    spent, _ = spend(taken, LIMIT, wanted=0, now=NOW, since=Since([NOW - 20], [NOW - 50]))
+
+    assert spent.calls == ((NOW - 50 + LASTS, 9), (NOW - 20 + LASTS, 1))
+
+
+def test_nothing_is_allowed_while_slack_asks_to_wait() -> None:
+    held = hold(Spent(), seconds=30, now=NOW)
+
+    assert spend(held, LIMIT, wanted=1, now=NOW)[1].calls == 0
+    assert spend(held, LIMIT, wanted=1, now=NOW)[1].again_seconds == 30
+    assert spend(held, LIMIT, wanted=1, now=NOW + 30)[1].calls == 1
+
+
+@pytest.fixture
+async def ledgers(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Ledger, Ledger]]:
+    """Two that are one: of two processes on PostgreSQL, or one in memory."""
+    if request.param == "memory":
+        memory = MemoryLedger()
+        yield memory, memory
+        return
+    url = request.getfixturevalue("migrated_postgresql")()
+    databases = Database(url), Database(url)
+    yield SharedLedger(databases[0]), SharedLedger(databases[1])
+    for each in databases:
+        await each.close()
+
+
+@pytest.mark.parametrize("ledgers", ["memory", "shared"], indirect=True)
+async def test_what_one_process_takes_the_other_does_not_have(ledgers) -> None:
+    one, other = ledgers
+
+    assert (await one.take("m", LIMIT, 7, since=Since())).calls == 7
+    assert (await other.take("m", LIMIT, 7, since=Since())).calls == 3
+    none = await one.take("m", LIMIT, 1, since=Since(made=[1.0], taken=[1.0]))
+    assert none.calls == 0
+    assert 55 < none.again_seconds <= LASTS
+    assert (await one.take("another", LIMIT, 1, since=Since())).calls == 1
+
+
+@pytest.mark.parametrize("ledgers", ["memory", "shared"], indirect=True)
+async def test_a_retry_after_that_one_process_saw_holds_the_other(ledgers) -> None:
+    one, other = ledgers
+
+    await one.hold("m", 45)
+
+    held = await other.take("m", LIMIT, 1, since=Since())
+    assert held.calls == 0
+    assert 40 < held.again_seconds <= 45
+
+
+def test_the_limits_are_those_that_the_stand_in_enforces() -> None:
+    for method, calls in PUBLISHED_LIMITS.items():
+        if method in PUBLISHED:
+            assert PUBLISHED[method] == Limit(calls, 60.0), method
+    assert PUBLISHED.keys() <= PUBLISHED_LIMITS.keys()
+
+
+def test_posts_are_counted_by_their_conversation() -> None:
+    keys = {limited_by("chat.postMessage", {"channel": each}) for each in ("C1", "C2")}
+
+    assert {key for key, _ in keys if key} == {"chat.postMessage C1", "chat.postMessage C2"}
+    assert limited_by("auth.test", {}) is None
