@@ -12,9 +12,21 @@ from tests.conftest import KINDS
 from tests.postgresql import Databases
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def chained_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="session")
+def filled() -> dict[str, str]:
+    """The URLs of the stores with the three chains that are there so far, by kind."""
+    return {}
+
+
+@pytest.fixture(params=KINDS)
+def chained_url(
+    request: pytest.FixtureRequest,
+    filled: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
     """The URL of a store with the three chains, once on SQLite and once on PostgreSQL."""
+    if request.param in filled:
+        return filled[request.param]
     if request.param == "sqlite":
         migrated: Path = request.getfixturevalue("migrated_sqlite")
         path = tmp_path_factory.mktemp("chains") / "callaudio.db"
@@ -24,7 +36,7 @@ def chained_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         databases: Databases = request.getfixturevalue("databases")
         url = databases.migrated()
     fill(url)
-    return url
+    return filled.setdefault(request.param, url)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def seen() -> dict:
     """What one process saw: at a bot's start, while it imported all, and of a module made up."""
     ran = subprocess.run(

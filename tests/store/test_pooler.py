@@ -42,11 +42,11 @@ async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(poo
             await session.scalars(select(StandingRow).where(StandingRow.user_id == f"U{number}"))
 
     async with asyncio.TaskGroup() as group:
-        for number in range(200):
+        for number in range(80):
             group.create_task(work(databases[number % 2], number))
 
     async with databases[0].read() as session:
-        assert await session.scalar(select(func.count()).select_from(StandingRow)) == 200
+        assert await session.scalar(select(func.count()).select_from(StandingRow)) == 80
     for database in databases:
         await database.close()
 
