@@ -16,6 +16,8 @@ from bot.sandbox.socket_mode import EnvelopeKind, SocketModeServer
 
 _ACK_SECONDS = 3.0
 _PATIENCE_SECONDS = 10.0
+# The app is on loopback: no certificates to load, no proxy to ask.
+_TRUSTING_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,8 @@ class SignedPosts:
     async def _post(self, body: str, content_type: str) -> Ack:
         headers = signature_headers(self._secret, body)
         headers["Content-Type"] = content_type
-        # The app is on loopback: no certificates to load, no proxy to ask.
-        trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         client = httpx.AsyncClient(
-            verify=trusting_nobody, trust_env=False, timeout=_PATIENCE_SECONDS
+            verify=_TRUSTING_NOBODY, trust_env=False, timeout=_PATIENCE_SECONDS
         )
         async with client:
             began = time.perf_counter()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage
@@ -33,6 +33,12 @@ BROKEN_OFF = "upload: the body ended early"
 """The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
 RAW_SPAN = recordings.raw_span("combined")
 """Bytes that are in the raw recording alone."""
+# The work goes once the card and the requester were told.
+_STATE_AND_WORK = (
+    select(DeliveryRow.state, DueWorkRow.key)
+    .outerjoin(DueWorkRow, and_(DueWorkRow.kind == DELIVER, DueWorkRow.key == DeliveryRow.id))
+    .where(DeliveryRow.id == bindparam("delivery_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -232,15 +238,15 @@ class Scene:
     async def ended(self, delivery_id: str) -> DeliveryRow:
         """Wait until the delivery has ended and everything about it was said."""
 
-        async def ended() -> DeliveryRow | None:
-            async with self.stage.application.database.read() as session:
-                row = await session.get(DeliveryRow, delivery_id)
-                # It goes once the card and the requester were told.
-                left = await session.get(DueWorkRow, (DELIVER, delivery_id))
-            return row if row and row.state in ENDED and left is None else None
+        database = self.stage.application.database
 
-        # Each look costs the same processor a few ms.
-        return await until(ended, every_seconds=0.04)
+        async def has_ended() -> bool:
+            found = await database.rows(_STATE_AND_WORK, {"delivery_id": delivery_id})
+            return any(state in ENDED and work is None for state, work in found)
+
+        # Each look costs the same processor, if only one statement.
+        await until(has_ended, every_seconds=0.04)
+        return await self.row(delivery_id)
 
     async def row(self, delivery_id: str) -> DeliveryRow:
         async with self.stage.application.database.read() as session:
