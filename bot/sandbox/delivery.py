@@ -111,7 +111,7 @@ class SocketEnvelopes:
 
     async def _send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
         began = time.perf_counter()
-        ack = await self._socket_mode.send(kind, payload)
+        ack = await self._socket_mode.send(kind, payload, timeout_seconds=_ACK_SECONDS)
         seconds = time.perf_counter() - began
         return _ack(0 if ack is None else 200, {} if ack is None else ack.payload, seconds)
 

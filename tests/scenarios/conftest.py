@@ -14,6 +14,7 @@ from bot.cli.stage import open_stage
 from bot.jobs.attempts import RetryRule
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
+from bot.sandbox import delivery
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
 from bot.wiring.clock import utc_now
@@ -61,8 +62,10 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _patient_acks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no answer be given up for a busy machine; the bound has tests of its own."""
+    """Let no answer be given up for a busy machine; the bounds have tests of their own."""
     monkeypatch.setattr(ack_window, "ANSWER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(delivery, "_ACK_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
 
     await store.pause(paused, BOSS)
     await store.remove(removed, BOSS)
-    await asyncio.sleep(0.5)  # what was under way has ended
+    await ended(database)  # nothing is under way
     count = len(digest_messages(scene.workspace))
     await asyncio.sleep(2.0)
 
