@@ -1,6 +1,5 @@
 """App Home: one's own rights and recordings, the admins' part, and what ends with a right."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,9 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.actions import Action, Input
 from bot.store.tables import AccessRequestRow, DueWorkRow
 from bot.wiring.clock import utc_now
+from tests.conftest import NOON
 from tests.patience import until
+from tests.recordings.rows import delivery_row
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
 
@@ -27,6 +28,7 @@ CHIEF = "U0CHIEF00"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
 OFTEN = replace(WATCHFUL, home_look_every=timedelta(seconds=0.2))
 GROUP = "S0LISTEN00"
+MINUTE = timedelta(minutes=1)
 WHY = "Customer +44 20 7946 0000 <!channel> complains"
 
 
@@ -176,8 +178,16 @@ async def test_the_link_is_the_one_slack_itself_gives(scene: Scene) -> None:
 async def test_twenty_of_them_and_nobody_else_s(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOB)
     others = await scene.ask(scene.another_call(), user=BOB)
-    asked = [scene.another_call() for _ in range(21)]
-    await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, each) for each in asked))
+    asked = [f"CA{number:032x}" for number in range(100, 121)]
+    mine = {"team_id": scene.workspace.team_id, "user_id": ALICE}
+    rows = [
+        delivery_row(
+            call, CHANNEL, conversation_id=call, requested_at=NOON + number * MINUTE, **mine
+        )
+        for number, call in enumerate(asked)
+    ]
+    async with scene.stage.application.database.write() as session:
+        session.add_all(rows)
 
     text = await opened(scene, words=f"`{asked[-1]}`")
 

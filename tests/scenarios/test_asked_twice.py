@@ -27,6 +27,7 @@ from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 
 ALREADY = f"The recording of `{CALL}` is already on its way."
 OTHER_CHANNEL = "C0COACHING"
+THIRD_CHANNEL = "C0TRAINING"
 
 
 async def everything_ended(scene: Scene) -> int:
@@ -76,34 +77,26 @@ async def test_the_same_words_typed_twice_are_one_recording_and_the_person_is_to
     assert await everything_ended(scene) == 1
 
 
-@pytest.mark.parametrize(
-    ("user", "channel", "text"),
-    [
-        (ALICE, CHANNEL, f"{CALL} user"),
-        (ALICE, CHANNEL, f"{CALL} redacted"),
-        (ALICE, CHANNEL, f"{CALL} {OTHER_CHANNEL}"),
-        (ALICE, OTHER_CHANNEL, CALL),
-        (BOB, CHANNEL, CALL),
-    ],
-    ids=[
-        "another side",
-        "redacted",
-        "to another channel",
-        "from another channel",
-        "another person",
-    ],
-)
 async def test_anything_that_differs_is_a_request_of_its_own(
-    scene: Scene, user: str, channel: str, text: str
+    scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    scene.workspace.add_channel(CHANNEL, members=[ALICE, BOB])
-    scene.workspace.add_channel(OTHER_CHANNEL, members=[ALICE, BOB])
+    differing = {
+        "another side": (ALICE, CHANNEL, f"{CALL} user"),
+        "redacted": (ALICE, CHANNEL, f"{CALL} redacted"),
+        "another person": (BOB, CHANNEL, CALL),
+        "to another channel": (ALICE, CHANNEL, f"{CALL} {OTHER_CHANNEL}"),
+        "from another channel": (ALICE, THIRD_CHANNEL, CALL),
+    }
+    for channel in (CHANNEL, OTHER_CHANNEL, THIRD_CHANNEL):
+        scene.workspace.add_channel(channel, members=[ALICE, BOB])
     await scene.people.command(ALICE, CHANNEL, CALL)
 
-    ack = await scene.people.command(user, channel, text)
+    for files, (what, (user, channel, text)) in enumerate(differing.items(), start=2):
+        with subtests.test(what):
+            ack = await scene.people.command(user, channel, text)
 
-    assert "Got it" in ack.text
-    assert await everything_ended(scene) == 2
+            assert "Got it" in ack.text
+            assert await everything_ended(scene) == files
 
 
 async def test_a_button_pressed_twice_is_one_recording(scene: Scene) -> None:

@@ -42,10 +42,22 @@ MOMENTS = {
     "looking whether it is visible": Moment("files.info"),
     "putting the facts on the announcement": Moment("chat.update"),
 }
+MORE_LOOKS = {
+    "looking at the requester",
+    "deciding who listens",
+    "deciding again what the destination is",
+}
+"""What was stored before them is what was stored before the look at their side."""
 ONE_ANNOUNCEMENT_NEEDS = "groups:history"
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(moment, id=name, marks=[pytest.mark.long] if name in MORE_LOOKS else [])
+        for name, moment in MOMENTS.items()
+    ],
+)
 async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_once(
     moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:

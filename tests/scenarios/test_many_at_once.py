@@ -27,7 +27,7 @@ PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
 CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
 # Two hundred keep two cores busy for a minute: `CALLAUDIO_TEST_COMMANDS=200 pytest -k commands_at`;
 # `make bench` measures as many.
-COMMANDS = int(os.environ.get("CALLAUDIO_TEST_COMMANDS", "60"))
+COMMANDS = int(os.environ.get("CALLAUDIO_TEST_COMMANDS", "30"))
 MIB = 2**20
 
 
@@ -127,7 +127,7 @@ async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
 async def test_a_large_recording_passes_through_in_small_memory_and_touches_no_disk(
     scene: Scene, shape: Shape, own_folder: Path
 ) -> None:
-    size = 64 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB
+    size = 40 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB
     recording = Recording.synthetic(size)
     scene.workspace.keep_bytes = 0  # the stand-in only counts and digests what it gets
     call = scene.another_call(recording=recording, shape=shape)

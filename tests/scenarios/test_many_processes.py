@@ -26,7 +26,7 @@ LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
 
 
-@pytest.mark.parametrize("commands", [24, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("commands", [12, pytest.param(500, marks=pytest.mark.long)])
 async def test_many_commands_while_rights_change_meet_no_deadlock_and_no_unexpected_error(
     commands: int, nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow
 from bot.wiring.pace import Pace
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases
+from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
@@ -73,7 +73,7 @@ async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventR
     return found
 
 
-@on_both_databases
+@postgresql_at_length
 @pytest.mark.parametrize("pace", WAYS)
 @pytest.mark.parametrize(("place", "because"), PLACES)
 async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_everywhere(
@@ -90,7 +90,7 @@ async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_eve
         assert (found.payload["channel_id"], found.payload["because"]) == (place, because)
 
 
-@on_both_databases
+@postgresql_at_length
 @pytest.mark.parametrize("place", [OPEN, DM])
 async def test_what_is_passed_on_before_its_delivery_has_ended_is_taken_back_too(
     new_scene: OpenScene, place: str
