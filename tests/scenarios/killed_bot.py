@@ -11,6 +11,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -107,6 +108,8 @@ def _be_child(order: dict[str, Any]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.environ.clear()
         os.environ.update(order["environment"])
+        if files := order.get("open_files"):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         if "roles" in order:
             _be_a_bot(order["environment"], Roles(**order["roles"]))
         else:
@@ -153,10 +156,17 @@ class Nursery:
     def __exit__(self, *error: object) -> None:
         self._process.communicate(timeout=PATIENCE_SECONDS)
 
-    def start(self, environment: dict[str, str], roles: Roles, log: Path) -> int:
+    def start(
+        self, environment: dict[str, str], roles: Roles, log: Path, open_files: int | None
+    ) -> int:
         """Fork a bot; gives its pid."""
-        role_names = {"listens": roles.listens, "works": roles.works}
-        return self._order({"environment": environment, "roles": role_names, "log": str(log)})
+        order = {
+            "environment": environment,
+            "roles": {"listens": roles.listens, "works": roles.works},
+            "log": str(log),
+            "open_files": open_files,
+        }
+        return self._order(order)
 
     async def command(
         self, *arguments: str, folder: Path, **environment: str
@@ -235,12 +245,21 @@ class Street:
     nursery: Nursery
     bots: list[Bot] = field(default_factory=list)
 
-    async def start(self, roles: Roles = ONE_PROCESS, *, port: int | None = None) -> Bot:
-        """Start a bot; without ``port``, where people's commands arrive."""
+    async def start(
+        self,
+        roles: Roles = ONE_PROCESS,
+        *,
+        port: int | None = None,
+        open_files: int | None = None,
+    ) -> Bot:
+        """Start a bot; without ``port``, where people's commands arrive.
+
+        With ``open_files`` the system gives it no more than these.
+        """
         port = port or int(self.environment["PORT"])
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
-        bot = Bot(self.nursery.start(environment, roles, log), port, log)
+        bot = Bot(self.nursery.start(environment, roles, log, open_files), port, log)
         self.bots.append(bot)
         await bot.is_up()
         return bot
