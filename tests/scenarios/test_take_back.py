@@ -262,7 +262,8 @@ async def test_where_only_the_requester_counts_it_may_be_public(new_scene: OpenS
         await scene.grant()
         scene.workspace.change_channel(CHANNEL, is_private=False)
         await raw(scene)
-        await asyncio.sleep(1.5)
+        looks = len(scene.workspace.called("conversations.info"))
+        await until(lambda: len(scene.workspace.called("conversations.info")) > looks + 2)
 
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
