@@ -14,7 +14,7 @@ from bot.cli.stage import open_stage
 from bot.jobs.attempts import RetryRule
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
-from bot.sandbox import delivery
+from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
 from bot.wiring.clock import utc_now
@@ -66,6 +66,7 @@ def _patient_acks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ack_window, "ANSWER_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(delivery, "_ACK_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(workspace, "TRIGGER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
