@@ -20,11 +20,10 @@ SOON_MS = 4_000
 
 @pytest.mark.long
 async def test_after_each_pause_a_command_is_taken_and_delivered_as_if_nothing_was(
-    migrated_postgresql: Callable[[], str], tmp_path: Path
+    migrated_postgresql: Callable[[], str], nursery: Nursery, tmp_path: Path
 ) -> None:
     url = migrated_postgresql()
     async with AsyncExitStack() as stack:
-        nursery = stack.enter_context(Nursery())
         street = await stack.enter_async_context(open_street(nursery, tmp_path, database_url=url))
         scene = street.scene
         database = await stack.enter_async_context(DatabaseRelay(url))
