@@ -192,6 +192,7 @@ def grants(change: str, subject_id: str) -> str:
         pytest.param("DELETE FROM deliveries", [(6, DELIVERY_GONE)], id="a delivery is gone"),
     ],
 )
+@pytest.mark.postgresql_at_length
 async def test_what_was_changed_behind_the_chain_s_back_is_found(
     told: Database, statement: str, expected: Found
 ) -> None:

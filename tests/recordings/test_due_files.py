@@ -246,6 +246,7 @@ async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
     assert await store.ask() is None
 
 
+@pytest.mark.postgresql_at_length
 async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: Store) -> None:
     await store.put("d1")
     for number in range(20):
@@ -256,6 +257,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
     assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
 
 
+@pytest.mark.postgresql_at_length
 async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:
     for number in range(4):
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))

@@ -236,7 +236,7 @@ async def test_a_page_too_large_is_asked_for_in_smaller_ones(polyai, lists, monk
         await ids(lists, agent_of(polyai, "v3"), NOW - 2 * HOUR, NOW)
 
 
-@pytest.mark.parametrize("calls", [6_000, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("calls", [4_000, pytest.param(20_000, marks=pytest.mark.long)])
 async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent, calls):
     polyai.generate_calls(calls, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     count, held = 0, []

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.access.policy import Decision, Outcome, Reason
@@ -16,6 +16,7 @@ from bot.slack import wording
 from bot.slack.actions import Action, Input
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Filled, Thread
+from tests.examples import examples
 from tests.tables import each_row
 
 CALL = "CA0123456789abcdef0123456789abcdef"
@@ -79,6 +80,7 @@ def test_a_public_channel_is_named_as_the_reason():
     assert f"*redacted* in <#C0QUALITY0>: {wording.PUBLIC_CHANNEL}." in words(view)
 
 
+@settings(max_examples=examples(20))
 @given(found=choices, strange=st.lists(ids, max_size=10).map(tuple))
 def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, strange):
     strange = strange[: 10 - len(found)]  # ten references in all
