@@ -1,6 +1,6 @@
 """The decision: raw, redacted or refused. Pure and total; every unknown falls to the safe side."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +25,8 @@ class Reason(StrEnum):
     NO_RAW_KEY = "no_raw_key"
     AUDIENCE = "audience"
     CLEARED = "cleared"
+    NOT_TOLD = "not_told"
+    """Slack told one of the facts neither at once nor later: the safe side was taken."""
 
 
 class Standing(StrEnum):
@@ -105,6 +107,26 @@ def decide(facts: Facts) -> Decision:
         if holds:
             return decision
     return Decision(Outcome.RAW, Reason.CLEARED)
+
+
+def is_certain(facts: Facts) -> bool:
+    """Tell whether the decision would be the same with whatever is not known."""
+    return decide(facts) == decide(_at_best(facts))
+
+
+def _at_best(facts: Facts) -> Facts:
+    """Take each unknown for what allows most; nothing may be decided by it."""
+    certain = {Held.PERHAPS_BY_NAME: Held.BY_NAME, Held.PERHAPS_BY_GROUP: Held.BY_GROUP}
+    is_unknown = facts.audience is Audience.UNKNOWN
+    return replace(
+        facts,
+        standing=Standing.MEMBER if facts.standing is Standing.UNKNOWN else facts.standing,
+        held=certain.get(facts.held, facts.held),
+        requester_in_destination=facts.requester_in_destination is not False,
+        destination_is_external=facts.destination_is_external is True,
+        destination_is_private=facts.destination_is_private is not False,
+        audience=Audience.CLEARED if is_unknown else facts.audience,
+    )
 
 
 class Exposure(StrEnum):

@@ -1,15 +1,24 @@
 """Takes the decision on a delivery, and asks again for facts that Slack cannot tell now."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
-from bot.access.policy import Outcome
+from bot.access.policy import Decision, Outcome, Reason, is_certain
 from bot.access.unlearnt import noting_unlearnt
+from bot.errors import CallAudioError
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.freeze import Freeze
+
+
+class FactsNotTold(CallAudioError):
+    """Slack did not tell what the decision needs, for as long as it was asked."""
+
+    code = "facts_not_told"
+    what = "Slack did not tell me who you are, or what that conversation is, so I posted nothing."
+    fix = "Ask again in a few minutes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +64,25 @@ class DeliveryDecider:
     ) -> Ruling:
         """Decide; ``conversation`` is the destination where the caller reads it as well.
 
+        What is certain whatever the unknown facts are counts at once.
+
         Raises:
             CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
+            FactsNotTold: it has been asked for long enough, and without it nothing is delivered.
             DeliveriesFrozen: it would be redacted, and the plain key is not to be trusted.
         """
         with noting_unlearnt() as unlearnt:
             ruling = await self._decider.rule(question, conversation)
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
-        if unlearnt and waited < self._ask_again.longest(ruling.decision.outcome):
-            raise unlearnt[0]
+        if unlearnt and not is_certain(ruling.facts):
+            outcome = ruling.decision.outcome
+            if waited < self._ask_again.longest(outcome):
+                raise unlearnt[0]
+            if outcome is Outcome.REFUSED:
+                raise FactsNotTold(likely_cause=unlearnt[0].what)
+            if outcome is Outcome.REDACTED:
+                ruling = replace(ruling, decision=Decision(outcome, Reason.NOT_TOLD))
         if self._freeze and ruling.decision.outcome is Outcome.REDACTED:
             await self._freeze.refuse()
         return ruling

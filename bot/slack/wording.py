@@ -16,6 +16,7 @@ WHY_REDACTED: Final = MappingProxyType(
         Reason.NOT_CLEARED: "you are not cleared to hear raw recordings",
         Reason.NO_RAW_KEY: "no raw key is set up for this agent",
         Reason.AUDIENCE: "not everyone here is cleared to hear raw recordings",
+        Reason.NOT_TOLD: "Slack did not tell me, for minutes, all that a raw recording needs",
     }
 )
 
@@ -23,7 +24,7 @@ MUTED: Final = "personal details are muted"
 
 # The same, as everyone in the thread may read it; who is not cleared only the requester is told.
 WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
-    {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED}
+    {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED, Reason.NOT_TOLD: MUTED}
 )
 
 PUBLIC_CHANNEL: Final = "this is a public channel, and everybody in the workspace can open it"
@@ -63,6 +64,10 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
         Reason.NO_RAW_KEY: (
             "No raw key is set up for this agent any more, and transcripts need it. Ask whoever "
             "runs callaudio to set `POLYAI_PII_API_KEY`."
+        ),
+        Reason.NOT_TOLD: (
+            "Slack did not tell me, for minutes, all that a transcript needs. Ask again in a few "
+            "minutes."
         ),
         Reason.AUDIENCE: (
             "A transcript is as personal as the raw recording, and not everyone here is cleared to "

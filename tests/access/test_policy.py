@@ -286,6 +286,7 @@ OUTCOMES_OF = {
     Reason.AUDIENCE: {REDACTED},
     Reason.CLEARED: {RAW},
 }
+"""`not_told` is none of the rules': a delivery says it in place of one of these."""
 
 
 @given(ALL_FACTS)

@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 
 from bot.access.deciding import Ruling
-from bot.access.policy import Outcome
+from bot.access.policy import (
+    Audience,
+    Decision,
+    Facts,
+    Held,
+    Outcome,
+    Reason,
+    Standing,
+    is_certain,
+)
 from bot.access.unlearnt import note_unlearnt, noting_unlearnt
 from bot.errors import CallAudioError
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
@@ -28,6 +37,21 @@ class Definite(CallAudioError):
     code = "definite"
 
 
+KNOWN = Facts(
+    standing=Standing.MEMBER,
+    held=Held.BY_NAME,
+    requester_in_destination=True,
+    destination_is_external=False,
+    destination_is_private=True,
+    destination_is_allow_listed=False,
+    asked_redacted=False,
+    has_raw_key=True,
+    audience_must_be_cleared=True,
+    audience=Audience.NOT_CLEARED,
+)
+UNKNOWN = replace(KNOWN, audience=Audience.UNKNOWN)
+
+
 class Decider:
     """Gives an outcome, with a fact that could not be learnt."""
 
@@ -38,8 +62,8 @@ class Decider:
         del question, conversation
         if self.error:
             note_unlearnt(self.error)
-        decision = type("Decision", (), {"outcome": self.outcome})()
-        return Ruling(decision, None)  # type: ignore[arg-type]
+        decision = Decision(self.outcome, Reason.AUDIENCE)
+        return Ruling(decision, UNKNOWN if self.error else KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +101,34 @@ async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
             return raised.code
         return ruling.decision.outcome
 
-    assert await decided() == ("passing" if asks_again else outcome)
+    is_refused = outcome is Outcome.REFUSED and error and error.retryable
+    assert await decided() == (
+        "passing" if asks_again else "facts_not_told" if is_refused else outcome
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "certain"),
+    [
+        pytest.param({}, True, id="all is known"),
+        pytest.param({"audience": Audience.UNKNOWN}, False, id="who is here"),
+        pytest.param({"standing": Standing.UNKNOWN}, False, id="who the requester is"),
+        pytest.param({"requester_in_destination": None}, False, id="whether they are there"),
+        pytest.param({"destination_is_external": None}, False, id="who else is"),
+        pytest.param({"held": Held.PERHAPS_BY_GROUP}, False, id="a group"),
+        pytest.param(
+            {"asked_redacted": True, "audience": Audience.UNKNOWN}, True, id="redacted was asked"
+        ),
+        pytest.param(
+            {"destination_is_external": True, "held": Held.PERHAPS_BY_GROUP}, True, id="external"
+        ),
+        pytest.param(
+            {"destination_is_private": False, "audience": Audience.UNKNOWN}, True, id="public"
+        ),
+    ],
+)
+def test_what_is_certain_whatever_is_not_known_counts_at_once(changes, certain) -> None:
+    assert is_certain(replace(KNOWN, **changes)) is certain
 
 
 def test_only_what_may_go_well_later_is_noted_and_only_for_whoever_wants_to_know() -> None:

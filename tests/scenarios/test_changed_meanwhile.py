@@ -180,8 +180,8 @@ async def test_a_second_decision_that_cannot_learn_its_facts_never_lets_raw_thro
 
     raw = scene.workspace.recordings[0]
     assert raw.completed_times == 0
-    assert seen.delivery.outcome != "raw"
-    assert "policy:delivery:tightened" in seen.tags
+    assert seen.files == []
+    assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "facts_not_told")
 
 
 async def test_rights_that_shrink_twice_end_at_the_strictest(scene: Scene) -> None:

@@ -38,6 +38,7 @@ REASONS: Final = MappingProxyType(
         Reason.NO_RAW_KEY: "no raw key",
         Reason.AUDIENCE: "audience",
         Reason.CLEARED: "cleared",
+        Reason.NOT_TOLD: "Slack did not tell",
     }
 )
 

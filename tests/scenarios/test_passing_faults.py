@@ -1,0 +1,73 @@
+"""Slack fails for a moment while a delivery learns its facts: what comes is what is true, not that.
+
+Each fault is longer than the tries of one call, so the fact is unknown at first.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.grants import Right
+from bot.jobs.attempts import RetryRule
+from bot.recordings.delivery_decision import AskAgain
+from bot.retry import ATTEMPTS
+from bot.sandbox.faults import Fault
+from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene
+
+GROUP = "S0LISTENERS"
+PASSING = {
+    "rate limited": {"status": 429, "headers": {"Retry-After": "0"}, "body": b"{}"},
+    "its answer is lost": {"when": "after", "drop_connection": True},
+    "unavailable": {"status": 503, "body": b"oops"},
+}
+FACTS = ["conversations.info", "conversations.members", "users.info", "usergroups.users.list"]
+PATIENT = replace(QUICK, retry=RetryRule(first_wait_seconds=0.01), ask_again=AskAgain())
+IMPATIENT = replace(QUICK, ask_again=AskAgain(timedelta(0), timedelta(0)))
+FOR_GOOD = 200
+
+
+async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int) -> None:
+    """Let Alice be cleared by a group, alone with the bot in a private channel."""
+    scene.workspace.usergroups[GROUP] = (ALICE,)
+    await scene.grant(GROUP, right=Right.PII)
+    scene.slack.faults.add(Fault(fact, times=times, **fault))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fact", FACTS)
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+async def test_a_fault_that_passes_changes_nothing(
+    new_scene: OpenScene, fault: dict[str, object], fact: str
+) -> None:
+    async with new_scene(pace=PATIENT) as scene:
+        await arrange(scene, fact, fault, ATTEMPTS + 1)
+
+        seen = await scene.ask(channel=CHANNEL)
+
+        assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "cleared")
+        assert RAW_SPAN in seen.file.content
+
+
+@pytest.mark.parametrize(
+    ("fact", "state", "said"),
+    [
+        ("conversations.members", "failed", "facts_not_told"),
+        ("users.info", "failed", "facts_not_told"),
+        ("usergroups.users.list", "delivered", "not_told"),
+    ],
+)
+async def test_one_that_lasts_takes_the_safe_side_in_words_that_say_so(
+    new_scene: OpenScene, fact: str, state: str, said: str
+) -> None:
+    async with new_scene(pace=IMPATIENT) as scene:
+        await arrange(scene, fact, PASSING["unavailable"], FOR_GOOD)
+
+        seen = await scene.ask(channel=CHANNEL)
+
+        delivery = seen.delivery
+        assert (delivery.state, delivery.error_code or delivery.reason) == (state, said)
+        assert "Slack did not tell me" in seen.told
+        assert "not in that conversation" not in seen.told
+        assert "Only members" not in seen.told
+        assert all(RAW_SPAN not in file.content for file in seen.files)
