@@ -1,5 +1,7 @@
 """Whoever waits for recordings is served in turn, and has no more on their way than is allowed."""
 
+import time
+import tracemalloc
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -204,3 +206,27 @@ def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when) -
 
 def replace_trigger(request: NewRequest) -> NewRequest:
     return changed_request(request, trigger_id=f"2.{next(NUMBERS)}")
+
+
+@pytest.mark.long
+async def test_of_two_thousand_who_wait_a_newcomer_is_next_and_a_claim_stays_short(queue) -> None:
+    """Half of them are one person's; times and memory are those of the queue alone."""
+    await queue.ask("U0MANY000", 1000)
+    for number in range(50):
+        await queue.ask(f"U0PERSON{number:02}", 20)
+    assert "U0MANY000" in await queue.served(60)
+    tracemalloc.start()
+    began = time.perf_counter()
+    await queue.ask("U0ONE0000")
+    stored_seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    served = await queue.served(102)  # two rounds of fifty-one people
+    claim_seconds = (time.perf_counter() - began) / len(served)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "U0ONE0000" in served
+    assert max(Counter(served).values()) <= 3, "nobody has more than one in a round"
+    assert stored_seconds < 0.5
+    assert claim_seconds < 0.1
+    assert peak_bytes < 4 * 2**20
