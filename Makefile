@@ -11,7 +11,7 @@ COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-stri
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long cover install lint bench pictures axe lock
+.PHONY: help demo test test-long cover install lint bench chaos pictures axe lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -47,6 +47,10 @@ lint: .venv/.dev-stamp ## check style, types and the direction of imports
 
 bench: .venv/.dev-stamp ## measure it beside an afternoon's bot, about 40 minutes; ARGS=… picks rows
 	@$(call bounded,3600) $(BIN)/python -m tests.bench $(ARGS)
+
+chaos: .venv/.dev-stamp ## kill, cut and overload it for minutes; SEED=… SECONDS=… ARGS="--webs 2 --workers 2"
+	@$(call bounded,3600) $(BIN)/python -W ignore -m tests.chaos $(if $(SEED),--seed $(SEED)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 pictures: .venv/.dev-stamp ## take the documents' pictures anew; CHROMIUM=… names the browser
 	@$(call bounded,600) $(BIN)/python -m tests.pictures $(ARGS)

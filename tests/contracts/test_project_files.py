@@ -13,7 +13,8 @@ from bot.settings import SECRET_NAMES, Settings
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
 TARGETS = {
-    *("demo", "test", "test-long", "cover", "install", "lint", "bench", "pictures", "axe", "lock"),
+    *("demo", "test", "test-long", "cover", "install", "lint", "bench", "chaos", "pictures"),
+    *("axe", "lock"),
 }
 COMMANDS = {"run", "web", "worker", "migrate", "doctor", "demo", "grants", "audit", "digests"}
 REQUIRED = {

@@ -18,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, Self
@@ -29,11 +30,13 @@ from typing import Any, Self
 from starlette.applications import Starlette
 
 from bot.__main__ import main as command_line
-from bot.cli.serve import serve, uvloop_run
+from bot.cli import serve as serving
+from bot.cli.serve import uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.missed import CatchUp
 from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
+from bot.jobs.work_loop import LEASE
 from bot.logs import configure_logging
 from bot.metrics import Metrics
 from bot.recordings.delivery_decision import AskAgain
@@ -44,8 +47,9 @@ from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
 from bot.store.database import Database
-from bot.wiring.application import Application, Roles
-from bot.wiring.pace import Pace
+from bot.wiring.application import Application, Roles, open_application
+from bot.wiring.clock import utc_now
+from bot.wiring.pace import DRAIN_SECONDS, Pace
 from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
 from tests.patience import PATIENCE_SECONDS
@@ -66,13 +70,25 @@ QUICK = Pace(
     # Slots a second apart would be let go whenever the machine is busy.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
+# Among outages of seconds: what is passing is waited out as in production, in shorter steps.
+STORMY = replace(
+    QUICK,
+    retry=RetryRule(attempts=100, first_wait_seconds=0.2, max_wait_seconds=2.0),
+    ask_again=AskAgain(),
+    tell_again=timedelta(seconds=0.5),
+    lease=LEASE,
+    drain_seconds=DRAIN_SECONDS,
+)
+PACES = {"quick": QUICK, "stormy": STORMY}
+# A busy machine is no reason to give an answer up, unless that is what is looked at.
+ANSWER_SECONDS = {"quick": PATIENCE_SECONDS, "stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
 
 
 def main() -> None:
     """Fork bots until standard input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
-    ack_window.ANSWER_SECONDS = PATIENCE_SECONDS  # as in the scenarios of one process
+    ack_window.ANSWER_SECONDS = PATIENCE_SECONDS
     share_compiled_statements()
     with redirect_stdout(StringIO()):
         uvloop_run(_rehearse(Path(sys.argv[1])))
@@ -111,7 +127,7 @@ def _be_child(order: dict[str, Any]) -> None:
         if files := order.get("open_files"):
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         if "roles" in order:
-            _be_a_bot(order["environment"], Roles(**order["roles"]))
+            _be_a_bot(order)
         else:
             sys.argv[1:] = order["arguments"]
             command_line()
@@ -123,18 +139,27 @@ def _be_child(order: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def _be_a_bot(environment: dict[str, str], roles: Roles) -> None:
-    settings = load_settings(environment)
+def _be_a_bot(order: dict[str, Any]) -> None:
+    ack_window.ANSWER_SECONDS = ANSWER_SECONDS[order["pace"]]
+    serving.open_application = partial(
+        open_application, clock=_clock_ahead(order["clock_ahead_seconds"])
+    )
+    settings = load_settings(order["environment"])
     configure_logging(settings.callaudio_log_format, settings.secret_values)
-    serving = serve(
+    until_a_signal = serving.serve(
         settings,
-        roles,
+        Roles(**order["roles"]),
         host=LOOPBACK,
         port=settings.port,
-        pace=QUICK,
+        pace=PACES[order["pace"]],
         open_outlets=plain_outlets,
     )
-    uvloop_run(serving)
+    uvloop_run(until_a_signal)
+
+
+def _clock_ahead(seconds: float) -> Callable[[], datetime]:
+    ahead = timedelta(seconds=seconds)
+    return lambda: utc_now() + ahead
 
 
 class Nursery:
@@ -157,7 +182,14 @@ class Nursery:
         self._process.communicate(timeout=PATIENCE_SECONDS)
 
     def start(
-        self, environment: dict[str, str], roles: Roles, log: Path, open_files: int | None
+        self,
+        environment: dict[str, str],
+        roles: Roles,
+        log: Path,
+        open_files: int | None = None,
+        *,
+        pace: str = "quick",
+        clock_ahead_seconds: float = 0.0,
     ) -> int:
         """Fork a bot; gives its pid."""
         order = {
@@ -165,6 +197,8 @@ class Nursery:
             "roles": {"listens": roles.listens, "works": roles.works},
             "log": str(log),
             "open_files": open_files,
+            "pace": pace,
+            "clock_ahead_seconds": clock_ahead_seconds,
         }
         return self._order(order)
 
@@ -251,6 +285,7 @@ class Street:
         *,
         port: int | None = None,
         open_files: int | None = None,
+        clock_ahead_seconds: float = 0.0,
     ) -> Bot:
         """Start a bot; without ``port``, where people's commands arrive.
 
@@ -259,7 +294,10 @@ class Street:
         port = port or int(self.environment["PORT"])
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
-        bot = Bot(self.nursery.start(environment, roles, log, open_files), port, log)
+        pid = self.nursery.start(
+            environment, roles, log, open_files, clock_ahead_seconds=clock_ahead_seconds
+        )
+        bot = Bot(pid, port, log)
         self.bots.append(bot)
         await bot.is_up()
         return bot

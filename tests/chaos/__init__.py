@@ -1,0 +1,1 @@
+"""People ask while everything goes wrong; what Slack shows in the end is judged."""

@@ -1,0 +1,31 @@
+"""A few seconds of chaos; `make chaos` is minutes of it, with more processes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.chaos.run import Plan, chaos
+from tests.scenarios.killed_bot import Nursery
+
+PLAN = Plan(seed=7, seconds=5, webs=2, workers=2, commands_a_second=3)
+END_EVERY_SESSION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+async def test_what_was_asked_for_comes_once_whatever_goes_wrong(
+    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    url = migrated_postgresql()
+
+    async def restart() -> None:
+        """The server serves other tests, too: to this database it looks like a restart."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(END_EVERY_SESSION)
+
+    outcome = await chaos(PLAN, nursery, url, tmp_path, restart)
+
+    assert outcome.findings == [], outcome.story.events
+    assert len(outcome.story.asked) >= 5
