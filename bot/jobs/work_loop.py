@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
@@ -213,14 +213,28 @@ class WorkLoop:
             if admission:
                 admission.note_claimed(wanted, len(claimed))
             for due in claimed:
-                if due.was_held:
-                    log.warning("work_taken_over", kind=due.kind, key=due.key)
-                    self._metrics.takeovers.labels(kind=due.kind).inc()
-                self._start(self._kinds[name], due)
+                if not self._goes_on(due):
+                    self._start(self._kinds[name], due)
             if claimed:
                 self._woken.set()  # there may be more, and the next of this kind is not known
 
+    def _goes_on(self, due: Due) -> bool:
+        """Go on under a new claim with what runs here already, and whose lease had expired.
+
+        The database was too slow for its renewals, and nobody else has taken it. A second run of it
+        beside the first would do everything twice.
+        """
+        if (due.kind, due.key) not in self._held:
+            return False
+        begun, task = self._held[due.kind, due.key]
+        self._held[due.kind, due.key] = (replace(begun, claim=due.claim), task)
+        log.info("work_claimed_again", kind=due.kind, key=due.key)
+        return True
+
     def _start(self, kind: WorkKind, due: Due) -> None:
+        if due.was_held:
+            log.warning("work_taken_over", kind=due.kind, key=due.key)
+            self._metrics.takeovers.labels(kind=due.kind).inc()
         task = asyncio.create_task(self._work(kind, due))
         self._held[due.kind, due.key] = (due, task)
 
@@ -236,8 +250,16 @@ class WorkLoop:
         # Every log line of the work carries its key: of a delivery, the reference people are told.
         with bound_to_logs(reference=due.key), working(kind.urgency):
             again_at = await self._patiently(lambda: self._once(kind, due))
-            if not await self._patiently(lambda: self._due_work.finish(due, again_at)):
+            if not await self._patiently(lambda: self._finish(due, again_at)):
                 self._note_lost(due)
+
+    async def _finish(self, due: Due, again_at: datetime | None) -> bool:
+        held, _ = self._held[due.kind, due.key]
+        if await self._due_work.finish(held, again_at):
+            return True
+        now_held, _ = self._held[due.kind, due.key]
+        # Claimed again in that very moment.
+        return now_held is not held and await self._due_work.finish(now_held, again_at)
 
     async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
         try:

@@ -85,7 +85,7 @@ class Table:
 
     async def finish(self, due: Due, again_at: datetime | None) -> bool:
         self._answer()
-        if due.key in self.lost:
+        if due.key in self.lost or self.held[due.key].claim != due.claim:
             return False
         del self.held[due.key]
         if again_at is None:
@@ -330,6 +330,24 @@ async def test_work_that_another_worker_took_over_is_broken_off() -> None:
 
     assert [(each["event"], each["key"]) for each in logs] == [("lease_lost", "d1")]
     assert set(table.due) == {"d1"}
+
+
+async def test_what_runs_here_and_whose_lease_expired_is_not_run_beside_itself() -> None:
+    table, runs = Table("d1"), Runs()
+    runs.hold.clear()
+    with capture_logs() as logs:
+        async with running(table, runs) as loop:
+            await until(lambda: runs.now == 1)
+            first = table.held.pop("d1")  # it is free for anybody
+            loop.wake()
+            await until(lambda: "d1" in table.held)
+            await until(lambda: logs)
+            assert (table.held["d1"].claim != first.claim, runs.ran) == (True, ["d1"])
+            runs.hold.set()
+            await until(lambda: not table.due)
+
+    assert runs.ran == ["d1"]
+    assert [each["event"] for each in logs] == ["work_claimed_again"]
 
 
 async def test_what_a_stop_breaks_off_is_given_back() -> None:
