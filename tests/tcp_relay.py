@@ -1,7 +1,7 @@
 """A network in between that can stand still, be slow, cut, halve and lose what it carries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ class TcpRelay:
         is_open: whether new connections are let through; others are closed at once.
         halves: so many times a request is cut off in its middle, with its connection.
         losses: so many times an answer is lost, with its connection; the server has done its work.
+        loses_commit_of: the answer to the COMMIT of a statement that holds these bytes is lost,
+            once, with its connection.
         asked: how many times clients said something.
         idle_cuts: how many connections were cut because they carried nothing.
     """
@@ -36,6 +38,7 @@ class TcpRelay:
     is_open: bool = True
     halves: int = 0
     losses: int = 0
+    loses_commit_of: bytes | None = None
     asked: int = 0
     idle_cuts: int = 0
 
@@ -97,38 +100,11 @@ class TcpRelay:
 
     async def _carry(self, client: Streams, server: Streams) -> None:
         """Carry until either side ends, the network breaks, or nothing was said for too long."""
-        loop = asyncio.get_running_loop()
-        said_at = loop.time()
-
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            nonlocal said_at
-            is_request = sink is server[1]
-            while data := await source.read(CHUNK_BYTES):
-                said_at = loop.time()
-                self.asked += is_request
-                await self._flows.wait()
-                if is_request and self.halves:
-                    self.halves -= 1
-                    sink.write(data[: len(data) // 2])
-                    await sink.drain()
-                    return
-                if not is_request:
-                    await asyncio.sleep(self.delay_seconds)
-                    if self.losses:
-                        self.losses -= 1
-                        return
-                sink.write(data)
-                await sink.drain()
-
-        async def grow_tired() -> None:
-            while self.idle_seconds is None or loop.time() - said_at < self.idle_seconds:
-                await asyncio.sleep(0.05)
-            self.idle_cuts += 1
-
+        carried = _Carried(asyncio.get_running_loop().time())
         doing = [
-            asyncio.create_task(pump(client[0], server[1])),
-            asyncio.create_task(pump(server[0], client[1])),
-            asyncio.create_task(grow_tired()),
+            asyncio.create_task(self._ask(client[0], server[1], carried)),
+            asyncio.create_task(self._answer(server[0], client[1], carried)),
+            asyncio.create_task(self._grow_tired(carried)),
         ]
         try:
             await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +117,65 @@ class TcpRelay:
             for each in doing:
                 each.cancel()
             await asyncio.gather(*doing, return_exceptions=True)
+
+    async def _ask(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, carried: "_Carried"
+    ) -> None:
+        async for data in self._said(source, carried):
+            self.asked += 1
+            if self.loses_commit_of:
+                carried.is_its |= self.loses_commit_of in data
+                if carried.is_its and b"COMMIT" in data:
+                    self.loses_commit_of, carried.loses_answer = None, True
+            if self.halves:
+                self.halves -= 1
+                sink.write(data[: len(data) // 2])
+                await sink.drain()
+                return
+            sink.write(data)
+            await sink.drain()
+
+    async def _answer(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, carried: "_Carried"
+    ) -> None:
+        async for data in self._said(source, carried):
+            await asyncio.sleep(self.delay_seconds)
+            if carried.loses_answer:
+                return
+            if self.losses:
+                self.losses -= 1
+                return
+            sink.write(data)
+            await sink.drain()
+
+    async def _said(
+        self, source: asyncio.StreamReader, carried: "_Carried"
+    ) -> AsyncIterator[bytes]:
+        while data := await source.read(CHUNK_BYTES):
+            carried.said_at = asyncio.get_running_loop().time()
+            await self._flows.wait()
+            yield data
+
+    async def _grow_tired(self, carried: "_Carried") -> None:
+        loop = asyncio.get_running_loop()
+        while self.idle_seconds is None or loop.time() - carried.said_at < self.idle_seconds:
+            await asyncio.sleep(0.05)
+        self.idle_cuts += 1
+
+
+@dataclass
+class _Carried:
+    """What one connection carried.
+
+    Attributes:
+        said_at: when anything was said on it last.
+        is_its: whether the transaction whose COMMIT is to be lost is on it.
+        loses_answer: whether what the server says next is lost.
+    """
+
+    said_at: float
+    is_its: bool = False
+    loses_answer: bool = False
 
 
 class HttpRelay(TcpRelay):

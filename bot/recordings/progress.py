@@ -13,6 +13,7 @@ from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import SlackPort
+from bot.store.database import is_away
 from bot.urgency import Urgency, working
 
 log = get_logger(__name__)
@@ -102,7 +103,10 @@ class Progress:
                     return
                 if await self._show(delivery, percent):
                     shown = percent
-        except Exception:
+        except Exception as error:
+            # An outage of the store is told once a minute, by itself.
+            if is_away(error):
+                return
             log.exception("progress_broke", delivery_id=delivery.id)
 
     def _take_turn(self) -> bool:
