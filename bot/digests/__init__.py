@@ -1,1 +1,1 @@
-"""Scheduled digests: when they are due, what they tell, and how they are posted once."""
+"""Scheduled digests: when they are due, what they report, and how each is posted once."""

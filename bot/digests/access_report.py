@@ -77,9 +77,9 @@ def _in(
 
 
 def _ended(team_id: str, period: Period) -> Subquery:
-    """Give what ended: by whom, as what and why.
+    """Select the deliveries that ended: requester, result and reason.
 
-    As what: the variant where one arrived, else the way in which it ended.
+    The result is the variant that was delivered, else the final state.
     """
     row = DeliveryRow
     became = case((row.state == State.DELIVERED.value, row.outcome), else_=row.state)
@@ -176,12 +176,12 @@ async def _grants(session: AsyncSession, team_id: str, period: Period) -> GrantT
 
 
 async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[GroupRight, ...]:
-    """List the groups through which people hold a right; a deny of a group beats its grants."""
+    """List the groups that hold a right; a deny of a group beats its grants."""
     row = GrantRow
     query = select(row.subject_id, row.right, row.effect, row.expires_at).where(
         row.team_id == team_id,
         row.right.in_([right.value for right in Right]),
-        # Spelt out: the planners then see that the index of groups serves.
+        # A literal, so that the planners see that the index of groups applies.
         row.subject_kind == literal(SubjectKind.GROUP.value, literal_execute=True),
         in_force(period.until),
     )

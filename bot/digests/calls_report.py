@@ -1,4 +1,4 @@
-"""The report on an agent's conversations: two periods, streamed, each summed up in flat memory."""
+"""The report on an agent's conversations: two periods, each streamed in bounded memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -20,51 +20,51 @@ log = get_logger(__name__)
 
 PROGRESS_EVERY: Final = 50_000
 BREATHE_EVERY: Final = 1000
-"""Rows after which others get a turn on the event loop, also where the source never waits."""
+"""Rows after which other tasks get a turn, even if the source never waits."""
 
 
 class CallSource(Protocol):
-    """Where conversations are listed."""
+    """Lists conversations."""
 
     def between(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[CallSummary]:
-        """Give each conversation that began from ``since`` on and before ``until``, once.
+        """Yield each conversation that began in [since, until), once.
 
         Raises:
-            CallAudioError: after what could be read was given.
+            CallAudioError: the list broke off; every row before that was yielded.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of reading a period."""
+    """The result of reading a period."""
 
     summary: Summary
     problem: CallAudioError | None
 
 
 class CallsReporter:
-    """Reads and sums up."""
+    """Reads and summarizes two periods."""
 
     def __init__(self, *, source: CallSource, agents: Mapping[str, Agent]) -> None:
         self._source = source
         self._agents = agents
 
     async def report(self, digest: Digest, period: Period) -> CallsReport:
-        """Sum up a period and the one before it.
+        """Summarize a period, and the period before it for comparison.
 
-        A period that breaks off is told of as such, and then compared with nothing. The one before
-        it must be read as a whole to be compared with; if it is not, the report stands.
+        If the period can be read only in part, the report says so and has no comparison. If the
+        period before cannot be read completely, only the comparison is left out.
 
         Raises:
-            AgentNotConfigured: the settings name no such agent any more.
-            CallAudioError: nothing could be read at all.
+            AgentNotConfigured: the settings no longer name this agent.
+            CallAudioError: nothing could be read.
         """
         agent = self._agents.get(digest.agent_name)
         if agent is None:
             raise AgentNotConfigured(
-                what="The agent of this digest is not set up any more.",
-                fix="Ask whoever runs callaudio to add it to POLYAI_AGENTS, or remove the digest.",
+                what="The agent of this digest is no longer configured.",
+                fix="Ask the callaudio operator to add it to POLYAI_AGENTS, or remove the digest.",
             )
         now = await self._read(digest, agent, period)
         if now.problem and not now.summary.conversations:

@@ -1,4 +1,4 @@
-"""A digest that somebody scheduled, and the period that one of its posts tells of."""
+"""A scheduled digest, and the period that one post covers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 
 class DigestKind(StrEnum):
-    """What a digest tells."""
+    """The subject of a digest."""
 
     CALLS = "calls"
     ACCESS = "access"
@@ -15,13 +15,13 @@ class DigestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest as it stands in the store.
+    """A stored digest.
 
     Attributes:
-        agent_name: whose calls, by the name in the settings; meaningless for ``access``.
+        agent_name: the agent, by its name in the settings; empty for ``access``.
         timetable: as it was typed, such as ``09:00 mon-fri`` or five fields of cron.
-        zone: IANA name of the zone in which it is due, and whose times it tells.
-        owner_id: who scheduled it; told when it has to be paused.
+        zone: IANA name of the time zone of its timetable and of the times it shows.
+        owner_id: the person who scheduled it; notified when it has to be paused.
         paused_because: why it is paused; None while it runs.
         revision: raised by every change.
     """
@@ -41,7 +41,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What a post tells of: from ``since`` on, before ``until``, told in ``zone``."""
+    """The time that a post covers, [since, until), shown in ``zone``."""
 
     since: datetime
     until: datetime

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.runs import LOOK
+from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work import schedule
@@ -57,7 +57,7 @@ WHY_PAUSED: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class NewDigest:
-    """A digest as somebody wants it; the same ``id`` again is the same wish."""
+    """A digest to be stored; the same ``id`` again is the same request."""
 
     id: str
     team_id: str
@@ -77,10 +77,10 @@ class DigestStore:
         self.clock = clock
 
     async def add(self, new: NewDigest, actor_id: str) -> Digest:
-        """Store a digest; its slots count from now on.
+        """Store a digest; its slots count from now.
 
         Raises:
-            AlreadyDone: it was stored a moment ago, and removed since.
+            AlreadyDone: it was stored by the same request, and has been removed since.
         """
         now = self.clock()
         statement = insert_into(DigestRow, is_sqlite=self._database.is_sqlite).values(
@@ -98,15 +98,15 @@ class DigestStore:
             digest = digest_of(await session.get_one(DigestRow, new.id))
             if is_new:
                 await claim_once(session, new.team_id, new.id, now)
-                schedule(session, LOOK, digest.id, now=now)
+                schedule(session, CLAIM_SLOTS, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
         return digest
 
     async def read(self, digest_id: str, team_id: str | None = None) -> Digest:
-        """Read one digest, of one workspace where one is named.
+        """Read one digest; with ``team_id``, of this workspace only.
 
         Raises:
-            DigestUnknown: there is none.
+            DigestUnknown: there is no such digest.
         """
         async with self._database.read() as session:
             row = await session.get(DigestRow, digest_id)
@@ -115,7 +115,7 @@ class DigestStore:
         return digest_of(row)
 
     async def list(self, team_id: str | None = None) -> tuple[Digest, ...]:
-        """List the digests of a workspace, or of all, oldest first."""
+        """List the digests of a workspace, or of all workspaces, oldest first."""
         query = select(DigestRow).order_by(DigestRow.created_at, DigestRow.id)
         if team_id is not None:
             query = query.where(DigestRow.team_id == team_id)
@@ -123,24 +123,28 @@ class DigestStore:
             return tuple(digest_of(row) for row in await session.scalars(query))
 
     async def pause(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
-        """Let a digest rest; one that rests already stays as it is.
+        """Pause a digest, unless it is paused already.
 
         Raises:
-            AlreadyDone: it was done for this trigger.
+            AlreadyDone: this trigger paused it before.
         """
         changes = {"paused_because": PauseCause.ASKED.value}
-        runs, tag = DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED
-        await self._change(digest, changes, runs, tag, actor_id=actor_id, trigger_id=trigger_id)
+        is_active, tag = DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED
+        await self._change(
+            digest, changes, is_active, tag, actor_id=actor_id, trigger_id=trigger_id
+        )
 
     async def resume(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
-        """Let a digest go on; what was due while it rested is not made up for.
+        """Resume a digest; slots that were due during the pause are not posted.
 
         Raises:
-            AlreadyDone: it was done for this trigger.
+            AlreadyDone: this trigger resumed it before.
         """
         changes = {"paused_because": None, "due_since": self.clock()}
-        rests, tag = DigestRow.paused_because.is_not(None), AuditTag.DIGEST_RESUMED
-        await self._change(digest, changes, rests, tag, actor_id=actor_id, trigger_id=trigger_id)
+        is_paused, tag = DigestRow.paused_because.is_not(None), AuditTag.DIGEST_RESUMED
+        await self._change(
+            digest, changes, is_paused, tag, actor_id=actor_id, trigger_id=trigger_id
+        )
 
     async def pause_all(self, team_id: str) -> int:
         """Pause every digest of a workspace that removed the app; returns how many this did."""
@@ -164,7 +168,7 @@ class DigestStore:
         return len(paused)
 
     async def remove(self, digest: Digest, actor_id: str) -> None:
-        """Forget a digest and its runs; the audit keeps what it did."""
+        """Delete a digest and its runs; its audit events stay."""
         async with self._database.write() as session:
             gone = delete(DigestRow).where(DigestRow.id == digest.id).returning(DigestRow.id)
             if await session.scalar(gone):
@@ -175,7 +179,7 @@ class DigestStore:
                 await record(session, event)
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
-        """A channel got another id: its digests go to that."""
+        """Handle a changed channel id: redirect the digests of that channel."""
         there = select(DigestRow.id).where(
             DigestRow.team_id == team_id, DigestRow.channel_id == old_channel_id
         )
@@ -215,7 +219,7 @@ class DigestStore:
         async with self._database.write() as session:
             await claim_once(session, digest.team_id, trigger_id, self.clock())
             if await session.scalar(statement):
-                schedule(session, LOOK, digest.id, now=self.clock())
+                schedule(session, CLAIM_SLOTS, digest.id, now=self.clock())
                 await record(session, event_of(tag, digest, actor_id, self.clock()))
 
 
@@ -239,7 +243,7 @@ def digest_of(row: DigestRow) -> Digest:
 def event_of(
     tag: AuditTag, digest: Digest, actor_id: str, now: datetime, **more: str | int | None
 ) -> AuditEvent:
-    """Tell of a digest in ids."""
+    """Build the audit event of a change of a digest."""
     payload = {"digest_id": digest.id, "kind": digest.kind.value, "channel_id": digest.channel_id}
     return AuditEvent(
         tag=tag,

@@ -1,7 +1,6 @@
-"""Which calls of a period are worth hearing: a pure score, and the few best kept in order.
+"""Which calls of a period are notable: a pure score, and the calls with the highest scores.
 
-A call's points are the sum of its marks. Only calls that have ended count, and chats never do:
-they have no recording.
+A call's points are the sum of its marks. Calls in progress and chats get none.
 
 ========== ================================================================= ====================
 mark       when                                                              points
@@ -30,7 +29,7 @@ LONG_SECONDS: Final = 600
 LEAST_QUIET_TURNS: Final = 3
 MAX_LONG_POINTS: Final = 40
 MAX_NOTABLE: Final = 20
-MAX_WORTH_HEARING: Final = 10
+MAX_LISTED_NOTABLE: Final = 10
 
 
 class Mark(StrEnum):
@@ -45,7 +44,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotableCall:
-    """A call, what makes it notable, and how much so."""
+    """A call, its marks, and their points."""
 
     call: CallSummary
     marks: tuple[Mark, ...]
@@ -53,7 +52,7 @@ class NotableCall:
 
 
 def score(call: CallSummary) -> NotableCall:
-    """Weigh a call; one that is not worth hearing has no points."""
+    """Score a call."""
     if call.in_progress or is_chat(call.channel):
         return NotableCall(call, (), 0)
     weights = {
@@ -68,12 +67,12 @@ def score(call: CallSummary) -> NotableCall:
 
 
 def is_silent(call: CallSummary) -> bool:
-    """Tell whether the person never said anything; not told counts as no."""
+    """Return whether the caller never said anything; unknown counts as no."""
     return bool(call.turns and call.silences is not None and call.silences >= call.turns)
 
 
 def is_cut_short(call: CallSummary) -> bool:
-    """Tell whether the call was over almost at once; not told counts as no."""
+    """Return whether the call ended almost at once; unknown counts as no."""
     return call.length_seconds is not None and call.length_seconds <= CUT_SHORT_SECONDS
 
 
@@ -90,7 +89,7 @@ def _long_points(length_seconds: int) -> int:
 
 
 class MostNotable:
-    """The calls with most points of any number of calls; of equals the later one, then by id."""
+    """Keeps the calls with the most points, in bounded memory; ties go to the later call."""
 
     def __init__(self, limit: int = MAX_NOTABLE) -> None:
         self._limit = limit
@@ -98,7 +97,7 @@ class MostNotable:
         self._seen = 0
 
     def add(self, call: CallSummary) -> None:
-        """Keep the call if it is among the best so far."""
+        """Keep the call if its score is among the highest so far."""
         scored = score(call)
         if not scored.points:
             return
@@ -111,6 +110,6 @@ class MostNotable:
             heapq.heapreplace(self._kept, entry)
 
     def best_first(self) -> tuple[NotableCall, ...]:
-        """List what was kept."""
+        """List the kept calls."""
         ordered = sorted(self._kept, key=lambda entry: entry[0], reverse=True)
         return tuple(notable for _, _, notable in ordered)

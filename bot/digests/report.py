@@ -1,4 +1,4 @@
-"""What a digest tells of its period: figures and ids, numbers masked, nothing raw."""
+"""The content of a digest: figures and ids; phone numbers are masked."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class NameCount:
 
 @dataclass(frozen=True, slots=True)
 class BusiestHour:
-    """The hour of the clock in which most conversations began; ``starts_at`` is in the zone."""
+    """The hour in which most conversations began; ``starts_at`` is in the digest's zone."""
 
     starts_at: datetime
     conversations: int
@@ -27,21 +27,21 @@ class BusiestHour:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A period's conversations in figures; what a list does not tell is counted nowhere.
+    """A period's conversations in figures; unknown facts are not counted.
 
     Attributes:
-        conversations: all of them, chats included.
-        chats: those that were written; every figure below but ``hours`` and ``busiest`` is of the
-            others, the calls.
-        in_progress: calls that still went on; they have no length yet.
-        timed: ended calls whose length is told; total, median, longest and shortest are of them.
-        handoff_told: calls of which the list tells whether they were passed on.
-        reasons: handed-off calls by the agent's own name for the reason, most frequent first.
-        other_handoffs: those without a name, or with one beyond the bound on distinct names.
-        silence_told: calls of which the list tells how many turns there were.
-        silent: calls in which the person never said anything.
+        conversations: all conversations, chats included.
+        chats: written conversations. Except for ``hours`` and ``busiest``, every figure below
+            covers calls only.
+        in_progress: calls that had not ended; they have no length yet.
+        timed: ended calls of known length; total, median, longest and shortest cover these.
+        handoff_known: calls for which the list says whether they were handed off.
+        reasons: handed-off calls by the agent's reason, most frequent first.
+        other_handoffs: handed-off calls without a reason, or beyond the limit of reasons.
+        turns_known: calls for which the list has the number of turns.
+        silent: calls in which the caller never said anything.
         cut_short: ended calls of ``CUT_SHORT_SECONDS`` or less.
-        hours: conversations by the hour of the day in which they began, 24 of them.
+        hours: conversations by the hour of the day in which they began, 24 values.
     """
 
     conversations: int = 0
@@ -54,11 +54,11 @@ class Figures:
     shortest: CallSummary | None = None
     inbound: int = 0
     outbound: int = 0
-    handoff_told: int = 0
+    handoff_known: int = 0
     handoffs: int = 0
     reasons: tuple[NameCount, ...] = ()
     other_handoffs: int = 0
-    silence_told: int = 0
+    turns_known: int = 0
     silent: int = 0
     cut_short: int = 0
     hours: tuple[int, ...] = (0,) * 24
@@ -66,13 +66,13 @@ class Figures:
 
     @property
     def calls(self) -> int:
-        """Those that were spoken, or of an unknown kind."""
+        """Conversations that are not chats."""
         return self.conversations - self.chats
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A period that could be read in part only: why, and what was read."""
+    """Why a period could be read only in part, and which part was read."""
 
     problem: Problem
     read: int
@@ -82,12 +82,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class CallsReport:
-    """How the conversations of one agent went.
+    """The conversations of one agent in a period.
 
     Attributes:
-        notable: most worth hearing first.
-        before: the figures of the period before; None where there is nothing to compare with.
-        gap: why the figures are of a part only; None where everything was read.
+        notable: notable calls, highest score first.
+        before: the figures of the period before; None if there is no comparison.
+        gap: why the figures are incomplete; None if everything was read.
         before_problem: why the period before could not be read.
     """
 
@@ -100,13 +100,13 @@ class CallsReport:
 
     @property
     def is_partial(self) -> bool:
-        """Whether there were more conversations than the figures are of."""
+        """Whether the figures are incomplete."""
         return self.gap is not None
 
 
 @dataclass(frozen=True, slots=True)
 class PersonTally:
-    """What one person received."""
+    """The ended deliveries of one person, by result."""
 
     user_id: str
     raw: int = 0
@@ -123,7 +123,7 @@ class PersonTally:
 
 @dataclass(frozen=True, slots=True)
 class ReasonTally:
-    """How often an outcome had a reason, or a failure its code."""
+    """How often an outcome had this reason, or a failure this code."""
 
     outcome: str
     reason: str
@@ -132,7 +132,7 @@ class ReasonTally:
 
 @dataclass(frozen=True, slots=True)
 class RequestTally:
-    """Requests for access: asked for in the period, decided in the period, open at its end."""
+    """Requests for access: made in the period, decided in the period, pending at its end."""
 
     asked: int = 0
     approved: int = 0
@@ -143,7 +143,7 @@ class RequestTally:
 
 @dataclass(frozen=True, slots=True)
 class EndingGrant:
-    """A grant that ends within a period's length after the period."""
+    """A grant that ends soon: within one more period."""
 
     subject_kind: str
     subject_id: str
@@ -153,7 +153,7 @@ class EndingGrant:
 
 @dataclass(frozen=True, slots=True)
 class GroupRight:
-    """A right that the members of a user group hold; without an end where ``ends_at`` is None."""
+    """A right that the members of a user group hold; permanent if ``ends_at`` is None."""
 
     group_id: str
     right: str
@@ -162,7 +162,7 @@ class GroupRight:
 
 @dataclass(frozen=True, slots=True)
 class GrantTally:
-    """Changes of rights in the period, and those about to end by themselves."""
+    """Changes of rights in the period, and grants that end soon."""
 
     given: int = 0
     denied: int = 0
@@ -173,18 +173,18 @@ class GrantTally:
 
 @dataclass(frozen=True, slots=True)
 class AccessReport:
-    """Who received what, and who may.
+    """Deliveries, requests and rights of a workspace in a period.
 
     Attributes:
         outcomes: deliveries that ended, by ``raw``, ``redacted``, ``refused``, ``failed`` or
             ``unconfirmed``.
-        people: those with most deliveries; ``people_in_all`` says how many there were.
-        groups: user groups that hold a right at the end of the period; ``groups_in_all`` says how
-            many there were.
-        taken_back: raw files deleted again, by cause.
-        checked: redacted recordings that were held against the raw ones, by what came of it.
+        people: the requesters with most deliveries; ``people_in_all`` counts all requesters.
+        groups: user groups that hold a right at the end of the period; ``groups_in_all`` counts
+            all of them.
+        taken_back: raw files that were taken back, by cause.
+        checked: redaction checks, by verdict.
         audit_events: events recorded in the period.
-        head: the newest link of the workspace's audit chain; None while it has none.
+        head: the newest link of the workspace's audit chain; None if it has none.
     """
 
     outcomes: tuple[NameCount, ...] = ()
@@ -202,7 +202,7 @@ class AccessReport:
 
     @property
     def deliveries(self) -> int:
-        """All that ended."""
+        """The number of ended deliveries."""
         return sum(each.count for each in self.outcomes)
 
 

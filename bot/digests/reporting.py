@@ -1,4 +1,4 @@
-"""Makes the report that a digest of its kind tells."""
+"""Builds the report for either kind of digest."""
 
 from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
@@ -7,17 +7,17 @@ from bot.digests.report import Report
 
 
 class PeriodReporter:
-    """The ``Reporter`` of both kinds."""
+    """The ``Reporter`` for both kinds."""
 
     def __init__(self, *, calls: CallsReporter, access: AccessReporter) -> None:
         self._calls = calls
         self._access = access
 
     async def report(self, digest: Digest, period: Period) -> Report:
-        """Read and sum up; what could not be read is told in the report.
+        """Build a report; it says what could not be read.
 
         Raises:
-            CallAudioError: nothing could be read at all.
+            CallAudioError: nothing could be read.
         """
         match digest.kind:
             case DigestKind.CALLS:

@@ -1,4 +1,4 @@
-"""Stores what became of a claimed slot; each change shares a transaction with its audit event."""
+"""Stores the result of a claimed slot; each change shares a transaction with its audit event."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,26 +15,26 @@ from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
-MAX_MISSED_TOLD: Final = 20
+MAX_MISSED_NAMED: Final = 20
 POST_UNCLEAR: Final = "digest_post_unclear"
 
 
 class RunStore:
-    """Reads runs and brings them to their end, once."""
+    """Reads runs and ends each once."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
     async def read(self, key: RunKey) -> Run | None:
-        """Read a run with its digest; None if the digest was removed meanwhile."""
+        """Read a run with its digest; None if the digest has been removed."""
         async with self._database.read() as session:
             row = await session.get(DigestRunRow, (key.digest_id, key.slot_local))
             digest = await session.get(DigestRow, key.digest_id)
         return run_of(row, digest_of(digest)) if row and digest else None
 
     async def missed_before(self, run: Run) -> tuple[str, ...]:
-        """Name the slots since the last post that were not posted, oldest first."""
+        """List the slots since the last post that were not posted, oldest first."""
         row = DigestRunRow
         of_digest = (row.digest_id == run.digest.id, row.asked_by.is_(None))
         last_post = select(func.max(row.due_at)).where(
@@ -46,7 +46,7 @@ class RunStore:
                 *of_digest,
                 row.state.in_([RunState.SKIPPED.value, RunState.FAILED.value]),
                 row.due_at < run.slot.due_at,
-                func.coalesce(row.note, "") != POST_UNCLEAR,  # it may well be there
+                func.coalesce(row.note, "") != POST_UNCLEAR,  # that post may be there
             )
             .order_by(row.due_at.desc())
         )
@@ -54,29 +54,29 @@ class RunStore:
             since = await session.scalar(last_post)
             if since:
                 query = query.where(row.due_at > since)
-            found = await session.scalars(query.limit(MAX_MISSED_TOLD))
+            found = await session.scalars(query.limit(MAX_MISSED_NAMED))
             return tuple(reversed(found.all()))
 
     async def note_try(self, run: Run) -> None:
-        """Note that a post is about to be made: from here on it may have been seen."""
+        """Store that a post is about to be made: from here on it may be visible."""
         tried_at = func.coalesce(DigestRunRow.post_tried_at, self._clock())
         await self._change(run, post_tried_at=tried_at)
 
     async def forget_try(self, run: Run) -> None:
-        """Take that back: the post was certainly not made."""
+        """Undo ``note_try``: the post was certainly not made."""
         await self._change(run, post_tried_at=run.post_tried_at)
 
     async def note_lost_answer(self, run: Run) -> None:
-        """Note that Slack did not say whether it was posted."""
+        """Store that Slack did not confirm the post."""
         await self._change(run, lost_answers=DigestRunRow.lost_answers + 1)
 
     async def posted(self, run: Run, ts: str) -> None:
-        """End a run whose post is there."""
+        """End a run as posted."""
         changes = {"state": RunState.POSTED.value, "ts": ts}
         await self._end(run, changes, AuditTag.DIGEST_POSTED, ts=ts)
 
     async def skip(self, run: Run, note: str) -> None:
-        """End a run that is not wanted any more."""
+        """End a run that is no longer needed."""
         changes = {"state": RunState.SKIPPED.value, "note": note}
         await self._end(run, changes, AuditTag.DIGEST_SKIPPED, note=note)
 
@@ -86,7 +86,7 @@ class RunStore:
         await self._end(run, changes, AuditTag.DIGEST_FAILED, code=code)
 
     async def suspend(self, run: Run, cause: PauseCause) -> None:
-        """Pause the digest, and end the run that found the cause; of several runs one does."""
+        """Pause the digest, and end the run that found the cause; one of several runs does it."""
         pause = (
             update(DigestRow)
             .where(DigestRow.id == run.digest.id, DigestRow.paused_because.is_(None))

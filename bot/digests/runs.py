@@ -1,4 +1,4 @@
-"""One slot of a digest on its way into the channel, as it stands in the store."""
+"""One run of a digest: a claimed slot, as stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Final
 
 from bot.digests.digest import Digest, Period
 from bot.digests.slack_port import Slot
-from bot.digests.timetable_text import zone_of
+from bot.digests.zone_names import zone_of
 from bot.store.tables import DigestRunRow
 
 PREFIX: Final = "digest"
-LOOK: Final = "digest"
+CLAIM_SLOTS: Final = "digest"
 """The kind of due work that claims slots that are due; its key is the digest's id."""
 POST: Final = "digest_post"
 """The kind of due work that posts one slot; its key is the run's name."""
@@ -20,7 +20,7 @@ NOTIFY_OWNER: Final = "digest_notify"
 
 
 class RunState(StrEnum):
-    """How far a run is; all but the first are final."""
+    """The state of a run; all but the first are final."""
 
     CLAIMED = "claimed"
     POSTED = "posted"
@@ -32,25 +32,25 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """The one name of a run; as text it is the key of its due work."""
+    """Identifies a run; as text it is the key of its due work."""
 
     digest_id: str
     slot_local: str
 
     def __str__(self) -> str:
-        """Spell it, such as ``digest:g1:2026-06-03T09:00``."""
+        """Format it, such as ``digest:g1:2026-06-03T09:00``."""
         return f"{PREFIX}:{self.digest_id}:{self.slot_local}"
 
     @classmethod
     def parse(cls, text: str) -> "RunKey":
-        """Read what ``str`` spelt."""
+        """Parse the output of ``str``."""
         _, digest_id, slot_local = text.split(":", 2)
         return cls(digest_id, slot_local)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run, with the digest it is of."""
+    """One run, with its digest."""
 
     digest: Digest
     slot: Slot
@@ -61,12 +61,12 @@ class Run:
 
     @property
     def key(self) -> RunKey:
-        """The run's name."""
+        """The key of the run."""
         return RunKey(self.digest.id, self.slot.local)
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will be posted for it."""
+        """Whether nothing more will be posted."""
         return self.state is not RunState.CLAIMED
 
 

@@ -1,4 +1,4 @@
-"""What people do with digests: look at one before it is saved, and everything after."""
+"""The admins' use cases for digests: preview, save, list, pause, resume, remove and run."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -23,22 +23,22 @@ LONGEST_TIMETABLE = 100
 
 
 class DigestAgentUnknown(UsageError):
-    """A digest of an agent that is not set up."""
+    """The agent of a digest is not configured."""
 
     code = "digest_agent_unknown"
 
 
 class AgentNotWanted(UsageError):
-    """An agent was named for a digest that is of none."""
+    """An agent was named for the digest of access, which covers all agents."""
 
     code = "digest_agent_not_wanted"
-    what = "The digest of access is of all agents."
+    what = "The access digest covers all agents."
     fix = "Leave the agent out."
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A digest that is not saved yet; saving the same draft twice is saving it once."""
+    """A digest that is not saved yet; saving a draft twice has the effect of saving it once."""
 
     id: str
     kind: DigestKind
@@ -50,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class DigestPreview:
-    """What a draft would do, in words."""
+    """A draft, its timetable in words, and its next runs."""
 
     draft: Draft
     in_words: str
@@ -59,7 +59,7 @@ class DigestPreview:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A digest, and when it comes next; None while it is paused."""
+    """A digest and its next run; None while it is paused."""
 
     digest: Digest
     in_words: str
@@ -67,22 +67,22 @@ class Listed:
 
 
 def new_draft_id() -> str:
-    """Name a draft, and so the digest it may become; short enough to be typed."""
+    """Create the id of a draft and of the digest it becomes; short enough to type."""
     return new_id("g", 10)
 
 
 def preview(draft: Draft, agents: Collection[str], now: datetime) -> DigestPreview:
-    """Say what a draft would do.
+    """Check a draft, and describe when it would run.
 
     Raises:
-        UsageError: the timetable or the agent cannot be.
+        UsageError: the timetable or the agent is invalid.
     """
     if len(draft.timetable) > LONGEST_TIMETABLE:
         raise TimetableUnclear(what="That timetable is too long.")
     if draft.kind is DigestKind.CALLS and draft.agent_name not in agents:
         known = ", ".join(f"`{name}`" for name in sorted(agents))
         raise DigestAgentUnknown(
-            what="No agent is set up under that name.", fix=f"There are {known}; name one of them."
+            what="No agent of that name is configured.", fix=f"Name one of these: {known}."
         )
     if draft.kind is DigestKind.ACCESS and draft.agent_name:
         raise AgentNotWanted
@@ -94,12 +94,12 @@ def preview(draft: Draft, agents: Collection[str], now: datetime) -> DigestPrevi
 
 
 def usual_agent(kind: DigestKind) -> str:
-    """Name the agent of a digest for which none was named."""
+    """Return the default agent for a kind of digest."""
     return DEFAULT_AGENT if kind is DigestKind.CALLS else ""
 
 
 def new_digest(draft: Draft, team_id: str, owner_id: str) -> NewDigest:
-    """Make a draft a digest of somebody."""
+    """Turn a draft into a digest with an owner."""
     return NewDigest(
         id=draft.id,
         team_id=team_id,
@@ -113,7 +113,7 @@ def new_digest(draft: Draft, team_id: str, owner_id: str) -> NewDigest:
 
 
 def listed(digest: Digest, now: datetime) -> Listed:
-    """Say when a digest comes next."""
+    """Add the next run to a digest."""
     timetable: Timetable = timetable_of(digest)
     is_running = digest.paused_because is None
     next_run = timetable.moment(timetable.after(now), now) if is_running else None
@@ -121,9 +121,9 @@ def listed(digest: Digest, now: datetime) -> Listed:
 
 
 class Scheduling:
-    """The admins' use cases; each asks first whether the actor is one, at that moment.
+    """The admins' use cases; each first checks that the actor is an admin now.
 
-    A change is made once for each trigger: the same request again raises AlreadyDone, audited.
+    A change is made once for each trigger: a repeated request raises AlreadyDone and is audited.
     """
 
     def __init__(
@@ -142,21 +142,21 @@ class Scheduling:
         self._agents = agents
 
     async def offer(self, actor: Actor) -> tuple[str, ...]:
-        """Name the agents a digest may be of.
+        """List the agents that a digest can cover.
 
         Raises:
-            NotAdmin: the actor is none.
+            NotAdmin: the actor is not an admin.
         """
         await self._administration.require_admin(actor, "digest_add")
         return tuple(sorted(self._agents))
 
     async def preview(self, actor: Actor, draft: Draft) -> DigestPreview:
-        """Say what a digest would do, and whether it can be posted there; nothing is stored.
+        """Check a draft and its channel; nothing is stored.
 
         Raises:
-            NotAdmin: the actor is none.
-            UsageError: the timetable or the agent cannot be.
-            CallAudioError: the channel cannot be.
+            NotAdmin: the actor is not an admin.
+            UsageError: the timetable or the agent is invalid.
+            CallAudioError: the digest cannot be posted in this channel.
         """
         await self._administration.require_admin(actor, "digest_add")
         shown = preview(draft, self._agents, self._store.clock())
@@ -164,7 +164,7 @@ class Scheduling:
         return shown
 
     async def save(self, actor: Actor, draft: Draft) -> Digest:
-        """Store a digest that was looked at, if it still can be.
+        """Store a digest after the checks of ``preview``.
 
         Raises:
             As ``preview``.
@@ -178,18 +178,18 @@ class Scheduling:
         """List the digests of the workspace.
 
         Raises:
-            NotAdmin: the actor is none.
+            NotAdmin: the actor is not an admin.
         """
         await self._administration.require_admin(actor, "digest_list")
         now = self._store.clock()
         return tuple(listed(each, now) for each in await self._store.list(actor.team_id))
 
     async def pause(self, actor: Actor, digest_id: str) -> Digest:
-        """Let a digest rest until it is resumed.
+        """Pause a digest until it is resumed.
 
         Raises:
-            NotAdmin: the actor is none.
-            DigestUnknown: there is none of that id.
+            NotAdmin: the actor is not an admin.
+            DigestUnknown: there is no such digest.
         """
         digest = await self._admitted(actor, "digest_pause", digest_id)
         async with self._refusals_audited(actor, "digest_pause"):
@@ -197,12 +197,12 @@ class Scheduling:
         return digest
 
     async def resume(self, actor: Actor, digest_id: str) -> Listed:
-        """Let a digest go on with its next slot.
+        """Resume a digest from its next slot.
 
         Raises:
-            NotAdmin: the actor is none.
-            DigestUnknown: there is none of that id.
-            CallAudioError: it cannot be posted in its channel.
+            NotAdmin: the actor is not an admin.
+            DigestUnknown: there is no such digest.
+            CallAudioError: the digest cannot be posted in this channel.
         """
         digest = await self._admitted(actor, "digest_resume", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))
@@ -211,23 +211,23 @@ class Scheduling:
         return listed(await self._store.read(digest_id), self._store.clock())
 
     async def remove(self, actor: Actor, digest_id: str) -> Digest:
-        """Forget a digest.
+        """Delete a digest.
 
         Raises:
-            NotAdmin: the actor is none.
-            DigestUnknown: there is none of that id.
+            NotAdmin: the actor is not an admin.
+            DigestUnknown: there is no such digest.
         """
         digest = await self._admitted(actor, "digest_remove", digest_id)
         await self._store.remove(digest, actor.user_id)
         return digest
 
     async def run(self, actor: Actor, digest_id: str) -> Digest:
-        """Have a digest posted now, out of turn; a worker takes it up within seconds.
+        """Have a worker post a digest now.
 
         Raises:
-            NotAdmin: the actor is none.
-            DigestUnknown: there is none of that id.
-            CallAudioError: it cannot be posted in its channel.
+            NotAdmin: the actor is not an admin.
+            DigestUnknown: there is no such digest.
+            CallAudioError: the digest cannot be posted in this channel.
         """
         digest = await self._admitted(actor, "digest_run", digest_id)
         check_channel(await self._directory.conversation(digest.channel_id))

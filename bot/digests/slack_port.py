@@ -1,4 +1,4 @@
-"""What a digest does in Slack and what it is made of, and the values that cross those borders."""
+"""The ports of a digest, to Slack and to its report, and the values that cross them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,10 @@ class Slot:
     """One time at which a digest is due.
 
     Attributes:
-        local: the wall clock's time in the digest's zone, such as ``2026-06-03T09:00``; together
-            with the digest's id the one name of this post, whatever the offset to UTC.
-        due_at: the instant, aware.
-        period: what the post tells of.
+        local: the local time in the digest's zone, such as ``2026-06-03T09:00``; with the digest's
+            id it identifies the post, whatever the offset to UTC.
+        due_at: the same time in UTC.
+        period: the time that the post covers.
     """
 
     local: str
@@ -32,35 +32,35 @@ class DigestPost:
     slot: Slot
     report: Report
     skipped: tuple[str, ...] = ()
-    """Local times of earlier slots that were missed and are not made up for."""
+    """Local times of earlier slots that were missed and will not be posted."""
 
 
 class Reporter(Protocol):
-    """Makes the report of a period."""
+    """Builds the report of a period."""
 
     async def report(self, digest: Digest, period: Period) -> Report:
-        """Read and sum up; what could not be read is told in the report.
+        """Build a report; it says what could not be read.
 
         Raises:
-            CallAudioError: nothing could be read at all.
+            CallAudioError: nothing could be read.
         """
         ...
 
 
 class DigestPort(Protocol):
-    """The few things a digest does in Slack; each raises ``CallAudioError`` if Slack refuses."""
+    """The Slack calls of a digest; each raises ``CallAudioError`` if Slack refuses."""
 
     async def post(self, post: DigestPost) -> str:
-        """Post it, marked with the digest's id and the slot; gives its ts.
+        """Post a digest with its id and slot in the metadata; returns the message's ts.
 
-        Never repeated by itself, but for blocks that the workspace refuses.
+        Not retried, except without blocks that the workspace refuses.
         """
         ...
 
     async def find(self, digest: Digest, slot_local: str, since: datetime) -> str | None:
-        """Look for the post of a slot by its metadata, where history may be read."""
+        """Find the post of a slot by its metadata, if the bot may read the history."""
         ...
 
     async def notify_owner(self, digest: Digest, why: str) -> None:
-        """Tell the owner that the digest is paused, and why."""
+        """Notify the owner that the digest is paused, and why."""
         ...

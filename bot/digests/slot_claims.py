@@ -22,21 +22,21 @@ from bot.store.tables import DigestRow, DigestRunRow
 
 @dataclass(frozen=True, slots=True)
 class ActiveDigest:
-    """A digest that is not paused, and since when its slots are to be looked at."""
+    """A digest that is not paused; its slots after ``since`` are not claimed yet."""
 
     digest: Digest
     since: datetime
 
 
 class SlotClaims:
-    """Claims slots; the work of posting each is stored in the same transaction."""
+    """Claims slots; the due work that posts each slot is stored in the same transaction."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
-    async def watched(self, digest_id: str) -> ActiveDigest | None:
-        """Read a digest and its newest slot; None if it is paused or gone."""
+    async def active(self, digest_id: str) -> ActiveDigest | None:
+        """Read a digest and its newest claimed slot; None if it is paused or gone."""
         newest = select(func.max(DigestRunRow.due_at)).where(
             DigestRunRow.digest_id == digest_id, DigestRunRow.asked_by.is_(None)
         )
@@ -50,9 +50,9 @@ class SlotClaims:
     async def claim(
         self, digest: Digest, to_post: Sequence[Slot], to_skip: Sequence[Slot]
     ) -> list[RunKey]:
-        """Claim slots; gives those that nobody was quicker to claim.
+        """Claim slots; returns those that no other worker claimed first.
 
-        Nothing is claimed for a digest that has changed meanwhile.
+        Nothing is claimed if the digest has changed since it was read.
         """
         now = self.clock()
         unchanged = select(DigestRow.id).where(
@@ -82,10 +82,10 @@ class SlotClaims:
     async def ask(
         self, digest: Digest, slot: Slot, actor_id: str, trigger_id: str | None = None
     ) -> None:
-        """Claim a post out of turn; the same moment twice is one post.
+        """Claim a post on request; the same time twice is one post.
 
         Raises:
-            AlreadyDone: it was done for this trigger.
+            AlreadyDone: this trigger claimed it before.
         """
         async with self._database.write() as session:
             await claim_once(session, digest.team_id, trigger_id, self.clock())
@@ -96,7 +96,7 @@ class SlotClaims:
                 await record(session, event)
 
     async def forget_older(self, than: timedelta) -> int:
-        """Remove old runs, but for the newest of each digest; gives how many that were."""
+        """Remove old runs, except the newest of each digest; returns their number."""
         row = DigestRunRow
         newest = select(func.max(row.due_at)).group_by(row.digest_id)
         old = (
@@ -119,7 +119,7 @@ class SlotClaims:
         state: RunState,
         asked_by: str | None = None,
     ) -> Sequence[str]:
-        """Write a row for each slot that has none; gives their names."""
+        """Insert a row for each slot that has none; returns the local times of these slots."""
         if not slots:
             return []
         now = self.clock()

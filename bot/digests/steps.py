@@ -1,4 +1,4 @@
-"""The steps of one run: look at the channel, post, record. Each may run twice."""
+"""The steps of one run: check the channel, post, record. Each may run twice."""
 
 from types import MappingProxyType
 from typing import Final
@@ -14,12 +14,12 @@ from bot.recordings.destination import ConversationArchived, ConversationUnseen
 
 log = get_logger(__name__)
 
-# After one lost answer the digest is posted once more, unless it is found; after two, never.
+# After one lost answer the digest is posted again unless it is found; after two it is not.
 MAX_LOST_ANSWERS: Final = 1
 
 
 class ChannelExternal(CallAudioError):
-    """People of another organisation are, or are about to be, in the channel."""
+    """The channel is, or is about to be, shared with another organisation."""
 
     code = "digest_channel_external"
     what = "That channel is, or is about to be, shared with another organisation."
@@ -36,22 +36,22 @@ class BotNotInvited(CallAudioError):
 
 
 class ChannelUnclear(CallAudioError):
-    """Slack did not tell whether the channel is shared; unknown counts as shared for now."""
+    """Slack did not say whether the channel is shared; unknown counts as shared for now."""
 
     code = "digest_channel_unclear"
-    what = "Slack did not tell me whether that channel is shared with another organisation."
+    what = "Slack did not say whether that channel is shared with another organisation."
     likely_cause = "There is a problem at Slack, or I am not in that channel."
     fix = "Try again in a minute."
     retryable = True
 
 
 class PostUnclear(CallAudioError):
-    """Slack's answers were lost, so the digest may be there; it is not posted again."""
+    """Slack's answers were lost: the digest may be posted, so it is not posted again."""
 
     code = POST_UNCLEAR
     what = "Slack did not say whether the digest was posted."
     likely_cause = "There is a problem at Slack, or in the network."
-    fix = "Look into the channel; `/callaudio-admin digest run` and its id posts it once more."
+    fix = "Check the channel; `/callaudio-admin digest run` with its id posts it again."
 
 
 CAUSES: Final = MappingProxyType(
@@ -65,11 +65,11 @@ CAUSES: Final = MappingProxyType(
 
 
 def check_channel(channel: Conversation) -> None:
-    """Let pass a channel in which a digest may be posted now.
+    """Check that a digest may be posted in the channel now.
 
     Raises:
-        ConversationArchived, ChannelExternal, BotNotInvited: for as long as somebody changes it.
-        ChannelUnclear: Slack did not tell.
+        ConversationArchived, ChannelExternal, BotNotInvited: until somebody changes the channel.
+        ChannelUnclear: Slack did not say whether it is shared.
     """
     if channel.is_archived:
         raise ConversationArchived
@@ -82,7 +82,7 @@ def check_channel(channel: Conversation) -> None:
 
 
 class DigestSteps:
-    """Brings one claimed slot into its channel."""
+    """Posts one claimed slot in its channel."""
 
     def __init__(
         self, *, runs: RunStore, directory: Directory, reporter: Reporter, slack: DigestPort
@@ -93,10 +93,10 @@ class DigestSteps:
         self._slack = slack
 
     async def check(self, key: RunKey) -> bool:
-        """Tell whether there is something to post, and look at the channel if so.
+        """Return whether there is something to post; if so, check the channel.
 
         Raises:
-            CallAudioError: it cannot be posted there.
+            CallAudioError: the digest cannot be posted in this channel.
         """
         run = await self._runs.read(key)
         if run is None or run.has_ended:
@@ -108,11 +108,11 @@ class DigestSteps:
         return True
 
     async def post(self, key: RunKey) -> str:
-        """Post, unless an earlier run of this step has; gives the ts, or nothing if it is moot.
+        """Post, unless an earlier try did; returns the ts, empty if nothing is to be posted.
 
         Raises:
             PostUnclear: the answers to both posts were lost.
-            CallAudioError: there is nothing to tell, or Slack refuses it.
+            CallAudioError: there is no report, or Slack refuses the post.
         """
         run = await self._runs.read(key)
         if run is None or run.has_ended:
@@ -124,7 +124,7 @@ class DigestSteps:
             if run.lost_answers > MAX_LOST_ANSWERS:
                 raise PostUnclear
         report = await self._reporter.report(run.digest, run.slot.period)
-        if not await self.check(key):  # reading took its time, and a retry longer still
+        if not await self.check(key):  # building the report may have taken long
             return ""
         missed = () if run.asked_by else await self._runs.missed_before(run)
         await self._runs.note_try(run)
@@ -138,13 +138,13 @@ class DigestSteps:
             raise
 
     async def record(self, key: RunKey, ts: str) -> None:
-        """Store where the post is."""
+        """Store the ts of the post."""
         run = await self._runs.read(key)
         if run and ts:
             await self._runs.posted(run, ts)
 
     async def fail(self, key: RunKey, code: str) -> None:
-        """End a run that cannot be posted; pause the digest where the channel is the cause."""
+        """End a run that cannot be posted; pause the digest if the channel is the cause."""
         run = await self._runs.read(key)
         if run is None:
             return
@@ -155,7 +155,7 @@ class DigestSteps:
             await self._runs.fail(run, code)
 
     async def notify(self, key: RunKey) -> None:
-        """Tell the owner if this run is the one that had to pause the digest."""
+        """Notify the owner, if it was this run that paused the digest."""
         run = await self._runs.read(key)
         if run is None or run.state is not RunState.SUSPENDED or not run.digest.paused_because:
             return
@@ -164,4 +164,4 @@ class DigestSteps:
         except CallAudioError as error:
             if error.retryable:
                 raise
-            log.warning("digest_owner_untold", digest_id=run.digest.id, code=error.code)
+            log.warning("digest_owner_not_notified", digest_id=run.digest.id, code=error.code)

@@ -1,9 +1,9 @@
-"""Sums up any number of conversations in bounded memory, exactly and in whatever order they come.
+"""Summarizes any number of conversations in bounded memory, exactly and in any order.
 
-What grows is bounded by something other than their number: the hours of the period, the lengths a
-call can have (whole seconds up to a week, so counting each one gives an exact median), and a fixed
-number of distinct handoff reasons. Those beyond it count as other: of 1000 different names
-the first ones met stand, which is the one thing that depends on the order.
+Memory grows with the hours of the period, with the possible lengths of a call (whole seconds up to
+a week, so that counting each length gives an exact median) and with the distinct handoff reasons.
+The reasons are limited to the first 1000, the only thing that depends on the order; others count as
+other.
 """
 
 import math
@@ -41,7 +41,7 @@ class Summary:
 
     @property
     def conversations(self) -> int:
-        """How many were added."""
+        """The number of conversations added."""
         return self._counts["conversations"]
 
     def add(self, call: CallSummary) -> None:
@@ -56,7 +56,7 @@ class Summary:
         counts["outbound"] += call.direction == "outbound"
         self._add_handoff(call)
         if call.turns is not None and call.silences is not None:
-            counts["silence_told"] += 1
+            counts["turns_known"] += 1
         if call.in_progress:
             counts["in_progress"] += 1
             return
@@ -66,7 +66,7 @@ class Summary:
         self._notable.add(call)
 
     def figures(self) -> Figures:
-        """Give the figures of everything added so far."""
+        """Return the figures of everything added so far."""
         counts = self._counts
         return Figures(
             conversations=counts["conversations"],
@@ -79,11 +79,11 @@ class Summary:
             shortest=self._shortest,
             inbound=counts["inbound"],
             outbound=counts["outbound"],
-            handoff_told=counts["handoff_told"],
+            handoff_known=counts["handoff_known"],
             handoffs=counts["handoffs"],
             reasons=_ranked(self._reasons),
             other_handoffs=counts["handoffs"] - self._reasons.total(),
-            silence_told=counts["silence_told"],
+            turns_known=counts["turns_known"],
             silent=counts["silent"],
             cut_short=counts["cut_short"],
             hours=self._hours_of_day(),
@@ -91,12 +91,12 @@ class Summary:
         )
 
     def notable(self) -> tuple[NotableCall, ...]:
-        """List the calls most worth hearing, best first."""
+        """List the most notable calls, highest score first."""
         return self._notable.best_first()
 
     def _add_start(self, started_at: datetime) -> None:
         local = started_at.astimezone(self._zone)
-        # By instants: the hour that a clock put back repeats is another hour.
+        # By UTC time: an hour that repeats when clocks go back counts as two.
         into_hour = local.minute * 60 + local.second
         self._hours[math.floor(started_at.timestamp()) - into_hour] += 1
         if self.earliest is None or started_at < self.earliest:
@@ -107,7 +107,7 @@ class Summary:
     def _add_handoff(self, call: CallSummary) -> None:
         if call.handoff is None:
             return
-        self._counts["handoff_told"] += 1
+        self._counts["handoff_known"] += 1
         if not call.handoff:
             return
         self._counts["handoffs"] += 1

@@ -1,4 +1,4 @@
-"""When a digest is due: cron on the wall clock of a zone, and what that means in UTC."""
+"""When a digest is due: a cron expression in a time zone, and the resulting times in UTC."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from bot.digests.digest import Period
 from bot.digests.slack_port import Slot
 from bot.errors import UsageError
 
-# More than any clock was ever put forward by, date lines aside.
+# No time zone ever skipped more, except at a change of the date line.
 LONGEST_GAP: Final = timedelta(hours=3)
-# The calendar ends here for a timetable that is never due, such as 30 February.
+# The search for the next slot ends here, for timetables such as 30 February.
 LAST_DAY: Final = datetime(2150, 1, 1, tzinfo=UTC)
-# Where to look for the slot before another one; the nearest window that holds one is taken.
-LOOK_BACK: Final = tuple(
+# Windows to search for the previous slot; the smallest one that holds a slot is used.
+SEARCH_WINDOWS: Final = tuple(
     timedelta(minutes=minutes)
     for minutes in (1, 60, 1440, 4 * 1440, 8 * 1440, 32 * 1440, 367 * 1440)
 )
@@ -27,7 +27,7 @@ FIELDS: Final = ("second", "minute", "hour", "day", "month", "day_of_week")
 
 
 class NeverDue(UsageError):
-    """No day of the calendar fits."""
+    """The timetable has no date in the calendar."""
 
     code = "never_due"
     what = "That time never comes."
@@ -36,21 +36,21 @@ class NeverDue(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """Five fields of cron with weekdays by name, or six with seconds first, in a zone.
+    """A cron expression in a time zone: five fields with weekdays by name, or six with seconds.
 
-    A wall time that comes twice when clocks are put back is due the first time; one that is left
-    out when they are put forward is due as much later as they were put forward.
+    A local time that occurs twice when clocks go back is due the first time. A local time that is
+    skipped when clocks go forward is due later by the length of the gap.
     """
 
     cron: str
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        """Refuse what the trigger cannot be built from, with its ``ValueError``."""
+        """Raise the trigger's ``ValueError`` for an invalid expression."""
         self._trigger()
 
     def after(self, instant: datetime) -> datetime:
-        """Give the first instant later than this one at which it is due, in UTC.
+        """Return the first due time later than this instant, in UTC.
 
         Raises:
             NeverDue: there is none.
@@ -60,69 +60,68 @@ class Timetable:
             due_at = wall.replace(tzinfo=self.zone).astimezone(UTC)
             if due_at > instant and (best is None or due_at < best):
                 best = due_at
-            # A wall time in a gap is due later than it says: one behind it may come first.
+            # A local time in a gap is due later than it reads: a later one may come first.
             if best and wall >= self._wall(best):
                 return best
         raise NeverDue
 
     def between(self, since: datetime, until: datetime) -> Iterator[datetime]:
-        """Give every instant at which it is due after ``since``, up to ``until`` itself."""
+        """Yield every due time after ``since``, up to and including ``until``."""
         due_at = self.after(since)
         while due_at <= until:
             yield due_at
             due_at = self.after(due_at)
 
     def upcoming(self, now: datetime, count: int) -> tuple[datetime, ...]:
-        """Give the next instants at which it is due."""
+        """Return the next due times."""
         found: list[datetime] = []
         for _ in range(count):
             found.append(self.after(found[-1] if found else now))
         return tuple(found)
 
     def before(self, due_at: datetime) -> datetime:
-        """Give the last instant earlier than this one at which it was due; a year at most."""
+        """Return the last due time before this one; at most a year earlier."""
         last_moment = due_at - timedelta(microseconds=1)
-        for window in LOOK_BACK:
+        for window in SEARCH_WINDOWS:
             found = deque(self.between(due_at - window, last_moment), maxlen=1)
             if found:
                 return found[0]
-        return due_at - LOOK_BACK[-1]
+        return due_at - SEARCH_WINDOWS[-1]
 
     def slot(self, due_at: datetime) -> Slot:
-        """Name the slot that is due then; it tells of the time since the one before."""
+        """Build the slot for a due time; it covers the time since the slot before."""
         return Slot(self.local(due_at), due_at, Period(self.before(due_at), due_at, self.zone))
 
     def slot_on_request(self, now: datetime) -> Slot:
-        """Name a post out of turn: it tells of as much time as the next one will."""
+        """Build a slot for a post on request; it covers as much time as the next slot will."""
         length = (following := self.after(now)) - self.before(following)
-        # To the second, so that no slot of the timetable has this name.
+        # With seconds, so that it differs from every slot of the timetable.
         local = self._wall(now).isoformat(timespec="seconds")
         return Slot(local, now, Period(now - length, now, self.zone))
 
     def local(self, due_at: datetime) -> str:
-        """Name a slot: the wall clock's time."""
+        """Format the local time that identifies a slot."""
         wall = self._wall(due_at)
         return wall.isoformat(timespec="seconds" if wall.second else "minutes")
 
     def in_words(self) -> str:
-        """Say when it is due, such as "At 09:00, Monday through Friday"."""
+        """Describe the timetable, such as "At 09:00, Monday through Friday"."""
         options = Options()
         options.use_24hour_time_format = True
         options.locale_code = "en_US"
         return str(get_description(self.cron, options))
 
     def moment(self, due_at: datetime, now: datetime) -> str:
-        """Say an instant as the zone's clock shows it, such as "Mon 1 Jun 09:00 BST"."""
+        """Format an instant in the zone, such as "Mon 1 Jun 09:00 BST"."""
         local = due_at.astimezone(self.zone)
         year = "" if local.year == now.astimezone(self.zone).year else f" {local.year}"
         return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M %Z}"
 
     def _walls(self, after: datetime) -> Iterator[datetime]:
-        """Give the wall times that fit, as naive datetimes.
+        """Yield the matching local times, as naive datetimes.
 
-        The trigger is told that the wall clock shows UTC. Told the real zone, APScheduler 3.11.3
-        loses a slot now and then: midnight on 1 April, asked for in March where clocks change
-        between, is left out.
+        The trigger runs in UTC on purpose. With the real zone, APScheduler 3.11.3 sometimes loses
+        a slot: midnight on 1 April, if searched from March and the clocks change between.
         """
         trigger = self._trigger()
         at = after.replace(tzinfo=UTC)
@@ -136,7 +135,7 @@ class Timetable:
         return CronTrigger(**fields, timezone=UTC, end_date=LAST_DAY)
 
     def _start_of_search(self, instant: datetime) -> datetime:
-        """Begin before a gap that was just now: what was in it may be due yet."""
+        """Start before a recent gap of the clock: a slot in the gap may still be due."""
         wall = self._wall(instant)
         earlier = self._wall(instant - LONGEST_GAP)
         return wall - LONGEST_GAP if wall - earlier > LONGEST_GAP else wall

@@ -1,22 +1,21 @@
 """Timetables as people type them: a time and days, or five fields of cron."""
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from bot.digests.digest import Digest
 from bot.digests.timetable import FIELDS, Timetable
+from bot.digests.zone_names import zone_of
 from bot.errors import UsageError, quoted
 
 SHORTEST_INTERVAL: Final = timedelta(minutes=15)
-# Any four years do, for they hold every date; the densest timetable that is allowed shows its
-# intervals within two of its days.
+# Four years contain every date; the most frequent timetable that is allowed shows its intervals
+# within two of its days.
 SAMPLED_SINCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SAMPLED_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)
 SAMPLE: Final = 200
@@ -37,14 +36,6 @@ DAYS: Final = MappingProxyType(
     }
 )
 FILLERS: Final = frozenset({"at", "on", "every", "day", "and", "each"})
-ZONE_LIKE: Final = re.compile(r"[A-Za-z]{3,}(?:/[A-Za-z_-]{2,})+")
-REGIONS: Final = frozenset(
-    {
-        *("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian"),
-        "Pacific",
-    }
-)
-"""The rest of the names are old spellings, such as `Singapore` and `US/Pacific`."""
 PART: Final = re.compile(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/([0-9]{1,2}))?")
 LIMITS: Final = MappingProxyType(
     {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
@@ -52,7 +43,7 @@ LIMITS: Final = MappingProxyType(
 
 
 class TimetableUnclear(UsageError):
-    """A timetable that cannot be read."""
+    """The timetable cannot be read."""
 
     code = "timetable_unclear"
     fix = (
@@ -62,27 +53,20 @@ class TimetableUnclear(UsageError):
 
 
 class TooOften(UsageError):
-    """A timetable that would flood a channel."""
+    """The timetable would flood a channel."""
 
     code = "too_often"
-    what = "A digest comes every 15 minutes at most."
+    what = "A digest can be posted every 15 minutes at most."
     fix = "Choose times that are further apart."
 
 
-class ZoneUnknown(UsageError):
-    """A word that names no zone."""
-
-    code = "zone_unknown"
-    fix = "Type a zone of the IANA database, such as `Europe/London` or `America/New_York`."
-
-
 def timetable_of(digest: Digest) -> Timetable:
-    """Read the timetable of a stored digest."""
+    """Parse the timetable of a stored digest."""
     return read_timetable(digest.timetable, digest.zone)
 
 
 def timetable_for_people(text: str, zone: str) -> Timetable:
-    """Read what somebody typed, within the bounds set for people.
+    """Parse a timetable that a person typed, within the limits for people.
 
     Raises:
         UsageError: it cannot be read, is never due, or is due too often.
@@ -97,7 +81,7 @@ def timetable_for_people(text: str, zone: str) -> Timetable:
 
 
 def read_timetable(text: str, zone: str) -> Timetable:
-    """Read a timetable; six fields of cron, seconds first, are understood too.
+    """Parse a timetable; it may also have six fields of cron, seconds first.
 
     Raises:
         UsageError: it cannot be read.
@@ -115,30 +99,6 @@ def read_timetable(text: str, zone: str) -> Timetable:
         return Timetable(cron, zone_of(zone))
     except ValueError:  # a step that leads out of its range
         raise TimetableUnclear(what=f"I cannot read {quoted(text)} as a timetable.") from None
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Find a zone by its IANA name, in any case.
-
-    Raises:
-        ZoneUnknown: there is none.
-    """
-    found = _zones().get(name.lower())
-    if found is None:
-        near = _near(name, likeness=0.6)
-        cause = f"Did you mean `{near}`?" if near else None
-        raise ZoneUnknown(what=f"I do not know the time zone {quoted(name)}.", likely_cause=cause)
-    return ZoneInfo(found)
-
-
-def is_zone(word: str) -> bool:
-    """Tell whether a word names a zone."""
-    return word.lower() in _zones()
-
-
-def is_meant_as_zone(word: str) -> bool:
-    """Tell whether a word is most likely a zone, though mistyped: `Europe/Lodnon`, `London`."""
-    return bool(ZONE_LIKE.fullmatch(word)) or _near(word, likeness=0.85) is not None
 
 
 def _check_times(words: Collection[str]) -> None:
@@ -174,7 +134,7 @@ def _cron(words: list[str]) -> str:
 
 
 def _numbers(name: str, field: str) -> str:
-    """Check a field of numbers, and spell months as numbers."""
+    """Check a field of numbers, and replace names of months by numbers."""
     least, most = LIMITS[name]
 
     def number(word: str) -> int:
@@ -198,9 +158,9 @@ def _numbers(name: str, field: str) -> str:
 
 
 def _weekdays(field: str) -> str:
-    """Spell a field of weekdays by name.
+    """Format a field of weekdays as names.
 
-    As in crontab 0 and 7 are Sunday; APScheduler, whose 0 is Monday, is given names alone.
+    In crontab 0 and 7 are Sunday; for APScheduler 0 is Monday, so it gets names only.
     """
     chosen: set[int] = set()
 
@@ -222,12 +182,12 @@ def _weekdays(field: str) -> str:
 
 
 def _distance(first: str, last: str, number: Callable[[str], int]) -> int:
-    """Count the days from the first to the last, `0-7` being a whole week."""
+    """Count the days from the first to the last; `0-7` is a whole week."""
     return min((number(last) - number(first)) % 7 or number(last) - number(first), 6)
 
 
 def _named(chosen: set[int]) -> str:
-    """Spell weekdays from Monday on, a run of three and more as a range."""
+    """Format weekdays from Monday on, three or more in a row as a range."""
     week = [day for day in (1, 2, 3, 4, 5, 6, 0) if day in chosen]
     if len(week) == len(WEEKDAYS):
         return "*"
@@ -247,7 +207,7 @@ def _parts(field: str) -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def _is_weekday(word: str) -> bool:
-    """Tell whether a word is a weekday: `mon`, `monday`, and what people write between."""
+    """Return whether a word is a weekday: `mon`, `monday`, or a form between, such as `tues`."""
     full = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
     return len(word) > 2 and any(day.startswith(word.removesuffix("s")) for day in full)  # noqa: PLR2004 - as in `mon`
 
@@ -260,24 +220,3 @@ def _int(word: str, field: str) -> int:
 
 def _unreadable(field: str) -> TimetableUnclear:
     return TimetableUnclear(what=f"I cannot read {quoted(field)} in a timetable.")
-
-
-def _near(word: str, *, likeness: float) -> str | None:
-    """Find the zone that a word is most like, by its whole name or by its city alone."""
-    by_name = {**_cities(), **_zones()}
-    near = difflib.get_close_matches(word.lower(), by_name, n=1, cutoff=likeness)
-    return by_name[near[0]] if near else None
-
-
-@cache
-def _zones() -> Mapping[str, str]:
-    return {name.lower(): name for name in available_timezones()}
-
-
-@cache
-def _cities() -> Mapping[str, str]:
-    return {
-        name.rpartition("/")[2].lower(): name
-        for name in sorted(available_timezones(), reverse=True)
-        if name.partition("/")[0] in REGIONS
-    }

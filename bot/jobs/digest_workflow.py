@@ -1,4 +1,4 @@
-"""The workflow of one slot of a digest: from its claim to its post."""
+"""The workflow of one slot of a digest: check, post, record."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +10,7 @@ from bot.store.due_work import Due
 
 
 class DigestWorkflow:
-    """Runs the steps in order, in one go; each slot has one row of due work."""
+    """Runs the steps in order; each slot has one row of due work."""
 
     def __init__(
         self, *, steps: DigestSteps, retry: RetryRule, clock: Callable[[], datetime]
@@ -20,7 +20,7 @@ class DigestWorkflow:
         self._clock = clock
 
     async def run(self, due: Due) -> datetime | None:
-        """Post one slot; gives when to try again if Slack or PolyAI cannot be used for a while."""
+        """Post one slot; returns when to try again if Slack or PolyAI is unavailable."""
         key = RunKey.parse(due.key)
         error = await attempt(self._post(key), due)
         if error is None:
@@ -31,14 +31,14 @@ class DigestWorkflow:
         return again_at
 
     async def give_up(self, due: Due) -> None:
-        """End a slot in which its workers died again and again."""
+        """End a slot whose workers died repeatedly."""
         await self._steps.fail(RunKey.parse(due.key), WorkerDied.code)
 
     async def notify(self, due: Due) -> None:
-        """Tell the owner of a digest that had to be paused.
+        """Notify the owner of a paused digest.
 
         Raises:
-            CallAudioError: it may go well later.
+            CallAudioError: a later try may succeed.
         """
         await self._steps.notify(RunKey.parse(due.key))
 

@@ -1,4 +1,4 @@
-"""Builds the digests' half of a worker."""
+"""Builds the digest part of a worker."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bot.wiring.pace import Pace
 
 @dataclass(frozen=True, slots=True)
 class DigestOutlets:
-    """What makes the content of digests, and what posts it."""
+    """The reporter of digests, and the gateway that posts them."""
 
     reporter: Reporter
     slack: DigestPort
@@ -29,7 +29,7 @@ OpenOutlets = Callable[[Core], DigestOutlets]
 
 
 def build_outlets(core: Core) -> DigestOutlets:
-    """Build what reads a period and what posts of it."""
+    """Build the reporter and the gateway."""
     source = CallLists(core.http, clock=core.clock)
     return DigestOutlets(
         reporter=PeriodReporter(

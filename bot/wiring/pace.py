@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from bot.digests.missed import CatchUp
+from bot.digests.catch_up import CatchUp
 from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
 from bot.jobs.attempts import RetryRule
 from bot.jobs.work_loop import LEASE, LOOK_SECONDS

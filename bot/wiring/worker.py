@@ -11,7 +11,7 @@ from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import DueSlots
-from bot.digests.runs import LOOK, NOTIFY_OWNER, POST
+from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST
 from bot.digests.slot_claims import SlotClaims
 from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
@@ -187,7 +187,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
                 admission=admission,
                 give_up=deliveries.give_up,
             ),
-            WorkKind(LOOK, due_slots.run, at_once=4),
+            WorkKind(CLAIM_SLOTS, due_slots.run, at_once=4),
             # Nobody waits for them as for a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, newest_events
+from bot.digests.catch_up import CatchUp
 from bot.digests.digest import Digest
 from bot.digests.digest_store import DigestStore, DigestUnknown, PauseCause
 from bot.digests.due_slots import DueSlots
-from bot.digests.missed import CatchUp
 from bot.digests.run_store import RunStore
-from bot.digests.runs import LOOK, NOTIFY_OWNER, POST, RunKey
+from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
@@ -224,10 +224,10 @@ async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_to
             return [(row.key, row.revision) for row in rows]
 
     digest = await desk.digest()
-    assert await due(LOOK) == [("g1", 0)]
+    assert await due(CLAIM_SLOTS) == [("g1", 0)]
     await desk.store.pause(digest, "U0BOSS000")
     await desk.store.resume(digest, "U0BOSS000")
-    assert await due(LOOK) == [("g1", 2)]
+    assert await due(CLAIM_SLOTS) == [("g1", 2)]
     desk.now = NOON + DAY
     await desk.worker().check("g1")
     run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))

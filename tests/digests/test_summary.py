@@ -78,13 +78,13 @@ def naive(calls, zone) -> Figures:
         shortest=by_length[0] if by_length else None,
         inbound=sum(call.direction == "inbound" for call in spoken),
         outbound=sum(call.direction == "outbound" for call in spoken),
-        handoff_told=sum(call.handoff is not None for call in spoken),
+        handoff_known=sum(call.handoff is not None for call in spoken),
         handoffs=len(handed),
         reasons=tuple(
             NameCount(name, n) for name, n in sorted(reasons.items(), key=lambda i: (-i[1], i[0]))
         ),
         other_handoffs=sum(not call.handoff_reason for call in handed),
-        silence_told=len(told),
+        turns_known=len(told),
         silent=sum(
             call.turns is not None
             and call.turns > 0

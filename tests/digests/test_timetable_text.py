@@ -7,10 +7,6 @@ from hypothesis import strategies as st
 from bot.digests.timetable_text import (
     TimetableUnclear,
     TooOften,
-    ZoneUnknown,
-    is_meant_as_zone,
-    is_zone,
-    read_timetable,
     timetable_for_people,
 )
 from bot.errors import UsageError
@@ -89,55 +85,6 @@ def test_what_cannot_be_read_is_told_with_what_to_do(
 
     assert says in caught.value.what
     assert caught.value.fix
-
-
-@pytest.mark.parametrize(
-    ("name", "near"),
-    [
-        ("Europe/Lodnon", "Europe/London"),
-        ("Lodnon", "Europe/London"),
-        ("new_york", "America/New_York"),
-        ("Buenos_Aires", "America/Argentina/Buenos_Aires"),
-        ("Mars/Olympus", None),
-        ("`x`", None),
-    ],
-)
-def test_a_zone_that_is_none_is_told_with_the_nearest(name: str, near: str | None) -> None:
-    with pytest.raises(ZoneUnknown) as caught:
-        read_timetable("09:00", name)
-
-    if near:
-        assert near in caught.value.likely_cause
-    assert caught.value.what.startswith("I do not know the time zone `")
-    assert "Europe/London" in caught.value.fix
-
-
-def test_a_zone_may_be_typed_in_any_case() -> None:
-    assert read_timetable("09:00", "europe/london").zone.key == "Europe/London"
-    assert is_zone("AMERICA/NEW_YORK")
-    assert not is_zone("*/15")
-
-
-@pytest.mark.parametrize(
-    ("word", "is_meant"),
-    [
-        ("Europe/Lodnon", True),
-        ("Mars/Olympus", True),
-        ("London", True),
-        ("Los_Angeles", True),
-        ("Londonn", True),
-        ("mon-fri", False),
-        ("weekdays", False),
-        ("sunday", False),
-        ("daily", False),
-        ("*/15", False),
-        ("09:00", False),
-        ("jan/2", False),
-        ("sales", False),
-    ],
-)
-def test_a_mistyped_zone_is_told_from_words_of_a_timetable(word: str, is_meant: bool) -> None:
-    assert is_meant_as_zone(word) is is_meant
 
 
 def said_of(typed: str) -> str:

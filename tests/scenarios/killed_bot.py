@@ -33,7 +33,7 @@ from bot.__main__ import main as command_line
 from bot.cli import serve as serving
 from bot.cli.serve import uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
-from bot.digests.missed import CatchUp
+from bot.digests.catch_up import CatchUp
 from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
 from bot.jobs.work_loop import LEASE

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from bot.digests.catch_up import CatchUp
 from bot.digests.digest_store import DigestStore, PauseCause
-from bot.digests.missed import CatchUp
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow

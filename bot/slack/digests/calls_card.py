@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot.digests.digest import Period
-from bot.digests.notable import MAX_WORTH_HEARING, Mark, NotableCall
+from bot.digests.notable import MAX_LISTED_NOTABLE, Mark, NotableCall
 from bot.digests.report import CallsReport, Figures
 from bot.slack import wording
 from bot.slack.actions import Action
@@ -79,7 +79,7 @@ def _direction(now: Figures) -> str | None:
 def _silent(now: Figures, before: Figures | None) -> str:
     cut = words.count(now.cut_short, before.cut_short if before else None)
     lines = [f"{cut} {words.MARKS[Mark.CUT_SHORT]}"]
-    if now.silence_told:
+    if now.turns_known:
         silent = words.count(now.silent, before.silent if before else None)
         lines.insert(0, f"{silent} in which the person never spoke")
     if now.in_progress:
@@ -110,7 +110,7 @@ def _reasons(figures: Figures) -> list[Block]:
 
 
 def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Block]:
-    worth_hearing = report.notable[:MAX_WORTH_HEARING]
+    worth_hearing = report.notable[:MAX_LISTED_NOTABLE]
     said = [] if is_plain else [tables.notable_calls(report.notable, zone)]
     said.append(section("*Most worth hearing*"))
     said += [
@@ -118,7 +118,7 @@ def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Blo
         for at, notable in enumerate(worth_hearing, start=1)
     ]
     if is_plain:
-        rest = enumerate(report.notable[MAX_WORTH_HEARING:], start=MAX_WORTH_HEARING + 1)
+        rest = enumerate(report.notable[MAX_LISTED_NOTABLE:], start=MAX_LISTED_NOTABLE + 1)
         said += [context(f"{at}. {_line(notable, zone)}") for at, notable in rest]
     return said
 

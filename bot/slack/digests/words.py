@@ -105,9 +105,9 @@ def span(now_seconds: float | None, before_seconds: float | None) -> str:
 
 def rate(figures: Figures) -> str | None:
     """Spell the share of calls that were handed off; None where no list tells."""
-    if not figures.handoff_told:
+    if not figures.handoff_known:
         return None
-    return f"{100 * figures.handoffs / figures.handoff_told:.1f} %"
+    return f"{100 * figures.handoffs / figures.handoff_known:.1f} %"
 
 
 def marks(those: tuple[Mark, ...]) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bot.digests.digest import DigestKind
 from bot.digests.scheduling import Draft, new_draft_id, usual_agent
-from bot.digests.timetable_text import is_meant_as_zone, is_zone, zone_of
+from bot.digests.zone_names import is_meant_as_zone, is_zone, zone_of
 from bot.errors import UsageError, quoted
 from bot.recordings.typed import plain_word
 from bot.slack.recordings.commands import channel_of

@@ -83,7 +83,7 @@ def huge_calls() -> CallsReport:
             **{name: getattr(figures, name) for name in Figures.__slots__},
             "conversations": many,
             "handoffs": many,
-            "handoff_told": many,
+            "handoff_known": many,
             "hours": (many,) * 24,
             "total_seconds": many,
             "busiest": BusiestHour(SINCE, many),

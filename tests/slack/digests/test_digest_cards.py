@@ -130,7 +130,7 @@ def test_two_charts_of_at_most_twenty_points_one_point_a_category():
 
 def test_reasons_that_look_alike_when_cut_stay_apart():
     reasons = tuple(NameCount(f"{'same beginning of a reason'} {n}", 10 - n) for n in range(10))
-    figures = Figures(conversations=60, handoff_told=60, handoffs=60, reasons=reasons)
+    figures = Figures(conversations=60, handoff_known=60, handoffs=60, reasons=reasons)
     message = cards.message(post(calls_report(figures=figures)))
     labels = of_type(message, "data_visualization")[1]["chart"]["axis_config"]["categories"]
     assert len(set(labels)) == len(labels) == 9
@@ -296,7 +296,7 @@ def test_slack_takes_any_report_on_calls(reasons, hours, count, has_before, reas
     named = tuple(NameCount(name, number) for name, number in reasons)
     figures = Figures(
         conversations=count,
-        handoff_told=count,
+        handoff_known=count,
         handoffs=sum(number for _, number in reasons) + count,
         reasons=named,
         hours=tuple(hours),

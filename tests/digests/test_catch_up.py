@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.digests.missed import CatchUp, sort_out
+from bot.digests.catch_up import CatchUp, plan_catch_up
 from tests.conftest import NOON
 
 HOUR = timedelta(hours=1)
@@ -53,6 +53,6 @@ def test_the_newest_slot_is_made_up_for_within_its_grace(
     def instants(offsets: list[timedelta]) -> tuple[datetime, ...]:
         return tuple(NOON + each for each in offsets)
 
-    found = sort_out(instants(due), NOON + following, NOON, CatchUp())
+    found = plan_catch_up(instants(due), NOON + following, NOON, CatchUp())
 
     assert (found.to_post, found.to_skip) == (instants(posted), instants(skipped))

@@ -1,22 +1,22 @@
-"""Which of the slots that came due are posted, and which are let go."""
+"""Which slots are posted after an outage, and which are skipped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-# A digest of this morning is worth reading in the evening; tomorrow the next one is there.
+# A morning digest is still useful in the evening; the next day there is a new one.
 LONGEST_GRACE: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What is made up for after an outage: the newest slots, while they are not too old.
+    """The rule for slots after an outage: the newest ones are posted if they are not too old.
 
     Attributes:
-        slots: how many.
-        grace: how long after a slot it may still be posted.
-        intervals: the same in times of the interval to the slot to come, which is soon enough.
+        slots: the maximum number of slots to post.
+        grace: how late a slot may still be posted.
+        intervals: the same limit, as a multiple of the interval to the next slot.
     """
 
     slots: int = 1
@@ -25,26 +25,26 @@ class CatchUp:
 
 
 @dataclass(frozen=True, slots=True)
-class SortedSlots:
-    """The slots that came due since the last look, oldest first."""
+class CatchUpPlan:
+    """The slots that came due since the last check, oldest first."""
 
     to_post: tuple[datetime, ...]
     to_skip: tuple[datetime, ...]
 
 
-def sort_out(
+def plan_catch_up(
     due: Sequence[datetime], following: datetime, now: datetime, rule: CatchUp
-) -> SortedSlots:
-    """Choose the newest slots to post; what is older is let go.
+) -> CatchUpPlan:
+    """Choose the newest slots to post; older ones are skipped.
 
     Args:
         due: when slots were due, oldest first, none in the future.
         following: when the next one will be due.
         now: the time.
-        rule: how much is made up for.
+        rule: which slots are posted late.
     """
     if not due:
-        return SortedSlots((), ())
+        return CatchUpPlan((), ())
     grace = min(rule.grace, rule.intervals * (following - due[-1]))
     to_post = tuple(each for each in due[-rule.slots :] if now - each <= grace)
-    return SortedSlots(to_post, tuple(due[: len(due) - len(to_post)]))
+    return CatchUpPlan(to_post, tuple(due[: len(due) - len(to_post)]))
