@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.access.grants import Effect, Right, SubjectKind, in_force
-from bot.access.policy import Outcome
 from bot.access_requests.request import AccessState
 from bot.audit.verify import Head
 from bot.digests.digest import Digest, Period
@@ -24,13 +23,12 @@ from bot.digests.report import (
     ReasonTally,
     RequestTally,
 )
-from bot.recordings.states import State
+from bot.recordings.delivery_statistics import DeliveryStatistics
 from bot.store.database import Database
 from bot.store.tables import (
     AccessRequestRow,
     AuditEventRow,
     AuditHeadRow,
-    DeliveryRow,
     GrantRow,
     RedactionCheckRow,
 )
@@ -51,18 +49,28 @@ class AccessReporter:
         """Count what ended, was decided or changed in the period."""
         team_id = digest.team_id
         async with self._database.read() as session:
-            people, people_in_all = await _people(session, team_id, period)
+            deliveries = DeliveryStatistics(
+                session, team_id=team_id, since=period.since, until=period.until
+            )
             groups = await _groups(session, team_id, period)
             return AccessReport(
-                outcomes=await _outcomes(session, team_id, period),
-                reasons=await _reasons(session, team_id, period),
-                people=people,
-                people_in_all=people_in_all,
+                outcomes=_named(await deliveries.by_result()),
+                reasons=tuple(
+                    ReasonTally(result, reason or "unknown", count)
+                    for result, reason, count in await deliveries.by_reason(MAX_REASONS)
+                ),
+                people=tuple(
+                    PersonTally(user_id, raw, redacted, refused, total - raw - redacted - refused)
+                    for user_id, raw, redacted, refused, total in await deliveries.by_requester(
+                        MAX_PEOPLE
+                    )
+                ),
+                people_in_all=await deliveries.requesters(),
                 requests=await _requests(session, team_id, period),
                 grants=await _grants(session, team_id, period),
                 groups=groups[:MAX_GROUPS],
                 groups_in_all=len(groups),
-                taken_back=await _taken_back(session, team_id, period),
+                taken_back=_named(await deliveries.taken_back()),
                 checked=await _checked(session, team_id, period),
                 audit_events=await _audit_events(session, team_id, period),
                 head=await _head(session, team_id),
@@ -74,62 +82,6 @@ def _in(
     period: Period,
 ) -> ColumnElement[bool]:
     return and_(column >= period.since, column < period.until)
-
-
-def _ended(team_id: str, period: Period) -> Subquery:
-    """Select the deliveries that ended: requester, result and reason.
-
-    The result is the variant that was delivered, else the final state.
-    """
-    row = DeliveryRow
-    became = case((row.state == State.DELIVERED.value, row.outcome), else_=row.state)
-    reason = case((row.state == State.FAILED.value, row.error_code), else_=row.reason)
-    columns = (row.user_id, became.label("became"), reason.label("reason"))
-    within = and_(row.team_id == team_id, _in(row.ended_at, period))
-    # A query of its own: PostgreSQL does not see that two bound expressions are the same.
-    return select(*columns).where(within).subquery()
-
-
-async def _outcomes(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
-    ended = _ended(team_id, period).c
-    query = select(ended.became, func.count()).group_by(ended.became)
-    return _named(list(await session.execute(query)))
-
-
-async def _reasons(session: AsyncSession, team_id: str, period: Period) -> tuple[ReasonTally, ...]:
-    ended = _ended(team_id, period).c
-    count = func.count()
-    query = select(ended.became, ended.reason, count).group_by(ended.became, ended.reason)
-    ranked = query.order_by(count.desc(), ended.became, ended.reason).limit(MAX_REASONS)
-    rows = await session.execute(ranked)
-    return tuple(ReasonTally(became, reason or "unknown", n) for became, reason, n in rows)
-
-
-async def _people(
-    session: AsyncSession, team_id: str, period: Period
-) -> tuple[tuple[PersonTally, ...], int]:
-    ended = _ended(team_id, period).c
-
-    def received(outcome: Outcome) -> ColumnElement[int]:
-        return func.sum(case((ended.became == outcome.value, 1), else_=0))
-
-    total = func.count()
-    query = select(
-        ended.user_id,
-        received(Outcome.RAW),
-        received(Outcome.REDACTED),
-        received(Outcome.REFUSED),
-        total,
-    )
-    ranked = query.group_by(ended.user_id).order_by(total.desc(), ended.user_id)
-    people = tuple(
-        PersonTally(user_id, raw, redacted, refused, total - raw - redacted - refused)
-        for user_id, raw, redacted, refused, total in await session.execute(
-            ranked.limit(MAX_PEOPLE)
-        )
-    )
-    distinct = select(func.count(ended.user_id.distinct()))
-    return people, await session.scalar(distinct) or 0
 
 
 async def _requests(session: AsyncSession, team_id: str, period: Period) -> RequestTally:
@@ -198,20 +150,13 @@ async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[
     )
 
 
-async def _taken_back(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
-    cause = DeliveryRow.taken_back_cause
-    query = select(cause, func.count()).where(
-        DeliveryRow.team_id == team_id, _in(DeliveryRow.taken_back_at, period)
-    )
-    return _named(list(await session.execute(query.group_by(cause))))
-
-
 async def _checked(session: AsyncSession, team_id: str, period: Period) -> tuple[NameCount, ...]:
     row = RedactionCheckRow
     query = select(row.verdict, func.count()).where(
         row.team_id == team_id, _in(row.ended_at, period)
     )
-    return _named(list(await session.execute(query.group_by(row.verdict))))
+    rows = await session.execute(query.group_by(row.verdict))
+    return _named([(verdict, count) for verdict, count in rows])
 
 
 async def _audit_events(session: AsyncSession, team_id: str, period: Period) -> int:
@@ -234,6 +179,6 @@ async def _counts(
     return [int(count) for count in row]
 
 
-def _named(rows: Sequence[Row[str | None, int]]) -> tuple[NameCount, ...]:
+def _named(rows: Sequence[tuple[str | None, int]]) -> tuple[NameCount, ...]:
     named = (NameCount(name or "unknown", count) for name, count in rows)
     return tuple(sorted(named, key=lambda each: (-each.count, each.name)))
