@@ -16,7 +16,7 @@ from bot.store.due_work import Due
 
 log = get_logger(__name__)
 
-LOOK_EVERY: Final = timedelta(seconds=60)
+CHECK_EVERY: Final = timedelta(seconds=60)
 REFUSED_AGAIN_AFTER: Final = timedelta(hours=1)
 """After a permanent refusal, such as for a deactivated person, Slack is not asked every time."""
 
@@ -47,37 +47,37 @@ class HomePublishing:
     """Checks and publishes one Home at a time; every step may run twice."""
 
     def __init__(
-        self, *, homes: HomeStore, reader: HomeReader, slack: HomePort, look_every: timedelta
+        self, *, home_store: HomeStore, reader: HomeReader, slack: HomePort, check_every: timedelta
     ) -> None:
-        self._homes = homes
+        self._home_store = home_store
         self._reader = reader
         self._slack = slack
-        self._look_every = look_every
+        self._check_every = check_every
 
     async def run(self, due: Due) -> datetime | None:
         """Check one Home that is due; returns when it is due again, None if it needs no checks."""
-        home = await self._homes.read(due)
+        home = await self._home_store.read(due)
         if home is None:
             return None
         try:
-            return await self._look_at(home, due)
+            return await self._check(home, due)
         except HomeMovedOn:
-            await self._homes.moved_on(home)
-            return self._homes.clock()
+            await self._home_store.moved_on(home)
+            return self._home_store.clock()
         except CallAudioError as error:
             log.warning("home_delayed", user_id=home.user_id, code=error.code)
-            wait = self._look_every if error.retryable else REFUSED_AGAIN_AFTER
-            return self._homes.clock() + wait
+            wait = self._check_every if error.retryable else REFUSED_AGAIN_AFTER
+            return self._home_store.clock() + wait
 
-    async def _look_at(self, home: StoredHome, due: Due) -> datetime | None:
+    async def _check(self, home: StoredHome, due: Due) -> datetime | None:
         if not home.is_stale:
             watched = await self._reader.watched(home.team_id, home.user_id)
             if watched.digest == home.shown:
                 return self._next()
         read = await self._reader.read(home.team_id, home.user_id)
         view_hash = await self._slack.publish(read, home.view_hash)
-        await self._homes.published(home, due, shown=read.watched.digest, view_hash=view_hash)
+        await self._home_store.published(home, due, shown=read.watched.digest, view_hash=view_hash)
         return self._next() if read.may_grow_old else None
 
     def _next(self) -> datetime:
-        return self._homes.clock() + self._look_every
+        return self._home_store.clock() + self._check_every

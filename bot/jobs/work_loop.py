@@ -19,7 +19,7 @@ from bot.urgency import Urgency, working
 T = TypeVar("T")
 log = get_logger(__name__)
 
-LOOK_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 5.0
 LEASE: Final = timedelta(seconds=9)
 """A killed worker's work is taken over after this and one look, so within 15 seconds."""
 RENEWALS_A_LEASE: Final = 5
@@ -91,7 +91,7 @@ class WorkLoop:
         kinds: Sequence[WorkKind],
         clock: Callable[[], datetime],
         lease: timedelta = LEASE,
-        look_seconds: float = LOOK_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         give_way: Callable[[], Awaitable[None]] | None = None,
         metrics: Metrics | None = None,
@@ -100,7 +100,7 @@ class WorkLoop:
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
         self._lease_seconds = lease.total_seconds()
-        self._look_seconds = look_seconds
+        self._poll_seconds = poll_seconds
         self._sleep = sleep
         self._give_way = give_way
         self._metrics = metrics or Metrics()
@@ -306,9 +306,9 @@ class WorkLoop:
 
     def _seconds_to_next(self) -> float:
         if self._next_at is None:
-            return self._look_seconds
+            return self._poll_seconds
         seconds = (self._next_at - self._clock()).total_seconds()
-        return min(self._look_seconds, max(seconds, 0.001))
+        return min(self._poll_seconds, max(seconds, 0.001))
 
 
 def _put_off_seconds(tries: int) -> float:

@@ -84,7 +84,7 @@ class Completion:
             },
             changes={
                 "share_ts": share_ts,
-                "shares_due_at": now + self._rhythm.look_every if is_raw else None,
+                "shares_due_at": now + self._rhythm.check_every if is_raw else None,
                 **({} if is_raw else {"recheck_at": None}),
                 **told,
             },

@@ -95,7 +95,7 @@ class DueFiles:
         return over_at is not None and over_at <= self._clock()
 
     async def _asked_after(self, which: ColumnElement[bool]) -> Delivery | None:
-        again_at = self._clock() + self.rhythm.look_every
+        again_at = self._clock() + self.rhythm.check_every
         statement = update(DeliveryRow).where(*_watched(), which)
         async with self._database.write() as session:
             row = await session.scalar(

@@ -33,12 +33,12 @@ class Rhythm:
 
     keep: timedelta | None
     """None: for ever, as far as time goes."""
-    look_every: timedelta
+    check_every: timedelta
 
     @property
     def shares_every(self) -> timedelta:
         """How long, over all workers, from one file whose shares are asked for to the next."""
-        return self.look_every / SHARES_A_ROUND
+        return self.check_every / SHARES_A_ROUND
 
 
 def conversation_key(team_id: str, channel_id: str) -> str:
@@ -58,7 +58,7 @@ def look_after(
     After a while, like all that is there; at once where an event came while it was on its way, as
     its last decision may have been taken before.
     """
-    later = now + rhythm.look_every
+    later = now + rhythm.check_every
     key = conversation_key(row.team_id, row.destination_channel_id or "")
     first = now - AHEAD if row.recheck_at else later
     schedule(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)

@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 # Slack does not always answer; a file is not deleted for one missing answer, but for lasting doubt.
 LONGEST_DOUBT: Final = timedelta(minutes=15)
-LOOK_EVERY: Final = timedelta(seconds=60)
+CHECK_EVERY: Final = timedelta(seconds=60)
 
 
 CAUSES: Final = {
@@ -116,7 +116,7 @@ class Retention:
         return self._in_a_while()
 
     def _in_a_while(self) -> datetime:
-        return self._files.clock() + self._due.rhythm.look_every
+        return self._files.clock() + self._due.rhythm.check_every
 
     async def _check_conversations(
         self, team_id: str, channel_id: str, deliveries: list[Delivery]

@@ -40,7 +40,7 @@ class EventListeners:
         standings: Standings,
         read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
         raw_files: RetentionStore,
-        homes: HomeStore,
+        home_store: HomeStore,
         digests: DigestStore,
         uninstallation: Uninstallation,
         clock: Callable[[], datetime],
@@ -49,7 +49,7 @@ class EventListeners:
         self._standings = standings
         self._read_standing = read_standing
         self._raw_files = raw_files
-        self._homes = homes
+        self._home_store = home_store
         self._digests = digests
         self._uninstallation = uninstallation
         self._clock = clock
@@ -73,7 +73,7 @@ class EventListeners:
         Slack tells of the other tabs of the app as well.
         """
         if event.get("tab") == "home":
-            await self._homes.opened(str(context.team_id), told(event, "user"))
+            await self._home_store.opened(str(context.team_id), told(event, "user"))
 
     async def app_uninstalled(self, context: AsyncBoltContext) -> None:
         """`app_uninstalled`: the workspace removed the app."""
@@ -90,7 +90,7 @@ class EventListeners:
         team_id = str(context.team_id)
         await self._changes.note(team_id, told(event, "subteam_id"), self._clock())
         await self._raw_files.check_now(team_id)
-        await self._homes.check_now(team_id)
+        await self._home_store.check_now(team_id)
 
     async def user_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`user_change`: somebody may be a guest now, or gone.
@@ -104,7 +104,7 @@ class EventListeners:
         standing = await self._read_standing(user)
         if await self._standings.changed(team_id, told(user, "id"), standing):
             await self._raw_files.check_now(team_id)
-            await self._homes.check_now(team_id)
+            await self._home_store.check_now(team_id)
 
     async def conversation_changed(
         self, context: AsyncBoltContext, event: Mapping[str, Any]

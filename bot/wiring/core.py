@@ -69,7 +69,7 @@ class Core:
     deliveries: DeliveryStore
     raw_files: RetentionStore
     orphaned_files: OrphanedFiles
-    homes: HomeStore
+    home_store: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
     agents: Mapping[str, Agent]
@@ -147,7 +147,7 @@ async def open_core(
         deliveries=DeliveryStore(database=database, clock=clock),
         raw_files=RetentionStore(database=database, clock=clock),
         orphaned_files=OrphanedFiles(database=database, clock=clock),
-        homes=HomeStore(database=database, clock=clock),
+        home_store=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         reviewers=Reviewers(
             database=database,

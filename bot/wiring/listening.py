@@ -54,7 +54,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
 
     async def rights_changed(team_id: str) -> None:
         await core.raw_files.check_now(team_id)
-        await core.homes.check_now(team_id)
+        await core.home_store.check_now(team_id)
 
     administration = Administration(
         database=core.database,
@@ -95,7 +95,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         administration=administration,
         clock=core.clock,
         on_rights_changed=rights_changed,
-        on_decided=core.homes.check_now,
+        on_decided=core.home_store.check_now,
     )
     deleting = Deleting(
         deliveries=core.deliveries,
@@ -165,7 +165,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 standings=core.standings,
                 read_standing=core.directory.read_standing,
                 raw_files=core.raw_files,
-                homes=core.homes,
+                home_store=core.home_store,
                 digests=store,
                 uninstallation=Uninstallation(
                     database=core.database,

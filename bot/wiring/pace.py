@@ -5,15 +5,15 @@ from datetime import timedelta
 from typing import Final
 
 from bot.digests.catch_up import CatchUp
-from bot.home.publishing import LOOK_EVERY as LOOK_AT_HOMES_EVERY
+from bot.home.publishing import CHECK_EVERY as CHECK_HOMES_EVERY
 from bot.jobs.attempts import RetryRule
-from bot.jobs.work_loop import LEASE, LOOK_SECONDS
+from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.notification import FIRST_WAIT
 from bot.recordings.progress import ProgressPace
 from bot.recordings.redaction.sampling import SHARE
-from bot.recordings.retention import LOOK_EVERY
+from bot.recordings.retention import CHECK_EVERY
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
 from bot.wiring.slack_limits import SlackLimits
@@ -34,16 +34,16 @@ class Pace:
     patience: Patience = field(default_factory=Patience)
     retry: RetryRule = field(default_factory=RetryRule)
     ask_again: AskAgain = field(default_factory=AskAgain)
-    tell_again: timedelta = FIRST_WAIT
+    notify_again: timedelta = FIRST_WAIT
     lease: timedelta = LEASE
-    look_seconds: float = LOOK_SECONDS
+    poll_seconds: float = POLL_SECONDS
     drain_seconds: float = DRAIN_SECONDS
-    look_every: timedelta = LOOK_EVERY
+    check_every: timedelta = CHECK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
     floor: Floor = field(default_factory=Floor)
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_again_after: timedelta = timedelta(seconds=60)
-    home_look_every: timedelta = LOOK_AT_HOMES_EVERY
+    home_check_every: timedelta = CHECK_HOMES_EVERY
     redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)
     slack_limits: SlackLimits | None = None

@@ -93,7 +93,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
     hours = core.settings.callaudio_raw_ttl_hours
     keep_raw = timedelta(hours=hours) if hours else None
-    rhythm = Rhythm(keep=keep_raw, look_every=pace.look_every)
+    rhythm = Rhythm(keep=keep_raw, check_every=pace.check_every)
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)
     checked = core.settings.callaudio_check_redaction
@@ -131,7 +131,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         agents=core.agents,
         keep_raw=keep_raw,
         audience_must_be_cleared=core.settings.callaudio_audience is AudienceRule.CLEARED,
-        first_wait=pace.tell_again,
+        first_wait=pace.notify_again,
     )
     deliveries = DeliveryWorkflow(
         steps=steps,
@@ -163,7 +163,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             deliveries=core.deliveries, is_on=core.settings.callaudio_downgrade == "on"
         ),
     )
-    homes = build_home_publishing(core, pace)
+    home_publishing = build_home_publishing(core, pace)
     access = AccessRequestNotifier(
         requests=core.access_requests,
         grant_ends=GrantEnds(database=core.database, clock=core.clock),
@@ -211,7 +211,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
 def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
     """Build what looks after App Homes."""
     return HomePublishing(
-        homes=core.homes,
+        home_store=core.home_store,
         reader=HomeReader(
             database=core.database,
             people=core.people,
@@ -220,7 +220,7 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
             digests=DigestStore(database=core.database, clock=core.clock),
         ),
         slack=SlackHomeGateway(core.api, core.identity),
-        look_every=pace.home_look_every,
+        check_every=pace.home_check_every,
     )
 
 
@@ -241,7 +241,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         kinds=worker.kinds,
         clock=core.clock,
         lease=pace.lease,
-        look_seconds=pace.look_seconds,
+        poll_seconds=pace.poll_seconds,
         give_way=core.in_flight.give_way,
         metrics=core.metrics,
     )

@@ -53,7 +53,7 @@ from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.relay import Relay
 from bot.recordings.request_store import NewRequest, RequestStore
 from bot.recordings.requester import Requester
-from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
+from bot.recordings.retention import CHECK_EVERY, LONGEST_DOUBT, Retention
 from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
 from bot.recordings.transcripts import Transcripts
@@ -183,7 +183,7 @@ class Policy(RuleBasedStateMachine):
             sleep=_at_once,
         )
         calls, agents = CallReader(client), {AGENT.name: AGENT}
-        rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
+        rhythm = Rhythm(keep=None, check_every=CHECK_EVERY)
         steps = DeliverySteps(
             deliveries=deliveries,
             destinations=Destinations(log=deliveries, directory=directory, slack=self.gateway),
@@ -218,7 +218,7 @@ class Policy(RuleBasedStateMachine):
             retry=RetryRule(attempts=2),
             clock=clock,
         )
-        self.work = DueWork(database=self.database, clock=clock, lease=LOOK_EVERY)
+        self.work = DueWork(database=self.database, clock=clock, lease=CHECK_EVERY)
         self.raw_files = RetentionStore(database=self.database, clock=clock)
         self.retention = Retention(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
@@ -448,9 +448,9 @@ class Policy(RuleBasedStateMachine):
     def no_raw_file_stays_before_somebody_who_may_not_hear_it(self) -> None:
         for file_id, since in self._exposed().items():
             answered = max(since, self.unanswered_at, self.undeleted_at)
-            assert self.now - answered < 2 * LOOK_EVERY, "Slack answered, and yet it is there"
+            assert self.now - answered < 2 * CHECK_EVERY, "Slack answered, and yet it is there"
             doubted = max(since, self.undeleted_at)
-            assert self.now - doubted < LONGEST_DOUBT + 3 * LOOK_EVERY, f"{file_id} in doubt"
+            assert self.now - doubted < LONGEST_DOUBT + 3 * CHECK_EVERY, f"{file_id} in doubt"
 
     def teardown(self) -> None:
         try:

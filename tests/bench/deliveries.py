@@ -37,7 +37,7 @@ WARM_UP: Final = 2
 BURST: Final = 80
 AT_ONCE: Final = 200
 IDLE_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 0.002
+POLL_SECONDS: Final = 0.002
 LONGEST_SECONDS: Final = 120.0
 
 Start = Callable[[Mapping[str, str], Path, list[str]], AbstractContextManager[Running]]
@@ -123,7 +123,7 @@ class Stage:
             if time.monotonic() > deadline:
                 msg = "a recording did not become visible"
                 raise RuntimeError(msg)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 @asynccontextmanager

@@ -116,7 +116,7 @@ def heard() -> dict[str, list[str]]:
             standings=None,
             read_standing=None,
             raw_files=None,
-            homes=None,
+            home_store=None,
             digests=None,
             uninstallation=None,
             clock=None,

@@ -67,7 +67,7 @@ class Office:
 
     def worker(self) -> Callable[[], object]:
         publishing = HomePublishing(
-            homes=self.homes, reader=self.reader, slack=self.wall, look_every=MINUTE
+            home_store=self.homes, reader=self.reader, slack=self.wall, check_every=MINUTE
         )
         return lambda: self.check(publishing)
 

@@ -106,7 +106,7 @@ async def running(
     *,
     at_once: int = 4,
     lease: timedelta = timedelta(hours=1),
-    look_seconds: float = LOOK_NEVER,
+    poll_seconds: float = LOOK_NEVER,
     waiting: Callable[[], int] = lambda: 0,
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
@@ -131,7 +131,7 @@ async def running(
         ],
         clock=lambda: table.now,
         lease=lease,
-        look_seconds=look_seconds,
+        poll_seconds=poll_seconds,
         sleep=sleep,
         give_way=give_way,
     )
@@ -199,7 +199,7 @@ async def test_what_only_waits_for_its_turn_takes_no_room_but_is_not_without_end
     table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs()
     runs.hold.clear()
     waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
-    async with running(table, runs, at_once=3, look_seconds=0.01, waiting=waits):
+    async with running(table, runs, at_once=3, poll_seconds=0.01, waiting=waits):
         # One runs; two more have room beside those that wait, of whom there are eight times three.
         await until(lambda: runs.now == 3 + MOST_WAITING * 3)
         await asyncio.sleep(0.05)
@@ -237,7 +237,7 @@ async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends() -> None:
         kinds=[],
         clock=lambda: table.now,
         lease=timedelta(hours=1),
-        look_seconds=LOOK_NEVER,
+        poll_seconds=LOOK_NEVER,
     )
     worker = asyncio.create_task(loop.run())
     await until(lambda: table.looks)

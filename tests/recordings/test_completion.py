@@ -10,7 +10,7 @@ from bot.metrics import Metrics
 from bot.recordings.completion import Completion
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.retention import LOOK_EVERY
+from bot.recordings.retention import CHECK_EVERY
 from bot.recordings.slack_port import Problem
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
@@ -53,7 +53,7 @@ async def test_what_another_worker_began_to_share_meanwhile_is_left_to_retention
 ) -> None:
     stored = await Desk(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
-    rhythm = Rhythm(keep=None, look_every=LOOK_EVERY)
+    rhythm = Rhythm(keep=None, check_every=CHECK_EVERY)
     completion = Completion(
         deliveries=log,
         sharing=None,  # type: ignore[arg-type] - nothing is withdrawn

@@ -34,7 +34,7 @@ class Store:
     def __init__(self, database: Database, keep: timedelta | None = None) -> None:
         self.now = NOON
         self.database = database
-        self.rhythm = Rhythm(keep=keep, look_every=MINUTE)
+        self.rhythm = Rhythm(keep=keep, check_every=MINUTE)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.files = RetentionStore(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)

@@ -16,9 +16,9 @@ from bot.access.standings import REMEMBERED_FOR
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
-from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, look_after
+from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, watch_file
 from bot.recordings.orphaned_files import OrphanedFiles
-from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY, Retention
+from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
 from bot.recordings.retention_store import RetentionStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
@@ -79,9 +79,9 @@ class Shelf:
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
         self.files = RetentionStore(database=database, clock=self.clock)
-        self.rhythm = Rhythm(keep=keep, look_every=LOOK_EVERY)
+        self.rhythm = Rhythm(keep=keep, check_every=CHECK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
-        self.work = DueWork(database=database, clock=self.clock, lease=LOOK_EVERY)
+        self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
         self.downgrading = Downgrading(
             deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
         )
@@ -146,7 +146,7 @@ class Shelf:
         async with self.database.write() as session:
             session.add(row)
             if row.shares_due_at:
-                look_after(session, row, now=now - LOOK_EVERY, rhythm=self.rhythm)
+                watch_file(session, row, now=now - CHECK_EVERY, rhythm=self.rhythm)
 
     async def check(self, later: timedelta = timedelta(0)) -> set[str]:
         """Let time pass and look; gives what is visible afterwards."""
@@ -160,8 +160,8 @@ class Shelf:
 
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
         """Store that its files are gone."""
-        tell_by, then = self.now + LOOK_EVERY, self.downgrading.store
-        return await self.files.taken_back(delivery, cause, tell_by=tell_by, then=then)
+        update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
+        return await self.files.taken_back(delivery, cause, update_card_by=update_card_by, then=then)
 
     async def causes(self) -> list[str]:
         async with self.database.read() as session:
@@ -205,7 +205,7 @@ async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, stat
     assert await shelf.check() == {"Fd1"}
 
     shelf.world.channels[CHANNEL].members.add(BOB)
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["audience"]
 
 
@@ -228,7 +228,7 @@ async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it
     shelf.world.away = frozenset({"delete"})
     assert await shelf.check() == {"Fd1"}
     shelf.world.away = frozenset()
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["unfinished"]
     assert shelf.gateway.taken_back == [], "nobody was ever told of it"
 
@@ -241,7 +241,7 @@ async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_b
     shelf.world.channels[CHANNEL].is_private = private
 
     assert await shelf.check() == (set() if private is False else {"Fd1"})
-    assert await shelf.check(LONGEST_DOUBT) == set()
+    assert await shelf.check(LONGEST_UNVERIFIED) == set()
     assert await shelf.causes() == [cause]
 
 
@@ -256,10 +256,10 @@ async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -
 
     assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
     shelf.world.asked.clear()
-    await shelf.check(REMEMBERED_FOR - LOOK_EVERY)
+    await shelf.check(REMEMBERED_FOR - CHECK_EVERY)
     assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
     shelf.world.asked.clear()
-    await shelf.check(LOOK_EVERY)
+    await shelf.check(CHECK_EVERY)
     assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
 
 
@@ -295,7 +295,7 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
         await shelf.files.check_now(TEAM)
     else:
         assert await shelf.check(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
-        shelf.now += LOOK_EVERY
+        shelf.now += CHECK_EVERY
 
     assert await shelf.check() == set()
     assert await shelf.causes() == [cause]
@@ -312,7 +312,7 @@ async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> Non
     await shelf.put("d1")
     shelf.world.away = frozenset({"standing"})
     assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_DOUBT) == set()
+    assert await shelf.check(LONGEST_UNVERIFIED) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -389,8 +389,8 @@ async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
     shelf.world.away = frozenset({away})
 
     assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -414,8 +414,8 @@ async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_a
     shelf.world.away = frozenset({f"group {GROUP}"})
 
     assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -428,12 +428,12 @@ async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
     await shelf.put("d1")
     for _ in range(2):
         shelf.world.away = frozenset({f"group {GROUP}"})
-        assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
     shelf.world.groups[GROUP] = {BOB}
 
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["right_ended"]
 
 
@@ -441,9 +441,9 @@ async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
     await shelf.put("d1")
     for _ in range(3):
         shelf.world.away = frozenset({"members"})
-        assert await shelf.check(LONGEST_DOUBT - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
 
 
 @pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
@@ -454,8 +454,8 @@ async def test_its_time_is_counted_from_its_end(
     await shelf.clear()
     await shelf.put("d1")
 
-    assert await shelf.check(timedelta(hours=24) - LOOK_EVERY) == {"Fd1"}
-    assert await shelf.check(LOOK_EVERY) == left
+    assert await shelf.check(timedelta(hours=24) - CHECK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == left
     assert await shelf.causes() == ([] if left else ["time_over"])
 
 
@@ -509,7 +509,7 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
     await shelf.check()
     assert shelf.gateway.taken_back == []
     for _ in range(3):
-        await shelf.check(LOOK_EVERY)
+        await shelf.check(CHECK_EVERY)
     assert shelf.gateway.taken_back == ["audience"]
     assert await shelf.causes() == ["audience"]
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect
-from bot.recordings.retention import LONGEST_DOUBT, LOOK_EVERY
+from bot.recordings.retention import CHECK_EVERY, LONGEST_DOUBT
 from bot.recordings.shares import FileShares
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -64,7 +64,7 @@ async def test_what_is_where_the_rules_would_refuse_it_is_taken_back(
         shelf.world.channels[OTHER] = channel
     pass_on(shelf, OTHER)
 
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["forwarded"]
     assert await passed_on(shelf) == [("forwarded", OTHER, because, "U0ALICE")]
     assert shelf.gateway.taken_back == ["forwarded"]
@@ -74,12 +74,12 @@ async def test_what_is_where_raw_may_be_heard_stays_until_somebody_else_comes(
     shelf: Shelf,
 ) -> None:
     pass_on(shelf, OTHER)
-    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
     assert await shelf.check(LONGEST_DOUBT) == {"Fd1"}
     assert await passed_on(shelf) == []
 
     shelf.world.channels[OTHER].members.add(BOB)
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await passed_on(shelf) == [("forwarded", OTHER, "audience", "U0ALICE")]
 
 
@@ -90,14 +90,14 @@ async def test_in_direct_messages_with_the_bot_the_person_there_has_to_be_cleare
     shelf.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
     pass_on(shelf, OTHER)
 
-    assert await shelf.check(LOOK_EVERY) == ({"Fd1"} if person == ALICE else set())
+    assert await shelf.check(CHECK_EVERY) == ({"Fd1"} if person == ALICE else set())
     assert await shelf.causes() == ([] if person == ALICE else ["forwarded"])
 
 
 async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
     shelf.gateway.visible["Fd1"].has_public_link = True
 
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["public_link"]
     assert await passed_on(shelf) == [("public_link", None, None, "system")]
 
@@ -120,9 +120,9 @@ async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
 ) -> None:
     setattr(shelf.gateway.visible["Fd1"], change, value)
 
-    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
     assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -132,8 +132,8 @@ async def test_a_look_at_the_conversation_does_not_end_the_doubt_of_where_a_file
     shelf.world.away = frozenset({"shares"})
     await shelf.check()
     for _ in range(14):
-        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
-    assert await shelf.check(LOOK_EVERY) == set()
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
 
@@ -142,7 +142,7 @@ async def test_an_answer_in_between_ends_that_doubt(shelf: Shelf) -> None:
         shelf.world.away = frozenset({"shares"})
         assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
         shelf.world.away = frozenset()
-        assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
 
 
 async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_why_any_more(
@@ -150,11 +150,11 @@ async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_
 ) -> None:
     shelf.gateway.visible["Fd1"].has_public_link = True
     shelf.world.away = frozenset({"delete"})
-    assert await shelf.check(LOOK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
     shelf.gateway.visible["Fd1"].has_public_link = False
     shelf.world.away = frozenset()
 
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["public_link"]
     assert len(await passed_on(shelf)) == 1
 
@@ -186,7 +186,7 @@ async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: She
     shelf.world.channels[OTHER].is_private = False
     pass_on(shelf, OTHER, file_id="Fp1")
 
-    assert await shelf.check(LOOK_EVERY) == set()
+    assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["forwarded"]
 
 
@@ -206,7 +206,7 @@ async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
     await shelf.files.check_file(TEAM, "Fd2", UNSEEN)
 
     for _ in range(3):
-        assert await shelf.check(LOOK_EVERY) == {"Fd1", "Fd2"}
+        assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
 
 
 async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) -> None:
@@ -220,7 +220,7 @@ async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) 
 
     shelf.gateway.file_shares = hang  # type: ignore[method-assign]
     shelf.world.channels["C0QUALITY0"].members.add(BOB)
-    shelf.now += LOOK_EVERY
+    shelf.now += CHECK_EVERY
     working = asyncio.create_task(shelf.work_off())
     await asked.wait()
 

@@ -33,13 +33,13 @@ QUICK = Pace(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),
     ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
-    tell_again=timedelta(seconds=0.05),
+    notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=1),
     drain_seconds=5,
     access_again_after=timedelta(seconds=0.5),
 )
 # Where a scenario changes the store by hand and wakes nobody; each look costs the processor.
-WATCHFUL = replace(QUICK, look_seconds=0.3)
+WATCHFUL = replace(QUICK, poll_seconds=0.3)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 

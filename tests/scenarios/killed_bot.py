@@ -63,10 +63,10 @@ QUICK = Pace(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),
     ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
-    tell_again=timedelta(seconds=0.05),
+    notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
     drain_seconds=5,
-    look_every=timedelta(seconds=1),
+    check_every=timedelta(seconds=1),
     # Slots a second apart would be let go whenever the machine is busy.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )

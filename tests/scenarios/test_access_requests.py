@@ -458,7 +458,7 @@ async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene)
 
 
 async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: OpenScene) -> None:
-    rarely = replace(WATCHFUL, look_every=timedelta(hours=1))
+    rarely = replace(WATCHFUL, check_every=timedelta(hours=1))
     async with new_scene(environment=ADMINS, pace=rarely) as scene:
         scene.workspace.add_user(CHIEF)
         await scene.grant(BOB)

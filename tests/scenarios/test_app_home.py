@@ -26,7 +26,7 @@ from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
 
 CHIEF = "U0CHIEF00"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
-OFTEN = replace(WATCHFUL, home_look_every=timedelta(seconds=0.2))
+OFTEN = replace(WATCHFUL, home_check_every=timedelta(seconds=0.2))
 GROUP = "S0LISTEN00"
 MINUTE = timedelta(minutes=1)
 WHY = "Customer +44 20 7946 0000 <!channel> complains"

@@ -11,7 +11,7 @@ from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, Seen
 from tests.scenarios.thread import card, offered, press, refused_presses
 
-SOON = replace(WATCHFUL, look_every=timedelta(seconds=0.3))
+SOON = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
 TEAM_GROUP = "S0QUALITY0"
 GONE = ("slack:file:delete_asked", "retention:file:deleted")
 

@@ -28,7 +28,7 @@ BOARD_ROOM = "C0BOARD000"
 OF_EACH_KIND = 2
 AT_ONCE = 12
 WAITS = "has to wait"
-PACE = Pace(patience=Patience(visible_seconds=(0.05, 0.1, 0.2)), look_seconds=0.15)
+PACE = Pace(patience=Patience(visible_seconds=(0.05, 0.1, 0.2)), poll_seconds=0.15)
 
 ENDS = {
     "raw": ("delivered", 1, 0),

@@ -15,8 +15,8 @@ from tests.scenarios.scene import ALICE, BOB, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
 SECOND = timedelta(seconds=1)
-EVERY = replace(WATCHFUL, look_every=SECOND)
-RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+EVERY = replace(WATCHFUL, check_every=SECOND)
+RARELY = replace(WATCHFUL, check_every=timedelta(hours=1))
 WAYS = [pytest.param(RARELY, id="an event tells"), pytest.param(EVERY, id="no event tells")]
 
 OPEN, MIXED, CLEARED, DM = "C0OPEN0000", "C0MIXED000", "C0CLEARED0", "D0BETWEEN0"

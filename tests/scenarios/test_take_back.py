@@ -21,8 +21,8 @@ HARDLY = timedelta(milliseconds=500)
 # A right may end between the two moments at which one look reads it: once as the requester's, once
 # as a listener's.
 LOST = ("right_ended", "audience")
-EVERY = replace(WATCHFUL, look_every=timedelta(seconds=1))
-RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+EVERY = replace(WATCHFUL, check_every=timedelta(seconds=1))
+RARELY = replace(WATCHFUL, check_every=timedelta(hours=1))
 
 
 pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]

@@ -151,7 +151,7 @@ async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene
 
 @pytest.mark.only_taken_back
 async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: OpenScene) -> None:
-    pace = replace(WATCHFUL, look_every=timedelta(seconds=0.5))
+    pace = replace(WATCHFUL, check_every=timedelta(seconds=0.5))
     async with new_scene(pace=pace) as scene:
         await scene.grant()
         seen = await scene.ask()

@@ -21,7 +21,7 @@ from tests.scenarios.test_nothing_leaks import files_in, logs, seen_by_people, t
 from tests.scenarios.thread import card, offered, press, press_for_more
 
 __all__ = ["logs"]
-SOON = replace(WATCHFUL, look_every=timedelta(seconds=0.3))
+SOON = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
 NAME, NUMBER = "Marigold Featherstonehaugh", "oh seven seven double zero"
 
 

@@ -309,7 +309,7 @@ async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scen
 async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_refuses_at_first(
     new_scene: OpenScene,
 ) -> None:
-    quickly = replace(WATCHFUL, look_every=timedelta(seconds=0.3))
+    quickly = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
     async with new_scene(pace=quickly) as scene:
         await scene.grant()
         scene.slack.faults.add(Fault(SHARE, when="after", hang=True))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
-from bot.jobs.work_loop import LOOK_SECONDS
+from bot.jobs.work_loop import POLL_SECONDS
 from bot.store.database import Database, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
 from bot.store.revision import is_migrated
@@ -104,7 +104,7 @@ async def _waking(what: str, database: Database) -> Finding:
         what,
         Status.SET,
         "notifications do not arrive, as behind a pooler in transaction mode: a worker apart from "
-        f"web finds new work when it looks, every {LOOK_SECONDS:g} s",
+        f"web finds new work when it looks, every {POLL_SECONDS:g} s",
     )
 
 
