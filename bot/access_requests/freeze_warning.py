@@ -34,5 +34,5 @@ class FreezeWarning:
             reached = [await self._warn(user_id, state) for user_id in people]
             if not any(reached):
                 raise NobodyReached
-            await self._store.note_told(state.conversation)
+            await self._store.mark_notified(state.conversation)
         return None

@@ -75,7 +75,7 @@ def _shown(conversation: str, found: Comparison) -> dict[str, Any]:
         "conversation": conversation,
         "verdict": found.verdict.value,
         "says": said(found),
-        "doubt": found.doubt.value if found.doubt else None,
+        "doubt": found.uncertainty.value if found.uncertainty else None,
         "length_seconds": round(found.length_seconds, 3),
         "muted": _spans(found.muted),
         "heard": _spans(found.heard),

@@ -78,7 +78,7 @@ def _print(findings: list[Finding], *, as_json: bool) -> None:
 
 
 async def examine(settings: Settings, reference: Reference | None = None) -> list[Finding]:
-    """Look at everything the bot needs, each on its own and all at once: none hides another.
+    """Check everything the bot needs, each on its own and all at once: none hides another.
 
     In the order in which they are set up, so the first that is wrong is what to mend first.
 

@@ -28,12 +28,12 @@ def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[
             )
             yield Finding(WHAT, Status.WRONG, says, THAW)
         elif each.conversation == named:
-            yield _of_last_look(each)
+            yield _last_check(each)
     if named and not any(each.conversation == named for each in states):
         yield Finding(WHAT, Status.SET, "no worker has looked at it yet")
 
 
-def _of_last_look(state: CanaryState) -> Finding:
+def _last_check(state: CanaryState) -> Finding:
     at = f"{state.checked_at:%Y-%m-%d %H:%M} UTC"
     if state.verdict is CanaryVerdict.HELD:
         return Finding(WHAT, Status.OK, f"the plain key brought what it should at {at}")

@@ -54,7 +54,7 @@ class AgentChecks:
     async def check(
         self, agent: Agent, *, has_account: bool, conversation_id: str | None
     ) -> list[Finding]:
-        """Look at one agent; ``conversation_id`` names the call by which its keys are compared."""
+        """Check one agent; ``conversation_id`` names the call by which its keys are compared."""
         plain = await self._opens(f"plain key of {agent.name}", agent, raw=False)
         raw = Finding(f"raw key of {agent.name}", Status.SET, "none: raw is never delivered")
         if agent.pii_api_key is not None:

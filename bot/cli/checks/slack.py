@@ -29,7 +29,7 @@ class SlackChecked:
 async def check_slack(
     settings: Settings, outbound: Outbound, clock: Callable[[], datetime]
 ) -> SlackChecked:
-    """Look at all that Slack tells about the app."""
+    """Check all that Slack tells about the app."""
     async with build_session(outbound=outbound) as session:
         token = settings.slack_bot_token.get_secret_value()
         api = SlackApi(build_client(token, settings.slack_api_url, session))

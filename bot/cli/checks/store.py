@@ -36,7 +36,7 @@ async def read_store(
 
 
 async def check_store(database_url: str) -> list[Finding]:
-    """Look at the database; where it does not answer, nothing more is asked of it."""
+    """Check the database; where it does not answer, nothing more is asked of it."""
     database = Database(database_url)
     found: list[Finding] = []
     what = "database"

@@ -14,7 +14,7 @@ from bot.recordings.redaction.blocks import (
 )
 from bot.recordings.redaction.body import Body
 from bot.recordings.redaction.likeness import likeness
-from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Doubt, Verdict
+from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty, Verdict
 from bot.recordings.redaction.span_marks import SpanMarks, within
 from bot.recordings.redaction.spread import SEGMENT_SECONDS, Spread
 from bot.recordings.wav_header import PCM, WavHeader
@@ -51,7 +51,7 @@ class AudioComparison:
         self._is_unmuted = False
         self._one_sided = 0
         self._spread = Spread(int(SEGMENT_SECONDS * rate))
-        self._likeness: Doubt | None = None
+        self._likeness: Uncertainty | None = None
         self._start = 0
         """The frame with which both buffers begin: it was compared, and serves as context."""
         self._compared = 0
@@ -76,9 +76,9 @@ class AudioComparison:
         if self._start + frames > self._compared:
             self._compare(raw, redacted, self._start + frames)
 
-    def outcome(self, doubt: Doubt | None, redacted_sha256: str) -> Comparison:
+    def outcome(self, uncertainty: Uncertainty | None, redacted_sha256: str) -> Comparison:
         """Tell what was found; what is surely heard comes before every doubt."""
-        verdict, why = self._verdict(doubt)
+        verdict, why = self._verdict(uncertainty)
         rate = self._rate_hz
         differs = verdict is Verdict.DIFFERS
         return Comparison(
@@ -91,37 +91,37 @@ class AudioComparison:
             redacted_sha256=redacted_sha256,
         )
 
-    def _verdict(self, doubt: Doubt | None) -> tuple[Verdict, Doubt | None]:
+    def _verdict(self, uncertainty: Uncertainty | None) -> tuple[Verdict, Uncertainty | None]:
         if self._is_unmuted or (self._heard.count and not self._spread.is_everywhere):
             return Verdict.DIFFERS, None
         if self._heard.count:
-            return Verdict.CANNOT_TELL, self._likeness or Doubt.OTHER_AUDIO
-        doubt = doubt or self._doubt_of_audio()
-        if doubt:
-            return Verdict.CANNOT_TELL, doubt
+            return Verdict.INCONCLUSIVE, self._likeness or Uncertainty.OTHER_AUDIO
+        uncertainty = uncertainty or self._uncertainty_of_audio()
+        if uncertainty:
+            return Verdict.INCONCLUSIVE, uncertainty
         return (Verdict.PROVEN if self._muted.count else Verdict.NOTHING_MUTED), None
 
-    def _doubt_of_audio(self) -> Doubt | None:
+    def _uncertainty_of_audio(self) -> Uncertainty | None:
         if self._lengths_differ:
-            return Doubt.LENGTH
+            return Uncertainty.LENGTH
         if any(end > self._compared for _, end in self._must_be_muted):
-            return Doubt.SPAN_BEYOND_END
+            return Uncertainty.SPAN_BEYOND_END
         if self._one_sided > EDGE_SECONDS * self._rate_hz:
-            return Doubt.ONE_CHANNEL
+            return Uncertainty.ONE_CHANNEL
         return None
 
     def _compare(self, raw: Body, redacted: Body, end: int) -> None:
         """Compare the frames from where it stopped up to ``end``, with those around them."""
         size = (end + self._context - self._start) * self._frame_bytes
         one, other = (bytes(memoryview(each.audio)[:size]) for each in (raw, redacted))
-        self._look(one, other, end)
+        self._check(one, other, end)
         self._compared = end
         passed = max(0, end - self._context - self._start)
         for body in (raw, redacted):
             del body.audio[: passed * self._frame_bytes]
         self._start += passed
 
-    def _look(self, raw: bytes, redacted: bytes, end: int) -> None:
+    def _check(self, raw: bytes, redacted: bytes, end: int) -> None:
         first, start = self._compared, self._start
         watched = [
             slice(max(since, first) - start, min(until, end) - start)

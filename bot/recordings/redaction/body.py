@@ -96,9 +96,9 @@ class Body:
             if not self._left and self.header and (self.header.data_bytes or 0) % 2:
                 self._skipped = 1  # chunks start on even bytes
         if piece:
-            self._look_through(piece)
+            self._scan(piece)
 
-    def _look_through(self, piece: bytes) -> None:
+    def _scan(self, piece: bytes) -> None:
         self.rest_bytes += len(piece)
         self._rest_digest.update(piece)
         while piece:

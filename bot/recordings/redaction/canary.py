@@ -15,7 +15,7 @@ from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.recordings.agents import choose_agent
-from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict, Look
+from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.waveform.spans import Span
@@ -86,26 +86,26 @@ class CanaryCheck:
         self._longest_seconds = longest_seconds
 
     async def run(self, due: Due) -> datetime | None:
-        """Look once; gives when to look again, None if no canary is set."""
+        """Check the canary once; returns when to check again, None if no canary is set."""
         del due
         if self._canary is None:
             return None
-        look = await self.look(self._canary)
-        await self._store.note(self._canary.conversation, await self._home_team(), look)
-        is_told = look.verdict is not CanaryVerdict.CANNOT_TELL
+        result = await self.check(self._canary)
+        await self._store.note(self._canary.conversation, await self._home_team(), result)
+        is_told = result.verdict is not CanaryVerdict.INCONCLUSIVE
         return self._store.clock() + (EVERY if is_told else AGAIN_AFTER)
 
-    async def look(self, canary: Canary) -> Look:
+    async def check(self, canary: Canary) -> CanaryResult:
         """Tell whether the plain key brings what it should."""
         try:
             async with asyncio.timeout(self._longest_seconds):
-                return await self._look(canary)
+                return await self._compare(canary)
         except CallAudioError as error:
-            return Look(CanaryVerdict.CANNOT_TELL, error.code)
+            return CanaryResult(CanaryVerdict.INCONCLUSIVE, error.code)
         except TimeoutError:
-            return Look(CanaryVerdict.CANNOT_TELL, CanaryFinding.TOO_SLOW)
+            return CanaryResult(CanaryVerdict.INCONCLUSIVE, CanaryFinding.TOO_SLOW)
 
-    async def _look(self, canary: Canary) -> Look:
+    async def _compare(self, canary: Canary) -> CanaryResult:
         reference = canary.reference
         agent = choose_agent(self._agents, reference)
 
@@ -118,20 +118,20 @@ class CanaryCheck:
 
         redacted = await brings(redacted=True)
         if redacted.verdict is Verdict.DIFFERS:
-            return Look(CanaryVerdict.BROKEN, CanaryFinding.SPAN_HEARD, redacted.heard_db)
-        if redacted.doubt:
-            return Look(CanaryVerdict.CANNOT_TELL, redacted.doubt)
+            return CanaryResult(CanaryVerdict.BROKEN, CanaryFinding.SPAN_HEARD, redacted.heard_db)
+        if redacted.uncertainty:
+            return CanaryResult(CanaryVerdict.INCONCLUSIVE, redacted.uncertainty)
         plain = await brings(redacted=False)
-        if plain.doubt:
-            return Look(CanaryVerdict.CANNOT_TELL, plain.doubt)
+        if plain.uncertainty:
+            return CanaryResult(CanaryVerdict.INCONCLUSIVE, plain.uncertainty)
         if plain.redacted_sha256 == redacted.redacted_sha256:
-            return Look(CanaryVerdict.HELD)
+            return CanaryResult(CanaryVerdict.HELD)
         # Only if each answer is the same again, it is the parameter that makes the difference.
         again = await brings(redacted=True), await brings(redacted=False)
         told = redacted.redacted_sha256, plain.redacted_sha256
         if told == tuple(each.redacted_sha256 for each in again):
-            return Look(CanaryVerdict.BROKEN, CanaryFinding.ANSWERS_DIFFER)
-        return Look(CanaryVerdict.CANNOT_TELL, CanaryFinding.UNSTEADY)
+            return CanaryResult(CanaryVerdict.BROKEN, CanaryFinding.ANSWERS_DIFFER)
+        return CanaryResult(CanaryVerdict.INCONCLUSIVE, CanaryFinding.UNSTEADY)
 
 
 async def _listen(chunks: AsyncIterator[bytes], spans: tuple[Span, ...]) -> Comparison:

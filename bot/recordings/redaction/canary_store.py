@@ -30,11 +30,11 @@ class CanaryVerdict(StrEnum):
 
     HELD = "held"
     BROKEN = "broken"
-    CANNOT_TELL = "cannot_tell"
+    INCONCLUSIVE = "cannot_tell"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CanaryResult:
     """What one look found.
 
     Attributes:
@@ -83,7 +83,7 @@ class CanaryStore:
         async with self._database.read() as session:
             return tuple(_state_of(each) for each in await session.scalars(query))
 
-    async def note(self, conversation: str, team_id: str, look: Look) -> None:
+    async def note(self, conversation: str, team_id: str, result: CanaryResult) -> None:
         """Store a look; one that found the plain key to bring raw freezes deliveries."""
         now = self.clock()
         async with self._database.write() as session:
@@ -91,22 +91,22 @@ class CanaryStore:
             if row is None:
                 row = CanaryRow(conversation=conversation, team_id=team_id)
                 session.add(row)
-            row.checked_at, row.verdict = now, look.verdict.value
-            if row.frozen_at is None or look.verdict is CanaryVerdict.BROKEN:
-                row.found = look.found
-            told: dict[str, PayloadValue] = {"conversation": conversation, "found": look.found}
-            facts = {**told, "verdict": look.verdict.value, "heard_db": look.heard_db}
+            row.checked_at, row.verdict = now, result.verdict.value
+            if row.frozen_at is None or result.verdict is CanaryVerdict.BROKEN:
+                row.found = result.found
+            told: dict[str, PayloadValue] = {"conversation": conversation, "found": result.found}
+            facts = {**told, "verdict": result.verdict.value, "heard_db": result.heard_db}
             await record(session, _event(AuditTag.CANARY_CHECKED, row, now, facts))
-            if look.verdict is CanaryVerdict.HELD:
+            if result.verdict is CanaryVerdict.HELD:
                 row.held_at = now
-            if look.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
+            if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
                 await record(session, _event(AuditTag.CANARY_FROZEN, row, now, told))
                 schedule(session, WARN_OF_FREEZE, conversation, now=now)
-        level = log.error if look.verdict is CanaryVerdict.BROKEN else log.info
-        level("canary_checked", verdict=look.verdict.value, found=look.found)
+        level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
+        level("canary_checked", verdict=result.verdict.value, found=result.found)
 
-    async def note_told(self, conversation: str) -> None:
+    async def mark_notified(self, conversation: str) -> None:
         """Note that the admins know of the freeze."""
         told = update(CanaryRow).where(CanaryRow.conversation == conversation)
         async with self._database.write() as session:

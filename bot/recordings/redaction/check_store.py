@@ -181,7 +181,7 @@ def _facts_of(found: Comparison) -> dict[str, PayloadValue]:
     first = found.heard.kept[0].start_seconds if found.heard.kept else None
     return {
         "verdict": found.verdict.value,
-        "doubt": found.doubt.value if found.doubt else None,
+        "doubt": found.uncertainty.value if found.uncertainty else None,
         "length_seconds": round(found.length_seconds, 3),
         "muted_spans": found.muted.count,
         "muted_seconds": round(found.muted.seconds, 3),

@@ -13,7 +13,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import RecordingCutShort
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
-from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict, undetermined
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
 from bot.recordings.waveform.spans import Span
 from bot.store.due_work import Due
 
@@ -84,7 +84,7 @@ class RedactionChecks:
                 ]
                 found = await compare_streams(spoken, muted, must_be_muted)
         except (TimeoutError, RecordingCutShort):
-            found = undetermined(Doubt.BROKEN_OFF)
+            found = inconclusive(Uncertainty.BROKEN_OFF)
         self._count(check, found)
         return found
 
@@ -98,7 +98,7 @@ class RedactionChecks:
                 if error.retryable and due.tries + 1 < MOST_TRIES:
                     return self._store.clock() + AGAIN_AFTER
                 log.info("redaction_not_checked", check_id=check.id, code=error.code)
-                found = undetermined(Doubt.BROKEN_OFF)
+                found = inconclusive(Uncertainty.BROKEN_OFF)
                 self._count(check, found)
             await self._store.end(check, found)
         if check.cause is CheckCause.ASKED:
@@ -113,5 +113,5 @@ class RedactionChecks:
             check_id=check.id,
             cause=check.cause.value,
             verdict=found.verdict.value,
-            doubt=found.doubt.value if found.doubt else None,
+            uncertainty=found.uncertainty.value if found.uncertainty else None,
         )

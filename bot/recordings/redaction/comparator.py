@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.recordings.redaction.audio_comparison import AudioComparison, begin_comparison
 from bot.recordings.redaction.body import Body
-from bot.recordings.redaction.outcome import Comparison, Doubt, undetermined
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
 from bot.recordings.wav_header import WavHeader
 from bot.recordings.waveform.spans import Span
 
@@ -46,11 +46,11 @@ class Comparator:
         self.raw, self.redacted = Body(), Body()
         self._must_be_muted = must_be_muted
         self._audio: AudioComparison | None = None
-        self._doubt: Doubt | None = None
+        self._uncertainty: Uncertainty | None = None
 
     def next_body(self) -> Body | None:
         """Tell which body to feed, so that neither piles up; None: there is no more to learn."""
-        if self._doubt:
+        if self._uncertainty:
             return None
         going_on = [each for each in (self.raw, self.redacted) if not each.has_ended]
         unread = [each for each in going_on if each.header is None]
@@ -67,35 +67,35 @@ class Comparator:
         """Tell the outcome; both bodies have ended, or ``next_body`` said that it is enough."""
         self.work()
         if self._audio is None:
-            return undetermined(self._doubt or Doubt.BROKEN_OFF)
+            return inconclusive(self._uncertainty or Uncertainty.BROKEN_OFF)
         self._audio.finish(self.raw, self.redacted)
-        return self._audio.outcome(self._doubt_of_bodies(), self.redacted.sha256)
+        return self._audio.outcome(self._uncertainty_of_bodies(), self.redacted.sha256)
 
     def _begin(self) -> None:
         if not (self.raw.is_wav and self.redacted.is_wav):
-            self._doubt = Doubt.NOT_WAV
+            self._uncertainty = Uncertainty.NOT_WAV
             return
         raw, redacted = self.raw.header, self.redacted.header
         if raw is None or redacted is None:
             return
         if _encoding(raw) != _encoding(redacted):
-            self._doubt = Doubt.ENCODING
+            self._uncertainty = Uncertainty.ENCODING
             return
         self._audio = begin_comparison(redacted, self._must_be_muted)
         if self._audio is None:
-            self._doubt = Doubt.FORMAT
+            self._uncertainty = Uncertainty.FORMAT
 
-    def _doubt_of_bodies(self) -> Doubt | None:
+    def _uncertainty_of_bodies(self) -> Uncertainty | None:
         raw, redacted = self.raw, self.redacted
         if raw.is_cut or redacted.is_cut:
-            return Doubt.BROKEN_OFF
+            return Uncertainty.BROKEN_OFF
         if redacted.has_second_data or raw.has_second_data:
-            return Doubt.SECOND_DATA
+            return Uncertainty.SECOND_DATA
         if raw.rest != redacted.rest:
-            return Doubt.TRAILER
+            return Uncertainty.TRAILER
         # The sizes of the file and of its audio may differ; those of the audio are compared.
         if len(redacted.prefix) > SHORT_HEADER_BYTES and raw.prefix[8:-4] != redacted.prefix[8:-4]:
-            return Doubt.LONG_HEADER
+            return Uncertainty.LONG_HEADER
         return None
 
 

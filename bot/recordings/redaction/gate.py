@@ -8,7 +8,7 @@ from bot.recordings.delivery_store import Delivery
 from bot.recordings.fetching import Upload
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks
-from bot.recordings.redaction.outcome import Doubt, Verdict, undetermined
+from bot.recordings.redaction.outcome import Uncertainty, Verdict, inconclusive
 
 log = get_logger(__name__)
 
@@ -54,10 +54,10 @@ class RedactionGate:
             return
         except CallAudioError as error:
             log.info("redaction_not_checked", delivery_id=delivery.id, code=error.code)
-            found = undetermined(Doubt.BROKEN_OFF)
+            found = inconclusive(Uncertainty.BROKEN_OFF)
         is_same = found.redacted_sha256 == upload.sha256
         if found.verdict in (Verdict.PROVEN, Verdict.NOTHING_MUTED) and not is_same:
-            found = replace(found, verdict=Verdict.CANNOT_TELL, doubt=Doubt.CHANGED)
+            found = replace(found, verdict=Verdict.INCONCLUSIVE, uncertainty=Uncertainty.CHANGED)
         await self._store.add_ended(check, found)
         if found.verdict is Verdict.DIFFERS:
             raise RedactionDiffers

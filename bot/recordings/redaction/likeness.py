@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.recordings.redaction.outcome import Doubt
+from bot.recordings.redaction.outcome import Uncertainty
 from bot.recordings.waveform.codecs import Samples
 
 PATTERN_FRAMES: Final = 256
@@ -15,12 +15,14 @@ WINDOW_FRAMES: Final = 1 << 15
 LEAST_CORRELATION: Final = 0.8
 
 
-def likeness(raw: Samples, redacted: Samples) -> Doubt:
+def likeness(raw: Samples, redacted: Samples) -> Uncertainty:
     """Name what the redacted block is to the raw one; both are frames x channels."""
     if _is_shifted(raw, redacted):
-        return Doubt.SHIFTED
+        return Uncertainty.SHIFTED
     return (
-        Doubt.REENCODED if _correlation(raw, redacted) >= LEAST_CORRELATION else (Doubt.OTHER_AUDIO)
+        Uncertainty.REENCODED
+        if _correlation(raw, redacted) >= LEAST_CORRELATION
+        else (Uncertainty.OTHER_AUDIO)
     )
 
 

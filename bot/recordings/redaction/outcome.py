@@ -18,10 +18,10 @@ class Verdict(StrEnum):
     """It is the raw recording: there was nothing to mute, or nothing was muted."""
     DIFFERS = "differs"
     """Something is heard where it is muted, or should be."""
-    CANNOT_TELL = "cannot_tell"
+    INCONCLUSIVE = "cannot_tell"
 
 
-class Doubt(StrEnum):
+class Uncertainty(StrEnum):
     """Why nothing can be told."""
 
     ENCODING = "encoding"
@@ -68,7 +68,7 @@ class Comparison:
     """
 
     verdict: Verdict
-    doubt: Doubt | None = None
+    uncertainty: Uncertainty | None = None
     length_seconds: float = 0.0
     muted: Spans = NO_SPANS
     heard: Spans = NO_SPANS
@@ -76,6 +76,6 @@ class Comparison:
     redacted_sha256: str | None = None
 
 
-def undetermined(doubt: Doubt) -> Comparison:
+def inconclusive(uncertainty: Uncertainty) -> Comparison:
     """Say that nothing was learnt."""
-    return Comparison(Verdict.CANNOT_TELL, doubt)
+    return Comparison(Verdict.INCONCLUSIVE, uncertainty)

@@ -3,28 +3,28 @@
 from types import MappingProxyType
 from typing import Final
 
-from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
 from bot.recordings.waveform.spans import Spans
 from bot.time_spans import spell_time
 
 MOST_SHOWN: Final = 10
 
-DOUBTS: Final = MappingProxyType(
+UNCERTAINTIES: Final = MappingProxyType(
     {
-        Doubt.ENCODING: "the two recordings are encoded differently",
-        Doubt.FORMAT: "recordings in this encoding cannot be compared",
-        Doubt.LONG_HEADER: "much else comes before the audio of the redacted recording",
-        Doubt.SHIFTED: "the redacted recording starts at another moment than the raw one",
-        Doubt.REENCODED: "the redacted recording was encoded anew, or made louder or softer",
-        Doubt.OTHER_AUDIO: "the redacted recording has other audio than the raw one",
-        Doubt.LENGTH: "one of the two recordings is longer than the other",
-        Doubt.SECOND_DATA: "more audio follows in a second chunk",
-        Doubt.TRAILER: "after its audio the redacted recording has other bytes than the raw one",
-        Doubt.ONE_CHANNEL: "while one channel is muted, the other is heard",
-        Doubt.SPAN_BEYOND_END: "a moment that should be muted is not in the recording",
-        Doubt.BROKEN_OFF: "one of the two recordings ended early, or could not be had",
-        Doubt.NOT_WAV: "one of the two is no recording",
-        Doubt.CHANGED: "PolyAI sent another redacted recording than the one before",
+        Uncertainty.ENCODING: "the two recordings are encoded differently",
+        Uncertainty.FORMAT: "recordings in this encoding cannot be compared",
+        Uncertainty.LONG_HEADER: "much else comes before the audio of the redacted recording",
+        Uncertainty.SHIFTED: "the redacted recording starts at another moment than the raw one",
+        Uncertainty.REENCODED: "the redacted recording was encoded anew, or made louder or softer",
+        Uncertainty.OTHER_AUDIO: "the redacted recording has other audio than the raw one",
+        Uncertainty.LENGTH: "one of the two recordings is longer than the other",
+        Uncertainty.SECOND_DATA: "more audio follows in a second chunk",
+        Uncertainty.TRAILER: "the two recordings differ in the bytes after the audio",
+        Uncertainty.ONE_CHANNEL: "while one channel is muted, the other is heard",
+        Uncertainty.SPAN_BEYOND_END: "a moment that should be muted is not in the recording",
+        Uncertainty.BROKEN_OFF: "one of the two recordings ended early, or could not be had",
+        Uncertainty.NOT_WAV: "one of the two is no recording",
+        Uncertainty.CHANGED: "PolyAI sent another redacted recording than the one before",
     }
 )
 
@@ -44,8 +44,10 @@ def said(found: Comparison) -> str:
                 f"It differs: {_moments(found.heard)} can be heard in the redacted recording and "
                 f"should not be. The loudest sample there is at {found.heard_db:g} dB."
             )
-        case Verdict.CANNOT_TELL:
-            return f"It cannot be told: {DOUBTS[found.doubt or Doubt.BROKEN_OFF]}."
+        case Verdict.INCONCLUSIVE:
+            return (
+                f"It cannot be told: {UNCERTAINTIES[found.uncertainty or Uncertainty.BROKEN_OFF]}."
+            )
 
 
 def _moments(spans: Spans) -> str:

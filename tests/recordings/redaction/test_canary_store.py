@@ -2,15 +2,20 @@
 
 import pytest
 
-from bot.recordings.redaction.canary_store import CanaryState, CanaryStore, CanaryVerdict, Look
+from bot.recordings.redaction.canary_store import (
+    CanaryResult,
+    CanaryState,
+    CanaryStore,
+    CanaryVerdict,
+)
 from bot.slack.admin import replies
 from bot.store.database import Database
 from tests.conftest import NOON
 
 CALL, TEAM = "CA" + "c0ffee00" * 4, "T0CALLAUDIO"
-BROKEN = Look(CanaryVerdict.BROKEN, "span_heard", -12.0)
-AWAY = Look(CanaryVerdict.CANNOT_TELL, "polyai_unavailable")
-HELD = Look(CanaryVerdict.HELD)
+BROKEN = CanaryResult(CanaryVerdict.BROKEN, "span_heard", -12.0)
+AWAY = CanaryResult(CanaryVerdict.INCONCLUSIVE, "polyai_unavailable")
+HELD = CanaryResult(CanaryVerdict.HELD)
 
 
 @pytest.fixture
@@ -18,9 +23,9 @@ def store(database: Database) -> CanaryStore:
     return CanaryStore(database=database, clock=lambda: NOON)
 
 
-async def after(store: CanaryStore, *looks: Look) -> CanaryState:
-    for look in looks:
-        await store.note(CALL, TEAM, look)
+async def after(store: CanaryStore, *looks: CanaryResult) -> CanaryState:
+    for result in looks:
+        await store.note(CALL, TEAM, result)
     (state,) = await store.read()
     return state
 
@@ -33,7 +38,7 @@ async def test_while_frozen_admins_are_told_what_froze_it_whatever_is_found_sinc
 
 
 async def test_another_leak_found_while_frozen_is_the_one_that_is_told(store):
-    state = await after(store, BROKEN, Look(CanaryVerdict.BROKEN, "answers_differ"))
+    state = await after(store, BROKEN, CanaryResult(CanaryVerdict.BROKEN, "answers_differ"))
     assert "without `redacted=true` it brings another recording" in replies.frozen(state)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
 from bot.recordings.redaction.comparator import compare_streams
-from bot.recordings.redaction.outcome import Doubt, Verdict
+from bot.recordings.redaction.outcome import Uncertainty, Verdict
 from bot.recordings.waveform.spans import Span
 from bot.sandbox import recordings
 from tests.examples import examples
@@ -109,7 +109,7 @@ def left_channel_heard(raw, redacted):
 @EVERY_ENCODING
 async def test_muted_moments_are_found_where_they_are(encoding, channels):
     found = await compared(pair(encoding, channels))
-    assert (found.verdict, found.doubt, found.heard.count) == (Verdict.PROVEN, None, 0)
+    assert (found.verdict, found.uncertainty, found.heard.count) == (Verdict.PROVEN, None, 0)
     assert found.length_seconds == SECONDS
     assert [(each.start_seconds, each.end_seconds) for each in found.muted.kept] == [
         (pytest.approx(each.start_seconds, abs=0.01), pytest.approx(each.end_seconds, abs=0.01))
@@ -153,7 +153,7 @@ async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
 
 @EVERY_ENCODING
 @pytest.mark.parametrize(
-    ("fault", "doubt"),
+    ("fault", "uncertainty"),
     [
         (shifted, Doubt.SHIFTED),
         (louder, Doubt.REENCODED),
@@ -164,9 +164,9 @@ async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
     ],
     ids=["shifted", "louder", "lossy", "longer", "shorter", "backwards"],
 )
-async def test_what_is_no_proof_is_named(encoding, channels, fault, doubt):
+async def test_what_is_no_proof_is_named(encoding, channels, fault, uncertainty):
     found = await compared(pair(encoding, channels, fault))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, doubt)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, uncertainty)
     assert found.heard.count == 0
 
 
@@ -174,20 +174,20 @@ async def test_what_is_no_proof_is_named(encoding, channels, fault, doubt):
 async def test_a_second_chunk_of_audio_is_no_proof(encoding, channels):
     more = chunk(b"data", encoding.encode(speech(1.0, channels)))
     found = await compared(pair(encoding, channels, after=more))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.SECOND_DATA)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.SECOND_DATA)
 
 
 @EVERY_ENCODING
 @pytest.mark.parametrize("after", [chunk(b"LIST", b"INFO" * 9), b"\x00\x1a\x0a"])
 async def test_what_follows_the_audio_is_no_proof(encoding, channels, after):
     found = await compared(pair(encoding, channels, after=after))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.TRAILER)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.TRAILER)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
 async def test_a_muted_channel_beside_one_that_is_heard_is_no_proof(encoding):
     found = await compared(pair(encoding, 2, left_channel_heard))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ONE_CHANNEL)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ONE_CHANNEL)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
@@ -206,7 +206,10 @@ async def test_a_recording_that_breaks_off_is_no_proof(encoding, channels):
         Pair(both.raw[:-9000], both.redacted),
     ):
         found = await compared(cut)
-        assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.BROKEN_OFF)
+        assert (found.verdict, found.uncertainty) == (
+            Verdict.INCONCLUSIVE,
+            Uncertainty.BROKEN_OFF,
+        )
 
 
 @EVERY_ENCODING
@@ -254,26 +257,26 @@ async def test_audio_that_went_through_another_encoding_is_no_proof(by_way_of):
         return decoded(ENCODINGS[by_way_of], ENCODINGS[by_way_of].encode(redacted))
 
     found = await compared(pair(encoding, 1, there_and_back))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.REENCODED)
+    assert (found.verdict, found.doubt) == (Verdict.INCONCLUSIVE, Doubt.REENCODED)
 
 
 @pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])
 async def test_different_encodings_are_no_proof(other):
     raw = pair(ENCODINGS["24-bit PCM"], 1).raw
     found = await compared(Pair(raw, pair(ENCODINGS[other], 1).redacted))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ENCODING)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
 
 
 async def test_mono_instead_of_stereo_is_another_encoding():
     encoding = ENCODINGS["16-bit PCM"]
     found = await compared(Pair(pair(encoding, 2).raw, pair(encoding, 1).redacted))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.ENCODING)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
 
 
 async def test_an_encoding_that_is_not_read_is_no_proof():
     body = riff(fmt(tag=0x31, bits=0, byte_rate=1625), chunk(b"data", bytes(6500)))
     found = await compared(Pair(body, body))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.FORMAT)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.FORMAT)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"RIFF"])
@@ -281,12 +284,15 @@ async def test_what_is_no_recording_is_no_proof(body):
     good = pair(ENCODINGS["16-bit PCM"], 1)
     for each in (Pair(good.raw, body), Pair(body, good.redacted)):
         found = await compared(each)
-        assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.NOT_WAV)
+        assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.NOT_WAV)
 
 
 async def test_a_moment_outside_the_recording_is_not_reported_as_muted():
     found = await compared(pair(ENCODINGS["16-bit PCM"], 1).known(CARD, Span(6.0, 7.0)))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.SPAN_BEYOND_END)
+    assert (found.verdict, found.uncertainty) == (
+        Verdict.INCONCLUSIVE,
+        Uncertainty.SPAN_BEYOND_END,
+    )
 
 
 async def test_a_header_with_room_for_sound_is_no_proof():
@@ -294,7 +300,7 @@ async def test_a_header_with_room_for_sound_is_no_proof():
     hidden = chunk(b"JUNK", both.raw[44:10_000])
     stuffed = both.redacted[:36] + hidden + both.redacted[36:]
     found = await compared(Pair(both.raw, stuffed))
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.LONG_HEADER)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.LONG_HEADER)
     tagged = both.redacted[:36] + chunk(b"LIST", b"INFO") + both.redacted[36:]
     assert (await compared(Pair(both.raw, tagged))).verdict is Verdict.PROVEN
 
@@ -387,5 +393,5 @@ async def test_the_longer_one_does_not_pile_up():
     found = await compare_streams(endless(), short())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found.verdict, found.doubt) == (Verdict.CANNOT_TELL, Doubt.LENGTH)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.LENGTH)
     assert peak < 40 * BLOCK_BYTES

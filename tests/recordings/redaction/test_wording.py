@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.recordings.redaction.outcome import Comparison, Doubt, Verdict, undetermined
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
 from bot.recordings.redaction.wording import said
 from bot.recordings.waveform.spans import Span, Spans
 from tests.tables import each_row
@@ -40,7 +40,7 @@ def test_each_outcome_is_said(found, words):
 
 @each_row("doubt", Doubt)
 def test_each_doubt_is_said(doubt):
-    assert said(undetermined(doubt)).startswith("It cannot be told: ")
+    assert said(inconclusive(doubt)).startswith("It cannot be told: ")
 
 
 def test_of_many_moments_the_first_are_shown():
