@@ -22,7 +22,7 @@ from bot.access.policy import (
     exposure,
     raw_or_nothing,
 )
-from bot.access.unlearnt import note_unlearnt
+from bot.access.unknown_facts import note_unknown_fact
 from bot.concurrency import both
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -214,5 +214,5 @@ async def _or(
         if error.is_own_mistake and raise_own_mistakes:
             raise
         log.warning("fact_unknown", fact=fact, code=error.code)
-        note_unlearnt(error)
+        note_unknown_fact(error)
         return unknown

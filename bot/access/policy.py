@@ -137,7 +137,7 @@ class Exposure(StrEnum):
     EXTERNAL = "external"
     PUBLIC = "public"
     AUDIENCE = "audience"
-    DOUBTFUL = "doubtful"
+    UNVERIFIED = "doubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def exposure(now: Circumstances) -> Exposure:
         if now.audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
             return Exposure.AUDIENCE
         unknown += [now.destination_is_private, now.audience is Audience.CLEARED or None]
-    return Exposure.DOUBTFUL if None in unknown else Exposure.FINE
+    return Exposure.UNVERIFIED if None in unknown else Exposure.FINE
 
 
 def raw_or_nothing(decision: Decision) -> Decision:
@@ -231,7 +231,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
     # Whoever is in the workspace can open what is not private: its members are not its audience.
-    heard_by_the_cleared_alone = (
+    all_listeners_cleared = (
         facts.destination_is_private is True and facts.audience is Audience.CLEARED
     )
     return (
@@ -252,7 +252,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
         ),
         (not facts.has_raw_key, Decision(Outcome.REDACTED, Reason.NO_RAW_KEY)),
         (
-            facts.audience_must_be_cleared and not heard_by_the_cleared_alone,
+            facts.audience_must_be_cleared and not all_listeners_cleared,
             Decision(Outcome.REDACTED, Reason.AUDIENCE),
         ),
     )

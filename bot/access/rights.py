@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.access.grants import Right, counts_for
 from bot.access.grants_in_force import GroupGrant, read_grants_in_force
 from bot.access.policy import Held
-from bot.access.unlearnt import note_unlearnt
+from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.store.database import Database, is_few
@@ -145,7 +145,7 @@ class Rights:
             return await self._groups.members(team_id, group_id)
         except CallAudioError as error:
             log.warning("group_unknown", group_id=group_id, code=error.code)
-            note_unlearnt(error)
+            note_unknown_fact(error)
             return None
 
 

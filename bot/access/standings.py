@@ -15,7 +15,7 @@ from sqlalchemy import Executable, and_, delete, or_
 from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.remembered_standings import read_remembered
-from bot.access.unlearnt import note_unlearnt
+from bot.access.unknown_facts import note_unknown_fact
 from bot.concurrency import both, every
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -183,5 +183,5 @@ async def forget_standings(database: Database, now: datetime) -> None:
 
 def _untold(error: CallAudioError) -> Standing:
     log.warning("fact_unknown", fact="standing", code=error.code)
-    note_unlearnt(error)
+    note_unknown_fact(error)
     return Standing.UNKNOWN

@@ -14,7 +14,7 @@ class TakeBackCause(StrEnum):
     AUDIENCE = "audience"
     FORWARDED = "forwarded"
     PUBLIC_LINK = "public_link"
-    DOUBT = "doubt"
+    UNVERIFIED = "doubt"
     UNFINISHED = "unfinished"
     ASKED = "asked"
 

@@ -13,8 +13,8 @@ from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.metrics import Metrics
 from bot.recordings.delivery_store import Delivery, DeliveryStore
-from bot.recordings.file_checks import Rhythm, look_after
-from bot.recordings.notification import says_all
+from bot.recordings.file_checks import Rhythm, watch_file
+from bot.recordings.notification import is_card_enough
 from bot.recordings.sharing import ShareResult, Sharing
 from bot.recordings.slack_port import Problem
 from bot.recordings.states import State
@@ -67,7 +67,7 @@ class Completion:
         now = self._deliveries.clock()
         is_raw = delivery.is_raw
         # No note follows, so the way to answer is forgotten already.
-        is_told = says_all(state, delivery)
+        is_told = is_card_enough(state, delivery)
         told = {"notified_at": now, "response_url": None} if is_told else {}
         if await self._deliveries.end(
             delivery,
@@ -99,7 +99,7 @@ class Completion:
     ) -> Callable[[AsyncSession, Row[Any]], None] | None:
         """Name the work that an end makes necessary."""
         if is_raw:
-            return partial(look_after, now=now, rhythm=self._rhythm)
+            return partial(watch_file, now=now, rhythm=self._rhythm)
         return partial(self._sample, now=now) if self._sample else None
 
     async def refuse(self, delivery: Delivery) -> str:

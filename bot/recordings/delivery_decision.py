@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.policy import Decision, Outcome, Reason, is_certain
-from bot.access.unlearnt import noting_unlearnt
+from bot.access.unlearnt import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.freeze import Freeze
@@ -71,7 +71,7 @@ class DeliveryDecider:
             FactsNotTold: it has been asked for long enough, and without it nothing is delivered.
             DeliveriesFrozen: it would be redacted, and the plain key is not to be trusted.
         """
-        with noting_unlearnt() as unlearnt:
+        with collect_unknown_facts() as unknown_facts:
             ruling = await self._decider.rule(question, conversation)
         now = self._clock()
         waited = now - (delivery.waiting_since or now)

@@ -277,11 +277,11 @@ class DeliveryStore:
         )
         return ended is not None
 
-    async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
+    async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
         """Note since when it waits for a service, and whether its requester knows."""
         now = self.clock()
         changes: dict[str, Any] = {"waiting_since": delivery.waiting_since or now}
-        if is_told:
+        if is_notified:
             changes["waiting_notified_at"] = now
         await self.change(delivery, changes)
 
@@ -294,17 +294,19 @@ class DeliveryStore:
         async with self._database.write(is_short=True) as session:
             await session.execute(update(row).where(row.id == delivery.id).values(**changes))
 
-    async def note_untold(self, delivery: Delivery, payload: Mapping[str, PayloadValue]) -> None:
+    async def note_notify_failed(
+        self, delivery: Delivery, payload: Mapping[str, PayloadValue]
+    ) -> None:
         """Give telling up, with its audit event, unless the requester knows by now."""
         row = DeliveryRow
-        untold = (
+        failed = (
             update(row)
             .where(row.id == delivery.id, row.notified_at.is_(None), row.notify_failed_at.is_(None))
             .values(notify_failed_at=self.clock())
         )
         forget = update(row).where(row.id == delivery.id).values(response_url=None)
         async with self._database.write(is_short=True) as session:
-            if await session.scalar(untold.returning(row.id)):
+            if await session.scalar(failed.returning(row.id)):
                 event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload, SYSTEM_ACTOR)
                 await record(session, event)
             await session.execute(forget)

@@ -4,7 +4,7 @@ from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
 from bot.logs import get_logger
 from bot.recordings.delivery_store import Delivery, DeliveryStore
-from bot.recordings.slack_port import NoteKind, PrivateNote, SlackPort
+from bot.recordings.slack_port import PrivateNote, PrivateNoteKind, SlackPort
 
 log = get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Destinations:
             CallAudioError: it may go well later.
         """
         note = PrivateNote(
-            kind=NoteKind.MOVED_TO_DM,
+            kind=PrivateNoteKind.MOVED_TO_DM,
             delivery_id=delivery.id,
             user_id=delivery.user_id,
             channel_id=delivery.origin_channel_id,

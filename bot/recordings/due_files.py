@@ -45,9 +45,9 @@ class DueFiles:
 
     async def to_go(self, delivery_id: str) -> Delivery | None:
         """Give a file that is still there, or whose card does not say yet that it is not."""
-        untold = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
+        failed = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
         which = select(DeliveryRow).where(
-            DeliveryRow.id == delivery_id, or_(and_(*visible()), untold)
+            DeliveryRow.id == delivery_id, or_(and_(*visible()), failed)
         )
         async with self._database.read() as session:
             row = await session.scalar(which)

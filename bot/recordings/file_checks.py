@@ -46,7 +46,7 @@ def conversation_key(team_id: str, channel_id: str) -> str:
     return f"{team_id}/{channel_id}"
 
 
-def look_after(
+def watch_file(
     session: AsyncSession,
     row: DeliveryRow | Row[*tuple[Any, ...]],
     *,

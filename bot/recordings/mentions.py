@@ -50,10 +50,10 @@ def find_mentions(message: Mapping[str, Any]) -> tuple[Reference, ...]:
     Total: fields that are absent or of a wrong type name none.
     """
     found = find_references("\n".join(_bounded(_pieces(message))))
-    return tuple(each for each in found if not _is_doubtful(each))[:MOST_MENTIONS]
+    return tuple(each for each in found if not _is_ambiguous(each))[:MOST_MENTIONS]
 
 
-def _is_doubtful(reference: Reference) -> bool:
+def _is_ambiguous(reference: Reference) -> bool:
     is_placed = reference != Reference(reference.conversation_id)
     return not is_placed and _PLAIN_UUID.fullmatch(reference.conversation_id) is not None
 

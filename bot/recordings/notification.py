@@ -13,8 +13,8 @@ from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import (
     Delivered,
-    NoteKind,
     PrivateNote,
+    PrivateNoteKind,
     Problem,
     SlackPort,
     TakenBack,
@@ -24,15 +24,15 @@ from bot.recordings.states import State
 
 log = get_logger(__name__)
 
-TELL_FOR: Final = timedelta(days=1)
+NOTIFY_FOR: Final = timedelta(days=1)
 """After that what came of it stands in App Home alone, and is audited as untold."""
 FIRST_WAIT: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(minutes=5)
-WAITING_TOLD_FROM_TRY: Final = 2
+NOTIFY_WAITING_FROM_TRY: Final = 2
 """A fault of a few seconds is not worth a word."""
 
 # Why a delivery is redacted, where the requester did not ask for that themselves.
-TOLD_REASONS = frozenset(reason.value for reason in Reason) - {Reason.ASKED, Reason.CLEARED}
+REASONS_TO_NOTIFY = frozenset(reason.value for reason in Reason) - {Reason.ASKED, Reason.CLEARED}
 
 
 class Notification:
@@ -93,7 +93,7 @@ class Notification:
         delivery = await self._deliveries.read(delivery_id)
         note = _note_of(delivery)
         told = {"code": code, "kind": note.kind.value if note else None}
-        await self._deliveries.note_untold(delivery, told)
+        await self._deliveries.note_notify_failed(delivery, told)
 
     async def notify_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         """Say once that a delivery waits for a service: on its card, or to its requester alone.
@@ -102,7 +102,7 @@ class Notification:
         """
         delivery = await self._deliveries.read(delivery_id)
         is_told = False
-        if delivery.waiting_notified_at is None and tries >= WAITING_TOLD_FROM_TRY:
+        if delivery.waiting_notified_at is None and tries >= NOTIFY_WAITING_FROM_TRY:
             is_told = await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
         if is_told or delivery.waiting_since is None:
             await self._deliveries.note_waiting(delivery, is_told=is_told)
@@ -113,7 +113,7 @@ class Notification:
             card = announcement_of(delivery)
             await self._slack.show_waiting(delivery.card_ts, card, problem.what)
         else:
-            await self._send(_private(delivery, NoteKind.WAITING, problem))
+            await self._send(_private(delivery, PrivateNoteKind.WAITING, problem))
 
     async def _send(self, note: PrivateNote) -> None:
         """Send a note, unless this process did so and could not store that it did."""
@@ -185,7 +185,7 @@ class Notification:
         """Tell when to try again: each time after about as long as it has been tried for."""
         now = self._deliveries.clock()
         tried_for = now - (delivery.ended_at or now)
-        if not error.retryable or tried_for >= TELL_FOR:
+        if not error.retryable or tried_for >= NOTIFY_FOR:
             return None
         wait = min(max(tried_for, self._first_wait), LONGEST_WAIT)
         return now + max(wait, timedelta(seconds=error.retry_after_seconds or 0))
@@ -196,23 +196,25 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
     if delivery.replaces_id:
         return None  # they asked for nothing; the card says it all
     if delivery.state is State.UNCONFIRMED:
-        return _private(delivery, NoteKind.UNCONFIRMED)
+        return _private(delivery, PrivateNoteKind.UNCONFIRMED)
     if delivery.state is State.REFUSED:
-        return _private(delivery, NoteKind.REFUSED)
+        return _private(delivery, PrivateNoteKind.REFUSED)
     if delivery.state is State.FAILED:
-        return _private(delivery, NoteKind.FAILED, delivery.problem)
-    if delivery.reason in TOLD_REASONS:
-        return _private(delivery, NoteKind.REDACTED)
+        return _private(delivery, PrivateNoteKind.FAILED, delivery.problem)
+    if delivery.reason in REASONS_TO_NOTIFY:
+        return _private(delivery, PrivateNoteKind.REDACTED)
     return None
 
 
-def says_all(state: State, delivery: Delivery) -> bool:
+def is_card_enough(state: State, delivery: Delivery) -> bool:
     """Tell whether the card says all there is to say of such an end, so that no note follows."""
     is_unasked = delivery.replaces_id is not None
-    return state is State.DELIVERED and (is_unasked or delivery.reason not in TOLD_REASONS)
+    return state is State.DELIVERED and (is_unasked or delivery.reason not in REASONS_TO_NOTIFY)
 
 
-def _private(delivery: Delivery, kind: NoteKind, problem: Problem | None = None) -> PrivateNote:
+def _private(
+    delivery: Delivery, kind: PrivateNoteKind, problem: Problem | None = None
+) -> PrivateNote:
     return PrivateNote(
         kind=kind,
         delivery_id=delivery.id,

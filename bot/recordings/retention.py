@@ -29,7 +29,7 @@ from bot.store.due_work import Due
 log = get_logger(__name__)
 
 # Slack does not always answer; a file is not deleted for one missing answer, but for lasting doubt.
-LONGEST_DOUBT: Final = timedelta(minutes=15)
+LONGEST_UNVERIFIED: Final = timedelta(minutes=15)
 CHECK_EVERY: Final = timedelta(seconds=60)
 
 
@@ -141,9 +141,9 @@ class Retention:
         cause = CAUSES.get(found)
         if cause is None:
             since = await self._files.mark_unverified(delivery, subject)
-            if self._files.clock() - since < LONGEST_DOUBT:
+            if self._files.clock() - since < LONGEST_UNVERIFIED:
                 return
-            cause = TakeBackCause.DOUBT
+            cause = TakeBackCause.UNVERIFIED
         await self._files.must_go(delivery, cause.value, again_at=self._in_a_while())
         await self._take_back(delivery, cause)
 
@@ -155,7 +155,7 @@ class Retention:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False
         if await self._files.taken_back(
-            delivery, cause.value, tell_by=self._in_a_while(), then=self._downgrading.store
+            delivery, cause.value, update_card_by=self._in_a_while(), then=self._downgrading.store
         ):
             await self._notify(delivery, cause.value)
         return True

@@ -152,12 +152,12 @@ class RetentionStore:
         delivery: Delivery,
         cause: str,
         *,
-        tell_by: datetime,
+        update_card_by: datetime,
         then: Callable[[AsyncSession, Delivery, datetime], Awaitable[None]],
     ) -> bool:
         """Store that the file is gone, with its audit event; gives whether this call did.
 
-        Unless it is ``told`` before, another try to tell follows at ``tell_by``: a worker may end
+        Unless it is ``told`` before, another try to tell follows at ``update_card_by``: a worker may end
         before the card says so. ``then`` runs in the same transaction.
         """
         now = self.clock()
@@ -170,7 +170,7 @@ class RetentionStore:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
             if row:
                 await leave(session, orphaned_files_of(delivery, may_appear, until), now)
-                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=tell_by)
+                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
                 tag = AuditTag.FILE_DELETED if row.delete_asked_by else AuditTag.FILE_TAKEN_BACK
                 actor_id = row.delete_asked_by or SYSTEM_ACTOR
                 payload: dict[str, PayloadValue] = {

@@ -40,7 +40,7 @@ class SharesCheck:
             told = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
-            return Exposure.DOUBTFUL
+            return Exposure.UNVERIFIED
         found = elsewhere(told, delivery.reported_channels, delivery.channel_id)
         if found.has_public_link:
             return PassedOn(TakeBackCause.PUBLIC_LINK)
@@ -53,7 +53,7 @@ class SharesCheck:
         if Exposure.RIGHT_ENDED in exposures:
             return Exposure.RIGHT_ENDED
         is_known = found.is_complete and found.has_public_link is False
-        return Exposure.DOUBTFUL if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
+        return Exposure.UNVERIFIED if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
 
     async def _judge(self, delivery: Delivery, place: SharedIn) -> PassedOn | Exposure:
         team_id, raw_only = delivery.team_id, delivery.is_transcript

@@ -107,7 +107,7 @@ class Share:
     picture: SharedPicture | None = None
 
 
-class NoteKind(StrEnum):
+class PrivateNoteKind(StrEnum):
     """What a private note tells the requester."""
 
     REFUSED = "refused"
@@ -138,7 +138,7 @@ class Problem:
 class PrivateNote:
     """Something only the requester sees."""
 
-    kind: NoteKind
+    kind: PrivateNoteKind
     delivery_id: str
     user_id: str
     channel_id: str

@@ -386,7 +386,10 @@ async def test_a_survey_is_of_the_members_and_asks_after_no_requester(database):
             conversation(im_user_id=ALICE, is_external=None), True, Exposure.FINE, id="their own"
         ),
         pytest.param(
-            conversation(im_user_id=BOB, is_external=None), True, Exposure.DOUBTFUL, id="not theirs"
+            conversation(im_user_id=BOB, is_external=None),
+            True,
+            Exposure.UNVERIFIED,
+            id="not theirs",
         ),
     ],
 )
@@ -428,7 +431,7 @@ async def test_what_a_survey_does_not_learn_is_doubtful(sqlite_store, lost):
     await give(sqlite_store, ALICE)
     surveying = decider(sqlite_store, Workspace(failing={lost}))
     around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.DOUBTFUL
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
 
 
 async def test_a_survey_finds_the_uncleared_though_slack_does_not_tell_what_is_private(
@@ -455,7 +458,7 @@ NO_GRANT, BY_NAME, BY_GROUP = None, ALICE, GROUP
         (Standing.EXTERNAL, BY_NAME, Exposure.RIGHT_ENDED),
         (Standing.DEACTIVATED, BY_NAME, Exposure.RIGHT_ENDED),
         (Standing.BOT, BY_NAME, Exposure.RIGHT_ENDED),
-        (Standing.UNKNOWN, BY_NAME, Exposure.DOUBTFUL),
+        (Standing.UNKNOWN, BY_NAME, Exposure.UNVERIFIED),
         (Standing.UNKNOWN, NO_GRANT, Exposure.RIGHT_ENDED),
     ],
 )
@@ -480,4 +483,4 @@ async def test_a_standing_that_slack_does_not_tell_is_doubtful(sqlite_store):
     )
     surveying = decider(sqlite_store, workspace)
     around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.DOUBTFUL
+    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED

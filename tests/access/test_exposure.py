@@ -30,7 +30,9 @@ def row(sentence: str, found: Exposure, **changes: object):
             "the right of who asked for it ended", Exposure.RIGHT_ENDED, requester_is_cleared=False
         ),
         row(
-            "whether that right ended cannot be told", Exposure.DOUBTFUL, requester_is_cleared=None
+            "whether that right ended cannot be told",
+            Exposure.UNVERIFIED,
+            requester_is_cleared=None,
         ),
         row(
             "a doubt does not hide what is certain",
@@ -48,7 +50,7 @@ def row(sentence: str, found: Exposure, **changes: object):
         row("outsiders came in", Exposure.EXTERNAL, destination_is_external=True),
         row(
             "Slack does not tell whether outsiders are in it",
-            Exposure.DOUBTFUL,
+            Exposure.UNVERIFIED,
             destination_is_external=None,
         ),
         row("the channel was made public", Exposure.PUBLIC, destination_is_private=False),
@@ -60,7 +62,7 @@ def row(sentence: str, found: Exposure, **changes: object):
         ),
         row(
             "Slack does not tell whether it is private",
-            Exposure.DOUBTFUL,
+            Exposure.UNVERIFIED,
             destination_is_private=None,
         ),
         row(
@@ -69,7 +71,7 @@ def row(sentence: str, found: Exposure, **changes: object):
             audience=Audience.NOT_CLEARED,
         ),
         row("too many came in to tell", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
-        row("Slack does not tell who", Exposure.DOUBTFUL, audience=Audience.UNKNOWN),
+        row("Slack does not tell who", Exposure.UNVERIFIED, audience=Audience.UNKNOWN),
         row(
             "where only the requester counts, the audience does not",
             Exposure.FINE,

@@ -53,7 +53,7 @@ from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.relay import Relay
 from bot.recordings.request_store import NewRequest, RequestStore
 from bot.recordings.requester import Requester
-from bot.recordings.retention import CHECK_EVERY, LONGEST_DOUBT, Retention
+from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
 from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
 from bot.recordings.transcripts import Transcripts
@@ -450,7 +450,7 @@ class Policy(RuleBasedStateMachine):
             answered = max(since, self.unanswered_at, self.undeleted_at)
             assert self.now - answered < 2 * CHECK_EVERY, "Slack answered, and yet it is there"
             doubted = max(since, self.undeleted_at)
-            assert self.now - doubted < LONGEST_DOUBT + 3 * CHECK_EVERY, f"{file_id} in doubt"
+            assert self.now - doubted < LONGEST_UNVERIFIED + 3 * CHECK_EVERY, f"{file_id} in doubt"
 
     def teardown(self) -> None:
         try:

@@ -16,7 +16,7 @@ from bot.access.policy import (
     Standing,
     is_certain,
 )
-from bot.access.unlearnt import note_unlearnt, noting_unlearnt
+from bot.access.unlearnt import note_unknown_fact, collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
 from bot.recordings.delivery_store import DeliveryStore
@@ -61,7 +61,7 @@ class Decider:
     async def rule(self, question: object, conversation: object) -> Ruling:
         del question, conversation
         if self.error:
-            note_unlearnt(self.error)
+            note_unknown_fact(self.error)
         decision = Decision(self.outcome, Reason.AUDIENCE)
         return Ruling(decision, UNKNOWN if self.error else KNOWN)
 
@@ -132,10 +132,10 @@ def test_what_is_certain_whatever_is_not_known_counts_at_once(changes, certain) 
 
 
 def test_only_what_may_go_well_later_is_noted_and_only_for_whoever_wants_to_know() -> None:
-    note_unlearnt(Passing())
-    with noting_unlearnt() as outer:
-        with noting_unlearnt() as inner:
-            note_unlearnt(Definite())
-            note_unlearnt(Passing())
+    note_unknown_fact(Passing())
+    with collect_unknown_facts() as outer:
+        with collect_unknown_facts() as inner:
+            note_unknown_fact(Definite())
+            note_unknown_fact(Passing())
         assert [error.code for error in inner] == ["passing"]
         assert outer == []

@@ -150,8 +150,8 @@ async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, 
     delivery = await log.read((await Desk(database).store()).delivery_id)
     assert await end(log, delivery)
 
-    await log.note_untold(delivery, {"code": "slack_unreachable"})
-    await log.note_untold(delivery, {"code": "slack_unreachable"})
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
     async with database.read() as session:
         tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
@@ -165,7 +165,7 @@ async def test_who_was_told_is_never_noted_as_untold(log, database):
     assert await end(log, delivery)
     await log.note_notified(delivery, is_all=False)
 
-    await log.note_untold(delivery, {"code": "slack_unreachable"})
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
     async with database.read() as session:
         tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]

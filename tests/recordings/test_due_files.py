@@ -14,7 +14,7 @@ from bot.recordings.file_checks import (
     TAKE_BACK,
     Rhythm,
     conversation_key,
-    look_after,
+    watch_file,
 )
 from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.store.database import Database
@@ -64,7 +64,7 @@ class Store:
         async with self.database.write() as session:
             session.add(row)
             if state == "delivered":
-                look_after(session, row, now=self.now - late - MINUTE, rhythm=self.rhythm)
+                watch_file(session, row, now=self.now - late - MINUTE, rhythm=self.rhythm)
             else:
                 schedule(session, "deliver", delivery_id, now=self.now)
 
@@ -166,7 +166,7 @@ async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_i
         async with store.database.write() as session:
             row = await session.get(DeliveryRow, delivery_id)
             assert row
-            look_after(session, row, now=store.now, rhythm=store.rhythm)
+            watch_file(session, row, now=store.now, rhythm=store.rhythm)
 
     assert await store.claim(most=9) == conversations(*([ONE] if channel else [ONE, TWO]))
 

@@ -13,8 +13,8 @@ from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
 from bot.recordings.delivery_store import Delivery, DeliveryStore
-from bot.recordings.notification import FIRST_WAIT, LONGEST_WAIT, TELL_FOR, Notification
-from bot.recordings.slack_port import NoteKind, PrivateNote, Problem
+from bot.recordings.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
+from bot.recordings.slack_port import PrivateNote, PrivateNoteKind, Problem
 from bot.recordings.states import State
 from bot.store.database import Database
 from tests.conftest import NOON
@@ -124,7 +124,7 @@ async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene:
     assert await scene.notify(delivery) is None
 
     (note,) = scene.gateway.notes
-    assert (note.kind, note.problem) == (NoteKind.FAILED, GONE)
+    assert (note.kind, note.problem) == (PrivateNoteKind.FAILED, GONE)
     assert scene.gateway.cards == ["withdrawn"]
     told = await scene.log.read(delivery.id)
     assert (told.notified_at, told.response_url) == (NOON, None)
@@ -167,7 +167,7 @@ async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_
 
     assert waits[:4] == [FIRST_WAIT, FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
     assert max(waits) == LONGEST_WAIT
-    assert scene.now >= NOON + TELL_FOR
+    assert scene.now >= NOON + NOTIFY_FOR
     assert (await scene.tags())[-1] == "worker:delivery:untold"
     assert (await scene.log.read(delivery.id)).response_url is None
 
@@ -214,7 +214,7 @@ async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_car
 
     kinds = [note.kind for note in scene.gateway.notes]
     assert scene.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
-    assert kinds == ([] if has_card else [NoteKind.WAITING])
+    assert kinds == ([] if has_card else [PrivateNoteKind.WAITING])
     waiting = await scene.log.read(delivery.id)
     assert waiting.waiting_since == NOON
     assert waiting.waiting_notified_at == NOON + timedelta(

@@ -280,7 +280,7 @@ NO_MEMBERS = [
 @pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
 @pytest.mark.parametrize("is_told", [True, False])
 async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and_in_time_without(
-    database: Database, person: str, standing: Standing, cause: str, is_told: bool
+    database: Database, person: str, standing: Standing, cause: str, is_notified: bool
 ) -> None:
     """Their rights come from a group, so that even a guest has none of their own."""
     shelf = Shelf(database)
@@ -290,7 +290,7 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
     assert await shelf.check() == {"Fd1"}
 
     shelf.world.standing[person] = standing
-    if is_told:
+    if is_notified:
         assert await shelf.readers.standings.changed(TEAM, person, standing)
         await shelf.files.check_now(TEAM)
     else:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect
-from bot.recordings.retention import CHECK_EVERY, LONGEST_DOUBT
+from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.recordings.shares import FileShares
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -75,7 +75,7 @@ async def test_what_is_where_raw_may_be_heard_stays_until_somebody_else_comes(
 ) -> None:
     pass_on(shelf, OTHER)
     assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(LONGEST_DOUBT) == {"Fd1"}
+    assert await shelf.check(LONGEST_UNVERIFIED) == {"Fd1"}
     assert await passed_on(shelf) == []
 
     shelf.world.channels[OTHER].members.add(BOB)
@@ -121,7 +121,7 @@ async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
     setattr(shelf.gateway.visible["Fd1"], change, value)
 
     assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
+    assert await shelf.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
     assert await shelf.check(CHECK_EVERY) == set()
     assert await shelf.causes() == ["doubt"]
 
@@ -140,7 +140,7 @@ async def test_a_look_at_the_conversation_does_not_end_the_doubt_of_where_a_file
 async def test_an_answer_in_between_ends_that_doubt(shelf: Shelf) -> None:
     for _ in range(3):
         shelf.world.away = frozenset({"shares"})
-        assert await shelf.check(LONGEST_DOUBT - SECOND) == {"Fd1"}
+        assert await shelf.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
         shelf.world.away = frozenset()
         assert await shelf.check(CHECK_EVERY) == {"Fd1"}
 

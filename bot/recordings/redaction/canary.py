@@ -92,8 +92,8 @@ class CanaryCheck:
             return None
         result = await self.check(self._canary)
         await self._store.note(self._canary.conversation, await self._home_team(), result)
-        is_told = result.verdict is not CanaryVerdict.INCONCLUSIVE
-        return self._store.clock() + (EVERY if is_told else AGAIN_AFTER)
+        is_notified = result.verdict is not CanaryVerdict.INCONCLUSIVE
+        return self._store.clock() + (EVERY if is_notified else AGAIN_AFTER)
 
     async def check(self, canary: Canary) -> CanaryResult:
         """Tell whether the plain key brings what it should."""

@@ -7,7 +7,13 @@ from typing import Final
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.slack_port import Announcement, Delivered, NoteKind, PrivateNote, TakenBack
+from bot.recordings.slack_port import (
+    Announcement,
+    Delivered,
+    PrivateNote,
+    PrivateNoteKind,
+    TakenBack,
+)
 from bot.slack import wording
 from bot.slack.actions import Action
 from bot.slack.blocks import (
@@ -100,10 +106,10 @@ def private_note(note: PrivateNote) -> Message:
     """A note for the requester alone; it ends with the reference id that the logs know."""
     lines = NOTES[note.kind](note)
     blocks = [section("\n".join(lines))]
-    if note.kind is NoteKind.REDACTED and note.reason == Reason.AUDIENCE:
+    if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.AUDIENCE:
         text = "Send the raw recording to my direct messages"
         blocks.append(actions(button(Action.RAW_TO_DM, text, note.delivery_id)))
-    if note.kind is NoteKind.REDACTED and note.reason == Reason.NOT_CLEARED:
+    if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.NOT_CLEARED:
         blocks.append(actions(button(Action.REQUEST_ACCESS, "Request access", note.delivery_id)))
     blocks.append(context(_reference(note)))
     return {"text": " ".join(lines), "blocks": blocks}
@@ -158,14 +164,14 @@ def _failed(note: PrivateNote) -> list[str]:
     return lines
 
 
-NOTES: Final[Mapping[NoteKind, Callable[[PrivateNote], list[str]]]] = MappingProxyType(
+NOTES: Final[Mapping[PrivateNoteKind, Callable[[PrivateNote], list[str]]]] = MappingProxyType(
     {
-        NoteKind.REFUSED: _refused,
-        NoteKind.REDACTED: _redacted,
-        NoteKind.MOVED_TO_DM: _moved_to_dm,
-        NoteKind.UNCONFIRMED: _unconfirmed,
-        NoteKind.FAILED: _failed,
-        NoteKind.WAITING: _waiting,
+        PrivateNoteKind.REFUSED: _refused,
+        PrivateNoteKind.REDACTED: _redacted,
+        PrivateNoteKind.MOVED_TO_DM: _moved_to_dm,
+        PrivateNoteKind.UNCONFIRMED: _unconfirmed,
+        PrivateNoteKind.FAILED: _failed,
+        PrivateNoteKind.WAITING: _waiting,
     }
 )
 

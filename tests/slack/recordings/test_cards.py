@@ -15,8 +15,8 @@ from bot.recordings.kinds import DeliveryKind
 from bot.recordings.slack_port import (
     Announcement,
     Delivered,
-    NoteKind,
     PrivateNote,
+    PrivateNoteKind,
     Problem,
     TakenBack,
 )
@@ -36,8 +36,8 @@ ANSWER_URL = "https://hooks.slack.com/commands/T1/secret"
 PROBLEM = Problem("too_large", "It is too large.", "A long call.", "Ask for one side.", "abc-1")
 
 REASONS = {
-    NoteKind.REFUSED: [*wording.WHY_REFUSED, None],
-    NoteKind.REDACTED: [*wording.WHY_REDACTED, None],
+    PrivateNoteKind.REFUSED: [*wording.WHY_REFUSED, None],
+    PrivateNoteKind.REDACTED: [*wording.WHY_REDACTED, None],
 }
 PROBLEMS = [
     None,
@@ -48,7 +48,7 @@ PROBLEMS = [
 ]
 NOTES = [
     (kind, reason, problem)
-    for kind in NoteKind
+    for kind in PrivateNoteKind
     for reason, problem in product(REASONS.get(kind, [None]), PROBLEMS)
 ]
 
@@ -147,10 +147,10 @@ def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, rea
     message = cards.private_note(note(kind, reason, problem))
     drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
     offered = {
-        (NoteKind.REDACTED, Reason.AUDIENCE): [
+        (PrivateNoteKind.REDACTED, Reason.AUDIENCE): [
             (Action.RAW_TO_DM, DELIVERY, "Send the raw recording to my direct messages")
         ],
-        (NoteKind.REDACTED, Reason.NOT_CLEARED): [
+        (PrivateNoteKind.REDACTED, Reason.NOT_CLEARED): [
             (Action.REQUEST_ACCESS, DELIVERY, "Request access")
         ],
     }
@@ -159,14 +159,14 @@ def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, rea
 
 @given(st.text(max_size=128))
 def test_no_id_can_inject_anything(conversation_id):
-    for kind in NoteKind:
+    for kind in PrivateNoteKind:
         message = cards.private_note(note(kind, conversation_id=conversation_id + LOUD))
         assert problems(message["blocks"]) == []
         assert_harmless(message)
 
 
 def test_a_failure_says_what_why_and_what_to_do():
-    message = cards.private_note(note(NoteKind.FAILED, problem=PROBLEM))
+    message = cards.private_note(note(PrivateNoteKind.FAILED, problem=PROBLEM))
     text = message["blocks"][0]["text"]["text"]
     assert text.splitlines() == [
         f"I could not deliver the recording of `{CALL}`.",
@@ -178,7 +178,9 @@ def test_a_failure_says_what_why_and_what_to_do():
 
 
 def test_a_failure_without_cause_and_fix_has_no_empty_lines_for_them():
-    message = cards.private_note(note(NoteKind.FAILED, problem=Problem("x", "It broke.", "", "")))
+    message = cards.private_note(
+        note(PrivateNoteKind.FAILED, problem=Problem("x", "It broke.", "", ""))
+    )
     assert "Likely cause" not in shown(message)
     assert "What to do" not in shown(message)
 
@@ -255,7 +257,7 @@ def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own
 
 @pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.CLEARED])
 def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
-    private = replace(note(NoteKind.REFUSED, reason), delivery_kind=DeliveryKind.TRANSCRIPT)
+    private = replace(note(PrivateNoteKind.REFUSED, reason), delivery_kind=DeliveryKind.TRANSCRIPT)
     message = cards.private_note(private)
     assert problems(message["blocks"]) == []
     assert f"I did not post the transcript of `{CALL}`." in message["text"]

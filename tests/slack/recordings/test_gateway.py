@@ -18,8 +18,8 @@ from bot.recordings.slack_port import (
     Announcement,
     Delivered,
     NewFile,
-    NoteKind,
     PrivateNote,
+    PrivateNoteKind,
     Share,
     ShareUnclear,
     UploadTicket,
@@ -372,7 +372,7 @@ async def test_an_announcement_is_never_repeated_by_itself(gateway, slack, works
 def note(workspace, *, user=ALICE, channel=CHANNEL, with_url=True) -> PrivateNote:
     url = workspace.issue_response_url(user, channel) if with_url else None
     return PrivateNote(
-        kind=NoteKind.UNCONFIRMED,
+        kind=PrivateNoteKind.UNCONFIRMED,
         delivery_id="d1",
         user_id=user,
         channel_id=channel,

@@ -10,11 +10,11 @@ from contextvars import ContextVar
 
 from bot.errors import CallAudioError
 
-_NOTED: ContextVar[list[CallAudioError] | None] = ContextVar("unlearnt", default=None)
+_NOTED: ContextVar[list[CallAudioError] | None] = ContextVar("unknown_facts", default=None)
 
 
 @contextmanager
-def noting_unlearnt() -> Iterator[list[CallAudioError]]:
+def collect_unknown_facts() -> Iterator[list[CallAudioError]]:
     """Yield a list that collects the temporary errors raised inside the block."""
     noted: list[CallAudioError] = []
     token = _NOTED.set(noted)
@@ -24,7 +24,7 @@ def noting_unlearnt() -> Iterator[list[CallAudioError]]:
         _NOTED.reset(token)
 
 
-def note_unlearnt(error: CallAudioError) -> None:
+def note_unknown_fact(error: CallAudioError) -> None:
     """Collect the error if a retry may succeed."""
     noted = _NOTED.get()
     if noted is not None and error.retryable:
