@@ -15,7 +15,7 @@ _REQUESTED: Final = {
     "downgraded": AuditTag.DELIVERY_DOWNGRADED.value,
 }
 # Events up to a checkpoint were deleted, so deliveries from before it have none.
-_UNTOLD: Final = text(
+_UNAUDITED: Final = text(
     "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
     "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag IN (:requested, :downgraded)) "
     "AND NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = d.team_id "
@@ -49,11 +49,11 @@ async def without_chain(session: AsyncSession) -> list[ChainFinding]:
     ]
 
 
-async def untold_deliveries(
+async def unaudited_deliveries(
     session: AsyncSession, without_chain: Collection[str]
 ) -> AsyncIterator[ChainFinding]:
     """Find deliveries without an event, and events without their delivery."""
-    async for row in streamed(session, _UNTOLD):
+    async for row in streamed(session, _UNAUDITED):
         if plain(row.team_id) not in without_chain:
             says = f"no event tells that delivery {plain(row.id)} was requested"
             yield ChainFinding(plain(row.team_id), None, ChainFault.DELIVERY_UNTOLD, says)

@@ -47,7 +47,7 @@ class Chain:
     is_empty: bool = False
 
 
-async def untold_rights(
+async def unaudited_rights(
     session: AsyncSession, chains: Mapping[str, Chain]
 ) -> AsyncIterator[ChainFinding]:
     """Find grants and denies that no event gave, or revoked, in bounded memory.
@@ -75,7 +75,7 @@ async def untold_rights(
             yield ChainFinding(plain(team), None, ChainFault.GRANT_UNTOLD, says)
 
 
-async def mistold_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
+async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
     """Find events whose grant or deny is gone, or says something else, in bounded memory."""
     async for row in _events_with_rows(session):
         wrong = list(_differences(row))
@@ -118,16 +118,16 @@ def _without_events(
     session: AsyncSession, team_id: str | None = None, seq: int = 0
 ) -> AsyncIterator[Row[Any]]:
     """Stream the rights that an event ought to tell of and none does; ``seq``: none after it."""
-    given = _told(session, _GIVING, team_id, seq)
-    revoked = _told(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
+    given = _audited_grants(session, _GIVING, team_id, seq)
+    revoked = _audited_grants(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
     grants = _GRANTS.c
 
-    def is_of(told: Subquery) -> ColumnElement[bool]:
+    def is_event_of(told: Subquery) -> ColumnElement[bool]:
         return and_(told.c.team_id == grants.team_id, told.c.grant_id == grants.id)
 
-    both = _GRANTS.outerjoin(given, is_of(given)).outerjoin(revoked, is_of(revoked))
-    is_untold = given.c.grant_id.is_(None)
-    is_end_untold = and_(grants.revoked_at.is_not(None), revoked.c.grant_id.is_(None))
+    both = _GRANTS.outerjoin(given, is_event_of(given)).outerjoin(revoked, is_event_of(revoked))
+    is_unaudited = given.c.grant_id.is_(None)
+    is_end_unaudited = and_(grants.revoked_at.is_not(None), revoked.c.grant_id.is_(None))
     query = (
         select(
             *_columns_of_grants(session),
@@ -136,13 +136,13 @@ def _without_events(
             revoked.c.grant_id.label("revoked"),
         )
         .select_from(both)
-        .where(or_(is_untold, is_end_untold))
+        .where(or_(is_unaudited, is_end_unaudited))
         .order_by(grants.team_id, grants.id)
     )
     return streamed(session, query if team_id is None else query.where(grants.team_id == team_id))
 
 
-def _told(
+def _audited_grants(
     session: AsyncSession, tags: Sequence[AuditTag], team_id: str | None, seq: int
 ) -> Subquery:
     """Select of which grants events of these tags tell."""

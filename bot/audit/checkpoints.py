@@ -29,7 +29,7 @@ class SealedRights:
     digest: str
 
 
-def telling(
+def seal_payload(
     newest: Checkpoint, earlier: Sequence[Checkpoint], rights: SealedRights
 ) -> Mapping[str, PayloadValue]:
     """Build the payload of the event that tells of a checkpoint, and of all that came before it."""
@@ -42,7 +42,7 @@ def telling(
     }
 
 
-def rights_told(link: Link) -> SealedRights | None:
+def sealed_rights_of(link: Link) -> SealedRights | None:
     """Read what a seal's event says of rights; None: it was not yet asked to."""
     count, digested = (link.payload.get(name) for name in ("sealed_rights", "sealed_rights_digest"))
     if not isinstance(count, int) or not isinstance(digested, str):
@@ -50,7 +50,7 @@ def rights_told(link: Link) -> SealedRights | None:
     return SealedRights(count, digested)
 
 
-def tells_of(link: Link, checkpoint: Checkpoint) -> bool:
+def is_seal_of(link: Link, checkpoint: Checkpoint) -> bool:
     """Tell whether this event was written together with the checkpoint."""
     told = (link.payload.get("sealed_seq"), link.payload.get("sealed_hash"))
     return (link.tag, link.occurred_at, link.actor_id, *told) == (

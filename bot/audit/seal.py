@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.audited_rights import sealed_rights
-from bot.audit.checkpoints import Checkpoint, telling
+from bot.audit.checkpoints import Checkpoint, seal_payload
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import append, locked_head
 from bot.audit.stored import checkpoint_of, checkpoint_rows
@@ -55,7 +55,7 @@ async def seal(
         team_id=team_id,
         actor_id=by,
         occurred_at=now,
-        payload=telling(checkpoint, earlier, rights),
+        payload=seal_payload(checkpoint, earlier, rights),
     )
     anchor = await append(session, head, [told])
     # What somebody numbered below an earlier checkpoint stays, for `verify` to name.

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.audited_deliveries import untold_deliveries, without_chain
-from bot.audit.audited_rights import Chain, mistold_rights, untold_rights
+from bot.audit.audited_deliveries import unaudited_deliveries, without_chain
+from bot.audit.audited_rights import Chain, contradicted_rights, unaudited_rights
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
 from bot.audit.triggers import missing_triggers
@@ -109,11 +109,11 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
         yield finding
     without = {each.team_id for each in lost}
     known = chains.known(without)
-    async for finding in untold_rights(session, known):
+    async for finding in unaudited_rights(session, known):
         yield finding
-    async for finding in mistold_rights(session):
+    async for finding in contradicted_rights(session):
         yield finding
-    async for finding in untold_deliveries(session, without):
+    async for finding in unaudited_deliveries(session, without):
         yield finding
 
 

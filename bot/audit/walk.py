@@ -11,8 +11,8 @@ from bot.audit.chain import FIRST_PREVIOUS
 from bot.audit.checkpoints import (
     Checkpoint,
     SealedRights,
-    rights_told,
-    tells_of,
+    is_seal_of,
+    sealed_rights_of,
     vouches_for,
 )
 from bot.audit.events import AuditTag
@@ -105,7 +105,7 @@ class Walk:
             says = f"event {row.seq} ({plain(row.tag)}) does not say what it said when written"
             yield self._finding(row.seq, ChainFault.ALTERED, says)
         elif row.tag == AuditTag.AUDIT_SEALED and self._seals:
-            self._hear_of_seal(row)
+            self._check_seal(row)
         if (row.seq, row.hash) in self._anchors:
             self._met.add((row.seq, row.hash))
         if row.seq != self._seq:  # of several with one number, the first stays the one to follow
@@ -147,11 +147,11 @@ class Walk:
             says = f"event {row.seq} has an id that was given before event {self._seq}'s"
             yield self._finding(row.seq, ChainFault.REORDERED, says)
 
-    def _hear_of_seal(self, row: Row[Any]) -> None:
+    def _check_seal(self, row: Row[Any]) -> None:
         link = link_of(row)
-        if link and tells_of(link, self._seals[-1]):
+        if link and is_seal_of(link, self._seals[-1]):
             self._is_told, self._vouched = True, vouches_for(link, self._seals[:-1])
-            self.sealed_rights = rights_told(link)
+            self.sealed_rights = sealed_rights_of(link)
 
     def _wrong_head(self) -> Iterator[ChainFinding]:
         if list(self._heads) == [(self._seq, self._hash)] or (self._seq == 0 and not self._heads):

@@ -62,7 +62,7 @@ def list_(
         async with console.store() as database, snapshot(database) as session:
             return [_row(row) for row in await newest_events(session, wanted, limit)]
 
-    with _unreadable_told():
+    with _unreadable_rows_shown():
         rows = console.run_async(work())
         if not as_json:
             rows = [{**row, "payload": json.dumps(row["payload"])} for row in rows]
@@ -100,12 +100,12 @@ def export(
                 else:
                     sys.stdout.write(json.dumps(full) + "\n")
 
-    with _unreadable_told():
+    with _unreadable_rows_shown():
         console.run_async(work())
 
 
 @contextmanager
-def _unreadable_told() -> Iterator[None]:
+def _unreadable_rows_shown() -> Iterator[None]:
     """Say so where a row holds what the bot never wrote, and end the command with 1."""
     try:
         yield

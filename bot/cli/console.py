@@ -73,14 +73,14 @@ async def store() -> AsyncIterator[Database]:
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; an error meant for people is printed and ends it with 1."""
     try:
-        with database_told():
+        with database_errors_shown():
             return asyncio.run(work)
     except CallAudioError as error:
         raise complain(error.what, error.operator_fix, code=FAILED) from None
 
 
 @contextmanager
-def database_told() -> Iterator[None]:
+def database_errors_shown() -> Iterator[None]:
     """Print why the database cannot be used, and what it says itself; end the command with 1."""
     try:
         yield

@@ -149,14 +149,14 @@ def _subject(team: str, user: str | None, group: str | None) -> Subject:
         raise console.complain("Name one of --user and --group.", code=console.BAD_USAGE)
     kind = SubjectKind.USER if user else SubjectKind.GROUP
     subject_id = user or group or ""
-    if not _looks_like(kind, subject_id) or not team.startswith("T"):
+    if not _is_subject_id(kind, subject_id) or not team.startswith("T"):
         raise console.complain(
             "Ids look like T012ABCDEF, U012ABCDEF and S012ABCDEF.", code=console.BAD_USAGE
         )
     return Subject(team, kind, subject_id)
 
 
-def _looks_like(kind: SubjectKind, subject_id: str) -> bool:
+def _is_subject_id(kind: SubjectKind, subject_id: str) -> bool:
     starts = ("U", "W") if kind is SubjectKind.USER else ("S",)
     return subject_id.startswith(starts) and subject_id.isalnum() and subject_id.isupper()
 

@@ -51,7 +51,7 @@ def migrate() -> None:
     from bot.store.schema import upgrade  # noqa: PLC0415 - loads Alembic, which costs 11 MB
 
     url = async_url(console.database_url())
-    with console.database_told():
+    with console.database_errors_shown():
         upgrade(url)
     typer.echo("The database is up to date.")
 
@@ -59,7 +59,7 @@ def migrate() -> None:
 def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     try:
-        with console.database_told():
+        with console.database_errors_shown():
             serving = serve(
                 settings, roles, host=host, port=settings.port, migrates_file=migrates_file
             )

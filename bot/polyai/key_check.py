@@ -26,9 +26,9 @@ class KeyVerdict(StrEnum):
     """What one call tells about the keys."""
 
     APART = "apart"
-    PLAIN_HEARS_RAW = "plain_hears_raw"
+    PLAIN_GETS_RAW = "plain_gets_raw"
     SWAPPED = "swapped"
-    UNTOLD = "untold"
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class KeyCheck:
         redacted = await brings(agent.api_key, redacted=True)
         plain = await brings(agent.api_key, redacted=False)
         if redacted != await brings(agent.api_key, redacted=True):
-            return KeyVerdict.UNTOLD  # it differs by itself
+            return KeyVerdict.INCONCLUSIVE  # it differs by itself
         if plain != redacted:
             raw_key = agent.pii_api_key
             swapped = raw_key and await brings(raw_key, redacted=False) == redacted
-            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_HEARS_RAW
+            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_GETS_RAW
         if agent.pii_api_key is None:
-            return KeyVerdict.UNTOLD  # perhaps there is nothing in it to be muted
+            return KeyVerdict.INCONCLUSIVE  # perhaps there is nothing in it to be muted
         raw = await brings(agent.pii_api_key, redacted=False)
         again = await brings(agent.pii_api_key, redacted=True)
-        return KeyVerdict.APART if raw != redacted == again else KeyVerdict.UNTOLD
+        return KeyVerdict.APART if raw != redacted == again else KeyVerdict.INCONCLUSIVE
 
     async def _fingerprint(
         self, agent: Agent, conversation_id: str, key: SecretStr, *, redacted: bool

@@ -277,12 +277,12 @@ async def test_but_if_they_are_not_those_there_were_then_that_is_found(
 async def test_a_seal_from_before_rights_were_asked_for_excuses_what_began_before_it(
     told: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def telling(newest, earlier, rights):
+    def seal_payload(newest, earlier, rights):
         told = usual(newest, earlier, rights)
         return {name: value for name, value in told.items() if "rights" not in name}
 
     usual = seal.__globals__["telling"]
-    monkeypatch.setitem(seal.__globals__, "telling", telling)
+    monkeypatch.setitem(seal.__globals__, "telling", seal_payload)
     await seal_before(told, hour=6, at=7)
     assert await findings(told) == []
 

@@ -455,7 +455,7 @@ async def test_workers_are_woken_on_postgresql(
 async def test_behind_a_pooler_it_says_that_notifications_do_not_arrive(
     environ: dict[str, str], migrated_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cli.checks.store.HEARD_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("bot.cli.checks.store.NOTIFIED_WITHIN_SECONDS", 0.5)
     with pooled(migrated_postgresql()) as url:
         findings = await found(environ, DATABASE_URL=url)
 

@@ -17,8 +17,8 @@ from bot.polyai.lists import CallLists
 
 COMPARED_CALLS: Final = 3
 COMPARED_SECONDS: Final = 90.0
-LOOKED_BACK: Final = timedelta(days=30)
-CALLS_LOOKED_AT: Final = 20
+LOOKBACK: Final = timedelta(days=30)
+CALLS_CONSIDERED: Final = 20
 NAME_A_CALL: Final = "Name a call with something to mute: `callaudio doctor --conversation <id>`."
 
 _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
@@ -27,7 +27,7 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
         "the plain key brings the redacted recording whatever it asks for, the raw key the raw one",
         "",
     ),
-    KeyVerdict.PLAIN_HEARS_RAW: (
+    KeyVerdict.PLAIN_GETS_RAW: (
         Status.WRONG,
         "the plain key brings raw recordings: it is a key with PII access",
         "Make a key without PII access in Agent Studio, and use it as the plain key.",
@@ -37,7 +37,7 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
         "the two keys are swapped: the plain key brings raw recordings, the raw key redacted ones",
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
-    KeyVerdict.UNTOLD: (Status.SET, "could not be told from this call", NAME_A_CALL),
+    KeyVerdict.INCONCLUSIVE: (Status.SET, "could not be told from this call", NAME_A_CALL),
 }
 
 
@@ -98,7 +98,7 @@ class AgentChecks:
             verdict = None
             for each in await self._recent_calls(agent):
                 verdict = await self._verdict(agent, each) or verdict
-                if verdict not in (None, KeyVerdict.UNTOLD):
+                if verdict not in (None, KeyVerdict.INCONCLUSIVE):
                     break
             if verdict is None:
                 says = "could not be told without a recording"
@@ -120,9 +120,9 @@ class AgentChecks:
         None where the list cannot be read, which is a finding of its own.
         """
         now = self._clock()
-        wanted = CallFilter(now - LOOKED_BACK, now)
+        wanted = CallFilter(now - LOOKBACK, now)
         try:
-            screen = await self._browser.screen(agent, wanted, size=CALLS_LOOKED_AT)
+            screen = await self._browser.screen(agent, wanted, size=CALLS_CONSIDERED)
         except errors.PolyAIError:
             return []
         calls = sorted(screen.calls, key=lambda call: call.length_seconds or 0)

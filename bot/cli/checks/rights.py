@@ -34,7 +34,7 @@ async def check_rights(
     found = [_admins(holders.get(Right.ADMIN.value, 0) + len(first_admins))]
     if settings.polyai_pii_api_key:
         someone = min(first_admins, default="U…")
-        found.append(_hearers(holders.get(Right.PII.value, 0), team_id or "T…", someone))
+        found.append(_pii_holders(holders.get(Right.PII.value, 0), team_id or "T…", someone))
     return found
 
 
@@ -45,7 +45,7 @@ def _admins(number: int) -> Finding:
     return Finding("admins", Status.SET, "nobody can give rights in Slack", fix)
 
 
-def _hearers(number: int, team_id: str, user_id: str) -> Finding:
+def _pii_holders(number: int, team_id: str, user_id: str) -> Finding:
     if number:
         who = "1 person or group" if number == 1 else f"{number} people or groups"
         return Finding("who may hear raw", Status.OK, who)

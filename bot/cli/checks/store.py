@@ -17,7 +17,7 @@ from bot.store.failures import DISK_FULL, READ_ONLY, why
 from bot.store.revision import is_migrated
 
 CHANNEL: Final = "callaudio_doctor"
-HEARD_WITHIN_SECONDS: Final = 2.0
+NOTIFIED_WITHIN_SECONDS: Final = 2.0
 LEAST_FREE_BYTES: Final = 100 * 2**20
 
 
@@ -94,7 +94,7 @@ async def _waking(what: str, database: Database) -> Finding:
         try:
             async with database.write() as session:
                 await session.execute(text(f"NOTIFY {CHANNEL}"))
-            notified = driver.notifies(timeout=HEARD_WITHIN_SECONDS, stop_after=1)
+            notified = driver.notifies(timeout=NOTIFIED_WITHIN_SECONDS, stop_after=1)
             heard = [each async for each in notified]
         finally:
             await connection.invalidate()  # it listens for good

@@ -11,7 +11,7 @@ from bot.polyai.browsing import CallFilter
 MAX_METADATA_CHARACTERS: Final = 3000
 """Slack's own bound (docs: views, ``private_metadata``)."""
 
-LOOKED_BACK: Final = timedelta(days=30)
+LOOKBACK: Final = timedelta(days=30)
 """How far the list reaches where no day is chosen."""
 
 
@@ -48,7 +48,7 @@ class Search:
     def wanted(self, zone: ZoneInfo) -> CallFilter:
         """Spell which calls are looked for."""
         if self.day is None:
-            return CallFilter(self.until - LOOKED_BACK, self.until, self.handoff)
+            return CallFilter(self.until - LOOKBACK, self.until, self.handoff)
         midnight = datetime.combine(self.day, time(), zone)
         following = datetime.combine(self.day + timedelta(days=1), time(), zone)
         return CallFilter(midnight.astimezone(UTC), following.astimezone(UTC), self.handoff)
