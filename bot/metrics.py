@@ -17,7 +17,7 @@ class Metrics:
         requests: requests by ``source``: command, shortcut, button, modal or digest.
         deliveries: ended deliveries by ``outcome`` (raw, redacted, refused, failed) and ``reason``.
         errors: errors by the ``code`` of their class.
-        turned_away: requests and connections that were not let in, by ``cause``.
+        rejected_requests: requests and connections that were not let in, by ``cause``.
         delivery_seconds: from the request to the visible recording.
         redaction_checks: redacted recordings held against the raw ones, by ``verdict``.
         deliveries_frozen: 1 while no redacted recording is delivered, for the plain key brings raw.
@@ -50,7 +50,7 @@ class Metrics:
             registry=self.registry,
         )
         self.errors = Counter("callaudio_errors", "Errors told.", ["code"], registry=self.registry)
-        self.turned_away = Counter(
+        self.rejected_requests = Counter(
             "callaudio_requests_turned_away",
             "Requests and connections not let in.",
             ["cause"],

@@ -15,7 +15,7 @@ from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.logs import configure_logging, get_logger
 from bot.settings import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
-from bot.slack.turned_away import TurnedAway
+from bot.slack.rejected_requests import RejectedRequests
 from bot.store.database import Database, async_url, sqlite_path
 from bot.store.revision import is_migrated
 from bot.wiring.application import Application, Roles, open_application
@@ -120,7 +120,7 @@ async def _migrate_file(database_url: str) -> None:
 
 def _configure(application: Application) -> uvicorn.Config:
     limits = Limits(connections=most_connections(MAX_CONNECTIONS))
-    connections = Connections(TurnedAway(application.metrics), limits)
+    connections = Connections(RejectedRequests(application.metrics), limits)
     return connections.config(application.web, timeout_graceful_shutdown=ANSWERS_SECONDS)
 
 

@@ -17,7 +17,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.connections import Connections, Limits
-from bot.slack.turned_away import TurnedAway
+from bot.slack.rejected_requests import RejectedRequests
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -153,7 +153,7 @@ def _named(url: str, host: str, domain: str) -> str:
 async def serving(application: Application, limits: Limits | None = None) -> AsyncIterator[str]:
     """Serve a bot on a free loopback port; gives its origin."""
     listener = socket.create_server((LOOPBACK, 0))
-    connections = Connections(TurnedAway(application.metrics), limits or Limits())
+    connections = Connections(RejectedRequests(application.metrics), limits or Limits())
     server = QuietServer(connections.config(application.web))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -33,13 +33,13 @@ class DeliveryRequests:
     def __init__(
         self,
         *,
-        book: RequestStore,
+        store: RequestStore,
         deliveries: DeliveryStore,
         membership: WorkspaceMembership,
         agents: Mapping[str, Agent],
         metrics: Metrics,
     ) -> None:
-        self._book = book
+        self._requests = store
         self._authorization = ActionAuthorization(deliveries, membership)
         self._agents = agents
         self._metrics = metrics
@@ -152,7 +152,7 @@ class DeliveryRequests:
         )
 
     async def _store(self, request: NewRequest) -> StoredRequest:
-        stored = await self._book.store(request)
+        stored = await self._requests.store(request)
         if not stored.is_repeat:
             self._metrics.requests.labels(source=request.source).inc()
         return stored

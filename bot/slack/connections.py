@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bot.slack.turned_away import RejectionCause, TurnedAway
+from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.web import MAX_BODY_BYTES
 
 MAX_CONNECTIONS: Final = 512
@@ -46,8 +46,8 @@ class Limits:
 class Connections:
     """All connections of one server; where there are too many, it lets go of the oldest unused."""
 
-    def __init__(self, turned_away: TurnedAway, limits: Limits) -> None:
-        self.turned_away = turned_away
+    def __init__(self, rejected_requests: RejectedRequests, limits: Limits) -> None:
+        self.rejected_requests = rejected_requests
         self.limits = limits
         self.received_bytes = 0
         # In the order in which they came into that state.
@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def drop(self, cause: RejectionCause | None) -> None:
         """Close at once, whatever is still to be read or written."""
         if cause:
-            self._connections.turned_away.note(cause)
+            self._connections.rejected_requests.note(cause)
         self._leave()
         self.transport.abort()
 

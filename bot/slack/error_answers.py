@@ -51,11 +51,11 @@ class ErrorAnswers:
         text = replies.problem(known, reference)
         message = {"response_type": "ephemeral", "text": text}
         # Slack shows the body of an ack after a command alone, and ignores it after a press.
-        if "command" not in body and await self._told(body, message):
+        if "command" not in body and await self._notify(body, message):
             return BoltResponse(status=200, body="")
         return _json(message)
 
-    async def _told(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
+    async def _notify(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
         """Tell whoever pressed or used a shortcut; gives whether Slack took it.
 
         In a modal and in App Home there is no way to answer but another modal.
@@ -67,11 +67,9 @@ class ErrorAnswers:
         trigger_id = body.get("trigger_id")
         if trigger_id:
             opening = "views.push" if is_in_modal else "views.open"  # a push keeps the form below
-            if await self._shown(opening, trigger_id=trigger_id, view=view):
+            if await self._show(opening, trigger_id=trigger_id, view=view):
                 return True
-        if is_in_modal and await self._shown(
-            "views.update", view_id=open_view.get("id"), view=view
-        ):
+        if is_in_modal and await self._show("views.update", view_id=open_view.get("id"), view=view):
             return True
         log.warning("press_unanswered")
         return False
@@ -100,7 +98,7 @@ class ErrorAnswers:
             log.info("response_url_unanswered")
             return True
 
-    async def _shown(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
+    async def _show(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
         # A trigger is good for one view; an update shows the same however often it is tried.
         call = self._api.read if method == "views.update" else self._api.write
         try:

@@ -26,7 +26,7 @@ from bot.slack.actions import (
     TOKENS_REVOKED,
     USER_CHANGED,
 )
-from bot.slack.payloads import Malformed, told
+from bot.slack.payloads import Malformed, required_id
 from bot.uninstallation import Uninstallation
 
 
@@ -73,7 +73,7 @@ class EventListeners:
         Slack tells of the other tabs of the app as well.
         """
         if event.get("tab") == "home":
-            await self._home_store.opened(str(context.team_id), told(event, "user"))
+            await self._home_store.opened(str(context.team_id), required_id(event, "user"))
 
     async def app_uninstalled(self, context: AsyncBoltContext) -> None:
         """`app_uninstalled`: the workspace removed the app."""
@@ -88,7 +88,7 @@ class EventListeners:
     async def group_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`subteam_members_changed`: what is remembered of that group is old."""
         team_id = str(context.team_id)
-        await self._changes.note(team_id, told(event, "subteam_id"), self._clock())
+        await self._changes.note(team_id, required_id(event, "subteam_id"), self._clock())
         await self._raw_files.check_now(team_id)
         await self._home_store.check_now(team_id)
 
@@ -102,7 +102,7 @@ class EventListeners:
         if not isinstance(user, Mapping):
             raise Malformed
         standing = await self._read_standing(user)
-        if await self._standings.changed(team_id, told(user, "id"), standing):
+        if await self._standings.changed(team_id, required_id(user, "id"), standing):
             await self._raw_files.check_now(team_id)
             await self._home_store.check_now(team_id)
 
@@ -110,12 +110,12 @@ class EventListeners:
         self, context: AsyncBoltContext, event: Mapping[str, Any]
     ) -> None:
         """`member_joined_channel`, `channel_shared`: others may hear what is there."""
-        await self._raw_files.check_now(str(context.team_id), told(event, "channel"))
+        await self._raw_files.check_now(str(context.team_id), required_id(event, "channel"))
 
     async def channel_id_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
         team_id = str(context.team_id)
-        old, new = told(event, "old_channel_id"), told(event, "new_channel_id")
+        old, new = required_id(event, "old_channel_id"), required_id(event, "new_channel_id")
         await self._raw_files.follow(team_id, old, new)
         await self._digests.follow(team_id, old, new)
 
@@ -125,5 +125,7 @@ class EventListeners:
         Slack tells of every file the bot can see, its own uploads included. Only `file_shared` says
         where the file is.
         """
-        channel_id = told(event, "channel_id") if event.get("channel_id") else None
-        await self._raw_files.check_file(str(context.team_id), told(event, "file_id"), channel_id)
+        channel_id = required_id(event, "channel_id") if event.get("channel_id") else None
+        await self._raw_files.check_file(
+            str(context.team_id), required_id(event, "file_id"), channel_id
+        )

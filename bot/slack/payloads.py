@@ -121,7 +121,7 @@ def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def told(event: Mapping[str, Any], name: str) -> str:
+def required_id(event: Mapping[str, Any], name: str) -> str:
     """Read an id that an event of this kind always tells.
 
     Raises:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.slack.turned_away import RejectionCause
+from bot.slack.rejected_requests import RejectionCause
 
 MAX_SKEW_SECONDS: Final = 300
 TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")  # no later second has more digits

@@ -18,8 +18,8 @@ from bot.connection_failures import why
 from bot.logs import get_logger
 from bot.metrics import Metrics
 from bot.outbound import Outbound
+from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
-from bot.slack.turned_away import RejectionCause, TurnedAway
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
@@ -60,7 +60,9 @@ class SocketMode:
         outbound: Outbound,
     ) -> None:
         self._outbound = outbound
-        self._handler = _Handler(app, app_token, web_client=client, turned_away=TurnedAway(metrics))
+        self._handler = _Handler(
+            app, app_token, web_client=client, rejected_requests=RejectedRequests(metrics)
+        )
         self._handler.client.on_message_listeners.append(self._note)
         self._metrics = metrics
         self._last_envelope_at = time.monotonic()
@@ -122,16 +124,21 @@ class _Handler(AsyncSocketModeHandler):
     """Knows which envelopes are being answered; the SDK starts those tasks and forgets them."""
 
     def __init__(
-        self, app: AsyncApp, app_token: str, *, web_client: AsyncWebClient, turned_away: TurnedAway
+        self,
+        app: AsyncApp,
+        app_token: str,
+        *,
+        web_client: AsyncWebClient,
+        rejected_requests: RejectedRequests,
     ) -> None:
         self.under_way: set[asyncio.Task[object]] = set()
-        self._turned_away = turned_away
+        self._rejected = rejected_requests
         super().__init__(app, app_token, web_client=web_client)
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in the SDK
         """Answer one envelope; one that cannot be read is acked, or Slack would send it again."""
         if not is_well_formed(req.payload):
-            self._turned_away.note(RejectionCause.MALFORMED)
+            self._rejected.note(RejectionCause.MALFORMED)
             await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
             return
         task = asyncio.current_task()

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.slack.operations import Operations
+from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by
-from bot.slack.turned_away import RejectionCause, TurnedAway
 
 MAX_BODY_BYTES: Final = 1_000_000
 LENGTH: Final = re.compile(r"[0-9]{1,20}")
@@ -35,12 +35,12 @@ class SlackEvents:
         app: AsyncApp,
         *,
         signing_secret: str,
-        turned_away: TurnedAway,
+        rejected_requests: RejectedRequests,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._secret = signing_secret
-        self._turned_away = turned_away
+        self._rejected = rejected_requests
         self._now = now
 
     async def answer(self, request: Request) -> Response:
@@ -54,18 +54,18 @@ class SlackEvents:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to see it
         if body is None:
             return self._refused(RejectionCause.TOO_LARGE)
-        doubt = rejection_of(signed, body, secret=self._secret, now=self._now())
-        if doubt and doubt.skew_seconds is not None:
-            return self._refused(doubt.cause, skew_seconds=doubt.skew_seconds)
-        if doubt:
-            return self._refused(doubt.cause)
+        rejection = rejection_of(signed, body, secret=self._secret, now=self._now())
+        if rejection and rejection.skew_seconds is not None:
+            return self._refused(rejection.cause, skew_seconds=rejection.skew_seconds)
+        if rejection:
+            return self._refused(rejection.cause)
         bolt_request = _read(request, body)
         if bolt_request is None:
             return self._refused(RejectionCause.MALFORMED)
         return to_starlette_response(await self._app.async_dispatch(bolt_request))
 
     def _refused(self, cause: RejectionCause, **facts: int) -> Response:
-        self._turned_away.note(cause, **facts)
+        self._rejected.note(cause, **facts)
         status = STATUS.get(cause, HTTPStatus.UNAUTHORIZED)
         return Response(status_code=status, headers={"Connection": "close"})
 

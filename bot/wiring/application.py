@@ -15,8 +15,8 @@ from bot.recordings.freeze import Freeze
 from bot.service_reach import Reach, reach_of
 from bot.settings import Settings
 from bot.slack.operations import Operations, Probe
+from bot.slack.rejected_requests import RejectedRequests
 from bot.slack.socket_mode import SocketMode
-from bot.slack.turned_away import TurnedAway
 from bot.slack.web import SlackEvents, build_web
 from bot.store.database import Database
 from bot.store.revision import is_migrated
@@ -88,7 +88,7 @@ async def open_application(
                 slack_events = SlackEvents(
                     app,
                     signing_secret=settings.slack_signing_secret.get_secret_value(),
-                    turned_away=TurnedAway(core.metrics),
+                    rejected_requests=RejectedRequests(core.metrics),
                 )
         operations = Operations(
             metrics=core.metrics,

@@ -67,7 +67,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
     membership = build_membership(core)
     delivery_requests = DeliveryRequests(
-        book=RequestStore(
+        store=RequestStore(
             database=core.database,
             clock=core.clock,
             max_waiting=settings.callaudio_max_waiting,

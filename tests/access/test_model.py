@@ -228,7 +228,7 @@ class Policy(RuleBasedStateMachine):
             slack=self.gateway,
             downgrading=Downgrading(deliveries=deliveries),
         )
-        self.book = RequestStore(database=self.database, clock=clock)
+        self.requests = RequestStore(database=self.database, clock=clock)
 
     def _clock(self) -> datetime:
         return self.now
@@ -609,7 +609,7 @@ class Policy(RuleBasedStateMachine):
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
         number = next(self.numbers)
-        stored = await self.book.store(
+        stored = await self.requests.store(
             NewRequest(
                 requester=Requester(Actor(TEAM, None, person), channel_id, str(number), None),
                 source="command",

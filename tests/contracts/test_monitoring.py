@@ -11,7 +11,7 @@ import yaml
 
 from bot.metrics import Metrics
 from bot.recordings.causes import TakeBackCause
-from bot.slack.turned_away import RejectionCause
+from bot.slack.rejected_requests import RejectionCause
 from tests.contracts.test_project_files import ROOT, text
 from tests.tables import each_row
 from tests.test_errors import kinds

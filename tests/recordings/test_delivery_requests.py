@@ -35,7 +35,7 @@ class Office:
     def __init__(self, database: Database) -> None:
         self.database, self.metrics = database, Metrics()
         self.requests = DeliveryRequests(
-            book=Desk(database).book,
+            store=Desk(database).requests,
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=WorkspaceMembership(
                 database=database, home_team=home_team, clock=lambda: NOON

@@ -51,18 +51,18 @@ def typed_again(**changes) -> NewRequest:
 
 @dataclass
 class Desk:
-    """A request book on a clock that a test turns, and how often it called for a worker."""
+    """A request store on a clock that a test turns, and how often it called for a worker."""
 
     database: Database
     now: datetime = NOON
     calls: list[datetime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = RequestStore(database=self.database, clock=lambda: self.now)
+        self.requests = RequestStore(database=self.database, clock=lambda: self.now)
         self.database.on_work_stored = lambda: self.calls.append(self.now)
 
     async def store(self, request: NewRequest = REQUEST) -> StoredRequest:
-        return await self.book.store(request)
+        return await self.requests.store(request)
 
     async def end(self, stored: StoredRequest) -> None:
         row = DeliveryRow
@@ -314,7 +314,7 @@ async def test_requests_that_come_together_take_as_many_statements_as_two(desk):
     async def store(numbers: range) -> int:
         before = len(statements)
         several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
-        found = await desk.book._store_all(several)
+        found = await desk.requests._store_all(several)
         assert [each.is_repeat for each in found] == [False] * len(several)
         assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
         return len(statements) - before

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from bot.cli.stage import LOOPBACK, serving
 from bot.metrics import Metrics
 from bot.slack.connections import Limits
-from bot.slack.turned_away import RejectionCause
+from bot.slack.rejected_requests import RejectionCause
 from bot.store.database import Database
 from bot.wiring.application import Application
 from tests.access.builders import nobody_cleared
@@ -46,7 +46,7 @@ class Place:
     async def get(self, path: str = "/healthz") -> bytes:
         return await (await self.client(get(path))).answer()
 
-    def turned_away(self, cause: RejectionCause) -> float:
+    def rejected_requests(self, cause: RejectionCause) -> float:
         name = "callaudio_requests_turned_away_total"
         return self.metrics.registry.get_sample_value(name, {"cause": cause.value}) or 0.0
 
@@ -152,7 +152,7 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
 async def test_a_request_that_does_not_become_complete_is_let_go(sent):
     async with place(Limits(request_seconds=QUICK)) as here:
         client = await here.client(*sent)
-        await until(lambda: here.turned_away(RejectionCause.TOO_SLOW) == 1)
+        await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) == 1)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await client.reader.read()
         assert await here.get() == b"HTTP/1.1 200 OK"
@@ -170,13 +170,13 @@ async def test_a_byte_now_and_then_does_not_keep_a_connection():
         dripping = asyncio.create_task(drip())
         assert await client.is_let_go()
         dripping.cancel()
-        assert here.turned_away(RejectionCause.TOO_SLOW) == 1
+        assert here.rejected_requests(RejectionCause.TOO_SLOW) == 1
 
 
 async def test_whoever_does_not_read_the_answer_is_let_go():
     async with place(Limits(answer_seconds=QUICK, request_seconds=QUICK)) as here:
         client = await here.client(get("/large"))
-        await until(lambda: here.turned_away(RejectionCause.TOO_SLOW) >= 1)
+        await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) >= 1)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await asyncio.wait_for(client.reader.readexactly(32 * 2**20), PATIENCE_SECONDS)
 
@@ -187,7 +187,7 @@ async def test_one_that_idles_between_requests_is_let_go_in_silence():
         assert await client.answer() == b"HTTP/1.1 200 OK"
         async with asyncio.timeout(PATIENCE_SECONDS):
             await client.reader.read()
-        assert here.turned_away(RejectionCause.TOO_SLOW) == 0
+        assert here.rejected_requests(RejectionCause.TOO_SLOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ async def test_what_is_larger_than_any_of_slacks_requests_is_let_go(begins, part
 
         with pytest.raises(ConnectionError):
             await send_on()
-        assert here.turned_away(RejectionCause.TOO_LARGE) == 1
+        assert here.rejected_requests(RejectionCause.TOO_LARGE) == 1
         assert await here.get() == b"HTTP/1.1 200 OK"
 
 
@@ -221,7 +221,7 @@ async def test_all_incomplete_requests_together_are_bounded_and_the_oldest_goes_
     async with place(Limits(all_bytes=60_000, request_seconds=FOREVER)) as here:
         first, *others = [await here.client(post(90_000), bytes(20_000)) for _ in range(4)]
         assert await first.is_let_go()
-        assert here.turned_away(RejectionCause.CROWDED) >= 1
+        assert here.rejected_requests(RejectionCause.CROWDED) >= 1
         assert others[-1].is_open
         await others[-1].send(bytes(70_000))
         assert await others[-1].answer() == b"HTTP/1.1 200 OK"

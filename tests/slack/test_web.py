@@ -26,7 +26,7 @@ from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.operations import Operations
 from bot.slack.recordings.listeners import Listeners
-from bot.slack.turned_away import RejectionCause, TurnedAway
+from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.web import MAX_BODY_BYTES, SlackEvents, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
@@ -91,7 +91,7 @@ class Door:
     def counted(self, code: str) -> float | None:
         return self.metrics.registry.get_sample_value("callaudio_errors_total", {"code": code})
 
-    def turned_away(self) -> dict[str, float]:
+    def rejected_requests(self) -> dict[str, float]:
         """How many requests were turned away, by cause."""
         name = "callaudio_requests_turned_away_total"
         found = {
@@ -128,7 +128,7 @@ async def open_door(
     in_flight = InFlight()
     insiders = WorkspaceMembership(database=database, home_team=home_team, clock=clock)
     asking = DeliveryRequests(
-        book=RequestStore(database=database, clock=clock),
+        store=RequestStore(database=database, clock=clock),
         deliveries=DeliveryStore(database=database, clock=clock),
         membership=insiders,
         agents=AGENTS,
@@ -146,7 +146,10 @@ async def open_door(
         in_flight=in_flight,
     )
     slack = SlackEvents(
-        app, signing_secret=SECRET, turned_away=TurnedAway(metrics, monotonic=lambda: 0.0), now=now
+        app,
+        signing_secret=SECRET,
+        rejected_requests=RejectedRequests(metrics, monotonic=lambda: 0.0),
+        now=now,
     )
     operations = Operations(metrics=metrics, probes={})
     web = build_web(operations=operations, slack=slack if listens else None)
@@ -275,7 +278,7 @@ async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, head
     assert response.status_code == 401
     assert response.headers["connection"] == "close"
     assert CALL not in response.text
-    assert door.turned_away() == {cause: 1}
+    assert door.rejected_requests() == {cause: 1}
     assert await due_deliveries(door.database) == []
 
 
@@ -297,11 +300,11 @@ async def test_the_cause_is_told_once_a_minute_with_what_is_likely(
         for _ in range(3):
             assert (await door.post(urlencode(COMMAND), headers)).status_code == 401
     await database.close()
-    (line,) = [json.loads(line) for line in log_lines() if "request_turned_away" in line]
+    (line,) = [json.loads(line) for line in log_lines() if "request_rejected" in line]
     assert (line["level"], line["cause"]) == ("warning", cause)
     assert line.get("skew_seconds") == now
     assert words in line["likely"]
-    assert door.turned_away() == {cause: 3}
+    assert door.rejected_requests() == {cause: 3}
 
 
 async def test_a_body_changed_on_its_way_is_turned_away(door):
@@ -323,7 +326,7 @@ async def test_a_body_that_says_that_it_is_larger_than_slack_sends_is_not_read(d
     headers = {**SIGNED, "Content-Length": str(MAX_BODY_BYTES + 1)}
     response = await door.post(untouched(), headers)
     assert (response.status_code, response.headers["connection"]) == (413, "close")
-    assert door.turned_away() == {"too_large": 1}
+    assert door.rejected_requests() == {"too_large": 1}
 
 
 async def test_a_body_larger_than_slack_sends_is_not_read_to_its_end(door):

@@ -15,7 +15,7 @@ LIFETIME_HOURS: Final = round(LIFETIME.total_seconds() / 3600)
 
 def question(request: AccessRequest, *, is_reminder: bool) -> Message:
     """The message in which admins decide."""
-    text = f"Still waiting: {_wish(request)}" if is_reminder else _wish(request)
+    text = f"Still waiting: {_requested(request)}" if is_reminder else _requested(request)
     buttons = [
         button(Action.APPROVE_ACCESS, "Approve", request.id, style="primary"),
         button(Action.DENY_ACCESS, "Deny", request.id, style="danger"),
@@ -27,8 +27,8 @@ def question(request: AccessRequest, *, is_reminder: bool) -> Message:
 def outcome(request: AccessRequest) -> Message:
     """The same message once it is decided."""
     said = OUTCOMES[request.state](request)
-    text = f"{_wish(request)} {said}"
-    return {"text": text, "blocks": [*_about(request, _wish(request)), context(said)]}
+    text = f"{_requested(request)} {said}"
+    return {"text": text, "blocks": [*_about(request, _requested(request)), context(said)]}
 
 
 def answer(request: AccessRequest) -> Message:
@@ -90,7 +90,7 @@ ANSWERS: Final[Mapping[AccessState, Callable[[AccessRequest], Message]]] = Mappi
 )
 
 
-def _wish(request: AccessRequest) -> str:
+def _requested(request: AccessRequest) -> str:
     return f"<@{request.user_id}> asks to hear raw recordings for *{wording.hours(request.hours)}*."
 
 

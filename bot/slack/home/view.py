@@ -111,12 +111,12 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
         f"<{address}|{state}>" if address else state,
         wording.moment(past.requested_at),
         f"reference {wording.code(past.id)}",
-        _untold(past) if past.notify_failed else None,
+        _failed_note(past) if past.notify_failed else None,
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _untold(past: PastDelivery) -> str | None:
+def _failed_note(past: PastDelivery) -> str | None:
     """Say here what its requester could not be told in Slack when it ended."""
     if past.problem:
         return wording.escape(past.problem)

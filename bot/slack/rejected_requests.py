@@ -50,7 +50,7 @@ LIKELY: Final[Mapping[RejectionCause, str]] = MappingProxyType(
 )
 
 
-class TurnedAway:
+class RejectedRequests:
     """Counts each request that is turned away, and warns of each cause once a minute at most."""
 
     def __init__(
@@ -66,7 +66,7 @@ class TurnedAway:
         if unwarned is None:
             return
         log.warning(
-            "request_turned_away",
+            "request_rejected",
             cause=cause.value,
             likely=LIKELY[cause],
             unwarned_before=unwarned,

@@ -3,7 +3,7 @@
 from structlog.testing import capture_logs
 
 from bot.metrics import Metrics
-from bot.slack.turned_away import LIKELY, RejectionCause, TurnedAway
+from bot.slack.rejected_requests import LIKELY, RejectedRequests, RejectionCause
 
 
 def test_every_cause_says_what_is_likely():
@@ -12,14 +12,14 @@ def test_every_cause_says_what_is_likely():
 
 def test_a_cause_is_warned_of_once_a_minute_and_then_with_how_many_there_were():
     now = 100.0
-    turned_away = TurnedAway(Metrics(), monotonic=lambda: now)
+    rejected_requests = RejectedRequests(Metrics(), monotonic=lambda: now)
     with capture_logs() as lines:
         for _ in range(5):
-            turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=400)
-        turned_away.note(RejectionCause.UNSIGNED)
+            rejected_requests.note(RejectionCause.CLOCK_SKEWED, skew_seconds=400)
+        rejected_requests.note(RejectionCause.UNSIGNED)
         now = 159.0
-        turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=401)
+        rejected_requests.note(RejectionCause.CLOCK_SKEWED, skew_seconds=401)
         now = 160.0
-        turned_away.note(RejectionCause.CLOCK_SKEWED, skew_seconds=402)
+        rejected_requests.note(RejectionCause.CLOCK_SKEWED, skew_seconds=402)
     told = [(line["cause"], line.get("skew_seconds"), line["unwarned_before"]) for line in lines]
     assert told == [("clock_skewed", 400, 0), ("unsigned", None, 0), ("clock_skewed", 402, 5)]
