@@ -1,4 +1,4 @@
-"""The command tree: the module of a command is imported when that command runs, no other."""
+"""The command tree; the module of a command is imported only when that command runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Entry:
     """A command and where it is defined.
 
     Attributes:
-        name: what people type.
-        module: imported only where the command runs, as some take a second.
+        name: the name on the command line.
+        module: imported only when the command runs, as some take a second to import.
         builder: a function of the module; it is the command, or builds a group of commands.
         help: the line that ``--help`` shows; a test compares it with the module's own.
     """
@@ -41,13 +41,13 @@ ENTRIES: Final = (
         "web",
         "bot.cli.serve",
         "web",
-        "Serve Slack: store what people ask for and answer at once.",
+        "Serve Slack: store requests and answer at once.",
     ),
     Entry(
         "worker",
         "bot.cli.serve",
         "worker",
-        "Deliver what was stored; several may run on PostgreSQL.",
+        "Run stored work; several workers may run on PostgreSQL.",
     ),
     Entry(
         "migrate",
@@ -59,7 +59,7 @@ ENTRIES: Final = (
         "doctor",
         "bot.cli.doctor",
         "doctor",
-        "Check settings, database, Slack and PolyAI; ends with 1 when something needs mending.",
+        "Check settings, database, Slack and PolyAI; ends with 1 if something is wrong.",
     ),
     Entry(
         "demo",
@@ -71,17 +71,22 @@ ENTRIES: Final = (
         "check-redaction",
         "bot.cli.check_redaction",
         "check_redaction",
-        "Hold a redacted recording against the raw one, in memory; ends with 0 only if proven.",
+        "Compare a redacted recording with the raw one, in memory; ends with 0 only if proven.",
     ),
     Entry(
         "evidence",
         "bot.cli.evidence",
         "evidence",
-        "Pack what the audit tells of a call or a period; ends with 1 if the chain is not sound.",
+        "Pack the audit events of a call or a period; ends with 1 if the chain is not sound.",
     ),
-    Entry("canary", "bot.cli.canary", "build", "Let redacted recordings go again after a freeze."),
-    Entry("grants", "bot.cli.grants", "build", "Give, deny, revoke and list rights."),
-    Entry("audit", "bot.cli.audit", "build", "Read, export, prove and seal the audit events."),
+    Entry(
+        "canary",
+        "bot.cli.canary",
+        "build",
+        "Resume deliveries of redacted recordings after a freeze.",
+    ),
+    Entry("grants", "bot.cli.grants", "build", "Grant, deny, revoke and list rights."),
+    Entry("audit", "bot.cli.audit", "build", "List, export, verify and seal the audit events."),
     Entry("digests", "bot.cli.digests", "build", "Add, list, remove and run digests."),
 )
 
@@ -113,7 +118,7 @@ def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
 
 
 def named_command(arguments: Sequence[str]) -> str:
-    """Give the first word that is no option; empty where there is none."""
+    """Return the first word that is not an option; empty if there is none."""
     return next((each for each in arguments if not each.startswith("-")), "")
 
 
@@ -134,9 +139,9 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that belong to no command."""
+    """Handle the options that belong to no command."""
     del version  # its callback has ended the program
 
 
 def _never_run() -> None:
-    """Stand in ``--help`` for a command that the arguments do not name."""
+    """A placeholder in ``--help`` for a command that the arguments do not name."""

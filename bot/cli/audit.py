@@ -1,4 +1,4 @@
-"""`audit list|export`: what happened, in ids."""
+"""`audit list|export`: the audit events."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ COLUMNS = ("team", "seq", "at", "tag", "actor", "delivery", "payload")
 
 
 class Format(StrEnum):
-    """How events are exported."""
+    """The format of an export."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -37,7 +37,7 @@ class Format(StrEnum):
 
 def build() -> typer.Typer:
     """Build the subcommands."""
-    cli = typer.Typer(help="Read, export, prove and seal the audit events.", no_args_is_help=True)
+    cli = typer.Typer(help="List, export, verify and seal the audit events.", no_args_is_help=True)
     cli.command("list")(list_)
     cli.command("export")(export)
     cli.command("verify")(audit_proof.verify_)
@@ -106,7 +106,7 @@ def export(
 
 @contextmanager
 def _unreadable_rows_shown() -> Iterator[None]:
-    """Say so where a row holds what the bot never wrote, and end the command with 1."""
+    """Report a row with content that the bot never writes, and end the command with 1."""
     try:
         yield
     except (ValueError, TypeError, RecursionError, DataError):
@@ -134,7 +134,7 @@ def _filter(
 
 
 def _cell(value: object) -> str | None:
-    """Spell a cell that may be read in a terminal; ``jsonl`` is exact, and escapes by itself."""
+    """Make a cell safe to print in a terminal; ``jsonl`` is exact, as it escapes by itself."""
     return None if value is None else printable(str(value), keep="")
 
 

@@ -1,4 +1,4 @@
-"""`audit verify|seal`: the proof that every event is there, and retention that keeps it."""
+"""`audit verify|seal`: the proof that no event is missing, and retention that preserves it."""
 
 import getpass
 import json
@@ -32,7 +32,7 @@ def verify_(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Prove the chain and what it tells of; ends with 1 and names what was tampered with."""
+    """Verify the chains, and rights and deliveries against them; ends with 1 on any fault."""
     anchors = tuple(_anchor(text) for text in anchor or [])
 
     async def work() -> _Proof:
@@ -62,7 +62,7 @@ def verify_(
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """What `verify` tells."""
+    """The result of `verify`."""
 
     found: list[ChainFinding]
     seals: list[Checkpoint]
@@ -103,7 +103,7 @@ def seal_(
 ) -> None:
     """Remove events older than a date; a sealed checkpoint keeps the rest provable.
 
-    Verify with your anchors first. Then write the anchor down that this prints.
+    First verify with your anchors. Then write down the anchor that this command prints.
     """
 
     async def work() -> Sealed | None:
@@ -118,7 +118,7 @@ def seal_(
 
     sealed = console.run_async(work())
     if sealed is None:
-        typer.echo("No event is older; nothing was sealed.")
+        typer.echo("There are no older events; nothing was sealed.")
         return
     console.say(f"Sealed; {counted(sealed.removed, 'event')} removed.")
     console.say(f"anchor {_spelt(sealed.anchor)}")

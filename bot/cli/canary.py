@@ -1,4 +1,4 @@
-"""`canary thaw`: redacted recordings go again after a freeze."""
+"""`canary thaw`: deliveries of redacted recordings resume after a freeze."""
 
 from typing import Annotated
 
@@ -12,7 +12,9 @@ from bot.wiring.clock import utc_now
 
 def build() -> typer.Typer:
     """Build the subcommands."""
-    cli = typer.Typer(help="Let redacted recordings go again after a freeze.", no_args_is_help=True)
+    cli = typer.Typer(
+        help="Resume deliveries of redacted recordings after a freeze.", no_args_is_help=True
+    )
     cli.command("thaw")(thaw)
     return cli
 
@@ -20,7 +22,7 @@ def build() -> typer.Typer:
 def thaw(
     reason: Annotated[str, typer.Option("--reason", help="Kept in the audit log.")],
 ) -> None:
-    """Lift every freeze; ends with 1 where there is none."""
+    """Lift every freeze; ends with 1 if there is none."""
     if not reason.strip():
         raise console.complain("--reason is empty.", code=console.BAD_USAGE)
 

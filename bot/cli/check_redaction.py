@@ -1,4 +1,4 @@
-"""`check-redaction`: whether a redacted recording is the raw one with moments muted."""
+"""`check-redaction`: whether a redacted recording equals the raw one with spans muted."""
 
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
@@ -34,7 +34,7 @@ def check_redaction(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """Hold a redacted recording against the raw one, in memory; ends with 0 only if proven."""
+    """Compare a redacted recording with the raw one, in memory; ends with 0 only if proven."""
     try:
         must_be_muted = [Span(*parse_time_span(each)) for each in span or ()]
     except ValueError as error:

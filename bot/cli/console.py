@@ -1,4 +1,4 @@
-"""What every command shares: reading settings, opening the store, printing, exit codes."""
+"""Shared by all commands: reading settings, opening the store, printing, exit codes."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` 
 
 
 def complain(*lines: str, code: int) -> typer.Exit:
-    """Print to standard error; raise what this gives to end with the code."""
+    """Print to standard error; raise the returned exception to exit with the code."""
     console = Console(stderr=True, soft_wrap=True)
     for line in lines:
         console.print(escape(printable(line)), highlight=False)
@@ -39,28 +39,28 @@ def complain(*lines: str, code: int) -> typer.Exit:
 
 
 def say(text: str) -> None:
-    """Print one line of text for people."""
+    """Print one line of text."""
     typer.echo(printable(text))
 
 
 def settings() -> Settings:
-    """Read the environment; every problem is printed, and ends the command with 2."""
+    """Read the settings; all problems are printed and end the command with 2."""
     return _read(load_settings)
 
 
 def database_url() -> str:
-    """Read DATABASE_URL alone: operators' commands need no Slack or PolyAI secrets."""
+    """Read only DATABASE_URL: operators' commands need no Slack or PolyAI secrets."""
     return _read(load_database_url)
 
 
 def first_admins() -> frozenset[str]:
-    """Read CALLAUDIO_ADMINS alone; what is no user id ends the command with 2."""
+    """Read only CALLAUDIO_ADMINS; an invalid user id ends the command with 2."""
     return _read(load_first_admins)
 
 
 @asynccontextmanager
 async def store() -> AsyncIterator[Database]:
-    """Open the store of the environment; an unmigrated one ends the command with 1."""
+    """Open the configured database; if it is not migrated, the command ends with 1."""
     database = Database(database_url())
     try:
         if not await is_migrated(database):
@@ -71,7 +71,7 @@ async def store() -> AsyncIterator[Database]:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work; an error meant for people is printed and ends it with 1."""
+    """Run a command's work; a ``CallAudioError`` is printed and ends it with 1."""
     try:
         with database_errors_shown():
             return asyncio.run(work)
@@ -81,7 +81,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def database_errors_shown() -> Iterator[None]:
-    """Print why the database cannot be used, and what it says itself; end the command with 1."""
+    """Print why the database cannot be used, with its own message; end the command with 1."""
     try:
         yield
     except DatabaseNewer:
@@ -99,9 +99,9 @@ def database_errors_shown() -> Iterator[None]:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows as one JSON array for programs, or as a table for people.
+    """Print rows as one JSON array, or as a table.
 
-    Where no table fits without breaking an id in two, each row is a paragraph of its own.
+    If the table is too wide for the terminal, each row is printed as a paragraph.
     """
     if as_json:
         typer.echo(json.dumps(list(rows), default=str))

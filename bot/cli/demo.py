@@ -1,4 +1,4 @@
-"""`demo`: the main job on stand-ins, watched live, and checked against the rules."""
+"""`demo`: the main job on stand-ins, shown live and checked against the rules."""
 
 import asyncio
 import logging
@@ -56,7 +56,7 @@ def demo(
 
 
 def _leave(screen: Console, lines: list[Line], folder: Path) -> None:
-    """Write the recordings down, and say what the story showed."""
+    """Write the recordings to the folder, and print the result."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, line in enumerate(lines, 1):
         if line.audio:

@@ -1,4 +1,4 @@
-"""The demo's page, served on loopback and nowhere else."""
+"""The demo's page, served on loopback only."""
 
 import asyncio
 import socket

@@ -55,7 +55,7 @@ PAGE_NAMES: Final = Names(
     uncleared=NOT_CLEARED,
     admin=ADMIN,
 )
-"""What the page calls them, in the order in which it offers them."""
+"""The names on the page, in the order of its menus."""
 
 
 TODAY: Final = (
@@ -93,7 +93,7 @@ def _add_calls_of_today(stage: Stage) -> None:
 
 
 async def set_up(stage: Stage) -> None:
-    """Bring the people, the channels, the call and the one grant onto the stage."""
+    """Set up the people, the channels, the call and the one grant."""
     workspace = stage.workspace
     for user_id in (CLEARED, NOT_CLEARED, ADMIN):
         workspace.add_user(user_id)

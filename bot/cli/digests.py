@@ -1,4 +1,4 @@
-"""`digests add|list|remove|run`: schedules, from the machine the bot runs on."""
+"""`digests add|list|remove|run`: schedules, from the machine that runs the bot."""
 
 from typing import Annotated, Any
 
@@ -26,8 +26,8 @@ from bot.wiring.clock import utc_now
 Channel = Annotated[str, typer.Option("--channel", help="Channel id, C…")]
 At = Annotated[str, typer.Option("--at", help='"09:00 mon-fri", or five fields of cron.')]
 Zone = Annotated[str, typer.Option("--zone", help="Time zone, such as Europe/London.")]
-Owner = Annotated[str, typer.Option("--owner", help="User id, U…: told when it is paused.")]
-Kind = Annotated[DigestKind, typer.Option("--kind", help="What it tells.")]
+Owner = Annotated[str, typer.Option("--owner", help="User id, U…: notified of a pause.")]
+Kind = Annotated[DigestKind, typer.Option("--kind", help="Its subject.")]
 Agent = Annotated[str | None, typer.Option("--agent", help="Name in POLYAI_AGENTS.")]
 DigestId = Annotated[str, typer.Argument(help="As `digests list` shows it.")]
 
@@ -59,7 +59,7 @@ def add(  # noqa: PLR0917 - one parameter per option
     yes: Annotated[bool, typer.Option("--yes", help="Save without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show when a digest would come, and save it; a worker checks the channel at each post."""
+    """Preview a digest and save it; a worker checks the channel before each post."""
     _check_ids(team, channel, owner)
     draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
 
@@ -89,7 +89,7 @@ def list_(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List digests, with when each comes next."""
+    """List digests with their next runs."""
 
     async def work() -> list[dict[str, Any]]:
         async with console.store() as database:
@@ -99,7 +99,7 @@ def list_(
 
 
 def remove(digest_id: DigestId) -> None:
-    """End a digest."""
+    """Remove a digest."""
 
     async def work() -> None:
         async with console.store() as database:
@@ -111,7 +111,7 @@ def remove(digest_id: DigestId) -> None:
 
 
 def run(digest_id: DigestId) -> None:
-    """Have a digest posted now; a running worker takes it up within seconds."""
+    """Have a running worker post a digest now."""
 
     async def work() -> str:
         async with console.store() as database:
@@ -128,7 +128,7 @@ def _store(database: Database) -> DigestStore:
 
 
 def _agents(named: str | None) -> set[str]:
-    """Name the agents there are; the other settings are read only where one was named."""
+    """List the configured agents; the other settings are read only if an agent was named."""
     return {DEFAULT_AGENT, *(console.settings().polyai_agents if named else ())}
 
 

@@ -1,4 +1,4 @@
-"""`doctor`: what is set up, what answers, and what to do about the rest."""
+"""`doctor`: checks settings, database, Slack and PolyAI, and says what to fix."""
 
 import os
 from dataclasses import asdict
@@ -35,7 +35,7 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """Check settings, database, Slack and PolyAI; ends with 1 when something needs mending."""
+    """Check settings, database, Slack and PolyAI; ends with 1 if something is wrong."""
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
@@ -63,12 +63,12 @@ def _of_settings(problems: tuple[str, ...]) -> list[Finding]:
 
 
 def what_to_do(findings: list[Finding]) -> str:
-    """Name the one thing to do now: the first that is wrong, else the first that is left."""
-    for state, word in ((Status.WRONG, "Mend this first"), (Status.SET, "Next")):
+    """Return the next step: the first fault to fix, else the first item to set up."""
+    for state, word in ((Status.WRONG, "Fix this first"), (Status.SET, "Next")):
         for each in findings:
             if each.state is state and each.fix:
                 return f"{word}: {each.what}. {each.fix}"
-    return "All is set up. Type /callaudio and a conversation id in a channel that the bot is in."
+    return "Everything is set up. Type /callaudio and a conversation id in a channel with the bot."
 
 
 def _print(findings: list[Finding], *, as_json: bool) -> None:
@@ -78,12 +78,12 @@ def _print(findings: list[Finding], *, as_json: bool) -> None:
 
 
 async def examine(settings: Settings, reference: Reference | None = None) -> list[Finding]:
-    """Check everything the bot needs, each on its own and all at once: none hides another.
+    """Run all checks in parallel; the failure of one does not hide the others.
 
-    In the order in which they are set up, so the first that is wrong is what to mend first.
+    The findings are in the order of setting up: the first fault is the one to fix first.
 
     Raises:
-        AgentNotConfigured: ``reference`` is about an agent that is not set up.
+        AgentNotConfigured: ``reference`` names an agent that is not configured.
     """
     outbound = outbound_of(settings)
     agents = build_agents(settings)

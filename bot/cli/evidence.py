@@ -1,4 +1,4 @@
-"""`evidence`: what the audit tells of a conversation or a period, as a pack that proves itself."""
+"""`evidence`: the audit events of a conversation or a period, as a verifiable pack."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ def evidence(
     until: Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")] = None,
     out: Annotated[Path, typer.Option("--out", help="Not written over.")] = DEFAULT_FILE,
 ) -> None:
-    """Pack what the audit tells of a call or a period; ends with 1 if the chain is not sound."""
+    """Pack the audit events of a call or a period; ends with 1 if the chain is not sound."""
     if conversation is None and since is None and until is None:
         raise console.complain("Name a conversation or a period.", code=console.BAD_USAGE)
     wanted = AuditFilter(

@@ -1,4 +1,4 @@
-"""`grants add|deny|revoke|list`: direct rights, from the machine the bot runs on."""
+"""`grants add|deny|revoke|list`: rights, from the machine that runs the bot."""
 
 import getpass
 from datetime import datetime
@@ -38,7 +38,7 @@ COLUMNS = (
 
 def build() -> typer.Typer:
     """Build the subcommands."""
-    cli = typer.Typer(help="Give, deny, revoke and list rights.", no_args_is_help=True)
+    cli = typer.Typer(help="Grant, deny, revoke and list rights.", no_args_is_help=True)
     cli.command("add")(add)
     cli.command("deny")(deny)
     cli.command("revoke")(revoke_)
@@ -54,7 +54,7 @@ def add(  # noqa: PLR0917 - one parameter per option
     right: WhichRight = Right.PII,
     for_: Annotated[str | None, typer.Option("--for", help="30m, 8h, 3d; unset: no end")] = None,
 ) -> None:
-    """Give a right."""
+    """Grant a right."""
     subject = _subject(team, user, group)
     console.run_async(_write(subject, right, Effect.GRANT, reason, for_))
 
@@ -129,14 +129,14 @@ async def _write(
 
 
 def _named(right: Right) -> AdminFacts:
-    """Judge the last admin by the store and the settings: Slack is not asked from here."""
+    """Read the facts about the last admin from store and settings; Slack is not asked."""
     first = console.first_admins() if right is Right.ADMIN else frozenset[str]()
     return AdminFacts(first, members=None)
 
 
 async def _check_now(database: Database, team_id: str) -> None:
-    """Have a running worker look at once whether what is visible may stay so."""
-    # Imported here, for they load the half of the bot that `grants list` has no need of.
+    """Have a running worker check now whether visible files may stay."""
+    # Imported here because they load modules that `grants list` does not need.
     from bot.home.home_store import HomeStore  # noqa: PLC0415 - see above
     from bot.recordings.retention_store import RetentionStore  # noqa: PLC0415 - see above
 
@@ -162,7 +162,7 @@ def _is_subject_id(kind: SubjectKind, subject_id: str) -> bool:
 
 
 def operator() -> str:
-    """Name the giver of rights given here: the account on this machine."""
+    """Return the giver of rights from the command line: the account on this machine."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError) as error:

@@ -28,7 +28,7 @@ log = get_logger(__name__)
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
 LOOPBACK = "127.0.0.1"
 ANSWERS_SECONDS: Final = 2
-"""How long answers that are under way may take once the server stops."""
+"""How long a stopping server waits for responses in progress."""
 
 
 def run(host: Host = LOOPBACK) -> None:
@@ -37,12 +37,12 @@ def run(host: Host = LOOPBACK) -> None:
 
 
 def web(host: Host = LOOPBACK) -> None:
-    """Serve Slack: store what people ask for and answer at once."""
+    """Serve Slack: store requests and answer at once."""
     _serve(console.settings(), Roles(listens=True, works=False), host)
 
 
 def worker(host: Host = LOOPBACK) -> None:
-    """Deliver what was stored; several may run on PostgreSQL."""
+    """Run stored work; several workers may run on PostgreSQL."""
     _serve(console.settings(), Roles(listens=False, works=True), host)
 
 
@@ -106,7 +106,7 @@ async def serve(
 
 
 async def _migrate_file(database_url: str) -> None:
-    """Bring a SQLite file to the newest revision; where it is there, Alembic is not even loaded."""
+    """Migrate a SQLite file to the newest revision; Alembic is loaded only if it is needed."""
     database = Database(database_url)
     try:
         if sqlite_path(database.url) is None or await is_migrated(database):
@@ -125,7 +125,7 @@ def _configure(application: Application) -> uvicorn.Config:
 
 
 class _GracefulServer(uvicorn.Server):
-    """Ends at a signal but not by it: uvicorn would raise it anew, before anything was closed."""
+    """Stops at a signal without raising it again, as uvicorn would before anything is closed."""
 
     def __init__(self, config: uvicorn.Config, host: str, port: int, roles: Roles) -> None:
         super().__init__(config)
@@ -133,7 +133,7 @@ class _GracefulServer(uvicorn.Server):
         self._roles = roles
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, and say so when it is so."""
+        """Start listening, and log it."""
         host, port = self._address
         try:
             await super().startup(sockets)
@@ -143,14 +143,14 @@ class _GracefulServer(uvicorn.Server):
         log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop serving; at a second signal, without waiting for open requests."""
+        """Stop serving; at a second signal, do not wait for open requests."""
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
 
 
 def uvloop_run(work: Coroutine[object, object, None]) -> None:
-    """Run on uvloop where there is one."""
+    """Run on uvloop if it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - not to be had on every system
     except ImportError:

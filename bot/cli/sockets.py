@@ -1,4 +1,4 @@
-"""The addresses a server listens on: opened first of all, and told in words where that fails."""
+"""Opens the addresses a server listens on, and words the errors if that fails."""
 
 import errno
 import socket
@@ -10,12 +10,12 @@ WANTED_FILES: Final = 65_536
 
 
 class CannotListen(Exception):
-    """An address cannot be had.
+    """The server cannot listen on an address.
 
     Attributes:
-        what: what is wrong, in a sentence.
+        what: the fault, in a sentence.
         fix: what to do about it.
-        is_usage: the address can never be had here, whatever else runs.
+        is_usage: the address is never available on this machine.
     """
 
     def __init__(self, what: str, fix: str, *, is_usage: bool) -> None:
@@ -27,19 +27,19 @@ class CannotListen(Exception):
 
 @contextmanager
 def bound(addresses: Sequence[tuple[str, int]]) -> Iterator[list[socket.socket]]:
-    """Take every address (host and port) for this process; nobody is answered there yet.
+    """Bind every address (host and port); no connection is accepted yet.
 
     Raises:
-        CannotListen: one of them cannot be had.
+        CannotListen: an address is not available.
     """
     with ExitStack() as stack:
         yield [each for host, port in addresses for each in _bound(host, port, stack)]
 
 
 def most_connections(wanted: int) -> int:
-    """Raise how many files may be open as far as the system lets us; half of that is for clients.
+    """Raise the limit of open files if the system allows it; half of it is for clients.
 
-    The other half is for the database, for Slack and PolyAI, and for the health checks.
+    The other half is for the database, Slack, PolyAI and the health checks.
     """
     try:
         import resource  # noqa: PLC0415 - not to be had on every system
@@ -75,7 +75,7 @@ def _bound(host: str, port: int, stack: ExitStack) -> Iterator[socket.socket]:
 
 
 def cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
-    """Say why an address cannot be had."""
+    """Build the error for an address that is not available."""
     match error.errno:
         case errno.EADDRINUSE:
             what = f"Port {port} on {host} is taken: another program listens there."

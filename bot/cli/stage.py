@@ -1,4 +1,4 @@
-"""The bot on its stand-ins: a whole Slack workspace, a PolyAI and the product, on loopback."""
+"""The bot with its stand-ins for Slack and PolyAI, on loopback."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ PLATFORM_KEY: Final = "PlatformKeyOfTheSandbox012345678"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything on it, running."""
+    """The running stand-ins and the running bot."""
 
     workspace: Workspace
     slack: SlackSandbox
@@ -106,7 +106,7 @@ async def open_stage(
 def environment_of(
     workspace: Workspace, slack: SlackSandbox, polyai: PolyAISandbox
 ) -> dict[str, str]:
-    """Spell the environment that leads the bot to the stand-ins."""
+    """Build the environment that points the bot at the stand-ins."""
     return {
         "SLACK_BOT_TOKEN": workspace.bot_token,
         "SLACK_SIGNING_SECRET": workspace.signing_secret,
@@ -116,7 +116,7 @@ def environment_of(
         "POLYAI_API_KEY": PLAIN_KEY,
         "POLYAI_PII_API_KEY": RAW_KEY,
         "POLYAI_API_URL": polyai.url,
-        # A sample is taken by chance, which no story could be told with.
+        # Sampling is random; the stage has to be reproducible.
         "CALLAUDIO_CHECK_REDACTION": "off",
         # A few people stand for many.
         "CALLAUDIO_MAX_WAITING": "100000",
@@ -124,7 +124,7 @@ def environment_of(
 
 
 def platform_environment_of(polyai: PolyAISandbox) -> dict[str, str]:
-    """Spell the settings that lead the bot to the v3 list."""
+    """Build the settings that point the bot at the v3 list."""
     return {
         "POLYAI_ACCOUNT_ID": ACCOUNT_ID,
         "POLYAI_PLATFORM_URL": polyai.platform.origin,
@@ -133,7 +133,7 @@ def platform_environment_of(polyai: PolyAISandbox) -> dict[str, str]:
 
 
 def _renamed(environ: Mapping[str, str], domain: str) -> dict[str, str]:
-    """Let the bot know each stand-in by a name, such as ``slack.`` and the domain."""
+    """Replace each stand-in's address by a name, such as ``slack.`` and the domain."""
     hosts = {
         "SLACK_API_URL": "slack",
         "POLYAI_API_URL": "polyai",
@@ -151,7 +151,7 @@ def _named(url: str, host: str, domain: str) -> str:
 
 @asynccontextmanager
 async def serving(application: Application, limits: Limits | None = None) -> AsyncIterator[str]:
-    """Serve a bot on a free loopback port; gives its origin."""
+    """Serve a bot on a free loopback port; yields its origin."""
     listener = socket.create_server((LOOPBACK, 0))
     connections = Connections(RejectedRequests(application.metrics), limits or Limits())
     server = QuietServer(connections.config(application.web))
@@ -166,7 +166,7 @@ async def serving(application: Application, limits: Limits | None = None) -> Asy
 
 
 class QuietServer(uvicorn.Server):
-    """Tells when it is up, and leaves the signals of its process alone."""
+    """Signals when it is up, and does not handle the signals of its process."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -179,5 +179,5 @@ class QuietServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield

@@ -264,7 +264,10 @@ def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: R
 def test_where_nothing_is_older_nothing_is_sealed(run: Run) -> None:
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T12:00:00")
 
-    assert (sealed.exit_code, sealed.stdout) == (0, "No event is older; nothing was sealed.\n")
+    assert (sealed.exit_code, sealed.stdout) == (
+        0,
+        "There are no older events; nothing was sealed.\n",
+    )
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 

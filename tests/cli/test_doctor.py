@@ -130,7 +130,7 @@ async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody
     here = ("--team", "T0CALLAUDIO", "--user", "U0BOB0000")
     await asyncio.to_thread(run, "grants", "deny", *here, *reason)
     findings = await found(environ)
-    assert findings["who may hear raw"].says == "nobody yet: all is redacted"
+    assert findings["who may hear raw"].says == "nobody yet: every recording is redacted"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody
     [
         pytest.param(
             [("a", Status.SET, "later"), ("b", Status.WRONG, "now"), ("c", Status.WRONG, "then")],
-            "Mend this first: b. now",
+            "Fix this first: b. now",
             id="the first that is wrong",
         ),
         pytest.param(
@@ -146,7 +146,7 @@ async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody
             "Next: c. do it",
             id="what is left to set up",
         ),
-        pytest.param([("a", Status.OK, "")], "All is set up.", id="nothing"),
+        pytest.param([("a", Status.OK, "")], "Everything is set up.", id="nothing"),
     ],
 )
 def test_it_ends_with_the_one_thing_to_do_now(findings: list, told: str) -> None:
@@ -612,7 +612,7 @@ async def test_the_token_of_socket_mode_is_tried(
 
 
 ALIKE = Recording.of(b"RIFF nothing to mute", b"RIFF nothing to mute")
-UNTOLD = "could not be told from this call"
+UNTOLD = "this call does not show it"
 
 
 @pytest.mark.parametrize(
@@ -706,7 +706,7 @@ async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_wh
     finding = (await found(environ))["redaction for default"]
     assert (finding.state, finding.says) == (
         Status.SET,
-        "could not be told without a recording",
+        "cannot be checked without a recording",
     )
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]

@@ -1,1 +1,1 @@
-"""What `doctor` looks at, one part of the set-up a file; each check ends within seconds."""
+"""The checks of `doctor`, one file for each part of the set-up; each ends within seconds."""

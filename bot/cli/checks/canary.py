@@ -1,4 +1,4 @@
-"""The canary: whether it is set, what its last look found, and whether deliveries are frozen."""
+"""The canary: whether it is set, its last result, and whether deliveries are frozen."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ THAW = "Replace the plain key by one without PII access, then `callaudio canary 
 
 
 async def check_canary(database: Database, setting: str | None) -> list[Finding]:
-    """Read what the store tells of the canary."""
+    """Read the state of the canary from the store."""
     states = await CanaryStore(database=database, clock=utc_now).read()
     found = list(_findings(states, setting))
     return found or [Finding(WHAT, Status.SET, "CALLAUDIO_CANARY is not set")]
@@ -30,7 +30,7 @@ def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[
         elif each.conversation == named:
             yield _last_check(each)
     if named and not any(each.conversation == named for each in states):
-        yield Finding(WHAT, Status.SET, "no worker has looked at it yet")
+        yield Finding(WHAT, Status.SET, "no worker has checked it yet")
 
 
 def _last_check(state: CanaryState) -> Finding:
@@ -38,5 +38,5 @@ def _last_check(state: CanaryState) -> Finding:
     if state.verdict is CanaryVerdict.HELD:
         return Finding(WHAT, Status.OK, f"the plain key brought what it should at {at}")
     held = f"{state.held_at:%Y-%m-%d %H:%M} UTC" if state.held_at else "never"
-    says = f"could not be told at {at} ({state.found}); last found in order: {held}"
+    says = f"unknown at {at} ({state.found}); last good check: {held}"
     return Finding(WHAT, Status.SET, says)

@@ -1,4 +1,4 @@
-"""What a check finds, and checks that end in time and never in a traceback."""
+"""The findings of checks, and a time limit for each check."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ CHECK_SECONDS: Final = 20.0
 
 
 class Status(StrEnum):
-    """How a thing was found; ``set`` is a choice, or what cannot be told: no mistake."""
+    """The status of a finding; ``set`` is a choice or unknown, not a fault."""
 
     OK = "ok"
     WRONG = "wrong"
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; ``fix`` says what to do when it is wrong, or is still to be set up."""
+    """One checked item; ``fix`` says what to do if it is wrong or not set up yet."""
 
     what: str
     state: Status
@@ -34,7 +34,7 @@ class Finding:
 async def checked(
     what: str, check: Callable[[], Awaitable[Finding]], *, seconds: float | None = None
 ) -> Finding:
-    """Run a check; an error meant for people, and time running out, are findings too."""
+    """Run a check; a ``CallAudioError`` or a time-out becomes a finding too."""
     seconds = seconds or CHECK_SECONDS
     try:
         async with asyncio.timeout(seconds):
@@ -47,6 +47,6 @@ async def checked(
 
 
 def wrong(what: str, error: CallAudioError) -> Finding:
-    """Tell an error with its cause; where the network is to blame, with what to look at there."""
+    """Turn an error into a finding with its cause, and with advice if the network failed."""
     says = f"{error.what} {error.likely_cause}".strip()
     return Finding(what, Status.WRONG, says, FIXES.get(error.likely_cause, error.operator_fix))

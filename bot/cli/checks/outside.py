@@ -1,4 +1,4 @@
-"""Which way calls to the outside take, and whom they trust."""
+"""The proxy and the certificate authorities of outbound calls."""
 
 from urllib.parse import urlsplit
 
@@ -7,7 +7,7 @@ from bot.settings import Settings
 
 
 def check_outside(settings: Settings) -> list[Finding]:
-    """Tell proxy and authorities; what is wrong with them shows where they are used."""
+    """Report proxy and authorities; their faults show in the checks that use them."""
     return [
         Finding("proxy", Status.SET, _proxy(settings)),
         Finding("trusted authorities", Status.SET, _authorities(settings)),

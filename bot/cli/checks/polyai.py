@@ -1,4 +1,4 @@
-"""PolyAI: what each agent's keys open, which list is read, and whether the keys are apart."""
+"""PolyAI: whether each agent's keys work, which list is read, and whether the keys differ."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -24,25 +24,25 @@ NAME_A_CALL: Final = "Name a call with something to mute: `callaudio doctor --co
 _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
     KeyVerdict.APART: (
         Status.OK,
-        "the plain key brings the redacted recording whatever it asks for, the raw key the raw one",
+        "the plain key always returns the redacted recording, the raw key returns the raw one",
         "",
     ),
     KeyVerdict.PLAIN_GETS_RAW: (
         Status.WRONG,
-        "the plain key brings raw recordings: it is a key with PII access",
-        "Make a key without PII access in Agent Studio, and use it as the plain key.",
+        "the plain key returns raw recordings: it is a key with PII access",
+        "Create a key without PII access in Agent Studio, and use it as the plain key.",
     ),
     KeyVerdict.SWAPPED: (
         Status.WRONG,
-        "the two keys are swapped: the plain key brings raw recordings, the raw key redacted ones",
+        "the keys are swapped: the plain key returns raw recordings, the raw key redacted ones",
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
-    KeyVerdict.INCONCLUSIVE: (Status.SET, "could not be told from this call", NAME_A_CALL),
+    KeyVerdict.INCONCLUSIVE: (Status.SET, "this call does not show it", NAME_A_CALL),
 }
 
 
 class AgentChecks:
-    """Checks agents, each call in one try: whoever waits for a finding wants the first answer."""
+    """Checks agents, with one try for each call: the first answer is the finding."""
 
     def __init__(self, http: httpx.AsyncClient, clock: Callable[[], datetime]) -> None:
         self._polyai = PolyAIClient(http, clock=clock, attempts=1)
@@ -72,7 +72,7 @@ class AgentChecks:
         return await checked(what, look)
 
     async def _list(self, agent: Agent, *, has_account: bool) -> Finding:
-        """Tell which list is read; v1 is what the plain key was tried with."""
+        """Report which list is read; the plain key was already tried with v1."""
         what, platform = f"calls of {agent.name}", agent.platform
         if platform is None:
             why = (
@@ -101,23 +101,23 @@ class AgentChecks:
                 if verdict not in (None, KeyVerdict.INCONCLUSIVE):
                     break
             if verdict is None:
-                says = "could not be told without a recording"
+                says = "cannot be checked without a recording"
                 return Finding(what, Status.SET, says, NAME_A_CALL)
             return Finding(what, *_SAYS[verdict])
 
         return await checked(what, look, seconds=COMPARED_SECONDS)
 
     async def _verdict(self, agent: Agent, conversation_id: str) -> KeyVerdict | None:
-        """Compare by a call of the list; None: it has no recording, which nobody said it had."""
+        """Compare the keys by one call of the list; None: that call has no recording."""
         try:
             return await self._keys.compare(agent, conversation_id)
         except (errors.RecordingMissing, errors.RecordingNotReady, errors.RecordingGone):
             return None
 
     async def _recent_calls(self, agent: Agent) -> list[str]:
-        """Name a few calls, the shortest first: their recordings are fetched several times.
+        """List a few calls, the shortest first, as their recordings are fetched several times.
 
-        None where the list cannot be read, which is a finding of its own.
+        None if the list cannot be read; another check reports that.
         """
         now = self._clock()
         wanted = CallFilter(now - LOOKBACK, now)

@@ -15,9 +15,9 @@ from bot.store.tables import GrantRow
 async def check_rights(
     database: Database, settings: Settings, team_id: str | None, clock: Callable[[], datetime]
 ) -> list[Finding]:
-    """Count who holds which right; where nobody does, give the line that changes it.
+    """Count the holders of each right; without any, the fix is the command that adds one.
 
-    ``team_id`` is what Slack says, None where it did not.
+    ``team_id`` is Slack's answer; None if Slack did not answer.
     """
     first_admins = settings.callaudio_admins
     is_first_admin = and_(
@@ -53,4 +53,4 @@ def _pii_holders(number: int, team_id: str, user_id: str) -> Finding:
         f"callaudio grants add --team {team_id} --user {user_id} --right pii "
         '--reason "call quality review"'
     )
-    return Finding("who may hear raw", Status.SET, "nobody yet: all is redacted", fix)
+    return Finding("who may hear raw", Status.SET, "nobody yet: every recording is redacted", fix)

@@ -15,12 +15,12 @@ from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
 MOST_CONVERSATIONS: Final = 200
 MOST_SKEW_SECONDS: Final = 60
-"""Slack's requests are refused at 300, and a clock that is wrong goes on drifting."""
+"""Requests are refused at 300; this limit is lower because a clock keeps drifting."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlackChecked:
-    """What was found, and which workspace the token is of; None where Slack does not tell."""
+    """The findings, and the workspace of the token; None if Slack did not say."""
 
     findings: list[Finding]
     team_id: str | None
@@ -29,7 +29,7 @@ class SlackChecked:
 async def check_slack(
     settings: Settings, outbound: Outbound, clock: Callable[[], datetime]
 ) -> SlackChecked:
-    """Check all that Slack tells about the app."""
+    """Check tokens, scopes, clock, channels and the connection."""
     async with build_session(outbound=outbound) as session:
         token = settings.slack_bot_token.get_secret_value()
         api = SlackApi(build_client(token, settings.slack_api_url, session))
@@ -88,7 +88,7 @@ def _clock(answered_at: datetime | None, now: datetime) -> Finding:
 
 
 async def _conversations(api: SlackApi) -> Finding:
-    """See whether the bot is in any channel (docs: `users.conversations`)."""
+    """Check whether the bot is in any channel (docs: `users.conversations`)."""
     answer = await api.read(
         "users.conversations",
         types="public_channel,private_channel",

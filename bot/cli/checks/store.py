@@ -24,7 +24,7 @@ LEAST_FREE_BYTES: Final = 100 * 2**20
 async def read_store(
     database_url: str, read: Callable[[Database], Awaitable[list[Finding]]]
 ) -> list[Finding]:
-    """Give what ``read`` finds; a database that does not answer is a finding of ``check_store``."""
+    """Return the findings of ``read``; ``check_store`` reports a database that fails."""
     database = Database(database_url)
     try:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -36,7 +36,7 @@ async def read_store(
 
 
 async def check_store(database_url: str) -> list[Finding]:
-    """Check the database; where it does not answer, nothing more is asked of it."""
+    """Check the database; if it does not answer, the other checks are left out."""
     database = Database(database_url)
     found: list[Finding] = []
     what = "database"
@@ -64,7 +64,7 @@ def _migrations(*, migrated: bool) -> Finding:
 
 
 async def _writing(what: str, database: Database) -> Finding:
-    """Begin to write, and leave it at that."""
+    """Begin a write transaction and roll it back."""
     async with database.write() as session:
         if not database.is_sqlite:
             is_read_only = await session.scalar(text("SHOW transaction_read_only")) == "on"
@@ -103,8 +103,8 @@ async def _waking(what: str, database: Database) -> Finding:
     return Finding(
         what,
         Status.SET,
-        "notifications do not arrive, as behind a pooler in transaction mode: a worker apart from "
-        f"web finds new work when it looks, every {POLL_SECONDS:g} s",
+        "notifications do not arrive, as behind a pooler in transaction mode: a separate worker "
+        f"polls for new work every {POLL_SECONDS:g} s",
     )
 
 
