@@ -20,7 +20,7 @@ from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.recordings.previewing import Choice, DeliveryPreview
 from bot.recordings.request_store import StoredRequest
-from bot.recordings.slack_port import NoteKind, TakenBack
+from bot.recordings.slack_port import PrivateNoteKind, TakenBack
 from bot.recordings.viewing import WaveformShown
 from bot.recordings.waveform.spans import Span, Spans
 from bot.settings import AudienceRule
@@ -156,7 +156,7 @@ def drawn() -> set[str]:
     messages = [
         *(
             cards.private_note(note(kind, reason))
-            for kind in NoteKind
+            for kind in PrivateNoteKind
             for reason in REASONS.get(kind, [None])
         ),
         *(cards.taken_back(TakenBack(announcement(), cause)) for cause in wording.WHY_TAKEN_BACK),
