@@ -20,7 +20,7 @@ IN_FORCE: Final = (
 
 
 def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
-    """Give a row for people and one for groups: who is granted and who is denied, as JSON.
+    """Return a row for people and one for groups: who is granted and who is denied, as JSON.
 
     A group comes with the giver, as a pair: it counts for its members, but not for all alike.
 

@@ -22,7 +22,7 @@ class GroupChanges:
             session.add(GroupChangeRow(team_id=team_id, group_id=group_id, changed_at=now))
 
     async def latest(self, team_id: str, group_id: str) -> datetime | None:
-        """Tell when the group last changed, or None."""
+        """Return when the group last changed, or None."""
         key = (GroupChangeRow.team_id == team_id) & (GroupChangeRow.group_id == group_id)
         async with self._database.read() as session:
             return await session.scalar(select(GroupChangeRow.changed_at).where(key))

@@ -23,7 +23,7 @@ class Members:
         )
 
     async def pages(self) -> AsyncIterator[tuple[str, ...]]:
-        """Give page after page: those already fetched, then new ones until Slack has no more.
+        """Return page after page: those already fetched, then new ones until Slack has no more.
 
         Raises:
             CallAudioError: Slack does not tell, or its list does not end: who is in it is unknown.
@@ -39,7 +39,7 @@ class Members:
             index += 1
 
     async def include(self, user_id: str) -> bool:
-        """Tell whether the user is a member, reading no further than the page that says so."""
+        """Return whether the user is a member, reading no further than the page that says so."""
         async for page in self.pages():
             if user_id in page:
                 return True

@@ -29,14 +29,14 @@ class Person:
         return self.standing is Standing.MEMBER or bool(self.held)
 
     def is_counted(self, grant: Grant) -> bool:
-        """Tell whether a grant gives them something, or a deny keeps something from them."""
+        """Return whether a grant gives them something, or a deny keeps something from them."""
         if grant.effect is Effect.DENY:
             return True
         by_name = grant.subject.kind is SubjectKind.USER
         return counts(self.standing, Held.BY_NAME if by_name else Held.BY_GROUP) is True
 
     def grant_of(self, right: Right) -> Grant | None:
-        """Give the grant that makes them hold a right for longest.
+        """Return the grant that makes them hold a right for longest.
 
         None where they do not hold it, or hold it without a grant, as the first admins do.
         """
@@ -49,7 +49,7 @@ class Person:
         return endless[0] if endless else max(ending)[-1] if ending else None
 
     def deny_of(self, right: Right) -> Grant | None:
-        """Give the deny that keeps a right from them; None where none does."""
+        """Return the deny that keeps a right from them; None where none does."""
         denies = (g for g in self.grants if g.right is right and g.effect is Effect.DENY)
         return next(denies, None)
 
@@ -71,7 +71,7 @@ class People:
         self._clock = clock
 
     async def read(self, team_id: str, user_id: str) -> Person:
-        """Tell what rights a person holds, and which grants and denies make it so.
+        """Return what rights a person holds, and which grants and denies make it so.
 
         Raises:
             CallAudioError: Slack does not tell who it is.
@@ -84,7 +84,7 @@ class People:
         return await self.read_as(team_id, user_id, standing)
 
     async def recent(self, team_id: str, user_id: str) -> Person:
-        """Tell the rights alone, by a standing that may be remembered: for what is asked often.
+        """Return the rights alone, by a standing that may be remembered: for what is asked often.
 
         Raises:
             CallAudioError: Slack does not tell who it is.

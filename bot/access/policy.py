@@ -192,7 +192,7 @@ _COUNTING: Final = MappingProxyType(
 
 
 def counts(standing: Standing, held: Held) -> bool | None:
-    """Tell whether somebody holds a right, here and now: the one answer for everybody.
+    """Return whether somebody holds a right, here and now: the one answer for everybody.
 
     Requesters, listeners, those whose files are taken back, admins and reviewers are all judged by
     it. A member holds a right by any grant in force, a guest by a grant of their own name alone;
@@ -206,12 +206,12 @@ def counts(standing: Standing, held: Held) -> bool | None:
 
 
 def may_use(standing: Standing, held: Held) -> bool:
-    """Tell whether callaudio is for somebody: members, and guests for whom a right counts."""
+    """Return whether callaudio is for somebody: members, and guests for whom a right counts."""
     return standing is Standing.MEMBER or counts(standing, held) is True
 
 
 def may_listen(standing: Standing | None, held: Held) -> bool | None:
-    """Tell whether raw may be heard by somebody; a bot is no listener.
+    """Return whether raw may be heard by somebody; a bot is no listener.
 
     A standing of None is one that Slack does not tell. A result of None: it cannot be told.
     """
@@ -221,7 +221,7 @@ def may_listen(standing: Standing | None, held: Held) -> bool | None:
 
 
 def is_stricter(decision: Decision, than: Outcome) -> bool:
-    """Tell whether ``decision`` allows less than ``than`` did."""
+    """Return whether ``decision`` allows less than ``than`` did."""
     order = list(Outcome)
     return order.index(decision.outcome) > order.index(than)
 

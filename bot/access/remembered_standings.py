@@ -13,7 +13,7 @@ from bot.store.tables import UtcDateTime
 
 
 def _query(*, asked: str, gathered: str) -> TextClause:
-    """Give a row for each standing, with those who have it as JSON: few rows for many people."""
+    """Return a row for each standing, with those who have it as JSON: few rows for many people."""
     return text(
         f"""
         SELECT standing, CAST({gathered}(user_id) AS TEXT) FROM {asked} CROSS JOIN standings

@@ -10,7 +10,7 @@ from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.store.due_work import Due
 
 Warn = Callable[[str, CanaryState], Awaitable[bool]]
-"""Writes to one admin; gives whether Slack took it."""
+"""Writes to one admin; returns whether Slack took it."""
 
 
 class FreezeWarning:

@@ -1,4 +1,4 @@
-"""Compares deliveries with the events of their requests, both ways, and finds lost chains."""
+"""Compares deliveries with the audit events of their requests, and finds lost chains."""
 
 from collections.abc import AsyncIterator, Collection
 from typing import Final

@@ -1,4 +1,4 @@
-"""Holds rights against the events that tell of them, both ways, and digests what a seal covers."""
+"""Compares rights with their audit events, and digests the rights that a seal covers."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ from bot.audit.walk import ChainFault, ChainFinding, plain
 _GIVING: Final = (AuditTag.GRANT_ADDED, AuditTag.GRANT_DENIED)
 _IDS: Final = ("subject_kind", "subject_id", "right", "effect")
 _TIMES: Final = ("starts_at", "expires_at", "revoked_at")
-# Without types, like the audit's own tables: any column may hold anything.
+# Without types, like the audit tables: any column may hold any value.
 _GRANTS: Final = table(
     "grants",
     *(column(name) for name in ("id", "team_id", *_IDS, "given_by", "revoked_by", *_TIMES)),
@@ -39,21 +39,21 @@ _GRANTS: Final = table(
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What is known of a workspace's chain once it was walked."""
+    """The facts about a workspace's chain after its verification."""
 
     newest_seal: Checkpoint | None = None
     rights: SealedRights | None = None
-    """Those whose events were sealed away; None: no seal tells, as those before this was asked."""
+    """Rights whose events were sealed away; None: the seal is older than this record."""
     is_empty: bool = False
 
 
 async def unaudited_rights(
     session: AsyncSession, chains: Mapping[str, Chain]
 ) -> AsyncIterator[ChainFinding]:
-    """Find grants and denies that no event gave, or revoked, in bounded memory.
+    """Find grants and denies without an event for their start or end, in bounded memory.
 
-    What was sealed away is held against the digest that the seal left behind. Of older seals all
-    that is known is that what they cover began before them.
+    Rights whose events were sealed away are compared with the digest in the seal. Older seals have
+    no digest: any right that began before them may be covered.
     """
     digests = {team: _Digest() for team, chain in chains.items() if chain.rights}
     async for row in _without_events(session):
@@ -76,7 +76,7 @@ async def unaudited_rights(
 
 
 async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
-    """Find events whose grant or deny is gone, or says something else, in bounded memory."""
+    """Find events whose grant or deny is gone or differs, in bounded memory."""
     async for row in _events_with_rows(session):
         wrong = list(_differences(row))
         if wrong:
@@ -86,7 +86,7 @@ async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFindi
 
 
 async def sealed_rights(session: AsyncSession, team_id: str, seq: int) -> SealedRights:
-    """Digest the rights of a workspace whose giving events go when all up to ``seq`` is sealed."""
+    """Digest the rights whose grant events are removed by a seal at ``seq``."""
     digest = _Digest()
     async for row in _without_events(session, team_id, seq):
         if not row.given:
@@ -95,14 +95,14 @@ async def sealed_rights(session: AsyncSession, team_id: str, seq: int) -> Sealed
 
 
 class _Digest:
-    """Digests rows of grants, in the order of their ids."""
+    """Digests rows of grants in the order of their ids."""
 
     def __init__(self) -> None:
         self.count = 0
         self._sha = hashlib.sha256()
 
     def add(self, row: Row[Any]) -> None:
-        """Add a row; not one that had ended by an event that was sealed away as well."""
+        """Add a row, unless the event of its end was sealed away too."""
         if row.revoked_at is not None and not row.revoked:
             return
         spelt = [row.id, *(getattr(row, name) for name in _IDS), row.given_by]
@@ -117,7 +117,7 @@ class _Digest:
 def _without_events(
     session: AsyncSession, team_id: str | None = None, seq: int = 0
 ) -> AsyncIterator[Row[Any]]:
-    """Stream the rights that an event ought to tell of and none does; ``seq``: none after it."""
+    """Stream the rights that should have an event and have none; ``seq``: no later event."""
     given = _audited_grants(session, _GIVING, team_id, seq)
     revoked = _audited_grants(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
     grants = _GRANTS.c
@@ -145,7 +145,7 @@ def _without_events(
 def _audited_grants(
     session: AsyncSession, tags: Sequence[AuditTag], team_id: str | None, seq: int
 ) -> Subquery:
-    """Select of which grants events of these tags tell."""
+    """Select the grants that events with these tags refer to."""
     columns = EVENTS.c
     query = (
         select(columns.team_id, _grant_id(session).label("grant_id"))
@@ -181,7 +181,7 @@ def _columns_of_grants(session: AsyncSession) -> list[ColumnElement[Any]]:
 
 
 def _differences(row: Row[Any]) -> Iterator[str]:
-    """Spell in what the right is not what its event says, what counts most first."""
+    """Describe the differences between a right and its event, the most important first."""
     payload = mapping_of(row.payload) or {}
     if row.id is None:
         yield "is not there"
@@ -207,21 +207,21 @@ def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
 
 
 def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
-    """Read the id of the grant that an event tells of, whatever its payload holds."""
+    """Read the id of the grant that an event refers to; its payload may hold any value."""
     payload = EVENTS.c.payload
     if session.get_bind().dialect.name == "sqlite":
         path = "$.grant_id"
         is_json = and_(func.typeof(payload) == "text", func.json_valid(payload) == 1)
         is_number = func.json_type(payload, path) == "integer"
         number = case((is_json, case((is_number, func.json_extract(payload, path)))))
-        # Without the type SQLite would make no index to join along, and compare each with each.
+        # Without the type SQLite would build no index for the join.
         return cast(number, BigInteger)
     said = payload.op("->>")("grant_id")
     return case((said.op("~")("^[0-9]{1,18}$"), cast(said, BigInteger)))
 
 
 def _spelt(value: object) -> object:
-    """Spell a time the same on every database; what is none stays what it is."""
+    """Format a time identically for all databases; other values are unchanged."""
     at = moment_of(value)
     return at.isoformat(timespec="microseconds") if at else value
 

@@ -1,4 +1,4 @@
-"""The hash chain: each event's hash covers the one before it and everything it says. Pure."""
+"""The hash chain: each event's hash covers its content and the hash before it. Pure."""
 
 import hashlib
 import json
@@ -10,13 +10,13 @@ from typing import Any, Final
 HASH_LENGTH: Final = 64
 FIRST_PREVIOUS: Final = "0" * HASH_LENGTH
 
-# Built once: `json.dumps` would build an encoder anew for each of a million events.
+# Built once: `json.dumps` would build an encoder for each of a million events.
 _SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One event as the chain sees it."""
+    """One event as a link of the chain."""
 
     seq: int
     occurred_at: datetime
@@ -33,7 +33,7 @@ class Link:
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def canonical(self) -> bytes:
-        """Spell the event so that equal events are equal bytes on every database."""
+        """Serialize the event; equal events give equal bytes on every database."""
         return _SPELL(
             {
                 "actor": self.actor_id,

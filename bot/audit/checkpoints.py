@@ -1,4 +1,4 @@
-"""Sealed links, and how the newest vouches for those before it. Pure."""
+"""Checkpoints of sealed chains; the newest covers all earlier ones. Pure."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from bot.audit.events import AuditTag, PayloadValue
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A link up to which the events were removed."""
+    """A sealed link: all events up to it were removed."""
 
     team_id: str
     seq: int
@@ -23,7 +23,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SealedRights:
-    """The grants and denies whose giving events were sealed away: how many, and their digest."""
+    """The number and digest of the grants and denies whose events were sealed away."""
 
     count: int
     digest: str
@@ -32,7 +32,7 @@ class SealedRights:
 def seal_payload(
     newest: Checkpoint, earlier: Sequence[Checkpoint], rights: SealedRights
 ) -> Mapping[str, PayloadValue]:
-    """Build the payload of the event that tells of a checkpoint, and of all that came before it."""
+    """Build the payload of the event of a checkpoint; it covers the earlier checkpoints too."""
     return {
         "sealed_seq": newest.seq,
         "sealed_hash": newest.hash,
@@ -43,7 +43,7 @@ def seal_payload(
 
 
 def sealed_rights_of(link: Link) -> SealedRights | None:
-    """Read what a seal's event says of rights; None: it was not yet asked to."""
+    """Read the rights recorded in a seal's event; None: the event is older than this record."""
     count, digested = (link.payload.get(name) for name in ("sealed_rights", "sealed_rights_digest"))
     if not isinstance(count, int) or not isinstance(digested, str):
         return None
@@ -51,7 +51,7 @@ def sealed_rights_of(link: Link) -> SealedRights | None:
 
 
 def is_seal_of(link: Link, checkpoint: Checkpoint) -> bool:
-    """Tell whether this event was written together with the checkpoint."""
+    """Return whether this event was written with the checkpoint."""
     told = (link.payload.get("sealed_seq"), link.payload.get("sealed_hash"))
     return (link.tag, link.occurred_at, link.actor_id, *told) == (
         AuditTag.AUDIT_SEALED,
@@ -63,7 +63,7 @@ def is_seal_of(link: Link, checkpoint: Checkpoint) -> bool:
 
 
 def vouches_for(link: Link, earlier: Sequence[Checkpoint]) -> bool | None:
-    """Tell whether the event knows exactly these checkpoints; None: it was not yet asked to."""
+    """Return whether the event covers exactly these checkpoints; None: it is too old to say."""
     told = link.payload.get("earlier_seals")
     return None if told is None else bool(told == digest(earlier))
 

@@ -1,4 +1,4 @@
-"""Figures of what was audited: counted once the transaction with the events is committed."""
+"""Metrics of audit events, counted when their transaction is committed."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from bot.metrics import Metrics
 
 
 def counting(metrics: Metrics) -> Callable[[Sequence[AuditEvent]], None]:
-    """Give what counts committed events by tag, and files taken back by cause."""
+    """Build a function that counts committed events by tag, and take-backs by cause."""
 
     def count(events: Sequence[AuditEvent]) -> None:
         for event in events:

@@ -1,6 +1,6 @@
-"""Packs what the audit tells of a conversation, or of a period, with a verifier beside it.
+"""Packs the audit events of a conversation or a period, together with a verifier.
 
-Ids, codes, times and counts alone: no audio, no transcript, no number, no typed reason of a grant.
+It contains ids, codes, times and counts: no audio, no transcript, no number, no reason of a grant.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ DELIVERIES: Final = "deliveries.jsonl"
 CHECKS: Final = "checks.jsonl"
 MOST_FAULTS: Final = 100
 FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
-"""The same pack of the same store is the same bytes."""
+"""A fixed date, so that two packs of the same data have equal bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was packed.
+    """The contents of a pack.
 
     Attributes:
-        events: how many.
-        heads: the newest link of each chain, as an anchor to be written down.
-        faults: what is wrong with the chains.
+        events: the number of events.
+        heads: the newest link of each chain, as an anchor to write down.
+        faults: the faults of the chains.
     """
 
     events: int
@@ -45,10 +45,10 @@ class Packed:
 
 
 async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed:
-    """Write the pack, in bounded memory; ``session`` has to see one snapshot.
+    """Write the pack in bounded memory; ``session`` must read from one snapshot.
 
     Raises:
-        OSError: the file cannot be written, or is there already.
+        OSError: the file cannot be written, or exists already.
     """
     files: dict[str, str] = {}
     with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as packed:
@@ -71,7 +71,7 @@ async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed
             "files": files,
         }
         _add(packed, {}, evidence_verifier.MANIFEST, json.dumps(manifest, indent=1).encode())
-        # The digest is the comment with which the file ends.
+        # The digest is the ZIP comment, at the end of the file.
         packed.comment = b"0" * evidence_verifier.DIGEST_LENGTH
     _seal(path)
     return told
@@ -143,7 +143,7 @@ def _event(row: AuditEventRow) -> Mapping[str, Any]:
 async def _deliveries(
     session: AsyncSession, wanted: AuditFilter
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Tell who asked, what was decided, who could hear it from when to when, and why no longer."""
+    """Yield each delivery: requester, decision, and from when to when it was visible."""
     async for each in _requested(session, DeliveryRow, wanted):
         yield {
             "delivery": each.id,
@@ -184,7 +184,7 @@ async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[M
 async def _requested(
     session: AsyncSession, row: type[RequestedRow], wanted: AuditFilter
 ) -> AsyncIterator[RequestedRow]:
-    """Give what was requested of a call or in a period, oldest first, in bounded memory."""
+    """Yield the rows of a call or a period, oldest first, in bounded memory."""
     query = select(row).order_by(row.requested_at, row.id)
     if wanted.conversation_id:
         query = query.where(row.conversation_id == wanted.conversation_id)

@@ -1,9 +1,9 @@
 """Verifies an evidence pack of callaudio offline: `python verify.py pack.zip [T…:seq:hash …]`.
 
-It needs Python's standard library alone. It says *sound*, or names what is not, and ends with 1.
-A pack is sound if no byte of it was changed, each event says what its hash covers, and events that
-follow one another are linked. An anchor, written down earlier, has to be one of its events or its
-head: only that proves that nobody wrote the whole pack anew.
+It needs only Python's standard library. It prints *sound*, or lists the faults and ends with 1.
+A pack is sound if no byte was changed, each event matches its hash, and consecutive events are
+linked. An anchor that was written down earlier must be one of its events or its head: only this
+proves that the whole pack was not rewritten.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ COVERED = ("actor", "at", "delivery", "payload", "previous", "seq", "tag", "team
 
 
 def faults(path: Path, anchors: tuple[str, ...] = ()) -> Iterator[str]:
-    """Name what is wrong with a pack; nothing where it is sound."""
+    """List the faults of a pack; empty if it is sound."""
     if not _is_unchanged(path):
         yield "the pack: some byte of it was changed"
         return
@@ -42,7 +42,7 @@ def faults(path: Path, anchors: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _is_unchanged(path: Path) -> bool:
-    """Hold the digest at the very end of the file against all that comes before it."""
+    """Compare the digest at the end of the file with everything before it."""
     digest, left = hashlib.sha256(), path.stat().st_size - DIGEST_LENGTH
     with path.open("rb") as file:
         while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
@@ -89,7 +89,7 @@ def _faults_of_events(
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the pack that is named; gives the exit code."""
+    """Verify the named pack; returns the exit code."""
     anchor = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{64}")
     if not arguments or not all(anchor.fullmatch(each) for each in arguments[1:]):
         sys.stderr.write(f"{(__doc__ or '').splitlines()[0]}\n")

@@ -29,7 +29,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which events to read; None leaves a field open."""
+    """Filters events; None matches every value."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -39,23 +39,22 @@ class AuditFilter:
 
 
 async def record(session: AsyncSession, event: AuditEvent) -> None:
-    """Append the event in the caller's transaction: it stands or falls with the change it tells of.
+    """Append the event in the transaction of the change that it records.
 
-    It is written as the last part of the transaction, and only then the head of the workspace's
-    chain is locked. So concurrent writers of one workspace make one chain, nobody who holds the
-    head waits for any other lock, and the head is held as short as can be. It costs
-    little: sixteen writers at once on PostgreSQL store some seven tenths as many events a second
-    on one head as on sixteen.
+    Events are written at the end of the transaction; only then is the head of the workspace's chain
+    locked. So concurrent writers of one workspace build one chain, a writer that holds the head
+    waits for no other lock, and the head is locked briefly. On PostgreSQL, sixteen concurrent
+    writers store about 70 % as many events a second on one head as on sixteen.
     """
     before_commit(session, LastWork.AUDIT, _write_recorded)
     session.info.setdefault(RECORDED, []).append(event)
 
 
 async def append(session: AsyncSession, head: Head, events: Iterable[AuditEvent]) -> Head:
-    """Write the events now, as the links after ``head``, which the transaction has locked.
+    """Write the events as the links after ``head``, which the transaction has locked.
 
-    Gives the new head. The rows go past the session's unit of work: every ack and every step of a
-    delivery writes some, and nobody looks at them again in the same transaction.
+    Returns the new head. The rows bypass the session's unit of work, as nothing reads them again in
+    the same transaction.
     """
     links = []
     for event in events:
@@ -80,7 +79,7 @@ async def append(session: AsyncSession, head: Head, events: Iterable[AuditEvent]
 
 
 async def locked_head(session: AsyncSession, team_id: str) -> Head:
-    """Lock the head of the workspace's chain to the end of the transaction, and give it."""
+    """Lock and return the head of the workspace's chain, until the transaction ends."""
     connection = await session.connection()
     row = (await connection.execute(_locking(), {"of": team_id})).first()
     if row is None:
@@ -93,7 +92,7 @@ async def locked_head(session: AsyncSession, team_id: str) -> Head:
     return Head(team_id, row.seq, row.hash)
 
 
-# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+# Each statement is built once: building one costs SQLAlchemy as much as running it.
 @cache
 def _locking() -> Select[int, str]:
     row = AuditHeadRow
@@ -113,7 +112,7 @@ def _adding() -> Executable:
 
 async def _write_recorded(session: AsyncSession) -> None:
     events: list[AuditEvent] = session.info[RECORDED]
-    await session.flush()  # whatever is left to be written waits for its locks before the head does
+    await session.flush()  # pending rows wait for their locks before the head is locked
     for team_id in sorted({event.team_id for event in events}):
         head = await locked_head(session, team_id)
         await append(session, head, (event for event in events if event.team_id == team_id))
@@ -129,7 +128,7 @@ async def newest_events(
 
 
 async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[AuditEventRow]:
-    """Give every matching event, oldest first, in bounded memory."""
+    """Return every matching event, oldest first, in bounded memory."""
     last_id = 0
     while True:
         query = select(AuditEventRow).where(AuditEventRow.id > last_id, *_conditions(wanted))
@@ -152,14 +151,14 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         about = AuditEventRow.payload["subject_id"].as_string() == wanted.actor_id
         found.append(or_(AuditEventRow.actor_id == wanted.actor_id, about))
     if wanted.delivery_id:
-        # Where nothing was delivered, people were told another reference: it finds the event, too.
+        # If nothing was delivered, the requester got another reference: it finds the event too.
         told = AuditEventRow.payload["reference"].as_string() == wanted.delivery_id
         found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, told))
     if wanted.conversation_id:
         of_conversation = select(DeliveryRow.id).where(
             DeliveryRow.conversation_id == wanted.conversation_id
         )
-        # What concerns no delivery, such as a check that somebody asked for, names it itself.
+        # Events without a delivery, such as a requested check, name the conversation themselves.
         names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
         found.append(or_(AuditEventRow.delivery_id.in_(of_conversation), names_it))
     return found

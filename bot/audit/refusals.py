@@ -6,6 +6,6 @@ from bot.store.database import Database
 
 
 async def record_refusal(database: Database, event: AuditEvent) -> None:
-    """Append a refusal in a transaction of its own: a refused action changes nothing else."""
+    """Append a refusal in its own transaction: a refused action changes nothing else."""
     async with database.write() as session:
         await record(session, event)

@@ -27,16 +27,16 @@ class Sealed:
 async def seal(
     session: AsyncSession, team_id: str, *, before: datetime, by: str, now: datetime
 ) -> Sealed | None:
-    """Seal the workspace's chain at its last event before ``before`` and remove up to it.
+    """Seal the workspace's chain at its last event before ``before``, and remove up to it.
 
-    The checkpoint keeps that event's number and hash, and an event of its own tells of it, of every
-    earlier checkpoint and of the rights whose events go, so what remains still verifies. Anchors
-    before the checkpoint prove nothing from then on. Gives None, and writes nothing, where there is
+    The checkpoint stores the number and hash of that event. A new event records the checkpoint, all
+    earlier checkpoints and the rights whose events are removed, so the rest still verifies. Anchors
+    before the checkpoint prove nothing from then on. Returns None and writes nothing if there is
     nothing to remove.
     """
     if await _last(session, team_id, before) is None:
         return None
-    # In line with the writers and with whoever else is sealing; only then is it known what is last.
+    # Wait for writers and for other seals first: only then is the last event known.
     head = await locked_head(session, team_id)
     last = await _last(session, team_id, before)
     if last is None:
@@ -58,7 +58,7 @@ async def seal(
         payload=seal_payload(checkpoint, earlier, rights),
     )
     anchor = await append(session, head, [told])
-    # What somebody numbered below an earlier checkpoint stays, for `verify` to name.
+    # Events numbered below an earlier checkpoint stay: `verify` reports them.
     sealed = AuditEventRow.seq.between(earlier[-1].seq + 1 if earlier else 1, last.seq)
     removed = await session.execute(
         delete(AuditEventRow).where(AuditEventRow.team_id == team_id, sealed)

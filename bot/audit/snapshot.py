@@ -1,4 +1,4 @@
-"""One unchanging view of the store, for a proof that takes a while beside a bot that writes."""
+"""A consistent snapshot of the store, for a verification while the bot writes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,10 +10,9 @@ from bot.store.database import Database
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[AsyncSession]:
-    """Give a session that sees the store as its first look found it, whatever is written meanwhile.
+    """Open a session that reads the store as of its first query, whatever is written later.
 
-    It is for reading. Text that is no UTF-8, which SQLite keeps if somebody puts it there, reads as
-    text nobody wrote instead of failing.
+    It is for reading only. Invalid UTF-8, which SQLite can hold, is replaced instead of failing.
     """
     async with database.engine.connect() as connection:
         if database.is_sqlite:

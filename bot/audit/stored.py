@@ -1,4 +1,4 @@
-"""Reads the audit's tables without trusting them: any column may hold any value."""
+"""Reads the audit tables without assumptions: any column may hold any value."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -37,7 +37,7 @@ _OFEVENTS: Final = (
     "hash",
 )
 _OF_CHECKPOINTS: Final = ("team_id", "seq", "hash", "sealed_by")
-# Without types, so that what is no time or no JSON arrives here instead of failing on its way.
+# Without types, so that an invalid time or invalid JSON is returned instead of failing.
 EVENTS: Final = table(
     "audit_events", *(column(name) for name in (*_OFEVENTS, "occurred_at", "payload"))
 )
@@ -146,7 +146,7 @@ async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Ro
 
 
 def moment_of(value: object) -> datetime | None:
-    """Read a time; what SQLite keeps has no zone and is UTC."""
+    """Read a time; SQLite's have no zone and are UTC."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
         if at is None:
@@ -157,7 +157,7 @@ def moment_of(value: object) -> datetime | None:
 
 
 def mapping_of(value: object) -> dict[str, Any] | None:
-    """Read a JSON object from its text; None where it is none."""
+    """Read a JSON object from its text; None if it is not one."""
     try:
         said = json.loads(value) if isinstance(value, str) else None
     except (ValueError, RecursionError):
@@ -166,15 +166,15 @@ def mapping_of(value: object) -> dict[str, Any] | None:
 
 
 def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Read a time as text: PostgreSQL knows times that Python does not, such as infinity."""
+    """Read a time as text: PostgreSQL has times that Python has not, such as infinity."""
     if _is_sqlite(session):
         return time
-    # Spelt the same under every DateStyle.
+    # The same text under every DateStyle.
     return func.to_json(time).op("#>>")(literal_column("'{}'")).label(time.name)
 
 
 def json_text(session: AsyncSession, json_: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Read JSON as text: it may hold numbers too long for Python's reader."""
+    """Read JSON as text: it may hold numbers that are too long for Python's parser."""
     return json_ if _is_sqlite(session) else cast(json_, Text).label(json_.name)
 
 

@@ -1,4 +1,4 @@
-"""Checks that the triggers are present which make the audit insert-only."""
+"""Checks that the triggers that make the audit insert-only are present."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ _SEALED: Final = (
     "EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = OLD.team_id AND c.seq >= "
     "OLD.seq)"
 )
-# When each fires, and of what it says that it is never changed.
+# When each trigger fires, and what its message calls immutable.
 _OF_SQLITE: Final[Mapping[str, tuple[str, str]]] = {
     "audit_events_no_update": ("BEFORE UPDATE ON audit_events", "events"),
     "audit_events_no_delete": (f"BEFORE DELETE ON audit_events WHEN NOT {_SEALED}", "events"),
@@ -38,7 +38,7 @@ _EVENTS_REFUSE: Final = (
     f"BEGIN IF TG_OP = 'DELETE' THEN IF {_SEALED} THEN RETURN OLD; END IF; END IF; "
     + _REFUSE.format(what="events")
 )
-# Table, when and for what (the bits of pg_trigger.tgtype), and what its function does.
+# Table, the bits of pg_trigger.tgtype, and the body of its function.
 _OF_POSTGRESQL: Final[Mapping[str, tuple[str, int, str]]] = {
     "audit_events_no_change": ("audit_events", 1 + 2 + 8 + 16, _EVENTS_REFUSE),
     "audit_events_no_truncate": ("audit_events", 2 + 32, _EVENTS_REFUSE),

@@ -1,4 +1,4 @@
-"""Proves every chain, and that it tells of all it ought to; names what was tampered with."""
+"""Verifies every chain, and compares rights and deliveries with it."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
@@ -17,12 +17,12 @@ from bot.store.tables import AuditEventRow
 
 __all__ = ["ChainFault", "ChainFinding", "Head", "count_events", "heads", "seals", "verify"]
 
-# Of each kind and workspace; whoever alters a million events shall not fill the memory.
+# For each kind and workspace: a million altered events must not fill the memory.
 MOST_NAMED: Final = 1000
 
 
 async def heads(session: AsyncSession) -> list[Head]:
-    """List every workspace's newest link as the head row tells it."""
+    """List every workspace's newest link, according to its head row."""
     return [
         Head(row.team_id, row.seq, row.hash)
         for row in await head_rows(session)
@@ -37,7 +37,7 @@ async def seals(session: AsyncSession) -> list[Checkpoint]:
 
 
 async def count_events(session: AsyncSession) -> int:
-    """Count the events there are, for a progress bar."""
+    """Count all events, for a progress bar."""
     return await session.scalar(select(func.count()).select_from(AuditEventRow)) or 0
 
 
@@ -47,19 +47,18 @@ async def verify(
     anchors: tuple[Head, ...] = (),
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[ChainFinding]:
-    """Walk every chain from its newest checkpoint, in bounded memory; give what is wrong.
+    """Verify every chain from its newest checkpoint, in bounded memory; yields the faults.
 
-    Every row's hash is computed anew from what the row says. A row whose content changed, or is no
-    event at all, is *altered*; a gap in the numbers is *removed*; a row that does not continue the
-    one before it was inserted or reordered: *unlinked*; one with an id out of turn is *reordered*;
-    one that is numbered before the chain's beginning is *stray*. A chain shorter than its head has
-    lost its *tail*. An anchor that a checkpoint has overtaken proves nothing: *unprovable*.
+    Every row's hash is computed again from its content. A row whose content changed, or that is not
+    an event, is *altered*; a gap in the numbers is *removed*; a row that does not continue the row
+    before it is *unlinked*; a row whose id is out of order is *reordered*; a row that is numbered
+    before the start of the chain is *stray*. A chain shorter than its head has lost its *tail*. An
+    anchor before the checkpoint proves nothing: *unprovable*.
 
-    Then the rest of the store is held against the chains: triggers that are *missing*, workspaces
-    without a chain, rights and deliveries that no event tells of, and events of those that are gone
-    or say something else.
+    Then the rest of the store is compared with the chains: *missing* triggers, workspaces without a
+    chain, rights and deliveries without an event, and events whose subject is gone or differs.
 
-    Beside a bot that writes, the session has to see one snapshot.
+    While the bot writes, the session must read from one snapshot.
     """
     named: Counter[tuple[str, ChainFault]] = Counter()
     chains = _Chains(anchors)
@@ -118,7 +117,7 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
 
 
 class _Chains:
-    """What is known of each workspace's chain before its events are read."""
+    """The facts about each workspace's chain before its events are read."""
 
     def __init__(self, anchors: Iterable[Head]) -> None:
         self._heads: defaultdict[str, list[tuple[object, object]]] = defaultdict(list)
@@ -159,13 +158,13 @@ class _Chains:
         return self._walks[team_id]
 
     def without_events(self) -> Iterator[ChainFinding]:
-        """End the chains of which a head, a checkpoint or an anchor tells, but no event."""
+        """End the chains that have a head, a checkpoint or an anchor, but no event."""
         known = set(self._heads) | set(self._seals) | set(self._anchors)
         for team_id in sorted(known - set(self._walks)):
             yield from self.walk(team_id).end()
 
     def known(self, without_events: Collection[str]) -> dict[str, Chain]:
-        """Tell what is known of each chain now that all were walked."""
+        """Return the facts about each chain after all were read."""
         chains = {
             team_id: Chain(seals[-1], self._walks[team_id].sealed_rights)
             for team_id, seals in self._seals.items()

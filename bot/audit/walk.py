@@ -1,4 +1,4 @@
-"""One chain, event after event: what is wrong with it, and what an anchor proves of it. Pure."""
+"""Verifies one chain, event by event, against its head, checkpoints and anchors. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from bot.audit.stored import hash_of, is_number, link_of
 
 
 class ChainFault(StrEnum):
-    """What is wrong: at a link, or with what the chain ought to tell of."""
+    """A kind of fault of a chain, or of the data that it should cover."""
 
     ALTERED = "altered"
     REMOVED = "removed"
@@ -42,7 +42,7 @@ class ChainFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainFinding:
-    """One fault, at the place where the chain shows it; ``seq`` is None where there is no place."""
+    """One fault, and its place in the chain; ``seq`` is None if it has none."""
 
     team_id: str
     seq: int | None
@@ -52,7 +52,7 @@ class ChainFinding:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest link of a workspace: written down elsewhere, it anchors everything before it."""
+    """The newest link of a workspace; written down elsewhere, it is an anchor."""
 
     team_id: str
     seq: int
@@ -60,17 +60,17 @@ class Head:
 
 
 def plain(value: object) -> str:
-    """Spell what a row holds so that it can be printed, whatever it is."""
+    """Format any value of a row so that it can be printed."""
     return value if isinstance(value, str) and value.isprintable() else ascii(value)
 
 
 class Walk:
-    """One workspace's chain, from its newest checkpoint on.
+    """Verifies one workspace's chain from its newest checkpoint on.
 
     Args:
-        team_id: whose chain it is.
+        team_id: the workspace.
         seals: its checkpoints, oldest first.
-        heads: what its head row says, number and hash; more than one row is a fault of its own.
+        heads: number and hash of its head rows; more than one row is a fault.
         anchors: numbers and hashes that were written down elsewhere.
     """
 
@@ -84,7 +84,7 @@ class Walk:
     ) -> None:
         self.team_id = team_id
         self.sealed_rights: SealedRights | None = None
-        """What the newest seal says of them, once its event was met."""
+        """The rights recorded by the newest seal, after its event was read."""
         self._seals, self._heads, self._anchors = seals, heads, anchors
         newest = seals[-1] if seals else None
         self._start_seq = newest.seq if newest else 0
@@ -95,7 +95,7 @@ class Walk:
         self._met = {(0, FIRST_PREVIOUS), (self._seq, self._hash)} & anchors
 
     def step(self, row: Row[Any]) -> Iterator[ChainFinding]:
-        """Hold one event against the one before it, and against its own hash."""
+        """Compare one event with its own hash and with the event before it."""
         if not is_number(row.seq) or row.seq <= self._start_seq:
             yield self._stray(row)
             return
@@ -108,11 +108,11 @@ class Walk:
             self._check_seal(row)
         if (row.seq, row.hash) in self._anchors:
             self._met.add((row.seq, row.hash))
-        if row.seq != self._seq:  # of several with one number, the first stays the one to follow
+        if row.seq != self._seq:  # of several with one number, the first counts
             self._seq, self._hash, self._id = row.seq, row.hash, row.id
 
     def end(self) -> Iterator[ChainFinding]:
-        """Hold the end against the head row, the checkpoints and the anchors."""
+        """Compare the end of the chain with the head row, the checkpoints and the anchors."""
         yield from self._wrong_head()
         if not self._is_told:
             says = (

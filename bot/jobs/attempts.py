@@ -25,7 +25,7 @@ class WorkerDied(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """How long a passing fault of Slack or PolyAI is waited out: a quarter of an hour.
+    """How long a temporary fault of Slack or PolyAI is waited out: a quarter of an hour.
 
     Attributes:
         attempts: tries in all, the first included.
@@ -40,7 +40,7 @@ class RetryRule:
     max_asked_seconds: float = 900.0
 
     def again_at(self, error: CallAudioError, tries: int, now: datetime) -> datetime | None:
-        """Tell when to try again; None if the error is definite, or the tries are used up.
+        """Return when to try again; None if the error is definite, or the tries are used up.
 
         What was put off at the same time comes back spread out.
         """
@@ -54,7 +54,7 @@ class RetryRule:
 
 
 async def attempt(work: Awaitable[None], due: Due) -> CallAudioError | None:
-    """Run one try; gives what remains of its failure. A database that is away is raised."""
+    """Run one try; returns what remains of its failure. A database that is away is raised."""
     try:
         await work
     except CallAudioError as error:

@@ -32,5 +32,5 @@ class SoleWorker:
         return cls(file)
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Return the lock back."""
         self.file.close()

@@ -30,7 +30,7 @@ class CleanUp:
         self._clock = clock
 
     async def run(self, due: Due) -> datetime:
-        """Clean up; gives when to do so again."""
+        """Clean up; returns when to do so again."""
         del due
         await self._claims.forget_older(KEEP_DIGEST_RUNS)
         await forget_recent(self._database, self._clock())

@@ -49,7 +49,7 @@ class DeliveryWorkflow:
         self._clock = clock
 
     async def run(self, due: Due) -> datetime | None:
-        """Deliver one recording and tell of its end; gives when to go on with what had to wait."""
+        """Deliver one recording and notify its requester; returns when to try again, if at all."""
         error = await attempt(self._deliver(due.key), due)
         if error:
             problem = Problem.of(error)

@@ -32,7 +32,7 @@ class CallFilter:
     handoff: bool | None = None
 
     def fits(self, call: CallSummary) -> bool:
-        """Tell whether the call is looked for; what was written has no recording."""
+        """Return whether the call is looked for; what was written has no recording."""
         in_time = self.since <= call.started_at < self.until
         return in_time and not call.is_chat and self.handoff in (None, call.handoff is True)
 

@@ -41,7 +41,7 @@ class CallReader:
         self._begun: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
 
     def begin(self, agent: Agent, conversation_id: str) -> Facts:
-        """Begin to read the facts beside other work; gives how to wait for them.
+        """Begin to read the facts beside other work; returns how to wait for them.
 
         They are kept for whoever asks for what is ``known``.
         """
@@ -54,7 +54,7 @@ class CallReader:
         return partial(asyncio.shield, reading)
 
     async def known(self, agent: Agent, conversation_id: str) -> CallFacts | None:
-        """Give the facts that were begun to be read, or read them now."""
+        """Return the facts that were begun to be read, or read them now."""
         reading = self._begun.get((agent.name, conversation_id))
         facts = await asyncio.shield(reading) if reading else None
         return facts or await self.read(agent, conversation_id)

@@ -187,13 +187,13 @@ def _raw_key(agent: Agent) -> SecretStr:
 
 
 def conversations_url(agent: Agent) -> str:
-    """Spell where the conversations of an agent are on the build host."""
+    """Format where the conversations of an agent are on the build host."""
     agent_part = quote(agent.agent_id, safe="")
     return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
 
 
 def conversation_url(agent: Agent, conversation_id: str) -> str:
-    """Spell where one conversation is.
+    """Format where one conversation is.
 
     Raises:
         InvalidConversationId: the id cannot be part of a URL.

@@ -114,7 +114,7 @@ class _Recent:
         self._pages: deque[set[str]] = deque([set()], maxlen=PAGES_REMEMBERED)
 
     def is_new(self, conversation_id: str) -> bool:
-        """Tell whether the id was not met lately, and remember it."""
+        """Return whether the id was not met lately, and remember it."""
         was_met = any(conversation_id in page for page in self._pages)
         self._pages[-1].add(conversation_id)
         return not was_met

@@ -53,7 +53,7 @@ class Page:
         unusable: live rows without a readable id or start time.
         newest_at: the latest start on the page, of whatever environment.
         oldest_at: the earliest.
-        following: where the next page begins; None: there is none.
+        following: where the next page begins; None if there is none.
         total: how many conversations the list has, where it tells.
     """
 

@@ -91,7 +91,7 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
 
 
 def is_chat(channel: str | None) -> bool:
-    """Tell whether a channel is a written one; an unknown one counts as spoken."""
+    """Return whether a channel is a written one; an unknown one counts as spoken."""
     return channel is not None and ("CHAT" in channel or "MESSAG" in channel)
 
 

@@ -17,7 +17,7 @@ class Registers(Protocol):
     """Some listeners of one kind."""
 
     def register(self, app: AsyncApp) -> None:
-        """Hand them to Bolt."""
+        """Register them with Bolt."""
         ...
 
 

@@ -56,7 +56,7 @@ class ErrorAnswers:
         return _json(message)
 
     async def _notify(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
-        """Tell whoever pressed or used a shortcut; gives whether Slack took it.
+        """Tell whoever pressed or used a shortcut; returns whether Slack took it.
 
         In a modal and in App Home there is no way to answer but another modal.
         """
@@ -81,7 +81,7 @@ class ErrorAnswers:
         *,
         replace_original: bool = False,
     ) -> bool:
-        """Use a press's own way to answer privately; tells whether there is one that Slack took."""
+        """Answer privately by the response URL of a press; returns whether Slack accepted it."""
         response_url = body.get("response_url")
         if not isinstance(response_url, str) or not response_url:
             return False

@@ -50,7 +50,7 @@ class Operations:
         self._port = port
 
     def routes(self) -> list[Route]:
-        """Give the three addresses."""
+        """Return the three addresses."""
         return [
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
@@ -78,7 +78,7 @@ class Operations:
         return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
 
     async def metrics(self, request: Request) -> Response:
-        """Give the figures, in Prometheus' text format."""
+        """Return the figures, in Prometheus' text format."""
         if not self._is_from_operators(request):
             where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
             return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)

@@ -134,5 +134,5 @@ def required_id(event: Mapping[str, Any], name: str) -> str:
 
 
 def secret(value: object) -> SecretStr | None:
-    """Wrap a bearer address; None where there is none."""
+    """Wrap a bearer address; None if there is none."""
     return SecretStr(value) if isinstance(value, str) and value else None

@@ -134,7 +134,7 @@ class _EventCallback(_Shape):
 
 
 def is_well_formed(body: object) -> bool:
-    """Tell whether a payload has the shape of its kind; one that names no kind may have any."""
+    """Return whether a payload has the shape of its kind; one that names no kind may have any."""
     if not isinstance(body, Mapping):
         return False
     shape = _shape_of(body)

@@ -102,7 +102,7 @@ class SocketMode:
         )
 
     async def is_open(self) -> bool:
-        """Tell whether the connection stands."""
+        """Return whether the connection stands."""
         connected: bool = await self._handler.client.is_connected()
         return connected
 

@@ -117,14 +117,14 @@ SIDES: Final = MappingProxyType(
 
 
 def why_redacted(reason: Reason, *, is_public: bool) -> str:
-    """Tell the requester alone why it is redacted."""
+    """Return the requester alone why it is redacted."""
     if is_public and reason is Reason.AUDIENCE:
         return PUBLIC_CHANNEL
     return WHY_REDACTED[reason]
 
 
 def why_no_transcript(reason: Reason, *, is_public: bool) -> str:
-    """Tell the requester alone why there is no transcript."""
+    """Return the requester alone why there is no transcript."""
     if is_public and reason is Reason.AUDIENCE:
         return NO_TRANSCRIPT_IN_PUBLIC
     return WHY_NO_TRANSCRIPT[reason]
@@ -157,7 +157,7 @@ def length(length_seconds: float | None) -> str | None:
 
 
 def counted(count: int, one: str, several: str | None = None) -> str:
-    """Spell how many there are; without ``several`` the plural of ``one`` ends in s."""
+    """Format how many there are; without ``several`` the plural of ``one`` ends in s."""
     return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
@@ -225,7 +225,7 @@ def variant(
 
 
 def call_facts(call: CallFacts | None) -> str | None:
-    """Spell what is known of the call; None where nothing is."""
+    """Format what is known of the call; None where nothing is."""
     if call is None:
         return None
     parts = [

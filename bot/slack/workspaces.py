@@ -47,7 +47,7 @@ class OwnWorkspace:
 
 
 def is_for(bot: AuthorizeResult, body: Mapping[str, Any]) -> bool:
-    """Tell whether an event is for this installation.
+    """Return whether an event is for this installation.
 
     Its outer ``team_id`` is where it happened: in a channel that workspaces of one organisation
     share it may be another's (docs: "The Events API", `authorizations`).

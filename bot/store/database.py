@@ -222,7 +222,7 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def connect_args(url: URL) -> dict[str, object]:
-    """Give what every connection is opened with, of either engine: none prepares on the server.
+    """Return what every connection is opened with, of either engine: none prepares on the server.
 
     A prepared statement belongs to one session of the server, and a pooler in transaction mode may
     run each transaction in another one (docs: psycopg, "Using prepared statements with PgBouncer").

@@ -355,7 +355,7 @@ def _is_free(*, takes_over: bool) -> ColumnElement[bool]:
 
 
 def _locked_in_order(claims: Collection[str]) -> ColumnElement[bool]:
-    """Spell what these claims hold, locked in the order in which work is scheduled."""
+    """Format what these claims hold, locked in the order in which work is scheduled."""
     row = DueWorkRow
     held = select(row.kind, row.key).where(row.claim.in_(claims)).order_by(row.kind, row.key)
     return tuple_(row.kind, row.key).in_(held.with_for_update())

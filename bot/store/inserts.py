@@ -15,5 +15,5 @@ def insert_into(table: type[Base], *, is_sqlite: bool) -> sqlite.Insert | postgr
 
 
 def is_on_sqlite(session: AsyncSession) -> bool:
-    """Tell whether a transaction is on SQLite."""
+    """Return whether a transaction is on SQLite."""
     return session.get_bind().dialect.name == "sqlite"

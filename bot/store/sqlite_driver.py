@@ -179,7 +179,7 @@ class OneHopConnection(Connection):
 
     @contextmanager
     async def cursor(self) -> Cursor:
-        """Give a cursor."""
+        """Return a cursor."""
         return OneHopCursor(self, self._conn.cursor())
 
     async def commit(self) -> None:

@@ -1,1 +1,1 @@
-"""The one place that builds and closes everything with a lifetime."""
+"""Builds and closes everything that has a lifetime."""

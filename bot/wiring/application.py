@@ -1,4 +1,4 @@
-"""Builds the bot, runs it, and closes it all in reverse."""
+"""Builds the bot, runs it, and closes everything in reverse order."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,7 +31,7 @@ from bot.wiring.worker import build_worker, start_worker
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What this process does."""
+    """The roles of this process."""
 
     listens: bool
     works: bool
@@ -56,9 +56,9 @@ async def open_application(
     pace: Pace | None = None,
     open_outlets: OpenOutlets = build_outlets,
 ) -> AsyncIterator[Application]:
-    """Build the bot, run its background work, and close it all in reverse.
+    """Build the bot, run its background work, and close everything in reverse order.
 
-    ``open_outlets`` gives what digests are made of and posted with.
+    ``open_outlets`` builds the reporter and the gateway of digests.
 
     Raises:
         DatabaseNotMigrated: before anything is started.

@@ -4,5 +4,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Tell the time; everything that needs it is given a clock."""
+    """Return the current time; code that needs the time is given a clock."""
     return datetime.now(UTC)

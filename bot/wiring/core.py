@@ -1,4 +1,4 @@
-"""What listening and working share."""
+"""The components that web and worker share."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -45,7 +45,7 @@ class DatabaseNotMigrated(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What listening and working share."""
+    """The components that web and worker share."""
 
     settings: Settings
     clock: Callable[[], datetime]
@@ -81,7 +81,7 @@ async def open_core(
     clock: Callable[[], datetime],
     slack_limits: SlackLimits | None = None,
 ) -> Core:
-    """Open what both halves need, in the order in which it is closed again.
+    """Open the shared components; they are closed in reverse order.
 
     Raises:
         DatabaseNotMigrated: before anything else is opened.

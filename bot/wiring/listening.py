@@ -1,4 +1,4 @@
-"""The listening half: what Slack's requests call."""
+"""Builds the web part: the listeners for Slack's requests and their use cases."""
 
 from contextlib import AsyncExitStack
 
@@ -183,14 +183,14 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
 
 
 def build_membership(core: Core) -> WorkspaceMembership:
-    """Build what tells the workspace's own people from others."""
+    """Build the check of workspace membership."""
     return WorkspaceMembership(
         database=core.database, home_team=core.identity.team_id, clock=core.clock
     )
 
 
 def build_previewing(core: Core) -> Previewing:
-    """Build what tells people beforehand what they would get."""
+    """Build the preview of a delivery."""
     return Previewing(
         membership=build_membership(core),
         decider=core.decider,

@@ -1,4 +1,4 @@
-"""How long things wait for one another."""
+"""Intervals, limits and time-outs of a running bot."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,17 +19,17 @@ from bot.recordings.speed import Floor
 from bot.wiring.slack_limits import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
-"""How long deliveries that run may take to end once the process stops.
+"""How long running deliveries may take to finish after the process is told to stop.
 
-Docker and Heroku kill ten seconds after SIGTERM. Into these have to fit, one after the other, the
-answers under way (``bot/cli/serve.py``), the socket (``bot/slack/socket_mode.py``), this, and the
-hand-over (``bot/jobs/work_loop.py``).
+Docker and Heroku kill a process ten seconds after SIGTERM. In that time the bot ends, in sequence,
+responses in progress (``bot/cli/serve.py``), the socket (``bot/slack/socket_mode.py``), running
+deliveries, and the hand-over of unfinished work (``bot/jobs/work_loop.py``).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long things wait for one another; tests wait less, and check more."""
+    """Intervals, limits and time-outs; tests use shorter ones."""
 
     patience: Patience = field(default_factory=Patience)
     retry: RetryRule = field(default_factory=RetryRule)

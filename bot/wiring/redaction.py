@@ -1,4 +1,4 @@
-"""The checks of redaction, and who is told of them."""
+"""Builds the redaction checks and the canary."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from bot.wiring.core import Core
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What checks redacted recordings: what was stored for later, and each before its share."""
+    """Checks redacted recordings: stored checks, and the check before each share."""
 
     checks: RedactionChecks
     store: CheckStore
@@ -25,7 +25,7 @@ class Redaction:
     notify: Notify
 
     async def run(self, due: Due) -> datetime | None:
-        """Do a stored check."""
+        """Run a stored check."""
         return await self.checks.run(due, self.notify)
 
 
@@ -39,14 +39,14 @@ def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
 
 @dataclass(frozen=True, slots=True)
 class CanaryWork:
-    """What looks at the canary, and what tells of a freeze."""
+    """The check of the canary, and the warning of a freeze."""
 
     check: CanaryCheck
     warning: FreezeWarning
 
 
 def build_canary(core: Core, polyai: PolyAIClient) -> CanaryWork:
-    """Build what sees that the plain key brings redacted recordings alone."""
+    """Build the check that the plain key returns only redacted recordings."""
     store = CanaryStore(database=core.database, clock=core.clock)
     check = CanaryCheck(
         canary=canary_of(core.settings.callaudio_canary),

@@ -1,4 +1,4 @@
-"""The worker's half: deliveries, digests, and what is done over and over."""
+"""Builds the worker part: deliveries, digests and periodic work."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -67,20 +67,20 @@ from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
 from bot.wiring.redaction import build_canary, build_redaction
 
-# Bodies moving at a time: each holds a few network buffers.
+# Concurrent transfers: each holds a few network buffers.
 MAX_RELAYS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker runs."""
+    """The kinds of work that a worker runs."""
 
     kinds: Sequence[WorkKind]
     calls: CallReader
 
 
 def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
-    """Build what a worker runs; nothing runs yet."""
+    """Build the kinds of work; nothing runs yet."""
     slack = SlackGateway(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
     calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
@@ -176,7 +176,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     cleaning = CleanUp(claims=claims, database=core.database, clock=core.clock)
     return Worker(
         kinds=(
-            # Most of those under way wait for somebody else's server.
+            # Most running deliveries wait for another server.
             WorkKind(
                 DELIVER,
                 admission.paying(deliveries.run),
@@ -188,7 +188,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
                 give_up=deliveries.give_up,
             ),
             WorkKind(CLAIM_SLOTS, due_slots.run, at_once=4),
-            # Nobody waits for them as for a recording.
+            # A digest is less urgent than a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
             # A look takes a second, or minutes where Slack hangs. So many may hang before another
@@ -209,7 +209,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
 
 
 def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
-    """Build what looks after App Homes."""
+    """Build the publishing of App Homes."""
     return HomePublishing(
         home_store=core.home_store,
         reader=HomeReader(
@@ -227,11 +227,11 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
 async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: Pace) -> WorkLoop:
     """Start the work of this process.
 
-    On SQLite a lock file makes this the only worker, which goes on at once with what its
-    predecessor left. On PostgreSQL several share the work under leases.
+    On SQLite a lock file ensures that this is the only worker; it continues the unfinished work of
+    its predecessor at once. On PostgreSQL several workers share the work under leases.
 
     Raises:
-        SecondWorkerRefused: the SQLite file has a worker already.
+        SecondWorkerRefused: another worker holds the lock of the SQLite file.
     """
     stack.push_async_callback(worker.calls.close)
     path = sqlite_path(core.database.url)
@@ -249,7 +249,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         stack.callback(SoleWorker.claim(path).release)
         await due_work.free_all()
     else:
-        # Goes on while running work is drained: a lease that expired then would have it done twice.
+        # Continues while running work is drained: if a lease expired, the work would be done twice.
         await stack.enter_async_context(in_background(loop.renew()))
     stack.push_async_callback(loop.stop, pace.drain_seconds)
     core.database.on_work_stored = loop.wake

@@ -278,7 +278,7 @@ NO_MEMBERS = [
 
 
 @pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
-@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("is_notified", [True, False])
 async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and_in_time_without(
     database: Database, person: str, standing: Standing, cause: str, is_notified: bool
 ) -> None:

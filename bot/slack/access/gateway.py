@@ -15,11 +15,11 @@ class SlackAccessGateway:
         self._api = api
 
     async def open_dm(self, user_id: str) -> str:
-        """Open the bot's direct messages with a person; gives the channel id."""
+        """Open the bot's direct messages with a person; returns the channel id."""
         return await open_dm(self._api, user_id)
 
     async def ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> str:
-        """Put the request to admins; gives the message's ts."""
+        """Put the request to admins; returns the message's ts."""
         return await post(self._api, channel_id, cards.question(request, is_reminder=is_reminder))
 
     async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
@@ -28,11 +28,11 @@ class SlackAccessGateway:
         await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
 
     async def notify(self, request: AccessRequest) -> None:
-        """Tell the requester what became of the request."""
+        """Return the requester what became of the request."""
         dm = await open_dm(self._api, request.user_id)
         await post(self._api, dm, cards.answer(request))
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
-        """Tell the requester that the grant is about to end."""
+        """Return the requester that the grant is about to end."""
         dm = await open_dm(self._api, request.user_id)
         await post(self._api, dm, cards.warning(request, ends_at))

@@ -26,7 +26,7 @@ class AccessListeners:
         self._api = api
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.action(Action.REQUEST_ACCESS.value)(self.open_form)
         app.view(ModalCallback.REQUEST_ACCESS.value)(self.submit_form)
         app.action(Action.APPROVE_ACCESS.value)(self.approve)

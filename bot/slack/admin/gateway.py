@@ -21,15 +21,15 @@ class AdminGateway:
         """Tell an admin what came of the check they asked for.
 
         Raises:
-            CallAudioError: it may go well later.
+            CallAudioError: a later try may succeed.
         """
         await self._post(check.asked_by, replies.checked(check))
 
     async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
-        """Tell an admin that deliveries are frozen; gives whether Slack took it.
+        """Tell an admin that deliveries are frozen; returns whether Slack took it.
 
         Raises:
-            CallAudioError: it may go well later.
+            CallAudioError: a later try may succeed.
         """
         return await self._post(user_id, replies.frozen(state))
 

@@ -56,7 +56,7 @@ class AdminListeners:
         self._thawing = thawing
 
     def register(self, app: AsyncApp) -> None:
-        """Hand the command to Bolt."""
+        """Register the command with Bolt."""
         app.command(ADMIN_COMMAND)(self.command)
 
     async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ class SlackDigestGateway:
         self._files = files
 
     async def post(self, post: DigestPost) -> str:
-        """Post a digest, marked with its id and slot; gives the message's ts.
+        """Post a digest, marked with its id and slot; returns the message's ts.
 
         Where the workspace refuses charts and tables, nothing was posted, so the same is said once
         more in plain sections; the charts then follow as a picture in the thread. The message is
@@ -53,7 +53,7 @@ class SlackDigestGateway:
         return await find_own_message(self._api, digest.channel_id, mark, since)
 
     async def notify_owner(self, digest: Digest, why: str) -> None:
-        """Tell the owner in direct messages that the digest is paused."""
+        """Return the owner in direct messages that the digest is paused."""
         text = words.paused(digest, why)
         dm = await messages.open_dm(self._api, digest.owner_id)
         await messages.post(self._api, dm, {"text": text, "blocks": [section(text)]})

@@ -20,7 +20,7 @@ class DigestListeners:
         self._requests = requests
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.action(Action.GET_FROM_DIGEST.value)(self.get_call_audio)
 
     async def get_call_audio(

@@ -68,7 +68,7 @@ class _Frame:
 
 
 def draw(charts: Sequence[Chart]) -> bytes:
-    """Draw the charts side by side; gives a PNG. Takes some 50 ms: not for the event loop."""
+    """Draw the charts side by side; returns a PNG. Takes some 50 ms: not for the event loop."""
     picture = _card()
     pen = ImageDraw.Draw(picture)
     wide = (RIGHT_PIXELS - LEFT_PIXELS) / (len(charts) + GAP_SHARE * (len(charts) - 1))
@@ -140,7 +140,7 @@ def _draw_head(frame: _Frame, chart: Chart) -> None:
 
 
 def _bars(chart: Chart, count: int = 0) -> Iterator[tuple[float, float, str, int]]:
-    """Give each bar: its middle and half its width as shares of the axis, its colour and value."""
+    """Yield each bar: its middle and half its width as shares of the axis, its colour and value."""
     places = count or len(chart.categories)
     wide = BAR_SHARE / len(chart.series)
     for number, series in enumerate(chart.series):
@@ -151,7 +151,7 @@ def _bars(chart: Chart, count: int = 0) -> Iterator[tuple[float, float, str, int
 
 
 def _grid_values(top: float) -> range:
-    """Give the values that have a line: 1, 2 or 5 times a power of ten apart, at most five."""
+    """Return the values that have a line: 1, 2 or 5 times a power of ten apart, at most five."""
     step = next(
         factor * 10**power
         for power in range(20)

@@ -50,7 +50,7 @@ def people(those: tuple[PersonTally, ...]) -> Block:
 
 
 def handed_off(notable: NotableCall) -> str | None:
-    """Tell the agent's own name for why a call was handed off, in plain text."""
+    """Return the agent's own name for why a call was handed off, in plain text."""
     if not notable.call.handoff:
         return None
     return (notable.call.handoff_reason or "yes")[:MAX_REASON]

@@ -165,7 +165,7 @@ def reason(name: str) -> str:
 
 
 def paused(digest: Digest, why: str) -> str:
-    """Tell the owner that a digest is paused."""
+    """Return the owner that a digest is paused."""
     of = f" of {code(digest.agent_name)}" if digest.kind == "calls" else ""
     return (
         f"I paused your *{digest.kind.value}* digest{of} in <#{digest.channel_id}> "

@@ -45,7 +45,7 @@ class FinderListeners:
         self._zones = zones
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.global_shortcut(FIND_CALL_SHORTCUT)(self.shortcut)
         app.action(Action.FIND_CALL.value)(self.button)
         app.action(Action.FIND_AGENT.value)(self.choose_agent)

@@ -23,7 +23,7 @@ class Search:
         day: in the person's zone; None: the last 30 days.
         until: where the search began: a cursor wants the same times again.
         places: where each screen up to the one shown began; the first may be missing.
-        older: where the next screen begins; None: there is none.
+        older: where the next screen begins; None if there is none.
         zone: the person's, by its IANA name; None until it was looked up.
     """
 
@@ -46,7 +46,7 @@ class Search:
         return replace(self, **changes, until=until, places=("",), older=None)
 
     def wanted(self, zone: ZoneInfo) -> CallFilter:
-        """Spell which calls are looked for."""
+        """Format which calls are looked for."""
         if self.day is None:
             return CallFilter(self.until - LOOKBACK, self.until, self.handoff)
         midnight = datetime.combine(self.day, time(), zone)

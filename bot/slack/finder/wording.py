@@ -33,7 +33,7 @@ HANDOFFS: Final = (
 
 
 def when(call: CallSummary, zone: ZoneInfo) -> str:
-    """Spell when a call began, how long it was, and how it went; 75 characters at most."""
+    """Format when a call began, how long it was, and how it went; 75 characters at most."""
     parts = [
         _moment(call.started_at.astimezone(zone)),
         length(call.length_seconds),
@@ -45,7 +45,7 @@ def when(call: CallSummary, zone: ZoneInfo) -> str:
 
 
 def which(call: CallSummary) -> str:
-    """Spell which call it is; the number stays masked; 75 characters at most."""
+    """Format which call it is; the number stays masked; 75 characters at most."""
     room = 75 - len(call.masked_caller or "") - 3
     shown = call.conversation_id
     if len(shown) > room:
@@ -54,7 +54,7 @@ def which(call: CallSummary) -> str:
 
 
 def about(agent_name: str | None, zone: ZoneInfo, *, has_day: bool) -> str:
-    """Spell what is listed, and in whose time."""
+    """Format what is listed, and in whose time."""
     whose = f"Phone calls of `{escape(agent_name)}`" if agent_name else "Phone calls"
     period = "" if has_day else " of the last 30 days"
     return f"{whose}{period}, the newest first. Times are in {escape(zone.key)}. {RULES}"

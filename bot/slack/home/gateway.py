@@ -14,7 +14,7 @@ class SlackHomeGateway:
         self._identity = identity
 
     async def publish(self, home: Home, view_hash: str | None) -> str:
-        """Show a Home to its person, in the place of the one of that hash; gives the new hash.
+        """Show a Home to its person, in the place of the one of that hash; returns the new hash.
 
         Raises:
             HomeMovedOn: the hash is not that of what Slack holds.

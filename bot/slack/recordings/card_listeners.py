@@ -22,7 +22,7 @@ class CardListeners:
         self._deleting = deleting
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.action(Action.OTHER_SIDE.value)(self.other_side)
         app.action(Action.TRANSCRIPT.value)(self.transcript)
         app.action(Action.DELETE.value)(self.delete)
@@ -30,7 +30,7 @@ class CardListeners:
     async def other_side(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Other side*: for anybody in the conversation, decided afresh under their own rights."""
+        """*Other side*: for everybody in the conversation, decided by their own rights."""
         side, _, delivery_id = chosen(action).partition(" ")
         if side not in list(Direction):
             raise UsageError(fix="Choose one of the sides that the menu offers.")
@@ -42,7 +42,7 @@ class CardListeners:
     async def transcript(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Transcript*: for anybody in the conversation, decided afresh under their own rights."""
+        """*Transcript*: for everybody in the conversation, decided by their own rights."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.transcript(requester, str(action["value"])))
         await ack()

@@ -55,7 +55,7 @@ class SlackGateway:
         self._response_urls = ResponseUrls(api, http)
 
     async def open_dm(self, user_id: str) -> str:
-        """Open the bot's direct messages with a person; gives the channel id."""
+        """Open the bot's direct messages with a person; returns the channel id."""
         return await messages.open_dm(self._api, user_id)
 
     async def join(self, channel_id: str) -> None:
@@ -72,7 +72,7 @@ class SlackGateway:
             ) from None
 
     async def announce(self, announcement: Announcement) -> str:
-        """Post the card, marked with the delivery's id; gives its ts."""
+        """Post the card, marked with the delivery's id; returns its ts."""
         return await messages.post(
             self._api,
             announcement.channel_id,
@@ -190,11 +190,11 @@ class SlackGateway:
             raise ShareUnclear from None
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
-        """Tell the ts under which the file is visible in the conversation, or None."""
+        """Return the ts under which the file is visible in the conversation, or None."""
         return (await self.file_shares(file_id)).ts_in(channel_id)
 
     async def file_shares(self, file_id: str) -> FileShares:
-        """Tell where a file of ours is; one that is gone is nowhere."""
+        """Return where a file of ours is; one that is gone is nowhere."""
         try:
             answer = await self._api.read("files.info", file=file_id)
         except UploadGone:
@@ -202,7 +202,7 @@ class SlackGateway:
         return shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str) -> bool:
-        """Tell whether Slack is done with the file and yet shows it in no conversation.
+        """Return whether Slack is done with the file and yet shows it in no conversation.
 
         Until it is done, the type is empty (python-slack-sdk#1277).
         """
@@ -221,7 +221,7 @@ class SlackGateway:
             return
 
     async def notify(self, note: PrivateNote) -> None:
-        """Tell the requester where they asked; where that is impossible, in their own messages.
+        """Return the requester where they asked; where that is impossible, in their own messages.
 
         Raises:
             CallAudioError: no way is left.

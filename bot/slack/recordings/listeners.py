@@ -22,7 +22,7 @@ class Listeners:
         self._people = people
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.command(COMMAND)(self.command)
         app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
         app.action(Action.REDACTED_INSTEAD.value)(self.redacted_instead)
@@ -51,7 +51,7 @@ class Listeners:
     async def raw_to_dm(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Send the raw recording to my direct messages*: decided afresh, for that place."""
+        """*Send the raw recording to my direct messages*: with a new decision, for that place."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.raw_to_dm(requester, str(action["value"])))
         await ack()
@@ -67,7 +67,7 @@ class Listeners:
     async def send_again(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Send it now*: the same recording in the same place, decided afresh."""
+        """*Send it now*: the same recording in the same place, with a new decision."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.once_more(requester, str(action["value"])))
         await ack()

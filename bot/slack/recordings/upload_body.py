@@ -21,11 +21,11 @@ class UploadBody:
         self.failure: Exception | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give itself: it can be read once."""
+        """Return itself: it can be read once."""
         return self
 
     async def __anext__(self) -> bytes:
-        """Give the next piece."""
+        """Return the next piece."""
         self._reader = asyncio.current_task()
         try:
             return await anext(self._pieces)

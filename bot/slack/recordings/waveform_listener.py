@@ -21,7 +21,7 @@ class WaveformListener:
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
-        """Hand the listener to Bolt."""
+        """Register the listener with Bolt."""
         app.action(Action.WAVEFORM.value)(self.waveform)
 
     async def waveform(

@@ -20,7 +20,7 @@ class DigestAnswers:
         self._scheduling = scheduling
 
     async def answer(self, actor: Actor, asked: DigestCommand) -> Message:
-        """Give the private answer."""
+        """Return the private answer."""
         match asked:
             case AddDigest(draft):
                 return replies.offered(await self._scheduling.preview(actor, draft))

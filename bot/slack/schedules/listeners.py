@@ -25,7 +25,7 @@ class ScheduleListeners:
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.action(Action.SAVE_DIGEST.value)(self.save)
         app.action(Action.ADD_DIGEST.value)(self.open_form)
         app.view(ModalCallback.ADD_DIGEST.value)(self.submit_form)

@@ -28,7 +28,7 @@ class ShortcutListeners:
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
-        """Hand every listener to Bolt."""
+        """Register every listener with Bolt."""
         app.message_shortcut(MessageShortcut.GET_CALL_AUDIO.value)(self.open_form)
         app.action(Action.CHOOSE_CALL.value)(self.choose)
         app.action(Action.CHOOSE_REDACTED.value)(self.choose)
