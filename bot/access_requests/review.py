@@ -38,7 +38,7 @@ class RequesterDenied(UsageError):
     """A deny is in force, so an approval would have no effect."""
 
     code = "requester_denied"
-    what = "A deny keeps that person from hearing raw recordings, and it beats every grant."
+    what = "A deny keeps that person from hearing unredacted recordings, and it beats every grant."
     likely_cause = "An admin denied it, or a denied group cannot be read at the moment."
     fix = "Revoke the deny with `/callaudio-admin revoke` first, or deny the request."
 

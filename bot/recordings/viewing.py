@@ -28,14 +28,14 @@ WHY: Final = MappingProxyType(
             "Only members of this workspace may see it, and guests with a grant of their own."
         ),
         Reason.REQUESTER_NOT_IN_DESTINATION.value: (
-            "You are not in this conversation, or Slack did not tell me that you are."
+            "You are not in this conversation, or Slack did not confirm that you are."
         ),
         Reason.EXTERNAL_DESTINATION.value: (
             "This channel is shared with another organisation, is about to be, or Slack did not "
-            "tell me that it is not."
+            "confirm that it is not."
         ),
-        Reason.NOT_CLEARED.value: "You are not cleared to hear raw recordings.",
-        Reason.AUDIENCE.value: "Not everyone here is cleared to hear raw recordings.",
+        Reason.NOT_CLEARED.value: "You are not cleared to hear unredacted recordings.",
+        Reason.AUDIENCE.value: "Not everyone here is cleared to hear unredacted recordings.",
         PUBLIC: "This is a public channel, and everybody in the workspace can open it.",
         ELSEWHERE: "It belongs to another conversation.",
     }
@@ -58,8 +58,8 @@ class WaveformGone(CallAudioError):
     """The recording and its picture were deleted."""
 
     code = "waveform_gone"
-    what = "This waveform is not there any more."
-    likely_cause = "The recording was taken back or deleted, and its picture with it."
+    what = "This waveform is no longer available."
+    likely_cause = "The recording was taken back or deleted, together with its picture."
     fix = "Ask for the recording again with `/callaudio`."
 
 

@@ -1,4 +1,4 @@
-"""The time an answer may take: Slack shows an error to the person after three seconds."""
+"""The time limit of an answer: after three seconds Slack shows an error to the person."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -12,26 +12,26 @@ log = get_logger(__name__)
 
 ANSWER_SECONDS: Final = 2.5
 _late: Final[set[asyncio.Future[Any]]] = set()
-"""Answers that go on although nobody waits for them; the event loop itself keeps no task alive."""
+"""Late answers that still run; the event loop itself keeps no reference to a task."""
 
 
 class AnswerTooSlow(CallAudioError):
-    """What was asked for was not done in time, and may be done yet."""
+    """The work was not done in time; it may still be done."""
 
     code = "answer_too_slow"
-    what = "That took longer than Slack waits for an answer. I may have noted it all the same."
-    likely_cause = "Slack or the database answers slowly at the moment."
-    fix = "Wait a minute and see whether it comes; try again if it does not."
+    what = "That took longer than Slack waits for an answer. It may still be done."
+    likely_cause = "Slack or the database is slow at the moment."
+    fix = "Wait a minute; if nothing happens, try again."
 
 
 async def within_ack_window(answer: Awaitable[T], *, fix: str | None = None) -> T:
     """Await an answer that is given in the ack itself, or whose work is stored before the ack.
 
-    What is not done in time goes on: a database that hangs does not let go of a transaction that is
-    cancelled, and may commit it. ``fix`` says how to see whether it was done.
+    Late work goes on: a hanging database may commit a transaction even if it is cancelled. ``fix``
+    says how to check whether the work was done.
 
     Raises:
-        AnswerTooSlow: it was not there in time.
+        AnswerTooSlow: the time limit passed.
     """
     work = asyncio.ensure_future(answer)
     try:

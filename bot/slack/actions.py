@@ -1,4 +1,4 @@
-"""The names by which Slack sends presses and commands back."""
+"""The names of commands, shortcuts, events, buttons, modals and fields in Slack."""
 
 from enum import StrEnum
 from typing import Final
@@ -63,7 +63,7 @@ class MessageShortcut(StrEnum):
 
 
 class Input(StrEnum):
-    """What is filled in in a modal: the name of the block and of the element in it."""
+    """A field of a modal: the id of its block and of its element."""
 
     REASON = "reason"
     HOURS = "hours"

@@ -1,4 +1,4 @@
-"""Builds the Bolt app: its listeners, and the one handler of their errors."""
+"""Builds the Bolt app with its listeners and its error handler."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from bot.slack.workspaces import OwnWorkspace
 
 
 class Registers(Protocol):
-    """Some listeners of one kind."""
+    """A group of listeners."""
 
     def register(self, app: AsyncApp) -> None:
         """Register them with Bolt."""
@@ -32,8 +32,8 @@ def build_app(
 ) -> AsyncApp:
     """Build the app with its listeners.
 
-    The listener stores and acks, nothing else, so it runs before the response: by default Bolt
-    polls for the ack every 10 ms and loses one that an exception follows.
+    Listeners only store and ack, so they run before the response: by default Bolt polls for the ack
+    every 10 ms, and loses an ack that is followed by an exception.
     """
     app = _App(
         in_flight,

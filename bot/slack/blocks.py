@@ -1,4 +1,4 @@
-"""The pieces of Block Kit that messages and views are made of (docs: "Block Kit reference")."""
+"""Builders of Block Kit elements (docs: "Block Kit reference")."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,22 +7,22 @@ from bot.slack.actions import Action
 
 Block = dict[str, Any]
 Message = dict[str, Any]
-"""``text``, which notifications and old clients show, and the ``blocks`` that replace it."""
+"""``text`` for notifications and old clients, and the ``blocks`` that replace it."""
 View = dict[str, Any]
 
 
 def plain(text: str) -> Block:
-    """Text in which nothing is a link, a mention or an emoji: the place for others' words."""
+    """Plain text without links, mentions and emoji, for text that other people typed."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def section(text: str) -> Block:
-    """A paragraph of mrkdwn; whatever comes from outside is escaped by its author."""
+    """A paragraph of mrkdwn; the caller escapes external text."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def quotation(text: str) -> Block:
-    """A paragraph of somebody's own words, where nothing can call anybody or lead anywhere."""
+    """A quotation of a person's words, without mentions and links."""
     return {"type": "section", "text": plain(text)}
 
 
@@ -53,7 +53,7 @@ def menu(action: Action, label: str, options: Iterable[Block]) -> Block:
 
 
 def confirmation(title: str, question: str, *, yes: str, no: str) -> Block:
-    """What Slack asks before it sends a press."""
+    """The dialog in which Slack asks for confirmation."""
     return {
         "title": plain(title),
         "text": plain(question),
@@ -85,5 +85,5 @@ def modal(title: str, blocks: Iterable[Block], *, close: str = "Close", **more: 
 
 
 def notice(text: str) -> View:
-    """A modal that only says something."""
+    """A modal with a text only."""
     return modal("callaudio", [section(text)])

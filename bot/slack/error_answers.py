@@ -1,4 +1,4 @@
-"""Answers to errors: in words, and in the form in which each kind of request shows them."""
+"""Answers to errors, in the form that each kind of request can show."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ from bot.store.failures import for_people
 log = get_logger(__name__)
 
 RESPOND_SECONDS: Final = 1.5
-"""Out of the three in which Slack wants the ack as well."""
+"""Part of the three seconds in which Slack expects the ack."""
 
 
 class ErrorAnswers:
-    """The one place that speaks to people about errors.
+    """Shows errors to people.
 
-    Known errors speak for themselves, others by reference; what nothing listens to is a 404. Nobody
-    waits for the answer to an event, but Slack sends one that failed again.
+    A ``CallAudioError`` is shown in its own words, any other error only by reference. A request
+    without a listener is a 404. Slack sends an event again if its answer is an error.
     """
 
     def __init__(self, metrics: Metrics, api: SlackApi, response_urls: ResponseUrls) -> None:
@@ -50,15 +50,15 @@ class ErrorAnswers:
             return BoltResponse(status=500, body="")
         text = replies.problem(known, reference)
         message = {"response_type": "ephemeral", "text": text}
-        # Slack shows the body of an ack after a command alone, and ignores it after a press.
+        # Slack shows the body of an ack only after a command, and ignores it after a press.
         if "command" not in body and await self._notify(body, message):
             return BoltResponse(status=200, body="")
         return _json(message)
 
     async def _notify(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
-        """Tell whoever pressed or used a shortcut; returns whether Slack took it.
+        """Notify the person who pressed or used a shortcut; returns whether Slack accepted it.
 
-        In a modal and in App Home there is no way to answer but another modal.
+        In a modal and in App Home the only way to answer is another modal.
         """
         if await self.respond(body, message):
             return True
@@ -99,7 +99,7 @@ class ErrorAnswers:
             return True
 
     async def _show(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
-        # A trigger is good for one view; an update shows the same however often it is tried.
+        # A trigger opens one view; an update can be retried.
         call = self._api.read if method == "views.update" else self._api.write
         try:
             await asyncio.wait_for(call(method, **arguments), RESPOND_SECONDS)
@@ -109,7 +109,7 @@ class ErrorAnswers:
         return True
 
     def words_for(self, error: Exception) -> str:
-        """Spell an error for the place where somebody waits, and note it like any other."""
+        """Log an error, and return its words for a place that shows them itself."""
         return replies.problem(*self._note(error))
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
@@ -129,7 +129,7 @@ class ErrorAnswers:
 
 
 def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> dict[str, Any]:
-    """Keep the form and what was typed, with the words below its first field."""
+    """Keep the form and its input, with the error below the first field."""
     inputs = [each for each in view.get("blocks") or [] if each.get("type") == "input"]
     block_id = inputs[0].get("block_id") if inputs else None
     if block_id:

@@ -1,4 +1,4 @@
-"""What Slack tells by itself: changes that decisions, past ones too, must know of."""
+"""Listeners for Slack's events: changes that affect decisions, past ones included."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ from bot.uninstallation import Uninstallation
 
 
 class EventListeners:
-    """Stores what an event tells; a worker looks at the raw recordings it concerns."""
+    """Stores what an event reports; a worker then checks the raw recordings it concerns."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class EventListeners:
         self._clock = clock
 
     def register(self, app: AsyncApp) -> None:
-        """Hand the events to Bolt."""
+        """Register the events with Bolt."""
         app.event(APP_UNINSTALLED)(self.app_uninstalled)
         app.event(TOKENS_REVOKED)(self.tokens_revoked)
         app.event(HOME_OPENED)(self.home_opened)
@@ -68,9 +68,9 @@ class EventListeners:
             app.event(name)(self.file_changed)
 
     async def home_opened(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
-        """`app_home_opened`: a worker publishes it, as the answer to Slack may not wait for that.
+        """`app_home_opened`: a worker publishes the Home, so that the ack need not wait.
 
-        Slack tells of the other tabs of the app as well.
+        Slack also sends it for the other tabs of the app.
         """
         if event.get("tab") == "home":
             await self._home_store.opened(str(context.team_id), required_id(event, "user"))
@@ -86,17 +86,17 @@ class EventListeners:
             await self._uninstallation.end(str(context.team_id))
 
     async def group_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
-        """`subteam_members_changed`: what is remembered of that group is old."""
+        """`subteam_members_changed`: the stored members of the group are out of date."""
         team_id = str(context.team_id)
         await self._changes.note(team_id, required_id(event, "subteam_id"), self._clock())
         await self._raw_files.check_now(team_id)
         await self._home_store.check_now(team_id)
 
     async def user_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
-        """`user_change`: somebody may be a guest now, or gone.
+        """`user_change`: a person may be a guest now, or deactivated.
 
-        Slack sends it for every new photo and status as well, with the whole user object, as
-        `users.info` gives it (docs: user_change). A change of standing is what matters.
+        Slack also sends it for every new photo and status, with the whole user object as in
+        `users.info` (docs: user_change). Only a change of standing matters.
         """
         team_id, user = str(context.team_id), event.get("user")
         if not isinstance(user, Mapping):
@@ -113,17 +113,17 @@ class EventListeners:
         await self._raw_files.check_now(str(context.team_id), required_id(event, "channel"))
 
     async def channel_id_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
-        """`channel_id_changed`: the same conversation under a new id, as when it is shared."""
+        """`channel_id_changed`: the same conversation has a new id, for example when shared."""
         team_id = str(context.team_id)
         old, new = required_id(event, "old_channel_id"), required_id(event, "new_channel_id")
         await self._raw_files.follow(team_id, old, new)
         await self._digests.follow(team_id, old, new)
 
     async def file_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
-        """`file_shared`, `file_public`, `file_change`: a file may be where it was not before.
+        """`file_shared`, `file_public`, `file_change`: a file may be visible elsewhere.
 
-        Slack tells of every file the bot can see, its own uploads included. Only `file_shared` says
-        where the file is.
+        Slack sends them for every file the bot can see, its own uploads included. Only
+        `file_shared` says where the file is.
         """
         channel_id = required_id(event, "channel_id") if event.get("channel_id") else None
         await self._raw_files.check_file(

@@ -19,15 +19,15 @@ Fill = Callable[[], Awaitable[View]]
 FILL_SECONDS: Final = 30.0
 MAX_FILLING: Final = 64
 LONGEST_WAIT_SECONDS: Final = 60.0
-WAITING: Final = "One moment … If nothing comes within a minute, close this and try again."
+WAITING: Final = "One moment … If nothing appears within a minute, close this and try again."
 
 
 class TooManyModals(CallAudioError):
     """More people wait for a modal than are served at a time."""
 
     code = "too_many_modals"
-    what = "Too many people are opening this at the moment."
-    likely_cause = "PolyAI or Slack answers slowly, so that those before you still wait."
+    what = "Too many people are opening this form at the moment."
+    likely_cause = "PolyAI or Slack is slow, so other people are still waiting."
     fix = "Try again in a minute."
 
 
@@ -36,7 +36,7 @@ class FillTooSlow(CallAudioError):
 
     code = "fill_too_slow"
     what = "That took too long."
-    likely_cause = "Slack or PolyAI answers slowly at the moment."
+    likely_cause = "Slack or PolyAI is slow at the moment."
     fix = "Close this and try again."
 
 

@@ -22,7 +22,7 @@ WHY_REDACTED: Final = MappingProxyType(
 
 MUTED: Final = "personal details are muted"
 
-# The same, as everyone in the thread may read it; who is not cleared only the requester is told.
+# The same for everyone in the thread; only the requester learns who is not cleared.
 WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
     {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED, Reason.NOT_TOLD: MUTED}
 )
@@ -32,16 +32,16 @@ PUBLIC_CHANNEL: Final = "this is a public channel, and everybody in the workspac
 WHY_REFUSED: Final = MappingProxyType(
     {
         Reason.REQUESTER_NOT_ALLOWED: (
-            "Only members of this workspace can ask for recordings, and guests with a grant of "
-            "their own. If you are one, Slack did not tell me so: try again in a minute."
+            "Only members of this workspace, and guests with a grant of their own, can request "
+            "recordings. If you are one, Slack did not confirm it: try again in a minute."
         ),
         Reason.REQUESTER_NOT_IN_DESTINATION: (
-            "You are not in that conversation, or Slack did not tell me that you are. Join it "
+            "You are not in that conversation, or Slack did not confirm that you are. Join it "
             "first, or ask in a conversation you are in."
         ),
         Reason.EXTERNAL_DESTINATION: (
             "That channel is shared with another organisation, is about to be, or Slack did not "
-            "tell me that it is not. Choose a channel of your own organisation; an admin can "
+            "confirm that it is not. Choose a channel of your own organisation; an admin can "
             "allow redacted recordings there with `CALLAUDIO_EXTERNAL_CHANNELS`."
         ),
     }
@@ -53,46 +53,46 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
         **WHY_REFUSED,
         Reason.EXTERNAL_DESTINATION: (
             "That channel is shared with another organisation, is about to be, or Slack did not "
-            "tell me that it is not. Transcripts never go there: ask in a channel of your own "
+            "confirm that it is not. Transcripts never go there: ask in a channel of your own "
             "organisation."
         ),
-        Reason.ASKED: "It was asked for redacted, and there is no redacted transcript.",
+        Reason.ASKED: "Redacted was requested, and there is no redacted transcript.",
         Reason.NOT_CLEARED: (
-            "A transcript is as personal as the raw recording, and you are not cleared to hear "
-            "that. Ask an admin for it, then press *Transcript* again."
+            "A transcript is as personal as the unredacted recording, and you are not cleared to "
+            "hear that. Ask an admin for access, then press *Transcript* again."
         ),
         Reason.NO_RAW_KEY: (
-            "No raw key is set up for this agent any more, and transcripts need it. Ask whoever "
-            "runs callaudio to set `POLYAI_PII_API_KEY`."
+            "This agent no longer has the key for unredacted recordings, which transcripts need. "
+            "Ask the callaudio operator to set `POLYAI_PII_API_KEY`."
         ),
         Reason.NOT_TOLD: (
             "Slack did not tell me, for minutes, all that a transcript needs. Ask again in a few "
             "minutes."
         ),
         Reason.AUDIENCE: (
-            "A transcript is as personal as the raw recording, and not everyone here is cleared to "
-            "hear that, or Slack did not tell me who is here. Ask where everyone is cleared, or in "
-            "your direct messages with me."
+            "A transcript is as personal as the unredacted recording, and not everyone here is "
+            "cleared to hear that, or Slack did not say who is here. Ask where everyone is "
+            "cleared, or in your direct messages with me."
         ),
     }
 )
 
 WHY_TAKEN_BACK: Final = MappingProxyType(
     {
-        "time_over": "its time was over",
-        # Whose right ended, and who is not cleared, is nobody else's business.
+        "time_over": "its time is over",
+        # Readers of the card do not learn whose right ended or who is not cleared.
         "right_ended": "it may no longer be heard here",
         "external": "this channel is, or is about to be, shared with another organisation",
         "public": PUBLIC_CHANNEL,
         "audience": "who can hear it changed",
-        "forwarded": "it was passed on to a conversation where raw may not be heard",
-        "public_link": "somebody made a public link to it",
-        "doubt": "Slack no longer told who can hear it",
+        "forwarded": "it was forwarded to a conversation where it may not be heard",
+        "public_link": "a public link to it was created",
+        "doubt": "Slack no longer says who can hear it",
     }
 )
 
 NO_TRANSCRIPT_IN_PUBLIC: Final = (
-    "A transcript is as personal as the raw recording, and this is a public channel, which "
+    "A transcript is as personal as the unredacted recording, and this is a public channel, which "
     "everybody in the workspace can open. Ask in a private channel where everyone is cleared, or "
     "in your direct messages with me."
 )
@@ -101,10 +101,10 @@ NOUNS: Final = MappingProxyType(
     {DeliveryKind.AUDIO: "recording", DeliveryKind.TRANSCRIPT: "transcript"}
 )
 
-# Exports and legal holds may keep a copy, so that it is destroyed nobody can promise.
+# It does not say "deleted": exports and legal holds may keep a copy.
 GONE: Final = MappingProxyType(
     {
-        DeliveryKind.AUDIO: "The raw recording can no longer be heard in Slack",
+        DeliveryKind.AUDIO: "The unredacted recording can no longer be heard in Slack",
         DeliveryKind.TRANSCRIPT: "The transcript can no longer be read in Slack",
     }
 )
@@ -117,14 +117,14 @@ SIDES: Final = MappingProxyType(
 
 
 def why_redacted(reason: Reason, *, is_public: bool) -> str:
-    """Return the requester alone why it is redacted."""
+    """Word why it is redacted, for the requester only."""
     if is_public and reason is Reason.AUDIENCE:
         return PUBLIC_CHANNEL
     return WHY_REDACTED[reason]
 
 
 def why_no_transcript(reason: Reason, *, is_public: bool) -> str:
-    """Return the requester alone why there is no transcript."""
+    """Word why there is no transcript, for the requester only."""
     if is_public and reason is Reason.AUDIENCE:
         return NO_TRANSCRIPT_IN_PUBLIC
     return WHY_NO_TRANSCRIPT[reason]

@@ -281,8 +281,8 @@ async def test_a_seal_from_before_rights_were_asked_for_excuses_what_began_befor
         told = usual(newest, earlier, rights)
         return {name: value for name, value in told.items() if "rights" not in name}
 
-    usual = seal.__globals__["telling"]
-    monkeypatch.setitem(seal.__globals__, "telling", seal_payload)
+    usual = seal.__globals__["seal_payload"]
+    monkeypatch.setitem(seal.__globals__, "seal_payload", seal_payload)
     await seal_before(told, hour=6, at=7)
     assert await findings(told) == []
 

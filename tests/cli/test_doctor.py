@@ -618,7 +618,7 @@ UNTOLD = "this call does not show it"
 @pytest.mark.parametrize(
     ("keys", "state", "says", "fix"),
     [
-        pytest.param({}, Status.OK, "whatever it asks for", "", id="as they should be"),
+        pytest.param({}, Status.OK, "always returns the redacted", "", id="as they should be"),
         pytest.param(
             {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": PLAIN_KEY},
             Status.WRONG,

@@ -66,7 +66,7 @@ async def test_where_nothing_can_be_read_there_is_no_report(source):
 
 
 async def test_an_agent_that_is_not_set_up_any_more_is_told(source):
-    with pytest.raises(AgentNotConfigured, match="not set up any more"):
+    with pytest.raises(AgentNotConfigured, match="no longer configured"):
         await reporter(source).report(digest(agent_name="gone"), PERIOD)
 
 

@@ -75,7 +75,7 @@ class Story:
         return conversation_id
 
     async def clear(self, user_id: str, *, given_by: str) -> None:
-        """Let somebody hear raw recordings."""
+        """Let somebody hear unredacted recordings."""
         grant = NewGrant(
             subject=Subject(self.workspace.team_id, SubjectKind.USER, user_id),
             right=Right.PII,

@@ -1,4 +1,4 @@
-"""Requests to hear raw recordings, and deciding on them, through signed HTTP."""
+"""Requests to hear unredacted recordings, and deciding on them, through signed HTTP."""
 
 import asyncio
 import json
@@ -188,8 +188,8 @@ def told(scene: Scene, user: str) -> str:
 @on_both_databases
 async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene: Scene) -> None:
     seen = await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
-    await message(scene, dm(CHIEF), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
+    await message(scene, dm(CHIEF), "asks to hear unredacted")
 
     ack = await press(scene, asked, "Approve", BOSS)
 
@@ -226,8 +226,8 @@ async def another_than(scene: Scene, delivery_id: str) -> str:
 
 async def test_every_admin_s_message_tells_the_outcome_and_loses_its_buttons(scene: Scene) -> None:
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
-    await message(scene, dm(CHIEF), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
+    await message(scene, dm(CHIEF), "asks to hear unredacted")
     await press(scene, asked, "Approve", CHIEF)
 
     for admin in (BOSS, CHIEF):
@@ -239,7 +239,7 @@ async def test_every_admin_s_message_tells_the_outcome_and_loses_its_buttons(sce
 
 async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(scene: Scene) -> None:
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
     assert f"<@{ALICE}>" in asked.text
     assert "*4 hours*" in asked.text
@@ -253,7 +253,7 @@ async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(sce
 @postgresql_at_length
 async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene) -> None:
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
     await press(scene, asked, "Deny", BOSS)
 
@@ -267,7 +267,7 @@ async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene)
 @postgresql_at_length
 async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
     seen = await ask(scene)
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     answer = await message(scene, dm(ALICE), "approved your request")
     await scene.grant(effect=Effect.DENY)
 
@@ -405,7 +405,7 @@ async def test_a_second_request_joins_the_first(scene: Scene) -> None:
 
 async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
     seen = await ask(scene)
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Deny", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Deny", BOSS)
     await message(scene, dm(ALICE), "denied your request")
 
     ack = await submit(scene, await open_form(scene, seen))
@@ -427,7 +427,7 @@ async def test_the_form_sent_again_is_the_same_request_unless_it_asks_for_someth
 
     await send("4")
     await send("4")
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Deny", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Deny", BOSS)
     await message(scene, dm(ALICE), "denied your request")
     await send("4")
     assert [row.state for row in await rows(scene)] == ["denied"]
@@ -475,7 +475,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
 
         before = await until(is_calm)
         await ask(scene)
-        asked = await message(scene, dm(BOSS), "asks to hear raw")
+        asked = await message(scene, dm(BOSS), "asks to hear unredacted")
         await press(scene, asked, "Approve", BOSS)
 
         async def is_later() -> bool:
@@ -488,7 +488,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
 async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOSS)
     await ask(scene, user=BOSS)
-    asked = await message(scene, dm(CHIEF), "asks to hear raw")
+    asked = await message(scene, dm(CHIEF), "asks to hear unredacted")
 
     for label in ("Approve", "Deny"):
         await press(scene, asked, label, BOSS)
@@ -504,7 +504,7 @@ async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
 @postgresql_at_length
 async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) -> None:
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
     for user in (BOB, ALICE):
         await press(scene, asked, label, user)
@@ -532,8 +532,8 @@ async def test_outsiders_are_refused_even_when_they_hold_admin(
     scene: Scene, standing: dict[str, Any]
 ) -> None:
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
-    await message(scene, dm(CHIEF), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
+    await message(scene, dm(CHIEF), "asks to hear unredacted")
     scene.workspace.add_user(CHIEF, **standing)
 
     await press(scene, asked, "Approve", CHIEF)
@@ -546,8 +546,8 @@ async def test_outsiders_are_refused_even_when_they_hold_admin(
 
 async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
     await ask(scene)
-    mine = await message(scene, dm(BOSS), "asks to hear raw")
-    theirs = await message(scene, dm(CHIEF), "asks to hear raw")
+    mine = await message(scene, dm(BOSS), "asks to hear unredacted")
+    theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
 
     await press(scene, mine, "Approve", BOSS)
     ack = await press(scene, theirs, "Deny", CHIEF)
@@ -561,8 +561,8 @@ async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
 @on_both_databases
 async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
     await ask(scene)
-    mine = await message(scene, dm(BOSS), "asks to hear raw")
-    theirs = await message(scene, dm(CHIEF), "asks to hear raw")
+    mine = await message(scene, dm(BOSS), "asks to hear unredacted")
+    theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
 
     await asyncio.gather(
         press(scene, mine, "Approve", BOSS), press(scene, theirs, "Approve", CHIEF)
@@ -575,7 +575,7 @@ async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
 async def test_whom_a_deny_keeps_from_it_cannot_be_approved(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
     await press(scene, asked, "Approve", BOSS)
 
@@ -588,7 +588,7 @@ async def test_an_admin_by_grant_is_asked_and_decides(scene: Scene) -> None:
     await scene.grant(BOB, right=Right.ADMIN)
     await ask(scene)
 
-    await press(scene, await message(scene, dm(BOB), "asks to hear raw"), "Approve", BOB)
+    await press(scene, await message(scene, dm(BOB), "asks to hear unredacted"), "Approve", BOB)
 
     assert f"<@{BOB}>" in (await message(scene, dm(ALICE), "approved your request")).text
 
@@ -618,7 +618,7 @@ async def test_with_an_approvals_channel_the_admins_are_asked_there_alone(
     async with new_scene(environment=environment) as scene:
         scene.workspace.add_channel(APPROVALS, members=[BOSS], is_private=True)
         await ask(scene)
-        asked = await message(scene, APPROVALS, "asks to hear raw")
+        asked = await message(scene, APPROVALS, "asks to hear unredacted")
         await until(lambda: announced(scene))
         assert [channel for channel in scene.workspace.channels if channel.startswith("D")] == []
 
@@ -640,14 +640,14 @@ async def test_a_channel_that_cannot_be_used_falls_back_to_direct_messages(
         if channel is not None:
             scene.workspace.add_channel(APPROVALS, members=[BOSS], **channel)
         await ask(scene)
-        await message(scene, dm(BOSS), "asks to hear raw")
+        await message(scene, dm(BOSS), "asks to hear unredacted")
         assert scene.workspace.messages(APPROVALS) == []
 
 
 async def test_an_admin_who_cannot_be_written_to_keeps_nobody_else_from_it(scene: Scene) -> None:
     scene.workspace.add_user(BOSS, deleted=True)
     await ask(scene)
-    await message(scene, dm(CHIEF), "asks to hear raw")
+    await message(scene, dm(CHIEF), "asks to hear unredacted")
 
     (row,) = await until(lambda: announced(scene))
 
@@ -659,7 +659,7 @@ async def test_while_slack_is_away_the_question_only_waits(scene: Scene) -> None
     scene.slack.faults.add(Fault(route="conversations.open", error="fatal_error", times=5))
     await ask(scene)
 
-    await message(scene, dm(CHIEF), "asks to hear raw")
+    await message(scene, dm(CHIEF), "asks to hear unredacted")
     await until(lambda: announced(scene))
 
     assert len(scene.workspace.messages(dm(BOSS))) == 1
@@ -688,7 +688,7 @@ async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
 @postgresql_at_length
 async def test_an_unanswered_request_expires(scene: Scene) -> None:
     seen = await ask(scene)
-    asked = await message(scene, dm(BOSS), "asks to hear raw")
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await until(lambda: announced(scene))
     await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at")
 
@@ -709,7 +709,7 @@ async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> No
         scene.workspace.add_user(CHIEF)
         await ask(scene)
         (row,) = await rows(scene)
-        await message(scene, dm(BOSS), "asks to hear raw")
+        await message(scene, dm(BOSS), "asks to hear unredacted")
         await move(scene, AccessRequestRow, timedelta(hours=24), "requested_at", is_seen=False)
 
         await scene.people.block_action(
@@ -723,7 +723,7 @@ async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> No
 @postgresql_at_length
 async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> None:
     seen = await ask(scene, hours="4")
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
     await until(lambda: is_put_off(scene))
     assert len(scene.workspace.messages(dm(ALICE))) == 1
@@ -743,7 +743,7 @@ async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> 
 @pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
 async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: str) -> None:
     await ask(scene, hours="1" if case == "short" else "4")
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
     if case == "revoked":
         text = f"revoke <@{ALICE}> pii"
@@ -767,7 +767,7 @@ async def test_the_reason_is_nowhere_but_with_the_admins(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ask(scene)
-    await press(scene, await message(scene, dm(BOSS), "asks to hear raw"), "Approve", BOSS)
+    await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
 
     audited = json.dumps([event.payload for event in await scene.all_audit()])

@@ -36,7 +36,7 @@ async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: 
     revoked = await say(scene, f"revoke <@{ALICE}> pii")
     redacted = await scene.ask(f"{CALL} user")
 
-    assert f"<@{ALICE}> may hear raw recordings, until" in granted.text
+    assert f"<@{ALICE}> may hear unredacted recordings, until" in granted.text
     assert raw.delivery.outcome == "raw"
     assert revoked.text == "Revoked."
     assert (redacted.delivery.outcome, redacted.delivery.reason) == ("redacted", "not_cleared")
@@ -51,7 +51,7 @@ async def test_a_deny_beats_a_grant(scene: Scene) -> None:
     seen = await scene.ask()
 
     assert denied.text == (
-        f"<@{ALICE}> may no longer hear raw recordings, until you revoke this deny."
+        f"<@{ALICE}> may no longer hear unredacted recordings, until you revoke this deny."
     )
     assert seen.delivery.reason == "not_cleared"
 
@@ -240,7 +240,7 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
 
     ack = await say(scene, f"explain {CALL} <@{ALICE}> <#{CHANNEL}|quality>")
 
-    bob = f"<@{BOB}> in <#{CHANNEL}> is not cleared to hear raw recordings"
+    bob = f"<@{BOB}> in <#{CHANNEL}> is not cleared to hear unredacted recordings"
     assert ack.text.startswith(f"*Redacted* because {bob}.")
     assert "reason: `audience`" in ack.text
     assert "private, for its members alone: yes" in ack.text

@@ -84,7 +84,7 @@ async def press(scene: Scene, label: str, *, drawn_for: str, user: str | None = 
 
 
 async def ask_for_access(scene: Scene) -> None:
-    """Alice asks to hear raw recordings for four hours."""
+    """Alice asks to hear unredacted recordings for four hours."""
     seen = await scene.ask()
     (button,) = seen.buttons
     before = set(scene.workspace.views)
@@ -127,7 +127,7 @@ async def test_opening_it_is_answered_at_once_and_published_by_a_worker(scene: S
 async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=8))
     text = await opened(scene)
-    assert "You may hear raw recordings until <!date^" in text
+    assert "You may hear unredacted recordings until <!date^" in text
     assert f"granted by <@{BOSS}>" in text
     assert "every listener may hear them" in text
     assert "Get call audio" in text
@@ -202,7 +202,7 @@ async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None
 
     text = await opened(scene, BOSS, words="You are an admin of callaudio")
 
-    assert f"<@{ALICE}> asks to hear raw recordings for *4 hours*" in text
+    assert f"<@{ALICE}> asks to hear unredacted recordings for *4 hours*" in text
     assert f"`pii` for <@{BOB}>, until <!date^" in text
     assert f"`pii` for <@{CHIEF}>" not in text
     assert list(buttons(scene, BOSS)) == ["Find a call", "Approve", "Deny", "Add a digest"]
@@ -245,7 +245,7 @@ async def test_others_see_nothing_of_it(scene: Scene, who: Mapping[str, Any]) ->
 async def test_a_guest_with_a_grant_of_their_own_sees_it(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
-    assert "You may hear raw recordings" in await opened(scene, BOB)
+    assert "You may hear unredacted recordings" in await opened(scene, BOB)
 
 
 async def test_other_tabs_publish_nothing(scene: Scene) -> None:
@@ -333,7 +333,7 @@ async def test_a_request_that_was_decided_meanwhile_is_said_so(scene: Scene) -> 
 
 async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -> None:
     await ask_for_access(scene)
-    text = await opened(scene, words="You asked to hear raw recordings for *4 hours*")
+    text = await opened(scene, words="You requested to hear unredacted recordings for *4 hours*")
     assert text.count("<!date^") >= 2
     for words in ("7946", "<!channel>", "complains", "Waiting for an admin"):
         assert words not in text
@@ -341,12 +341,12 @@ async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -
     await opened(scene, BOSS)
     await press(scene, "Approve", drawn_for=BOSS)
 
-    assert "You asked" not in await shows(scene, ALICE, "You may hear raw recordings until")
+    assert "You asked" not in await shows(scene, ALICE, "You may hear unredacted recordings until")
 
 
 async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
     await ask_for_access(scene)
-    await opened(scene, words="You asked to hear raw")
+    await opened(scene, words="You requested to hear unredacted")
     await opened(scene, BOSS)
     await press(scene, "Deny", drawn_for=BOSS)
     await until(lambda: "You asked" not in text_of(scene, ALICE))
@@ -355,7 +355,7 @@ async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
 
 async def test_the_own_request_is_gone_when_it_expires(scene: Scene) -> None:
     await ask_for_access(scene)
-    await opened(scene, words="You asked to hear raw")
+    await opened(scene, words="You requested to hear unredacted")
     async with scene.stage.application.database.write() as session:
         (row,) = await session.scalars(select(AccessRequestRow))
         row.requested_at -= timedelta(hours=24)
@@ -372,21 +372,21 @@ async def test_nobody_sees_the_request_of_another(scene: Scene) -> None:
 
 async def test_a_revoked_right_is_gone_from_it(scene: Scene) -> None:
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     await revoke(scene, ALICE)
     assert "You may hear" not in await shows(scene, ALICE, "You are not cleared")
 
 
 async def test_a_denied_right_is_gone_from_it(scene: Scene) -> None:
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     await scene.grant(effect=Effect.DENY)
-    await shows(scene, ALICE, "You may not hear raw recordings")
+    await shows(scene, ALICE, "You may not hear unredacted recordings")
 
 
 async def test_an_expired_right_is_gone_from_it(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=1))
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     await scene.let_grants_expire()
     await shows(scene, ALICE, "You are not cleared")
 
@@ -394,7 +394,7 @@ async def test_an_expired_right_is_gone_from_it(scene: Scene) -> None:
 async def test_a_right_that_ended_with_a_group_is_gone_from_it(scene: Scene) -> None:
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await grant_to_group(scene, Right.PII)
-    text = await opened(scene, words="You may hear raw recordings")
+    text = await opened(scene, words="You may hear unredacted recordings")
     assert f"granted to <!subteam^{GROUP}> by <@{BOSS}>" in text
 
     scene.workspace.usergroups[GROUP] = (BOB,)
@@ -422,7 +422,7 @@ async def test_an_admin_s_part_is_gone_with_the_right(scene: Scene) -> None:
 
 async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Scene) -> None:
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     scene.slack.faults.add(Fault("views.publish", status=500, times=2))
     await revoke(scene, ALICE)
     await scene.slack.faults.reached("views.publish", times=2)
@@ -434,7 +434,7 @@ async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Sce
 
 async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None:
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     looked_at = await due_home(scene)
     before = len(scene.workspace.called("views.publish"))
 
@@ -453,12 +453,12 @@ async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: S
     await opened(scene)
     await until(is_left_alone)
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
 
 
 async def test_a_hash_that_slack_does_not_know_any_more_is_done_without(scene: Scene) -> None:
     await scene.grant()
-    await opened(scene, words="You may hear raw recordings")
+    await opened(scene, words="You may hear unredacted recordings")
     home = scene.workspace.homes[ALICE]
     scene.workspace.homes[ALICE] = replace(home, hash="published.by.another")
 
@@ -492,7 +492,7 @@ async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
 async def test_help_is_for_who_asks(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=8))
     mine = (await scene.people.command(ALICE, CHANNEL, "help")).text
-    assert "You may hear raw recordings until <!date^" in mine
+    assert "You may hear unredacted recordings until <!date^" in mine
     assert "/callaudio-admin" not in mine
     assert "Get call audio" in mine
 
@@ -527,7 +527,7 @@ async def test_help_tells_a_guest_of_the_rights_that_count_for_them(scene: Scene
     await grant_to_group(scene, Right.ADMIN)
     await scene.grant(BOB)
     told = (await scene.people.command(BOB, CHANNEL, "help")).text
-    assert "You may hear raw recordings" in told
+    assert "You may hear unredacted recordings" in told
     assert "/callaudio-admin" not in told
 
 

@@ -10,7 +10,7 @@ from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 
-OFTEN = replace(WATCHFUL, look_every=timedelta(seconds=1))
+OFTEN = replace(WATCHFUL, check_every=timedelta(seconds=1))
 
 pytestmark = pytest.mark.watchful
 

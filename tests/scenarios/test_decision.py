@@ -371,7 +371,7 @@ async def test_row_8_one_uncleared_human_listener_makes_it_redacted(scene: Scene
 
         assert_redacted(seen, "audience", call)
         assert [b["text"]["text"] for b in seen.buttons] == [
-            "Send the raw recording to my direct messages"
+            "Send the unredacted recording to my direct messages"
         ]
         scene.workspace.leave(CHANNEL, user_id)
 

@@ -98,7 +98,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     view = await open_form(scene, message)
     text = str(view.body["blocks"])
     assert CALL in text
-    assert f"You would get it *raw*: it may be heard in <#{CHANNEL}>." in text
+    assert f"You would get it *unredacted* in <#{CHANNEL}>." in text
     assert "decided again" in text
     assert inputs(view) == [Input.DIRECTION, Action.CHOOSE_REDACTED]
     assert view.body["callback_id"] == ModalCallback.GET_CALL_AUDIO
@@ -326,7 +326,7 @@ async def test_a_right_that_ended_after_the_form_was_drawn_gives_redacted(scene:
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
-    assert "*raw*" in str(view.body["blocks"])
+    assert "*unredacted*" in str(view.body["blocks"])
 
     await scene.grant(effect=Effect.DENY)
     _, delivery = await submit(scene, view)
@@ -438,7 +438,7 @@ async def test_between_two_people_it_comes_to_the_asker_s_messages_with_the_bot(
 
     view = await open_form(scene, message)
     assert "direct messages with me instead" in str(view.body["blocks"])
-    assert "*raw*" in str(view.body["blocks"])
+    assert "*unredacted*" in str(view.body["blocks"])
     _, delivery = await submit(scene, view)
 
     assert (delivery.state, delivery.outcome) == ("delivered", "raw")

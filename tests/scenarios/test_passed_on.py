@@ -63,7 +63,7 @@ async def events(scene: Scene, tag: str) -> list[AuditEventRow]:
 
 async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventRow:
     """Nobody hears it anywhere, its card says so, and both are audited; gives what was found."""
-    await card(scene, seen.delivery, "The raw recording can no longer be heard in Slack")
+    await card(scene, seen.delivery, "The unredacted recording can no longer be heard in Slack")
     assert scene.every_visible_file() == scene.every_visible_picture() == []
     (taken_back,) = await events(scene, "retention:file:taken_back")
     assert taken_back.payload["cause"] == cause

@@ -114,7 +114,7 @@ async def test_agents_are_chosen_by_name_or_by_link_and_asked_with_their_own_key
                 assert {r.status for r in seen.requests} == {200}
                 assert (RAW_SPAN in seen.file.content) is (outcome == "raw")
                 if name == "emea":
-                    assert "no raw key is set up for this agent" in seen.note.text
+                    assert "this agent has no key for unredacted recordings" in seen.note.text
 
 
 async def test_an_agent_that_is_not_set_up_is_told_of_before_anything_is_asked(

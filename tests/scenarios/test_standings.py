@@ -145,7 +145,7 @@ async def test_when_the_requester_is_no_member_any_more_the_file_goes_at_once(
 
     await gone(scene)
     assert await cause(scene) == "right_ended"
-    message = await parent(scene, "The raw recording can no longer be heard in Slack")
+    message = await parent(scene, "The unredacted recording can no longer be heard in Slack")
     assert "it may no longer be heard here" in str(message.blocks)
 
 
@@ -217,7 +217,7 @@ async def test_what_is_seen_in_an_app_home_is_gone_when_its_person_becomes_a_gue
     await scene.people.change_user(BOB, **GUEST)
 
     await until(lambda: "callaudio is for members" in home(scene))
-    assert "You may hear raw" not in home(scene)
+    assert "You may hear unredacted" not in home(scene)
 
 
 def home(scene: Scene) -> str:

@@ -79,7 +79,7 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
 
     await gone(scene)
     assert await cause(scene) == "right_ended"
-    message = await parent(scene, "The raw recording can no longer be heard in Slack")
+    message = await parent(scene, "The unredacted recording can no longer be heard in Slack")
     assert "it may no longer be heard here" in str(message.blocks)
     assert [file.deleted for file in scene.workspace.files] == [True, True]
     assert {file.id for file in scene.workspace.files} == {
@@ -241,7 +241,7 @@ async def test_a_channel_made_public_takes_the_file_back_with_no_event_at_all(
 
         await gone(scene)
         assert await cause(scene) == "public"
-        message = await parent(scene, "The raw recording can no longer be heard in Slack")
+        message = await parent(scene, "The unredacted recording can no longer be heard in Slack")
         assert "this is a public channel" in message.text
 
 
@@ -315,7 +315,7 @@ async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOB)
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
     await gone(scene)
-    message = await parent(scene, "The raw recording can no longer be heard in Slack")
+    message = await parent(scene, "The unredacted recording can no longer be heard in Slack")
 
     await scene.people.block_action(
         BOB,

@@ -158,7 +158,9 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
         message = await card(scene, seen.delivery, "*Unredacted*")
         await scene.grant(effect=Effect.DENY)
 
-        gone = await card(scene, seen.delivery, "The raw recording can no longer be heard in Slack")
+        gone = await card(
+            scene, seen.delivery, "The unredacted recording can no longer be heard in Slack"
+        )
         assert set(offered(gone)) == {Action.REDACTED_INSTEAD}
         assert gone.ts == message.ts
 

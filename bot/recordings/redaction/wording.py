@@ -38,7 +38,7 @@ def said(found: Comparison) -> str:
                 f"with {_moments(found.muted)} muted."
             )
         case Verdict.NOTHING_MUTED:
-            return "Nothing is muted: the redacted recording is the same as the raw one."
+            return "Nothing is muted: the redacted recording is the same as the unredacted one."
         case Verdict.DIFFERS:
             return (
                 f"It differs: {_moments(found.heard)} can be heard in the redacted recording and "

@@ -1,4 +1,4 @@
-"""The messages of a request for access: the question, and what came of it."""
+"""The messages of a request for access: the question to admins, and the outcome."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ LIFETIME_HOURS: Final = round(LIFETIME.total_seconds() / 3600)
 
 
 def question(request: AccessRequest, *, is_reminder: bool) -> Message:
-    """The message in which admins decide."""
+    """The message with which admins decide."""
     text = f"Still waiting: {_requested(request)}" if is_reminder else _requested(request)
     buttons = [
         button(Action.APPROVE_ACCESS, "Approve", request.id, style="primary"),
@@ -25,20 +25,20 @@ def question(request: AccessRequest, *, is_reminder: bool) -> Message:
 
 
 def outcome(request: AccessRequest) -> Message:
-    """The same message once it is decided."""
+    """The same message after the decision."""
     said = OUTCOMES[request.state](request)
     text = f"{_requested(request)} {said}"
     return {"text": text, "blocks": [*_about(request, _requested(request)), context(said)]}
 
 
 def answer(request: AccessRequest) -> Message:
-    """What the requester is told."""
+    """The message to the requester about the outcome."""
     return ANSWERS[request.state](request)
 
 
 def warning(request: AccessRequest, ends_at: datetime) -> Message:
-    """What the requester is told shortly before the end."""
-    text = f"You may hear raw recordings until {wording.moment(ends_at)}; then it ends."
+    """The message to the requester shortly before the grant ends."""
+    text = f"Your access to unredacted recordings ends {wording.moment(ends_at)}."
     return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
 
 
@@ -52,24 +52,26 @@ def _denied(request: AccessRequest) -> str:
 
 
 def _expired(_: AccessRequest) -> str:
-    return f"*Expired*: nobody decided within {LIFETIME_HOURS} hours."
+    return f"*Expired*: no admin decided within {LIFETIME_HOURS} hours."
 
 
 def _approved_text(request: AccessRequest) -> Message:
     until = f" until {wording.moment(request.ends_at)}" if request.ends_at else ""
-    text = f"<@{request.decided_by}> approved your request: you may hear raw recordings{until}."
+    text = (
+        f"<@{request.decided_by}> approved your request: you may hear unredacted recordings{until}."
+    )
     return _with_button(text, Action.SEND_AGAIN, "Send it now", request)
 
 
 def _denied_text(request: AccessRequest) -> Message:
-    text = f"<@{request.decided_by}> denied your request to hear raw recordings."
+    text = f"<@{request.decided_by}> denied your request to hear unredacted recordings."
     return {"text": text, "blocks": [section(text), context(_reference(request))]}
 
 
 def _expired_text(request: AccessRequest) -> Message:
     text = (
-        f"Nobody decided on your request to hear raw recordings within {LIFETIME_HOURS} hours, "
-        "so it has expired."
+        f"No admin decided within {LIFETIME_HOURS} hours on your request to hear unredacted "
+        "recordings, so it has expired."
     )
     return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
 
@@ -91,15 +93,16 @@ ANSWERS: Final[Mapping[AccessState, Callable[[AccessRequest], Message]]] = Mappi
 
 
 def _requested(request: AccessRequest) -> str:
-    return f"<@{request.user_id}> asks to hear raw recordings for *{wording.hours(request.hours)}*."
+    hours = wording.hours(request.hours)
+    return f"<@{request.user_id}> asks to hear unredacted recordings for *{hours}*."
 
 
 def _about(request: AccessRequest, text: str) -> list[Block]:
-    # Callers' own words stay plain text, where nothing in them can call anybody or lead anywhere.
+    # The requester's words stay plain text, so that they contain no mention and no link.
     return [
         section(text),
         quotation(request.reason),
-        context(f"Asked {wording.moment(request.requested_at)} · {_reference(request)}"),
+        context(f"Requested {wording.moment(request.requested_at)} · {_reference(request)}"),
     ]
 
 

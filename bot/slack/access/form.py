@@ -1,4 +1,4 @@
-"""The form in which somebody asks for access, and what it turns into."""
+"""The form to request access, and the notice when a request is already pending."""
 
 from bot.access_requests.request import AccessRequest
 from bot.access_requests.submit import LONGEST_REASON, Offer
@@ -8,10 +8,12 @@ from bot.slack.blocks import View, modal, notice, option, plain, section
 
 
 def form(offer: Offer) -> View:
-    """The modal in which somebody asks; it carries nothing but the delivery's id."""
+    """The modal to request access; it carries only the delivery's id."""
     options = [option(wording.hours(hours), str(hours)) for hours in offer.hours]
     conversation = wording.code(offer.conversation_id)
-    about = f"An admin decides whether you may hear raw recordings, {conversation} among them."
+    about = (
+        f"An admin decides whether you may hear unredacted recordings, including {conversation}."
+    )
     return modal(
         "Request access",
         [
@@ -19,7 +21,7 @@ def form(offer: Offer) -> View:
             {
                 "type": "input",
                 "block_id": Input.REASON.value,
-                "label": plain("What do you need them for?"),
+                "label": plain("Why do you need access?"),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": Input.REASON.value,
@@ -31,7 +33,7 @@ def form(offer: Offer) -> View:
             {
                 "type": "input",
                 "block_id": Input.HOURS.value,
-                "label": plain("For how long, from the approval on?"),
+                "label": plain("For how long, starting with the approval?"),
                 "element": {
                     "type": "static_select",
                     "action_id": Input.HOURS.value,
@@ -48,8 +50,8 @@ def form(offer: Offer) -> View:
 
 
 def joined(request: AccessRequest) -> View:
-    """What the form turns into when an earlier request is still pending."""
+    """The notice in place of the form when an earlier request is still pending."""
     return notice(
-        f"Your request of {wording.moment(request.requested_at)} is still waiting for an admin, "
-        "so I did not send another. I tell you in direct messages when somebody has decided."
+        f"Your request of {wording.moment(request.requested_at)} is still waiting for an admin, so "
+        "I did not send another. I will send you a direct message when an admin has decided."
     )

@@ -1,4 +1,4 @@
-"""What a request for access says in Slack, over the Web API (docs: chat.*, conversations.open)."""
+"""Posts the messages of access requests (docs: chat.*, conversations.open)."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from bot.slack.web_api.messages import open_dm, post
 
 
 class SlackAccessGateway:
-    """Asks admins and tells requesters; posts are never repeated by themselves."""
+    """Posts to admins and requesters; posts are never retried."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
@@ -19,20 +19,20 @@ class SlackAccessGateway:
         return await open_dm(self._api, user_id)
 
     async def ask(self, channel_id: str, request: AccessRequest, *, is_reminder: bool) -> str:
-        """Put the request to admins; returns the message's ts."""
+        """Post the request to admins; returns the message's ts."""
         return await post(self._api, channel_id, cards.question(request, is_reminder=is_reminder))
 
     async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
-        """Put the outcome in the place of the question."""
+        """Replace the question by the outcome."""
         message = cards.outcome(request)
         await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
 
     async def notify(self, request: AccessRequest) -> None:
-        """Return the requester what became of the request."""
+        """Notify the requester of the outcome."""
         dm = await open_dm(self._api, request.user_id)
         await post(self._api, dm, cards.answer(request))
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
-        """Return the requester that the grant is about to end."""
+        """Notify the requester that the grant ends soon."""
         dm = await open_dm(self._api, request.user_id)
         await post(self._api, dm, cards.warning(request, ends_at))

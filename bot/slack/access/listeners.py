@@ -16,7 +16,7 @@ from bot.slack.web_api.api import SlackApi
 
 
 class AccessListeners:
-    """The form in which somebody asks, and the buttons with which admins decide."""
+    """The form of requesters, and the buttons of admins."""
 
     def __init__(
         self, submission: AccessRequestSubmission, review: AccessRequestReview, api: SlackApi
@@ -35,7 +35,7 @@ class AccessListeners:
     async def open_form(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Request access* and *Ask again*: Slack lets a form be opened for three seconds."""
+        """*Request access* and *Ask again*: opens the form, within Slack's three seconds."""
         opened = self._open_form(actor_of(body), str(action["value"]), str(body["trigger_id"]))
         await within_ack_window(opened)
         await ack()
@@ -43,7 +43,7 @@ class AccessListeners:
     async def submit_form(
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
-        """The filled-in form: the request is stored before the form closes."""
+        """The submitted form: the request is stored before the form closes."""
         reason = str(field_of(view, Input.REASON).get("value") or "")
         hours = _hours(field_of(view, Input.HOURS))
         wanted = AccessWanted(
@@ -61,12 +61,12 @@ class AccessListeners:
     async def approve(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Approve*: the message changes as soon as a worker has seen it."""
+        """*Approve*: a worker then updates the message."""
         await within_ack_window(self._review.approve(actor_of(body), str(action["value"])))
         await ack()
 
     async def deny(self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
-        """*Deny*: the message changes as soon as a worker has seen it."""
+        """*Deny*: a worker then updates the message."""
         await within_ack_window(self._review.deny(actor_of(body), str(action["value"])))
         await ack()
 
@@ -77,6 +77,6 @@ class AccessListeners:
 
 
 def _hours(field: Mapping[str, Any]) -> int:
-    """Read the chosen hours; 0, which is never offered, where there are none."""
+    """Read the chosen hours; 0, which is never offered, if there are none."""
     value = str((field.get("selected_option") or {}).get("value") or "")
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else 0  # noqa: PLR2004 - more digits than any choice has

@@ -1,4 +1,4 @@
-"""Rights and those who give them, in words."""
+"""Words for rights and for the people who grant them."""
 
 from datetime import datetime
 
@@ -8,41 +8,41 @@ from bot.slack.wording import code, moment
 
 
 def subject(grant: Grant) -> str:
-    """Name whom a grant is for."""
+    """Mention the subject of a grant."""
     is_user = grant.subject.kind is SubjectKind.USER
     return f"<@{grant.subject.id}>" if is_user else f"<!subteam^{grant.subject.id}>"
 
 
 def giver(given_by: str) -> str:
-    """Name who gave a right: a person, or an account where the bot runs."""
+    """Name the giver of a right: a person, or an account on the machine of the bot."""
     return f"<@{given_by}>" if given_by.startswith(("U", "W")) else code(given_by)
 
 
 def end(expires_at: datetime | None) -> str:
-    """Say until when something holds."""
+    """Word the end of a right."""
     return f"until {moment(expires_at)}" if expires_at else "permanently"
 
 
 def clearance(person: Person) -> str:
-    """Tell somebody whether they may hear raw recordings, until when, and by whom."""
+    """Tell somebody whether they may hear unredacted recordings, until when, and by whom."""
     grant = person.grant_of(Right.PII)
     if Right.PII in person.held:
-        return f"You may hear raw recordings{_by(grant)}."
+        return f"You may hear unredacted recordings{_by(grant)}."
     deny = person.deny_of(Right.PII)
     if deny:
         through = "" if deny.subject.kind is SubjectKind.USER else f" through {subject(deny)}"
         return (
-            f"You may not hear raw recordings: {giver(deny.given_by)} denied it{through}, and a "
-            "deny beats every grant. You get them redacted."
+            f"You may not hear unredacted recordings: {giver(deny.given_by)} denied it{through}, "
+            "and a deny beats every grant. You get redacted recordings."
         )
     return (
-        "You are not cleared to hear raw recordings, so you get them redacted. *Request access* "
-        "comes with a recording that was redacted for that."
+        "You are not cleared to hear unredacted recordings, so you get redacted ones. The button "
+        "*Request access* comes with each recording that is redacted for this reason."
     )
 
 
 def administration(person: Person) -> str | None:
-    """Tell an admin that they are one, until when, and by whom; None for others."""
+    """Word that a person is an admin, until when, and who granted it; None for others."""
     if Right.ADMIN not in person.held:
         return None
     return f"You are an admin of callaudio{_by(person.grant_of(Right.ADMIN))}."

@@ -1,4 +1,4 @@
-"""What `/callaudio-admin …` may say, read into a value."""
+"""Parses `/callaudio-admin …`."""
 
 import difflib
 import re
@@ -37,13 +37,13 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
         }.items()
     }
 )
-"""How each command about rights is typed."""
+"""The syntax of each command about rights."""
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "grant": "needs a person or a group, a right and a reason",
         "deny": "needs a person or a group, a right and a reason",
         "revoke": "needs a person or a group, and a right",
-        "list": "takes nothing more",
+        "list": "takes no arguments",
         "who": "needs a person",
         "explain": "needs a conversation, a person and a channel",
         "check": "needs a conversation",
@@ -53,7 +53,7 @@ NEEDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class AdminUsage(UsageError):
-    """An admin command that cannot be read."""
+    """An admin command that cannot be parsed."""
 
     code = "admin_usage"
     fix = "Type `/callaudio-admin help` to see the commands."
@@ -61,7 +61,7 @@ class AdminUsage(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """A person or a user group, as mentioned."""
+    """A mentioned person or user group."""
 
     kind: SubjectKind
     id: str
@@ -131,10 +131,10 @@ AdminCommand = RightsCommand | DigestCommand
 
 
 def parse_admin_command(text: str) -> AdminCommand:
-    """Read the text of the command.
+    """Parse the text of the command.
 
     Raises:
-        UsageError: it cannot be understood.
+        UsageError: it cannot be parsed.
     """
     first, *rest = words_of(text) or ["help"]
     verb, words = plain_word(first).lower(), [word for word in map(plain_word, rest) if word]
@@ -179,7 +179,7 @@ def _unreadable(verb: str) -> AdminUsage:
 
 
 def _whom_first(words: Sequence[str]) -> Sequence[str]:
-    """Put whom a right is for before the right: people name them in either order."""
+    """Put the subject before the right: people type them in either order."""
     whom, right, *rest = words
     return [right, whom, *rest] if right.startswith("<") else words
 

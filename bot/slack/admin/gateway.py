@@ -1,4 +1,4 @@
-"""What admins are told in their direct messages, over the Web API (docs: chat.postMessage)."""
+"""Posts to admins in their direct messages (docs: chat.postMessage)."""
 
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -12,13 +12,13 @@ log = get_logger(__name__)
 
 
 class AdminGateway:
-    """Writes to admins; posts are never repeated by themselves."""
+    """Posts to admins; posts are never retried."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
 
     async def notify_checked(self, check: Check) -> None:
-        """Tell an admin what came of the check they asked for.
+        """Notify an admin of the outcome of a check.
 
         Raises:
             CallAudioError: a later try may succeed.
@@ -26,7 +26,7 @@ class AdminGateway:
         await self._post(check.asked_by, replies.checked(check))
 
     async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
-        """Tell an admin that deliveries are frozen; returns whether Slack took it.
+        """Notify an admin that deliveries are frozen; returns whether Slack accepted it.
 
         Raises:
             CallAudioError: a later try may succeed.

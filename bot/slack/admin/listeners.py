@@ -39,7 +39,7 @@ SEE_WHETHER: Final = (
 
 
 class AdminListeners:
-    """`/callaudio-admin`, answered in the ack and seen by the admin alone."""
+    """`/callaudio-admin`, answered privately in the ack."""
 
     def __init__(
         self,

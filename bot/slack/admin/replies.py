@@ -20,24 +20,24 @@ from bot.slack.wording import code, escape
 MAX_LISTED: Final = 30
 
 HELP: Final = f"""*Rights of callaudio*
-`{FORMS["grant"]}` gives a right
-`{FORMS["deny"]}` denies it; a deny beats every grant
-`{FORMS["revoke"]}` ends both
-`{FORMS["list"]}` shows all that is in force
-`{FORMS["who"]}` shows what a person may do, and why
-`{FORMS["explain"]}` shows what they would get there, and why
-`{FORMS["thaw"]}` lets redacted recordings go again after a freeze
-`{FORMS["check"]}` tells whether the redacted recording is the raw one with moments muted
-`pii` is the right to hear raw recordings, `admin` the right to manage rights.
+`{FORMS["grant"]}` grants a right
+`{FORMS["deny"]}` denies a right; a deny beats every grant
+`{FORMS["revoke"]}` ends grants and denies
+`{FORMS["list"]}` lists all grants and denies in force
+`{FORMS["who"]}` shows the rights of a person, and why
+`{FORMS["explain"]}` shows what a person would get in a channel, and why
+`{FORMS["thaw"]}` resumes deliveries of redacted recordings after a freeze
+`{FORMS["check"]}` checks that the redacted recording is the unredacted one with spans muted
+`pii` is the right to hear unredacted recordings, `admin` the right to manage rights.
 Nobody can give `pii` to themselves."""
 
 STANDINGS: Final = MappingProxyType(
     {
         Standing.MEMBER: "a member",
         Standing.GUEST: "a guest",
-        Standing.EXTERNAL: "somebody of another organisation",
+        Standing.EXTERNAL: "a person of another organisation",
         Standing.BOT: "a bot",
-        Standing.DEACTIVATED: "somebody deactivated",
+        Standing.DEACTIVATED: "a deactivated account",
         Standing.UNKNOWN: "unknown to Slack at the moment",
     }
 )
@@ -45,8 +45,8 @@ HOLDS: Final = MappingProxyType(
     {
         Held.BY_NAME: "by a grant of their own",
         Held.BY_GROUP: "through a user group",
-        Held.PERHAPS_BY_NAME: "not known, for a denied group cannot be read",
-        Held.PERHAPS_BY_GROUP: "not known, for a group cannot be read",
+        Held.PERHAPS_BY_NAME: "unknown, because a denied group cannot be read",
+        Held.PERHAPS_BY_GROUP: "unknown, because a group cannot be read",
         Held.NOT: "not now: no grant in force, or a deny",
     }
 )
@@ -55,8 +55,8 @@ AUDIENCES: Final = MappingProxyType(
     {
         Audience.CLEARED: "cleared",
         Audience.NOT_CLEARED: "not all cleared",
-        Audience.TOO_LARGE: "too many to look at",
-        Audience.UNKNOWN: "not looked at, or Slack does not tell",
+        Audience.TOO_LARGE: "too many to check",
+        Audience.UNKNOWN: "not checked, or Slack did not answer",
     }
 )
 
@@ -66,51 +66,51 @@ HELP_FOR_OTHERS: Final = """These commands are for the admins of callaudio, and 
 
 CANARY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        CanaryFinding.SPAN_HEARD: "a moment that must be muted can be heard",
-        CanaryFinding.ANSWERS_DIFFER: "without `redacted=true` it brings another recording",
+        CanaryFinding.SPAN_HEARD: "a span that must be muted can be heard",
+        CanaryFinding.ANSWERS_DIFFER: "without `redacted=true` it returns another recording",
     }
 )
 CHECKING: Final = (
-    "I am holding the redacted recording against the raw one, in memory alone. "
-    "The outcome comes in your direct messages with me."
+    "I am comparing the redacted recording with the unredacted one, in memory only. "
+    "I will send you the outcome in a direct message."
 )
-THAWED: Final = "Redacted recordings are delivered again. The canary is looked at each hour."
+THAWED: Final = "Redacted recordings are delivered again. The canary is checked every hour."
 
 
 def checked(check: Check) -> str:
-    """Say what came of a check."""
+    """Word the outcome of a check."""
     return f"Redaction of {code(check.conversation_id)}: {escape(check.says or '')}"
 
 
 def frozen(state: CanaryState) -> str:
-    """Say that deliveries are frozen, why, and what to do."""
-    # Admins are warned whatever was found: for want of words no warning may fail.
+    """Word that deliveries are frozen, why, and what to do."""
+    # A finding without words must not prevent the warning.
     found = CANARY.get(state.found or "", "see the log")
     return (
-        "*No redacted recordings are delivered from now on.* The plain key brings something raw: "
-        f"{found} (call {code(state.conversation)}). Raw recordings still go "
-        "where the rules allow raw. Replace the plain key by one without PII access, see that "
-        f"`callaudio doctor` is content, and then type `{FORMS['thaw']}`."
+        "*No redacted recordings are delivered from now on.* The plain key returns unredacted "
+        f"audio: {found} (call {code(state.conversation)}). Unredacted recordings are still "
+        "delivered where the rules allow it. Replace the plain key by one without PII access, "
+        f"check it with `callaudio doctor`, and then type `{FORMS['thaw']}`."
     )
 
 
 def given(grant: Grant) -> str:
-    """Say what was just given or denied."""
+    """Word a new grant or deny."""
     if grant.effect is Effect.DENY:
         return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
     said = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
     if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
-        return f"{said} It does not count for you: nobody can give `pii` to themselves."
+        return f"{said} It does not count for you: you cannot grant `pii` to yourself."
     return said
 
 
 def revoked(count: int) -> str:
-    """Say how much was ended."""
+    """Word how many grants and denies were ended."""
     return "Revoked." if count == 1 else f"Revoked: {count} grants and denies."
 
 
 def listed(page: GrantPage) -> str:
-    """List what is in force."""
+    """List the grants and denies in force."""
     lines = [_first_admin(each) for each in page.first_admins[:MAX_LISTED]]
     if len(page.first_admins) > MAX_LISTED:
         lines.append(f"… and {len(page.first_admins) - MAX_LISTED} more named there")
@@ -125,7 +125,7 @@ def listed(page: GrantPage) -> str:
 
 
 def who(user_id: str, person: Person) -> str:
-    """Say what one person may do, and by which grants."""
+    """List a person's rights, and the grants and denies behind them."""
     held = ", ".join(code(right.value) for right in Right if right in person.held) or "no right"
     lines = [f"<@{user_id}> is {STANDINGS[person.standing]} and holds {held}."]
     if person.is_first_admin:
@@ -133,27 +133,27 @@ def who(user_id: str, person: Person) -> str:
     return "\n".join([*lines, *_of_person(person, person.grants)])
 
 
-def explained(user_id: str, channel_id: str, told: Explanation) -> str:
-    """Say what would be decided, every fact behind it, and by which grants and denies."""
-    ruling, facts = told.ruling, told.ruling.facts
+def explained(user_id: str, channel_id: str, explanation: Explanation) -> str:
+    """Word the decision, every fact behind it, and the grants and denies."""
+    ruling, facts = explanation.ruling, explanation.ruling.facts
     lines = [
-        verdict(user_id, channel_id, ruling, told.not_cleared),
+        verdict(user_id, channel_id, ruling, explanation.not_cleared),
         f"• reason: {code(ruling.decision.reason)}",
         f"• the person is: {STANDINGS[facts.standing]}",
         f"• holds {code(Right.PII)}: {HOLDS[facts.held]}",
         f"• in the destination: {_yes_no(facts.requester_in_destination)}",
         f"• shared with another organisation: {_yes_no(facts.destination_is_external)}",
-        f"• private, for its members alone: {_yes_no(facts.destination_is_private)}",
+        f"• private, for members only: {_yes_no(facts.destination_is_private)}",
         f"• on the allow-list: {_yes_no(facts.destination_is_allow_listed)}",
-        f"• redacted was asked for: {_yes_no(facts.asked_redacted)}",
-        f"• cleared for raw: {_yes_no(facts.requester_is_cleared)}",
+        f"• redacted was requested: {_yes_no(facts.asked_redacted)}",
+        f"• cleared for unredacted: {_yes_no(facts.requester_is_cleared)}",
         f"• a raw key is set up: {_yes_no(facts.has_raw_key)}",
         f"• the audience must be cleared: {_yes_no(facts.audience_must_be_cleared)}",
         f"• everyone else there: {AUDIENCES[facts.audience]}",
     ]
-    concerning = [grant for grant in told.person.grants if grant.right is Right.PII]
+    concerning = [grant for grant in explanation.person.grants if grant.right is Right.PII]
     if concerning:
-        lines += ["What was given and denied:", *_of_person(told.person, concerning)]
+        lines += ["Grants and denies:", *_of_person(explanation.person, concerning)]
     return "\n".join(lines)
 
 
@@ -162,7 +162,7 @@ def _first_admin(user_id: str) -> str:
 
 
 def _of_person(person: Person, grants: Sequence[Grant]) -> Iterator[str]:
-    """List grants and denies that concern somebody, and say of those that do not count why."""
+    """List a person's grants and denies; those that do not count come with the reason."""
     for grant in grants[:MAX_LISTED]:
         is_counted = person.is_counted(grant)
         why = "" if is_counted else f" (does not count for {STANDINGS[person.standing]})"
@@ -181,8 +181,8 @@ def _line(grant: Grant) -> str:
 
 
 def _right(grant: Grant) -> str:
-    return "hear raw recordings" if grant.right is Right.PII else "manage rights"
+    return "hear unredacted recordings" if grant.right is Right.PII else "manage rights"
 
 
 def _yes_no(fact: bool | None) -> str:  # noqa: FBT001 - the fact is what it is about
-    return "not known" if fact is None else "yes" if fact else "no"
+    return "unknown" if fact is None else "yes" if fact else "no"

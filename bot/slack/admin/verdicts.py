@@ -1,4 +1,4 @@
-"""What `/callaudio-admin explain` says first: the outcome, and the one fact that decided."""
+"""The first line of `/callaudio-admin explain`: the outcome, and the fact that decided."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from bot.access.policy import Audience, Facts, Outcome, Reason, Standing
 
 
 def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence[str] = ()) -> str:
-    """Say what one person would get in one place, and because of what.
+    """Word what a person would get in a channel, and why.
 
     ``not_cleared``: the first listeners there who are not cleared.
     """
@@ -23,8 +23,8 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence
             f"{where} is shared with others",
         ),
         Reason.ASKED: "that was asked for",
-        Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear raw recordings",
-        Reason.NO_RAW_KEY: "no raw key is set up for this agent",
+        Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear unredacted recordings",
+        Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
         Reason.AUDIENCE: _audience(where, facts, not_cleared),
         Reason.NOT_TOLD: "Slack did not tell all that a raw recording needs",
         Reason.CLEARED: f"everyone in {where} is cleared"
@@ -64,7 +64,7 @@ def _audience(where: str, facts: Facts, not_cleared: Sequence[str]) -> str:
 
 def _listeners(where: str, not_cleared: Sequence[str]) -> str:
     if not not_cleared:
-        return f"not everyone in {where} is cleared to hear raw recordings"
+        return f"not everyone in {where} is cleared to hear unredacted recordings"
     *others, last = [f"<@{user_id}>" for user_id in not_cleared]
     named, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
-    return f"{named} in {where} {verb} not cleared to hear raw recordings"
+    return f"{named} in {where} {verb} not cleared to hear unredacted recordings"

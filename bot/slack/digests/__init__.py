@@ -1,1 +1,1 @@
-"""Digests in Slack: what they say, how they are posted, and the buttons in them."""
+"""Digests in Slack: their texts, their posts and their buttons."""

@@ -1,4 +1,4 @@
-"""What a digest of access says below its heading."""
+"""The content of an access digest."""
 
 from collections.abc import Iterable
 
@@ -8,24 +8,24 @@ from bot.slack.blocks import Block, context, section
 from bot.slack.digests import charts, tables, words
 from bot.slack.wording import code, counted, escape
 
-WHO_EDITS = "Whoever may edit one of these groups in Slack decides who holds its right."
+WHO_EDITS = "People who can edit one of these groups in Slack decide who holds its right."
 
 
 def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Block]:
-    """Say who received what and who may; plain: without blocks that a workspace may refuse."""
+    """Build the blocks; ``is_plain``: without blocks that a workspace may refuse."""
     said = [_fields(report)]
     if not is_plain:
         said += [charts.block(chart) for chart in charts.charts_of(report, period)]
     if report.reasons:
         why = (
-            f"{each.outcome}, {escape(words.reason(each.reason))}: {each.count:,}"
+            f"{words.outcome(each.outcome)}, {escape(words.reason(each.reason))}: {each.count:,}"
             for each in report.reasons
         )
         said.append(section("*By reason*\n" + "\n".join(why)))
     said += _people(report, is_plain=is_plain)
     if report.grants.next_to_end:
         ends = (_ending(each, period) for each in report.grants.next_to_end)
-        said.append(section("*About to end*\n" + "\n".join(ends)))
+        said.append(section("*Ending soon*\n" + "\n".join(ends)))
     if report.groups:
         said.append(section("*Groups that hold a right*\n" + _groups(report, period)))
         said.append(context(WHO_EDITS))
@@ -34,34 +34,36 @@ def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Bloc
 
 
 def summary(report: AccessReport) -> str:
-    """Say the most in one sentence, for notifications."""
+    """Summarize the report in one sentence, for notifications."""
     raw = sum(each.count for each in report.outcomes if each.name == "raw")
-    return f"{counted(report.deliveries, 'recording')} asked for, {raw:,} of them delivered raw"
+    return f"{counted(report.deliveries, 'recording')} requested, {raw:,} delivered unredacted"
 
 
 def _fields(report: AccessReport) -> Block:
     by_outcome = {each.name: each.count for each in report.outcomes}
     requests, grants = report.requests, report.grants
     told = {
-        "Recordings": _counts((name, by_outcome.get(name, 0)) for name in charts.OUTCOMES),
-        "Raw files taken back": _counts(
+        "Recordings": _counts(
+            (words.outcome(name), by_outcome.get(name, 0)) for name in charts.OUTCOMES
+        ),
+        "Unredacted files taken back": _counts(
             (words.TAKEN_BACK.get(each.name, each.name), each.count) for each in report.taken_back
         ),
         "Requests for access": _counts(
             (
-                ("asked", requests.asked),
+                ("made", requests.asked),
                 ("approved", requests.approved),
                 ("denied", requests.denied),
                 ("expired", requests.expired),
-                ("still open", requests.pending),
+                ("pending", requests.pending),
             )
         ),
         "Rights": _counts(
             (
-                ("given", grants.given),
+                ("granted", grants.given),
                 ("denied", grants.denied),
                 ("revoked", grants.revoked),
-                ("about to end", grants.ending),
+                ("ending soon", grants.ending),
             )
         ),
     }
@@ -91,7 +93,7 @@ def _people(report: AccessReport, *, is_plain: bool) -> list[Block]:
 
 def _person(person: PersonTally) -> str:
     received = (
-        ("raw", person.raw),
+        ("unredacted", person.raw),
         ("redacted", person.redacted),
         ("refused", person.refused),
         ("failed", person.other),

@@ -1,4 +1,4 @@
-"""What a digest of calls says below its heading."""
+"""The content of a call digest."""
 
 from itertools import islice
 from typing import Final
@@ -17,7 +17,7 @@ MAX_REASON: Final = 80
 
 
 def blocks(report: CallsReport, period: Period, *, is_plain: bool) -> list[Block]:
-    """Say how the calls went; plain: without the blocks that a workspace may refuse."""
+    """Build the blocks; ``is_plain``: without blocks that a workspace may refuse."""
     said = [section(words.gap(report.gap, period.zone))] if report.gap else []
     if report.before_problem:
         said.append(context(words.not_compared(report.before_problem)))
@@ -33,7 +33,7 @@ def blocks(report: CallsReport, period: Period, *, is_plain: bool) -> list[Block
 
 
 def summary(report: CallsReport) -> str:
-    """Say the most in one sentence, for notifications."""
+    """Summarize the report in one sentence, for notifications."""
     figures = report.figures
     rate = words.rate(figures)
     handed_off = f", {rate} of calls handed off" if rate else ""
@@ -124,7 +124,7 @@ def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Blo
 
 
 def _row(agent_name: str, at: int, notable: NotableCall, zone: ZoneInfo) -> Block:
-    """Offer one call; the audio comes into the digest's thread under the presser's rights."""
+    """Show one call with a button; the decision uses the rights of the person who presses it."""
     value = f"{agent_name}:{notable.call.conversation_id}"
     row = section(f"*{at}.* {_line(notable, zone)}")
     return {**row, "accessory": button(Action.GET_FROM_DIGEST, "Get call audio", value)}

@@ -1,4 +1,4 @@
-"""The message of a digest, with Slack's charts and tables or, where they are refused, without."""
+"""The message of a digest, with Slack's charts and tables, or without if Slack refuses them."""
 
 from bot.digests.report import CallsReport
 from bot.digests.slack_port import DigestPost
@@ -8,12 +8,12 @@ from bot.slack.wording import escape
 
 
 def message(post: DigestPost) -> Message:
-    """Say it with charts and tables."""
+    """Build the message with charts and tables."""
     return _message(post, is_plain=False)
 
 
 def plain_message(post: DigestPost) -> Message:
-    """Say the same in blocks that every workspace takes."""
+    """Build the message with blocks that every workspace accepts."""
     return _message(post, is_plain=True)
 
 

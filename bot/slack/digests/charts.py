@@ -1,4 +1,4 @@
-"""The charts of a digest: the same values as Slack's own blocks and for the picture beside."""
+"""The charts of a digest, for Slack's own blocks and for the fallback picture."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars by category; ``is_ranking``: names, most frequent first, rather than a course."""
+    """Bars by category; ``is_ranking``: names, the most frequent first, not a series in time."""
 
     title: str
     categories: tuple[str, ...]
@@ -113,8 +113,8 @@ def _of_access(report: AccessReport) -> list[Chart]:
     by_outcome = {each.name: each.count for each in report.outcomes}
     known = [name for name in OUTCOMES if name in by_outcome]
     outcomes = Chart(
-        title="Recordings asked for, by outcome",
-        categories=tuple(known),
+        title="Requested recordings, by outcome",
+        categories=tuple(map(words.outcome, known)),
         series=(Series("recordings", tuple(by_outcome[name] for name in known)),),
         x_label="outcome",
         y_label="recordings",
@@ -150,7 +150,7 @@ def _with_rest(figures: Figures, names: list[str], *, has_more: bool) -> tuple[i
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
-    """Cut names to a label's length and keep them apart: a chart takes each label once."""
+    """Cut names to the length of a label and make them unique, as a chart requires."""
     found: list[str] = []
     for name in names:
         # One line, and never empty.

@@ -53,7 +53,7 @@ class SlackDigestGateway:
         return await find_own_message(self._api, digest.channel_id, mark, since)
 
     async def notify_owner(self, digest: Digest, why: str) -> None:
-        """Return the owner in direct messages that the digest is paused."""
+        """Notify the owner in a direct message that the digest is paused."""
         text = words.paused(digest, why)
         dm = await messages.open_dm(self._api, digest.owner_id)
         await messages.post(self._api, dm, {"text": text, "blocks": [section(text)]})

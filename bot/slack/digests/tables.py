@@ -15,7 +15,7 @@ ROWS_A_PAGE: Final = 10
 
 
 def notable_calls(calls: tuple[NotableCall, ...], zone: ZoneInfo) -> Block:
-    """Tabulate the notable calls; they are numbered as the buttons below are."""
+    """Build the table of notable calls, numbered like the buttons below it."""
     header = ("#", "Began", "Length", "Direction", "Caller", "Handed off", "Why", "Conversation")
     rows = [
         [
@@ -34,8 +34,8 @@ def notable_calls(calls: tuple[NotableCall, ...], zone: ZoneInfo) -> Block:
 
 
 def people(those: tuple[PersonTally, ...]) -> Block:
-    """Tabulate who received what."""
-    header = ("Person", "Raw", "Redacted", "Refused", "Failed")
+    """Build the table of deliveries by person."""
+    header = ("Person", "Unredacted", "Redacted", "Refused", "Failed")
     rows = [
         [
             _person(person.user_id),

@@ -1,11 +1,11 @@
-"""What a digest says: periods, figures against the period before, and names for codes."""
+"""Words of digests: periods, comparisons with the period before, and names for codes."""
 
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.access.policy import Reason
+from bot.access.policy import Outcome, Reason
 from bot.digests.digest import Digest, Period
 from bot.digests.notable import CUT_SHORT_SECONDS, Mark
 from bot.digests.report import CallsReport, Figures, Gap, Report
@@ -35,7 +35,7 @@ REASONS: Final = MappingProxyType(
         Reason.EXTERNAL_DESTINATION: "external channel",
         Reason.ASKED: "asked for redacted",
         Reason.NOT_CLEARED: "not cleared",
-        Reason.NO_RAW_KEY: "no raw key",
+        Reason.NO_RAW_KEY: "no key",
         Reason.AUDIENCE: "audience",
         Reason.CLEARED: "cleared",
         Reason.NOT_TOLD: "Slack did not tell",
@@ -67,7 +67,7 @@ TAKEN_BACK: Final = MappingProxyType(
 
 
 def title(digest: Digest, report: Report) -> str:
-    """Name a digest; the agent's name comes from the settings."""
+    """Return the title of a digest; the agent's name comes from the settings."""
     if isinstance(report, CallsReport):
         return f"Calls of {digest.agent_name}"
     return "Access to recordings"
@@ -136,8 +136,8 @@ def gap(missing: Gap, zone: ZoneInfo) -> str:
     read = wording.counted(missing.read, "conversation")
     return (
         f"*Incomplete:* {problem(missing.problem)}\n"
-        f"Only {read} could be read{between}. Everything below is of those alone; how many are "
-        "missing is not known, and nothing is compared."
+        f"Only {read} could be read{between}. The figures below cover only these; the number of "
+        "missing ones is unknown, so there is no comparison."
     )
 
 
@@ -156,7 +156,12 @@ def skipped(slots: tuple[str, ...]) -> str:
     """Say which earlier posts were missed."""
     shown = ", ".join(escape(slot) for slot in slots[:MAX_SKIPPED])
     more = f" and {len(slots) - MAX_SKIPPED} more" if len(slots) > MAX_SKIPPED else ""
-    return f"Missed, and not made up for: {shown}{more}."
+    return f"Missed and not posted: {shown}{more}."
+
+
+def outcome(name: str) -> str:
+    """Name the outcome of a delivery as people in Slack read it."""
+    return "unredacted" if name == Outcome.RAW else name
 
 
 def reason(name: str) -> str:
@@ -165,7 +170,7 @@ def reason(name: str) -> str:
 
 
 def paused(digest: Digest, why: str) -> str:
-    """Return the owner that a digest is paused."""
+    """Build the text for the owner of a paused digest."""
     of = f" of {code(digest.agent_name)}" if digest.kind == "calls" else ""
     return (
         f"I paused your *{digest.kind.value}* digest{of} in <#{digest.channel_id}> "

@@ -13,17 +13,19 @@ TITLE: Final = "Find a call"
 OPEN: Final = "Find a call"
 SEND: Final = "Send recording"
 WHICH: Final = "Which call?"
-WHERE: Final = "Where do you want it?"
-SIDE: Final = "Whose voice?"
+WHERE: Final = "Where should it be posted?"
+SIDE: Final = "Which side of the call?"
 VARIANT: Final = "Variant"
-REDACTED: Final = "Redacted, even where raw may be heard"
+REDACTED: Final = "Redacted, even if I may hear it unredacted"
 PICK_DAY: Final = "Any day"
 OLDER: Final = "Older"
 NEWER: Final = "Newer"
 DEFAULT_AGENT: Final = "default agent"
-NONE_SO_FAR: Final = "No such call in this part of the list. *Older* looks further back."
-NONE: Final = "No such call was found."
-RULES: Final = "Whether you get it raw or redacted depends on who can hear it there."
+NONE_SO_FAR: Final = (
+    "There is no such call in this part of the list. *Older* searches further back."
+)
+NONE: Final = "No matching call was found."
+RULES: Final = "Whether you get it unredacted or redacted depends on who can hear it there."
 
 HANDOFFS: Final = (
     ("any", "Any outcome"),
@@ -64,7 +66,7 @@ def accepted(stored: StoredRequest, conversation_id: str, channel_id: str) -> st
     """Say that a recording is on its way, and where to."""
     has_name = channel_id.startswith(("C", "G"))
     place = f"<#{escape(channel_id)}>" if has_name else "the direct messages you chose"
-    return f"{replies.accepted(stored, conversation_id)}\nIt goes to {place}."
+    return f"{replies.accepted(stored, conversation_id)}\nIt will be posted in {place}."
 
 
 def _moment(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""App Home in words: one's own rights and deliveries, and the admins' part."""
+"""The view of App Home: the person's rights and deliveries, and the admins' part."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -25,18 +25,18 @@ MOST_DIGESTS: Final = 10
 
 HOW: Final = (
     "Choose *Get call audio* from the menu of a message that names a call, or type "
-    "`/callaudio &lt;conversation&gt;`: its recording comes into a thread. "
-    "`/callaudio help` tells more."
+    "`/callaudio &lt;conversation&gt;`: I post its recording in a thread. "
+    "`/callaudio help` shows more."
 )
 NOT_FOR_YOU: Final = (
-    "callaudio is for members of this workspace, and for guests with a grant of their own. "
+    "callaudio is for members of this workspace and for guests with a grant of their own. "
     "If you are one, ask an admin of callaudio for it, or open this again in a minute."
 )
 RULES: Final = MappingProxyType(
     {
-        AudienceRule.CLEARED: "Raw recordings go only where every listener may hear them.",
+        AudienceRule.CLEARED: "Recordings are unredacted only where every listener is cleared.",
         AudienceRule.REQUESTER: (
-            "Raw recordings go where the person who asks may hear them, whoever else listens."
+            "Recordings are unredacted where the requester is cleared, whoever else listens."
         ),
     }
 )
@@ -50,13 +50,13 @@ STATES: Final[Mapping[State, str]] = MappingProxyType(
         State.DELIVERED: "delivered",
         State.REFUSED: "refused",
         State.FAILED: "failed",
-        State.UNCONFIRMED: "posted, but not seen yet",
+        State.UNCONFIRMED: "posted, not visible yet",
     }
 )
 
 
 def home(read: Home, workspace_url: str | None) -> View:
-    """Draw somebody's Home; without the workspace's address the deliveries have no links."""
+    """Build a person's Home; without ``workspace_url`` the deliveries have no links."""
     if not read.may_use:
         return {"type": "home", "blocks": [section(NOT_FOR_YOU)]}
     blocks = [
@@ -83,7 +83,7 @@ def _clearance(read: Home) -> list[Block]:
 
 def _asked(request: AccessRequest) -> str:
     return (
-        f"You asked to hear raw recordings for *{wording.hours(request.hours)}* · "
+        f"You requested to hear unredacted recordings for *{wording.hours(request.hours)}* · "
         f"{wording.moment(request.requested_at)}. It waits for an admin until "
         f"{wording.moment(request.expires_at)}, and then expires."
     )
@@ -91,16 +91,15 @@ def _asked(request: AccessRequest) -> str:
 
 def _deliveries(past: tuple[PastDelivery, ...], workspace_url: str | None) -> list[Block]:
     if not past:
-        return [_heading("Your recordings"), context("You have not asked for any yet.")]
+        return [_heading("Your recordings"), context("You have not requested any yet.")]
     lines = [section(_line(each, workspace_url)) for each in past]
     return [_heading("Your recordings"), *lines]
 
 
 def _line(past: PastDelivery, workspace_url: str | None) -> str:
     went = past.state in (State.DELIVERED, State.UNCONFIRMED)
-    variant = (
-        f"*{past.outcome}*" if went and past.outcome in (Outcome.RAW, Outcome.REDACTED) else ""
-    )
+    names = {Outcome.RAW.value: "*unredacted*", Outcome.REDACTED.value: "*redacted*"}
+    variant = names.get(past.outcome or "", "") if went else ""
     state = "no longer in Slack" if past.is_taken_back else STATES[past.state]
     if past.state is State.FAILED and past.error_code:
         state += f" ({wording.code(past.error_code)})"
@@ -117,7 +116,7 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
 
 
 def _failed_note(past: PastDelivery) -> str | None:
-    """Say here what its requester could not be told in Slack when it ended."""
+    """Return the note that could not be delivered when the delivery ended."""
     if past.problem:
         return wording.escape(past.problem)
     return wording.WHY_REFUSED.get(Reason(past.reason)) if past.reason else None
@@ -182,8 +181,8 @@ def _pending(
 
 def _request(request: AccessRequest, workspace_url: str | None) -> str:
     asked = (
-        f"<@{request.user_id}> asks to hear raw recordings for *{wording.hours(request.hours)}* · "
-        f"{wording.moment(request.requested_at)}"
+        f"<@{request.user_id}> asks to hear unredacted recordings for "
+        f"*{wording.hours(request.hours)}* · {wording.moment(request.requested_at)}"
     )
     channels = [place for place in request.messages if not place[0].startswith("D")]
     if not channels or workspace_url is None:

@@ -1,4 +1,4 @@
-"""The messages of a delivery as Slack wants them: plain text, and the blocks that replace it."""
+"""The messages of a delivery: plain text, and the blocks that replace it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -28,18 +28,18 @@ from bot.slack.blocks import (
     section,
 )
 
-WAITING: Final = "I keep trying for a quarter of an hour."
+WAITING: Final = "I will keep trying for 15 minutes."
 DELETE_FOR_GOOD: Final = confirmation(
-    "Delete it for everybody?",
-    "Nobody can open it in Slack any more then; exports and legal holds of the workspace may keep "
-    "a copy. It can be asked for again, under the rights of that moment.",
+    "Delete it for everyone?",
+    "Then nobody can open it in Slack any more; exports and legal holds of the workspace may keep "
+    "a copy. People can request it again, subject to their rights at that time.",
     yes="Delete",
     no="Keep",
 )
 
 
 def on_its_way(announcement: Announcement) -> Message:
-    """The card until the first bytes have come."""
+    """The card until the first bytes arrive."""
     text = _heading(announcement)
     return {"text": text, "blocks": [section(text), context("Waiting to be fetched …")]}
 
@@ -51,13 +51,13 @@ def progress(announcement: Announcement, percent: int) -> Message:
 
 
 def waiting(announcement: Announcement, what: str) -> Message:
-    """The card while a service it needs cannot be used."""
+    """The card while Slack or PolyAI is unavailable."""
     text = _heading(announcement)
     return {"text": text, "blocks": [section(text), context(f"{wording.escape(what)} {WAITING}")]}
 
 
 def delivered(result: Delivered) -> Message:
-    """The card once the file is in the thread: what it is, and what can be done with it."""
+    """The card when the file is in the thread: its facts and its buttons."""
     heading = _heading(result.announcement)
     is_transcript = result.announcement.kind is DeliveryKind.TRANSCRIPT
     file = [
@@ -75,18 +75,18 @@ def delivered(result: Delivered) -> Message:
         is_for_all_here=result.is_for_all_here,
         replaced_because=result.replaced_because,
     )
-    # Below a card with the facts of the call one line is enough.
+    # If another card of the thread shows the call's facts, one line is enough.
     about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
     lines = [*about, wording.encoding(result.encoding), wording.call_facts(result.call), not_shown]
     contexts = [context(line) for line in lines if line]
-    # All that a notification shows, and those who see no blocks.
+    # For notifications and clients without blocks.
     text = f"{heading}: {variant}"
     return {"text": text, "blocks": [section(heading), *contexts, actions(*_offers(result))]}
 
 
 def taken_back(taken: TakenBack) -> Message:
-    """The card once the file is gone: what can be done with it goes, too."""
+    """The card after the file is deleted; most buttons are removed."""
     announcement = taken.announcement
     if taken.deleted_by:
         noun = wording.NOUNS[announcement.kind]
@@ -103,11 +103,11 @@ def taken_back(taken: TakenBack) -> Message:
 
 
 def private_note(note: PrivateNote) -> Message:
-    """A note for the requester alone; it ends with the reference id that the logs know."""
+    """A private note for the requester; it ends with the reference id that is in the logs."""
     lines = NOTES[note.kind](note)
     blocks = [section("\n".join(lines))]
     if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.AUDIENCE:
-        text = "Send the raw recording to my direct messages"
+        text = "Send the unredacted recording to my direct messages"
         blocks.append(actions(button(Action.RAW_TO_DM, text, note.delivery_id)))
     if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.NOT_CLEARED:
         blocks.append(actions(button(Action.REQUEST_ACCESS, "Request access", note.delivery_id)))
@@ -135,15 +135,15 @@ def _redacted(note: PrivateNote) -> list[str]:
 def _moved_to_dm(note: PrivateNote) -> list[str]:
     conversation = wording.code(note.conversation_id)
     return [
-        "I can never post in the direct messages of two people.",
-        f"The recording of {conversation} comes to your direct messages with me instead.",
+        "I cannot post in direct messages between two people.",
+        f"The recording of {conversation} will be in your direct messages with me instead.",
     ]
 
 
 def _unconfirmed(note: PrivateNote) -> list[str]:
     return [
         f"I posted {_the(note)}, but Slack does not show it yet.",
-        "It may still be scanning the file. Look again in a few minutes before you ask again.",
+        "It may still be scanning the file. Check again in a few minutes before you ask again.",
     ]
 
 
@@ -177,7 +177,7 @@ NOTES: Final[Mapping[PrivateNoteKind, Callable[[PrivateNote], list[str]]]] = Map
 
 
 def _offers(result: Delivered) -> list[Block]:
-    """What can be done with a delivered file; each press is decided on afresh."""
+    """The buttons of a delivered file; each press is a new decision."""
     announcement = result.announcement
     row: list[Block] = []
     if announcement.kind is DeliveryKind.AUDIO:
@@ -193,7 +193,7 @@ def _offers(result: Delivered) -> list[Block]:
 
 
 def _other_sides(delivery_id: str, shown: Direction) -> Block:
-    """The two that the file is not; a value names the side and the delivery."""
+    """A menu of the other two sides; a value holds the side and the delivery."""
     others = [
         option(wording.SIDES[side].capitalize(), f"{side.value} {delivery_id}")
         for side in Direction
@@ -205,7 +205,7 @@ def _other_sides(delivery_id: str, shown: Direction) -> Block:
 def _heading(announcement: Announcement) -> str:
     conversation = wording.code(announcement.conversation_id)
     noun = wording.NOUNS[announcement.kind].capitalize()
-    return f"{noun} of {conversation}, asked for by <@{announcement.user_id}>"
+    return f"{noun} of {conversation}, requested by <@{announcement.user_id}>"
 
 
 def _the(note: PrivateNote) -> str:

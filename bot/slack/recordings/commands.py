@@ -86,7 +86,7 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
     directions = {DIRECTIONS[_bare(word)] for word in said[_Kind.DIRECTION]}
     if len(channels) > 1:
         raise UsageError(
-            what="More than one channel is named.", fix="Ask for each channel by itself."
+            what="More than one channel is named.", fix="Send one request for each channel."
         )
     if len(directions) > 1:
         raise UsageError(
@@ -130,8 +130,8 @@ def _not_understood(word: str) -> UsageError:
     shown, bare = quoted(word), _bare(word)
     if word.startswith("<"):
         return UsageError(
-            what="I bring recordings to channels, not to people or addresses.",
-            fix="Leave the mention out; name a channel to have the recording posted there.",
+            what="I post recordings in channels, not to people or addresses.",
+            fix="Leave the mention out, or name a channel instead.",
         )
     if word.startswith("#"):
         return UsageError(
@@ -141,8 +141,8 @@ def _not_understood(word: str) -> UsageError:
         )
     if bare in RAW:
         return UsageError(
-            what=f"{shown} cannot be asked for.",
-            fix="Leave it out: the recording is unredacted wherever everyone may hear it so.",
+            what=f"{shown} cannot be requested.",
+            fix="Leave it out: the recording is unredacted wherever everyone may hear it.",
         )
     near = difflib.get_close_matches(bare[:60], [*DIRECTIONS, REDACTED, HELP], n=1)
     cause = f"Did you mean `{near[0]}`?" if near else None

@@ -1,4 +1,4 @@
-"""What the bot listens to. A listener reads the payload, calls one use case, and renders."""
+"""Listeners for recordings: each reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from bot.slack.recordings.commands import AskForHelp, parse_command
 
 
 class Listeners:
-    """The listeners and the use cases they call."""
+    """The command and the buttons of private notes."""
 
     def __init__(self, requests: DeliveryRequests, people: People) -> None:
         self._requests = requests
@@ -51,7 +51,7 @@ class Listeners:
     async def raw_to_dm(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Send the raw recording to my direct messages*: with a new decision, for that place."""
+        """*Send the unredacted recording to my direct messages*: a new decision for that place."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.raw_to_dm(requester, str(action["value"])))
         await ack()
@@ -59,7 +59,7 @@ class Listeners:
     async def redacted_instead(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Fetch redacted instead*: for anybody in the conversation, under their own standing."""
+        """*Fetch redacted instead*: for everybody in the conversation, decided by their rights."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.redacted_instead(requester, str(action["value"])))
         await ack()

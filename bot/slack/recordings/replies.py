@@ -1,4 +1,4 @@
-"""The texts of private answers given in the ack itself."""
+"""The texts of private answers in the ack."""
 
 from typing import Final
 
@@ -14,16 +14,15 @@ from bot.slack.wording import code
 HELP: Final = """*I bring call recordings into threads.*
 `/callaudio CA…` posts the recording of that conversation here: its id, or its Studio link.
 Words that may stand beside it, in any order:
-• a channel, to post it there instead
-• `user` (or `caller`) or `agent`, for one side of the call; `combined`, both, is what you get \
-otherwise
-• `redacted`, to get it redacted although you could hear it raw
-`/callaudio sales:CA…` asks another agent, here one set up as `sales`.
-*Get call audio* in the menu of a message brings the recording of the call it names into its thread.
-*Find a call*, among the shortcuts and in the *Home* tab of the app, lists the latest calls.
-What you asked for lately, and what became of it, stands in the *Home* tab of the app.
+• a channel, to post it there instead of here
+• `user` (or `caller`) or `agent`, for one side of the call; the default is `combined`, both sides
+• `redacted`, to get it redacted even if you may hear it unredacted
+`/callaudio sales:CA…` gets a call of the agent `sales`.
+*Get call audio* in the menu of a message posts the recording of that call in its thread.
+*Find a call*, in the shortcuts and in the *Home* tab of the app, lists the latest calls.
+The *Home* tab of the app lists your recent requests and their results.
 
-You get the raw recording only where everyone may hear it; otherwise personal details are muted."""
+Recordings are unredacted only where everyone is cleared; otherwise personal details are muted."""
 
 NOT_FOR_YOU: Final = """callaudio is for members of this workspace, and for guests with a grant of \
 their own.
@@ -31,7 +30,7 @@ If you are one, ask an admin of callaudio for it, or type this again in a minute
 
 
 def help_for(person: Person) -> str:
-    """Tell somebody what they can do, and what they would hear."""
+    """Word what a person can do, and whether they may hear unredacted recordings."""
     if not person.may_use:
         return NOT_FOR_YOU
     parts = [HELP, rights_wording.clearance(person)]
@@ -41,7 +40,7 @@ def help_for(person: Person) -> str:
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:
-    """Say that a request was taken, in words that stay true beside the result.
+    """Word that a request was accepted; the text stays true after the delivery.
 
     Slack keeps this answer on screen: a command's `response_url` cannot replace or delete it
     (bolt-python#1268, bolt-js#2287).
@@ -49,17 +48,17 @@ def accepted(stored: StoredRequest, conversation_id: str) -> str:
     conversation = code(conversation_id)
     if stored.is_repeat:
         return f"The recording of {conversation} is already on its way."
-    return f"Got it: the recording of {conversation} comes in a message of its own."
+    return f"Got it: I will post the recording of {conversation} in a message of its own."
 
 
 def problem_in_form(error: CallAudioError, reference: str) -> str:
-    """Say the same below a field of a form, where Slack shows plain text."""
-    told = " ".join(each for each in (error.what, error.likely_cause, error.fix) if each)
-    return f"{told} Reference {reference}".replace("`", "").replace("*", "")
+    """Word an error as plain text, for the field of a form."""
+    text = " ".join(each for each in (error.what, error.likely_cause, error.fix) if each)
+    return f"{text} Reference {reference}".replace("`", "").replace("*", "")
 
 
 def problem(error: CallAudioError, reference: str) -> str:
-    """Say what happened, why, what to do, and under which reference it is logged."""
+    """Word an error: what happened, the likely cause, what to do, and the reference."""
     lines = [
         error.what,
         f"*Likely cause:* {error.likely_cause}" if error.likely_cause else "",

@@ -36,7 +36,7 @@ def form(agents: Sequence[str]) -> View:
     return modal(
         TITLE,
         [
-            _input(Input.KIND, "What does it tell?", _menu(Input.KIND, kinds)),
+            _input(Input.KIND, "What should it report?", _menu(Input.KIND, kinds)),
             _input(
                 Input.CHANNEL,
                 "In which channel?",

@@ -1,4 +1,4 @@
-"""The form behind *Get call audio*: which call, what one would get, and what it turns into."""
+"""The form of *Get call audio*: the call, the options, and the expected decision."""
 
 import json
 from collections.abc import Mapping
@@ -29,10 +29,9 @@ SIDES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What a form carries along, in ids alone: the thread it was opened on, and what stood there.
+    """The metadata of the form: the thread it was opened on, and the conversations named there.
 
-    Ten conversations with names as long as they may be are 1800 of the 3000 characters a form may
-    carry.
+    Ten conversations with names of maximum length take 1800 of the allowed 3000 characters.
     """
 
     channel_id: str
@@ -48,14 +47,14 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What is filled in in a form that was drawn with a preview."""
+    """The input of the form that changes the preview."""
 
     chosen: Choice | None
     redacted: bool
 
 
 def thread_of(view: Mapping[str, Any]) -> Thread:
-    """Read what a form carries along."""
+    """Read the metadata of the form."""
     channel_id, thread_ts, choices, strange = json.loads(str(view["private_metadata"]))
     return Thread(
         channel_id, thread_ts, tuple(Choice(name, id_) for name, id_ in choices), tuple(strange)
@@ -63,7 +62,7 @@ def thread_of(view: Mapping[str, Any]) -> Thread:
 
 
 def filled(thread: Thread, view: Mapping[str, Any]) -> Filled:
-    """Read what the preview depends on; nothing chosen yet is the first."""
+    """Read the input that changes the preview; the default is the first call."""
     option_ = field_of(view, Action.CHOOSE_CALL).get("selected_option") or {}
     index = str(option_.get("value") or "0")
     known = {str(at): each for at, each in enumerate(thread.choices)}
@@ -72,10 +71,10 @@ def filled(thread: Thread, view: Mapping[str, Any]) -> Filled:
 
 
 def reference_of(thread: Thread, view: Mapping[str, Any]) -> Reference:
-    """Read which conversation is asked for.
+    """Read the requested conversation.
 
     Raises:
-        InvalidReference: what was typed names none.
+        InvalidReference: the typed text names no conversation.
     """
     chosen = filled(thread, view).chosen
     if chosen:
@@ -84,14 +83,14 @@ def reference_of(thread: Thread, view: Mapping[str, Any]) -> Reference:
 
 
 def direction_of(view: Mapping[str, Any]) -> Direction:
-    """Read which side of the call is asked for; both where nothing is chosen."""
+    """Read the requested side of the call; the default is both."""
     chosen = field_of(view, Input.DIRECTION).get("selected_option") or {}
     value = chosen.get("value")
     return Direction(value) if value in list(Direction) else Direction.COMBINED
 
 
 def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
-    """The form to confirm, to choose or to enter; refused, it says why and has no button."""
+    """Build the form; if the request would be refused, it shows the reason and no button."""
     if preview.decision.outcome is Outcome.REFUSED:
         return _refused(state, preview)
     blocks = [
@@ -99,27 +98,27 @@ def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
         section(_verdict(thread, preview)),
         _direction(),
         _redacted(state),
-        context("It goes into this message's thread. What you get is decided again then."),
+        context("It will be posted in this message's thread, after a new decision."),
     ]
     if preview.goes_to_dm:
         blocks[-1] = context(
-            "No app can post in the direct messages of two people: it comes to your direct "
-            "messages with me instead. What you get is decided again then."
+            "No app can post in direct messages between two people: it will be in your direct "
+            "messages with me instead, after a new decision."
         )
     return modal(
         TITLE,
         blocks,
         close="Cancel",
-        submit=plain("Get it"),
+        submit=plain("Get recording"),
         callback_id=ModalCallback.GET_CALL_AUDIO.value,
         private_metadata=thread.spelt(),
     )
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> View:
-    """What the form turns into once the request is stored."""
+    """The notice in place of the form when the request is stored."""
     said = replies.accepted(stored, conversation_id)
-    return notice(f"{said}\nYou may close this; it goes on without it.")
+    return notice(f"{said}\nYou can close this.")
 
 
 def _refused(state: Filled, preview: DeliveryPreview) -> View:
@@ -132,7 +131,7 @@ def _refused(state: Filled, preview: DeliveryPreview) -> View:
 
 
 def _calls(thread: Thread, state: Filled, preview: DeliveryPreview) -> list[Block]:
-    """Name the one call, let one be chosen, or have one typed."""
+    """The one call, a choice of calls, or a text field."""
     if not thread.choices:
         blocks = [_entry()]
     elif len(thread.choices) == 1:
@@ -148,7 +147,7 @@ def _calls(thread: Thread, state: Filled, preview: DeliveryPreview) -> list[Bloc
     if thread.strange:
         shown = ", ".join(map(wording.code, thread.strange))
         blocks.append(
-            context(f"Also named, but of an agent or a region that is not set up here: {shown}")
+            context(f"Also named, but for an agent or region that is not configured here: {shown}")
         )
     return blocks
 
@@ -159,10 +158,10 @@ def _verdict(thread: Thread, preview: DeliveryPreview) -> str:
     if preview.goes_to_dm:
         place = "there"
     if preview.decision.outcome is Outcome.RAW:
-        return f"You would get it *raw*: it may be heard {place}."
+        return f"You would get it *unredacted* {place}."
     why = wording.why_redacted(preview.decision.reason, is_public=preview.is_public)
     if preview.decision.reason is Reason.ASKED:
-        return "You would get it *redacted*, as asked."
+        return "You would get it *redacted*, as requested."
     return f"You would get it *redacted* {place}: {why}."
 
 
@@ -171,7 +170,7 @@ def _entry() -> Block:
         "type": "input",
         "block_id": Input.CONVERSATION.value,
         "label": plain("Which conversation?"),
-        "hint": plain("I found none in the message. Paste a conversation id or a Studio link."),
+        "hint": plain("There is none in the message. Paste a conversation id or a Studio link."),
         "element": {
             "type": "plain_text_input",
             "action_id": Input.CONVERSATION.value,
@@ -221,7 +220,7 @@ def _direction() -> Block:
 
 
 def _redacted(state: Filled) -> Block:
-    choice = option("Redacted, please, although I may hear it raw", REDACTED)
+    choice = option("Redacted, even if I may hear it unredacted", REDACTED)
     element: Block = {
         "type": "checkboxes",
         "action_id": Action.CHOOSE_REDACTED.value,

@@ -23,7 +23,7 @@ MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
         ),
         (
             Comparison(Verdict.NOTHING_MUTED),
-            "Nothing is muted: the redacted recording is the same as the raw one.",
+            "Nothing is muted: the redacted recording is the same as the unredacted one.",
         ),
         (
             Comparison(Verdict.DIFFERS, heard=CARD, heard_db=-12.5),

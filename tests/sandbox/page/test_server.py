@@ -52,7 +52,7 @@ async def test_nobody_hears_or_sees_what_is_in_a_private_channel_without_them(vi
 
 async def test_a_private_note_is_seen_by_its_person_alone(visitor):
     await ask(visitor, NOT_CLEARED, SUPPORT)
-    note = "you are not cleared to hear raw recordings"
+    note = "you are not cleared to hear unredacted recordings"
     await visitor.waits_for(note, NOT_CLEARED, SUPPORT)
     assert note not in await visitor.sees(CLEARED, SUPPORT)
 

@@ -117,7 +117,7 @@ HOME = {
     "type": "home",
     "blocks": [
         {"type": "header", "text": plain("Your rights")},
-        {"type": "section", "text": marked("<@U0ANALYST0> may hear raw recordings")},
+        {"type": "section", "text": marked("<@U0ANALYST0> may hear unredacted recordings")},
         TABLE,
         rich(
             {"type": "text", "text": "See "},

@@ -117,7 +117,7 @@ def test_a_modal_shows_its_title_its_fields_and_its_buttons(reader):
 def test_home_shows_its_tab(reader):
     text = Drawn(home_page(samples.HOME, reader)).text
     assert text.startswith("callaudioHomeMessagesAbout")
-    assert "may hear raw recordings" in text
+    assert "may hear unredacted recordings" in text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -60,12 +60,15 @@ ALONE = {"audience_must_be_cleared": False}
         ),
         (
             {"held": Held.NOT},
-            "*Redacted* because <@U1> in <#C1> is not cleared to hear raw recordings.",
+            "*Redacted* because <@U1> in <#C1> is not cleared to hear unredacted recordings.",
         ),
-        ({"has_raw_key": False}, "*Redacted* because no raw key is set up for this agent."),
+        (
+            {"has_raw_key": False},
+            "*Redacted* because this agent has no key for unredacted recordings.",
+        ),
         (
             {"audience": Audience.NOT_CLEARED},
-            "*Redacted* because not everyone in <#C1> is cleared to hear raw recordings.",
+            "*Redacted* because not everyone in <#C1> is cleared to hear unredacted recordings.",
         ),
         (
             {"audience": Audience.TOO_LARGE},
@@ -102,4 +105,4 @@ def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -
 def test_listeners_who_are_not_cleared_are_named(not_cleared: list[str], says: str) -> None:
     facts = replace(RAW, audience=Audience.NOT_CLEARED)
     told = verdict("U1", "C1", Ruling(decide(facts), facts), not_cleared)
-    assert told == f"*Redacted* because {says} to hear raw recordings."
+    assert told == f"*Redacted* because {says} to hear unredacted recordings."

@@ -121,14 +121,14 @@ def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "*raw*"),
+        ({}, "*unredacted*"),
         ({"outcome": Outcome.REDACTED}, "*redacted*"),
         ({}, f"{URL}/archives/C0QUALITY0/p1780000009000200?thread_ts=1780000000.000100&amp;cid="),
         (
             {"is_taken_back": True},
             f"<{URL}/archives/C0QUALITY0/p1780000000000100|no longer in Slack>",
         ),
-        ({"state": State.UNCONFIRMED, "share_ts": None}, "|posted, but not seen yet>"),
+        ({"state": State.UNCONFIRMED, "share_ts": None}, "|posted, not visible yet>"),
         ({"state": State.REQUESTED, "outcome": None}, "· on its way ·"),
         ({"state": State.REFUSED, "outcome": Outcome.REFUSED}, "· refused ·"),
         ({"state": State.FAILED, "error_code": "recording_gone"}, "failed (`recording_gone`)"),
@@ -145,7 +145,7 @@ def test_each_recording_has_its_state(changes, said):
 def test_what_is_not_there_has_no_link_and_no_variant(state):
     text = words(read(deliveries=(replace(PAST, state=state),)))
     assert URL not in text
-    assert "*raw*" not in text
+    assert "*unredacted*" not in text
 
 
 def test_without_the_workspace_s_address_there_are_no_links():
@@ -164,7 +164,7 @@ def test_people_s_own_words_stay_out_of_it():
 def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
     text = words(read(watched=HomeFacts(frozenset(), (), PENDING, may_use=True)))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
-    assert "You asked to hear raw recordings for *4 hours*" in text
+    assert "You requested to hear unredacted recordings for *4 hours*" in text
     assert f"<!date^{int(NOON.timestamp())}^" in text
     assert f"waits for an admin until <!date^{expires_at}^" in text
     assert "Mrs Private" not in text

@@ -116,7 +116,7 @@ def buttons(message) -> list[dict]:
 )
 def test_a_notification_says_which_variant_is_there(result, said):
     text = cards.delivered(result)["text"]
-    assert text.startswith(f"Recording of `{CALL}`, asked for by <@U0ALICE00>: ")
+    assert text.startswith(f"Recording of `{CALL}`, requested by <@U0ALICE00>: ")
     assert said in text
 
 
@@ -148,7 +148,7 @@ def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, rea
     drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
     offered = {
         (PrivateNoteKind.REDACTED, Reason.AUDIENCE): [
-            (Action.RAW_TO_DM, DELIVERY, "Send the raw recording to my direct messages")
+            (Action.RAW_TO_DM, DELIVERY, "Send the unredacted recording to my direct messages")
         ],
         (PrivateNoteKind.REDACTED, Reason.NOT_CLEARED): [
             (Action.REQUEST_ACCESS, DELIVERY, "Request access")
@@ -189,7 +189,7 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
     before, after = cards.on_its_way(announcement()), cards.delivered(delivered())
     for message in (before, after):
         assert problems(message["blocks"]) == []
-        assert message["text"].startswith(f"Recording of `{CALL}`, asked for by <@U0ALICE00>")
+        assert message["text"].startswith(f"Recording of `{CALL}`, requested by <@U0ALICE00>")
     assert "Waiting to be fetched" in shown(before)
     assert "Waiting" not in shown(after)
     assert "0:12 · 200 KB · both sides" in shown(after)
