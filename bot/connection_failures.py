@@ -33,7 +33,7 @@ FIXES: Final = {
     PROXY_LOGIN: "Put user and password into HTTPS_PROXY: http://user:password@host:port.",
     PROXY_REFUSES: "Have the host allowed in the proxy, or named in NO_PROXY.",
     CONNECT_TIMEOUT: "Check the firewall; behind a proxy, set HTTPS_PROXY.",
-    ANSWER_TIMEOUT: "Try again; if it stays so, check what stands in between.",
+    ANSWER_TIMEOUT: "Try again; if it keeps failing, check what stands in between.",
     REFUSED: "Check the URL and its port, and the firewall.",
     UNREACHABLE: "Check this machine's network; behind a proxy, set HTTPS_PROXY.",
 }

@@ -14,7 +14,7 @@ from typing import Final
 from bot.ids import new_id
 
 MAX_QUOTED_CHARACTERS: Final = 60
-ASK_OPERATOR: Final = "Ask whoever runs callaudio to "
+ASK_OPERATOR: Final = "Ask the callaudio operator to "
 
 
 def quoted(typed: str) -> str:
@@ -42,7 +42,7 @@ class CallAudioError(Exception):
     code = "failed"
     what = "That did not work."
     likely_cause = ""
-    fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again; if it keeps failing, tell the callaudio operator the reference."
     retryable = False
     may_be_done = False
     is_own_mistake = False
@@ -65,9 +65,9 @@ class CallAudioError(Exception):
 
     @property
     def operator_fix(self) -> str:
-        """The fix in words for the person who runs callaudio, and is sent to nobody else."""
-        fix = self.fix.replace("tell whoever runs callaudio the reference", "look into the logs")
-        fix = fix.replace("Tell whoever runs callaudio the reference", "Look into the logs")
+        """The fix as worded for the operator."""
+        fix = self.fix.replace("tell the callaudio operator the reference", "check the logs")
+        fix = fix.replace("Tell the callaudio operator the reference", "Check the logs")
         asked = fix.removeprefix(ASK_OPERATOR)
         return fix if asked == fix else asked[:1].upper() + asked[1:]
 
@@ -86,7 +86,7 @@ class Unexpected(CallAudioError):
     code = "unexpected"
     what = "Something went wrong that I did not expect."
     likely_cause = "A fault in callaudio, or in something that it needs; you did nothing wrong."
-    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again in a minute; if it keeps failing, tell the callaudio operator the reference."
 
 
 def new_reference() -> str:

@@ -18,7 +18,7 @@ class PagingStuck(CallAudioError):
     code = "paging_stuck"
     what = "A list that I have to read is too long."
     likely_cause = "It has unusually many entries, or its pages repeat."
-    fix = "Try again in a few minutes; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again in a minute; if it keeps failing, tell the callaudio operator the reference."
 
 
 class Pages(AsyncIterator[PageT], Generic[PageT, PlaceT]):

@@ -21,7 +21,7 @@ class NobodyToAsk(UsageError):
 
     code = "nobody_to_ask"
     what = "There is no admin who could decide on your request."
-    fix = "Ask whoever runs callaudio to name one in `CALLAUDIO_ADMINS`."
+    fix = "Ask the callaudio operator to name one in `CALLAUDIO_ADMINS`."
 
 
 class ReasonUnusable(UsageError):

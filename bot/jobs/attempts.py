@@ -20,7 +20,7 @@ class WorkerDied(CallAudioError):
     code = "worker_died"
     what = "This was not done: callaudio itself stopped each time it tried."
     likely_cause = "What was asked for makes it stop, or its machine has too little memory."
-    fix = "Tell whoever runs callaudio the reference."
+    fix = "Tell the callaudio operator the reference."
 
 
 @dataclass(frozen=True, slots=True)

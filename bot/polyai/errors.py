@@ -15,7 +15,7 @@ Texts and meaning of codes: polyai.md, "Errors". No text holds a body, a URL, a 
 
 from bot.errors import CallAudioError
 
-_OPERATOR = "Ask whoever runs callaudio to"
+_OPERATOR = "Ask the callaudio operator to"
 
 
 class PolyAIError(CallAudioError):
@@ -24,7 +24,7 @@ class PolyAIError(CallAudioError):
     code = "polyai_failed"
     what = "PolyAI did not give the recording."
     likely_cause = "A setting at PolyAI, or a change of its API that callaudio does not know."
-    fix = "Try again in a few minutes; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again in a minute; if it keeps failing, tell the callaudio operator the reference."
 
 
 class PolyAIKeyRejected(PolyAIError):
@@ -153,7 +153,7 @@ class PolyAIServerError(PolyAIError):
     code = "polyai_server_error"
     what = "PolyAI failed while handling the request."
     likely_cause = "An error inside PolyAI."
-    fix = "Try again later; if it stays so, give PolyAI's support the correlation id."
+    fix = "Try again later; if it keeps failing, give PolyAI's support the correlation id."
 
 
 class UnexpectedRedirect(PolyAIError):

@@ -15,7 +15,7 @@ class ListUnreadable(errors.UnexpectedAnswer):
     what = "PolyAI's list of conversations could not be read."
 
 
-_OPERATOR: Final = "Ask whoever runs callaudio to"
+_OPERATOR: Final = "Ask the callaudio operator to"
 OF_A_LIST: Final[Words] = {
     errors.PolyAIRateLimited: (None, "Many conversations were listed in a short time.", None),
     errors.PolyAIForbidden: (

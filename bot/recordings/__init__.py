@@ -1,1 +1,1 @@
-"""One recording on its way: asked for, opened, relayed, shared."""
+"""The delivery of a recording: request, decision, relay, share, retention."""

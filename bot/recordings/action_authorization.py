@@ -1,4 +1,4 @@
-"""Authorizes the press of a button on a card, and audits a refusal."""
+"""Authorizes the press of a button on a card; a refusal is audited."""
 
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
@@ -15,10 +15,10 @@ class ActionAuthorization:
         self._membership = membership
 
     async def of_requester(self, requester: Requester, delivery_id: str, button: str) -> Delivery:
-        """Find the delivery for the person it was asked for by.
+        """Find the delivery for its requester.
 
         Raises:
-            NotYours: it was not theirs, or there is no such delivery.
+            NotYours: somebody else requested it, or there is no such delivery.
         """
         delivery = await self._find(requester, delivery_id, button)
         if (delivery.user_id, delivery.team_id) != (
@@ -31,11 +31,11 @@ class ActionAuthorization:
     async def of_anybody_there(
         self, requester: Requester, delivery_id: str, button: str
     ) -> Delivery:
-        """Find the delivery for somebody of its workspace, in the conversation it went to.
+        """Find the delivery for a person of its workspace, in its destination.
 
         Raises:
             NotYours: there is no such delivery.
-            Outsider: they are not of that workspace, or it went elsewhere.
+            Outsider: the person is of another workspace, or in another conversation.
         """
         delivery = await self._find(requester, delivery_id, button)
         if (delivery.channel_id, delivery.team_id) != (
@@ -48,7 +48,7 @@ class ActionAuthorization:
     async def refused(
         self, requester: Requester, delivery: Delivery, button: str, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refused press; gives the error to raise."""
+        """Audit a refused press; returns the error to raise."""
         told = {"button": button, "code": error.code, "actor_team_id": requester.actor.team_id}
         tag, actor_id = AuditTag.BUTTON_REFUSED, requester.actor.user_id
         await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
@@ -58,7 +58,7 @@ class ActionAuthorization:
         try:
             return await self._deliveries.read(delivery_id)
         except LookupError:
-            # Made up: no button of ours sends it. The name is anybody's words, and is not kept.
+            # Forged: no button of the bot sends this id. It may be any text, so it is not stored.
             told = {"button": button, "code": NotYours.code}
             await self._membership.note(
                 AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, told

@@ -1,4 +1,4 @@
-"""Which configured agent a reference is about."""
+"""Chooses the configured agent of a reference."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,13 +12,13 @@ DEFAULT_AGENT: Final = "default"
 
 
 class AgentNotConfigured(UsageError):
-    """The reference names an agent that the settings do not."""
+    """The settings do not contain the agent of the reference."""
 
     code = "agent_not_configured"
 
 
 def build_agents(settings: Settings) -> Mapping[str, Agent]:
-    """List the default agent and the named ones, by name."""
+    """Build the default agent and the named ones, by name."""
 
     def url(region: str) -> str:
         return settings.polyai_api_url or build_host(region)
@@ -41,7 +41,7 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
             base_url=url(each.region.value),
             api_key=each.api_key,
             pii_api_key=each.pii_api_key,
-            # The account lives in one region; an agent elsewhere is listed the other way.
+            # The account is in one region; agents of other regions use the v1 list.
             platform=platform if each.region is settings.polyai_region else None,
         )
         for name, each in settings.polyai_agents.items()
@@ -58,12 +58,12 @@ def _platform(settings: Settings) -> Platform | None:
 
 
 def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:
-    """Choose by name, by a link's project and region, else the default agent.
+    """Choose an agent by name, or by a link's project and region; else the default agent.
 
-    A link chooses among configured agents only: it never adds a host that would get a key.
+    Only configured agents are chosen: a link never adds a host that would get a key.
 
     Raises:
-        AgentNotConfigured: none fits.
+        AgentNotConfigured: no configured agent matches.
     """
     known = ", ".join(f"`{name}`" for name in sorted(agents) if name != DEFAULT_AGENT)
     fix = f"Set up are the default agent and {known}." if known else "Only the default one is."
@@ -80,7 +80,7 @@ def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:
         if agent.agent_id == reference.project and reference.region in (None, agent.region):
             return agent
     raise AgentNotConfigured(
-        what="That link is about an agent or a region that is not set up here.",
+        what="That link is about an agent or a region that is not configured here.",
         likely_cause="The link belongs to another agent than the configured ones.",
-        fix="Ask whoever runs callaudio to add the agent to POLYAI_AGENTS.",
+        fix="Ask the callaudio operator to add the agent to POLYAI_AGENTS.",
     )

@@ -30,31 +30,31 @@ from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
 
 Gate = Callable[[Delivery, Upload], Awaitable[None]]
-"""Raises if what was uploaded must not be shared."""
+"""Raises if the upload must not be shared."""
 PICTURE_GRACE_SECONDS: Final = 0.25
-"""Mostly the picture is there by then, and is stored with its recording."""
+"""Usually the picture is ready by then and is stored together with its recording."""
 
 
 class AgentRemoved(CallAudioError):
-    """The agent was taken out of the settings after the request was stored."""
+    """The agent was removed from the settings after the request was stored."""
 
     code = "agent_unknown"
-    what = "That agent is not set up any more."
-    likely_cause = "The settings were changed after it was asked for."
-    fix = "Ask whoever runs callaudio to add it to POLYAI_AGENTS."
+    what = "That agent is no longer configured."
+    likely_cause = "The settings were changed after the request."
+    fix = "Ask the callaudio operator to add it to POLYAI_AGENTS."
 
 
 class TranscriptRefused(CallAudioError):
-    """A transcript was about to be fetched on a decision that does not allow raw."""
+    """The decision does not allow raw, so the transcript is not fetched."""
 
     code = "transcript_refused"
-    what = "The transcript may not be fetched any more."
-    likely_cause = "A right, or who is in the conversation, changed meanwhile."
+    what = "The transcript may no longer be fetched."
+    likely_cause = "A right, or the people in the conversation, changed in the meantime."
     fix = "Press *Transcript* again to see why."
 
 
 class DeliverySteps:
-    """What the workflow runs, step by step."""
+    """The steps of a delivery, in the order of the workflow."""
 
     def __init__(
         self,
@@ -78,18 +78,18 @@ class DeliverySteps:
         self._gate = gate
 
     async def begin(self, delivery_id: str) -> Delivery:
-        """Read what there is to do."""
+        """Read the delivery."""
         return await self._deliveries.read(delivery_id)
 
     async def decide(self, delivery: Delivery) -> tuple[Delivery, Conversation | None]:
-        """Settle the destination, decide, and store both at once.
+        """Determine the destination, decide, and store both in one transaction.
 
-        Gives the conversation as well, if it was read for that. Stored once: a late twin of this
-        step must not put another variant's name on an upload. From here on only the share's own
-        decision changes it, and drops the upload with it.
+        Returns the conversation too if it was read. The decision is stored once: a second run of
+        this step must not change the variant of an upload. Later only the decision of the share
+        changes it, and that drops the upload.
 
         Raises:
-            AgentRemoved: it was taken out of the settings.
+            AgentRemoved: the agent is no longer in the settings.
             ConversationUnseen, ConversationArchived: the bot cannot post there.
         """
         self._agent(delivery)
@@ -112,7 +112,7 @@ class DeliverySteps:
         except ConversationUnseen:
             if delivery.channel_id or not channel_id.startswith(DIRECT_MESSAGES):
                 raise
-            # Between two other people, where no bot can ever post.
+            # A direct message between two other people: no bot can post there.
             return await self.decide(await self._destinations.go_to_own_messages(delivery))
         decision = ruling.decision
         stored = await self._deliveries.change(
@@ -129,11 +129,11 @@ class DeliverySteps:
         return stored or await self._deliveries.read(delivery.id), conversation
 
     async def announce(self, delivery: Delivery, conversation: Conversation | None) -> str:
-        """Post the card, or find the one a lost run posted; gives its ts.
+        """Post the card, or find the card of an earlier run; returns its ts.
 
-        It is the parent of a thread of its own, or a reply in the thread where somebody asked.
-        Without the history scope a run that was lost between the post and its record cannot be
-        told from one lost before the post; then a second announcement may appear.
+        The card is the parent of a new thread, or a reply in the thread of the request. Without the
+        history scope the bot cannot see whether an earlier run posted it before it was killed; then
+        a second card may appear.
         """
         channel_id = destination_of(delivery)
         if delivery.card_ts:
@@ -150,7 +150,7 @@ class DeliverySteps:
                 {"announce_tried_at": self._deliveries.clock()},
                 when={"announce_tried_at": None},
             )
-        # Cut short in between, a card would stay that no row knows of.
+        # If it were cancelled in between, a card would remain that is in no row.
         return await uninterrupted(self._post_card(delivery, ts))
 
     async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:
@@ -178,16 +178,15 @@ class DeliverySteps:
     async def upload(
         self, delivery: Delivery, conversation: Conversation | None
     ) -> tuple[Delivery, Ruling | None]:
-        """Fetch it into an upload that nobody sees yet, and decide again once its last byte went.
+        """Fetch the recording into an invisible upload, and decide again after its last byte.
 
-        It is opened and found to be one, then the card is posted, then the bytes go. The picture
-        follows within the same step; killed in between, the recording goes without. The decision is
-        for the share that follows at once; it is none where the picture comes late. A gate judges
-        the upload before it is stored, so that one that is not let through is never completed.
+        The recording is opened and checked, then the card is posted, then the bytes are relayed.
+        The picture follows in the same step; if the worker is killed in between, there is none.
+        The new decision is for the share that follows at once; it is left out if the picture is
+        late. The gate checks the upload before it is stored, so a rejected one is never completed.
         """
         if delivery.file_id:
-            # Stored only once all its bytes were there; and it may be visible already, so never a
-            # second file beside it.
+            # It was stored after its last byte and may be visible: never send a second file.
             return delivery, None
 
         async def announce() -> str:
@@ -217,7 +216,7 @@ class DeliverySteps:
                 await asyncio.gather(deciding, return_exceptions=True)
 
     async def _stored(self, delivery: Delivery, upload: Upload, picture_id: str | None) -> Delivery:
-        """Store what was uploaded; where another worker was faster, give what that one stored."""
+        """Store the upload; if another worker was faster, return what that worker stored."""
         picture, measured = upload.picture, upload.measured
         muted = muted_in(delivery, picture.outline if picture else None)
         stored = await self._deliveries.change(
@@ -236,7 +235,7 @@ class DeliverySteps:
             when={"file_id": None, "outcome": delivery.outcome},
         )
         if not stored:
-            # The file sent here is never completed, so Slack discards it.
+            # This file is never completed, so Slack discards it.
             return await self._deliveries.read(delivery.id)
         if picture and picture_id is None:
             # After the recording's own id: it must not be fetched again for a picture. Once a share
@@ -252,7 +251,7 @@ class DeliverySteps:
         return stored
 
     async def share(self, delivery: Delivery, ruling: Ruling | None) -> ShareResult:
-        """Share it under the decision that was just taken, or decide again."""
+        """Share the upload under the decision that was just taken, or decide again."""
         question = self._question(delivery, destination_of(delivery))
         return await self._sharing.share(delivery, question, ruling)
 
@@ -273,10 +272,10 @@ class DeliverySteps:
         )
 
     def _source(self, delivery: Delivery) -> Source:
-        """Name what is to be fetched.
+        """Build the source to fetch.
 
         Raises:
-            TranscriptRefused: a transcript that may not be raw, so that PolyAI is not even asked.
+            TranscriptRefused: a transcript that may not be raw; PolyAI is not asked.
         """
         if delivery.is_transcript and not delivery.is_raw:
             raise TranscriptRefused
@@ -290,11 +289,11 @@ class DeliverySteps:
 
 
 def _seen(reading: "asyncio.Future[Conversation]") -> Conversation | None:
-    """Give what was read; None: Slack refuses to tell, which the decision knows by itself.
+    """Return the conversation; None: Slack refused, which the decision handles itself.
 
     Raises:
         ConversationUnseen, ConversationArchived: the bot cannot post there.
-        CallAudioError: it may go well later.
+        CallAudioError: a later try may succeed.
     """
     error = reading.exception()
     if isinstance(error, CallAudioError) and (

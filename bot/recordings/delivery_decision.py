@@ -1,4 +1,4 @@
-"""Takes the decision on a delivery, and asks again for facts that Slack cannot tell now."""
+"""Takes the decision on a delivery; facts that Slack cannot return now are read again later."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -23,25 +23,25 @@ class FactsNotTold(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """How long facts are asked for again before the safe side is taken without them.
+    """How long unknown facts are read again before the decision fails closed.
 
     Attributes:
-        before_redacted: where the safe side is the redacted recording.
-        before_refused: where it is none at all.
+        before_redacted: if failing closed means redacted.
+        before_refused: if failing closed means refused.
     """
 
     before_redacted: timedelta = timedelta(minutes=2)
     before_refused: timedelta = timedelta(minutes=10)
 
     def longest(self, outcome: Outcome) -> timedelta:
-        """Give the time for an outcome; raw never depends on a fact that is not known."""
+        """Return the time for an outcome; raw never depends on an unknown fact."""
         if outcome is Outcome.RAW:
             return timedelta(0)
         return self.before_redacted if outcome is Outcome.REDACTED else self.before_refused
 
 
 class DeliveryDecider:
-    """Decides afresh each time; unknown never becomes raw, but it may be unknown for now alone."""
+    """Decides from facts read now; unknown never becomes raw, but may be only temporary."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class DeliveryDecider:
         delivery: Delivery,
         conversation: Awaitable[Conversation] | None = None,
     ) -> Ruling:
-        """Decide; ``conversation`` is the destination where the caller reads it as well.
+        """Decide; ``conversation`` is the destination, if the caller is reading it already.
 
         What is certain whatever the unknown facts are counts at once.
 

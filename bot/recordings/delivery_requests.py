@@ -1,4 +1,4 @@
-"""Use cases of a requester: ask for a recording, or for more of its call."""
+"""Use cases of a requester: request a recording, or another file of the same call."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from bot.recordings.workspace_membership import WorkspaceMembership
 
 
 class Surface(StrEnum):
-    """Where in Slack somebody asked."""
+    """Where in Slack a request was made."""
 
     COMMAND = "command"
     BUTTON = "button"
@@ -28,7 +28,7 @@ class Surface(StrEnum):
 
 
 class DeliveryRequests:
-    """Turns what people ask for into stored requests."""
+    """Stores requests for recordings and transcripts."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class DeliveryRequests:
         thread_ts: str | None = None,
         surface: Surface = Surface.COMMAND,
     ) -> StoredRequest:
-        """Store a request for a recording in ``channel_id``, else where it was asked for.
+        """Store a request for a recording, for ``channel_id`` or the conversation of the requester.
 
-        It comes into the thread of ``thread_ts``; without one it starts a thread of its own.
+        It is posted in the thread ``thread_ts``, or starts a new thread.
 
         Raises:
-            AgentNotConfigured: the reference is about an agent the bot does not know.
+            AgentNotConfigured: the settings do not contain the agent of the reference.
         """
         agent = choose_agent(self._agents, reference)
         return await self._store(
@@ -88,7 +88,7 @@ class DeliveryRequests:
         )
 
     async def once_more(self, requester: Requester, delivery_id: str) -> StoredRequest:
-        """Store a request for the same recording in the place where it was asked for first.
+        """Store a request for the same recording with the same destination.
 
         Raises:
             NotYours: the delivery was not theirs.
@@ -105,10 +105,10 @@ class DeliveryRequests:
         )
 
     async def redacted_instead(self, requester: Requester, delivery_id: str) -> StoredRequest:
-        """Store a request for the redacted variant in the thread a raw one was taken out of.
+        """Store a request for the redacted variant in the thread of a raw file taken back.
 
         Raises:
-            Outsider: they are not of that workspace, or not in that conversation.
+            Outsider: the person is of another workspace, or in another conversation.
         """
         first = await self._authorization.of_anybody_there(
             requester, delivery_id, "redacted_instead"
@@ -159,7 +159,7 @@ class DeliveryRequests:
 
 
 def _again(requester: Requester, first: Delivery) -> NewRequest:
-    """Ask for the recording of an earlier delivery once more, where the button was pressed."""
+    """Build a request for an earlier delivery's recording, in the conversation of the press."""
     return NewRequest(
         requester=requester,
         source=Surface.BUTTON.value,

@@ -1,4 +1,4 @@
-"""Where the recording is to go."""
+"""The destination of a delivery."""
 
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
@@ -10,7 +10,7 @@ log = get_logger(__name__)
 
 
 class ConversationUnseen(CallAudioError):
-    """The bot cannot see the conversation: it is private and the bot is not in it, or not there."""
+    """The bot cannot see the conversation: it is private without the bot, or does not exist."""
 
     code = "conversation_unseen"
     what = "I cannot post there: I am not in that conversation."
@@ -21,7 +21,7 @@ class ConversationUnseen(CallAudioError):
 
 
 class ConversationArchived(CallAudioError):
-    """The destination takes no messages any more."""
+    """The destination is archived."""
 
     code = "conversation_archived"
     what = "I cannot post there: the channel is archived."
@@ -40,9 +40,9 @@ class Destinations:
         """Read the conversation that a delivery goes to.
 
         Raises:
-            ConversationUnseen: the bot would have to be invited first.
+            ConversationUnseen: the bot has to be invited first.
             ConversationArchived: nobody can post there.
-            CallAudioError: Slack does not tell.
+            CallAudioError: Slack did not answer.
         """
         conversation = await self._directory.conversation(channel_id)
         if conversation.is_archived:
@@ -50,10 +50,10 @@ class Destinations:
         return conversation
 
     async def go_to_own_messages(self, delivery: Delivery) -> Delivery:
-        """Have it delivered to the requester's direct messages with the bot, and store that.
+        """Redirect the delivery to the requester's direct messages with the bot.
 
-        They asked for it there by their own id; or they asked in direct messages with somebody
-        else, where no bot can ever post: then they are told.
+        The requester named their own id as the channel; or made the request in direct messages with
+        another person, where no bot can post: then they are notified.
         """
         settled: dict[str, str | None] = {
             "destination_channel_id": await self._slack.open_dm(delivery.user_id)
@@ -65,10 +65,10 @@ class Destinations:
         return stored or await self._log.read(delivery.id)
 
     async def _notify_moved(self, delivery: Delivery) -> None:
-        """Tell the requester before it is stored, so that a passing fault does not swallow it.
+        """Return the requester before it is stored, so that a temporary fault does not swallow it.
 
         Raises:
-            CallAudioError: it may go well later.
+            CallAudioError: a later try may succeed.
         """
         note = PrivateNote(
             kind=PrivateNoteKind.MOVED_TO_DM,
@@ -86,12 +86,12 @@ class Destinations:
             log.warning("moved_untold", delivery_id=delivery.id, code=error.code)
 
     async def enter(self, channel_id: str, known: Conversation | None) -> None:
-        """Make sure that the bot can post: join a public channel it is not in.
+        """Make sure that the bot can post: join the channel if it is public.
 
-        ``known``: the conversation, if it was read a moment ago.
+        ``known``: the conversation, if it has just been read.
 
         Raises:
-            ConversationUnseen: it may not join.
+            ConversationUnseen: the bot may not join.
         """
         conversation = known or await self._directory.conversation(channel_id)
         if conversation.bot_is_member or conversation.is_im:
@@ -102,10 +102,10 @@ class Destinations:
 
 
 async def find_conversation(directory: Directory, channel_id: str) -> Conversation | None:
-    """Read a conversation to post in; None is a direct message between two other people.
+    """Read a conversation to post in; None: a direct message between two other people.
 
     Raises:
-        ConversationUnseen: the bot would have to be invited first.
+        ConversationUnseen: the bot has to be invited first.
         ConversationArchived: nobody can post there.
     """
     try:

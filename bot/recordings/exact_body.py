@@ -1,15 +1,15 @@
-"""A body of exactly the announced size, or one that Slack can never take for whole."""
+"""A body of exactly the announced size; any other body is never complete for Slack."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from bot.errors import CallAudioError
 
 Watcher = Callable[[bytes], None]
-"""Sees each piece of a recording as it leaves; what it does is paid for by the transfer."""
+"""Called with each piece of a recording as it is sent; its time adds to the transfer."""
 
 
 class RecordingChanged(CallAudioError):
-    """The body has not the expected length: the recording is still being written."""
+    """The body does not have the expected length: the recording is still being written."""
 
     code = "recording_changed"
     what = "The recording changed while it was being fetched."
@@ -19,11 +19,11 @@ class RecordingChanged(CallAudioError):
 
 
 class ExactBody:
-    """Gives a body piece by piece, one piece late, and fails unless it has exactly the size.
+    """Yields a body piece by piece, one piece late, and fails unless it has exactly the size.
 
     Attributes:
-        watchers: see each piece as it leaves.
-        seen_bytes: how many have come so far.
+        watchers: called with each piece as it is sent.
+        seen_bytes: the number of bytes so far.
     """
 
     def __init__(self, prefix: bytes, pieces: AsyncIterator[bytes], size_bytes: int) -> None:
@@ -34,11 +34,11 @@ class ExactBody:
         self._size_bytes = size_bytes
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give itself: it can be read once."""
+        """Return itself: it can be read once."""
         return self
 
     async def __anext__(self) -> bytes:
-        """Give the next piece.
+        """Return the next piece.
 
         Raises:
             RecordingChanged: the body has another size.

@@ -1,4 +1,4 @@
-"""What would be decided, and on which facts, with nothing fetched and nothing posted."""
+"""Explains a decision and its facts; nothing is fetched and nothing is posted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bot.recordings.agents import choose_agent
 from bot.recordings.reference import Reference
 
 NAMED: Final = 3
-"""So many listeners who are not cleared are named."""
+"""The maximum number of named listeners who are not cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Explanation:
     """A decision, the facts behind it, and the grants and denies that concern the person.
 
     Attributes:
-        not_cleared: the first listeners who are not cleared, where these decided.
+        not_cleared: the first listeners who are not cleared, if the audience decided.
     """
 
     ruling: Ruling
@@ -48,11 +48,11 @@ class Explaining:
     async def explain(
         self, actor: Actor, reference: Reference, user_id: str, channel_id: str
     ) -> Explanation:
-        """Take the decision that this person would get in that place now.
+        """Take the decision that this person would get in this conversation now.
 
         Raises:
-            NotAdmin: the actor is none.
-            AgentNotConfigured: the reference is about an agent the bot does not know.
+            NotAdmin: the actor is not an admin.
+            AgentNotConfigured: the settings do not contain the agent of the reference.
         """
         await self._administration.require_admin(actor, "explain")
         agent = choose_agent(self._agents, reference)

@@ -1,4 +1,4 @@
-"""Steps 3 to 5: open what was asked for, post the card, and send it into an upload nobody sees."""
+"""Steps 3 to 5: open the recording, post the card, and relay it into an invisible upload."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,27 +16,27 @@ from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Picture, Pictures
 
 Announce = Callable[[], Awaitable[str]]
-"""Posts the card, unless it is there already; gives its ts."""
+"""Posts the card, unless it is there already; returns its ts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A finished upload that nobody sees yet, and what was learnt of it on the way."""
+    """A finished, invisible upload and its facts."""
 
     file_id: str
     measured: Measured
     picture: Picture | None = None
     digest: "hashlib._Hash | None" = None
-    """Of its bytes, where it is to be checked."""
+    """The hash of its bytes, if it has to be checked."""
 
     @property
     def sha256(self) -> str | None:
-        """Of all that was uploaded."""
+        """The SHA-256 of the upload."""
         return self.digest.hexdigest() if self.digest else None
 
 
 class Fetching:
-    """Fetches recordings and transcripts; each is asked for once."""
+    """Fetches recordings and transcripts; PolyAI is asked once for each."""
 
     def __init__(
         self,
@@ -58,17 +58,17 @@ class Fetching:
         self._digests = digests
 
     def waiting(self) -> int:
-        """Tell how many only wait for their turn."""
+        """Return how many only wait for their turn."""
         return self._relay.waiting + self._transcripts.waiting
 
     @asynccontextmanager
     async def recording(
         self, delivery: Delivery, source: Source, announce: Announce
     ) -> AsyncIterator[Upload]:
-        """Send the recording; its picture is made for as long as the context lasts.
+        """Send the recording; its picture is made while the context lasts.
 
         Raises:
-            CallAudioError: the recording cannot be had or is not one, or Slack refused.
+            CallAudioError: there is no valid recording, or Slack refused.
         """
         uploads: list[Upload] = []
 
@@ -101,7 +101,7 @@ class Fetching:
         """Send the transcript.
 
         Raises:
-            CallAudioError: there is none, or it cannot be had, or Slack refused.
+            CallAudioError: there is no transcript, or Slack refused.
         """
         async with self._transcripts.fetched(source) as text:
             file = NewFile(file_name(delivery), len(text))
@@ -110,9 +110,9 @@ class Fetching:
         yield Upload(ticket.file_id, Measured(len(text), None))
 
     async def _prepare(self, file: NewFile, announce: Announce) -> tuple[UploadTicket, str]:
-        """Post the card and ask for a place to upload to, at the same time.
+        """Post the card and request an upload URL, in parallel.
 
-        Neither is cut short by a failure of the other: a card must never be posted and not stored.
+        A failure of one does not cancel the other: a posted card must always be stored.
         """
         card_ts, place = await both(announce(), self._slack.start_upload(file))
         return place, card_ts

@@ -1,4 +1,4 @@
-"""Somebody looks for a call: who may, and which calls they are shown."""
+"""The use case *Find a call*: authorizes the person and lists calls."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ CALLS_PER_SCREEN: Final = 10
 
 
 class FinderRefused(CallAudioError):
-    """Somebody who may not ask for recordings looked for a call."""
+    """The person may not request recordings, so calls are not listed."""
 
     code = "finder_refused"
     what = "You cannot list calls here."
@@ -30,7 +30,7 @@ class FinderRefused(CallAudioError):
 
 
 class CallFinder:
-    """Lists calls to people whom the first rule of the decision lets pass."""
+    """Lists calls for people who pass the first rule of the decision."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class CallFinder:
         """List some calls of an agent.
 
         Raises:
-            FinderRefused: the actor may not ask for recordings; audited.
+            FinderRefused: the actor may not request recordings; audited.
             AgentNotConfigured: there is no such agent.
             PolyAIError: PolyAI did not list them.
         """

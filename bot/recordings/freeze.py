@@ -1,4 +1,4 @@
-"""While the plain key is known to bring raw recordings, nothing that it brings is delivered."""
+"""While the plain key is known to return raw recordings, redacted deliveries are frozen."""
 
 from functools import cache
 
@@ -10,29 +10,29 @@ from bot.store.tables import CanaryRow
 
 
 class DeliveriesFrozen(CallAudioError):
-    """A redacted recording was about to be delivered, and may be a raw one."""
+    """Deliveries are frozen: a redacted recording may be a raw one."""
 
     code = "deliveries_frozen"
     what = "Redacted recordings are not delivered at the moment."
-    likely_cause = "The key that must bring redacted recordings alone was found to bring raw ones."
-    fix = "Ask an admin of callaudio to look at it; `callaudio doctor` says what was found."
+    likely_cause = "The key for redacted recordings was found to return unredacted ones."
+    fix = "Ask an admin of callaudio to check it; `callaudio doctor` shows the finding."
 
 
 class Freeze:
-    """Tells whether deliveries are frozen; the store tells every process the same."""
+    """Reads whether deliveries are frozen from the store, which all processes share."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def is_on(self) -> bool:
-        """Tell whether anything is frozen now."""
+        """Return whether deliveries are frozen now."""
         return bool(await self._database.rows(_frozen()))
 
     async def refuse(self) -> None:
-        """Let nothing pass that the plain key would bring.
+        """Refuse a redacted delivery while deliveries are frozen.
 
         Raises:
-            DeliveriesFrozen: it is on.
+            DeliveriesFrozen: deliveries are frozen.
         """
         if await self.is_on():
             raise DeliveriesFrozen

@@ -1,10 +1,10 @@
-"""What of a call a delivery brings."""
+"""The kinds of delivery."""
 
 from enum import StrEnum
 
 
 class DeliveryKind(StrEnum):
-    """Audio comes raw or redacted; a transcript raw, or not at all."""
+    """Audio is delivered raw or redacted; a transcript only raw."""
 
     AUDIO = "audio"
     TRANSCRIPT = "transcript"

@@ -1,8 +1,8 @@
-"""Which conversations a Slack message speaks of: its text, blocks, attachments and files.
+"""Finds the conversations named in a Slack message: in text, blocks, attachments and files.
 
-The payload is whatever somebody posted, so it is read with bounds on depth, pieces and characters.
-A plain UUID counts within a link to Agent Studio alone: alerts are full of the ids of requests,
-traces and events, and one of those must not be offered as *the* call. Who means one types it.
+People post any payload, so it is read with limits on depth, pieces and characters. A plain UUID
+counts only in a link to Agent Studio: alerts contain many ids of requests, traces and events, and
+none of them must be offered as *the* call.
 """
 
 import re
@@ -13,13 +13,13 @@ from bot.polyai.identifiers import MARKED_ID, UUID
 from bot.recordings.reference import Reference, find_references
 
 MOST_MENTIONS: Final = 10
-"""As many as a list of choices in a modal takes (docs: "Radio button group element")."""
+"""The maximum of choices in a modal (docs: "Radio button group element")."""
 DEEPEST: Final = 12
 MOST_PIECES: Final = 2000
 MOST_CHARACTERS: Final = 100_000
 
-# Where Slack's messages hold words or addresses that people see. Not the value of a button, which
-# nobody sees, nor ids and names of Slack's own.
+# The fields of Slack's messages with visible words or addresses; button values, Slack's ids and
+# names are not among them.
 _SPOKEN: Final = frozenset(
     {
         "alt_text",
@@ -47,7 +47,7 @@ _IN_FILE_NAME: Final = re.compile(rf"(?<![A-Za-z0-9]){MARKED_ID}(?![A-Za-z0-9])"
 def find_mentions(message: Mapping[str, Any]) -> tuple[Reference, ...]:
     """Find the conversations a message names: distinct, in order of appearance, ten at most.
 
-    Total: fields that are absent or of a wrong type name none.
+    Total: fields that are absent or of a wrong type are ignored.
     """
     found = find_references("\n".join(_bounded(_pieces(message))))
     return tuple(each for each in found if not _is_ambiguous(each))[:MOST_MENTIONS]
@@ -71,7 +71,7 @@ def _pieces(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _within(value: object, depth: int) -> Iterator[str]:
-    """Walk blocks and attachments; what is nested deeper than Slack nests is left out."""
+    """Walk blocks and attachments; deeper nesting than Slack's is left out."""
     if depth == 0:
         return
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a delivery is called: on its message, as a file, and below it."""
+"""Names of a delivery: its card, its file and its title."""
 
 from bot.polyai.payloads import Direction
 from bot.recordings.delivery_store import Delivery
@@ -6,7 +6,7 @@ from bot.recordings.slack_port import Announcement
 
 
 def announcement_of(delivery: Delivery) -> Announcement:
-    """Spell the message that tells of a delivery."""
+    """Build the content of the card."""
     return Announcement(
         delivery_id=delivery.id,
         channel_id=destination_of(delivery),
@@ -18,14 +18,14 @@ def announcement_of(delivery: Delivery) -> Announcement:
 
 
 def file_name(delivery: Delivery) -> str:
-    """Name the file after the conversation, its side and its variant, and nothing personal."""
+    """Build the file name from conversation, side and variant; it holds nothing personal."""
     if delivery.is_transcript:
         return f"{delivery.conversation_id}-transcript.txt"
     return f"{_variant_of(delivery)}.wav"
 
 
 def picture_name(delivery: Delivery) -> str:
-    """Name the picture of its waveform alike."""
+    """Build the file name of the waveform picture."""
     return f"{_variant_of(delivery)}.png"
 
 
@@ -36,16 +36,16 @@ def _variant_of(delivery: Delivery) -> str:
 
 
 def title_of(delivery: Delivery) -> str:
-    """Entitle the file as the thread shows it."""
+    """Build the title of the file in the thread."""
     said = delivery.kind.value if delivery.is_transcript else delivery.outcome
     return f"{delivery.conversation_id} ({said})"
 
 
 def destination_of(delivery: Delivery) -> str:
-    """Name the conversation it goes to.
+    """Return the destination of a delivery.
 
     Raises:
-        LookupError: that is not settled yet.
+        LookupError: the destination is not determined yet.
     """
     if delivery.channel_id is None:
         msg = f"delivery {delivery.id} has no destination yet"

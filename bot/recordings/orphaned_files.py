@@ -1,4 +1,4 @@
-"""Orphaned files: no delivery holds them any more, so they are deleted from Slack."""
+"""Orphaned files: no delivery refers to them any more, so they are deleted from Slack."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from bot.store.tables import OrphanedFileRow
 DELETE: Final = "orphaned_file"
 """The kind of due work that deletes one of them; its key is the file's id."""
 STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
-"""A worker that stood still completes an upload no later, if it ever does."""
+"""After this time a stalled worker completes an upload no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrphanedFile:
-    """One such file, and the delivery that it was made for."""
+    """An orphaned file and its former delivery."""
 
     file_id: str
     delivery_id: str
@@ -32,7 +32,7 @@ class OrphanedFile:
 
 
 async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datetime) -> None:
-    """Remember the files within the transaction that lets go of them."""
+    """Store the files as orphaned, in the transaction that detaches them from their delivery."""
     for each in files:
         await session.merge(
             OrphanedFileRow(
@@ -47,7 +47,7 @@ async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datet
 
 
 class OrphanedFiles:
-    """Reads and forgets them."""
+    """Reads and removes orphaned files."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -60,9 +60,9 @@ class OrphanedFiles:
         return _orphaned_file(row) if row else None
 
     async def deleted(self, file: OrphanedFile, cause: str) -> bool:
-        """Forget a file that was deleted, with its audit event; gives whether that is all.
+        """Remove a file that was deleted, with its audit event; returns whether it is done.
 
-        It is not while the file may yet appear.
+        It is not done while Slack may still make the file visible.
         """
         now = self._clock()
         if now < file.watched_until_at:

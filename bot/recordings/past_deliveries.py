@@ -13,13 +13,13 @@ from bot.store.tables import DeliveryRow
 
 @dataclass(frozen=True, slots=True)
 class PastDelivery:
-    """One delivery as its requester may be reminded of it."""
+    """One delivery in a person's list."""
 
     id: str
     conversation_id: str
     requested_at: datetime
     channel_id: str
-    """Where it went, or was to go."""
+    """The destination, if it is determined."""
     state: State
     outcome: Outcome | None
     parent_ts: str | None
@@ -28,15 +28,15 @@ class PastDelivery:
     is_taken_back: bool
     reason: str | None = None
     problem: str | None = None
-    """What it failed of, in words."""
+    """The failure, worded for the requester."""
     notify_failed: bool = False
-    """Whether its requester could not be told of its end."""
+    """Whether the requester could not be notified of the end."""
 
 
 async def past_deliveries(
     session: AsyncSession, team_id: str, user_id: str, limit: int
 ) -> tuple[PastDelivery, ...]:
-    """Read somebody's deliveries, the newest first."""
+    """Read a person's deliveries, the newest first."""
     query = (
         select(DeliveryRow)
         .where(DeliveryRow.team_id == team_id, DeliveryRow.user_id == user_id)

@@ -1,4 +1,4 @@
-"""What somebody would get in a conversation, told before they ask: nothing fetched but facts."""
+"""Previews the decision for a person in a conversation; only facts of the call are fetched."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,42 +23,42 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A conversation of an agent that is set up."""
+    """A conversation of a configured agent."""
 
     agent_name: str
     conversation_id: str
 
     @property
     def reference(self) -> Reference:
-        """The reference that leads to it again."""
+        """The reference of the conversation."""
         return Reference(self.conversation_id, agent_name=self.agent_name)
 
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """What was found in a message: what can be fetched here, and what cannot."""
+    """The conversations found in a message: those that can be fetched, and those that cannot."""
 
     choices: tuple[Choice, ...]
     strange: tuple[str, ...]
-    """Conversation ids of agents or regions that are not set up."""
+    """Conversation ids of agents or regions that are not configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPreview:
-    """What somebody would get now."""
+    """The decision that a person would get now."""
 
     decision: Decision
     call: CallFacts | None
     goes_to_dm: bool
-    """Whether it would come to the person's direct messages with the bot instead."""
+    """Whether it would go to the person's direct messages with the bot instead."""
     reference: str | None = None
-    """Where it is refused: what the person is told, the log and the audit have in common."""
+    """If refused: the reference that the person, the log and the audit share."""
     is_public: bool = False
-    """Whether everybody in the workspace can open the conversation it would go to."""
+    """Whether everybody in the workspace can open the destination."""
 
 
 class Previewing:
-    """Takes the decision that a person would get, for the place they are in."""
+    """Takes the decision that a person would get in their current conversation."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Previewing:
         self._agents = agents
 
     def sort(self, references: Iterable[Reference]) -> Sorted:
-        """Tell what can be fetched from what cannot: a link never adds an agent or a region."""
+        """Separate what can be fetched from what cannot: a link never adds an agent or a region."""
         choices: dict[Choice, None] = {}
         strange: dict[str, None] = {}
         for each in references:
@@ -93,13 +93,13 @@ class Previewing:
     async def preview(
         self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool
     ) -> DeliveryPreview:
-        """Decide as if it were asked for now; a refusal is audited, and no call is looked up then.
+        """Decide as for a request now; a refusal is audited, and then no call is looked up.
 
-        Without a choice the default agent's recordings are meant.
+        Without a choice the decision is for the default agent.
 
         Raises:
-            AgentNotConfigured: the agent is not set up any more.
-            ConversationUnseen: the bot would have to be invited first.
+            AgentNotConfigured: the agent is no longer configured.
+            ConversationUnseen: the bot has to be invited first.
             ConversationArchived: nobody can post there.
         """
         agent = self._agents[DEFAULT_AGENT]

@@ -28,7 +28,7 @@ class FileShares:
     """Whether these are all, as far as the bot may know."""
 
     def ts_in(self, channel_id: str) -> str | None:
-        """Tell the ts of its first message in a conversation, or None."""
+        """Return the ts of its first message in a conversation, or None."""
         return next((each.ts for each in self.places if each.channel_id == channel_id), None)
 
 

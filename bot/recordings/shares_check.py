@@ -35,7 +35,7 @@ class SharesCheck:
         self._slack = slack
 
     async def check(self, delivery: Delivery) -> PassedOn | Exposure:
-        """Tell what is wrong; what is known to be wrong comes before what is not known."""
+        """Return what is wrong; what is known to be wrong comes before what is not known."""
         try:
             told = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:

@@ -120,7 +120,7 @@ class Sharing:
         return result
 
     async def find(self, delivery: Delivery) -> str | None:
-        """Wait for the file to be visible in the destination; gives its ts, or None in the end."""
+        """Wait until the file is visible in the destination; returns its ts, or None."""
         if delivery.file_id is None or delivery.channel_id is None:
             return None
         for wait_seconds in self._patience.visible_seconds:

@@ -45,7 +45,7 @@ class Floor:
     grace_seconds: float = 60.0
 
     def next_end(self, end: float, now: float, moved_bytes: int) -> float:
-        """Tell when it is too slow from now on, by a clock in seconds."""
+        """Return when it is too slow from now on, by a clock in seconds."""
         return min(now + self.grace_seconds, end + moved_bytes / self.bytes_per_second)
 
 
@@ -77,11 +77,11 @@ class Arrival:
             raise (SourceTooSlow if self._source_is_waited_for else UploadTooSlow) from None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give itself: it can be read once."""
+        """Return itself: it can be read once."""
         return self
 
     async def __anext__(self) -> bytes:
-        """Give the next piece, and set the time by which there must be one more."""
+        """Return the next piece, and set the time by which there must be one more."""
         now = asyncio.get_running_loop().time
         self._source_is_waited_for = True
         try:

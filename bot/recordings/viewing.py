@@ -88,12 +88,12 @@ class Shares(Protocol):
     """Where files are visible."""
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
-        """Tell the ts under which the file is visible in the conversation, or None."""
+        """Return the ts under which the file is visible in the conversation, or None."""
         ...
 
 
 class Viewing:
-    """Shows pictures; whether somebody may see one is decided afresh at each press."""
+    """Shows pictures; whether somebody may see one is with a new decision at each press."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Viewing:
         self._shares = shares
 
     async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
-        """Give the picture to somebody who may hear the recording, here and now.
+        """Return the picture to somebody who may hear the recording, here and now.
 
         Each press is audited, and why it was refused.
 
@@ -169,7 +169,7 @@ class Viewing:
     async def _refused(
         self, actor: Actor, delivery: Delivery, reason: str, error: CallAudioError
     ) -> CallAudioError:
-        """Audit a refused press; gives the error to raise."""
+        """Audit a refused press; returns the error to raise."""
         await self._note(AuditTag.WAVEFORM_REFUSED, actor, delivery, reason=reason)
         return error
 

@@ -130,7 +130,7 @@ class _Chunks:
         raise DamagedHeader(likely_cause="No audio starts within its first 64 KiB.")
 
     def _walk(self) -> Iterator[tuple[bytes, int, int]]:
-        """Give each chunk's name, where its content starts, and its size."""
+        """Return each chunk's name, where its content starts, and its size."""
         offset = _RIFF_BYTES
         if self._unpack("4s", 8) != (b"WAVE",):
             raise NotWav(likely_cause="It is a RIFF file with something other than audio in it.")
@@ -191,7 +191,7 @@ class _Chunks:
 
 
 def _whole_bytes(riff_bytes: int | None, content: int, data_bytes: int | None) -> int | None:
-    """Tell how long the body should be; None where the header does not know, or is at odds."""
+    """Return how long the body should be; None where the header does not know, or is at odds."""
     if data_bytes is None:
         return None
     end = content + data_bytes

@@ -8,8 +8,8 @@ WavError
 
 from bot.errors import CallAudioError
 
-_AGAIN = "Try again; if it stays so, check whether the recording plays in Agent Studio."
-_HOST = "Ask whoever runs callaudio to check `POLYAI_API_URL` and any gateway in between."
+_AGAIN = "Try again; if it keeps failing, check whether the recording plays in Agent Studio."
+_HOST = "Ask the callaudio operator to check `POLYAI_API_URL` and any gateway in between."
 
 
 class WavError(CallAudioError):

@@ -17,11 +17,11 @@ class StoreAway(CallAudioError):
     """
 
     code = "store_away"
-    what = "I cannot use my database at the moment, so I could not note that."
+    what = "My database is unavailable at the moment, so your request may not be stored."
     likely_cause = "It is being restarted, or there is a problem in the network."
     fix = (
-        "Try again in a minute, unless it comes after all; if it stays so, tell whoever runs "
-        "callaudio the reference."
+        "Try again in a minute, unless the result arrives; if it keeps failing, tell the callaudio "
+        "operator the reference."
     )
 
 
@@ -29,9 +29,9 @@ class StoreFull(StoreAway):
     """The disk is full."""
 
     code = "store_full"
-    what = "My database has no space left, so I have not noted that."
+    what = "My database has no space left, so I could not store your request."
     likely_cause = "The disk that it is on is full."
-    fix = "Tell whoever runs callaudio the reference."
+    fix = "Tell the callaudio operator the reference."
 
 
 @dataclass(frozen=True, slots=True)

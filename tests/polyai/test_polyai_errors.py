@@ -18,7 +18,7 @@ from tests.polyai.conftest import NOW
 from tests.tables import each_row
 
 NO_RECORDING = "CONVERSATIONS_RECORDING_NOT_FOUND"
-HOST = "Ask whoever runs callaudio to check `POLYAI_API_URL` and `POLYAI_REGION`."
+HOST = "Ask the callaudio operator to check `POLYAI_API_URL` and `POLYAI_REGION`."
 
 
 def enveloped(code):

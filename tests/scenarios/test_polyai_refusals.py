@@ -51,7 +51,7 @@ def assert_nothing_was_announced(scene: Scene) -> None:
 async def test_refusals_for_good_are_told_at_once_and_never_tried_again(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    operator = "Ask whoever runs callaudio to"
+    operator = "Ask the callaudio operator to"
     answers = (
         (Fault("audio", status=401), "polyai_key_rejected", "API key", operator),
         (

@@ -77,7 +77,7 @@ class AudioComparison:
             self._compare(raw, redacted, self._start + frames)
 
     def outcome(self, uncertainty: Uncertainty | None, redacted_sha256: str) -> Comparison:
-        """Tell what was found; what is surely heard comes before every doubt."""
+        """Return what was found; what is surely heard comes before every doubt."""
         verdict, why = self._verdict(uncertainty)
         rate = self._rate_hz
         differs = verdict is Verdict.DIFFERS
@@ -162,7 +162,7 @@ class AudioComparison:
 
 
 def _greatest_silence(header: WavHeader, codec: Codec) -> int:
-    """Give the greatest decoded sample that counts as silence: one step of 16 and 24 bits.
+    """Return the greatest decoded sample that counts as silence: one step of 16 and 24 bits.
 
     That is what dither leaves. In 8 bits, A-law and mu-law a step is loud enough to be heard, and
     in 32 bits and floats nobody dithers: there it is digital silence alone.

@@ -62,7 +62,7 @@ def compare_block(raw: Samples, redacted: Samples, *, rate_hz: int, silence: int
 
 
 def audible(redacted: Samples, *, silence: int) -> tuple[Mask, int]:
-    """Tell in which frames something is heard, and the loudest sample."""
+    """Return in which frames something is heard, and the loudest sample."""
     heard = np.asarray(~_silent(redacted, silence)).any(axis=1)
     return np.asarray(heard), _loudest(redacted)
 

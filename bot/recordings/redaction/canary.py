@@ -1,6 +1,6 @@
-"""The canary: a known call in which the plain key must bring known moments muted, whatever it asks.
+"""The canary: a known call in which the plain key must return known spans muted.
 
-What cannot be told is never held against the key: PolyAI may be away, slow or busy.
+An inconclusive check is not held against the key: PolyAI may be unavailable, slow or busy.
 """
 
 import asyncio
@@ -24,25 +24,25 @@ from bot.time_spans import parse_time_span
 
 EVERY: Final = timedelta(hours=1)
 AGAIN_AFTER: Final = timedelta(minutes=5)
-"""Where it could not be told."""
+"""After an inconclusive check."""
 LONGEST_SECONDS: Final = 300.0
 
 
 class CanaryFinding(StrEnum):
-    """What is wrong with the plain key, or with the call."""
+    """A finding about the plain key or the call."""
 
     SPAN_HEARD = "span_heard"
-    """With ``redacted=true`` something is heard where it must be muted."""
+    """With ``redacted=true`` something is audible that must be muted."""
     ANSWERS_DIFFER = "answers_differ"
-    """With ``redacted=false`` it brings another recording than with ``redacted=true``."""
+    """With ``redacted=false`` it returns another recording than with ``redacted=true``."""
     UNSTEADY = "unsteady"
-    """The recording is another one each time."""
+    """Each answer is another recording."""
     TOO_SLOW = "too_slow"
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A call, as the setting names it, and the moments that must be muted."""
+    """A call, as named in the setting, and the spans that must be muted."""
 
     conversation: str
     spans: tuple[Span, ...]
@@ -66,7 +66,7 @@ def canary_of(setting: str | None) -> Canary | None:
 
 
 class CanaryCheck:
-    """Fetches the canary with the plain key, and has deliveries frozen if it brings raw."""
+    """Fetches the canary with the plain key, and freezes deliveries if it is raw."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class CanaryCheck:
         return self._store.clock() + (EVERY if is_notified else AGAIN_AFTER)
 
     async def check(self, canary: Canary) -> CanaryResult:
-        """Tell whether the plain key brings what it should."""
+        """Check whether the plain key returns a redacted recording."""
         try:
             async with asyncio.timeout(self._longest_seconds):
                 return await self._compare(canary)
@@ -135,7 +135,7 @@ class CanaryCheck:
 
 
 async def _listen(chunks: AsyncIterator[bytes], spans: tuple[Span, ...]) -> Comparison:
-    """Hear whether these moments are muted: the recording is compared with itself."""
+    """Check whether these spans are muted, by comparing the recording with itself."""
     from bot.recordings.redaction.comparator import Comparator  # noqa: PLC0415 - loads numpy
 
     comparator = Comparator(spans)

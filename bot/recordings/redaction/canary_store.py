@@ -1,4 +1,4 @@
-"""What was found of the canary, and the freeze that follows: each with its audit event."""
+"""Stores the results of canary checks and freezes, each with its audit event."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from bot.store.tables import CanaryRow
 log = get_logger(__name__)
 
 CHECK_CANARY: Final = "check_canary"
-"""The kind of due work that looks at the canary; it has one row."""
+"""The kind of due work that checks the canary; it has one row."""
 WARN_OF_FREEZE: Final = "warn_of_freeze"
-"""The kind of due work that tells the admins; its key is the canary's conversation."""
+"""The kind of due work that notifies the admins; its key is the canary's conversation."""
 
 
 class CanaryVerdict(StrEnum):
-    """Whether the plain key brings what it should."""
+    """The verdict on the plain key."""
 
     HELD = "held"
     BROKEN = "broken"
@@ -35,11 +35,11 @@ class CanaryVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CanaryResult:
-    """What one look found.
+    """The result of one check.
 
     Attributes:
-        found: why, in a code; None where all is well.
-        heard_db: the loudest of what is heard where it must be muted.
+        found: the code of the finding; None if there is none.
+        heard_db: the loudest sample in the spans that must be muted.
     """
 
     verdict: CanaryVerdict
@@ -49,7 +49,7 @@ class CanaryResult:
 
 @dataclass(frozen=True, slots=True)
 class CanaryState:
-    """What is known of a canary; while it is frozen, ``found`` is what froze it."""
+    """The stored state of a canary; while it is frozen, ``found`` is the cause."""
 
     conversation: str
     team_id: str
@@ -70,21 +70,21 @@ class NothingFrozen(UsageError):
 
 
 class CanaryStore:
-    """Reads and changes what is known of canaries."""
+    """Reads and changes the state of canaries."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
     async def read(self) -> tuple[CanaryState, ...]:
-        """Give every canary that was ever looked at, those that are frozen first."""
+        """List every canary that was ever checked, frozen ones first."""
         row = CanaryRow
         query = select(row).order_by(row.frozen_at.is_(None), row.checked_at.desc())
         async with self._database.read() as session:
             return tuple(_state_of(each) for each in await session.scalars(query))
 
     async def note(self, conversation: str, team_id: str, result: CanaryResult) -> None:
-        """Store a look; one that found the plain key to bring raw freezes deliveries."""
+        """Store a result; if the plain key returned raw, deliveries are frozen."""
         now = self.clock()
         async with self._database.write() as session:
             row = await session.get(CanaryRow, conversation)
@@ -107,7 +107,7 @@ class CanaryStore:
         level("canary_checked", verdict=result.verdict.value, found=result.found)
 
     async def mark_notified(self, conversation: str) -> None:
-        """Note that the admins know of the freeze."""
+        """Store that the admins were notified of the freeze."""
         told = update(CanaryRow).where(CanaryRow.conversation == conversation)
         async with self._database.write() as session:
             await session.execute(told.values(notified_at=self.clock()))
@@ -120,11 +120,11 @@ class CanaryStore:
         team_id: str | None = None,
         trigger_id: str | None = None,
     ) -> int:
-        """Lift every freeze, of one workspace if it is named; gives how many there were.
+        """Lift every freeze, or those of one workspace; returns their number.
 
         Raises:
-            NothingFrozen: there is none.
-            AlreadyDone: it was done for the same trigger.
+            NothingFrozen: there is no freeze.
+            AlreadyDone: this trigger lifted it before.
         """
         now = self.clock()
         query = select(CanaryRow).where(CanaryRow.frozen_at.is_not(None)).with_for_update()
@@ -147,7 +147,7 @@ class CanaryStore:
 
 
 async def schedule_canary(database: Database, now: datetime) -> None:
-    """Have the canary looked at, at once and then again and again, by one worker of all."""
+    """Schedule periodic checks of the canary, starting now, by one of all workers."""
     async with database.write() as session:
         schedule(session, CHECK_CANARY, "canary", now=now)
 

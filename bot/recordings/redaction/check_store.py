@@ -1,4 +1,4 @@
-"""Stores checks of redaction, each step with its audit event."""
+"""Stores redaction checks; each step has an audit event."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from bot.store.once import claim_once
 from bot.store.tables import RedactionCheckRow
 
 CHECK_REDACTION: Final = "check_redaction"
-"""The kind of due work that does a check; its key is the id of the check."""
+"""The kind of due work that runs a check; its key is the id of the check."""
 
 
 class CheckCause(StrEnum):
-    """Why a check is made."""
+    """The cause of a check."""
 
     ASKED = "asked"
     SAMPLE = "sample"
@@ -34,7 +34,7 @@ class CheckCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What is to be checked, on whose behalf and why."""
+    """A requested check."""
 
     id: str
     team_id: str
@@ -45,7 +45,7 @@ class Check:
     direction: Direction = Direction.COMBINED
     delivery_id: str | None = None
     says: str | None = None
-    """What came of it, in words; None as long as it has not ended."""
+    """The outcome in words; None while it has not ended."""
 
 
 def new_check(
@@ -58,7 +58,7 @@ def new_check(
     direction: Direction = Direction.COMBINED,
     delivery_id: str | None = None,
 ) -> Check:
-    """Give a check its id."""
+    """Create a check with a new id."""
     return Check(
         new_id("k-", 16),
         team_id,
@@ -82,7 +82,7 @@ class CheckStore:
         """Read one.
 
         Raises:
-            LookupError: there is none of that id.
+            LookupError: there is no check of this id.
         """
         async with self._database.read() as session:
             row = await session.get(RedactionCheckRow, check_id)
@@ -102,10 +102,10 @@ class CheckStore:
         )
 
     async def ask(self, check: Check, *, trigger_id: str | None) -> None:
-        """Store a check that a worker is to do, once for each trigger.
+        """Store a check for a worker, once for each trigger.
 
         Raises:
-            AlreadyDone: it was asked for with the same trigger.
+            AlreadyDone: this trigger requested it before.
         """
         now = self.clock()
         async with self._database.write() as session:
@@ -118,7 +118,7 @@ class CheckStore:
             await record(session, self._event(check, AuditTag.REDACTION_RAW_REQUESTED, {}))
 
     async def end(self, check: Check, found: Comparison) -> bool:
-        """Store what came of it, once; gives whether this call did."""
+        """Store the outcome once; returns whether this call did."""
         row, now = RedactionCheckRow, self.clock()
         outcome = {"ended_at": now, "verdict": found.verdict.value, "says": said(found)}
         ended = update(row).where(row.id == check.id, row.ended_at.is_(None)).values(**outcome)
@@ -130,7 +130,7 @@ class CheckStore:
         return True
 
     async def add_ended(self, check: Check, found: Comparison) -> None:
-        """Store a check that is over already."""
+        """Store a finished check."""
         async with self._database.write() as session:
             row = _row_of(check, self.clock())
             row.ended_at, row.verdict, row.says = row.requested_at, found.verdict.value, said(found)
@@ -157,7 +157,7 @@ class CheckStore:
 
 
 def add_due_check(session: AsyncSession, check: Check, now: datetime) -> None:
-    """Store a check that a worker is to do, in the caller's transaction."""
+    """Store a check for a worker, in the caller's transaction."""
     session.add(_row_of(check, now))
     schedule(session, CHECK_REDACTION, check.id, now=now)
 
@@ -177,7 +177,7 @@ def _row_of(check: Check, now: datetime) -> RedactionCheckRow:
 
 
 def _facts_of(found: Comparison) -> dict[str, PayloadValue]:
-    """Spell an outcome in codes, counts and levels."""
+    """Convert an outcome to codes, counts and levels."""
     first = found.heard.kept[0].start_seconds if found.heard.kept else None
     return {
         "verdict": found.verdict.value,

@@ -1,4 +1,4 @@
-"""Checks of redaction: both recordings are fetched side by side, and held in memory alone."""
+"""Redaction checks: both recordings are fetched in parallel, and held only in memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,15 +28,15 @@ Notify = Callable[[Check], Awaitable[None]]
 
 
 class NoRawKey(CallAudioError):
-    """There is nothing to hold a redacted recording against."""
+    """The agent has no raw key, so there is nothing to compare with."""
 
     code = "no_raw_key_to_check"
-    what = "Redaction cannot be checked: no raw key is set up for that agent."
-    fix = "Ask whoever runs callaudio to set up POLYAI_PII_API_KEY."
+    what = "Redaction cannot be checked: this agent has no key for unredacted recordings."
+    fix = "Ask the callaudio operator to set `POLYAI_PII_API_KEY`."
 
 
 class RedactionChecks:
-    """Does checks: each requests the raw recording, which is audited, and keeps none of it."""
+    """Runs checks: each fetches the raw recording, which is audited, and keeps none of it."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class RedactionChecks:
         self._longest_seconds = longest_seconds
 
     async def compare(self, check: Check, must_be_muted: Sequence[Span] = ()) -> Comparison:
-        """Fetch both and compare them; what breaks off on the way is an outcome.
+        """Fetch both and compare them; a recording that breaks off gives an outcome.
 
         Raises:
-            NoRawKey: the agent has none.
-            CallAudioError: one of the two cannot be had.
+            NoRawKey: the agent has no raw key.
+            CallAudioError: one of the two cannot be fetched.
         """
         agent = self._agents.get(check.agent_name)
         if agent is None or agent.pii_api_key is None:
@@ -89,7 +89,7 @@ class RedactionChecks:
         return found
 
     async def run(self, due: Due, notify: Notify) -> datetime | None:
-        """Do a stored check and tell who asked; gives when to try again what cannot be had now."""
+        """Run a stored check and notify the person who asked; returns when to try again, if so."""
         check = await self._store.read(due.key)
         if check.says is None:
             try:

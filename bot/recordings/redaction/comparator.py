@@ -1,6 +1,6 @@
-"""Holds a redacted recording against the raw one while both arrive, in memory that does not grow.
+"""Compares a redacted recording with the raw one while both arrive, in bounded memory.
 
-Nothing of the samples leaves: what is kept are spans, counts and levels.
+Samples are not kept: the outcome has only spans, counts and levels.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +13,7 @@ from bot.recordings.wav_header import WavHeader
 from bot.recordings.waveform.spans import Span
 
 SHORT_HEADER_BYTES: Final = 1024
-"""Too little for sound that could be understood: a tenth of a second at the lowest rate."""
+"""Too short for intelligible sound: a tenth of a second at the lowest rate."""
 
 
 async def compare_streams(
@@ -21,7 +21,7 @@ async def compare_streams(
     redacted: AsyncIterator[bytes],
     must_be_muted: Sequence[Span] = (),
 ) -> Comparison:
-    """Compare two bodies, reading from whichever is behind; raises what reading them raises."""
+    """Compare two bodies, reading from the one that is behind; raises what reading them raises."""
     comparator = Comparator(must_be_muted)
     sides = {comparator.raw: raw, comparator.redacted: redacted}
     while (body := comparator.next_body()) is not None:
@@ -36,10 +36,10 @@ async def compare_streams(
 
 
 class Comparator:
-    """Compares two bodies; whoever feeds them asks ``next_body`` which one is to be fed.
+    """Compares two bodies; the caller feeds the one that ``next_body`` returns.
 
     Attributes:
-        raw, redacted: the bodies, to be fed and ended.
+        raw, redacted: the bodies to feed and to end.
     """
 
     def __init__(self, must_be_muted: Sequence[Span] = ()) -> None:
@@ -49,7 +49,7 @@ class Comparator:
         self._uncertainty: Uncertainty | None = None
 
     def next_body(self) -> Body | None:
-        """Tell which body to feed, so that neither piles up; None: there is no more to learn."""
+        """Return the body to feed next, to bound the buffers; None: the outcome is certain."""
         if self._uncertainty:
             return None
         going_on = [each for each in (self.raw, self.redacted) if not each.has_ended]
@@ -57,14 +57,14 @@ class Comparator:
         return min(unread or going_on, key=lambda each: len(each.audio), default=None)
 
     def work(self) -> None:
-        """Compare what has come of both."""
+        """Compare what has arrived of both."""
         if self._audio is None:
             self._begin()
         if self._audio:
             self._audio.work(self.raw, self.redacted)
 
     def finish(self) -> Comparison:
-        """Tell the outcome; both bodies have ended, or ``next_body`` said that it is enough."""
+        """Return the outcome; both bodies have ended, or ``next_body`` said that it is enough."""
         self.work()
         if self._audio is None:
             return inconclusive(self._uncertainty or Uncertainty.BROKEN_OFF)

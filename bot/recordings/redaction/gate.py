@@ -1,4 +1,4 @@
-"""Holds a recording against the raw one after its last byte went, and before anybody sees it."""
+"""Compares an uploaded recording with the raw one before it is shared."""
 
 from dataclasses import replace
 
@@ -14,29 +14,29 @@ log = get_logger(__name__)
 
 
 class RedactionDiffers(CallAudioError):
-    """The redacted recording lets something be heard that is muted elsewhere in it."""
+    """Something is audible in the redacted recording that should be muted."""
 
     code = "redaction_differs"
     what = "The recording was not posted: something can be heard in it that should be muted."
-    likely_cause = "PolyAI's redaction left something out, or muted it in part."
-    fix = "Ask whoever runs callaudio to look at it with `callaudio check-redaction`."
+    likely_cause = "PolyAI's redaction missed something, or muted only a part of it."
+    fix = "Ask the callaudio operator to examine it with `callaudio check-redaction`."
 
 
 class RedactionGate:
-    """Lets redacted recordings pass unless they differ; stores what came of each check."""
+    """Rejects redacted recordings that differ; stores the outcome of each check."""
 
     def __init__(self, *, checks: RedactionChecks, store: CheckStore) -> None:
         self._checks = checks
         self._store = store
 
     async def admit(self, delivery: Delivery, upload: Upload) -> None:
-        """Check what was uploaded, where it is a redacted recording and there is a raw key.
+        """Check the upload, if it is a redacted recording and there is a raw key.
 
-        Both recordings are requested once more. The digest tells whether the redacted one is what
-        was uploaded; where it is not, or nothing can be learnt, nothing is proved by it.
+        Both recordings are fetched again. The digest shows whether the redacted one equals the
+        upload; if not, or if the check is inconclusive, it proves nothing.
 
         Raises:
-            RedactionDiffers: it must not be seen by anybody.
+            RedactionDiffers: the upload must not be shared.
         """
         if delivery.is_raw or delivery.is_transcript:
             return

@@ -1,4 +1,4 @@
-"""What a redacted recording is that differs nearly everywhere: shifted, encoded anew, another."""
+"""Classifies a redacted recording that differs nearly everywhere: shifted, re-encoded, other."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ LEAST_CORRELATION: Final = 0.8
 
 
 def likeness(raw: Samples, redacted: Samples) -> Uncertainty:
-    """Name what the redacted block is to the raw one; both are frames x channels."""
+    """Classify the redacted block against the raw one; both are frames x channels."""
     if _is_shifted(raw, redacted):
         return Uncertainty.SHIFTED
     return (
@@ -52,7 +52,7 @@ def _aligned(searched: bytes, pattern: bytes, frame_bytes: int) -> int | None:
 
 
 def _correlation(raw: Samples, redacted: Samples) -> float:
-    """Give the greatest correlation of the two over any shift, from 0 to 1."""
+    """Return the greatest correlation of the two over any shift, from 0 to 1."""
     count = min(len(raw), WINDOW_FRAMES)
     start = (len(raw) - count) // 2
     one, other = (

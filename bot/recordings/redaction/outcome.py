@@ -1,4 +1,4 @@
-"""What comes of holding a redacted recording against the raw one: spans, counts and levels."""
+"""The outcome of comparing a redacted recording with the raw one: spans, counts and levels."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ NO_SPANS: Final = Spans(0, 0.0, ())
 
 
 class Verdict(StrEnum):
-    """What can be said of the redacted recording."""
+    """The verdict on a redacted recording."""
 
     PROVEN = "proven"
     """It is the raw recording, sample by sample, with some moments muted."""
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 class Uncertainty(StrEnum):
-    """Why nothing can be told."""
+    """Why a comparison is inconclusive."""
 
     ENCODING = "encoding"
     """The two are encoded differently."""
@@ -59,8 +59,8 @@ class Comparison:
     """The outcome; holds no sample and nothing a sample could be made from.
 
     Attributes:
-        doubt: why it cannot be told; None with every other verdict.
-        length_seconds: how much was compared.
+        uncertainty: why it is inconclusive; None with every other verdict.
+        length_seconds: the length that was compared.
         muted: where the redacted recording is muted and the raw one is not.
         heard: where it differs: what is heard and should not be.
         heard_db: the loudest of that, in dB below the loudest possible; None: nothing.
@@ -77,5 +77,5 @@ class Comparison:
 
 
 def inconclusive(uncertainty: Uncertainty) -> Comparison:
-    """Say that nothing was learnt."""
+    """Build an inconclusive outcome."""
     return Comparison(Verdict.INCONCLUSIVE, uncertainty)

@@ -1,4 +1,4 @@
-"""Admins ask for checks of redaction; workers do them."""
+"""Stores the redaction checks that admins request; workers run them."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from bot.recordings.reference import Reference
 
 
 class RedactionRequests:
-    """Stores what admins ask for."""
+    """The use case of an admin: request a redaction check."""
 
     def __init__(
         self, *, administration: Administration, store: CheckStore, agents: Mapping[str, Agent]
@@ -22,13 +22,13 @@ class RedactionRequests:
         self._agents = agents
 
     async def ask(self, actor: Actor, reference: Reference) -> None:
-        """Have a recording checked.
+        """Request a check of a recording.
 
         Raises:
-            NotAdmin: the actor is none.
-            AgentNotConfigured: the reference is about an agent the bot does not know.
-            NoRawKey: the agent has none.
-            AlreadyDone: it was asked for with the same trigger.
+            NotAdmin: the actor is not an admin.
+            AgentNotConfigured: the settings do not contain the agent of the reference.
+            NoRawKey: the agent has no raw key.
+            AlreadyDone: this trigger requested it before.
         """
         await self._administration.require_admin(actor, "check")
         agent = choose_agent(self._agents, reference)

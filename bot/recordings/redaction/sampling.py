@@ -1,4 +1,4 @@
-"""Which of the delivered recordings are checked afterwards."""
+"""Samples delivered recordings for a redaction check."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ SHARE: Final = 0.05
 
 
 class Sampling:
-    """Stores a check beside the end of a delivery, for a share of them."""
+    """Stores a check with the end of a delivery, for a share of deliveries."""
 
     def __init__(self, agents: Mapping[str, Agent], share: float = SHARE) -> None:
         self._agents = agents
         self._share = share
 
     def take(self, session: AsyncSession, row: Row[Any], now: datetime) -> None:
-        """Have a redacted recording checked, if it is one of the share and there is a raw key."""
+        """Store a check of a redacted recording, if it is sampled and there is a raw key."""
         agent = self._agents.get(row.agent_name)
         if agent is None or agent.pii_api_key is None or row.kind != DeliveryKind.AUDIO.value:
             return
@@ -43,5 +43,5 @@ class Sampling:
 
 
 def _place_of(delivery_id: str) -> float:
-    """Place a delivery between 0 and 1, always the same."""
+    """Map a delivery to a number between 0 and 1, always the same."""
     return int.from_bytes(hashlib.sha256(delivery_id.encode()).digest()[:4], "big") / 2**32

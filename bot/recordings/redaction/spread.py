@@ -20,7 +20,7 @@ class Spread:
         self._audible = 0
 
     def add(self, heard: Mask, same: Mask) -> bool:
-        """Take the frames of a block; tells whether it differs nearly everywhere."""
+        """Take the frames of a block; returns whether it differs nearly everywhere."""
         segments = self._segments(heard)
         differing, audible = int(segments.sum()), int((segments | self._segments(same)).sum())
         self._differing += differing
@@ -32,7 +32,7 @@ class Spread:
         self._audible += frames // self._segment
 
     def _segments(self, mask: Mask) -> Mask:
-        """Tell in which segments a frame is marked; the last one may be short."""
+        """Return in which segments a frame is marked; the last one may be short."""
         starts = np.arange(0, len(mask), self._segment)
         return np.asarray(np.logical_or.reduceat(mask, starts), np.bool_)
 

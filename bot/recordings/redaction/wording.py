@@ -1,4 +1,4 @@
-"""What came of a check, in plain words: no markup, and nothing of the recording."""
+"""Words the outcome of a check, without markup and without content of the recording."""
 
 from types import MappingProxyType
 from typing import Final
@@ -13,18 +13,18 @@ UNCERTAINTIES: Final = MappingProxyType(
     {
         Uncertainty.ENCODING: "the two recordings are encoded differently",
         Uncertainty.FORMAT: "recordings in this encoding cannot be compared",
-        Uncertainty.LONG_HEADER: "much else comes before the audio of the redacted recording",
-        Uncertainty.SHIFTED: "the redacted recording starts at another moment than the raw one",
-        Uncertainty.REENCODED: "the redacted recording was encoded anew, or made louder or softer",
-        Uncertainty.OTHER_AUDIO: "the redacted recording has other audio than the raw one",
+        Uncertainty.LONG_HEADER: "the redacted recording has many bytes before its audio",
+        Uncertainty.SHIFTED: "the two recordings start at different times",
+        Uncertainty.REENCODED: "the redacted recording was re-encoded, or its volume changed",
+        Uncertainty.OTHER_AUDIO: "the two recordings have different audio",
         Uncertainty.LENGTH: "one of the two recordings is longer than the other",
         Uncertainty.SECOND_DATA: "more audio follows in a second chunk",
         Uncertainty.TRAILER: "the two recordings differ in the bytes after the audio",
         Uncertainty.ONE_CHANNEL: "while one channel is muted, the other is heard",
-        Uncertainty.SPAN_BEYOND_END: "a moment that should be muted is not in the recording",
-        Uncertainty.BROKEN_OFF: "one of the two recordings ended early, or could not be had",
-        Uncertainty.NOT_WAV: "one of the two is no recording",
-        Uncertainty.CHANGED: "PolyAI sent another redacted recording than the one before",
+        Uncertainty.SPAN_BEYOND_END: "a span that should be muted is not in the recording",
+        Uncertainty.BROKEN_OFF: "one of the two recordings ended early, or could not be fetched",
+        Uncertainty.NOT_WAV: "one of the two is not a recording",
+        Uncertainty.CHANGED: "PolyAI sent a different redacted recording than before",
     }
 )
 
@@ -35,27 +35,26 @@ def said(found: Comparison) -> str:
         case Verdict.PROVEN:
             return (
                 "Proven: the redacted recording is the raw one, sample by sample, "
-                f"with {_moments(found.muted)} muted."
+                f"with {_listed(found.muted)} muted."
             )
         case Verdict.NOTHING_MUTED:
             return "Nothing is muted: the redacted recording is the same as the unredacted one."
         case Verdict.DIFFERS:
             return (
-                f"It differs: {_moments(found.heard)} can be heard in the redacted recording and "
+                f"It differs: {_listed(found.heard)} can be heard in the redacted recording and "
                 f"should not be. The loudest sample there is at {found.heard_db:g} dB."
             )
         case Verdict.INCONCLUSIVE:
-            return (
-                f"It cannot be told: {UNCERTAINTIES[found.uncertainty or Uncertainty.BROKEN_OFF]}."
-            )
+            why = UNCERTAINTIES[found.uncertainty or Uncertainty.BROKEN_OFF]
+            return f"The check is inconclusive: {why}."
 
 
-def _moments(spans: Spans) -> str:
+def _listed(spans: Spans) -> str:
     shown = [
         f"{spell_time(each.start_seconds)}-{spell_time(each.end_seconds)}"
         for each in spans.kept[:MOST_SHOWN]
     ]
     more = spans.count - len(shown)
     where = ", ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
-    count = "1 moment" if spans.count == 1 else f"{spans.count} moments"
+    count = "1 span" if spans.count == 1 else f"{spans.count} spans"
     return f"{count} of {spans.seconds:.1f} s ({where})"

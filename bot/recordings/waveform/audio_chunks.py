@@ -25,7 +25,7 @@ class AudioChunks:
         self._expect_audio(data_bytes)
 
     def audio_in(self, piece: memoryview) -> Iterator[memoryview]:
-        """Give the parts of the next piece that are audio."""
+        """Return the parts of the next piece that are audio."""
         while piece:
             if self._left is None:
                 yield piece

@@ -118,7 +118,7 @@ def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
 
 
 def labelled_spans(marks: MuteMarks | None, length_seconds: float, lanes: int) -> tuple[Span, ...]:
-    """Give the stretches that are wide enough for the label."""
+    """Return the stretches that are wide enough for the label."""
     if marks is None:
         return ()
     wanted = text_pixels(marks.label) + 2 * ROOM_PIXELS
@@ -131,7 +131,7 @@ def labelled_spans(marks: MuteMarks | None, length_seconds: float, lanes: int) -
 
 
 def lane_width_pixels(lanes: int) -> int:
-    """Tell how wide the sound is drawn."""
+    """Return how wide the sound is drawn."""
     return WIDTH_PIXELS - _left(lanes) - MARGIN_PIXELS
 
 

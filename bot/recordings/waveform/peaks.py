@@ -42,7 +42,7 @@ class PeakBins:
         return silent
 
     def finish(self, rest: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Take what is less than a block; gives lows and highs, a row a bin, a column a channel."""
+        """Add the rest; returns lows and highs, with a row for each bin, a column a channel."""
         frames = rest.reshape(-1, self._channels)
         while len(frames):
             self._make_room()
@@ -67,7 +67,7 @@ class PeakBins:
         return lows, highs
 
     def _fill(self, lows: NDArray[Any], highs: NDArray[Any]) -> int:
-        """Put cells into bins until all bins are full; gives how many cells it put."""
+        """Put cells into bins until all bins are full; returns how many cells it put."""
         per_bin = max(1, self.bin_frames // self._block)
         at = 0
         while at < len(lows) and self._full < BINS:

@@ -45,7 +45,7 @@ class Pictures:
         return Picture(self, delivery, scan, size_bytes)
 
     async def make(self, delivery: Delivery, outline: "Waveform") -> str | None:
-        """Draw and upload a picture that nobody sees yet; gives its file id, None if it failed."""
+        """Draw and upload an invisible picture; returns its file id, None if that failed."""
         try:
             async with asyncio.timeout(self._limit_seconds):
                 png = await self._draw(delivery, outline)
@@ -97,7 +97,7 @@ class Picture:
             self._making = asyncio.create_task(self._pictures.make(self._delivery, self.outline))
 
     async def file_id(self, within_seconds: float | None = None) -> str | None:
-        """Wait until it is uploaded; gives its file id, None if it failed or takes longer."""
+        """Wait until it is uploaded; returns its file id, None if it failed or takes longer."""
         if self._making is None:
             return None
         done, _ = await asyncio.wait({self._making}, timeout=within_seconds)
@@ -123,7 +123,7 @@ def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
 
 
 def muted_in(delivery: Delivery, outline: "Waveform | None") -> Spans | None:
-    """Tell where the recording was muted; None where that cannot be told."""
+    """Return where the recording was muted; None where that cannot be told."""
     word = word_for_silence(delivery.direction, raw=delivery.is_raw)
     return outline.silences if outline and word == "muted" else None
 

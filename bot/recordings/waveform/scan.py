@@ -39,7 +39,7 @@ class WaveformScan:
             self._reading.take(memoryview(piece))
 
     def finish(self) -> Waveform | None:
-        """Tell the outline; None where the codec is unknown or there was no audio."""
+        """Return the outline; None where the codec is unknown or there was no audio."""
         return self._reading.finish() if self._reading else None
 
     def _begin(self, piece: bytes) -> None:

@@ -52,7 +52,7 @@ class SpanLog:
             self._kept = _thinned(self._kept)
 
     def spans(self, sample_rate_hz: int) -> Spans:
-        """Tell what was taken, in seconds."""
+        """Return what was taken, in seconds."""
         kept = (
             Span(start / sample_rate_hz, end / sample_rate_hz)
             for start, end in _thinned(self._kept)

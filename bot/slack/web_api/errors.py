@@ -15,7 +15,7 @@ class SlackError(CallAudioError):
     code = "slack_refused"
     what = "Slack did not accept what I tried to do."
     likely_cause = "A setting of the workspace, or a change at Slack that callaudio does not know."
-    fix = "Try again; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again; if it keeps failing, tell the callaudio operator the reference."
 
 
 class SlackRateLimited(SlackError):
@@ -72,7 +72,7 @@ class UploadPlaceRefused(SlackError):
     code = "slack_upload_place_refused"
     what = "The recording would have gone to a host that is not Slack's, so I sent nothing."
     likely_cause = "Something answers in Slack's place."
-    fix = "Ask whoever runs callaudio to check `SLACK_API_URL` and the proxy."
+    fix = "Ask the callaudio operator to check `SLACK_API_URL` and the proxy."
 
 
 class SlackTokenRejected(SlackError):
@@ -81,7 +81,7 @@ class SlackTokenRejected(SlackError):
     code = "slack_token_rejected"
     what = "Slack does not accept the bot's token."
     likely_cause = "The app was removed from the workspace, or its token was replaced."
-    fix = "Ask whoever runs callaudio to install the app again and to set the new token."
+    fix = "Ask the callaudio operator to install the app again and to set the new token."
 
 
 class ScopeMissing(SlackError):
@@ -166,7 +166,7 @@ class BlocksRefused(SlackError):
         "Its version here lacks a kind of block, such as charts or tables, or a picture is still "
         "being prepared."
     )
-    fix = "Try again in a minute; if it stays so, tell whoever runs callaudio the reference."
+    fix = "Try again in a minute; if it keeps failing, tell the callaudio operator the reference."
 
 
 BY_CODE: Final[dict[str, type[CallAudioError]]] = {

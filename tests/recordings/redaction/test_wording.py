@@ -18,7 +18,7 @@ MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
             Comparison(Verdict.PROVEN, muted=CARD),
             (
                 "Proven: the redacted recording is the raw one, sample by sample, "
-                "with 1 moment of 0.6 s (1:01.0-1:01.6) muted."
+                "with 1 span of 0.6 s (1:01.0-1:01.6) muted."
             ),
         ),
         (
@@ -28,7 +28,7 @@ MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
         (
             Comparison(Verdict.DIFFERS, heard=CARD, heard_db=-12.5),
             (
-                "It differs: 1 moment of 0.6 s (1:01.0-1:01.6) can be heard in the redacted "
+                "It differs: 1 span of 0.6 s (1:01.0-1:01.6) can be heard in the redacted "
                 "recording and should not be. The loudest sample there is at -12.5 dB."
             ),
         ),
