@@ -1,18 +1,16 @@
-"""Who may request access, and for which recording; a refusal is audited."""
+"""Checks who may request access, and for which recording; a refusal is audited."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from bot.access.administration import Actor
 from bot.access.clearance import Clearances
-from bot.access.grants import Right
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.refusals import record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow
 
 NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
 """The decision on a delivery that was redacted only because the requester is not cleared."""
@@ -22,8 +20,8 @@ class NothingToAskFor(UsageError):
     """The recording was not delivered redacted because this person is not cleared."""
 
     code = "nothing_to_ask_for"
-    what = "That button belongs to somebody else's request, or to one that needs no access."
-    fix = "Ask for the recording yourself with `/callaudio`."
+    what = "That button belongs to another person's request, or to one that needs no access."
+    fix = "Request the recording yourself with `/callaudio`."
 
 
 class RequesterNotEligible(UsageError):
@@ -31,10 +29,39 @@ class RequesterNotEligible(UsageError):
 
     code = "requester_not_eligible"
     what = (
-        "Only members of this workspace can ask for access, and guests with a grant of their own."
+        "Only members of this workspace, and guests with a grant of their own, can request access."
     )
-    likely_cause = "You are a guest now, or Slack does not tell that you are a member."
+    likely_cause = "You are a guest now, or Slack does not confirm that you are a member."
     fix = "Ask an admin of callaudio for a grant of your own."
+
+
+class RequestedDelivery(Protocol):
+    """The facts of a delivery that decide whether its requester may request access."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - as the delivery has it
+    @property
+    def team_id(self) -> str: ...  # noqa: D102
+    @property
+    def user_id(self) -> str: ...  # noqa: D102
+    @property
+    def conversation_id(self) -> str: ...  # noqa: D102
+    @property
+    def outcome(self) -> str | None: ...  # noqa: D102
+    @property
+    def reason(self) -> str | None: ...  # noqa: D102
+
+
+class Deliveries(Protocol):
+    """The store of deliveries."""
+
+    async def read(self, delivery_id: str) -> RequestedDelivery:
+        """Read one delivery.
+
+        Raises:
+            LookupError: there is no such delivery.
+        """
+        ...
 
 
 class Eligibility:
@@ -44,11 +71,13 @@ class Eligibility:
         self,
         *,
         database: Database,
+        deliveries: Deliveries,
         clearances: Clearances,
         home_team: Callable[[], Awaitable[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._deliveries = deliveries
         self._clearances = clearances
         self._home_team = home_team
         self._clock = clock
@@ -61,15 +90,15 @@ class Eligibility:
             RequesterNotEligible: neither a member nor a guest with a grant by name; audited.
             CallAudioError: Slack did not return their standing.
         """
-        async with self._database.read() as session:
-            delivery = await session.get(DeliveryRow, delivery_id)
-        if delivery is None:  # an invented id: no button has it
-            raise await self.refused(actor, None, NothingToAskFor())
+        try:
+            delivery = await self._deliveries.read(delivery_id)
+        except LookupError:  # a forged id: no button has it
+            raise await self.refused(actor, None, NothingToAskFor()) from None
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:
             raise await self.refused(actor, delivery.id, NothingToAskFor())
-        requester = await self._clearances.now(actor.team_id, Right.PII, actor.user_id)
+        requester = await self._clearances.of_requester(actor.team_id, actor.user_id)
         if not requester.may_use:
             raise await self.refused(actor, delivery.id, RequesterNotEligible())
         return delivery.conversation_id

@@ -6,7 +6,6 @@ from typing import Final
 
 from bot.access.administration import Actor
 from bot.access.clearance import Clearances
-from bot.access.grants import Right
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -57,6 +56,7 @@ class CallFinder:
 
         Raises:
             FinderRefused: the actor may not request recordings; audited.
+            CallAudioError: Slack did not return the actor's standing.
             AgentNotConfigured: there is no such agent.
             PolyAIError: PolyAI did not list them.
         """
@@ -65,7 +65,7 @@ class CallFinder:
         return await self._browser.screen(agent, wanted, size=CALLS_PER_SCREEN, place=place)
 
     async def _admit(self, actor: Actor) -> None:
-        person = await self._clearances.now_or_unknown(actor.team_id, Right.PII, actor.user_id)
+        person = await self._clearances.of_requester(actor.team_id, actor.user_id)
         if person.may_use:
             return
         told = {"standing": person.standing.value}

@@ -81,6 +81,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         requests=core.access_requests,
         eligibility=Eligibility(
             database=core.database,
+            deliveries=core.deliveries,
             clearances=core.clearances,
             home_team=core.identity.team_id,
             clock=core.clock,

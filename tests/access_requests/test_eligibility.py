@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from bot.access.administration import Actor
 from bot.access.policy import Standing
 from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -47,6 +48,7 @@ async def home_team() -> str:
 def eligibility(database: Database, people: Workspace | None = None) -> Eligibility:
     return Eligibility(
         database=database,
+        deliveries=DeliveryStore(database=database, clock=lambda: NOON),
         clearances=readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances,
         home_team=home_team,
         clock=lambda: NOON,
