@@ -115,7 +115,7 @@ class Decider:
         audience = Audience.UNKNOWN
         if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
-            audience = await self._hear(team_id, Place(conversation, own_dm=False), members)
+            audience = await self._classify_audience(team_id, Place(conversation, own_dm=False), members)
         return Surroundings(conversation, audience)
 
     async def judge(
@@ -142,7 +142,7 @@ class Decider:
         # that is known to be private.
         if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
             return Ruling(decision, facts)
-        facts = replace(facts, audience=await self._hear(question.team_id, place, members))
+        facts = replace(facts, audience=await self._classify_audience(question.team_id, place, members))
         return Ruling(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
@@ -161,9 +161,9 @@ class Decider:
         """Read the conversation, the requester and the first members in parallel."""
         own_dm_is_possible = question.channel_id.startswith(DIRECT_MESSAGES)
 
-        async def look() -> Place:
-            told = await _or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
-            return Place.of(told, question.user_id)
+        async def read_place() -> Place:
+            found = await _or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
+            return Place.of(found, question.user_id)
 
         async def is_there() -> bool | None:
             # In direct messages with the bot there is no other member to list.
@@ -173,7 +173,7 @@ class Decider:
                 None, "members", lambda: members.include(question.user_id), raise_own_mistakes=True
             )
 
-        placing = asyncio.ensure_future(look())
+        placing = asyncio.ensure_future(read_place())
         clearing = self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
         place, (clearance, is_present) = await both(placing, both(clearing, is_there()))
         return place, Facts(
@@ -190,7 +190,7 @@ class Decider:
             audience=Audience.UNKNOWN,
         )
 
-    async def _hear(self, team_id: str, place: Place, members: Members) -> Audience:
+    async def _classify_audience(self, team_id: str, place: Place, members: Members) -> Audience:
         """Classify the audience; in direct messages with the bot it is the requester only."""
         conversation = place.conversation
         if conversation is None:

@@ -29,8 +29,8 @@ def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
     """
     of_effect = "CAST({}({}) FILTER (WHERE effect = '{}') AS TEXT)"
     who, which = (
-        ", ".join(of_effect.format(gathered, told, effect) for effect in ("grant", "deny"))
-        for told in ("subject_id", f"{pair}(subject_id, given_by)")
+        ", ".join(of_effect.format(gathered, column, effect) for effect in ("grant", "deny"))
+        for column in ("subject_id", f"{pair}(subject_id, given_by)")
     )
     return text(
         f"""
@@ -92,7 +92,7 @@ async def read_grants_in_force(
         # In the order of the index, which then is read from front to back.
         {"team": team_id, "right": right.value, "now": now, "ids": json.dumps(sorted(user_ids))},
     )
-    found = {kind: [json.loads(told or "[]") for told in by_effect] for kind, *by_effect in rows}
+    found = {kind: [json.loads(column or "[]") for column in by_effect] for kind, *by_effect in rows}
     granted, denied = found[SubjectKind.USER.value]
     granted_groups, denied_groups = found[SubjectKind.GROUP.value]
     return GrantsInForce(

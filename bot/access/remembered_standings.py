@@ -38,4 +38,4 @@ async def read_remembered(
         _ON_SQLITE if is_sqlite else _ON_POSTGRESQL,
         {"team": team_id, "since": since, "ids": json.dumps(sorted(user_ids))},
     )
-    return {user_id: Standing(standing) for standing, told in rows for user_id in json.loads(told)}
+    return {user_id: Standing(standing) for standing, ids in rows for user_id in json.loads(ids)}

@@ -69,14 +69,14 @@ class Standings:
         except CallAudioError as error:
             if error.is_own_mistake:
                 raise
-            return _untold(error)
+            return _unknown(error)
 
     async def recent_or_unknown(self, team_id: str, user_id: str) -> Standing:
         """Do as ``recent`` does; unknown if Slack fails."""
         try:
             return await self.recent(team_id, user_id)
         except CallAudioError as error:
-            return _untold(error)
+            return _unknown(error)
 
     async def recent(self, team_id: str, user_id: str) -> Standing:
         """Return a stored standing of at most ``REMEMBERED_FOR`` ago, else read it from Slack.
@@ -113,14 +113,14 @@ class Standings:
             asked_at = self._clock()
             wanted = [user_id for user_id in some if user_id not in known]
             answers = dict(zip(wanted, await every(map(self._ask, wanted)), strict=True))
-            told = {who: said for who, said in answers.items() if isinstance(said, Standing)}
-            await self._remember(team_id, told, asked_at)
-            yield {each: known.get(each) or told.get(each) for each in some}
+            read = {who: said for who, said in answers.items() if isinstance(said, Standing)}
+            await self._remember(team_id, read, asked_at)
+            yield {each: known.get(each) or read.get(each) for each in some}
             for said in answers.values():
                 if isinstance(said, CallAudioError) and said.retryable:
                     raise said
 
-    async def changed(self, team_id: str, user_id: str, told: Standing) -> bool:
+    async def changed(self, team_id: str, user_id: str, standing: Standing) -> bool:
         """Handle a change event: invalidate the stored standing, unless it is the same.
 
         It is invalidated and not replaced, because events may come late, twice and out of order.
@@ -131,11 +131,11 @@ class Standings:
             row = await session.get(StandingRow, (team_id, user_id))
             was = row.standing if row else None
             # A full member needs no invalidation: a standing read before is at most stricter.
-            is_news = told is not Standing.MEMBER if was is None else told.value != was
+            is_news = standing is not Standing.MEMBER if was is None else standing.value != was
             if is_news:
                 await session.execute(self._storing(team_id, {user_id: None}, self._clock()))
         # With flags missing nothing is certain; the next check asks Slack.
-        return is_news and was is not None and told is not Standing.UNKNOWN
+        return is_news and was is not None and standing is not Standing.UNKNOWN
 
     async def _ask(self, user_id: str) -> Standing | CallAudioError:
         async with self._places:
@@ -146,23 +146,23 @@ class Standings:
                 return error
 
     async def _remember(
-        self, team_id: str, told: Mapping[str, Standing], asked_at: datetime
+        self, team_id: str, standing: Mapping[str, Standing], asked_at: datetime
     ) -> None:
         """Store standings from Slack, unless one was invalidated since the look-up began."""
-        known = {who: each for who, each in told.items() if each is not Standing.UNKNOWN}
+        known = {who: each for who, each in standing.items() if each is not Standing.UNKNOWN}
         if known:
             async with self._database.write(is_short=is_few(known)) as session:
                 await session.execute(self._storing(team_id, known, asked_at))
 
     def _storing(
-        self, team_id: str, told: Mapping[str, Standing | None], learnt_at: datetime
+        self, team_id: str, standing: Mapping[str, Standing | None], learnt_at: datetime
     ) -> Executable:
         """Build the rows in one order of people, so that two writers never deadlock."""
         row = StandingRow
         new = insert_into(row, is_sqlite=self._database.is_sqlite).values(
             [
                 {"team_id": team_id, "user_id": who, "standing": each, "learnt_at": learnt_at}
-                for who, each in sorted(told.items())
+                for who, each in sorted(standing.items())
             ]
         )
         is_change = new.excluded.standing.is_(None)
@@ -181,7 +181,7 @@ async def forget_standings(database: Database, now: datetime) -> None:
         await session.execute(old)
 
 
-def _untold(error: CallAudioError) -> Standing:
+def _unknown(error: CallAudioError) -> Standing:
     log.warning("fact_unknown", fact="standing", code=error.code)
     note_unknown_fact(error)
     return Standing.UNKNOWN
