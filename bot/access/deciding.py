@@ -115,7 +115,9 @@ class Decider:
         audience = Audience.UNKNOWN
         if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
-            audience = await self._classify_audience(team_id, Place(conversation, own_dm=False), members)
+            audience = await self._classify_audience(
+                team_id, Place(conversation, own_dm=False), members
+            )
         return Surroundings(conversation, audience)
 
     async def judge(
@@ -142,7 +144,9 @@ class Decider:
         # that is known to be private.
         if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
             return Ruling(decision, facts)
-        facts = replace(facts, audience=await self._classify_audience(question.team_id, place, members))
+        facts = replace(
+            facts, audience=await self._classify_audience(question.team_id, place, members)
+        )
         return Ruling(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:

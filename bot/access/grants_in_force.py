@@ -92,7 +92,9 @@ async def read_grants_in_force(
         # In the order of the index, which then is read from front to back.
         {"team": team_id, "right": right.value, "now": now, "ids": json.dumps(sorted(user_ids))},
     )
-    found = {kind: [json.loads(column or "[]") for column in by_effect] for kind, *by_effect in rows}
+    found = {
+        kind: [json.loads(column or "[]") for column in by_effect] for kind, *by_effect in rows
+    }
     granted, denied = found[SubjectKind.USER.value]
     granted_groups, denied_groups = found[SubjectKind.GROUP.value]
     return GrantsInForce(

@@ -67,8 +67,8 @@ class Completion:
         now = self._deliveries.clock()
         is_raw = delivery.is_raw
         # No note follows, so the way to answer is forgotten already.
-        is_told = is_card_enough(state, delivery)
-        told = {"notified_at": now, "response_url": None} if is_told else {}
+        is_notified = is_card_enough(state, delivery)
+        notified = {"notified_at": now, "response_url": None} if is_notified else {}
         if await self._deliveries.end(
             delivery,
             state,
@@ -86,7 +86,7 @@ class Completion:
                 "share_ts": share_ts,
                 "shares_due_at": now + self._rhythm.check_every if is_raw else None,
                 **({} if is_raw else {"recheck_at": None}),
-                **told,
+                **notified,
             },
             then=self._after(now, is_raw=is_raw),
             was_shared=was_shared,

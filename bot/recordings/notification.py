@@ -101,11 +101,13 @@ class Notification:
         Where Slack does not take that either, it is said at a later try.
         """
         delivery = await self._deliveries.read(delivery_id)
-        is_told = False
+        is_notified = False
         if delivery.waiting_notified_at is None and tries >= NOTIFY_WAITING_FROM_TRY:
-            is_told = await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
-        if is_told or delivery.waiting_since is None:
-            await self._deliveries.note_waiting(delivery, is_told=is_told)
+            is_notified = (
+                await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
+            )
+        if is_notified or delivery.waiting_since is None:
+            await self._deliveries.note_waiting(delivery, is_notified=is_notified)
             self._forget(delivery_id)
 
     async def _say_waiting(self, delivery: Delivery, problem: Problem) -> None:

@@ -178,7 +178,7 @@ class Retention:
                 log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
                 if error.retryable:
                     return False
-        await self._files.told(delivery, follower)
+        await self._files.card_updated(delivery, follower)
         return True
 
     def _plain_cause(self, delivery: Delivery) -> TakeBackCause | None:

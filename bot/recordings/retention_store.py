@@ -125,7 +125,7 @@ class RetentionStore:
             for each in deliveries:
                 schedule(session, TAKE_BACK, each.id, now=now)
 
-    async def told(self, delivery: Delivery, follower: Delivery | None = None) -> None:
+    async def card_updated(self, delivery: Delivery, follower: Delivery | None = None) -> None:
         """Note that the card says what became of the file, and have what follows it delivered.
 
         Where that has ended already, its own words are put on the card again.
@@ -157,8 +157,8 @@ class RetentionStore:
     ) -> bool:
         """Store that the file is gone, with its audit event; gives whether this call did.
 
-        Unless it is ``told`` before, another try to tell follows at ``update_card_by``: a worker may end
-        before the card says so. ``then`` runs in the same transaction.
+        Without a call of ``card_updated`` the card is updated again at ``update_card_by``: a worker
+        may stop in between. ``then`` runs in the same transaction.
         """
         now = self.clock()
         # What Slack never showed may come to light after it was deleted in vain.

@@ -61,7 +61,7 @@ class RejectedRequests:
 
     def note(self, cause: RejectionCause, **facts: int | str) -> None:
         """Count one; ``facts`` about it are told where it is the one that is warned of."""
-        self._metrics.turned_away.labels(cause=cause.value).inc()
+        self._metrics.rejected_requests.labels(cause=cause.value).inc()
         unwarned = self._sparing.due(cause.value)
         if unwarned is None:
             return

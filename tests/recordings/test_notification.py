@@ -233,7 +233,7 @@ class AwayAtFirst(DeliveryStore):
 
     async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
         self._be_away()
-        await super().note_waiting(delivery, is_told=is_told)
+        await super().note_waiting(delivery, is_notified=is_told)
 
     def _be_away(self) -> None:
         if self.times:
@@ -241,16 +241,16 @@ class AwayAtFirst(DeliveryStore):
             raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
 
 
-@pytest.mark.parametrize("kind", [NoteKind.FAILED, NoteKind.WAITING])
+@pytest.mark.parametrize("kind", [PrivateNoteKind.FAILED, PrivateNoteKind.WAITING])
 async def test_a_note_whose_storing_fails_is_not_repeated_while_the_database_is_away(
-    sqlite_store: Database, kind: NoteKind
+    sqlite_store: Database, kind: PrivateNoteKind
 ) -> None:
     scene = Scene(sqlite_store)
     scene.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
-    delivery = await (scene.failed() if kind is NoteKind.FAILED else scene.stored())
+    delivery = await (scene.failed() if kind is PrivateNoteKind.FAILED else scene.stored())
 
     async def tell() -> None:
-        if kind is NoteKind.FAILED:
+        if kind is PrivateNoteKind.FAILED:
             await scene.notify(delivery)
         else:
             await scene.telling.notify_waiting(delivery.id, GONE, tries=2)

@@ -161,7 +161,9 @@ class Shelf:
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
         """Store that its files are gone."""
         update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
-        return await self.files.taken_back(delivery, cause, update_card_by=update_card_by, then=then)
+        return await self.files.taken_back(
+            delivery, cause, update_card_by=update_card_by, then=then
+        )
 
     async def causes(self) -> list[str]:
         async with self.database.read() as session:

@@ -21,7 +21,7 @@ from tests.scenarios.thread import card, offered
 
 REDACTED = recordings.load("combined", redacted=True)
 OPEN = "C0OPEN0000"
-RARELY = replace(WATCHFUL, look_every=timedelta(hours=1))
+RARELY = replace(WATCHFUL, check_every=timedelta(hours=1))
 DOWNGRADED = "retention:delivery:downgraded"
 GONE = "The raw recording can no longer be heard in Slack"
 
