@@ -66,12 +66,12 @@ def why(error: BaseException) -> str | None:
     """
     chain = list(_chain(error))
     for each in chain:
-        told = _of_a_certificate(each) or _of_a_proxy(each)
-        if told:
-            return told
-    for kind, told in _BY_KIND:
+        failure = _of_a_certificate(each) or _of_a_proxy(each)
+        if failure:
+            return failure
+    for kind, failure in _BY_KIND:
         if any(isinstance(each, kind) for each in chain):
-            return told
+            return failure
     return UNREACHABLE if any(_is_unreachable(each) for each in chain) else None
 
 

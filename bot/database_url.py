@@ -23,7 +23,7 @@ class DatabaseUrlRefused(ValueError):
     """Says in a sentence what about the URL cannot be used, with nothing of its secrets."""
 
 
-def spelt_for_the_drivers(url: str) -> str:
+def for_drivers(url: str) -> str:
     """Accept a SQLite file or a PostgreSQL URL, of one host or several.
 
     Parameters that other programs understand are left out or translated; those of PostgreSQL's own

@@ -68,8 +68,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate({name.lower(): text for name, text in values.items()})
     except pydantic.ValidationError as error:
-        told = [_explain(each, values) for each in error.errors(include_url=False)]
-        problems += [each for each in told if each[0] not in unreadable]
+        found = [_explain(each, values) for each in error.errors(include_url=False)]
+        problems += [each for each in found if each[0] not in unreadable]
     problems.sort(key=lambda problem: names.index(problem[0]))
     problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
     if settings is None or problems:  # raised here, so that no cause with values hangs on it

@@ -14,7 +14,7 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+from bot.database_url import DatabaseUrlRefused, for_drivers
 from bot.time_spans import parse_time_span
 
 MASK: Final = "**********"
@@ -129,7 +129,7 @@ def check_database_url(url: str) -> str:
         ValueError: it is neither.
     """
     try:
-        return spelt_for_the_drivers(url)
+        return for_drivers(url)
     except DatabaseUrlRefused as error:
         raise problem(str(error)) from None
 

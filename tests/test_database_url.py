@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from bot.database_url import DatabaseUrlRefused, spelt_for_the_drivers
+from bot.database_url import DatabaseUrlRefused, for_drivers
 from bot.environment import load_database_url
 from bot.settings import SettingsError
 from bot.store.database import async_url
@@ -53,12 +53,12 @@ AT = f"postgresql://u:{SECRET}@db"
     ],
 )
 def test_what_other_programs_put_there_is_understood(given, spelt):
-    assert spelt_for_the_drivers(given) == spelt
-    assert spelt_for_the_drivers(spelt) == spelt
+    assert for_drivers(given) == spelt
+    assert for_drivers(spelt) == spelt
 
 
 def test_several_hosts_reach_the_driver_each_with_its_port():
-    url = async_url(spelt_for_the_drivers("postgresql://u@h1:5432,h2:5433/x"))
+    url = async_url(for_drivers("postgresql://u@h1:5432,h2:5433/x"))
     _, arguments = url.get_dialect()().create_connect_args(url)
     assert (arguments["host"], arguments["port"]) == ("h1,h2", "5432,5433")
 
@@ -88,8 +88,8 @@ def test_what_cannot_be_done_is_told_in_a_sentence_without_the_url(query, said):
 @given(st.text())
 def test_any_parameters_are_understood_or_refused_in_words(query):
     try:
-        spelt = spelt_for_the_drivers(f"{AT}/x?{query}")
+        spelt = for_drivers(f"{AT}/x?{query}")
     except DatabaseUrlRefused:
         return
     make_url(spelt)
-    assert spelt_for_the_drivers(spelt) == spelt
+    assert for_drivers(spelt) == spelt

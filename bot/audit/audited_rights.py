@@ -105,9 +105,9 @@ class _Digest:
         """Add a row, unless the event of its end was sealed away too."""
         if row.revoked_at is not None and not row.revoked:
             return
-        spelt = [row.id, *(getattr(row, name) for name in _IDS), row.given_by]
-        spelt += [_spelt(row.starts_at), _spelt(row.expires_at)]
-        self._sha.update(json.dumps(spelt, separators=(",", ":"), default=ascii).encode() + b"\n")
+        values = [row.id, *(getattr(row, name) for name in _IDS), row.given_by]
+        values += [_time_text(row.starts_at), _time_text(row.expires_at)]
+        self._sha.update(json.dumps(values, separators=(",", ":"), default=ascii).encode() + b"\n")
         self.count += 1
 
     def sealed(self) -> SealedRights:
@@ -122,8 +122,8 @@ def _without_events(
     revoked = _audited_grants(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
     grants = _GRANTS.c
 
-    def is_event_of(told: Subquery) -> ColumnElement[bool]:
-        return and_(told.c.team_id == grants.team_id, told.c.grant_id == grants.id)
+    def is_event_of(event: Subquery) -> ColumnElement[bool]:
+        return and_(event.c.team_id == grants.team_id, event.c.grant_id == grants.id)
 
     both = _GRANTS.outerjoin(given, is_event_of(given)).outerjoin(revoked, is_event_of(revoked))
     is_unaudited = given.c.grant_id.is_(None)
@@ -189,14 +189,16 @@ def _differences(row: Row[Any]) -> Iterator[str]:
     if row.tag == AuditTag.GRANT_REVOKED:
         if row.revoked_at is None:
             yield "is there as if it had never been revoked"
-        told = [("revoked_by", row.revoked_by, row.actor_id)]
-        told.append(("revoked_at", _spelt(row.revoked_at), _spelt(row.occurred_at)))
+        compared = [("revoked_by", row.revoked_by, row.actor_id)]
+        compared.append(("revoked_at", _time_text(row.revoked_at), _time_text(row.occurred_at)))
     else:
-        told = [("given_by", row.given_by, row.actor_id)]
-        told.append(("starts_at", _spelt(row.starts_at), _spelt(row.occurred_at)))
-    told += [(name, getattr(row, name), payload.get(name)) for name in _IDS]
-    told.append(("expires_at", _spelt(row.expires_at), _spelt(payload.get("expires_at"))))
-    for name, is_now, was in told:
+        compared = [("given_by", row.given_by, row.actor_id)]
+        compared.append(("starts_at", _time_text(row.starts_at), _time_text(row.occurred_at)))
+    compared += [(name, getattr(row, name), payload.get(name)) for name in _IDS]
+    compared.append(
+        ("expires_at", _time_text(row.expires_at), _time_text(payload.get("expires_at")))
+    )
+    for name, is_now, was in compared:
         if is_now != was:
             yield f"says {name} = {plain(is_now)} now instead of {plain(was)}"
 
@@ -220,7 +222,7 @@ def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
     return case((said.op("~")("^[0-9]{1,18}$"), cast(said, BigInteger)))
 
 
-def _spelt(value: object) -> object:
+def _time_text(value: object) -> object:
     """Format a time identically for all databases; other values are unchanged."""
     at = moment_of(value)
     return at.isoformat(timespec="microseconds") if at else value

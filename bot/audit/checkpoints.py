@@ -52,8 +52,8 @@ def sealed_rights_of(link: Link) -> SealedRights | None:
 
 def is_seal_of(link: Link, checkpoint: Checkpoint) -> bool:
     """Return whether this event was written with the checkpoint."""
-    told = (link.payload.get("sealed_seq"), link.payload.get("sealed_hash"))
-    return (link.tag, link.occurred_at, link.actor_id, *told) == (
+    recorded = (link.payload.get("sealed_seq"), link.payload.get("sealed_hash"))
+    return (link.tag, link.occurred_at, link.actor_id, *recorded) == (
         AuditTag.AUDIT_SEALED,
         checkpoint.sealed_at,
         checkpoint.sealed_by,
@@ -64,14 +64,14 @@ def is_seal_of(link: Link, checkpoint: Checkpoint) -> bool:
 
 def vouches_for(link: Link, earlier: Sequence[Checkpoint]) -> bool | None:
     """Return whether the event covers exactly these checkpoints; None: it is too old to say."""
-    told = link.payload.get("earlier_seals")
-    return None if told is None else bool(told == digest(earlier))
+    recorded = link.payload.get("earlier_seals")
+    return None if recorded is None else bool(recorded == digest(earlier))
 
 
 def digest(checkpoints: Sequence[Checkpoint]) -> str:
     """Digest a workspace's checkpoints, oldest first. 64 hex digits."""
-    spelt = [
+    rows = [
         [each.seq, each.hash, each.sealed_at.isoformat(timespec="microseconds"), each.sealed_by]
         for each in checkpoints
     ]
-    return hashlib.sha256(json.dumps(spelt, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()

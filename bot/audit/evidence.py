@@ -56,15 +56,15 @@ async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed
         await _write(packed, files, DELIVERIES, _deliveries(session, wanted))
         await _write(packed, files, CHECKS, _checks(session, wanted))
         _add(packed, files, "verify.py", _source_of_verifier())
-        told = Packed(
+        contents = Packed(
             events,
             tuple(f"{each.team_id}:{each.seq}:{each.hash}" for each in await heads(session)),
             await _faults(session),
         )
         manifest = {
             "events": events,
-            "heads": told.heads,
-            "faults": told.faults,
+            "heads": contents.heads,
+            "faults": contents.faults,
             "conversation": wanted.conversation_id,
             "since": _time(wanted.since),
             "until": _time(wanted.until),
@@ -74,7 +74,7 @@ async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed
         # The digest is the ZIP comment, at the end of the file.
         packed.comment = b"0" * evidence_verifier.DIGEST_LENGTH
     _seal(path)
-    return told
+    return contents
 
 
 def _source_of_verifier() -> bytes:

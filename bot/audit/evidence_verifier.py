@@ -67,10 +67,10 @@ def _faults_of_events(
         event = json.loads(line)
         count += 1
         where = f"event {event['team']}:{event['seq']}"
-        spelt = json.dumps(
+        canonical = json.dumps(
             {name: event[name] for name in COVERED}, sort_keys=True, separators=(",", ":")
         )
-        if hashlib.sha256(spelt.encode()).hexdigest() != event["hash"]:
+        if hashlib.sha256(canonical.encode()).hexdigest() != event["hash"]:
             yield f"{where}: it was altered"
         seq, previous = last.get(event["team"], (0, ""))
         if event["seq"] <= seq:

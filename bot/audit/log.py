@@ -152,8 +152,8 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         found.append(or_(AuditEventRow.actor_id == wanted.actor_id, about))
     if wanted.delivery_id:
         # If nothing was delivered, the requester got another reference: it finds the event too.
-        told = AuditEventRow.payload["reference"].as_string() == wanted.delivery_id
-        found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, told))
+        has_reference = AuditEventRow.payload["reference"].as_string() == wanted.delivery_id
+        found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, has_reference))
     if wanted.conversation_id:
         of_conversation = select(DeliveryRow.id).where(
             DeliveryRow.conversation_id == wanted.conversation_id

@@ -50,14 +50,14 @@ async def seal(
             team_id=team_id, seq=last.seq, hash=last.hash, sealed_at=now, sealed_by=by
         )
     )
-    told = AuditEvent(
+    event = AuditEvent(
         tag=AuditTag.AUDIT_SEALED,
         team_id=team_id,
         actor_id=by,
         occurred_at=now,
         payload=seal_payload(checkpoint, earlier, rights),
     )
-    anchor = await append(session, head, [told])
+    anchor = await append(session, head, [event])
     # Events numbered below an earlier checkpoint stay: `verify` reports them.
     sealed = AuditEventRow.seq.between(earlier[-1].seq + 1 if earlier else 1, last.seq)
     removed = await session.execute(

@@ -51,9 +51,9 @@ _CHECKPOINTS: Final = table(
 async def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
     """Stream every event of every workspace, chain by chain, in bounded memory."""
     columns = EVENTS.c
-    told: list[ColumnElement[Any]] = [columns[name] for name in _OFEVENTS]
-    told += [time_text(session, columns.occurred_at), json_text(session, columns.payload)]
-    query = select(*told).order_by(columns.team_id, columns.seq, columns.id)
+    selected: list[ColumnElement[Any]] = [columns[name] for name in _OFEVENTS]
+    selected += [time_text(session, columns.occurred_at), json_text(session, columns.payload)]
+    query = select(*selected).order_by(columns.team_id, columns.seq, columns.id)
     result = await session.stream(query, execution_options={"yield_per": BATCH})
     try:
         async for rows in result.partitions():
@@ -70,9 +70,9 @@ async def head_rows(session: AsyncSession) -> Sequence[Row[Any]]:
 async def checkpoint_rows(session: AsyncSession, team_id: str | None = None) -> Sequence[Row[Any]]:
     """Read every checkpoint, or those of one workspace, oldest first."""
     columns = _CHECKPOINTS.c
-    told: list[ColumnElement[Any]] = [columns[name] for name in _OF_CHECKPOINTS]
-    told.append(time_text(session, columns.sealed_at))
-    query = select(*told).order_by(columns.team_id, columns.seq)
+    selected: list[ColumnElement[Any]] = [columns[name] for name in _OF_CHECKPOINTS]
+    selected.append(time_text(session, columns.sealed_at))
+    query = select(*selected).order_by(columns.team_id, columns.seq)
     if team_id is not None:
         query = query.where(columns.team_id == team_id)
     return (await session.execute(query)).all()

@@ -90,7 +90,7 @@ class Walk:
         self._start_seq = newest.seq if newest else 0
         self._seq, self._hash = self._start_seq, newest.hash if newest else FIRST_PREVIOUS
         self._id: object = None
-        self._is_told = newest is None
+        self._is_seal_read = newest is None
         self._vouched: bool | None = None
         self._met = {(0, FIRST_PREVIOUS), (self._seq, self._hash)} & anchors
 
@@ -114,7 +114,7 @@ class Walk:
     def end(self) -> Iterator[ChainFinding]:
         """Compare the end of the chain with the head row, the checkpoints and the anchors."""
         yield from self._wrong_head()
-        if not self._is_told:
+        if not self._is_seal_read:
             says = (
                 f"no event tells of the checkpoint at {self._start_seq}: the bot did not write it"
             )
@@ -150,15 +150,15 @@ class Walk:
     def _check_seal(self, row: Row[Any]) -> None:
         link = link_of(row)
         if link and is_seal_of(link, self._seals[-1]):
-            self._is_told, self._vouched = True, vouches_for(link, self._seals[:-1])
+            self._is_seal_read, self._vouched = True, vouches_for(link, self._seals[:-1])
             self.sealed_rights = sealed_rights_of(link)
 
     def _wrong_head(self) -> Iterator[ChainFinding]:
         if list(self._heads) == [(self._seq, self._hash)] or (self._seq == 0 and not self._heads):
             return
-        told = self._heads[0][0] if len(self._heads) == 1 else None
-        if isinstance(told, int) and told > self._seq:
-            says = f"the chain ends at {self._seq}, its head says {told}"
+        head_seq = self._heads[0][0] if len(self._heads) == 1 else None
+        if isinstance(head_seq, int) and head_seq > self._seq:
+            says = f"the chain ends at {self._seq}, its head says {head_seq}"
             yield self._finding(self._seq, ChainFault.TAIL_REMOVED, says)
             return
         heads = ", ".join(f"{plain(seq)}:{plain(digest)}" for seq, digest in self._heads)

@@ -79,7 +79,7 @@ class _Proof:
                     {"team": s.team_id, "seq": s.seq, "at": _time(s.sealed_at), "by": s.sealed_by}
                     for s in self.seals
                 ],
-                "heads": [_spelt(head) for head in self.heads],
+                "heads": [_head_text(head) for head in self.heads],
             }
         )
 
@@ -91,7 +91,7 @@ class _Proof:
             f"sealed {plain(s.team_id)}:{s.seq} at {_time(s.sealed_at)} by {plain(s.sealed_by)}"
             for s in self.seals
         ]
-        lines += [f"head {plain(_spelt(head))}" for head in self.heads]
+        lines += [f"head {plain(_head_text(head))}" for head in self.heads]
         if not lines:
             lines.append("The chain is empty: nothing has been recorded yet.")
         return "".join(f"{line}\n" for line in lines)
@@ -121,7 +121,7 @@ def seal_(
         typer.echo("There are no older events; nothing was sealed.")
         return
     console.say(f"Sealed; {counted(sealed.removed, 'event')} removed.")
-    console.say(f"anchor {_spelt(sealed.anchor)}")
+    console.say(f"anchor {_head_text(sealed.anchor)}")
 
 
 def _anchor(text: str) -> Head:
@@ -131,7 +131,7 @@ def _anchor(text: str) -> Head:
     return Head(read["team"], int(read["seq"]), read["hash"].lower())
 
 
-def _spelt(head: Head) -> str:
+def _head_text(head: Head) -> str:
     return f"{head.team_id}:{head.seq}:{head.hash}"
 
 

@@ -63,10 +63,10 @@ def add(  # noqa: PLR0917 - one parameter per option
     _check_ids(team, channel, owner)
     draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
 
-    async def look() -> DigestPreview:
+    async def check() -> DigestPreview:
         return preview(draft, _agents(agent), utc_now())
 
-    shown = console.run_async(look())
+    shown = console.run_async(check())
     if not as_json:
         _notify(shown)
     if not yes and not typer.confirm("Save it?", err=as_json):
@@ -133,8 +133,10 @@ def _agents(named: str | None) -> set[str]:
 
 
 def _check_ids(team: str, channel: str, owner: str) -> None:
-    looks = ((team, "T"), (channel, "CG"), (owner, "UW"))
-    if not all(each[:1] in starts and each.isalnum() and each.isupper() for each, starts in looks):
+    patterns = ((team, "T"), (channel, "CG"), (owner, "UW"))
+    if not all(
+        each[:1] in starts and each.isalnum() and each.isupper() for each, starts in patterns
+    ):
         raise console.complain(
             "Ids look like T012ABCDEF, C012ABCDEF and U012ABCDEF.", code=console.BAD_USAGE
         )

@@ -170,7 +170,7 @@ def operator() -> str:
 
 
 def _shown(grant: Grant) -> dict[str, Any]:
-    def spelt(when: datetime | None) -> str | None:
+    def text(when: datetime | None) -> str | None:
         return when.isoformat(timespec="seconds") if when else None
 
     return {
@@ -181,8 +181,8 @@ def _shown(grant: Grant) -> dict[str, Any]:
         "effect": grant.effect.value,
         "given_by": grant.given_by,
         "reason": grant.reason,
-        "starts_at": spelt(grant.starts_at),
-        "expires_at": spelt(grant.expires_at),
+        "starts_at": text(grant.starts_at),
+        "expires_at": text(grant.expires_at),
         "revoked_by": grant.revoked_by,
-        "revoked_at": spelt(grant.revoked_at),
+        "revoked_at": text(grant.revoked_at),
     }

@@ -102,7 +102,7 @@ async def _requests(session: AsyncSession, team_id: str, period: Period) -> Requ
 
 async def _grants(session: AsyncSession, team_id: str, period: Period) -> GrantTally:
     row = GrantRow
-    begun = _in(row.starts_at, period)
+    started = _in(row.starts_at, period)
     soon = period.until + (period.until - period.since)
     unrevoked = or_(row.revoked_at.is_(None), row.revoked_at >= period.until)
     ending = and_(
@@ -115,8 +115,8 @@ async def _grants(session: AsyncSession, team_id: str, period: Period) -> GrantT
     given, denied, revoked, about_to_end = await _counts(
         session,
         row.team_id == team_id,
-        and_(begun, row.effect == Effect.GRANT.value),
-        and_(begun, row.effect == Effect.DENY.value),
+        and_(started, row.effect == Effect.GRANT.value),
+        and_(started, row.effect == Effect.DENY.value),
         _in(row.revoked_at, period),
         ending,
     )

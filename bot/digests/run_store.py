@@ -106,19 +106,19 @@ class RunStore:
         async with self._database.write() as session:
             await session.execute(_of(run).values(**values))
 
-    async def _end(self, run: Run, changes: dict[str, str], tag: AuditTag, **told: str) -> None:
+    async def _end(self, run: Run, changes: dict[str, str], tag: AuditTag, **facts: str) -> None:
         async with self._database.write() as session:
-            await self._end_in(session, run, changes, tag, **told)
+            await self._end_in(session, run, changes, tag, **facts)
 
     async def _end_in(
-        self, session: AsyncSession, run: Run, changes: dict[str, str], tag: AuditTag, **told: str
+        self, session: AsyncSession, run: Run, changes: dict[str, str], tag: AuditTag, **facts: str
     ) -> None:
         now = self._clock()
         ended = _of(run).where(DigestRunRow.state == RunState.CLAIMED.value)
         statement = ended.values(ended_at=now, **changes).returning(DigestRunRow.slot_local)
         if await session.scalar(statement):
             actor_id = run.asked_by or SYSTEM_ACTOR
-            event = event_of(tag, run.digest, actor_id, now, slot=run.slot.local, **told)
+            event = event_of(tag, run.digest, actor_id, now, slot=run.slot.local, **facts)
             await record(session, event)
 
 

@@ -143,7 +143,7 @@ def _numbers(name: str, field: str) -> str:
             raise _unreadable(field)
         return value
 
-    def spelt(first: str, last: str | None, step: str | None) -> str:
+    def formatted(first: str, last: str | None, step: str | None) -> str:
         if first == "*":
             numbers = "*"
         elif last is None:
@@ -154,7 +154,7 @@ def _numbers(name: str, field: str) -> str:
             raise _unreadable(field)
         return f"{numbers}/{int(step)}" if step else numbers
 
-    return ",".join(spelt(*part) for part in _parts(field))
+    return ",".join(formatted(*part) for part in _parts(field))
 
 
 def _weekdays(field: str) -> str:

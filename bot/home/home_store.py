@@ -63,10 +63,10 @@ class HomeStore:
 
     async def published(self, home: StoredHome, due: Due, *, shown: str, view_hash: str) -> None:
         """Store what it shows now; if it was opened meanwhile, it stays scheduled."""
-        told = {"shown": shown, "view_hash": view_hash, "is_stale": False}
+        shown_now = {"shown": shown, "view_hash": view_hash, "is_stale": False}
         async with self._database.write() as session:
             # Opening it changes this row first and due work second, so the locks have one order.
-            await session.execute(_change(home, **told))
+            await session.execute(_change(home, **shown_now))
             if not await is_unchanged(session, due):
                 await session.execute(_change(home, is_stale=True))
 

@@ -83,7 +83,7 @@ class CallBrowser:
                 if not wanted.fits(call) or call.conversation_id in met:
                     continue
                 if len(found) == size:
-                    return Screen(tuple(found), _spelt(index, at))
+                    return Screen(tuple(found), _place_text(index, at))
                 found.append(call)
                 met.add(call.conversation_id)
             is_past = page.newest_at is not None and page.newest_at < wanted.since
@@ -91,7 +91,7 @@ class CallBrowser:
             if page.following is None or is_past or is_circle:
                 return Screen(tuple(found), None)
             skip, at = 0, page.following
-        return Screen(tuple(found), _spelt(skip, at))
+        return Screen(tuple(found), _place_text(skip, at))
 
     async def _seek(self, agent: Agent, until: datetime) -> PageStart:
         """Find about where the calls before a time begin: the v1 list cannot be asked for it."""
@@ -109,7 +109,7 @@ class CallBrowser:
         return PageStart("offset", str(low))
 
 
-def _spelt(skip: int, at: PageStart | None) -> str:
+def _place_text(skip: int, at: PageStart | None) -> str:
     """Spell a place as text: how many calls of which page are behind it."""
     return f"{skip}:{at.name}:{at.value}" if at else f"{skip}::"
 

@@ -38,7 +38,7 @@ class CallReader:
         self._polyai = polyai
         self._places = asyncio.Semaphore(max_reads)
         self._longest_seconds = longest_seconds
-        self._begun: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
+        self._started: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
 
     def begin(self, agent: Agent, conversation_id: str) -> Facts:
         """Begin to read the facts beside other work; returns how to wait for them.
@@ -46,26 +46,26 @@ class CallReader:
         They are kept for whoever asks for what is ``known``.
         """
         key = (agent.name, conversation_id)
-        self._begun.pop(key, None)
-        self._begun[key] = reading = asyncio.create_task(self.read(agent, conversation_id))
-        for oldest in list(self._begun)[:-MOST_KEPT]:
-            if self._begun[oldest].done():
-                del self._begun[oldest]
+        self._started.pop(key, None)
+        self._started[key] = reading = asyncio.create_task(self.read(agent, conversation_id))
+        for oldest in list(self._started)[:-MOST_KEPT]:
+            if self._started[oldest].done():
+                del self._started[oldest]
         return partial(asyncio.shield, reading)
 
     async def known(self, agent: Agent, conversation_id: str) -> CallFacts | None:
-        """Return the facts that were begun to be read, or read them now."""
-        reading = self._begun.get((agent.name, conversation_id))
+        """Return the facts that were started to be read, or read them now."""
+        reading = self._started.get((agent.name, conversation_id))
         facts = await asyncio.shield(reading) if reading else None
         return facts or await self.read(agent, conversation_id)
 
     async def close(self) -> None:
-        """Stop what was begun."""
-        begun = list(self._begun.values())
-        self._begun.clear()
-        for reading in begun:
+        """Stop what was started."""
+        started = list(self._started.values())
+        self._started.clear()
+        for reading in started:
             reading.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*started, return_exceptions=True)
 
     async def read(self, agent: Agent, conversation_id: str) -> CallFacts | None:
         """Read the facts; None where they cannot be had. The audio call tells what is wrong."""

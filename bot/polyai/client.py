@@ -41,7 +41,7 @@ class PolyAIClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._gets = HttpGet(http, clock=clock, sleep=sleep, attempts=attempts)
+        self._http = HttpGet(http, clock=clock, sleep=sleep, attempts=attempts)
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
         """Fetch the facts of a call, always with the plain key (polyai.md, "Get one").
@@ -88,7 +88,7 @@ class PolyAIClient:
             return read(payload)
 
         url = conversation_url(agent, conversation_id)
-        return await self._gets.json(url, key, params={}, bounds=bounds, read=read_whole)
+        return await self._http.json(url, key, params={}, bounds=bounds, read=read_whole)
 
     @asynccontextmanager
     async def open_audio(
@@ -153,9 +153,9 @@ class PolyAIClient:
         params = {"redacted": "true" if redacted else "false", "direction": direction.value}
 
         async def open_once() -> tuple[httpx.Response, str]:
-            return await self._gets.open(url, key, accept="audio/wav", params=params, facts=facts)
+            return await self._http.open(url, key, accept="audio/wav", params=params, facts=facts)
 
-        response, sent_id = await self._gets.retrying(open_once)
+        response, sent_id = await self._http.retrying(open_once)
         try:
             yield AudioStream(response, sent_correlation_id=sent_id)
         finally:
@@ -174,10 +174,10 @@ class PolyAIClient:
         url, params = conversations_url(agent), {"limit": "1"}
 
         async def fetch() -> None:
-            response, _ = await self._gets.open(url, key, accept="application/json", params=params)
+            response, _ = await self._http.open(url, key, accept="application/json", params=params)
             await close_answer(response)
 
-        await self._gets.retrying(fetch)
+        await self._http.retrying(fetch)
 
 
 def _raw_key(agent: Agent) -> SecretStr:

@@ -32,7 +32,7 @@ _BY_STATUS: dict[int, type[errors.PolyAIError]] = {
     403: errors.PolyAIForbidden,
     408: errors.PolyAIUnavailable,
     409: errors.RecordingNotReady,  # undocumented; what a running call might answer
-    410: errors.RecordingGone,
+    410: errors.RecordingDeleted,
     425: errors.RecordingNotReady,  # as 409
     429: errors.PolyAIRateLimited,
     500: errors.PolyAIServerError,

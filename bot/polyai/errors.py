@@ -3,7 +3,7 @@
 PolyAIError
 ├── PolyAIKeyRejected, PolyAIForbidden               the key
 ├── ConversationNotFound, AgentNotFound, WrongHost   the address
-├── RecordingNotReady, RecordingMissing, RecordingGone
+├── RecordingNotReady, RecordingMissing, RecordingDeleted
 ├── TranscriptNotReady, TranscriptMissing
 ├── PolyAIRequestInvalid, PolyAIServerError          not tried again
 ├── PolyAIRateLimited, PolyAIUnavailable             tried again
@@ -91,7 +91,7 @@ class RecordingMissing(PolyAIError):
     fix = "Check in Agent Studio whether the recording can be played there."
 
 
-class RecordingGone(PolyAIError):
+class RecordingDeleted(PolyAIError):
     """410: there was a recording, and it was deleted for good."""
 
     code = "recording_gone"

@@ -91,14 +91,14 @@ class HttpGet:
             timeout=TIMEOUT,
         )
         called = {"path": request.url.path, "correlation_id": sent_id}
-        with logged_call(log, "polyai_called", **called, status=None) as told:
+        with logged_call(log, "polyai_called", **called, status=None) as call_log:
             try:
                 response = await self._http.send(request, stream=True, follow_redirects=False)
             except httpx.HTTPError as error:
                 raise errors.PolyAIUnavailable(
                     likely_cause=why(error), correlation_id=sent_id
                 ) from error
-            told["status"] = response.status_code
+            call_log["status"] = response.status_code
         if response.status_code == HTTPStatus.OK:
             return response, sent_id
         try:

@@ -42,8 +42,8 @@ class Fingerprint:
 class KeyCheck:
     """Compares what an agent's keys bring for one call."""
 
-    def __init__(self, gets: HttpGet) -> None:
-        self._gets = gets
+    def __init__(self, http: HttpGet) -> None:
+        self._http = http
 
     async def compare(self, agent: Agent, conversation_id: str) -> KeyVerdict:
         """Ask for the recording with ``redacted`` true and false; the raw key only tells more.
@@ -74,7 +74,7 @@ class KeyCheck:
         self, agent: Agent, conversation_id: str, key: SecretStr, *, redacted: bool
     ) -> Fingerprint:
         async def fetch() -> Fingerprint:
-            response, sent_id = await self._gets.open(
+            response, sent_id = await self._http.open(
                 f"{conversation_url(agent, conversation_id)}/audio",
                 key,
                 accept="audio/wav",
@@ -85,7 +85,7 @@ class KeyCheck:
             finally:
                 await close_answer(response)
 
-        return await self._gets.retrying(fetch)
+        return await self._http.retrying(fetch)
 
 
 async def _counted(stream: AudioStream) -> Fingerprint:

@@ -69,8 +69,8 @@ class Page:
 class ListPages:
     """Fetches pages; each raises ``PolyAIError``, in words about lists, where PolyAI refuses."""
 
-    def __init__(self, gets: HttpGet) -> None:
-        self._gets = gets
+    def __init__(self, http: HttpGet) -> None:
+        self._http = http
 
     async def page(
         self, agent: Agent, since: datetime, until: datetime, *, limit: int, place: PageStart | None
@@ -147,7 +147,7 @@ class ListPages:
     ) -> Page:
         bounds = Bounds(MAX_PAGE_BYTES, MAX_PAGE_VALUES, fields)
         try:
-            return await self._gets.json(url, key, params=params, bounds=bounds, read=read)
+            return await self._http.json(url, key, params=params, bounds=bounds, read=read)
         except errors.ConversationNotFound as error:
             # No conversation was asked for: what is not there is the agent.
             found = errors.AgentNotFound(correlation_id=error.correlation_id)

@@ -49,9 +49,9 @@ class ActionAuthorization:
         self, requester: Requester, delivery: Delivery, button: str, error: CallAudioError
     ) -> CallAudioError:
         """Audit a refused press; returns the error to raise."""
-        told = {"button": button, "code": error.code, "actor_team_id": requester.actor.team_id}
+        payload = {"button": button, "code": error.code, "actor_team_id": requester.actor.team_id}
         tag, actor_id = AuditTag.BUTTON_REFUSED, requester.actor.user_id
-        await self._deliveries.note(delivery, tag, told, actor_id=actor_id)
+        await self._deliveries.note(delivery, tag, payload, actor_id=actor_id)
         return error
 
     async def _find(self, requester: Requester, delivery_id: str, button: str) -> Delivery:
@@ -59,8 +59,8 @@ class ActionAuthorization:
             return await self._deliveries.read(delivery_id)
         except LookupError:
             # Forged: no button of the bot sends this id. It may be any text, so it is not stored.
-            told = {"button": button, "code": NotYours.code}
+            payload = {"button": button, "code": NotYours.code}
             await self._membership.note(
-                AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, told
+                AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, payload
             )
             raise NotYours from None

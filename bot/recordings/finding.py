@@ -68,6 +68,6 @@ class CallFinder:
         person = await self._clearances.of_requester(actor.team_id, actor.user_id)
         if person.may_use:
             return
-        told = {"standing": person.standing.value}
-        await self._membership.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, told)
+        payload = {"standing": person.standing.value}
+        await self._membership.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, payload)
         raise FinderRefused

@@ -128,13 +128,13 @@ class Previewing:
         self, actor: Actor, channel_id: str, choice: Choice | None, decision: Decision
     ) -> str:
         reference = new_reference()
-        told = {
+        payload = {
             "reference": reference,
             "conversation_id": choice.conversation_id if choice else None,
             "channel_id": channel_id,
             "reason": decision.reason.value,
         }
-        await self._membership.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, told)
+        await self._membership.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, payload)
         log.info("preview_refused", reference=reference, reason=decision.reason.value)
         return reference
 

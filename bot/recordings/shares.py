@@ -40,13 +40,13 @@ def elsewhere(
     ``reported_channels``: where events said that one of them was shared. Slack's own list may
     leave out conversations that the bot is not in.
     """
-    told = tuple(shares)
+    known = tuple(shares)
     listed = [SharedIn(channel_id) for channel_id in reported_channels]
-    listed += [place for each in told for place in each.places]
+    listed += [place for each in known for place in each.places]
     places = {each.channel_id: each for each in listed if each.channel_id != own_channel_id}
-    links = [each.has_public_link for each in told]
+    links = [each.has_public_link for each in known]
     return FileShares(
         places=tuple(places.values())[:MOST_PLACES],
         has_public_link=True if True in links else None if None in links else False,
-        is_complete=len(places) <= MOST_PLACES and all(each.is_complete for each in told),
+        is_complete=len(places) <= MOST_PLACES and all(each.is_complete for each in known),
     )

@@ -37,11 +37,11 @@ class SharesCheck:
     async def check(self, delivery: Delivery) -> PassedOn | Exposure:
         """Return what is wrong; what is known to be wrong comes before what is not known."""
         try:
-            told = [await self._slack.file_shares(each) for each in delivery.file_ids]
+            shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
             return Exposure.UNVERIFIED
-        found = elsewhere(told, delivery.reported_channels, delivery.channel_id)
+        found = elsewhere(shares, delivery.reported_channels, delivery.channel_id)
         if found.has_public_link:
             return PassedOn(TakeBackCause.PUBLIC_LINK)
         exposures = set()

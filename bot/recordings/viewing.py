@@ -141,8 +141,8 @@ class Viewing:
         try:
             return await self._deliveries.read(delivery_id)
         except LookupError:
-            tag, told = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
-            await self._membership.note(tag, actor.user_id, actor.team_id, told)
+            tag, payload = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
+            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
             raise WaveformGone from None
 
     async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:
@@ -174,5 +174,5 @@ class Viewing:
         return error
 
     async def _note(self, tag: AuditTag, actor: Actor, delivery: Delivery, **payload: str) -> None:
-        told = {"conversation_id": delivery.conversation_id, **payload}
-        await self._deliveries.note(delivery, tag=tag, actor_id=actor.user_id, payload=told)
+        payload = {"conversation_id": delivery.conversation_id, **payload}
+        await self._deliveries.note(delivery, tag=tag, actor_id=actor.user_id, payload=payload)

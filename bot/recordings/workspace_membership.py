@@ -32,8 +32,8 @@ class WorkspaceMembership:
         """
         if actor.team_id == await self._home_team():
             return
-        told = {"name": name, "code": Outsider.code, "channel_id": channel_id}
-        await self.note(AuditTag.REQUEST_REFUSED, actor.user_id, actor.team_id, told)
+        payload = {"name": name, "code": Outsider.code, "channel_id": channel_id}
+        await self.note(AuditTag.REQUEST_REFUSED, actor.user_id, actor.team_id, payload)
         raise Outsider(
             what="callaudio is for the people of the workspace that it is installed in.",
             likely_cause="You belong to another workspace.",

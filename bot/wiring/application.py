@@ -74,7 +74,7 @@ async def open_application(
             outlets = open_outlets(core)
             worker = build_worker(core, pace or Pace(), outlets)
             loop = await start_worker(stack, core, worker, pace or Pace())
-            probes["worker"] = _tells(lambda: loop.is_running)
+            probes["worker"] = _probe(lambda: loop.is_running)
         slack_events = None
         if roles.listens:
             app = build_listening(stack, core)
@@ -120,8 +120,8 @@ def _thawed(freeze: Freeze) -> Probe:
     return probe
 
 
-def _tells(told: Callable[[], bool]) -> Probe:
+def _probe(is_on: Callable[[], bool]) -> Probe:
     async def probe() -> bool:
-        return told()
+        return is_on()
 
     return probe

@@ -128,10 +128,10 @@ async def test_who_gives_up_waiting_takes_the_facts_from_nobody(desk, agent):
 async def test_few_are_kept_and_those_under_way_among_them(desk, agent, monkeypatch):
     monkeypatch.setattr(calls, "MOST_KEPT", 2)
     reader = CallReader(desk, max_reads=9)
-    begun = [reader.begin(agent, f"CA{n}") for n in range(4)]
+    started = [reader.begin(agent, f"CA{n}") for n in range(4)]
     await settled()
     desk.may_answer.set()
-    assert None not in [await facts() for facts in begun]
+    assert None not in [await facts() for facts in started]
     reader.begin(agent, "CA4")
     await settled()
     for n in (3, 4):

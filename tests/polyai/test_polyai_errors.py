@@ -75,7 +75,7 @@ def translated(status, code=None, *, body=None, headers=None, facts=None):
          "recording_not_ready", "ended a few minutes ago", "tried for a while", True),
         (425, None, errors.RecordingNotReady,
          "recording_not_ready", "still going on", "ten minutes", True),
-        (410, None, errors.RecordingGone,
+        (410, None, errors.RecordingDeleted,
          "recording_gone", "retention", "cannot be restored", False),
         (429, None, errors.PolyAIRateLimited,
          "polyai_rate_limited", "short time", "in a minute", True),

@@ -231,9 +231,9 @@ class AwayAtFirst(DeliveryStore):
         self._be_away()
         await super().note_notified(delivery, is_all=is_all)
 
-    async def note_waiting(self, delivery: Delivery, *, is_told: bool) -> None:
+    async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
         self._be_away()
-        await super().note_waiting(delivery, is_notified=is_told)
+        await super().note_waiting(delivery, is_notified=is_notified)
 
     def _be_away(self) -> None:
         if self.times:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
-from bot.database_url import spelt_for_the_drivers
+from bot.database_url import for_drivers
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
@@ -45,7 +45,7 @@ def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
         yield postgresql_url
         return
     with pooled(postgresql_url) as url:
-        yield spelt_for_the_drivers(url)
+        yield for_drivers(url)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.audit.snapshot import snapshot
-from bot.database_url import spelt_for_the_drivers
+from bot.database_url import for_drivers
 from bot.store.database import Database, async_url, connect_args
 from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import current_revision, sync_engine, upgrade
@@ -27,7 +27,7 @@ def person(user_id: str):
 @pytest.fixture
 def pooled_url(migrated_postgresql: Callable[[], str]) -> Iterator[str]:
     with pooled(migrated_postgresql()) as url:
-        yield spelt_for_the_drivers(url)
+        yield for_drivers(url)
 
 
 @needs_pgbouncer
@@ -96,7 +96,7 @@ async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_ur
 async def test_of_several_hosts_the_one_that_answers_is_taken(pooled_url):
     hosts = pooled_url.replace("@", f"@127.0.0.1:{free_port()},", 1)
     assert hosts.count("127.0.0.1") == 2
-    database = Database(spelt_for_the_drivers(hosts))
+    database = Database(for_drivers(hosts))
     await database.ping()
     await database.close()
 
@@ -104,11 +104,11 @@ async def test_of_several_hosts_the_one_that_answers_is_taken(pooled_url):
 @needs_pgbouncer
 async def test_migrations_run_there(postgresql):
     with pooled(postgresql()) as url:
-        store = async_url(spelt_for_the_drivers(url))
+        store = async_url(for_drivers(url))
         await asyncio.to_thread(upgrade, store)
         await asyncio.to_thread(upgrade, store)
         assert await asyncio.to_thread(current_revision, store) == newest_revision()
-        database = Database(spelt_for_the_drivers(url))
+        database = Database(for_drivers(url))
         assert await is_migrated(database)
         await database.close()
 

@@ -65,11 +65,11 @@ class AgentChecks:
         return found
 
     async def _opens(self, what: str, agent: Agent, *, raw: bool) -> Finding:
-        async def look() -> Finding:
+        async def check() -> Finding:
             await self._polyai.try_key(agent, raw=raw)
             return Finding(what, Status.OK, "opens the agent")
 
-        return await checked(what, look)
+        return await checked(what, check)
 
     async def _list(self, agent: Agent, *, has_account: bool) -> Finding:
         """Report which list is read; the plain key was already tried with v1."""
@@ -83,16 +83,16 @@ class AgentChecks:
             says = f"digests and Find a call read the older v1 list: {why}"
             return Finding(what, Status.SET, says)
 
-        async def look() -> Finding:
+        async def check() -> Finding:
             await self._lists.try_platform(agent, platform, self._clock())
             return Finding(what, Status.OK, "digests and Find a call read the v3 list")
 
-        return await checked(what, look)
+        return await checked(what, check)
 
     async def _compare(self, agent: Agent, conversation_id: str | None) -> Finding:
         what = f"redaction for {agent.name}"
 
-        async def look() -> Finding:
+        async def check() -> Finding:
             if conversation_id:
                 return Finding(what, *_SAYS[await self._keys.compare(agent, conversation_id)])
             verdict = None
@@ -105,13 +105,13 @@ class AgentChecks:
                 return Finding(what, Status.SET, says, NAME_A_CALL)
             return Finding(what, *_SAYS[verdict])
 
-        return await checked(what, look, seconds=COMPARED_SECONDS)
+        return await checked(what, check, seconds=COMPARED_SECONDS)
 
     async def _verdict(self, agent: Agent, conversation_id: str) -> KeyVerdict | None:
         """Compare the keys by one call of the list; None: that call has no recording."""
         try:
             return await self._keys.compare(agent, conversation_id)
-        except (errors.RecordingMissing, errors.RecordingNotReady, errors.RecordingGone):
+        except (errors.RecordingMissing, errors.RecordingNotReady, errors.RecordingDeleted):
             return None
 
     async def _recent_calls(self, agent: Agent) -> list[str]:

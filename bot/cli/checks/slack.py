@@ -38,11 +38,11 @@ async def check_slack(
         team_id: str | None = None
 
         async def introduce() -> Finding:
-            told = await api.introduce()
-            found.append(_scopes(told.scopes))
-            found.append(_clock(told.answered_at, clock()))
+            introduction = await api.introduce()
+            found.append(_scopes(introduction.scopes))
+            found.append(_clock(introduction.answered_at, clock()))
             for scope, without in WITHOUT.items():
-                if scope not in told.scopes:
+                if scope not in introduction.scopes:
                     found.append(
                         Finding(f"optional scope {scope}", Status.SET, f"not there: {without}")
                     )
@@ -114,7 +114,7 @@ async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Findi
     if channel_id is None:
         return Finding(what, Status.SET, "none: admins are asked in their direct messages")
 
-    async def look() -> Finding:
+    async def check() -> Finding:
         found = await directory.conversation(channel_id)
         other = "Name another channel in CALLAUDIO_APPROVALS_CHANNEL."
         if found.is_archived:
@@ -125,4 +125,4 @@ async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Findi
             return Finding(what, Status.WRONG, "the bot is not in it", "Invite the bot to it.")
         return Finding(what, Status.OK, "the bot can ask there")
 
-    return await checked(what, look)
+    return await checked(what, check)

@@ -128,8 +128,8 @@ class CanaryCheck:
             return CanaryResult(CanaryVerdict.HELD)
         # Only if each answer is the same again, it is the parameter that makes the difference.
         again = await brings(redacted=True), await brings(redacted=False)
-        told = redacted.redacted_sha256, plain.redacted_sha256
-        if told == tuple(each.redacted_sha256 for each in again):
+        digests = redacted.redacted_sha256, plain.redacted_sha256
+        if digests == tuple(each.redacted_sha256 for each in again):
             return CanaryResult(CanaryVerdict.BROKEN, CanaryFinding.ANSWERS_DIFFER)
         return CanaryResult(CanaryVerdict.INCONCLUSIVE, CanaryFinding.UNSTEADY)
 

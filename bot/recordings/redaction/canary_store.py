@@ -94,23 +94,23 @@ class CanaryStore:
             row.checked_at, row.verdict = now, result.verdict.value
             if row.frozen_at is None or result.verdict is CanaryVerdict.BROKEN:
                 row.found = result.found
-            told: dict[str, PayloadValue] = {"conversation": conversation, "found": result.found}
-            facts = {**told, "verdict": result.verdict.value, "heard_db": result.heard_db}
+            payload: dict[str, PayloadValue] = {"conversation": conversation, "found": result.found}
+            facts = {**payload, "verdict": result.verdict.value, "heard_db": result.heard_db}
             await record(session, _event(AuditTag.CANARY_CHECKED, row, now, facts))
             if result.verdict is CanaryVerdict.HELD:
                 row.held_at = now
             if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
-                await record(session, _event(AuditTag.CANARY_FROZEN, row, now, told))
+                await record(session, _event(AuditTag.CANARY_FROZEN, row, now, payload))
                 schedule(session, WARN_OF_FREEZE, conversation, now=now)
         level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
         level("canary_checked", verdict=result.verdict.value, found=result.found)
 
     async def mark_notified(self, conversation: str) -> None:
         """Store that the admins were notified of the freeze."""
-        told = update(CanaryRow).where(CanaryRow.conversation == conversation)
+        notified = update(CanaryRow).where(CanaryRow.conversation == conversation)
         async with self._database.write() as session:
-            await session.execute(told.values(notified_at=self.clock()))
+            await session.execute(notified.values(notified_at=self.clock()))
 
     async def thaw(
         self,
@@ -137,11 +137,11 @@ class CanaryStore:
             await claim_once(session, rows[0].team_id, trigger_id, now)
             for row in rows:
                 row.frozen_at = None
-                told: dict[str, PayloadValue] = {
+                payload: dict[str, PayloadValue] = {
                     "conversation": row.conversation,
                     "reason": reason,
                 }
-                event = _event(AuditTag.CANARY_THAWED, row, now, told, actor_id)
+                event = _event(AuditTag.CANARY_THAWED, row, now, payload, actor_id)
                 await record(session, event)
         return len(rows)
 

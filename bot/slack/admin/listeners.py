@@ -92,8 +92,8 @@ class AdminListeners:
             case Who(user_id):
                 return replies.who(user_id, await administration.who(actor, user_id))
             case Explain(reference, user_id, channel_id):
-                told = await self._explaining.explain(actor, reference, user_id, channel_id)
-                return replies.explained(user_id, channel_id, told)
+                explanation = await self._explaining.explain(actor, reference, user_id, channel_id)
+                return replies.explained(user_id, channel_id, explanation)
             case CheckRecording(reference):
                 await self._redaction.ask(actor, reference)
                 return replies.CHECKING

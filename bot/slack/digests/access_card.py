@@ -42,7 +42,7 @@ def summary(report: AccessReport) -> str:
 def _fields(report: AccessReport) -> Block:
     by_outcome = {each.name: each.count for each in report.outcomes}
     requests, grants = report.requests, report.grants
-    told = {
+    values = {
         "Recordings": _counts(
             (words.outcome(name), by_outcome.get(name, 0)) for name in charts.OUTCOMES
         ),
@@ -68,10 +68,10 @@ def _fields(report: AccessReport) -> Block:
         ),
     }
     if report.checked:
-        told["Redaction checked"] = _counts(
+        values["Redaction checked"] = _counts(
             (words.CHECKED.get(each.name, each.name), each.count) for each in report.checked
         )
-    fields = [f"*{name}*\n{value}" for name, value in told.items()]
+    fields = [f"*{name}*\n{value}" for name, value in values.items()]
     return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
 
 

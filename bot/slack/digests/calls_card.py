@@ -43,7 +43,7 @@ def summary(report: CallsReport) -> str:
 
 def _fields(report: CallsReport, zone: ZoneInfo) -> Block:
     now, before = report.figures, report.before
-    told = {
+    values = {
         "Calls": words.count(now.calls, before.calls if before else None),
         "Chats": words.count(now.chats, before.chats if before else None) if now.chats else None,
         "Total length": words.span(now.total_seconds, before.total_seconds if before else None),
@@ -55,7 +55,7 @@ def _fields(report: CallsReport, zone: ZoneInfo) -> Block:
         "Silent or failed": _silent(now, before),
         "Busiest hour": _busiest(now),
     }
-    fields = [f"*{name}*\n{value}" for name, value in told.items() if value]
+    fields = [f"*{name}*\n{value}" for name, value in values.items() if value]
     return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
 
 

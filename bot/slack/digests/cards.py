@@ -25,12 +25,12 @@ def _message(post: DigestPost, *, is_plain: bool) -> Message:
     else:
         body = access_card.blocks(report, period, is_plain=is_plain)
         summary = access_card.summary(report)
-    title, told = words.title(post.digest, report), escape(words.period(period))
+    title, covered = words.title(post.digest, report), escape(words.period(period))
     skipped = [context(words.skipped(post.skipped))] if post.skipped else []
     blocks: list[Block] = [
         {"type": "header", "text": plain(title)},
-        context(told),
+        context(covered),
         *body,
         *skipped,
     ]
-    return {"text": f"{escape(title)}, {told}: {summary}", "blocks": blocks}
+    return {"text": f"{escape(title)}, {covered}: {summary}", "blocks": blocks}

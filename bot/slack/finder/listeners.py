@@ -116,8 +116,8 @@ class FinderListeners:
                 surface=Surface.MODAL,
             )
         )
-        told = wording.accepted(stored, choice.conversation_id, choice.channel_id)
-        await ack(response_action="update", view=notice(told))
+        text = wording.accepted(stored, choice.conversation_id, choice.channel_id)
+        await ack(response_action="update", view=notice(text))
 
     async def _open(self, body: Mapping[str, Any], agent_name: str) -> None:
         search = Search.begin(agent_name, self._finding.clock())

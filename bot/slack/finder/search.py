@@ -71,7 +71,7 @@ class Search:
 
         A place can be too long on its own, since cursors are PolyAI's; then the list ends there.
         """
-        text = self._spelt()
+        text = self._metadata_text()
         if len(text) <= MAX_METADATA_CHARACTERS:
             return text
         if len(self.places) > 1:
@@ -83,18 +83,18 @@ class Search:
     @classmethod
     def of(cls, metadata: str) -> Self:
         """Read what ``metadata`` spelt."""
-        told = json.loads(metadata)
+        fields = json.loads(metadata)
         return cls(
-            agent_name=told["agent"],
-            until=datetime.fromtimestamp(told["until"], UTC),
-            day=date.fromisoformat(told["day"]) if told["day"] else None,
-            handoff=told["handoff"],
-            places=tuple(told["places"]),
-            older=told["older"],
-            zone=told["zone"],
+            agent_name=fields["agent"],
+            until=datetime.fromtimestamp(fields["until"], UTC),
+            day=date.fromisoformat(fields["day"]) if fields["day"] else None,
+            handoff=fields["handoff"],
+            places=tuple(fields["places"]),
+            older=fields["older"],
+            zone=fields["zone"],
         )
 
-    def _spelt(self) -> str:
+    def _metadata_text(self) -> str:
         return json.dumps(
             {
                 "agent": self.agent_name,

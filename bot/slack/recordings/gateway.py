@@ -145,7 +145,7 @@ class SlackGateway:
             CallAudioError: the source failed on the way.
         """
         body = UploadBody(chunks)
-        with logged_call(log, "slack_called", method="upload", status=None) as told:
+        with logged_call(log, "slack_called", method="upload", status=None) as call_log:
             try:
                 response = await self._http.post(
                     ticket.url.get_secret_value(),
@@ -161,7 +161,7 @@ class SlackGateway:
                 raise body.failure or UploadRefused from None
             finally:
                 await body.take_back()
-            told["status"] = response.status_code
+            call_log["status"] = response.status_code
         if body.failure:
             raise body.failure
         count = re.match(r"\s*OK\s*-\s*(\d+)", response.text[:100])

@@ -39,7 +39,7 @@ class Thread:
     choices: tuple[Choice, ...]
     strange: tuple[str, ...]
 
-    def spelt(self) -> str:
+    def metadata(self) -> str:
         """Spell it for ``private_metadata``."""
         choices = [[each.agent_name, each.conversation_id] for each in self.choices]
         return json.dumps([self.channel_id, self.thread_ts, choices, list(self.strange)])
@@ -111,7 +111,7 @@ def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
         close="Cancel",
         submit=plain("Get recording"),
         callback_id=ModalCallback.GET_CALL_AUDIO.value,
-        private_metadata=thread.spelt(),
+        private_metadata=thread.metadata(),
     )
 
 
