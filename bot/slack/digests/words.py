@@ -79,13 +79,13 @@ def moment(when: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b %H:%M}"
 
 
-def period(told: Period) -> str:
-    """Spell a period, with the zone that all times of the digest are in."""
-    since, until = (when.astimezone(told.zone) for when in (told.since, told.until))
+def period(covered: Period) -> str:
+    """Format a period, with the time zone of all times of the digest."""
+    since, until = (when.astimezone(covered.zone) for when in (covered.since, covered.until))
     days = (
         f"{since:%a} {since.day} {since:%b %Y %H:%M} to {until:%a} {until.day} {until:%b %Y %H:%M}"
     )
-    return f"{days} ({told.zone.key})"
+    return f"{days} ({covered.zone.key})"
 
 
 def count(now: int, before: int | None) -> str:
@@ -146,10 +146,10 @@ def not_compared(why: Problem) -> str:
     return f"Not compared with the period before, which could not be read: {problem(why)}"
 
 
-def problem(told: Problem) -> str:
-    """Spell a failure, and the other side's own id of it."""
-    reference = f" PolyAI {code(told.correlation_id)}." if told.correlation_id else ""
-    return f"{escape(told.what)}{reference}"
+def problem(failure: Problem) -> str:
+    """Word a failure, with PolyAI's correlation id."""
+    reference = f" PolyAI {code(failure.correlation_id)}." if failure.correlation_id else ""
+    return f"{escape(failure.what)}{reference}"
 
 
 def skipped(slots: tuple[str, ...]) -> str:

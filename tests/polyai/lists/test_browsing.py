@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _spelt
+from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _place_text
 from bot.polyai.pages import PageStart
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
@@ -105,8 +105,8 @@ async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, ag
 
 @given(skip=st.integers(0, 50), value=st.text(), name=st.sampled_from(["cursor", "offset"]))
 def test_a_place_is_read_as_it_was_spelt(skip, value, name):
-    assert _parsed(_spelt(skip, PageStart(name, value))) == (skip, PageStart(name, value))
-    assert _parsed(_spelt(skip, None)) == (skip, None)
+    assert _parsed(_place_text(skip, PageStart(name, value))) == (skip, PageStart(name, value))
+    assert _parsed(_place_text(skip, None)) == (skip, None)
 
 
 async def test_a_list_that_only_repeats_its_page_has_no_older_screen(server, browser):
