@@ -125,7 +125,7 @@ def test_whatever_cannot_be_read_is_told_without_its_sting(read):
 
 
 @each_row("kind", kinds(), ids=name_of)
-def test_whoever_runs_callaudio_is_not_sent_to_themselves(kind):
+def test_the_operator_is_not_sent_to_themselves(kind):
     fix = kind().operator_fix
     assert "callaudio operator" not in fix
     assert bool(fix) == bool(kind().fix)

@@ -133,7 +133,7 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
     ):
         assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
         ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
-        assert "Got it: the recording" in ack.text
+        assert "Got it: I will post the recording" in ack.text
         malformed = await SocketEnvelopes(slack.socket_mode).interaction({"type": "block_actions"})
         assert malformed.arrived, "or Slack would send it again and again"
         assert (

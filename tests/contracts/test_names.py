@@ -71,6 +71,18 @@ def names() -> Iterator[tuple[str, str]]:
         yield place, path.stem
         for node in named(path):
             yield f"{place}:{node.lineno}", node.name
+            for name in parts_of(node):
+                yield f"{place}:{node.lineno} {node.name}", name
+
+
+def parts_of(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """The fields of a class, or the parameters of a function."""
+    if isinstance(node, ast.ClassDef):
+        for each in node.body:
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+                yield each.target.id
+    else:
+        yield from (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
 
 
 def words_of(name: str) -> set[str]:

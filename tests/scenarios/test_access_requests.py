@@ -380,8 +380,8 @@ async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -
     )
     ack = await submit(scene, view_id)
 
-    assert "Only members of this workspace can ask" in told(scene, ALICE)
-    assert "Only members of this workspace can ask" in ack.body["errors"][Input.REASON]
+    assert "Only members of this workspace, and guests" in told(scene, ALICE)
+    assert "Only members of this workspace, and guests" in ack.body["errors"][Input.REASON]
     assert len(scene.workspace.views) == 1
     assert await rows(scene) == []
     assert await refused_presses(scene) == [(ALICE, "request_access", "requester_not_eligible")] * 2
@@ -757,7 +757,11 @@ async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: 
         await move(scene, GrantRow, timedelta(0))
 
     await until(lambda: is_rested(scene))
-    assert [m for m in scene.workspace.messages(dm(ALICE)) if "then it ends" in m.text] == []
+    assert [
+        m
+        for m in scene.workspace.messages(dm(ALICE))
+        if "Your access to unredacted recordings ends" in m.text
+    ] == []
 
 
 # ---- what leaves the bot

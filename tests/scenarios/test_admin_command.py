@@ -248,8 +248,8 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     assert "the person is: a member" in ack.text
     assert "holds `pii`: by a grant of their own" in ack.text
     assert f"• `pii` <@{ALICE}>, permanently, by <@{BOSS}>: call quality" in ack.text
-    assert "redacted was asked for: no" in ack.text
-    facts, _, _ = ack.text.partition("What was given and denied:")
+    assert "redacted was requested: no" in ack.text
+    facts, _, _ = ack.text.partition("Grants and denies:")
     # The reason, every fact, and whether the person is cleared, which follows from two of them.
     assert facts.count("• ") == 2 + len(fields(Facts))
     assert scene.polyai.requests == []

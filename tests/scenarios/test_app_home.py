@@ -129,7 +129,7 @@ async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -
     text = await opened(scene)
     assert "You may hear unredacted recordings until <!date^" in text
     assert f"granted by <@{BOSS}>" in text
-    assert "every listener may hear them" in text
+    assert "every listener is cleared" in text
     assert "Get call audio" in text
     assert "admin" not in text.lower().replace("`/callaudio", "")
 
@@ -138,7 +138,7 @@ async def test_without_a_right_it_says_how_to_ask(scene: Scene) -> None:
     text = await opened(scene)
     assert "You are not cleared" in text
     assert "Request access" in text
-    assert "not asked for any yet" in text
+    assert "not requested any yet" in text
 
 
 async def test_a_deny_is_told_with_its_giver(scene: Scene) -> None:
@@ -341,7 +341,9 @@ async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -
     await opened(scene, BOSS)
     await press(scene, "Approve", drawn_for=BOSS)
 
-    assert "You asked" not in await shows(scene, ALICE, "You may hear unredacted recordings until")
+    assert "You requested" not in await shows(
+        scene, ALICE, "You may hear unredacted recordings until"
+    )
 
 
 async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
@@ -349,7 +351,7 @@ async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
     await opened(scene, words="You requested to hear unredacted")
     await opened(scene, BOSS)
     await press(scene, "Deny", drawn_for=BOSS)
-    await until(lambda: "You asked" not in text_of(scene, ALICE))
+    await until(lambda: "You requested" not in text_of(scene, ALICE))
     assert "You are not cleared" in text_of(scene, ALICE)
 
 
@@ -359,12 +361,12 @@ async def test_the_own_request_is_gone_when_it_expires(scene: Scene) -> None:
     async with scene.stage.application.database.write() as session:
         (row,) = await session.scalars(select(AccessRequestRow))
         row.requested_at -= timedelta(hours=24)
-    await until(lambda: "You asked" not in text_of(scene, ALICE))
+    await until(lambda: "You requested" not in text_of(scene, ALICE))
 
 
 async def test_nobody_sees_the_request_of_another(scene: Scene) -> None:
     await ask_for_access(scene)
-    assert "You asked" not in await opened(scene, BOB)
+    assert "You requested" not in await opened(scene, BOB)
 
 
 # ---- scrubbed when a right ends

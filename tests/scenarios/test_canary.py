@@ -83,7 +83,7 @@ def plain_key_hears_raw(scene: Scene) -> None:
 
 
 def told_admins(scene: Scene) -> list[str]:
-    return [m.text for m in scene.everything_posted() if "plain key brings something raw" in m.text]
+    return [m.text for m in scene.everything_posted() if "plain key returns unredacted" in m.text]
 
 
 async def admin(scene: Scene, text: str, user: str = BOSS):

@@ -125,7 +125,7 @@ async def test_asked_in_the_messages_of_two_people_it_goes_to_the_askers_own(sce
     assert {message.channel for message in seen.posted} == {OWN_DM}
     assert scene.workspace.channels[OWN_DM].members == (ALICE,)
     (moved,) = seen.private[1:]
-    assert "I can never post in the direct messages of two people" in moved.text
+    assert "I cannot post in direct messages between two people" in moved.text
     assert "your direct messages with me" in moved.text
     assert moved.channel == OF_TWO  # for her eyes alone, where she asked
     assert seen.overheard == []

@@ -23,7 +23,7 @@ REDACTED = recordings.load("combined", redacted=True)
 OPEN = "C0OPEN0000"
 RARELY = replace(WATCHFUL, check_every=timedelta(hours=1))
 DOWNGRADED = "retention:delivery:downgraded"
-GONE = "The raw recording can no longer be heard in Slack"
+GONE = "The unredacted recording can no longer be heard in Slack"
 
 Happens = Callable[[Scene, Seen], Awaitable[object]]
 
@@ -80,7 +80,7 @@ FOLLOWED = [
     pytest.param(channel_becomes_public, "public", "this is a public channel", id="public"),
     pytest.param(is_passed_on, "forwarded", "it was passed on", id="passed on"),
     pytest.param(
-        gets_a_public_link, "public_link", "somebody made a public link", id="public link"
+        gets_a_public_link, "public_link", "a public link to it was created", id="public link"
     ),
 ]
 NOT_FOLLOWED = [

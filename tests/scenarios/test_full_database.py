@@ -55,7 +55,7 @@ async def test_a_file_whose_disk_is_full(scene: Scene) -> None:
         await until(lambda: not_ready(scene))
 
         assert (await figures(scene))["database_takes_writes",] == 0
-    assert all("has no space left, so I have not noted that" in text for text in refused)
+    assert all("has no space left, so I could not store your request" in text for text in refused)
     assert all(Unexpected.what not in ack.text for ack in acks)
     assert lines(logs, "warning", "error")["database_away"] == 1
     assert lines(logs, "error", "critical") == {}
@@ -77,7 +77,7 @@ async def test_a_server_that_can_only_be_read_and_is_written_to_again_later(
             await until(lambda: not_ready(scene))
             assert (await figures(scene))["database_takes_writes",] == 0
             acks = await ask_many(scene)
-        assert all("cannot use my database at the moment" in ack.text for ack in acks)
+        assert all("database is unavailable at the moment" in ack.text for ack in acks)
         told = lines(logs, "warning", "error")
         assert told.pop("request_not_stored") == ASKED  # each under the reference people were told
         assert sum(told.values()) <= 3, told

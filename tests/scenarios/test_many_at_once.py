@@ -93,7 +93,7 @@ async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
 
     assert [ack.status for ack in acks] == [200] * COMMANDS
     for call, ack in zip(calls, acks, strict=True):
-        assert ack.text == f"Got it: the recording of `{call}` comes in a message of its own."
+        assert ack.text == f"Got it: I will post the recording of `{call}` in a message of its own."
         assert ack.body["response_type"] == "ephemeral"
     await everything_ended(scene, COMMANDS)
     redacted = b"".join(recording.pieces("combined", redacted=True))

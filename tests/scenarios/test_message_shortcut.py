@@ -99,7 +99,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     text = str(view.body["blocks"])
     assert CALL in text
     assert f"You would get it *unredacted* in <#{CHANNEL}>." in text
-    assert "decided again" in text
+    assert "after a new decision" in text
     assert inputs(view) == [Input.DIRECTION, Action.CHOOSE_REDACTED]
     assert view.body["callback_id"] == ModalCallback.GET_CALL_AUDIO
     assert scene.stage.polyai.requests
@@ -108,7 +108,9 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     ack, delivery = await submit(scene, view)
 
     assert ack.body["response_action"] == "update"
-    assert f"Got it: the recording of `{CALL}`" in str(scene.workspace.views[view.id].body)
+    assert f"Got it: I will post the recording of `{CALL}`" in str(
+        scene.workspace.views[view.id].body
+    )
     assert (delivery.state, delivery.outcome, delivery.source) == ("delivered", "raw", "shortcut")
     (file,) = files_in(scene, message)
     assert RAW_SPAN in file.content
@@ -185,7 +187,7 @@ async def test_one_side_and_redacted_are_what_the_form_says(scene: Scene) -> Non
         {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
         chosen(redacted=True),
     )
-    view = await shown(scene, view.id, "You would get it *redacted*, as asked.")
+    view = await shown(scene, view.id, "You would get it *redacted*, as requested.")
     _, delivery = await submit(scene, view, side="agent", redacted=True)
 
     assert (delivery.outcome, delivery.reason) == ("redacted", "asked")
@@ -242,12 +244,12 @@ async def test_a_call_of_an_agent_that_is_not_set_up_is_named_but_not_offered(
     message = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this> and {CALL}")
     view = await open_form(scene, message)
     text = str(view.body["blocks"])
-    assert f"not set up here: `{UUID}`" in text
+    assert f"not configured here: `{UUID}`" in text
     assert Action.CHOOSE_CALL not in inputs(view)
 
     alone = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this>")
     view = await open_form(scene, alone)
-    assert f"not set up here: `{UUID}`" in str(view.body["blocks"])
+    assert f"not configured here: `{UUID}`" in str(view.body["blocks"])
     assert inputs(view)[0] == Input.CONVERSATION
 
 
@@ -490,7 +492,7 @@ async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
             {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
             chosen(redacted=True),
         )
-        view = await shown(scene, view.id, "as asked")
+        view = await shown(scene, view.id, "as requested")
         _, delivery = await submit(scene, view)
 
         assert (delivery.state, delivery.outcome) == ("delivered", "raw")

@@ -125,9 +125,9 @@ async def test_an_agent_that_is_not_set_up_is_told_of_before_anything_is_asked(
         studio = "https://studio.{}.poly.ai/acme/{}/conversations/" + CALL
         refused = {
             f"support:{CALL}": "No agent is set up under the name `support`",
-            f"<{studio.format('us', 'PROJECT-UNKNOWN')}>": "not set up here",
-            f"<{studio.format('uk', AGENT_ID)}>": "not set up here",
-            f"<{studio.format('eu', SALES)}>": "not set up here",
+            f"<{studio.format('us', 'PROJECT-UNKNOWN')}>": "not configured here",
+            f"<{studio.format('uk', AGENT_ID)}>": "not configured here",
+            f"<{studio.format('eu', SALES)}>": "not configured here",
             # A link chooses among what is set up; it never names a host that would get a key.
             f"<https://poly.ai.evil.example/acme/{AGENT_ID}/conversations/{CALL}>": (
                 "does not lead to PolyAI"

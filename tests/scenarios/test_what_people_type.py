@@ -39,7 +39,7 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
         # a word too many, or one that nothing is known of
         f"{CALL} loud": ("I do not know the word `loud`", "`/callaudio help`"),
         f"{CALL} redcated": ("I do not know the word `redcated`", "Did you mean `redacted`?"),
-        f"{CALL} raw": ("`raw` cannot be asked for", "Leave it out"),
+        f"{CALL} raw": ("`raw` cannot be requested", "Leave it out"),
         f"{CALL} {OTHER} {CHANNEL}": ("More than one channel is named",),
         f"{CALL} user agent": ("More than one side of the call is named", "`combined`"),
         f"{CALL} {CALL[:-1]}0": ("one recording at a time",),
@@ -102,7 +102,8 @@ async def test_words_may_stand_in_any_order_and_case(
             got = seen.delivery
             assert (got.asked_channel_id, got.direction, got.asked_redacted) == meant
             assert (
-                seen.ack.text == f"Got it: the recording of `{call}` comes in a message of its own."
+                seen.ack.text
+                == f"Got it: I will post the recording of `{call}` in a message of its own."
             )
             assert seen.ack.body["response_type"] == "ephemeral"
             assert got.state == "delivered"

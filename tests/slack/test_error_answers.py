@@ -123,7 +123,7 @@ async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> No
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("server closed the connection unexpectedly", "my database at the moment"),
+        ("server closed the connection unexpectedly", "database is unavailable at the moment"),
         ("could not extend file: No space left on device", "no space left"),
     ],
 )

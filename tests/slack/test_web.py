@@ -177,7 +177,7 @@ async def test_a_signed_command_is_stored_and_answered_privately(door):
     response = await door.command()
     assert response.status_code == 200
     assert response.json() == {
-        "text": f"Got it: the recording of `{CALL}` comes in a message of its own.",
+        "text": f"Got it: I will post the recording of `{CALL}` in a message of its own.",
         "response_type": "ephemeral",
     }
     assert len(await due_deliveries(door.database)) == 1

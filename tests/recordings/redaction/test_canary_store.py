@@ -34,12 +34,12 @@ async def after(store: CanaryStore, *looks: CanaryResult) -> CanaryState:
 async def test_while_frozen_admins_are_told_what_froze_it_whatever_is_found_since(store, later):
     state = await after(store, BROKEN, later)
     assert (state.verdict, state.found) == (later.verdict, "span_heard")
-    assert "a moment that must be muted can be heard" in replies.frozen(state)
+    assert "a span that must be muted can be heard" in replies.frozen(state)
 
 
 async def test_another_leak_found_while_frozen_is_the_one_that_is_told(store):
     state = await after(store, BROKEN, CanaryResult(CanaryVerdict.BROKEN, "answers_differ"))
-    assert "without `redacted=true` it brings another recording" in replies.frozen(state)
+    assert "without `redacted=true` it returns another recording" in replies.frozen(state)
 
 
 async def test_once_thawed_the_next_look_says_what_it_found(store):

@@ -38,9 +38,9 @@ def test_each_outcome_is_said(found, words):
     assert said(found) == words
 
 
-@each_row("doubt", Doubt)
-def test_each_doubt_is_said(doubt):
-    assert said(inconclusive(doubt)).startswith("It cannot be told: ")
+@each_row("uncertainty", Uncertainty)
+def test_each_uncertainty_is_worded(uncertainty):
+    assert said(inconclusive(uncertainty)).startswith("The check is inconclusive: ")
 
 
 def test_of_many_moments_the_first_are_shown():

@@ -92,7 +92,7 @@ REFUSED = {
     "who": ("`who` needs a person: `/callaudio-admin who @user`", ""),
     "who <!subteam^S0QUALITY0>": ("takes a person, not a group", ""),
     "who @alice": ("I cannot tell who `@alice` is.", ""),
-    "list all": ("`list` takes nothing more", ""),
+    "list all": ("`list` takes no arguments", ""),
     "explain": ("`explain` needs a conversation, a person and a channel", ""),
     f"explain {CALL} <@U0ALICE00> #quality": ("`#quality` is no channel.", ""),
     "explain 078-05-1120 <@U0ALICE00> C0QUALITY0": ("may be a personal number", "cut off"),

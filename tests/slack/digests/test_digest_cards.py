@@ -154,7 +154,7 @@ def test_one_of_anything_is_said_to_be_one(render):
         head=HEAD,
     )
     said += shown(render(post(access)))
-    assert "1 recording asked for" in said
+    assert "1 recording requested" in said
     assert "and 1 more person" in said
     assert "1 audit event;" in said
     assert (
@@ -195,7 +195,7 @@ def test_a_part_of_a_period_is_never_told_as_the_whole():
         assert warning.startswith("*Incomplete:* PolyAI cannot be reached. PolyAI `corr-1`.")
         assert "Only 12,345 conversations could be read" in warning
         assert "begun between Tue 2 Jun 05:00 and Tue 2 Jun 23:59" in warning
-        assert "nothing is compared" in warning
+        assert "there is no comparison" in warning
         assert "incomplete" in message["text"]
 
 
@@ -214,7 +214,7 @@ def test_a_quiet_period_is_told_as_such():
 def test_missed_slots_are_told_and_bounded():
     missed = tuple(f"2026-05-{day:02}T09:00" for day in range(1, 15))
     said = texts(cards.message(post(calls_report(), skipped=missed)))[-1]
-    assert said.startswith("Missed, and not made up for: 2026-05-01T09:00, ")
+    assert said.startswith("Missed and not posted: 2026-05-01T09:00, ")
     assert said.endswith("2026-05-10T09:00 and 4 more.")
 
 
@@ -231,12 +231,12 @@ def test_what_comes_from_outside_stays_text():
 def test_access_tells_who_received_what_and_who_may():
     message = cards.message(post(REPORTS["access"], digest=digest(kind=DigestKind.ACCESS)))
     said = shown(message)
-    assert message["text"].endswith("125 recordings asked for, 31 of them delivered raw")
+    assert message["text"].endswith("125 recordings requested, 31 delivered unredacted")
     for words_ in (
-        "raw: 31\\nredacted: 88\\nrefused: 4\\nfailed: 2",
+        "unredacted: 31\\nredacted: 88\\nrefused: 4\\nfailed: 2",
         "time over: 20\\naudience: 2",
-        "asked: 6\\napproved: 3\\ndenied: 1\\nexpired: 1\\nstill open: 1",
-        "given: 4\\nrevoked: 1\\nabout to end: 2",
+        "made: 6\\napproved: 3\\ndenied: 1\\nexpired: 1\\npending: 1",
+        "granted: 4\\nrevoked: 1\\nending soon: 2",
         "redacted, not cleared: 88",
         "failed, polyai unavailable: 2",
         "and 3 more people",
@@ -245,7 +245,7 @@ def test_access_tells_who_received_what_and_who_may():
             "*Groups that hold a right*\\n`S0GROUP00` · `pii` until Wed 3 Jun 04:00\\n"
             "`S0LEADS00` · `admin`\\nand 3 more"
         ),
-        "Whoever may edit one of these groups in Slack decides who holds its right.",
+        "People who can edit one of these groups in Slack decide who holds its right.",
         f"512 audit events; the chain ends in `T0CALLAUDIO:4711:{'9f' * 32}`",
     ):
         assert words_ in said

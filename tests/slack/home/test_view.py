@@ -168,7 +168,7 @@ def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_w
     assert f"<!date^{int(NOON.timestamp())}^" in text
     assert f"waits for an admin until <!date^{expires_at}^" in text
     assert "Mrs Private" not in text
-    assert "You asked" not in words(read())
+    assert "You requested" not in words(read())
 
 
 def test_others_see_a_single_sentence():
@@ -181,4 +181,4 @@ def test_others_see_a_single_sentence():
 
 @pytest.mark.parametrize("rule", AudienceRule)
 def test_the_rule_that_is_on_is_told(rule):
-    assert "Raw recordings go" in words(read(audience_rule=rule))
+    assert "Recordings are unredacted" in words(read(audience_rule=rule))

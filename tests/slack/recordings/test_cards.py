@@ -104,7 +104,7 @@ def buttons(message) -> list[dict]:
         ),
         (
             delivered(Outcome.REDACTED, Reason.ASKED, muted=Spans(2, 3.25, ())),
-            "*Redacted* · as asked · muted: 2 spans, 3.2 s",
+            "*Redacted* · as requested · muted: 2 spans, 3.2 s",
         ),
         (
             delivered(Outcome.REDACTED, Reason.NOT_CLEARED, muted=Spans(1, 3.25, ())),
@@ -291,7 +291,7 @@ def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
     assert problems(message["blocks"]) == []
     place = f"*Redacted* · in place of the raw one: {wording.WHY_TAKEN_BACK[cause]}"
     assert place in shown(message)
-    assert "as asked" not in shown(message)
+    assert "as requested" not in shown(message)
 
 
 @pytest.mark.parametrize("kind", DeliveryKind)

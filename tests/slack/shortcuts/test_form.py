@@ -68,8 +68,9 @@ def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decis
         assert "submit" not in view
         assert wording.WHY_REFUSED[decision.reason] in words(view)
     else:
-        assert f"*{decision.outcome}*" in words(view)
-        assert "decided again" in words(view)
+        variant = "unredacted" if decision.outcome is Outcome.RAW else "redacted"
+        assert f"*{variant}*" in words(view)
+        assert "after a new decision" in words(view)
         assert ("direct messages" in words(view)) == goes_to_dm
 
 
