@@ -24,7 +24,7 @@ MUTED = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
 FIRST, LAST = ((at - 44) / 16_000 for at in (MUTED[0], MUTED[-1]))
 CANARY = f"CA{'c0ffee00' * 4}@0:{FIRST + 0.05:06.3f}-0:{LAST - 0.05:06.3f}"
 TEAM = "T0CALLAUDIO"
-HELD, BROKEN, CANNOT_TELL = CanaryVerdict.HELD, CanaryVerdict.BROKEN, CanaryVerdict.CANNOT_TELL
+HELD, BROKEN, INCONCLUSIVE = CanaryVerdict.HELD, CanaryVerdict.BROKEN, CanaryVerdict.INCONCLUSIVE
 
 Answer = Callable[[bool, int], httpx.Response]
 """By whether redacted was asked for, and how many answers there were before."""
@@ -102,7 +102,7 @@ def check_of(answer: Answer, *, slow_seconds: float = 0, **changes: object) -> C
 async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
     canary = canary_of(CANARY)
     assert canary
-    look = await check.look(canary)
+    look = await check.check(canary)
     return look.verdict, look.found
 
 
@@ -117,21 +117,21 @@ async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
         pytest.param(lambda *_: audio(RAW), BROKEN, "span_heard", id="raw whatever is asked"),
         pytest.param(
             lambda _, number: audio(altered(5000 + number)),
-            CANNOT_TELL,
+            INCONCLUSIVE,
             "unsteady",
             id="another recording each time",
         ),
-        pytest.param(cut, CANNOT_TELL, "recording_cut_short", id="cut"),
+        pytest.param(cut, INCONCLUSIVE, "recording_cut_short", id="cut"),
         pytest.param(
-            then(plain_brings(REDACTED), cut), CANNOT_TELL, "recording_cut_short", id="then cut"
+            then(plain_brings(REDACTED), cut), INCONCLUSIVE, "recording_cut_short", id="then cut"
         ),
         *(
-            pytest.param(busy(status), CANNOT_TELL, None, id=str(status))
+            pytest.param(busy(status), INCONCLUSIVE, None, id=str(status))
             for status in (401, 403, 404, 408, 429, 500, 502, 503, 504)
         ),
         *(
             pytest.param(
-                then(plain_brings(REDACTED), busy(status)), CANNOT_TELL, None, id=f"then {status}"
+                then(plain_brings(REDACTED), busy(status)), INCONCLUSIVE, None, id=f"then {status}"
             )
             for status in (429, 500, 503)
         ),
@@ -148,7 +148,7 @@ async def test_what_a_look_makes_of_the_answers(
 
 async def test_answers_that_are_too_slow_tell_nothing() -> None:
     check = check_of(plain_brings(RAW), slow_seconds=5, longest_seconds=0.05)
-    assert await looked(check) == (CANNOT_TELL, "too_slow")
+    assert await looked(check) == (INCONCLUSIVE, "too_slow")
 
 
 @pytest.mark.parametrize(

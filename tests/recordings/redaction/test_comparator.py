@@ -155,12 +155,12 @@ async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
 @pytest.mark.parametrize(
     ("fault", "uncertainty"),
     [
-        (shifted, Doubt.SHIFTED),
-        (louder, Doubt.REENCODED),
-        (lossy, Doubt.REENCODED),
-        (longer, Doubt.LENGTH),
-        (shorter, Doubt.LENGTH),
-        (lambda _, redacted: redacted[::-1], Doubt.OTHER_AUDIO),
+        (shifted, Uncertainty.SHIFTED),
+        (louder, Uncertainty.REENCODED),
+        (lossy, Uncertainty.REENCODED),
+        (longer, Uncertainty.LENGTH),
+        (shorter, Uncertainty.LENGTH),
+        (lambda _, redacted: redacted[::-1], Uncertainty.OTHER_AUDIO),
     ],
     ids=["shifted", "louder", "lossy", "longer", "shorter", "backwards"],
 )
@@ -257,7 +257,7 @@ async def test_audio_that_went_through_another_encoding_is_no_proof(by_way_of):
         return decoded(ENCODINGS[by_way_of], ENCODINGS[by_way_of].encode(redacted))
 
     found = await compared(pair(encoding, 1, there_and_back))
-    assert (found.verdict, found.doubt) == (Verdict.INCONCLUSIVE, Doubt.REENCODED)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.REENCODED)
 
 
 @pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])
