@@ -85,7 +85,7 @@ class Facts:
         return counts(self.standing, self.held)
 
 
-def told_of(facts: Facts) -> dict[str, str | bool | None]:
+def audited_facts(facts: Facts) -> dict[str, str | bool | None]:
     """Spell the facts of a decision in codes, for the audit."""
     return {
         name: value.value if isinstance(value, StrEnum) else value

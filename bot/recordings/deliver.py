@@ -9,7 +9,7 @@ from typing import Final
 
 from bot.access.deciding import DIRECT_MESSAGES, Question, Ruling
 from bot.access.directory import Conversation
-from bot.access.policy import told_of
+from bot.access.policy import audited_facts
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -122,7 +122,7 @@ class DeliverySteps:
             payload={
                 "outcome": decision.outcome.value,
                 "reason": decision.reason.value,
-                **told_of(ruling.facts),
+                **audited_facts(ruling.facts),
             },
             when={"outcome": None},
         )

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.policy import Decision, Outcome, Reason, is_certain
-from bot.access.unlearnt import collect_unknown_facts
+from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.freeze import Freeze
 
 
-class FactsNotTold(CallAudioError):
+class FactsUnknown(CallAudioError):
     """Slack did not tell what the decision needs, for as long as it was asked."""
 
     code = "facts_not_told"
@@ -68,19 +68,19 @@ class DeliveryDecider:
 
         Raises:
             CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
-            FactsNotTold: it has been asked for long enough, and without it nothing is delivered.
+            FactsUnknown: it has been asked for long enough, and without it nothing is delivered.
             DeliveriesFrozen: it would be redacted, and the plain key is not to be trusted.
         """
         with collect_unknown_facts() as unknown_facts:
             ruling = await self._decider.rule(question, conversation)
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
-        if unlearnt and not is_certain(ruling.facts):
+        if unknown_facts and not is_certain(ruling.facts):
             outcome = ruling.decision.outcome
             if waited < self._ask_again.longest(outcome):
-                raise unlearnt[0]
+                raise unknown_facts[0]
             if outcome is Outcome.REFUSED:
-                raise FactsNotTold(likely_cause=unlearnt[0].what)
+                raise FactsUnknown(likely_cause=unknown_facts[0].what)
             if outcome is Outcome.REDACTED:
                 ruling = replace(ruling, decision=Decision(outcome, Reason.NOT_TOLD))
         if self._freeze and ruling.decision.outcome is Outcome.REDACTED:

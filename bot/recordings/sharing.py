@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.access.deciding import Question, Ruling
-from bot.access.policy import Outcome, is_stricter, told_of
+from bot.access.policy import Outcome, audited_facts, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.logs import get_logger
@@ -240,7 +240,7 @@ class Sharing:
                 "to": decision.outcome.value,
                 "reason": decision.reason.value,
                 "dropped_file_id": delivery.file_id,
-                **told_of(ruling.facts),
+                **audited_facts(ruling.facts),
             },
             # Never over what another worker has stored since; that is then judged by the next try.
             when={**_same_try(delivery), "outcome": delivery.outcome},

@@ -12,11 +12,11 @@ from bot.recordings.waveform.spans import Spans
 WHY_REDACTED: Final = MappingProxyType(
     {
         Reason.EXTERNAL_DESTINATION: "people of another organisation can read this channel",
-        Reason.ASKED: "as asked",
-        Reason.NOT_CLEARED: "you are not cleared to hear raw recordings",
-        Reason.NO_RAW_KEY: "no raw key is set up for this agent",
-        Reason.AUDIENCE: "not everyone here is cleared to hear raw recordings",
-        Reason.NOT_TOLD: "Slack did not tell me, for minutes, all that a raw recording needs",
+        Reason.ASKED: "as requested",
+        Reason.NOT_CLEARED: "you are not cleared to hear unredacted recordings",
+        Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
+        Reason.AUDIENCE: "not everyone here is cleared to hear unredacted recordings",
+        Reason.NOT_TOLD: "Slack did not confirm, for minutes, all that this needs",
     }
 )
 
@@ -216,7 +216,7 @@ def variant(
         if is_public and reason == Reason.AUDIENCE:
             why = PUBLIC_CHANNEL
         if replaced_because:
-            why = f"in place of the raw one: {WHY_TAKEN_BACK[replaced_because]}"
+            why = f"in place of the unredacted one: {WHY_TAKEN_BACK[replaced_because]}"
         spans = muted(mutes)
         # That something is muted is said once.
         amount = spans if why == MUTED or spans is None else f"muted: {spans}"

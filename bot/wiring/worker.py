@@ -197,7 +197,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(CHECK_SHARES, retention.check_shares, at_once=2, urgency=Urgency.CHECK),
             WorkKind(TAKE_BACK, retention.take_back, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(DELETE, retention.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
-            WorkKind(PUBLISH, homes.run, at_once=4),
+            WorkKind(PUBLISH, home_publishing.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
             WorkKind(CHECK_CANARY, canary.check.run, at_once=1),

@@ -16,7 +16,7 @@ from bot.access.policy import (
     Standing,
     is_certain,
 )
-from bot.access.unlearnt import note_unknown_fact, collect_unknown_facts
+from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
 from bot.recordings.delivery_store import DeliveryStore

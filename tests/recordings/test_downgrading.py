@@ -24,7 +24,7 @@ FOLLOWED = {
     TakeBackCause.AUDIENCE,
     TakeBackCause.FORWARDED,
     TakeBackCause.PUBLIC_LINK,
-    TakeBackCause.DOUBT,
+    TakeBackCause.UNVERIFIED,
 }
 
 
@@ -56,7 +56,7 @@ async def taken_back(
     files = RetentionStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # whoever comes second changes nothing
         then = downgrading.store
-        changed = await files.taken_back(delivery, cause.value, tell_by=NOON, then=then)
+        changed = await files.taken_back(delivery, cause.value, update_card_by=NOON, then=then)
         assert changed is is_first
     return await downgrading.follower_of(delivery)
 

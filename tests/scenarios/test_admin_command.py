@@ -243,7 +243,7 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     bob = f"<@{BOB}> in <#{CHANNEL}> is not cleared to hear unredacted recordings"
     assert ack.text.startswith(f"*Redacted* because {bob}.")
     assert "reason: `audience`" in ack.text
-    assert "private, for its members alone: yes" in ack.text
+    assert "private, for members only: yes" in ack.text
     assert "• everyone else there: not all cleared" in ack.text
     assert "the person is: a member" in ack.text
     assert "holds `pii`: by a grant of their own" in ack.text
@@ -265,7 +265,7 @@ async def test_explain_tells_that_a_channel_is_public_though_its_members_are_cle
     ack = await say(scene, f"explain {CALL} <@{ALICE}> <#{CHANNEL}|quality>")
 
     assert "reason: `audience`" in ack.text
-    assert "private, for its members alone: no" in ack.text
+    assert "private, for members only: no" in ack.text
 
 
 async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:

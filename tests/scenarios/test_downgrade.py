@@ -78,7 +78,7 @@ FOLLOWED = [
     pytest.param(right_ends, "right_ended", "it may no longer be heard here", id="right"),
     pytest.param(somebody_uncleared_joins, "audience", "who can hear it changed", id="audience"),
     pytest.param(channel_becomes_public, "public", "this is a public channel", id="public"),
-    pytest.param(is_passed_on, "forwarded", "it was passed on", id="passed on"),
+    pytest.param(is_passed_on, "forwarded", "it was forwarded", id="passed on"),
     pytest.param(
         gets_a_public_link, "public_link", "a public link to it was created", id="public link"
     ),
@@ -148,7 +148,7 @@ async def test_the_redacted_one_takes_its_place_on_the_same_card(
         assert file.name == f"{CALL}-redacted.wav"
         assert {p.id for p in scene.every_visible_picture()} == {row.picture_file_id}
         message = the_card(scene, seen)
-        assert "*Redacted* · in place of the raw one: " + words in str(message.blocks)
+        assert "*Redacted* · in place of the unredacted one: " + words in str(message.blocks)
         assert offered(message)[Action.DELETE]["value"] == row.id
         audio = [r for r in scene.polyai.requests[requests:] if r.path.endswith("/audio")]
         assert {(r.key_kind, r.query["redacted"]) for r in audio} == {("plain", "true")}
@@ -304,7 +304,7 @@ async def test_one_that_waits_for_polyai_says_so_on_the_card_and_comes_in_the_en
         row = await follower(scene, seen)
         assert row.state == "delivered"
         assert the_file(scene).content == REDACTED
-        assert "in place of the raw one" in str(the_card(scene, seen).blocks)
+        assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
 async def test_a_refused_word_on_the_card_holds_the_redacted_one_up_no_longer(
@@ -316,7 +316,7 @@ async def test_a_refused_word_on_the_card_holds_the_redacted_one_up_no_longer(
         await somebody_uncleared_joins(scene, seen)
 
         assert (await follower(scene, seen)).state == "delivered"
-        assert "in place of the raw one" in str(the_card(scene, seen).blocks)
+        assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
 async def test_switched_off_it_is_offered(new_scene: OpenScene) -> None:

@@ -189,7 +189,7 @@ async def assert_redacted_once(street: Street, cause: str, raw_file_id: str) -> 
     async def is_told() -> bool:
         assert_never_both(street)
         rows = [each for each in await scene.deliveries() if each.replaces_id]
-        return bool(rows) and "in place of the raw one" in card_of(street)
+        return bool(rows) and "in place of the unredacted one" in card_of(street)
 
     await until(is_told, every_seconds=0.05)
     (row,) = [each for each in await scene.deliveries() if each.replaces_id]
@@ -207,5 +207,5 @@ async def assert_redacted_once(street: Street, cause: str, raw_file_id: str) -> 
     assert [tag for tag, _ in told].count("retention:delivery:downgraded") == 1
     assert [tag for tag, _ in told].count("worker:delivery:delivered") == 2
     # Whoever may hear it, its card tells the same afterwards.
-    assert "in place of the raw one" in card_of(street)
+    assert "in place of the unredacted one" in card_of(street)
     assert scene.workspace.violations in ([], [BROKEN_OFF])

@@ -289,7 +289,7 @@ def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
     followed = delivered(Outcome.REDACTED, Reason.ASKED, replaced_because=cause)
     message = cards.delivered(followed)
     assert problems(message["blocks"]) == []
-    place = f"*Redacted* · in place of the raw one: {wording.WHY_TAKEN_BACK[cause]}"
+    place = f"*Redacted* · in place of the unredacted one: {wording.WHY_TAKEN_BACK[cause]}"
     assert place in shown(message)
     assert "as requested" not in shown(message)
 
