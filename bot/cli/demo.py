@@ -74,18 +74,23 @@ async def _play(screen: Console, lines: list[Line], folder_of_wavs: Path, port: 
         upgrade(async_url(database_in(folder)))
         if port is None:
             async with open_stage(database_in(folder), environment=ENVIRONMENT) as stage:
+                await set_up(stage)
                 await _play_all(screen, stage, lines, folder_of_wavs)
             return
-        async with open_killable(folder) as (stage, worker):
+        async with (
+            open_killable(folder) as (stage, worker),
+            open_page(stage, worker, port) as address,
+        ):
+            await set_up(stage)
+            where = f"The workspace is open at [bold]{address}[/]"
+            screen.print(f"{where} and fills while the story is told.")
             await _play_all(screen, stage, lines, folder_of_wavs)
-            async with open_page(stage, worker, port) as address:
-                screen.print(f"\nThe workspace is open at [bold]{address}[/]. Ctrl-C ends it.")
-                await asyncio.Event().wait()
+            screen.print(f"\n{where}. Ctrl-C ends it.")
+            await asyncio.Event().wait()
 
 
 async def _play_all(screen: Console, stage: Stage, lines: list[Line], folder_of_wavs: Path) -> None:
     """Play each act, and show how it goes."""
-    await set_up(stage)
     lines += [Line(act) for act in ACTS]
     with Live(_table(lines), console=screen, refresh_per_second=10) as live:
         for number, line in enumerate(lines):

@@ -14,6 +14,7 @@ from bot.sandbox.render.pages import page
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 from tests.pictures.chromium import capture
+from tests.pictures.demo_page import SIZE_PX, in_theme, is_document
 from tests.pictures.freshness import FOLDER, THEMES, path_of, remember
 from tests.pictures.scenes import SCENES, tell
 from tests.pictures.story import open_story
@@ -36,7 +37,10 @@ def main() -> None:
     for name in names:
         for theme in THEMES:
             target = path_of(name, theme)
-            capture(page(pages[name], theme=theme), target)
+            if is_document(pages[name]):
+                capture(in_theme(pages[name], theme), target, SIZE_PX)
+            else:
+                capture(page(pages[name], theme=theme), target)
             print(f"{target.name}: {target.stat().st_size // 1000} kB")
     remember(pages, names)
 

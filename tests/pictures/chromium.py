@@ -13,6 +13,8 @@ from bot.sandbox.render.pages import WIDTH_PX
 PROGRAM = os.environ.get("CHROMIUM", "chromium")
 TALLEST_PX = 4000
 SCALE = 2
+SCREEN_SCALE = 1.5
+"""Of what has the size of a screen: it would weigh too much."""
 OPAQUE_FROM = 128
 TRANSPARENT = 255
 """The place in the palette of what lies outside the page; the colours are those before it."""
@@ -28,13 +30,13 @@ SWITCHES = (
     "--disable-sync",
     "--hide-scrollbars",
     "--default-background-color=00000000",
-    f"--force-device-scale-factor={SCALE}",
-    f"--window-size={WIDTH_PX},{TALLEST_PX}",
 )
 
 
-def capture(html: str, target: Path) -> None:
-    """Draw the page into a PNG file, as high as its content and transparent around it."""
+def capture(html: str, target: Path, size_px: tuple[int, int] | None = None) -> None:
+    """Draw the page into a PNG file: of this size, or as high as its content."""
+    width, height = size_px or (WIDTH_PX, TALLEST_PX)
+    scale = SCREEN_SCALE if size_px else SCALE
     with tempfile.TemporaryDirectory(prefix="callaudio-pictures-") as folder:
         source, shot = Path(folder, "page.html"), Path(folder, "page.png")
         source.write_text(html)
@@ -42,6 +44,8 @@ def capture(html: str, target: Path) -> None:
             [
                 PROGRAM,
                 *SWITCHES,
+                f"--force-device-scale-factor={scale}",
+                f"--window-size={width},{height}",
                 f"--user-data-dir={folder}/profile",
                 f"--screenshot={shot}",
                 source.as_uri(),
@@ -51,10 +55,10 @@ def capture(html: str, target: Path) -> None:
             stderr=subprocess.DEVNULL,  # it complains about services that no page needs
             timeout=LIMIT_SECONDS,
         )
-        with Image.open(shot) as picture:
-            picture.load()
+        with Image.open(shot) as opened:
+            picture = opened.convert("RGBA")  # where nothing is transparent it has no such channel
     box = picture.getchannel("A").getbbox()
-    if box is None or box[3] >= TALLEST_PX * SCALE:
+    if box is None or (size_px is None and box[3] >= TALLEST_PX * SCALE):
         raise RuntimeError(f"{target.name}: the page is empty, or too high")
     with_few_colours(picture.crop(box)).save(target, optimize=True, transparency=TRANSPARENT)
 

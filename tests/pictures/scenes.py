@@ -20,6 +20,7 @@ from bot.sandbox.render.markup import Html
 from bot.sandbox.render.pages import channel_page, home_page, modal_page, thread_page
 from bot.slack.actions import Input
 from tests.patience import until
+from tests.pictures.demo_page import demo_page
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
 
 BETWEEN_SCENES = 10
@@ -127,6 +128,7 @@ SCENES: dict[str, Scene] = {
     "digest_of_calls": digest_of_calls,
     "digest_of_access": digest_of_access,
     "redacted_thread": redacted_thread,
+    "demo_page": demo_page,
 }
 
 

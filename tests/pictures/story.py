@@ -17,6 +17,7 @@ from bot.digests.digest_store import DigestStore, NewDigest
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.states import ENDED, State
 from bot.sandbox.objects import Ephemeral, Message, View
+from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
@@ -87,11 +88,18 @@ class Story:
         async with self.stage.application.database.write() as session:
             await add_grant(session, grant)
 
-    async def ask(self, user_id: str, channel_id: str, conversation_id: str) -> DeliveryRow:
+    async def ask(
+        self,
+        user_id: str,
+        channel_id: str,
+        conversation_id: str,
+        people: SlackPerson | None = None,
+    ) -> DeliveryRow:
         """Type `/callaudio` and a conversation, and wait until what came of it is there."""
+        people = people or self.people
         # The reference that people see is derived from the trigger: the same one again.
         trigger_id = f"trigger-of-{conversation_id}"
-        await self.people.command(user_id, channel_id, conversation_id, trigger_id=trigger_id)
+        await people.command(user_id, channel_id, conversation_id, trigger_id=trigger_id)
         return await self.delivered(conversation_id)
 
     async def delivered(self, conversation_id: str) -> DeliveryRow:

@@ -38,8 +38,10 @@ async def document(
     delivery: WatchedDelivery,
     place: Viewpoint,
     shown: Shown,
+    *,
+    style: Html | None = None,
 ) -> Html:
-    """Draw the page for one person in one place."""
+    """Draw the page for one person in one place; with a ``style`` of its own it stands alone."""
     cleared = {each: await product.is_cleared(each) for each in world.names.people}
     audit, steps = await product.audit(NEWEST), traffic(world.workspace, world.polyai, delivery)
     verdict = None
@@ -80,12 +82,15 @@ async def document(
         class_="sandbox",
         data_state=shown.state,
     )
+    links = [
+        tag("link", rel="stylesheet", href="/style.css"),
+        tag("script", src="/live.js", defer=""),
+    ]
     head = join(
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{title} · callaudio sandbox"),
         tag("link", rel="icon", href="data:,"),
-        tag("link", rel="stylesheet", href="/style.css"),
-        tag("script", src="/live.js", defer=""),
+        *([tag("style", style)] if style else links),
     )
     return join(Html("<!doctype html>"), tag("html", tag("head", head), body, lang="en"))
