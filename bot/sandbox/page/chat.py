@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.page.scene import Viewpoint, World
 from bot.sandbox.render.blocks import blocks
-from bot.sandbox.render.markup import Html, join, tag
+from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
 from bot.sandbox.render.messages import ephemeral, message
 from bot.sandbox.render.mrkdwn import text_object
+from bot.sandbox.render.reader import Reader
+from bot.sandbox.workspace import Workspace
 
 Cleared = Mapping[str, bool | None]
 
@@ -71,7 +73,7 @@ def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
     said = workspace.messages(place.channel_id)
     rows: list[tuple[str, Html]] = []
     for each in said:
-        drawn = message(workspace, each, reader)
+        drawn = _drawn(workspace, each, reader)
         rows.append((f"{each.thread_ts or each.ts} {each.ts}", _row(drawn, each, place)))
     rows += [
         (f"{note.ts} {note.ts}", _row(ephemeral(workspace, note, reader), note, place))
@@ -156,6 +158,14 @@ def badge(is_cleared: bool | None) -> Html:  # noqa: FBT001 - three answers, one
     if is_cleared:
         return tag("span", "cleared", class_="tick yes")
     return tag("span", "not cleared", class_="tick no")
+
+
+def _drawn(workspace: Workspace, shown: Message, reader: Reader) -> Html:
+    """Draw a message; one that cannot be drawn says so, and hides none of the others."""
+    try:
+        return message(workspace, shown, reader)
+    except UnrenderableError as error:
+        return tag("p", f"A message that this page cannot draw ({error}).", class_="empty")
 
 
 def _row(drawn: Html, shown: Message | Ephemeral, place: Viewpoint) -> Html:

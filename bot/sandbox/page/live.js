@@ -97,7 +97,7 @@ async function refresh() {
   try {
     do {
       again = false;
-      const text = await (await fetch(location.href)).text();
+      const text = await (await fetch(location.href, { headers: { "X-Redraws": "1" } })).text();
       while (isDown) await new Promise((looked) => setTimeout(looked, 30));
       redraw(text);
     } while (again);

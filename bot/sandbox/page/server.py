@@ -34,6 +34,8 @@ from bot.sandbox.person import SlackPerson
 HERE: Final = Path(__file__).parent
 STYLES: Final = (HERE.parent / "render" / "style.css", HERE / "page.css")
 TRIAL_NAMES: Final = frozenset(trial.name for trial in TRIALS)
+REDRAWS: Final = "x-redraws"
+"""Sent where an open page is only drawn anew: its Home was opened once."""
 Act = Callable[[Viewpoint, Form], Awaitable[None]]
 
 
@@ -85,7 +87,7 @@ class SandboxPage:
         if not is_here(request):
             return PlainTextResponse("This page is for this machine alone.", status_code=403)
         place = self._place({key: [value] for key, value in request.query_params.items()})
-        if place.is_home:
+        if place.is_home and REDRAWS not in request.headers:
             await self._acting.open_home(place.user_id)
         state = self._changes.state()
         modal = self._acting.modal(place.user_id)

@@ -10,6 +10,8 @@ from bot.sandbox.objects import File
 from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
 from bot.sandbox.render.reader import Reader
 
+_MOST_LINES = 20
+"""Of a text, before one has to open it."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -17,7 +19,7 @@ def file_card(file: File, *, plays_from: str = "") -> Html:
     """Draw a shared file; a recording plays from an address, where there is one.
 
     Raises:
-        UnrenderableError: neither a WAV file nor a PNG picture.
+        UnrenderableError: neither a WAV file nor a PNG picture nor a text.
     """
     if file.deleted:
         return tag("div", "This file was deleted.", class_="file gone")
@@ -25,6 +27,8 @@ def file_card(file: File, *, plays_from: str = "") -> Html:
         return _player(file, plays_from)
     if file.content.startswith(_PNG):
         return tag("div", tag("div", file.title, class_="caption"), _inline(file, file.title))
+    if file.name.endswith(".txt"):
+        return _text(file)
     raise UnrenderableError(f"file: {file.name}")
 
 
@@ -44,6 +48,13 @@ def picture(image: Mapping[str, Any], reader: Reader) -> Html:
 def _inline(file: File, alt: str) -> Html:
     content = base64.b64encode(file.content).decode()
     return tag("img", src=f"data:image/png;base64,{content}", alt=alt)
+
+
+def _text(file: File) -> Html:
+    rows = file.content.decode(errors="replace").splitlines()
+    shown = rows[:_MOST_LINES] + (["…"] if len(rows) > _MOST_LINES else [])
+    name = tag("div", file.title or file.name, class_="name")
+    return tag("div", name, tag("pre", "\n".join(shown)), class_="file")
 
 
 def _player(file: File, plays_from: str) -> Html:

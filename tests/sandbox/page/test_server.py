@@ -123,6 +123,15 @@ async def test_the_home_opens(visitor):
     assert "callaudio Home" in page
 
 
+async def test_a_home_that_is_drawn_anew_is_not_opened_again(visitor):
+    await visitor.waits_for('class="home"', CLEARED, QUALITY, home="1")
+    opened = (await visitor.sees(CLEARED, QUALITY)).count("app_home_opened")
+    place = {"as": CLEARED, "in": QUALITY, "home": "1"}
+    again = await visitor.http.get("/", params=place, headers={"X-Redraws": "1"})
+    assert 'class="home"' in again.text
+    assert again.text.count("app_home_opened") == opened
+
+
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}], ids=["host", "origin"]
 )

@@ -63,6 +63,15 @@ def test_a_picture_is_shown_inline(workspace):
     assert "img" in drawn_thread(workspace, parent).names
 
 
+def test_of_a_text_the_beginning_is_shown(workspace):
+    parent = workspace.say(WHERE, WHO, "x")
+    content = "".join(f"line {n} & more\n" for n in range(30)).encode()
+    share(workspace, content, parent, name="CA1-transcript.txt")
+    text = drawn_thread(workspace, parent).text
+    assert "line 19 & more" in text
+    assert "line 20" not in text
+
+
 def test_a_deleted_file_is_gone(workspace):
     parent = workspace.say(WHERE, WHO, "x")
     share(workspace, recordings.load("combined", redacted=True), parent, deleted=True)
