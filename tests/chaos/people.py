@@ -82,7 +82,7 @@ class People:
             asked.said.append(ack.text if ack and ack.arrived else "")
             asked.was_taken = bool(ack and ack.arrived and _is_taken(ack))
             asked.is_doubtful |= ack is None or not ack.arrived or "may" in ack.text
-            asked.is_doubtful |= "comes after all" in asked.said[-1]
+            asked.is_doubtful |= "the result arrives" in asked.said[-1]
             if not asked.was_taken:
                 await asyncio.sleep(ASKS_AGAIN_SECONDS)
 

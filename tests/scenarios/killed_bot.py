@@ -75,7 +75,7 @@ STORMY = replace(
     QUICK,
     retry=RetryRule(attempts=100, first_wait_seconds=0.2, max_wait_seconds=2.0),
     ask_again=AskAgain(),
-    tell_again=timedelta(seconds=0.5),
+    notify_again=timedelta(seconds=0.5),
     lease=LEASE,
     drain_seconds=DRAIN_SECONDS,
 )

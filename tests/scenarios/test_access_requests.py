@@ -729,7 +729,7 @@ async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> 
     assert len(scene.workspace.messages(dm(ALICE))) == 1
     await move(scene, GrantRow, timedelta(hours=3), "expires_at")
 
-    warning = await message(scene, dm(ALICE), "then it ends")
+    warning = await message(scene, dm(ALICE), "Your access to unredacted recordings ends")
     await until(lambda: is_put_off(scene))
 
     assert len(scene.workspace.messages(dm(ALICE))) == 2

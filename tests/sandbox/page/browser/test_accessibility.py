@@ -34,7 +34,7 @@ async def test_nothing_serious_is_found(axe, tab, theme):
     await page.emulate_media(color_scheme=theme)
     await tab.goes(NOT_CLEARED, SUPPORT)
     await tab.asks(call_of_today(5 if theme == "light" else 4))
-    await tab.row("asked for by").get_by_role("link", name="Why?").click()
+    await tab.row("requested by").get_by_role("link", name="Why?").click()
     await page.locator(".versions").wait_for()
     for summary in await page.locator("aside summary").all():
         await summary.click()

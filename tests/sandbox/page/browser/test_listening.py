@@ -26,5 +26,5 @@ async def test_what_comes_plays_whole_and_the_page_tells_why(
     seconds, size = await tab.plays(file)
     assert seconds == pytest.approx(SECONDS, abs=0.01)
     assert size == len(file.content)
-    await tab.row("asked for by").get_by_role("link", name="Why?").click()
+    await tab.row("requested by").get_by_role("link", name="Why?").click()
     await tab.page.get_by_text(why).wait_for()

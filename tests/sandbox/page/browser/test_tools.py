@@ -41,7 +41,7 @@ async def test_a_recording_of_ones_own_is_delivered_as_any_other(
     command = await tab.page.get_by_label("Message or command").input_value()
     file = await tab.asks(command.removeprefix("/callaudio "))
     assert file.content == (muted(own, [(1, 2), (4, 6.5)]) if redacted else own)
-    await tab.row("asked for by").get_by_role("link", name="Why?").click()
+    await tab.row("requested by").get_by_role("link", name="Why?").click()
     versions = tab.page.locator(".versions")
     await versions.get_by_text("Muted: 1.0 to 2.0 s, 4.3 to 6.5 s").wait_for()
     sent = versions.locator("figure").filter(has_text="sent")
