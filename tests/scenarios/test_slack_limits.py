@@ -1,14 +1,13 @@
 """A burst of requests while Slack enforces its published limits: each waits its turn, none fails.
 
-A minute of the limits is some seconds long here, for the bot and for the stand-in alike.
+A minute of the limits is some seconds long here, for the bot and for the stand-in alike. How long a
+burst takes is told in virtual time by `tests/slack/web_api/test_budget.py`.
 """
 
 import math
-import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -44,19 +43,13 @@ def least_seconds(deliveries: int, scale: float) -> float:
     return 60 * scale * (math.ceil(deliveries * INFO_EACH / INFO_A_MINUTE) - 1)
 
 
-@dataclass
-class Burst:
-    seconds: float
-    refused: Counter[str]
-
-
-async def burst(scene: Scene, deliveries: int, scale: float) -> Burst:
+async def burst(scene: Scene, deliveries: int, scale: float) -> int:
+    """Ask for so many at once, wait for all, and count the calls that Slack refused."""
     for user_id in PEOPLE:
         scene.workspace.add_user(user_id)
     for channel_id in CHANNELS:
         scene.workspace.add_channel(channel_id, members=PEOPLE, is_private=True)
     scene.workspace.enforce_published_limits(scale)
-    began = time.monotonic()
     for number in range(deliveries):
         person, channel = PEOPLE[number % len(PEOPLE)], CHANNELS[number % len(CHANNELS)]
         ack = await scene.people.command(person, channel, scene.another_call())
@@ -64,9 +57,7 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> Burst:
     await everything_ended(
         scene, deliveries, longest_seconds=60 + 3 * least_seconds(deliveries, scale)
     )
-    refused = Counter(c.method for c in scene.workspace.calls if c.status == "ratelimited")
-    seconds = time.monotonic() - began
-    return Burst(seconds, refused)
+    return sum(call.status == "ratelimited" for call in scene.workspace.calls)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +66,11 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> Burst:
 )
 async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -> None:
     async with new_scene(pace=pace(scale)) as scene:
-        seen = await burst(scene, deliveries, scale)
+        refused = await burst(scene, deliveries, scale)
 
         assert {d.state for d in await scene.deliveries()} == {"delivered"}
         assert len(scene.every_visible_file()) >= deliveries
-        assert seen.refused.total() <= deliveries // 20
-        if deliveries > 100:
-            assert seen.seconds <= 1.1 * least_seconds(deliveries, scale) + 2
+        assert refused <= deliveries // 20
 
 
 @pytest.mark.long
@@ -95,8 +84,7 @@ async def test_four_workers(new_scene: OpenScene, migrated_postgresql: Callable[
             await stack.enter_async_context(
                 open_application(settings, roles=Roles(listens=False, works=True), pace=pace(scale))
             )
-        seen = await burst(scene, deliveries, scale)
+        refused = await burst(scene, deliveries, scale)
 
         assert {d.state for d in await scene.deliveries()} == {"delivered"}
-        assert seen.refused.total() <= deliveries // 20
-        assert seen.seconds <= 1.1 * least_seconds(deliveries, scale) + 2
+        assert refused <= deliveries // 20
