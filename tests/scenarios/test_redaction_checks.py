@@ -196,7 +196,7 @@ async def test_an_admin_has_a_recording_checked_and_is_told_in_private(opened: O
             return posts[0] if posts else None
 
         text = await until(told)
-        assert "in your direct messages" in ack.text
+        assert "in a direct message" in ack.text
         assert "It differs: 1 span of 0.5 s" in text
         assert (check.asked_by, check.cause) == (BOSS, "asked")
         requested, checked = [e for e in await scene.all_audit() if "redaction" in e.tag]
