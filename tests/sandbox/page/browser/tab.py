@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from playwright.async_api import Locator, Page
 
 from bot.sandbox.objects import File
+from tests.patience import until
 from tests.sandbox.page.conftest import OpenSandbox
 
 DESKTOP = {"width": 1400, "height": 900}
@@ -66,9 +67,12 @@ class Tab:
         workspace = self.shared.stage.workspace
         before = {file.id for file in workspace.visible_recordings(channel_id)}
         await self.types(f"/callaudio {conversation_id} {more}")
-        players = self.page.locator("#timeline audio")
-        await players.nth(len(before)).wait_for()
-        (file,) = [f for f in workspace.visible_recordings(channel_id) if f.id not in before]
+
+        def new() -> list[File]:
+            return [f for f in workspace.visible_recordings(channel_id) if f.id not in before]
+
+        (file,) = await until(new)
+        await self.player(file).wait_for()
         return file
 
     def player(self, file: File) -> Locator:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_the_controls_of_a_card(tab):
     await tab.goes(CLEARED, QUALITY)
     file = await tab.asks(call_of_today(5))
-    about = f"{call_of_today(5)}, asked for by"
+    about = f"{call_of_today(5)}, requested by"
     card = tab.page.locator("#timeline > form").filter(has_text=about).first
     await card.get_by_role("button", name="Waveform").click()
     await tab.dialog.locator("img").wait_for()
@@ -38,11 +38,11 @@ async def test_the_controls_of_the_finder(tab):
     await tab.page.get_by_role("button", name="Find a call").click()
     await tab.dialog.get_by_text("Which call?").wait_for()
     await tab.dialog.get_by_role("radio").nth(1).check()
-    await tab.dialog.get_by_label("Where do you want it?").select_option(QUALITY)
-    await tab.dialog.get_by_label("Whose voice?").select_option("agent")
+    await tab.dialog.get_by_label("Where should it be posted?").select_option(QUALITY)
+    await tab.dialog.get_by_label("Which side of the call?").select_option("agent")
     await tab.dialog.get_by_label("Redacted").check()
     await tab.dialog.get_by_role("button", name="Send recording").click()
-    await tab.dialog.get_by_text("It goes to").wait_for()
+    await tab.dialog.get_by_text("It will be posted in").wait_for()
     await tab.page.keyboard.press("Escape")
     await tab.row(call_of_today(2)).locator("audio").wait_for()
     newest = tab.shared.stage.workspace.visible_recordings(QUALITY)[-1]
@@ -53,7 +53,7 @@ async def test_the_controls_of_the_home(tab):
     await tab.goes(ADMIN, GENERAL, home="1")
     await tab.button("Add a digest").click()
     form = tab.dialog
-    await form.get_by_label("What does it tell?").select_option("access")
+    await form.get_by_label("What should it report?").select_option("access")
     await form.get_by_label("In which channel?").select_option(QUALITY)
     await form.get_by_label("When?").fill("09:00 mon-fri")
     await form.get_by_label("In which time zone?").fill("Europe/Nowhere")
