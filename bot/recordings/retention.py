@@ -154,10 +154,11 @@ class Retention:
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False
-        if await self._files.taken_back(
+        gone = await self._files.taken_back(
             delivery, cause.value, update_card_by=self._in_a_while(), then=self._downgrading.store
-        ):
-            await self._notify(delivery, cause.value)
+        )
+        if gone:
+            await self._notify(gone, str(gone.taken_back_cause))
         return True
 
     async def _notify(self, delivery: Delivery, cause: str) -> bool:

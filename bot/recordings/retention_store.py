@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
+from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import DELIVER, Delivery, delivery_of, orphaned_files_of
 from bot.recordings.downgrading import schedule_follower
 from bot.recordings.file_checks import (
@@ -154,9 +155,10 @@ class RetentionStore:
         *,
         update_card_by: datetime,
         then: Callable[[AsyncSession, Delivery, datetime], Awaitable[None]],
-    ) -> bool:
-        """Store that the file is gone, with its audit event; gives whether this call did.
+    ) -> Delivery | None:
+        """Store that the file is gone, with its audit event; gives the delivery if this call did.
 
+        What somebody asked to delete meanwhile was deleted for them, whatever ``cause`` says.
         Without a call of ``card_updated`` the card is updated again at ``update_card_by``: a worker
         may stop in between. ``then`` runs in the same transaction.
         """
@@ -164,7 +166,12 @@ class RetentionStore:
         # What Slack never showed may come to light after it was deleted in vain.
         may_appear = delivery.file_ids if delivery.share_ts is None else ()
         until = now + STAYS_UNSEEN_AFTER
-        ending = {"taken_back_at": now, "taken_back_cause": cause, "recheck_at": now}
+        asked = DeliveryRow.delete_asked_by.is_not(None)
+        ending = {
+            "taken_back_at": now,
+            "taken_back_cause": case((asked, TakeBackCause.ASKED.value), else_=cause),
+            "recheck_at": now,
+        }
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *visible())
         async with self._database.write() as session:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
@@ -177,11 +184,11 @@ class RetentionStore:
                     "file_id": delivery.file_id,
                     "picture_file_id": delivery.picture_file_id,
                     "channel_id": delivery.channel_id,
-                    "cause": cause,
+                    "cause": row.taken_back_cause,
                 }
                 await record(session, _event(delivery, tag, actor_id, now, payload))
                 await then(session, delivery_of(row), now)
-        return row is not None
+        return delivery_of(row) if row else None
 
     async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
         """Something changed in the workspace, or in one conversation: look at all there is.

@@ -14,8 +14,11 @@ from bot.errors import CallAudioError
 from bot.in_flight import InFlight
 from bot.jobs.background import in_background
 from bot.jobs.work_loop import (
+    LEASE,
     MOST_TAKEOVERS,
     MOST_WAITING,
+    POLL_SECONDS,
+    RENEWALS_A_LEASE,
     SET_ASIDE,
     Admits,
     WorkKind,
@@ -479,3 +482,9 @@ async def test_work_knows_how_urgent_it_is() -> None:
         await until(lambda: seen)
 
     assert seen == [Urgency.DELIVERY]
+
+
+def test_an_idle_worker_meets_every_outage_that_makes_leases_expire() -> None:
+    """Else it would take over, right after one, what its owner had no time to renew."""
+    shortest = LEASE.total_seconds() * (1 - 1 / RENEWALS_A_LEASE)
+    assert shortest > POLL_SECONDS

@@ -65,6 +65,7 @@ QUICK = Pace(
     ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
     notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
+    poll_seconds=1.5,  # as in production, so short that an idle worker meets each outage of a lease
     drain_seconds=5,
     check_every=timedelta(seconds=1),
     # Slots a second apart would be let go whenever the machine is busy.

@@ -352,7 +352,7 @@ WHY = {
     "requester_not_in_destination": "You are not in that conversation",
     "external_destination": "another organisation",
     "not_cleared": "you are not cleared",
-    "no_raw_key": "no raw key is set up",
+    "no_raw_key": "this agent has no key for unredacted recordings",
     "audience": "not everyone here is cleared",
     "public": "this is a public channel, and everybody in the workspace can open it",
 }

@@ -361,7 +361,7 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
     )
     ack = await submit(scene, view_id, user=BOB)
 
-    assert "somebody else's request" in told(scene, BOB)
+    assert "another person's request" in told(scene, BOB)
     assert ack.body["response_action"] == "errors"
     assert await rows(scene) == []
     refusal = (BOB, "request_access", "nothing_to_ask_for")

@@ -148,7 +148,7 @@ async def test_a_transcript_passed_on_is_taken_back_and_its_recording_stays(
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
         await scene.people.forward_file(ALICE, str(row.file_id), OPEN)
 
-        await card(scene, row, "The transcript can no longer be read in Slack: it was passed on")
+        await card(scene, row, "The transcript can no longer be read in Slack: it was forwarded")
         assert [f.id for f in scene.every_visible_file()] == [seen.file.id]
 
 

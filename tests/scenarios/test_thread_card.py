@@ -48,7 +48,7 @@ async def test_it_counts_up_while_the_recording_comes_and_ends_with_the_facts(
     "fault",
     [
         pytest.param({"error": "fatal_error"}, id="refused"),
-        pytest.param({"status": 429, "headers": {"Retry-After": "60"}}, id="too fast"),
+        pytest.param({"status": 429, "headers": {"Retry-After": "1"}}, id="too fast"),
         pytest.param({"drop_connection": True}, id="no answer"),
     ],
 )

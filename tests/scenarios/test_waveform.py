@@ -463,7 +463,7 @@ async def test_a_picture_whose_recording_was_deleted_is_gone_and_the_press_audit
 
     await press(scene, seen)
 
-    assert "not there any more" in str(await modal(scene))
+    assert "no longer available" in str(await modal(scene))
     assert await events(scene, "slack:waveform:refused") == [
         {"conversation_id": CALL, "reason": "waveform_gone"}
     ]
@@ -474,7 +474,7 @@ async def test_a_made_up_recording_has_no_picture_and_its_name_is_not_kept(scene
         ALICE, CHANNEL, "1.1", Action.WAVEFORM.value, "+44 20 7946 0123", ephemeral=False
     )
 
-    assert "not there any more" in str(await modal(scene))
+    assert "no longer available" in str(await modal(scene))
     (event,) = await scene.all_audit()
     assert (event.tag, event.actor_id) == ("slack:waveform:refused", ALICE)
     assert (event.team_id, event.delivery_id) == (scene.workspace.team_id, None)
