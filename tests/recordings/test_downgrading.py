@@ -56,8 +56,8 @@ async def taken_back(
     files = RetentionStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # whoever comes second changes nothing
         then = downgrading.store
-        changed = await files.taken_back(delivery, cause.value, update_card_by=NOON, then=then)
-        assert changed is is_first
+        gone = await files.taken_back(delivery, cause.value, update_card_by=NOON, then=then)
+        assert (gone is not None) is is_first
     return await downgrading.follower_of(delivery)
 
 
