@@ -11,7 +11,7 @@ from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory, MemberPage
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.person import People
-from bot.access.policy import Standing
+from bot.access.policy import Audience, Facts, Held, Standing
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.audit.log import AuditFilter, all_events
@@ -26,6 +26,19 @@ ALICE, BOB, CAROL = "U0ALICE00", "U0BOB0000", "U0CAROL00"
 BOSS, GROUP = "U0BOSS000", "S0QUALITY"
 ROBOT, OTHER_ROBOT = "U0ROBOT00", "U0ROBOT01"
 CHANNEL, DM = "C0QUALITY0", "D0ALICE00"
+
+EVERYTHING_SPEAKS_FOR_RAW = Facts(
+    standing=Standing.MEMBER,
+    held=Held.BY_NAME,
+    requester_in_destination=True,
+    destination_is_external=False,
+    destination_is_private=True,
+    destination_is_allow_listed=False,
+    asked_redacted=False,
+    has_raw_key=True,
+    audience_must_be_cleared=True,
+    audience=Audience.CLEARED,
+)
 
 
 def subject(user_id: str = ALICE, *, team: str = TEAM) -> Subject:

@@ -22,22 +22,10 @@ from bot.access.policy import (
     may_use,
     raw_or_nothing,
 )
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.tables import each_row
 
 RAW, REDACTED, REFUSED = Outcome.RAW, Outcome.REDACTED, Outcome.REFUSED
-
-EVERYTHING_SPEAKS_FOR_RAW = Facts(
-    standing=Standing.MEMBER,
-    held=Held.BY_NAME,
-    requester_in_destination=True,
-    destination_is_external=False,
-    destination_is_private=True,
-    destination_is_allow_listed=False,
-    asked_redacted=False,
-    has_raw_key=True,
-    audience_must_be_cleared=True,
-    audience=Audience.CLEARED,
-)
 
 
 def facts(**changes) -> Facts:

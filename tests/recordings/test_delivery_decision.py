@@ -9,7 +9,6 @@ from bot.access.deciding import Ruling
 from bot.access.policy import (
     Audience,
     Decision,
-    Facts,
     Held,
     Outcome,
     Reason,
@@ -21,6 +20,7 @@ from bot.errors import CallAudioError
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
 from bot.recordings.delivery_store import DeliveryStore
 from bot.store.database import Database
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
 from tests.recordings.test_request_store import Desk
 
@@ -37,18 +37,7 @@ class Definite(CallAudioError):
     code = "definite"
 
 
-KNOWN = Facts(
-    standing=Standing.MEMBER,
-    held=Held.BY_NAME,
-    requester_in_destination=True,
-    destination_is_external=False,
-    destination_is_private=True,
-    destination_is_allow_listed=False,
-    asked_redacted=False,
-    has_raw_key=True,
-    audience_must_be_cleared=True,
-    audience=Audience.NOT_CLEARED,
-)
+KNOWN = replace(EVERYTHING_SPEAKS_FOR_RAW, audience=Audience.NOT_CLEARED)
 UNKNOWN = replace(KNOWN, audience=Audience.UNKNOWN)
 
 

@@ -5,22 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bot.access.deciding import Ruling
-from bot.access.policy import Audience, Facts, Held, Standing, decide
+from bot.access.policy import Audience, Held, Standing, decide
 from bot.slack.admin.verdicts import verdict
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW as RAW
 from tests.tables import each_row
 
-RAW = Facts(
-    standing=Standing.MEMBER,
-    held=Held.BY_NAME,
-    requester_in_destination=True,
-    destination_is_external=False,
-    destination_is_private=True,
-    destination_is_allow_listed=False,
-    asked_redacted=False,
-    has_raw_key=True,
-    audience_must_be_cleared=True,
-    audience=Audience.CLEARED,
-)
 ALONE = {"audience_must_be_cleared": False}
 
 
