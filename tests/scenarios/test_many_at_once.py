@@ -7,6 +7,7 @@ import os
 import tempfile
 import tracemalloc
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,10 +30,15 @@ CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
 # `make bench` measures as many.
 COMMANDS = int(os.environ.get("CALLAUDIO_TEST_COMMANDS", "30"))
 MIB = 2**20
+RECORDING = Recording.synthetic(20_000)
+REDACTED = b"".join(RECORDING.pieces("combined", redacted=True))
 
 
 class Traffic:
-    """Counts the uploads a stand-in is receiving at the same time."""
+    """Counts the recordings a stand-in is receiving at the same time.
+
+    Pictures are sent after their recordings have given up their places, so they are not counted.
+    """
 
     def __init__(self) -> None:
         self.now = 0
@@ -58,7 +64,8 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     traffic, handle = Traffic(), Uploads.handle
 
     async def counted(uploads: Uploads, request: web.Request) -> web.StreamResponse:
-        with traffic:
+        is_recording = request.content_length == len(REDACTED)
+        with traffic if is_recording else nullcontext():
             return await handle(uploads, request)
 
     monkeypatch.setattr(Uploads, "handle", counted)
@@ -78,8 +85,7 @@ async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
         scene.workspace.add_user(user_id)
     for channel_id in CHANNELS:
         scene.workspace.add_channel(channel_id, members=PEOPLE)
-    recording = Recording.synthetic(20_000)
-    calls = [scene.another_call(recording=recording) for _ in range(COMMANDS)]
+    calls = [scene.another_call(recording=RECORDING) for _ in range(COMMANDS)]
     scene.slack.faults.add(Fault("upload", delay_seconds=0.05, times=COMMANDS))
 
     acks = await asyncio.gather(
@@ -96,15 +102,14 @@ async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
         assert ack.text == f"Got it: I will post the recording of `{call}` in a message of its own."
         assert ack.body["response_type"] == "ephemeral"
     await everything_ended(scene, COMMANDS)
-    redacted = b"".join(recording.pieces("combined", redacted=True))
     files = scene.every_visible_file()
     assert Counter(file.name for file in files) == {f"{call}-redacted.wav": 1 for call in calls}
-    assert all(file.content == redacted for file in files)
+    assert all(file.content == REDACTED for file in files)
     assert len({file.thread_ts for file in files}) == COMMANDS
     parents = [m.ts for m in scene.everything_posted() if m.thread_ts is None]
     assert sorted(parents) == sorted(file.thread_ts for file in files)
     assert {d.state for d in await scene.deliveries()} == {"delivered"}
-    assert 1 < traffic.most <= 2 * MAX_RELAYS, traffic.most
+    assert 1 < traffic.most <= MAX_RELAYS, traffic.most
     assert scene.workspace.violations == []
 
 
