@@ -7,15 +7,13 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from bot.cli.demo_script import ENVIRONMENT
 from bot.cli.stage import LOOPBACK, Stage, environment_of, open_stage
 
 
 class WorkerProcess:
-    """`callaudio worker`, started with the entering of the context and killed with its end."""
+    """`callaudio worker`, as often as it is started."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._environment = environment
@@ -46,18 +44,6 @@ class WorkerProcess:
             self._process.kill()
         await self._process.wait()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.kill()
-
 
 @asynccontextmanager
 async def open_killable(folder: Path) -> AsyncIterator[tuple[Stage, WorkerProcess]]:
@@ -69,8 +55,12 @@ async def open_killable(folder: Path) -> AsyncIterator[tuple[Stage, WorkerProces
             **ENVIRONMENT,
             "DATABASE_URL": database_url,
         }
-        async with WorkerProcess(environment, folder) as worker:
+        worker = WorkerProcess(environment, folder)
+        await worker.start()
+        try:
             yield stage, worker
+        finally:
+            await worker.kill()
 
 
 def database_in(folder: Path) -> str:

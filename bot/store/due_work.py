@@ -118,13 +118,13 @@ async def _write_scheduled(session: AsyncSession) -> None:
                 {
                     "kind": kind,
                     "key": key,
-                    "due_at": rows[each_joins, kind, key].due_at,
+                    "due_at": each.due_at,
                     "tries": 0,
                     "revision": 0,
-                    "requester": rows[each_joins, kind, key].turn.requester,
-                    "turn": rows[each_joins, kind, key].turn.number,
+                    "requester": each.turn.requester,
+                    "turn": each.turn.number,
                 }
-                for each_joins, kind, key in sorted(rows)
+                for (each_joins, kind, key), each in sorted(rows.items())
                 if each_joins is joins
             ],
         )
