@@ -11,8 +11,9 @@ from bot.recordings.action_authorization import ActionAuthorization
 from bot.recordings.agents import choose_agent
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.new_request import NewRequest
 from bot.recordings.reference import Reference
-from bot.recordings.request_store import NewRequest, RequestStore, StoredRequest
+from bot.recordings.request_store import RequestStore, StoredRequest
 from bot.recordings.requester import Requester
 from bot.recordings.workspace_membership import WorkspaceMembership
 

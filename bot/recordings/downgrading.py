@@ -18,7 +18,7 @@ from bot.audit.log import record
 from bot.recordings.causes import RAW_IS_NOT_ALLOWED
 from bot.recordings.delivery_store import DELIVER, Delivery, DeliveryStore
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.request_store import NewRequest, delivery_id_of, request_event, row_of
+from bot.recordings.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requester import Requester
 from bot.recordings.turns import read_turns, requester_key
 from bot.store.due_work import schedule

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from pydantic import SecretStr
 from sqlalchemy import (
     Executable,
     Select,
@@ -23,24 +22,26 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.logs import get_logger
-from bot.polyai.payloads import Direction
 from bot.recordings.delivery_store import DELIVER
-from bot.recordings.kinds import DeliveryKind
-from bot.recordings.requester import Requester
-from bot.recordings.states import State
+from bot.recordings.new_request import (
+    NewRequest,
+    delivery_id_of,
+    fingerprint_of,
+    refusal_event,
+    request_event,
+    requester_of,
+    row_of,
+)
 from bot.recordings.turns import (
     TooManyWaiting,
     count_people,
     read_turns,
-    requester_key,
 )
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
-from bot.store.once import hashed
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 log = get_logger(__name__)
@@ -49,21 +50,6 @@ log = get_logger(__name__)
 # joined however much later: who was told that it may have been taken asks again after a minute.
 DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
 MAX_TOGETHER: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class NewRequest:
-    """A requested recording; ``channel_id`` may be the requester's user id, for their DM."""
-
-    requester: Requester
-    source: str
-    agent_name: str
-    conversation_id: str
-    direction: Direction
-    asked_redacted: bool
-    channel_id: str
-    thread_ts: str | None = None
-    kind: DeliveryKind = DeliveryKind.AUDIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +200,7 @@ class RequestStore:
         """Add the deliveries, each in its requester's turn; gives those that are one too many."""
         if not new:
             return {}
-        requesters = {each: _requester_of(new[each]) for each in as_they_came}
+        requesters = {each: requester_of(new[each]) for each in as_they_came}
         turns = await read_turns(connection, sorted(set(requesters.values())), now)
         taken = {
             delivery_id: turns.take(requester)
@@ -243,7 +229,7 @@ class RequestStore:
         row = RecentRequestRow
         await connection.execute(delete(row).where(row.delivery_id.in_(refused)))
         for request in refused.values():
-            await record(session, _refusal_event(request, now))
+            await record(session, refusal_event(request, now))
         people = await count_people(connection)
         return {each: TooManyWaiting.among(people, most=self._max_waiting) for each in refused}
 
@@ -316,91 +302,3 @@ def _held() -> Executable:
     row = RecentRequestRow
     wanted = row.fingerprint.in_(bindparam("fingerprints", expanding=True))
     return select(row.fingerprint, row.delivery_id).where(wanted)
-
-
-def row_of(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
-    """Spell in columns a delivery that was just requested."""
-    return {
-        "id": delivery_id,
-        "team_id": request.requester.actor.team_id,
-        "enterprise_id": request.requester.actor.enterprise_id,
-        "user_id": request.requester.actor.user_id,
-        "source": request.source,
-        "agent_name": request.agent_name,
-        "conversation_id": request.conversation_id,
-        "kind": request.kind.value,
-        "direction": request.direction.value,
-        "asked_redacted": request.asked_redacted,
-        "origin_channel_id": request.requester.channel_id,
-        "asked_channel_id": request.channel_id,
-        "asked_thread_ts": request.thread_ts,
-        "response_url": _plain(request.requester.response_url),
-        "requested_at": now,
-        "state": State.REQUESTED.value,
-    }
-
-
-def request_event(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
-    """Spell the audit event of a request."""
-    return AuditEvent(
-        tag=AuditTag.DELIVERY_REQUESTED,
-        team_id=request.requester.actor.team_id,
-        actor_id=request.requester.actor.user_id,
-        occurred_at=now,
-        delivery_id=delivery_id,
-        payload={
-            "conversation_id": request.conversation_id,
-            "agent": request.agent_name,
-            "kind": request.kind.value,
-            "direction": request.direction.value,
-            "channel_id": request.channel_id,
-            "asked_redacted": request.asked_redacted,
-            "source": request.source,
-        },
-    )
-
-
-def _refusal_event(request: NewRequest, now: datetime) -> AuditEvent:
-    actor = request.requester.actor
-    return AuditEvent(
-        tag=AuditTag.REQUEST_REFUSED,
-        team_id=actor.team_id,
-        actor_id=actor.user_id,
-        occurred_at=now,
-        payload={
-            "name": request.source,
-            "code": TooManyWaiting.code,
-            "conversation_id": request.conversation_id,
-            "channel_id": request.channel_id,
-        },
-    )
-
-
-def _requester_of(request: NewRequest) -> str:
-    actor = request.requester.actor
-    return requester_key(actor.team_id, actor.user_id)
-
-
-def delivery_id_of(request: NewRequest) -> str:
-    """Name the delivery of a trigger: always the same for the same one, telling nothing of it."""
-    return "d" + hashed(request.requester.actor.team_id, request.requester.trigger_id)[:20]
-
-
-def fingerprint_of(request: NewRequest) -> str:
-    """Digest everything that makes two requests the very same to the person who types them."""
-    return hashed(
-        request.requester.actor.team_id,
-        request.requester.actor.user_id,
-        request.requester.channel_id,
-        request.channel_id,
-        request.thread_ts or "",
-        request.agent_name,
-        request.conversation_id,
-        request.kind.value,
-        request.direction.value,
-        str(request.asked_redacted),
-    )
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None

@@ -47,11 +47,12 @@ from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.fetching import Fetching
 from bot.recordings.file_checks import Rhythm
+from bot.recordings.new_request import NewRequest
 from bot.recordings.notification import Notification
 from bot.recordings.orphaned_files import DELETE, OrphanedFiles
 from bot.recordings.progress import Progress, ProgressPace
 from bot.recordings.relay import Relay
-from bot.recordings.request_store import NewRequest, RequestStore
+from bot.recordings.request_store import RequestStore
 from bot.recordings.requester import Requester
 from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
 from bot.recordings.retention_store import RetentionStore

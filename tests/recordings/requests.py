@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from bot.recordings.request_store import NewRequest
+from bot.recordings.new_request import NewRequest
 from bot.recordings.requester import Requester
 
 

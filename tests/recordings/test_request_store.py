@@ -13,14 +13,12 @@ from bot.access.administration import Actor
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
+from bot.recordings.new_request import NewRequest, delivery_id_of, fingerprint_of
 from bot.recordings.request_store import (
     DOUBLE_SUBMIT_WINDOW,
     MAX_TOGETHER,
-    NewRequest,
     RequestStore,
     StoredRequest,
-    delivery_id_of,
-    fingerprint_of,
 )
 from bot.recordings.requester import Requester
 from bot.store.database import Database

@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 
 from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.delivery_store import DELIVER
-from bot.recordings.request_store import NewRequest, RequestStore
+from bot.recordings.new_request import NewRequest
+from bot.recordings.request_store import RequestStore
 from bot.recordings.turns import TooManyWaiting, Turns
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
