@@ -28,8 +28,8 @@ def main() -> None:
 def _read_env_file() -> None:
     # Imported here, for `--help` reads no settings.
     from bot.cli import console  # noqa: PLC0415 - see above
-    from bot.environment import ENV_FILE, read_env_file  # noqa: PLC0415 - see above
-    from bot.settings import SettingsError  # noqa: PLC0415 - see above
+    from bot.settings.environment import ENV_FILE, read_env_file  # noqa: PLC0415 - see above
+    from bot.settings.model import SettingsError  # noqa: PLC0415 - see above
 
     try:
         read_env_file(ENV_FILE, os.environ)

@@ -7,7 +7,7 @@ from bot.access.grants import revoke_all
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import DigestStore
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.retention_store import RetentionStore, record_out_of_reach
 from bot.store.database import Database
 

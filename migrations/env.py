@@ -4,7 +4,7 @@ import os
 
 from alembic import context
 
-from bot.environment import load_database_url
+from bot.settings.environment import load_database_url
 from bot.store.database import async_url
 from bot.store.schema import sync_engine
 from bot.store.tables import Base, UtcDateTime

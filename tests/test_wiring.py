@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import text
 
 from bot.cli.stage import environment_of, serving
-from bot.environment import load_settings
 from bot.polyai.agents import BUILD_HOSTS
 from bot.recordings.agents import build_agents
 from bot.sandbox.delivery import SocketEnvelopes
@@ -15,6 +14,7 @@ from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from tests.patience import until

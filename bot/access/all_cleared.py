@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, bindparam, text
 
 from bot.access.grants import Right
 from bot.access.grants_in_force import IN_FORCE
-from bot.concurrency import every
+from bot.concurrency.gather import every
 from bot.store.database import Database, is_few
 from bot.store.tables import UtcDateTime
 

@@ -11,7 +11,7 @@ from bot.access.members import Members
 from bot.access.policy import Audience, Standing, may_listen
 from bot.access.rights import Holders, Rights
 from bot.access.standings import REMEMBERED_FOR, Standings
-from bot.concurrency import both
+from bot.concurrency.gather import both
 from bot.store.database import Database
 
 

@@ -8,7 +8,7 @@ from bot.access.policy import Held, Standing, counts, may_use
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -23,9 +23,9 @@ from bot.access.policy import (
     raw_or_nothing,
 )
 from bot.access.unknown_facts import note_unknown_fact
-from bot.concurrency import both
+from bot.concurrency.gather import both
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 
 T = TypeVar("T")
 log = get_logger(__name__)

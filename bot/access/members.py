@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from bot.access.directory import Directory, MemberPage
-from bot.paging import Pages
+from bot.network.paging import Pages
 
 MAX_PAGES: Final = 500
 """Pages of 200: as many people as the largest audience that can be set."""

@@ -10,7 +10,7 @@ from bot.access.grants_in_force import GroupGrant, read_grants_in_force
 from bot.access.policy import Held
 from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.database import Database, is_few
 
 log = get_logger(__name__)

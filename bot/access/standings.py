@@ -16,9 +16,9 @@ from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.remembered_standings import read_remembered
 from bot.access.unknown_facts import note_unknown_fact
-from bot.concurrency import both, every
+from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.database import Database, is_few
 from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow

@@ -20,7 +20,7 @@ from bot.access_requests.request import AccessRequest, AccessState
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.due_work import Due
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from bot.access.clearance import Clearances
 from bot.access.grants import Right
 from bot.access.grants_in_force import named_admins
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.database import Database
 
 log = get_logger(__name__)

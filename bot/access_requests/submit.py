@@ -8,9 +8,9 @@ from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.request import NewAccessRequest
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests, StoredAccessRequest
-from bot.characters import without_control
 from bot.errors import UsageError
 from bot.store.once import hashed
+from bot.text.characters import without_control
 
 LONGEST_REASON: Final = 300
 USUAL_HOURS: Final = (1, 4, 8, 24, 72, 168)

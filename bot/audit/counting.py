@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bot.audit.events import AuditEvent, AuditTag
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 
 
 def counting(metrics: Metrics) -> Callable[[Sequence[AuditEvent]], None]:

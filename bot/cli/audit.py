@@ -14,9 +14,9 @@ from psycopg import DataError
 
 from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
-from bot.characters import printable
 from bot.cli import audit_proof, console
 from bot.store.tables import AuditEventRow
+from bot.text.characters import printable
 
 Since = Annotated[datetime | None, typer.Option("--since", help="UTC, included")]
 Until = Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")]

@@ -17,9 +17,9 @@ from bot.audit.seal import Sealed, seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
-from bot.characters import printable
 from bot.cli import console
 from bot.slack.wording import counted
+from bot.text.characters import printable
 from bot.wiring.clock import utc_now
 
 ANCHOR: Final = re.compile(r"(?P<team>[^:]+):(?P<seq>[0-9]{1,18}):(?P<hash>[0-9A-Fa-f]{64})")

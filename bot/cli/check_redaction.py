@@ -7,7 +7,7 @@ import typer
 
 from bot.cli import console
 from bot.cli.grants import operator
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
@@ -16,7 +16,7 @@ from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.recordings.redaction.wording import said
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.waveform.spans import Span, Spans
-from bot.time_spans import parse_time_span
+from bot.text.time_spans import parse_time_span
 from bot.wiring.clock import utc_now
 from bot.wiring.core import DatabaseNotMigrated, open_core
 from bot.wiring.redaction import build_redaction

@@ -14,13 +14,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
-from bot.characters import printable
-from bot.environment import load_database_url, load_first_admins, load_settings
 from bot.errors import CallAudioError
-from bot.settings import Settings, SettingsError
+from bot.settings.environment import load_database_url, load_first_admins, load_settings
+from bot.settings.model import Settings, SettingsError
 from bot.store.database import Database, is_away
 from bot.store.failures import why
 from bot.store.revision import DatabaseNewer, is_migrated
+from bot.text.characters import printable
 
 T = TypeVar("T")
 

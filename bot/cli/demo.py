@@ -23,7 +23,7 @@ from bot.cli.demo_play import Line, perform, typed
 from bot.cli.demo_script import ENVIRONMENT, NAMES, set_up
 from bot.cli.demo_worker import database_in, open_killable
 from bot.cli.stage import Stage, open_stage
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.store.database import async_url
 from bot.store.schema import upgrade
 

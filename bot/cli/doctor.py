@@ -14,14 +14,14 @@ from bot.cli.checks.polyai import AgentChecks
 from bot.cli.checks.rights import check_rights
 from bot.cli.checks.slack import check_slack
 from bot.cli.checks.store import check_store, read_store
-from bot.concurrency import both, every
-from bot.environment import ENV_FILE, load_settings
-from bot.logs import configure_logging
-from bot.outbound import outbound_of
+from bot.concurrency.gather import both, every
+from bot.network.outbound import outbound_of
+from bot.observability.logs import configure_logging
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents, choose_agent
 from bot.recordings.reference import Reference, parse_reference
-from bot.settings import Settings, SettingsError
+from bot.settings.environment import ENV_FILE, load_settings
+from bot.settings.model import Settings, SettingsError
 from bot.wiring.clock import utc_now
 
 COLUMNS = ("state", "what", "says", "fix")

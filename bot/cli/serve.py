@@ -12,8 +12,8 @@ import uvicorn
 from bot.cli import console
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
 from bot.jobs.sole_worker import SecondWorkerRefused
-from bot.logs import configure_logging, get_logger
-from bot.settings import Settings
+from bot.observability.logs import configure_logging, get_logger
+from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
 from bot.store.database import Database, async_url, sqlite_path

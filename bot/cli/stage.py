@@ -11,11 +11,11 @@ from typing import Final
 
 import uvicorn
 
-from bot.environment import load_settings
 from bot.sandbox.person import SlackClientSide, SlackPerson
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.slack.connections import Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
 from bot.wiring.application import Application, Roles, open_application

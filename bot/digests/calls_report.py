@@ -10,7 +10,7 @@ from bot.digests.digest import Digest, Period
 from bot.digests.report import CallsReport, Gap
 from bot.digests.summary import Summary
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from bot.recordings.agents import AgentNotConfigured

@@ -9,7 +9,7 @@ from bot.digests.run_store import POST_UNCLEAR, RunStore
 from bot.digests.runs import RunKey, RunState
 from bot.digests.slack_port import DigestPort, DigestPost, Reporter
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
 
 log = get_logger(__name__)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from bot.errors import CallAudioError
 from bot.home.home_store import HomeStore, StoredHome
 from bot.home.reading import Home, HomeReader
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.due_work import Due
 
 log = get_logger(__name__)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.errors import CallAudioError, Unexpected
-from bot.logs import get_logger
-from bot.retry import backoff_seconds
+from bot.network.retry import backoff_seconds
+from bot.observability.logs import get_logger
 from bot.store.database import is_away
 from bot.store.due_work import Due
 

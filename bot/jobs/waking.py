@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bot.logs import get_logger
-from bot.sparing_log import SparingLog
+from bot.observability.logs import get_logger
+from bot.observability.sparing_log import SparingLog
 from bot.store.database import Database, is_away
 from bot.store.due_work import CHANNEL
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
+from bot.concurrency.urgency import Urgency, working
 from bot.errors import CallAudioError
-from bot.logs import bound_to_logs, get_logger
-from bot.metrics import Metrics
-from bot.retry import backoff_seconds
+from bot.network.retry import backoff_seconds
+from bot.observability.logs import bound_to_logs, get_logger
+from bot.observability.metrics import Metrics
 from bot.store.database import is_away
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
-from bot.urgency import Urgency, working
 
 T = TypeVar("T")
 log = get_logger(__name__)

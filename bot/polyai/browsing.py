@@ -8,11 +8,11 @@ from typing import Final
 
 import httpx
 
+from bot.network.retry import ATTEMPTS
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.http import HttpGet
 from bot.polyai.pages import ListPages, PageStart
-from bot.retry import ATTEMPTS
 
 CHUNK_ROWS: Final = 50
 MAX_CHUNKS: Final = 6

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError

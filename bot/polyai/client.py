@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from bot.network.retry import ATTEMPTS
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream
@@ -18,7 +19,6 @@ from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
 from bot.polyai.response_body import Bounds, close_answer
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
-from bot.retry import ATTEMPTS
 
 __all__ = ["AudioStream", "PolyAIClient"]
 

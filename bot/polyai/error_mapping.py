@@ -6,10 +6,10 @@ from http import HTTPStatus
 
 import httpx
 
+from bot.network.retry import parse_retry_after
 from bot.polyai import errors
 from bot.polyai.payloads import CallFacts
 from bot.polyai.response_body import json_object
-from bot.retry import parse_retry_after
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
 MAX_ERROR_BODY_BYTES = 64 * 1024

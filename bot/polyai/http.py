@@ -10,15 +10,15 @@ from typing import TypeVar
 import httpx
 from pydantic import SecretStr
 
-from bot.connection_failures import why
-from bot.logs import get_logger, logged_call
+from bot.network.connection_failures import why
+from bot.network.retry import ATTEMPTS, retrying
+from bot.observability.logs import get_logger, logged_call
 from bot.polyai import errors
 from bot.polyai.audio import check_encoding
 from bot.polyai.error_mapping import CORRELATION_HEADER, MAX_ERROR_BODY_BYTES, error_from
 from bot.polyai.payloads import CallFacts
 from bot.polyai.response_body import Bounds, close_answer, read_body, read_json
 from bot.polyai.transport import TIMEOUT
-from bot.retry import ATTEMPTS, retrying
 
 T = TypeVar("T")
 log = get_logger(__name__)

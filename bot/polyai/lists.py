@@ -8,15 +8,15 @@ from typing import Final
 
 import httpx
 
-from bot.logs import get_logger
-from bot.paging import Pages, PagingStuck
+from bot.network.paging import Pages, PagingStuck
+from bot.network.retry import ATTEMPTS
+from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent, Platform
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.errors import AnswerTooLarge
 from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.pages import ListPages, Page, PageStart
-from bot.retry import ATTEMPTS
 
 log = get_logger(__name__)
 

@@ -8,8 +8,8 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 
-from bot.metrics import Metrics
-from bot.outbound import Outbound, direct
+from bot.network.outbound import Outbound, direct
+from bot.observability.metrics import Metrics
 
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 CHUNK_BYTES = 64 * 1024

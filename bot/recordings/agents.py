@@ -6,7 +6,7 @@ from typing import Final
 from bot.errors import UsageError
 from bot.polyai.agents import Agent, Platform, build_host, platform_host
 from bot.recordings.reference import Reference
-from bot.settings import Settings
+from bot.settings.model import Settings
 
 DEFAULT_AGENT: Final = "default"
 

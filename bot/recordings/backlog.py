@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Select, and_, case, func, select
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.freeze import Freeze
 from bot.store.database import Database

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.action_authorization import ActionAuthorization

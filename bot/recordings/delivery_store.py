@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.file_checks import TAKE_BACK
 from bot.recordings.kinds import DeliveryKind

@@ -2,7 +2,7 @@
 
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.slack_port import PrivateNote, PrivateNoteKind, SlackPort
 

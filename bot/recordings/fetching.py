@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from bot.concurrency import both
+from bot.concurrency.gather import both
 from bot.polyai.calls import CallReader
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.naming import file_name

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.policy import Reason
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.recordings.delivery_store import Delivery, DeliveryStore

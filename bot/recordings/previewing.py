@@ -9,7 +9,7 @@ from bot.access.directory import Conversation, Directory
 from bot.access.policy import Decision, Outcome
 from bot.audit.events import AuditTag
 from bot.errors import new_reference
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.polyai.payloads import CallFacts

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from bot.concurrency.urgency import Urgency, working
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import SlackPort
 from bot.store.database import is_away
-from bot.urgency import Urgency, working
 
 log = get_logger(__name__)
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import dataclass
 from typing import Final
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import AudioStream, PolyAIClient
 from bot.polyai.errors import UnexpectedEncoding

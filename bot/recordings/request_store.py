@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.log import record
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.new_request import (
     NewRequest,

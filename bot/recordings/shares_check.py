@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.access.deciding import Decider
 from bot.access.policy import Exposure
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.shares import SharedIn, elsewhere

@@ -9,7 +9,7 @@ from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, audited_facts, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.delivery_decision import DeliveryDecider
 from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
 from bot.recordings.naming import title_of

@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from bot.characters import made_plain, without_control
 from bot.errors import UsageError
 from bot.polyai.identifiers import is_machine_made
+from bot.text.characters import made_plain, without_control
 
 MAX_TYPED_CHARACTERS: Final = 4000
 """Of a command; Slack's own field takes some more, and nothing in it is as long."""

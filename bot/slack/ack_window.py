@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 
 T = TypeVar("T")
 log = get_logger(__name__)

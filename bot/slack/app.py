@@ -8,7 +8,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.in_flight import InFlight
+from bot.concurrency.in_flight import InFlight
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.workspaces import OwnWorkspace
 

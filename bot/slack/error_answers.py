@@ -9,8 +9,8 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
 from bot.errors import CallAudioError, Unexpected, new_reference
-from bot.logs import get_logger
-from bot.metrics import Metrics
+from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
 from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
 from bot.slack.recordings import replies

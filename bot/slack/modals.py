@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View, context, modal, notice
 from bot.slack.error_answers import ErrorAnswers

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.logs import get_logger
-from bot.metrics import Metrics
-from bot.sparing_log import SparingLog
+from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
+from bot.observability.sparing_log import SparingLog
 from bot.store.database import is_away
 
 log = get_logger(__name__)

@@ -6,9 +6,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from bot.logs import get_logger
-from bot.metrics import Metrics
-from bot.sparing_log import SparingLog
+from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
+from bot.observability.sparing_log import SparingLog
 
 log = get_logger(__name__)
 

@@ -14,10 +14,10 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.connection_failures import why
-from bot.logs import get_logger
-from bot.metrics import Metrics
-from bot.outbound import Outbound
+from bot.network.connection_failures import why
+from bot.network.outbound import Outbound
+from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
 from bot.slack.web_api.hosts import is_trusted

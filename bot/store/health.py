@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from bot.logs import get_logger
-from bot.sparing_log import SparingLog
+from bot.observability.logs import get_logger
+from bot.observability.sparing_log import SparingLog
 from bot.store.failures import DISK_FAILS, DISK_FULL, READ_ONLY, why
 
 log = get_logger(__name__)

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 
 from bot.access.clearance import Clearances
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
+from bot.observability.service_reach import Reach, reach_of
 from bot.recordings.backlog import Backlog
 from bot.recordings.freeze import Freeze
-from bot.service_reach import Reach, reach_of
-from bot.settings import Settings
+from bot.settings.model import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.rejected_requests import RejectedRequests
 from bot.slack.socket_mode import SocketMode

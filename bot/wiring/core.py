@@ -18,17 +18,17 @@ from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
 from bot.audit.counting import counting
+from bot.concurrency.in_flight import InFlight
 from bot.home.home_store import HomeStore
-from bot.in_flight import InFlight
-from bot.metrics import Metrics
-from bot.outbound import Outbound, outbound_of
+from bot.network.outbound import Outbound, outbound_of
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.retention_store import RetentionStore
-from bot.settings import AudienceRule, Settings
+from bot.settings.model import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.directory import SlackDirectory

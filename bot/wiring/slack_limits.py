@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.settings import HeldLimits, Settings
+from bot.settings.model import HeldLimits, Settings
 from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.ledgers import SharedLedger
 from bot.store.database import Database

@@ -9,6 +9,7 @@ from typing import Final
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
+from bot.concurrency.urgency import Urgency
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import DueSlots
 from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST
@@ -53,7 +54,7 @@ from bot.recordings.retention import Retention
 from bot.recordings.sharing import Sharing
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
-from bot.settings import AudienceRule, CheckRedaction
+from bot.settings.model import AudienceRule, CheckRedaction
 from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
@@ -61,7 +62,6 @@ from bot.slack.web_api.admission import Admission
 from bot.slack.web_api.ledgers import HOLD_CHANNEL
 from bot.store.database import sqlite_path
 from bot.store.due_work import DueWork
-from bot.urgency import Urgency
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace

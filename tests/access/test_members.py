@@ -5,7 +5,7 @@ import pytest
 from bot.access.directory import MemberPage
 from bot.access.members import MAX_PAGES, Members
 from bot.errors import CallAudioError
-from bot.paging import PagingStuck
+from bot.network.paging import PagingStuck
 from tests.access.builders import CHANNEL, Workspace
 
 FIVE = ("U1", "U2", "U3", "U4", "U5")

@@ -34,7 +34,7 @@ from bot.access.standings import REMEMBERED_FOR
 from bot.audit.verify import verify
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import DeliveryWorkflow
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction

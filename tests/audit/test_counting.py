@@ -8,7 +8,7 @@ import pytest
 from bot.audit.counting import counting
 from bot.audit.events import AuditTag
 from bot.audit.log import record
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from tests.audit.test_audit_log import EVENT, write
 
 TAKEN_BACK = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload={"cause": "audience"})

@@ -3,7 +3,7 @@
 import gc
 from typing import Any, Final, cast
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.client import PolyAIClient
 from bot.polyai.transport import build_http_client
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check

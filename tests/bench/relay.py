@@ -15,7 +15,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction

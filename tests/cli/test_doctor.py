@@ -23,7 +23,7 @@ from bot.cli.stage import (
     environment_of,
     platform_environment_of,
 )
-from bot.connection_failures import (
+from bot.network.connection_failures import (
     CERTIFICATE_EXPIRED,
     CERTIFICATE_UNKNOWN,
     DNS,
@@ -32,13 +32,13 @@ from bot.connection_failures import (
     PROXY_LOGIN,
     REFUSED,
 )
-from bot.environment import load_settings
 from bot.recordings.reference import parse_reference
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store import failures
 from bot.store.failures import Failure

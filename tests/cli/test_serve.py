@@ -19,10 +19,10 @@ from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
 from bot.cli.sockets import cannot_listen
 from bot.cli.stage import environment_of
-from bot.environment import load_settings
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.store.database import async_url
 from bot.store.revision import newest_revision
 from bot.store.schema import current_revision

@@ -13,8 +13,8 @@ from threading import Thread
 import pytest
 import yaml
 
-from bot.environment import load_settings
-from bot.settings import Settings
+from bot.settings.environment import load_settings
+from bot.settings.model import Settings
 from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
 from tests.ports import free_port
 

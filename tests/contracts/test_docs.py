@@ -12,9 +12,9 @@ from prometheus_client import Counter
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
 from bot.audit.walk import ChainFault
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.recordings.causes import TakeBackCause
-from bot.settings import Settings
+from bot.settings.model import Settings
 from bot.store.tables import Base
 from tests.tables import each_row
 

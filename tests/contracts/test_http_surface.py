@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from bot.cli import console
 from bot.cli.app import build_cli
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.slack.operations import Operations
 from bot.slack.web import MAX_BODY_BYTES, build_web
 from bot.slack.web_api.api import build_session

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.recordings.causes import TakeBackCause
 from bot.slack.rejected_requests import RejectionCause
 from tests.contracts.test_project_files import ROOT, text

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from bot.environment import load_settings
-from bot.settings import SECRET_NAMES, Settings
+from bot.settings.environment import load_settings
+from bot.settings.model import SECRET_NAMES, Settings
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]

@@ -21,7 +21,7 @@ import numpy as np
 from bot.digests.calls_report import CallsReporter
 from bot.digests.digest import Period
 from bot.digests.report import Figures
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from tests.digests.builders import AGENTS, digest

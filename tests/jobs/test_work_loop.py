@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from bot.concurrency.in_flight import InFlight
+from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
-from bot.in_flight import InFlight
 from bot.jobs.background import in_background
 from bot.jobs.work_loop import (
     LEASE,
@@ -25,7 +26,6 @@ from bot.jobs.work_loop import (
     WorkLoop,
 )
 from bot.store.due_work import SUSPECT_FROM, Due
-from bot.urgency import Urgency, urgency_now
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS, until
 

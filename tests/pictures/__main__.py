@@ -8,7 +8,7 @@ import logging
 import sys
 import tempfile
 
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.sandbox.render.markup import Html
 from bot.sandbox.render.pages import page
 from bot.store.database import async_url

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import CallAudioError
-from bot.retry import parse_retry_after, retrying
+from bot.network.retry import parse_retry_after, retrying
 from tests.tables import each_row
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

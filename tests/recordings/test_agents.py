@@ -5,7 +5,6 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from bot.environment import load_settings
 from bot.polyai.agents import Agent, build_host
 from bot.recordings.agents import (
     DEFAULT_AGENT,
@@ -14,6 +13,7 @@ from bot.recordings.agents import (
     choose_agent,
 )
 from bot.recordings.reference import Reference, parse_reference
+from bot.settings.environment import load_settings
 
 CALL = "CA" + "0123456789abcdef" * 2
 STUDIO = "https://studio.{region}.poly.ai/acme/{project}/conversations/" + CALL

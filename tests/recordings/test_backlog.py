@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.recordings.backlog import Backlog
 from bot.store.database import Database
 from bot.store.due_work import DueWork, schedule

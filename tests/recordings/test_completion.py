@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.recordings.completion import Completion
 from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.file_checks import Rhythm

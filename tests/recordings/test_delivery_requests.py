@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from bot.access.administration import Actor
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.payloads import Direction
 from bot.recordings.agents import AgentNotConfigured
 from bot.recordings.delivery_requests import DeliveryRequests

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from bot.errors import CallAudioError
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError, UnexpectedEncoding

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tenacity.wait import wait_exponential_jitter
 
-from bot import retry
 from bot.cli.stage import open_stage
 from bot.jobs.attempts import RetryRule
+from bot.network import retry
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox import delivery, workspace

@@ -34,17 +34,17 @@ from bot.cli import serve as serving
 from bot.cli.serve import uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.catch_up import CatchUp
-from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
 from bot.jobs.work_loop import LEASE
-from bot.logs import configure_logging
-from bot.metrics import Metrics
+from bot.observability.logs import configure_logging
+from bot.observability.metrics import Metrics
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.slack import ack_window
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles, open_application

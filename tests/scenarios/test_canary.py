@@ -12,13 +12,13 @@ import pytest
 
 from bot.cli.doctor import examine
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, environment_of
-from bot.environment import load_settings
 from bot.recordings.redaction.canary import CanaryFinding
 from bot.recordings.redaction.canary_store import CHECK_CANARY, CanaryState, CanaryStore
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
-from bot.settings import SettingsError
+from bot.settings.environment import load_settings
+from bot.settings.model import SettingsError
 from bot.store.due_work import schedule
 from bot.wiring.clock import utc_now
 from tests.patience import until

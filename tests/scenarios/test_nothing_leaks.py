@@ -17,7 +17,7 @@ import pytest
 
 from bot.access.grants import Effect
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Shape

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
-from bot.logs import configure_logging
+from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
 from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw
 

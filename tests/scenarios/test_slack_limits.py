@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 
 from bot.cli.stage import environment_of
-from bot.environment import load_settings
 from bot.jobs.attempts import RetryRule
 from bot.recordings.delivery_decision import AskAgain
+from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.pace import Pace
 from bot.wiring.slack_limits import SlackLimits

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
-from bot.database_url import for_drivers
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
+from bot.settings.database_url import for_drivers
 from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
 from tests.patience import until

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.cli.stage import LOOPBACK, serving
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.slack.connections import Limits
 from bot.slack.rejected_requests import RejectionCause
 from bot.store.database import Database

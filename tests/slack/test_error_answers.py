@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.access_requests.submit import ReasonUnusable
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.cli.stage import environment_of
-from bot.environment import load_settings
 from bot.sandbox.delivery import signature_headers
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from bot.settings.environment import load_settings
 from bot.slack import actions
 from bot.slack.actions import Action, ModalCallback
 from bot.wiring.application import Roles, open_application

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bot.errors import CallAudioError
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
 from bot.sandbox.workspace import Workspace
 from bot.slack import modals as modals_module

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.slack.operations import Operations
 from bot.slack.web import build_web
 

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 from bot.slack.rejected_requests import LIKELY, RejectedRequests, RejectionCause
 
 

@@ -8,8 +8,8 @@ import pytest
 from slack_bolt.async_app import AsyncApp
 from structlog.testing import capture_logs
 
-from bot.metrics import Metrics
-from bot.outbound import direct
+from bot.network.outbound import direct
+from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox
 from bot.slack.socket_mode import SocketMode

@@ -13,9 +13,9 @@ from slack_bolt.authorization import AuthorizeResult
 from sqlalchemy import select
 
 from bot.access.rights import Rights
-from bot.in_flight import InFlight
-from bot.logs import configure_logging
-from bot.metrics import Metrics
+from bot.concurrency.in_flight import InFlight
+from bot.observability.logs import configure_logging
+from bot.observability.metrics import Metrics
 from bot.polyai.transport import build_http_client
 from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.delivery_store import DELIVER, DeliveryStore

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.audit.snapshot import snapshot
-from bot.database_url import for_drivers
+from bot.settings.database_url import for_drivers
 from bot.store.database import Database, async_url, connect_args
 from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import current_revision, sync_engine, upgrade

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bot.connection_failures import ANSWER_TIMEOUT, FIXES
 from bot.errors import CallAudioError
+from bot.network.connection_failures import ANSWER_TIMEOUT, FIXES
 
 CHECK_SECONDS: Final = 20.0
 """For one check: two connections that are not made, and a little."""

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from bot.cli.checks.finding import Finding, Status
-from bot.settings import Settings
+from bot.settings.model import Settings
 
 
 def check_outside(settings: Settings) -> list[Finding]:

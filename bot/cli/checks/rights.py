@@ -7,7 +7,7 @@ from sqlalchemy import and_, func, not_, select
 
 from bot.access.grants import Effect, Right, in_force
 from bot.cli.checks.finding import Finding, Status
-from bot.settings import Settings
+from bot.settings.model import Settings
 from bot.store.database import Database
 from bot.store.tables import GrantRow
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from bot.cli.checks.finding import Finding, Status, checked
-from bot.outbound import Outbound
-from bot.settings import Settings
+from bot.network.outbound import Outbound
+from bot.settings.model import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session, next_cursor
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity

@@ -20,7 +20,7 @@ from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.waveform.spans import Span
 from bot.store.due_work import Due
-from bot.time_spans import parse_time_span
+from bot.text.time_spans import parse_time_span
 
 EVERY: Final = timedelta(hours=1)
 AGAIN_AFTER: Final = timedelta(minutes=5)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.errors import UsageError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.store.database import Database
 from bot.store.due_work import schedule
 from bot.store.once import claim_once

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
-from bot.metrics import Metrics
+from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import RecordingCutShort

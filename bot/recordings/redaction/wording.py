@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
 from bot.recordings.waveform.spans import Spans
-from bot.time_spans import spell_time
+from bot.text.time_spans import spell_time
 
 MOST_SHOWN: Final = 10
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.naming import picture_name

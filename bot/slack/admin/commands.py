@@ -10,13 +10,13 @@ from typing import Final
 
 from bot.access.durations import parse_duration
 from bot.access.grants import Effect, Right, SubjectKind
-from bot.characters import made_plain
 from bot.errors import UsageError, quoted
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.typed import plain_word, unescaped, words_of
 from bot.slack.actions import ADMIN_COMMAND
 from bot.slack.recordings.commands import channel_of
 from bot.slack.schedules.commands import DigestCommand, parse_digest_command
+from bot.text.characters import made_plain
 
 USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")
 GROUP: Final = re.compile(r"<!subteam\^(S[A-Z0-9]{2,})(?:\|[^>]*)?>")

@@ -1,7 +1,7 @@
 """Posts to admins in their direct messages (docs: chat.postMessage)."""
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.admin import replies

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bot.digests.digest import Digest
 from bot.digests.slack_port import DigestPost
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.recordings.slack_port import NewFile, Share, SlackPort, upload_bytes
 from bot.slack.blocks import Message, section
 from bot.slack.digests import cards, charts, words

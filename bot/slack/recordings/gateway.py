@@ -9,7 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger, logged_call
+from bot.observability.logs import get_logger, logged_call
 from bot.recordings.destination import ConversationUnseen
 from bot.recordings.shares import FileShares
 from bot.recordings.sharing import UploadGone

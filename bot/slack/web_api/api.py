@@ -14,12 +14,12 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.connection_failures import why
 from bot.errors import CallAudioError
-from bot.logs import get_logger, logged_call
-from bot.metrics import Metrics
-from bot.outbound import Outbound, direct
-from bot.retry import parse_retry_after, retrying
+from bot.network.connection_failures import why
+from bot.network.outbound import Outbound, direct
+from bot.network.retry import parse_retry_after, retrying
+from bot.observability.logs import get_logger, logged_call
+from bot.observability.metrics import Metrics
 from bot.slack.web_api.admission import use_paid
 from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.errors import (

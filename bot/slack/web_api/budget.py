@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bot.logs import get_logger
+from bot.concurrency.urgency import Urgency, urgency_now
+from bot.observability.logs import get_logger
 from bot.slack.web_api.errors import SlackRateLimited
 from bot.slack.web_api.ledgers import Ledger, MemoryLedger
 from bot.slack.web_api.limits import Limit, limited_by
 from bot.slack.web_api.spending import Since
-from bot.urgency import Urgency, urgency_now
 
 log = get_logger(__name__)
 

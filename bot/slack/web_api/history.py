@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.logs import get_logger
-from bot.paging import Pages, PagingStuck
+from bot.network.paging import Pages, PagingStuck
+from bot.observability.logs import get_logger
 from bot.slack.web_api.api import SlackApi, next_cursor
 from bot.slack.web_api.errors import ScopeMissing, ThreadGone
 

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import httpx
 
-from bot.logs import get_logger, logged_call
+from bot.observability.logs import get_logger, logged_call
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.lost_answers import is_slack_there
 

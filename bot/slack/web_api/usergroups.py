@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bot.access.group_changes import GroupChanges
 from bot.errors import CallAudioError
-from bot.paging import Pages
+from bot.network.paging import Pages
 from bot.slack.web_api.api import SlackApi, next_cursor
 
 # The method may be called 20 times a minute (tier 2), and a decision may ask for several groups.

@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.errors import CallAudioError
-from bot.logs import get_logger
+from bot.observability.logs import get_logger
 from bot.slack.web_api.api import SlackApi
 
 log = get_logger(__name__)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.paging import MAX_STANDSTILL_PAGES
+from bot.network.paging import MAX_STANDSTILL_PAGES
 from bot.polyai import errors
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.list_errors import ListUnreadable

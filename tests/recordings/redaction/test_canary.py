@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tenacity.wait import wait_none
 
-from bot import retry
+from bot.network import retry
 from bot.polyai.client import PolyAIClient
 from bot.recordings.redaction.canary import CanaryCheck, canary_of
 from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.concurrency.urgency import Urgency, working
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
 from bot.slack.web_api.admission import Admission, use_paid
 from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.errors import SlackRateLimited
 from bot.slack.web_api.ledgers import MemoryLedger
 from bot.store.due_work import Due
-from bot.urgency import Urgency, working
 from tests.slack.web_api.virtual_time import VirtualTime
 
 INFO, UPDATE, POST = "conversations.info", "chat.update", "chat.postMessage"

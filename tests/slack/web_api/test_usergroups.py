@@ -8,7 +8,7 @@ import pytest
 
 from bot.access.group_changes import GroupChanges
 from bot.errors import CallAudioError
-from bot.paging import PagingStuck
+from bot.network.paging import PagingStuck
 from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace

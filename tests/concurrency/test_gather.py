@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.concurrency import both, every
+from bot.concurrency.gather import both, every
 
 
 class Failed(Exception):

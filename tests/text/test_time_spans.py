@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.time_spans import parse_time_span, spell_time
+from bot.text.time_spans import parse_time_span, spell_time
 
 
 @pytest.mark.parametrize(

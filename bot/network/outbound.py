@@ -17,7 +17,7 @@ import certifi
 from pydantic import SecretStr
 from yarl import URL
 
-from bot.settings import Settings
+from bot.settings.model import Settings
 
 KEEPALIVE_SECONDS: Final = 4.0
 """How long a connection is kept for the next call: some load balancers cut idle ones after five.

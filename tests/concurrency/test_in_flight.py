@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import suppress
 
-from bot import in_flight
-from bot.in_flight import InFlight
+from bot.concurrency import in_flight
+from bot.concurrency.in_flight import InFlight
 
 
 async def test_work_goes_on_at_once_while_no_request_is_in_flight():

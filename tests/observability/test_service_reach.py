@@ -1,7 +1,7 @@
 """A service is away while every call of late was in vain."""
 
-from bot.metrics import Metrics
-from bot.service_reach import reach_of
+from bot.observability.metrics import Metrics
+from bot.observability.service_reach import reach_of
 
 
 async def test_it_is_away_from_the_first_call_in_vain_to_the_first_that_is_answered():

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 from yarl import URL
 
-from bot import connection_failures as failures
-from bot.connection_failures import FIXES, why
-from bot.outbound import Outbound, direct, trust_of
+from bot.network import connection_failures as failures
+from bot.network.connection_failures import FIXES, why
+from bot.network.outbound import Outbound, direct, trust_of
 from bot.polyai.transport import build_http_client
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace

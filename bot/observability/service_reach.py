@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 
 UNANSWERED: frozenset[str] = frozenset(
     {"slack_unreachable", "slack_answer_lost", "slack_unclear", "none"}

@@ -1,6 +1,6 @@
 """A line that would come again and again comes once a minute."""
 
-from bot.sparing_log import SparingLog
+from bot.observability.sparing_log import SparingLog
 
 
 def test_one_of_a_kind_a_minute_and_then_how_many_there_were():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bot.logs import (
+from bot.observability.logs import (
     MASK,
     QUIET_LOGGERS,
     Masker,

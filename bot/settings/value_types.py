@@ -14,8 +14,8 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from bot.database_url import DatabaseUrlRefused, for_drivers
-from bot.time_spans import parse_time_span
+from bot.settings.database_url import DatabaseUrlRefused, for_drivers
+from bot.text.time_spans import parse_time_span
 
 MASK: Final = "**********"
 MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen

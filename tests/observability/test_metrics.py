@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.metrics import Metrics
+from bot.observability.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:

@@ -11,7 +11,7 @@ import pydantic
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.setting_types import (
+from bot.settings.value_types import (
     MASK,
     AdminIds,
     Agents,

@@ -29,7 +29,7 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from bot.characters import printable
+from bot.text.characters import printable
 
 MASK: Final = "[masked]"
 MIN_SECRET_CHARS: Final = 4  # masking less would garble every line and hide nothing

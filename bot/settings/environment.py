@@ -10,8 +10,8 @@ import pydantic
 from dotenv.parser import parse_stream
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bot.setting_types import AdminIds, check_database_url, shown
-from bot.settings import SECRET_NAMES, Settings, SettingsError
+from bot.settings.model import SECRET_NAMES, Settings, SettingsError
+from bot.settings.value_types import AdminIds, check_database_url, shown
 
 ENV_FILE: Final = Path(".env")
 OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.characters import made_plain, printable, without_control
+from bot.text.characters import made_plain, printable, without_control
 
 
 @pytest.mark.parametrize(

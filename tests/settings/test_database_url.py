@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from bot.database_url import DatabaseUrlRefused, for_drivers
-from bot.environment import load_database_url
-from bot.settings import SettingsError
+from bot.settings.database_url import DatabaseUrlRefused, for_drivers
+from bot.settings.environment import load_database_url
+from bot.settings.model import SettingsError
 from bot.store.database import async_url
 from tests.tables import each_row
 

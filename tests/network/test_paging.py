@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import CallAudioError
-from bot.paging import MAX_STANDSTILL_PAGES, Pages, PagingStuck
+from bot.network.paging import MAX_STANDSTILL_PAGES, Pages, PagingStuck
 
 
 @dataclass

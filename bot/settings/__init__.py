@@ -1,0 +1,1 @@
+"""What operators set, read from the environment and checked."""
