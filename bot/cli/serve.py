@@ -1,8 +1,11 @@
 """`run`, `web`, `worker`, `migrate`."""
 
 import asyncio
+import os
 import socket
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from types import FrameType
 from typing import Annotated, Final
 
@@ -10,7 +13,10 @@ import typer
 import uvicorn
 
 from bot.cli import console
+from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
+from bot.environment import load_settings
+from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.observability.logs import configure_logging, get_logger
 from bot.settings.model import Settings
@@ -61,7 +67,13 @@ def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool =
     try:
         with console.database_errors_shown():
             serving = serve(
-                settings, roles, host=host, port=settings.port, migrates_file=migrates_file
+                settings,
+                roles,
+                host=host,
+                port=settings.port,
+                migrates_file=migrates_file,
+                # A terminal that closes sends SIGHUP too: there it ends the process, as usual.
+                reread=None if sys.stderr.isatty() else lambda: load_settings(os.environ),
             )
             uvloop_run(serving)
     except CannotListen as error:
@@ -85,8 +97,9 @@ async def serve(
     pace: Pace | None = None,
     open_outlets: OpenOutlets = build_outlets,
     migrates_file: bool = False,
+    reread: Callable[[], Settings] | None = None,
 ) -> None:
-    """Run the application until a signal.
+    """Run the application until a signal; with ``reread``, SIGHUP takes over rotated secrets.
 
     Raises:
         CannotListen: before anything is opened or changed.
@@ -94,12 +107,16 @@ async def serve(
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
-    with bound(addresses) as sockets:
+    with hangups(are_heard=reread is not None) as hung_up, bound(addresses) as sockets:
         if migrates_file:
             await _migrate_file(settings.database_url)
-        async with open_application(
-            settings, roles=roles, pace=pace, open_outlets=open_outlets
-        ) as application:
+        async with AsyncExitStack() as stack:
+            application = await stack.enter_async_context(
+                open_application(settings, roles=roles, pace=pace, open_outlets=open_outlets)
+            )
+            if reread and application.rotation:
+                reloading = reload_at(hung_up, reread, application.rotation)
+                await stack.enter_async_context(in_background(reloading))
             server = _GracefulServer(_configure(application), host, port, roles)
             await server.serve(sockets)
             log.info("stopping")

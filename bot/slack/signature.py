@@ -6,7 +6,7 @@ Source: https://docs.slack.dev/authentication/verifying-requests-from-slack/
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,15 +42,19 @@ def signed_by(headers: Mapping[str, str]) -> Signed | None:
     return Signed(timestamp, signature)
 
 
-def rejection_of(signed: Signed, body: bytes, *, secret: str, now: float) -> Rejection | None:
-    """Tell why the request cannot be Slack's of this moment; None where it can.
+def rejection_of(
+    signed: Signed, body: bytes, *, secrets: Collection[str], now: float
+) -> Rejection | None:
+    """Tell why the request cannot be Slack's of this moment; None where one of the secrets fits.
 
     The signature is judged first: a time that nobody signed tells nothing about this machine's
     clock.
     """
     message = b"v0:" + signed.timestamp.encode() + b":" + body
-    expected = "v0=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, signed.signature):
+    expected = (hmac.new(each.encode(), message, hashlib.sha256) for each in secrets)
+    if not any(
+        hmac.compare_digest(f"v0={each.hexdigest()}", signed.signature) for each in expected
+    ):
         return Rejection(RejectionCause.SIGNATURE_WRONG)
     skew = round(now) - int(signed.timestamp)
     if abs(skew) > MAX_SKEW_SECONDS:

@@ -101,6 +101,10 @@ class SocketMode:
             lambda: time.monotonic() - self._last_envelope_at
         )
 
+    def rotate(self, app_token: str) -> None:
+        """Open the next connection with another token; the present one stays."""
+        self._handler.client.app_token = app_token
+
     async def is_open(self) -> bool:
         """Return whether the connection stands."""
         connected: bool = await self._handler.client.is_connected()

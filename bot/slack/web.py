@@ -19,6 +19,8 @@ from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by
 
 MAX_BODY_BYTES: Final = 1_000_000
+FORMER_SECRET_SECONDS: Final = 300
+"""How long a rotated signing secret is accepted: as long as a signed request is fresh."""
 LENGTH: Final = re.compile(r"[0-9]{1,20}")
 
 STATUS: Final = {
@@ -39,9 +41,16 @@ class SlackEvents:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
-        self._secret = signing_secret
+        self._secrets: tuple[str, ...] = (signing_secret,)
+        self._former_until = 0.0
         self._rejected = rejected_requests
         self._now = now
+
+    def rotate(self, signing_secret: str) -> None:
+        """Accept a new signing secret, and the one before for ``FORMER_SECRET_SECONDS`` more."""
+        if signing_secret != self._secrets[0]:
+            self._secrets = (signing_secret, self._secrets[0])
+            self._former_until = self._now() + FORMER_SECRET_SECONDS
 
     async def answer(self, request: Request) -> Response:
         """Answer one request; what a caller cannot prove is judged before the body is read."""
@@ -54,7 +63,9 @@ class SlackEvents:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to see it
         if body is None:
             return self._refused(RejectionCause.TOO_LARGE)
-        rejection = rejection_of(signed, body, secret=self._secret, now=self._now())
+        now = self._now()
+        secrets = self._secrets if now < self._former_until else self._secrets[:1]
+        rejection = rejection_of(signed, body, secrets=secrets, now=now)
         if rejection and rejection.skew_seconds is not None:
             return self._refused(rejection.cause, skew_seconds=rejection.skew_seconds)
         if rejection:

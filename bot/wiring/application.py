@@ -26,6 +26,7 @@ from bot.wiring.core import Core, open_core
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
 from bot.wiring.pace import Pace
+from bot.wiring.rotation import Rotation
 from bot.wiring.worker import build_worker, start_worker
 
 
@@ -45,6 +46,7 @@ class Application:
     database: Database
     metrics: Metrics
     clearances: Clearances
+    rotation: Rotation | None = None
 
 
 @asynccontextmanager
@@ -75,7 +77,7 @@ async def open_application(
             worker = build_worker(core, pace or Pace(), outlets)
             loop = await start_worker(stack, core, worker, pace or Pace())
             probes["worker"] = _probe(lambda: loop.is_running)
-        slack_events = None
+        slack_events = socket = None
         if roles.listens:
             app = build_listening(stack, core)
             if settings.slack_app_token:  # Slack talks over the socket alone
@@ -105,6 +107,7 @@ async def open_application(
             database=core.database,
             metrics=core.metrics,
             clearances=core.clearances,
+            rotation=Rotation(core, slack_events, socket, works=roles.works),
         )
 
 

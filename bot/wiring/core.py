@@ -1,6 +1,6 @@
 """The components that web and worker share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,7 +72,8 @@ class Core:
     home_store: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
-    agents: Mapping[str, Agent]
+    agents: MutableMapping[str, Agent]
+    """Every component reads the same mapping, so that keys can be rotated in it."""
 
 
 async def open_core(
@@ -156,5 +157,5 @@ async def open_core(
             first_admins=settings.callaudio_admins,
             channel_id=settings.callaudio_approvals_channel,
         ),
-        agents=build_agents(settings),
+        agents=dict(build_agents(settings)),
     )

@@ -154,6 +154,7 @@ def _be_a_bot(order: dict[str, Any]) -> None:
         port=settings.port,
         pace=PACES[order["pace"]],
         open_outlets=plain_outlets,
+        reread=lambda: load_settings(order["environment"]),
     )
     uvloop_run(until_a_signal)
 

@@ -60,8 +60,16 @@ async def due_deliveries(database: Database) -> list[str]:
 class Door:
     """The bot's HTTP surface in memory; an exception inside fails the test."""
 
-    def __init__(self, web, metrics: Metrics, database: Database, in_flight: InFlight) -> None:
+    def __init__(
+        self,
+        web,
+        metrics: Metrics,
+        database: Database,
+        in_flight: InFlight,
+        slack: SlackEvents,
+    ) -> None:
         self.metrics, self.database, self.in_flight = metrics, database, in_flight
+        self.slack = slack
         transport = httpx.ASGITransport(web)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bot")
 
@@ -153,7 +161,7 @@ async def open_door(
     )
     operations = Operations(metrics=metrics, probes={})
     web = build_web(operations=operations, slack=slack if listens else None)
-    return Door(web, metrics, database, in_flight)
+    return Door(web, metrics, database, in_flight, slack)
 
 
 @pytest.fixture
@@ -305,6 +313,34 @@ async def test_the_cause_is_told_once_a_minute_with_what_is_likely(
     assert line.get("skew_seconds") == now
     assert words in line["likely"]
     assert door.rejected_requests() == {cause: 3}
+
+
+@pytest.mark.parametrize(
+    ("secret", "seconds_later", "status"),
+    [
+        pytest.param("rotated", 0, 200, id="the new secret counts at once"),
+        pytest.param("rotated", 9000, 200, id="and stays good"),
+        pytest.param(SECRET, 299, 200, id="the one before is good for five minutes"),
+        pytest.param(SECRET, 301, 401, id="and no longer"),
+        pytest.param("between", 0, 401, id="only the one before, none before that"),
+    ],
+)
+async def test_a_rotated_signing_secret_turns_nothing_away_that_was_signed_before(
+    sqlite_url, secret, seconds_later, status
+):
+    database, now = Database(sqlite_url), [float(round(time.time()))]
+    async with build_session() as session:
+        door = await open_door(database, session, now=lambda: now[0])
+        if secret == "between":
+            secret = SECRET
+            door.slack.rotate("passed over")
+        door.slack.rotate("rotated")
+        door.slack.rotate("rotated")
+        now[0] += seconds_later
+        body = urlencode(COMMAND)
+        headers = signature_headers(secret, body, timestamp=int(now[0]))
+        assert (await door.post(body, headers)).status_code == status
+    await database.close()
 
 
 async def test_a_body_changed_on_its_way_is_turned_away(door):

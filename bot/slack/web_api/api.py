@@ -67,6 +67,10 @@ class SlackApi:
         self._sleep = sleep
         self._calls = (metrics or Metrics()).slack_calls
 
+    def rotate(self, token: str) -> None:
+        """Call with another token from now on."""
+        self._client.token = token
+
     def trusts(self, url: str) -> bool:
         """Tell whether a URL that Slack handed out leads where recordings may go."""
         return is_trusted(url, self._client.base_url)

@@ -47,6 +47,12 @@ class Identity:
         self._ask_at: datetime | None = None
         self._requests = asyncio.Lock()
 
+    def rotate(self, token: str) -> None:
+        """Use another token from now on, and ask Slack anew whose it is."""
+        self._token = token
+        self._api.rotate(token)
+        self._known = None
+
     async def read(self) -> BotIdentity:
         """Tell who the bot is.
 

@@ -1,0 +1,72 @@
+"""Takes over rotated secrets while the bot runs."""
+
+from typing import Final
+
+from bot.logs import get_logger
+from bot.recordings.agents import build_agents
+from bot.recordings.redaction.canary_store import schedule_canary
+from bot.settings import Settings
+from bot.slack.socket_mode import SocketMode
+from bot.slack.web import SlackEvents
+from bot.wiring.core import Core
+
+log = get_logger(__name__)
+
+SLACK: Final = frozenset({"slack_bot_token", "slack_signing_secret", "slack_app_token"})
+POLYAI: Final = frozenset(
+    {"polyai_api_key", "polyai_pii_api_key", "polyai_agents", "polyai_platform_api_key"}
+)
+
+
+class Rotation:
+    """Takes over new secrets in place; what is under way goes on with them.
+
+    Attributes:
+        settings: with the secrets that are in use.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        slack_events: SlackEvents | None,
+        socket: SocketMode | None,
+        *,
+        works: bool,
+    ) -> None:
+        self._core = core
+        self._slack_events = slack_events
+        self._socket = socket
+        self._works = works
+        self.settings = core.settings
+
+    async def take(self, fresh: Settings) -> None:
+        """Use the secrets of ``fresh``; any other setting that differs waits for a restart.
+
+        A new plain key is tried by the canary at once, for it could bring raw recordings.
+        """
+        changed = {name for name, value in self.settings if value != getattr(fresh, name)}
+        taken = {name: getattr(fresh, name) for name in changed & (SLACK | POLYAI)}
+        if self._socket is None:
+            taken.pop("slack_app_token", None)  # Socket Mode is not switched on or off here
+        self.settings = self.settings.model_copy(update=taken)
+        self._use(self.settings)
+        log.info("secrets_reloaded", changed=_names(taken))
+        if waiting := changed - set(taken):
+            log.warning("restart_needed", changed=_names(waiting))
+        if taken.keys() & POLYAI and self._works and self.settings.callaudio_canary:
+            await schedule_canary(self._core.database, self._core.clock())
+
+    def _use(self, settings: Settings) -> None:
+        self._core.identity.rotate(settings.slack_bot_token.get_secret_value())
+        if self._slack_events:
+            self._slack_events.rotate(settings.slack_signing_secret.get_secret_value())
+        if self._socket and settings.slack_app_token:
+            self._socket.rotate(settings.slack_app_token.get_secret_value())
+        agents = build_agents(settings)
+        for name in self._core.agents.keys() - agents.keys():
+            del self._core.agents[name]
+        self._core.agents.update(agents)
+
+
+def _names(fields: set[str] | dict[str, object]) -> list[str]:
+    return sorted(name.upper() for name in fields)
