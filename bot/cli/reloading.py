@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.logs import configure_logging, get_logger
-from bot.settings import Settings, SettingsError
+from bot.observability.logs import configure_logging, get_logger
+from bot.settings.model import Settings, SettingsError
 from bot.wiring.rotation import Rotation
 
 log = get_logger(__name__)

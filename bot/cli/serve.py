@@ -15,10 +15,10 @@ import uvicorn
 from bot.cli import console
 from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
-from bot.environment import load_settings
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.observability.logs import configure_logging, get_logger
+from bot.settings.environment import load_settings
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
