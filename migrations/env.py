@@ -5,7 +5,7 @@ import os
 from alembic import context
 
 from bot.settings.environment import load_database_url
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import sync_engine
 from bot.store.tables import Base, UtcDateTime
 

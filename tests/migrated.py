@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from tests.postgresql import alone
 

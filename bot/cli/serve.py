@@ -22,7 +22,8 @@ from bot.settings.environment import load_settings
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
-from bot.store.database import Database, async_url, sqlite_path
+from bot.store.database import Database
+from bot.store.engines import async_url, sqlite_path
 from bot.store.revision import is_migrated
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated

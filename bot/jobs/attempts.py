@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from bot.errors import CallAudioError, Unexpected
 from bot.network.retry import backoff_seconds
 from bot.observability.logs import get_logger
-from bot.store.database import is_away
 from bot.store.due_work import Due
+from bot.store.failures import is_away
 
 log = get_logger(__name__)
 

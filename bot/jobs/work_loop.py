@@ -13,8 +13,8 @@ from bot.errors import CallAudioError
 from bot.network.retry import backoff_seconds
 from bot.observability.logs import bound_to_logs, get_logger
 from bot.observability.metrics import Metrics
-from bot.store.database import is_away
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
+from bot.store.failures import is_away
 
 T = TypeVar("T")
 log = get_logger(__name__)

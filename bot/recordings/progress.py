@@ -14,7 +14,7 @@ from bot.recordings.delivery_store import Delivery, DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import SlackPort
-from bot.store.database import is_away
+from bot.store.failures import is_away
 
 log = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.observability.sparing_log import SparingLog
-from bot.store.database import is_away
+from bot.store.failures import is_away
 
 log = get_logger(__name__)
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from bot.errors import CallAudioError
@@ -42,6 +42,11 @@ class Failure:
     fix: str
 
 
+AWAY_SQLSTATES: Final = frozenset({"25006", "25P03", "25P04"})
+"""Read-only (a standby, or a primary that is being replaced), and cut off for being too slow.
+
+psycopg makes internal errors of these (docs: PostgreSQL, appendix A, class 25).
+"""
 DISK_FULL: Final = Failure("its disk is full", "Make room on the disk that the database is on.")
 READ_ONLY: Final = Failure(
     "it can only be read",
@@ -149,3 +154,15 @@ def for_people(error: BaseException) -> StoreAway | None:
         isinstance(error, DBAPIError) and (error.connection_invalidated or why(error) is not None)
     )
     return StoreAway() if is_stores else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether the database failed, so that the statement may succeed later."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, NoFreeConnection)
+    # After an idle timeout the driver raises an error that does not mention the connection.
+    return (
+        error.connection_invalidated
+        or isinstance(error, OperationalError | InterfaceError)
+        or getattr(error.orig, "sqlstate", None) in AWAY_SQLSTATES
+    )

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.database import connect_args, refuse_other_encodings
+from bot.store.engines import connect_args, refuse_other_encodings
 from bot.store.revision import MIGRATIONS, DatabaseNewer
 
 

@@ -60,8 +60,8 @@ from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
 from bot.slack.web_api.ledgers import HOLD_CHANNEL
-from bot.store.database import sqlite_path
 from bot.store.due_work import DueWork
+from bot.store.engines import sqlite_path
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace

@@ -87,7 +87,7 @@ async def test_who_reads_a_snapshot_may_take_longer_than_a_writer(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write(database, range(1, 4))
-    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+    monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     unhurried = Database(database.url.render_as_string(hide_password=False))
     async with snapshot(unhurried) as session:
         assert await count_events(session) == 3

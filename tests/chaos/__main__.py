@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from tests.chaos.run import Outcome, Plan, chaos
 from tests.postgresql import Databases, Watcher, start_server

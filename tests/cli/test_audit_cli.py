@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.cli.app import build_cli
-from bot.store.database import Database, async_url
+from bot.store.database import Database
+from bot.store.engines import async_url
 from bot.store.schema import sync_url
 from bot.store.tables import DeliveryRow
 from tests.recordings.rows import delivery_row

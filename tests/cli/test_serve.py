@@ -23,7 +23,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.store.schema import current_revision
 from bot.wiring.application import Roles

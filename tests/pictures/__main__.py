@@ -11,7 +11,7 @@ import tempfile
 from bot.observability.logs import configure_logging
 from bot.sandbox.render.markup import Html
 from bot.sandbox.render.pages import page
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from tests.pictures.chromium import capture
 from tests.pictures.demo_page import SIZE_PX, in_theme, is_document

@@ -10,7 +10,7 @@ from alembic import command
 from sqlalchemy import text
 
 from bot.sandbox.workspace import Workspace
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from bot.wiring.clock import utc_now
 from tests.conftest import KINDS

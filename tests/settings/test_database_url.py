@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from bot.settings.database_url import DatabaseUrlRefused, for_drivers
 from bot.settings.environment import load_database_url
 from bot.settings.model import SettingsError
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from tests.tables import each_row
 
 SECRET = "hunter2"

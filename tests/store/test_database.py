@@ -8,15 +8,9 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.database import (
-    BUSY_TIMEOUT_MS,
-    Database,
-    LastWork,
-    async_url,
-    before_commit,
-    is_away,
-    sqlite_path,
-)
+from bot.store.database import Database, LastWork, before_commit
+from bot.store.engines import BUSY_TIMEOUT_MS, async_url, sqlite_path
+from bot.store.failures import is_away
 from bot.store.tables import RecentRequestRow, StandingRow
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS
@@ -117,7 +111,7 @@ async def test_every_connection_to_sqlite_is_set_up(sqlite_url, pragma, value):
 async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_locks_nobody_out(
     migrated_postgresql, monkeypatch
 ):
-    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 1)
+    monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 1)
     url = migrated_postgresql()
     still, other = Database(url), Database(url)
     async with other.write() as session:

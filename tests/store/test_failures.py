@@ -101,7 +101,7 @@ async def test_a_file_without_its_folder_one_that_is_none_and_one_that_is_locked
     assert why(await failure_of(f"sqlite:///{tmp_path}/no/such/x.db")) is failures.NO_FILE
     (tmp_path / "text.db").write_text("a text of more than a hundred characters" * 9)
     assert why(await failure_of(f"sqlite:///{tmp_path}/text.db")) is failures.NOT_A_DATABASE
-    monkeypatch.setattr("bot.store.database.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("bot.store.engines.BUSY_TIMEOUT_MS", 1)
     with sqlite3.connect(tmp_path / "callaudio.db") as holder:
         holder.execute("BEGIN EXCLUSIVE")
         assert why(await failure_of(file_url(tmp_path))) is failures.LOCKED

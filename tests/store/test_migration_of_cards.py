@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from tests.store.test_migrations_of_audit import NOON, blocking, spelt
 

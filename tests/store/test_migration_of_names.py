@@ -3,7 +3,7 @@
 from alembic import command
 from sqlalchemy import Connection, Engine, text
 
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from tests.store.test_migration_of_cards import INSERT
 from tests.store.test_migrations_of_audit import NOON, blocking, spelt

@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.audit.verify import heads, verify
-from bot.store.database import Database, async_url
+from bot.store.database import Database
+from bot.store.engines import async_url
 from bot.store.schema import alembic_config, sync_url, upgrade
 
 NOON = datetime(2026, 6, 3, 12, 30, 15, 123456, tzinfo=UTC)

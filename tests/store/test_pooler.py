@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.audit.snapshot import snapshot
 from bot.settings.database_url import for_drivers
-from bot.store.database import Database, async_url, connect_args
+from bot.store.database import Database
+from bot.store.engines import async_url, connect_args
 from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import current_revision, sync_engine, upgrade
 from bot.store.tables import StandingRow
@@ -55,7 +56,7 @@ async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(poo
 async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
     pooled_url, monkeypatch
 ):
-    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+    monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     database = Database(pooled_url)
 
     async def stand_still() -> None:
@@ -77,7 +78,7 @@ async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
 
 @needs_pgbouncer
 async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_url, monkeypatch):
-    monkeypatch.setattr("bot.store.database.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+    monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     database = Database(pooled_url)
     async with snapshot(database) as session:
         counted = select(func.count()).select_from(StandingRow)

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, DateTime, Engine, Integer, MetaData, Str
 from sqlalchemy.orm import Session
 
 from bot.recordings.states import ENDED, State
-from bot.store.database import async_url
+from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from bot.store.tables import Base, DeliveryRow, DueWorkRow
 from tests.store.test_migrations_of_audit import blocking

@@ -11,7 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from bot.store.database import Database, async_url
+from bot.store.database import Database
+from bot.store.engines import async_url
 from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import (
     alembic_config,

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
 from bot.jobs.work_loop import POLL_SECONDS
-from bot.store.database import Database, sqlite_path
+from bot.store.database import Database
+from bot.store.engines import sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
 from bot.store.revision import is_migrated
 
