@@ -23,8 +23,8 @@ from bot.access_requests.request import (
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
+from bot.store.schedule import schedule
 from bot.store.tables import AccessRequestRow
 
 ATTEND: Final = "access_request"

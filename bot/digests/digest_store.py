@@ -15,9 +15,9 @@ from bot.digests.digest import Digest, DigestKind
 from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
 from bot.store.once import claim_once
+from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 

@@ -12,7 +12,7 @@ from bot.audit.log import record
 from bot.digests.digest_store import PauseCause, digest_of, event_of
 from bot.digests.runs import NOTIFY_OWNER, Run, RunKey, RunState, run_of
 from bot.store.database import Database
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 MAX_MISSED_NAMED: Final = 20

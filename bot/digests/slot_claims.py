@@ -14,9 +14,9 @@ from bot.digests.digest_store import digest_of, event_of
 from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
 from bot.store.once import claim_once
+from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 

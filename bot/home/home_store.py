@@ -8,8 +8,9 @@ from typing import Any, Final
 from sqlalchemy import update
 
 from bot.store.database import Database
-from bot.store.due_work import Due, hasten, is_unchanged, schedule
+from bot.store.due_work import Due, is_unchanged
 from bot.store.inserts import insert_into
+from bot.store.schedule import hasten, schedule
 from bot.store.tables import HomeRow
 
 PUBLISH: Final = "home"

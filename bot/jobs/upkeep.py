@@ -9,8 +9,9 @@ from sqlalchemy import delete
 from bot.access.standings import forget_standings
 from bot.digests.slot_claims import SlotClaims
 from bot.store.database import Database
-from bot.store.due_work import Due, schedule
+from bot.store.due_work import Due
 from bot.store.once import forget_recent
+from bot.store.schedule import schedule
 from bot.store.tables import SlackBudgetRow
 
 CLEAN_UP: Final = "clean_up"

@@ -23,7 +23,7 @@ from bot.recordings.slack_port import Problem
 from bot.recordings.states import ENDED, State
 from bot.recordings.waveform.spans import Span, Spans
 from bot.store.database import Database
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 
 log = get_logger(__name__)

@@ -21,7 +21,7 @@ from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requester import Requester
 from bot.recordings.turns import read_turns, requester_key
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 
 SOURCE: Final = "downgrade"

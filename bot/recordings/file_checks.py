@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 
 CHECK_AUDIENCE: Final = "check_audience"

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import OrphanedFileRow
 
 DELETE: Final = "orphaned_file"

@@ -40,8 +40,8 @@ from bot.recordings.turns import (
     read_turns,
 )
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.inserts import insert_into
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 log = get_logger(__name__)

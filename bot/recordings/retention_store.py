@@ -29,7 +29,7 @@ from bot.recordings.shares import MOST_PLACES
 from bot.recordings.shares_check import PassedOn
 from bot.recordings.states import ENDED, State
 from bot.store.database import Database
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 # An unconfirmed one may come to light later.

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import CallAudioError
 from bot.recordings.delivery_store import DELIVER
-from bot.store.due_work import Turn
+from bot.store.schedule import Turn
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 SECONDS_EACH: Final = 2.4

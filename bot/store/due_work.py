@@ -1,9 +1,8 @@
-"""Work that is due: one table from which workers claim what they run.
+"""Due work: one table from which workers claim what they run.
 
-A row is written in the transaction that makes the work necessary, so work is never stored without
-the change it belongs to, nor the change without its work. A worker claims a row for as long as its
-lease lasts, and renews the lease while it works. A row whose lease has expired is claimed by
-another worker. The first one can change nothing of it any more, because each claim has a name.
+``bot.store.schedule`` writes the rows. A worker claims a row under a lease, and renews the lease
+while it works. When a lease expires, another worker claims the row; the first one cannot change it
+any more, because its own claim id no longer matches.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -16,31 +15,23 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Executable,
-    and_,
     bindparam,
     case,
     delete,
     func,
     or_,
     select,
-    text,
     tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.ids import new_id
-from bot.store.database import STORES_WORK, Database, LastWork, before_commit
-from bot.store.inserts import insert_into, is_on_sqlite
+from bot.store.database import Database
 from bot.store.tables import DueWorkRow
 
-LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
-"""Work due now is stored with this earlier time, so that a worker with a slow clock sees it."""
 SUSPECT_FROM: Final = 2
 """From this many takeovers on, such work runs one at a time: it may be what kills its workers."""
-CHANNEL: Final = "callaudio_due_work"
-"""On PostgreSQL a notification on this channel follows each transaction that stored work."""
-SCHEDULED: Final = "scheduled_work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,98 +48,6 @@ class Due:
     """Whether another worker held it and its lease expired."""
     takeovers: int = 0
     """How many times in a row its lease expired."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scheduled:
-    """When a piece of work is due, and its turn."""
-
-    due_at: datetime
-    turn: "Turn"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """For whom a piece of work is done, and in which round; lower rounds come first."""
-
-    requester: str | None = None
-    number: int = 0
-
-
-def schedule(
-    session: AsyncSession,
-    kind: str,
-    key: str,
-    *,
-    now: datetime,
-    due_at: datetime | None = None,
-    joins: bool = False,
-    turn: Turn = Turn(),
-) -> None:
-    """Schedule work in this transaction: due at once, or at ``due_at``.
-
-    Work that is waiting is never postponed by this. Work that is running runs again, because the
-    run under way may not see what this transaction stores: at ``due_at``, or with ``joins`` right
-    after, so that work wanted sooner is not postponed. Work keeps its first ``turn``.
-    """
-    before_commit(session, LastWork.DUE_WORK, _write_scheduled)
-    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.setdefault(SCHEDULED, {})
-    wanted = due_at or now - LARGEST_CLOCK_SKEW
-    known = rows.get((joins, kind, key))
-    first = known or _Scheduled(wanted, turn)
-    rows[joins, kind, key] = _Scheduled(min(wanted, first.due_at), first.turn)
-
-
-async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
-    """Make all work due now whose key has this prefix; running work runs again."""
-    row = DueWorkRow
-    which = select(row.key).where(row.kind == kind, row.key.startswith(prefix, autoescape=True))
-    for key in await session.scalars(which):
-        schedule(session, kind, key, now=now)
-
-
-async def _write_scheduled(session: AsyncSession) -> None:
-    is_sqlite = is_on_sqlite(session)
-    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.pop(SCHEDULED)
-    connection = await session.connection()
-    for joins in sorted({joins for joins, _, _ in rows}):
-        await connection.execute(
-            _scheduling(is_sqlite=is_sqlite, joins=joins),
-            [
-                {
-                    "kind": kind,
-                    "key": key,
-                    "due_at": each.due_at,
-                    "tries": 0,
-                    "revision": 0,
-                    "requester": each.turn.requester,
-                    "turn": each.turn.number,
-                }
-                for (each_joins, kind, key), each in sorted(rows.items())
-                if each_joins is joins
-            ],
-        )
-    if not is_sqlite:
-        await session.execute(text(f"NOTIFY {CHANNEL}"))
-    session.info[STORES_WORK] = True
-
-
-@cache
-def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
-    """Spell the statement once: SQLAlchemy compiles anew each one that holds its rows itself."""
-    row = DueWorkRow
-    statement = insert_into(row, is_sqlite=is_sqlite)
-    new = statement.excluded
-    is_later = row.due_at < new.due_at
-    if not joins:
-        is_later = and_(row.claim.is_(None), is_later)
-    return statement.on_conflict_do_update(
-        index_elements=[row.kind, row.key],
-        set_={
-            "due_at": case((is_later, row.due_at), else_=new.due_at),
-            "revision": row.revision + 1,
-        },
-    )
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:

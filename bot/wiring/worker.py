@@ -25,7 +25,8 @@ from bot.jobs.upkeep import (
     schedule_clean_up,
 )
 from bot.jobs.waking import listen, watch
-from bot.jobs.work_loop import WorkKind, WorkLoop
+from bot.jobs.work_kind import WorkKind
+from bot.jobs.work_loop import WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient

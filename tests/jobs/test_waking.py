@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from bot.jobs.background import in_background
 from bot.jobs.waking import listen, watch
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.engines import sqlite_path
+from bot.store.schedule import schedule
 from tests.conftest import NOON
 from tests.patience import until
 

@@ -14,6 +14,7 @@ from bot.concurrency.in_flight import InFlight
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
+from bot.jobs.work_kind import Admits, WorkKind
 from bot.jobs.work_loop import (
     LEASE,
     MOST_TAKEOVERS,
@@ -21,8 +22,6 @@ from bot.jobs.work_loop import (
     POLL_SECONDS,
     RENEWALS_A_LEASE,
     SET_ASIDE,
-    Admits,
-    WorkKind,
     WorkLoop,
 )
 from bot.store.due_work import SUSPECT_FROM, Due

@@ -8,7 +8,8 @@ from sqlalchemy import delete
 from bot.observability.metrics import Metrics
 from bot.recordings.backlog import Backlog
 from bot.store.database import Database
-from bot.store.due_work import DueWork, schedule
+from bot.store.due_work import DueWork
+from bot.store.schedule import schedule
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.rows import delivery_row

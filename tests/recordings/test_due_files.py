@@ -18,7 +18,8 @@ from bot.recordings.file_checks import (
 )
 from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.store.database import Database
-from bot.store.due_work import DueWork, schedule
+from bot.store.due_work import DueWork
+from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.rows import delivery_row

@@ -18,7 +18,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action, Input, ModalCallback
-from bot.store.due_work import hasten
+from bot.store.schedule import hasten
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until

@@ -19,7 +19,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.settings.environment import load_settings
 from bot.settings.model import SettingsError
-from bot.store.due_work import schedule
+from bot.store.schedule import schedule
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import event, select, update
 
 from bot.store.database import Database
-from bot.store.due_work import LARGEST_CLOCK_SKEW, SUSPECT_FROM, Due, DueWork, schedule
+from bot.store.due_work import SUSPECT_FROM, Due, DueWork
+from bot.store.schedule import LARGEST_CLOCK_SKEW, schedule
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 

@@ -4,9 +4,11 @@ import asyncio
 from datetime import datetime, timedelta
 
 from bot.jobs.background import in_background
-from bot.jobs.work_loop import WorkKind, WorkLoop
+from bot.jobs.work_kind import WorkKind
+from bot.jobs.work_loop import WorkLoop
 from bot.store.database import Database
-from bot.store.due_work import Due, DueWork, schedule
+from bot.store.due_work import Due, DueWork
+from bot.store.schedule import schedule
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 from tests.patience import until

@@ -13,8 +13,8 @@ from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.once import claim_once
+from bot.store.schedule import schedule
 from bot.store.tables import CanaryRow
 
 log = get_logger(__name__)

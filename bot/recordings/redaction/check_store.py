@@ -16,8 +16,8 @@ from bot.polyai.payloads import Direction
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import said
 from bot.store.database import Database
-from bot.store.due_work import schedule
 from bot.store.once import claim_once
+from bot.store.schedule import schedule
 from bot.store.tables import RedactionCheckRow
 
 CHECK_REDACTION: Final = "check_redaction"
