@@ -1,15 +1,15 @@
 """One Slack workspace as state: people, conversations, messages, files, and the calls made."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from bot.sandbox.content import Breach, check_message, check_view
-from bot.sandbox.objects import Call, Channel, Ephemeral, File, FileShare, Message, User, View
+from bot.sandbox.objects import Call, Ephemeral, File, FileShare, Message, View
 from bot.sandbox.passes import Passes
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
+from bot.sandbox.roster import Roster
 
 BOT_SCOPES = frozenset(
     {
@@ -31,11 +31,9 @@ BOT_SCOPES = frozenset(
 TRIGGER_SECONDS = 3
 RESPONSE_URL_SECONDS = 30 * 60
 RESPONSE_URL_USES = 5
-CHANNEL_ID = re.compile(r"^[CGDZ][A-Z0-9]{8,}$")
-USER_ID = re.compile(r"^[UW][A-Z0-9]{2,}$")
 
 
-class Workspace:
+class Workspace(Roster):
     """The state both sides look at; no I/O. Knobs are plain attributes, changed at any time."""
 
     def __init__(
@@ -48,7 +46,8 @@ class Workspace:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.team_id, self.bot_user_id, self.app_id = team_id, "U0CALLAUDIO", "A0CALLAUDIO"
+        super().__init__(team_id, "U0CALLAUDIO")
+        self.app_id = "A0CALLAUDIO"
         self.bot_id = "B0CALLAUDIO"
         self.bot_token, self.app_token = bot_token, app_token
         self.signing_secret = signing_secret
@@ -80,10 +79,6 @@ class Workspace:
         self.allows_public_links = True
         self.has_app = True
         """Whether the app is installed: else its token opens nothing."""
-        self.users: dict[str, User] = {}
-        self.channels: dict[str, Channel] = {}
-        self.usergroups: dict[str, tuple[str, ...]] = {}
-        self.timeline: dict[str, list[Message]] = {}
         self.file_table: dict[str, File] = {}
         self.views: dict[str, View] = {}
         self.homes: dict[str, View] = {}
@@ -93,94 +88,11 @@ class Workspace:
         """What a well-behaved app never does, e.g. a token in a query string."""
         self._last_ts = 0
         self._last_number = 0
-        self.add_user(self.bot_user_id, is_bot=True)
 
     def enforce_published_limits(self, scale: float = 1.0) -> None:
         """Limit calls as Slack's pages say, in minutes of ``scale`` times their length."""
         self.rate_limits = dict(PUBLISHED_LIMITS)
         self.limit_window_seconds, self.posts_apart_seconds = 60.0 * scale, scale
-
-    def add_user(
-        self,
-        user_id: str,
-        *,
-        is_bot: bool = False,
-        deleted: bool = False,
-        is_restricted: bool = False,
-        is_ultra_restricted: bool = False,
-        is_stranger: bool = False,
-        team_id: str | None = None,
-        enterprise_user: Mapping[str, Any] | None = None,
-        omit: Iterable[str] = (),
-        tz: str | None = None,
-    ) -> User:
-        """Add a person, or replace one; of this team unless ``team_id`` says otherwise."""
-        if not USER_ID.match(user_id):
-            raise ValueError(f"{user_id!r} is no Slack user id")
-        user = User(
-            user_id,
-            team_id or self.team_id,
-            is_bot=is_bot,
-            deleted=deleted,
-            is_restricted=is_restricted,
-            is_ultra_restricted=is_ultra_restricted,
-            is_stranger=is_stranger,
-            enterprise_user=enterprise_user,
-            omit=frozenset(omit),
-            tz=tz,
-        )
-        self.users[user_id] = user
-        return user
-
-    def change_user(self, user_id: str, **changes: Any) -> User:  # noqa: ANN401 - dataclasses.replace checks the names
-        """Change fields of ``User``, e.g. ``deleted=True``."""
-        self.users[user_id] = replace(self.users[user_id], **changes)
-        return self.users[user_id]
-
-    def add_channel(
-        self,
-        channel_id: str,
-        *,
-        members: Iterable[str] = (),
-        is_private: bool = False,
-        is_ext_shared: bool = False,
-        is_pending_ext_shared: bool = False,
-        is_org_shared: bool = False,
-        is_im: bool = False,
-        is_mpim: bool = False,
-        is_archived: bool = False,
-        is_read_only: bool = False,
-        bot_is_member: bool = True,
-        omit: Iterable[str] = (),
-    ) -> Channel:
-        """Add a conversation, or replace one and keep its messages."""
-        if not CHANNEL_ID.match(channel_id):
-            raise ValueError(f"{channel_id!r} is no Slack channel id")
-        people = tuple(dict.fromkeys(members))
-        if is_im and not people:
-            raise ValueError("a direct message is with somebody")
-        channel = Channel(
-            channel_id,
-            people,
-            is_private=is_private or is_im or is_mpim,
-            is_im=is_im,
-            is_mpim=is_mpim,
-            is_ext_shared=is_ext_shared,
-            is_pending_ext_shared=is_pending_ext_shared,
-            is_org_shared=is_org_shared,
-            is_archived=is_archived,
-            is_read_only=is_read_only,
-            bot_is_member=bot_is_member,
-            omit=frozenset(omit),
-        )
-        self.channels[channel_id] = channel
-        self.timeline.setdefault(channel_id, [])
-        return channel
-
-    def change_channel(self, channel_id: str, **changes: Any) -> Channel:  # noqa: ANN401 - as above
-        """Change fields of ``Channel``, e.g. ``is_ext_shared=True``."""
-        self.channels[channel_id] = replace(self.channels[channel_id], **changes)
-        return self.channels[channel_id]
 
     def change_channel_id(self, old_id: str, new_id: str) -> None:
         """Give the conversation another id, as Slack may when it is shared."""
@@ -194,20 +106,6 @@ class Workspace:
             )
             channel = new_id if file.channel == old_id else file.channel
             self.file_table[file.id] = replace(file, channel=channel, forwards=moved)
-
-    def join(self, channel_id: str, user_id: str) -> None:
-        """The person enters the conversation."""
-        members = (*self.channels[channel_id].members, user_id)
-        self.change_channel(channel_id, members=tuple(dict.fromkeys(members)))
-
-    def leave(self, channel_id: str, user_id: str) -> None:
-        """The person leaves the conversation."""
-        members = self.channels[channel_id].members
-        self.change_channel(channel_id, members=tuple(m for m in members if m != user_id))
-
-    def everyone_in(self, channel: Channel) -> tuple[str, ...]:
-        """All members, the app's bot last."""
-        return (*channel.members, *([self.bot_user_id] if channel.bot_is_member else []))
 
     def say(
         self, channel_id: str, user_id: str, text: str, *, thread_ts: str | None = None

@@ -7,7 +7,8 @@ from typing import Any
 from bot.sandbox.method import Arguments, Method, RefusalError
 from bot.sandbox.methods.reach import thread_parent, writable_channel
 from bot.sandbox.objects import Channel, File, FileShare, Message
-from bot.sandbox.workspace import CHANNEL_ID, Workspace
+from bot.sandbox.roster import CHANNEL_ID
+from bot.sandbox.workspace import Workspace
 
 _ALT_TEXT_CHARACTERS = 1000
 

@@ -1,0 +1,120 @@
+"""Who and what there is in a workspace: its people, conversations and user groups."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.sandbox.objects import Channel, Message, User
+
+CHANNEL_ID = re.compile(r"^[CGDZ][A-Z0-9]{8,}$")
+USER_ID = re.compile(r"^[UW][A-Z0-9]{2,}$")
+
+
+class Roster:
+    """The people, conversations and user groups; the bot is one of the people."""
+
+    def __init__(self, team_id: str, bot_user_id: str) -> None:
+        self.team_id, self.bot_user_id = team_id, bot_user_id
+        self.users: dict[str, User] = {}
+        self.channels: dict[str, Channel] = {}
+        self.usergroups: dict[str, tuple[str, ...]] = {}
+        self.timeline: dict[str, list[Message]] = {}
+        """The messages of each conversation."""
+        self.add_user(bot_user_id, is_bot=True)
+
+    def add_user(
+        self,
+        user_id: str,
+        *,
+        is_bot: bool = False,
+        deleted: bool = False,
+        is_restricted: bool = False,
+        is_ultra_restricted: bool = False,
+        is_stranger: bool = False,
+        team_id: str | None = None,
+        enterprise_user: Mapping[str, Any] | None = None,
+        omit: Iterable[str] = (),
+        tz: str | None = None,
+    ) -> User:
+        """Add a person, or replace one; of this team unless ``team_id`` says otherwise."""
+        if not USER_ID.match(user_id):
+            raise ValueError(f"{user_id!r} is no Slack user id")
+        user = User(
+            user_id,
+            team_id or self.team_id,
+            is_bot=is_bot,
+            deleted=deleted,
+            is_restricted=is_restricted,
+            is_ultra_restricted=is_ultra_restricted,
+            is_stranger=is_stranger,
+            enterprise_user=enterprise_user,
+            omit=frozenset(omit),
+            tz=tz,
+        )
+        self.users[user_id] = user
+        return user
+
+    def change_user(self, user_id: str, **changes: Any) -> User:  # noqa: ANN401 - dataclasses.replace checks the names
+        """Change fields of ``User``, e.g. ``deleted=True``."""
+        self.users[user_id] = replace(self.users[user_id], **changes)
+        return self.users[user_id]
+
+    def add_channel(
+        self,
+        channel_id: str,
+        *,
+        members: Iterable[str] = (),
+        is_private: bool = False,
+        is_ext_shared: bool = False,
+        is_pending_ext_shared: bool = False,
+        is_org_shared: bool = False,
+        is_im: bool = False,
+        is_mpim: bool = False,
+        is_archived: bool = False,
+        is_read_only: bool = False,
+        bot_is_member: bool = True,
+        omit: Iterable[str] = (),
+    ) -> Channel:
+        """Add a conversation, or replace one and keep its messages."""
+        if not CHANNEL_ID.match(channel_id):
+            raise ValueError(f"{channel_id!r} is no Slack channel id")
+        people = tuple(dict.fromkeys(members))
+        if is_im and not people:
+            raise ValueError("a direct message is with somebody")
+        channel = Channel(
+            channel_id,
+            people,
+            is_private=is_private or is_im or is_mpim,
+            is_im=is_im,
+            is_mpim=is_mpim,
+            is_ext_shared=is_ext_shared,
+            is_pending_ext_shared=is_pending_ext_shared,
+            is_org_shared=is_org_shared,
+            is_archived=is_archived,
+            is_read_only=is_read_only,
+            bot_is_member=bot_is_member,
+            omit=frozenset(omit),
+        )
+        self.channels[channel_id] = channel
+        self.timeline.setdefault(channel_id, [])
+        return channel
+
+    def change_channel(self, channel_id: str, **changes: Any) -> Channel:  # noqa: ANN401 - as above
+        """Change fields of ``Channel``, e.g. ``is_ext_shared=True``."""
+        self.channels[channel_id] = replace(self.channels[channel_id], **changes)
+        return self.channels[channel_id]
+
+    def join(self, channel_id: str, user_id: str) -> None:
+        """The person enters the conversation."""
+        members = (*self.channels[channel_id].members, user_id)
+        self.change_channel(channel_id, members=tuple(dict.fromkeys(members)))
+
+    def leave(self, channel_id: str, user_id: str) -> None:
+        """The person leaves the conversation."""
+        members = self.channels[channel_id].members
+        self.change_channel(channel_id, members=tuple(m for m in members if m != user_id))
+
+    def everyone_in(self, channel: Channel) -> tuple[str, ...]:
+        """All members, the app's bot last."""
+        return (*channel.members, *([self.bot_user_id] if channel.bot_is_member else []))
