@@ -1,4 +1,4 @@
-"""One try of a piece of work: what fails is put off with back-off, or ends in words."""
+"""One try of a piece of work: a failure is retried with backoff, or reported."""
 
 import random
 from collections.abc import Awaitable
@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 
 class WorkerDied(CallAudioError):
-    """Each worker that ran a piece of work died in it."""
+    """Every worker that ran a piece of work died while running it."""
 
     code = "worker_died"
     what = "This was not done: callaudio itself stopped each time it tried."
@@ -25,10 +25,10 @@ class WorkerDied(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """How long a temporary fault of Slack or PolyAI is waited out: a quarter of an hour.
+    """How often and how long a temporary failure of Slack or PolyAI is retried: 15 minutes.
 
     Attributes:
-        attempts: tries in all, the first included.
+        attempts: all tries, including the first.
         first_wait_seconds: the wait after the first try; it doubles with each one after that.
         max_wait_seconds: the longest wait between two tries.
         max_asked_seconds: the longest wait that a service may ask for.
@@ -40,9 +40,9 @@ class RetryRule:
     max_asked_seconds: float = 900.0
 
     def again_at(self, error: CallAudioError, tries: int, now: datetime) -> datetime | None:
-        """Return when to try again; None if the error is definite, or the tries are used up.
+        """Return when to try again; None if the error is permanent, or the tries are used up.
 
-        What was put off at the same time comes back spread out.
+        The times are jittered, so that work that failed together is not retried together.
         """
         asked = error.retry_after_seconds or 0.0
         is_last = tries + 1 >= self.attempts
@@ -54,7 +54,7 @@ class RetryRule:
 
 
 async def attempt(work: Awaitable[None], due: Due) -> CallAudioError | None:
-    """Run one try; returns what remains of its failure. A database that is away is raised."""
+    """Run one try; returns its error, if any. Raises if the database is away."""
     try:
         await work
     except CallAudioError as error:
@@ -63,7 +63,7 @@ async def attempt(work: Awaitable[None], due: Due) -> CallAudioError | None:
     except Exception as error:
         if is_away(error):
             raise
-        # A bug must end in words too; the reference id leads from them to this line.
+        # A bug is reported to people too; the reference id leads from their message to this line.
         log.exception("attempt_broke", kind=due.kind, key=due.key)
         return Unexpected()
     return None

@@ -1,4 +1,4 @@
-"""Work that runs beside everything else, from entering a context to leaving it."""
+"""Background work that runs as long as a context is open."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

@@ -1,4 +1,4 @@
-"""On SQLite one worker at most, held by a lock file."""
+"""On SQLite a lock file ensures that there is only one worker."""
 
 import fcntl
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class SecondWorkerRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoleWorker:
-    """The lock by which one SQLite file has one worker; the system frees it when that one dies."""
+    """The lock of the one worker of a SQLite file; the system releases it when the worker dies."""
 
     file: IO[str]
 
@@ -32,5 +32,5 @@ class SoleWorker:
         return cls(file)
 
     def release(self) -> None:
-        """Return the lock back."""
+        """Release the lock."""
         self.file.close()

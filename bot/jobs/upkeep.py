@@ -1,4 +1,4 @@
-"""What a worker does over and over besides deliveries and digests."""
+"""Periodic cleaning of the database."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,13 +15,13 @@ from bot.store.schedule import schedule
 from bot.store.tables import SlackBudgetRow
 
 CLEAN_UP: Final = "clean_up"
-"""The kind of due work that removes what is kept of old work; it has one row."""
+"""The kind of due work that removes old rows; it has one row."""
 CLEAN_EVERY: Final = timedelta(hours=1)
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 
 class CleanUp:
-    """Removes what is kept of work that ended long ago; the audit log stays as it is."""
+    """Removes the rows of work that ended long ago; the audit log is unchanged."""
 
     def __init__(
         self, *, claims: SlotClaims, database: Database, clock: Callable[[], datetime]
@@ -41,13 +41,13 @@ class CleanUp:
 
 
 async def schedule_clean_up(database: Database, now: datetime) -> None:
-    """Have it done at once and then again and again, by one worker of all."""
+    """Schedule the cleaning now and then periodically, by one worker of all."""
     async with database.write() as session:
         schedule(session, CLEAN_UP, "everything", now=now)
 
 
 async def _forget_spent(database: Database, now: datetime) -> None:
-    """Remove what was spent of Slack's limits and counts no more; clocks differ by less."""
+    """Remove spent budgets that no longer count; the margin is larger than any clock skew."""
     over = delete(SlackBudgetRow).where(SlackBudgetRow.ends_at < now - CLEAN_EVERY)
     async with database.write() as session:
         await session.execute(over)

@@ -1,4 +1,4 @@
-"""Hears that another process stored work, so that it need not be looked for on a beat."""
+"""Notifies a worker that another process stored work, so that it rarely has to poll."""
 
 import asyncio
 import sqlite3
@@ -29,10 +29,10 @@ async def listen(
     again_seconds: float = LISTEN_AGAIN_SECONDS,
     hear: Mapping[str, Callable[[str], None]] = NOTHING_ELSE,
 ) -> None:
-    """Wake at each notification of PostgreSQL, until cancelled; ``hear`` others by their channel.
+    """Wake at each notification of PostgreSQL, until cancelled; ``hear`` maps other channels.
 
-    While the connection is away nothing is heard; the worker's own look finds the work then. One
-    that was cut after a while is made anew at once: some load balancers cut what stands still.
+    Without a connection no notification arrives; polling finds the work then. A connection that was
+    cut after a while is reopened at once: some load balancers cut idle connections.
     """
     from psycopg import AsyncConnection  # noqa: PLC0415 - who keeps to SQLite need not load it
 
@@ -55,7 +55,7 @@ async def listen(
                         else:
                             hear[note.channel](note.payload)
                 finally:
-                    # It listens for good, so nobody else may get it.
+                    # It listens permanently, so the pool must not hand it out again.
                     await connection.invalidate()
         except Exception as error:  # noqa: BLE001 - logged, and tried again
             _note(sparing, "not_listening", error)
@@ -65,11 +65,10 @@ async def listen(
 async def watch(
     path: Path, wake: Callable[[], None], *, again_seconds: float = LISTEN_AGAIN_SECONDS
 ) -> None:
-    """Wake when anybody else has written to the SQLite file, until cancelled.
+    """Wake when another process has written to the SQLite file, until cancelled.
 
     SQLite counts commits by other connections (docs: PRAGMA data_version); reading the count takes
-    some microseconds and no transaction. While the file cannot be read nothing is heard; the
-    worker's own look finds the work then.
+    some microseconds and no transaction. While the file cannot be read, polling finds the work.
     """
     sparing = SparingLog()
     while True:
@@ -83,7 +82,7 @@ async def watch(
 
 def _note(sparing: SparingLog, event: str, error: Exception) -> None:
     unlogged = sparing.due(event)
-    if unlogged is not None and not is_away(error):  # the store itself says that it is away
+    if unlogged is not None and not is_away(error):  # the store logs that it is away
         log.info(event, error=type(error).__name__, unlogged_before=unlogged)
 
 

@@ -1,4 +1,4 @@
-"""What the work loop needs to know of one kind of work."""
+"""A kind of work, as the work loop runs it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from bot.store.due_work import Due
 
 
 class Admits(Protocol):
-    """Tells how much work of a kind may begin now, where something outside is scarce."""
+    """Limits how much work of a kind may start now, for a scarce resource outside."""
 
     again_seconds: float
-    """Where none may: when to ask again."""
+    """When to ask again if none may start."""
 
     async def admit(self, room: int) -> int:
-        """Tell how many pieces may be claimed, at most ``room``."""
+        """Return how many pieces may be claimed, at most ``room``."""
         ...
 
     def note_claimed(self, admitted: int, claimed: int) -> None:
@@ -30,15 +30,15 @@ class WorkKind:
 
     Attributes:
         name: the kind in the table.
-        run: does one piece; gives when it is due again, or None if it is done. It may run twice.
+        run: does one piece; returns when it is due again, or None if it is done. It may run twice.
         at_once: how many pieces a worker runs at the same time.
-        waiting: tells how many of them only wait for their turn elsewhere. Those take no room, so
-            that what one agent's slow calls hold up does not hold up everybody else's work.
-        in_turn: the people for whom it is done are served in turn; other work by its age.
-        urgency: who comes first where work of all kinds waits for the same.
-        admission: tells how many may begin; without it as many as there is room for.
-        give_up: ends a piece whose workers died in it ``MOST_TAKEOVERS`` times in a row; without
-            it such a piece is put off by ``SET_ASIDE``.
+        waiting: returns how many running pieces only wait for their turn elsewhere. They take no
+            room, so that the slow calls of one agent do not delay all other work.
+        in_turn: whether requesters are served in turn; otherwise the oldest work comes first.
+        urgency: the priority where work of all kinds waits for the same resource.
+        admission: limits how many may start; without it, as many as there is room for.
+        give_up: ends a piece whose workers died ``MOST_TAKEOVERS`` times in a row while running
+            it; without it such a piece is postponed by ``SET_ASIDE``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The loop of a worker: claims work that is due, runs it, and renews the leases meanwhile."""
+"""The loop of a worker: claims due work, runs it, and renews its leases."""
 
 import asyncio
 import time
@@ -22,25 +22,25 @@ log = get_logger(__name__)
 
 POLL_SECONDS: Final = 5.0
 LEASE: Final = timedelta(seconds=9)
-"""A killed worker's work is taken over after this and one look, so within 15 seconds."""
+"""A killed worker's work is taken over after this and one poll, so within 15 seconds."""
 RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
 LONGEST_PUT_OFF_SECONDS: Final = 300.0
 MOST_TAKEOVERS: Final = 8
-"""So often a worker may die in one piece of work before it is given up."""
+"""How many workers may die while running one piece of work before it is given up."""
 SET_ASIDE: Final = timedelta(hours=1)
 HAND_OVER_SECONDS: Final = 1.5
-"""How long a stop may take to cancel what runs and to give it back."""
+"""How long a stop may take to cancel running work and release it."""
 MOST_WAITING: Final = 8
-"""So many times as many as run at once may wait for their turn beside them."""
+"""Limits pieces that wait for their turn, as a multiple of those that run at once."""
 
 
 class WorkLoop:
-    """Runs the work of one process; before it claims any, it gives way to what is more urgent.
+    """Runs the work of one process; before each claim it yields to requests in flight.
 
-    A failing database ends nothing: what runs waits for it, and what was lost to another worker
-    meanwhile is left to that one.
+    A failing database ends nothing: running work waits for it. Work that another worker took over
+    meanwhile is cancelled here.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class WorkLoop:
         self._next_at: datetime | None = None
         self._takes_over_from = 0.0
         self.is_running = True
-        """Whether it can work: it was not stopped, and its last look at the table succeeded."""
+        """Whether it can work: it was not stopped, and its last poll succeeded."""
 
     def wake(self) -> None:
-        """Look now: work was stored."""
+        """Poll now: work was stored."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -95,7 +95,7 @@ class WorkLoop:
                     await self._woken.wait()
 
     async def renew(self) -> None:
-        """Renew the leases of what runs, until cancelled."""
+        """Renew the leases of running work, until cancelled."""
         while True:
             await asyncio.sleep(self._lease_seconds / RENEWALS_A_LEASE)
             held = {key: due for key, (due, _) in self._held.items()}
@@ -109,15 +109,15 @@ class WorkLoop:
             for (kind, key), due in held.items():
                 now_held = self._held.get((kind, key))
                 if now_held and now_held[0] is due and (kind, key, due.claim) not in kept:
-                    # Another worker has it. What runs here would find that out at each step.
+                    # Another worker has it; here each further step would fail.
                     self._note_lost(due)
                     now_held[1].cancel()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Let what runs finish for a while; what does not is given back, due at once.
+        """Let running work finish for a while, then cancel the rest and release it, due at once.
 
-        Takes ``drain_seconds`` and at most ``HAND_OVER_SECONDS`` more. What does not end when it is
-        cancelled keeps its lease, so that nobody runs it beside this worker.
+        Takes ``drain_seconds`` and at most ``HAND_OVER_SECONDS`` more. Work that does not end when
+        cancelled keeps its lease, so that no other worker runs it at the same time.
         """
         self.is_running = False
         tasks = {task for _, task in self._held.values()}
@@ -138,7 +138,7 @@ class WorkLoop:
         log.info("work_handed_over", released=len(ended), stuck=len(stuck))
 
     async def _take(self) -> None:
-        """Claim what is due, as far as there is room for it, and note when the next is due."""
+        """Claim due work as far as there is room, and note when the next is due."""
         room = {
             name: kind.at_once + min(kind.waiting(), MOST_WAITING * kind.at_once)
             for name, kind in self._kinds.items()
@@ -175,12 +175,12 @@ class WorkLoop:
                 if not self._goes_on(due):
                     self._start(self._kinds[name], due)
             if claimed:
-                self._woken.set()  # there may be more, and the next of this kind is not known
+                self._woken.set()  # more may be due, and when the next is due is not known
 
     def _goes_on(self, due: Due) -> bool:
-        """Go on under a new claim with what runs here already, and whose lease had expired.
+        """Continue work that runs here already under its new claim; its lease had expired.
 
-        The database was too slow for its renewals, and nobody else has taken it. A second run of it
+        The database was too slow for the renewals, and no other worker took it over. A second run
         beside the first would do everything twice.
         """
         if (due.kind, due.key) not in self._held:
@@ -206,7 +206,7 @@ class WorkLoop:
         task.add_done_callback(ended)
 
     async def _work(self, kind: WorkKind, due: Due) -> None:
-        # Every log line of the work carries its key: of a delivery, the reference people are told.
+        # Every log line of the work has its key: for a delivery, the reference shown to people.
         with bound_to_logs(reference=due.key), working(kind.urgency):
             again_at = await self._patiently(lambda: self._once(kind, due))
             if not await self._patiently(lambda: self._finish(due, again_at)):
@@ -217,7 +217,7 @@ class WorkLoop:
         if await self._due_work.finish(held, again_at):
             return True
         now_held, _ = self._held[due.kind, due.key]
-        # Claimed again in that very moment.
+        # It was claimed again in the meantime.
         return now_held is not held and await self._due_work.finish(now_held, again_at)
 
     async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
@@ -237,7 +237,7 @@ class WorkLoop:
         return self._clock() + timedelta(seconds=_put_off_seconds(due.tries))
 
     async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Act, again and again while the database is away: no end can be stored without it."""
+        """Retry ``act`` while the database is away: without it no result can be stored."""
         waits = FIRST_WAIT_SECONDS
         while True:
             try:
@@ -254,13 +254,13 @@ class WorkLoop:
         self._metrics.leases_lost.labels(kind=due.kind).inc()
 
     def _note_outage(self, event: str, error: Exception) -> None:
-        """Log it; and leave other workers' claims alone until they had time to renew them.
+        """Log it, and take over no work until other workers had time to renew their leases.
 
-        An outage that all workers share makes every lease expire, though nobody has died.
+        An outage that all workers share makes every lease expire, although no worker has died.
         """
         self.is_running = False
         self._takes_over_from = time.monotonic() + self._lease_seconds
-        if not is_away(error):  # the store itself says once a minute that it is away
+        if not is_away(error):  # the store logs once a minute that it is away
             log.warning(event, exc_info=error)
 
     def _seconds_to_next(self) -> float:

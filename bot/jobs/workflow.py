@@ -13,12 +13,12 @@ from bot.recordings.sharing import ShareResult
 from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
 
-# raw, then redacted, then refused; and one upload that Slack discarded on each.
+# raw, then redacted, then refused; and one upload that Slack discarded for each.
 MAX_ROUNDS = 5
 
 
 class NotPostable(CallAudioError):
-    """Rights, audience or uploads changed again and again while it was being posted."""
+    """Rights, audience or uploads changed repeatedly while it was being posted."""
 
     code = "not_postable"
     what = "The recording could not be posted: who may hear it changed again and again."
@@ -27,10 +27,10 @@ class NotPostable(CallAudioError):
 
 
 class DeliveryWorkflow:
-    """Runs the steps in order, in one go.
+    """Runs the steps in order.
 
-    Nothing is kept between two runs but the delivery's own row, which says what is done: a run that
-    was killed or put off begins anew, and each step does what is missing.
+    Between two runs only the delivery's own row is kept; it says what is done. A run that was
+    killed or postponed starts from the beginning, and each step does what is missing.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DeliveryWorkflow:
         self._clock = clock
 
     async def run(self, due: Due) -> datetime | None:
-        """Deliver one recording and notify its requester; returns when to try again, if at all."""
+        """Deliver one recording and notify its requester; returns when to try again, or None."""
         error = await attempt(self._deliver(due.key), due)
         if error:
             problem = Problem.of(error)
@@ -61,9 +61,9 @@ class DeliveryWorkflow:
         return await self._notification.notify_end(due.key)
 
     async def give_up(self, due: Due) -> datetime | None:
-        """End a delivery in which its workers died again and again, and tell of it.
+        """End a delivery whose workers died repeatedly, and notify the requester.
 
-        Where they died of telling, that is given up as well.
+        If they died while notifying, the notification is given up as well.
         """
         if (await self._steps.begin(due.key)).has_ended:
             await self._notification.give_up(due.key, WorkerDied.code)

@@ -1,1 +1,1 @@
-"""PolyAI at the edge: its client, its payloads and its errors in our words."""
+"""PolyAI's API: client, payloads, and errors worded for people."""

@@ -1,4 +1,4 @@
-"""A configured PolyAI agent: where it lives and with which keys it is asked."""
+"""A configured PolyAI agent: its id, its hosts and its keys."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bot.polyai.identifiers import is_safe_identifier
 
-# polyai.md, "Hosts and regions": audio, get-one and the v1 list live on the build host.
+# polyai.md, "Hosts and regions": audio, get-one and the v1 list are on the build host.
 BUILD_HOSTS = MappingProxyType(
     {
         "us": "https://api.us.poly.ai",
@@ -20,7 +20,7 @@ BUILD_HOSTS = MappingProxyType(
     }
 )
 
-# The v3 list lives on another family of hosts, but for the self-serve region.
+# The v3 list has its own hosts, except in the self-serve region.
 PLATFORM_HOSTS = MappingProxyType(
     {
         "us": "https://api.us-1.platform.polyai.app",
@@ -51,11 +51,11 @@ def platform_host(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The account whose v3 list tells of an agent's conversations.
+    """The account whose v3 list holds an agent's conversations.
 
     Attributes:
         base_url: of the platform host: https, or http on loopback only.
-        api_key: goes to the platform host alone.
+        api_key: sent to the platform host only.
 
     Raises:
         ValueError: a part is unusable; the key is not repeated in the message.
@@ -82,7 +82,7 @@ class Agent:
         region: ``us``, ``uk``, ``eu`` or ``studio``.
         base_url: https, or http on loopback only; a path in front of ``/v1`` is kept.
         api_key: the plain key, without PII access.
-        pii_api_key: the raw key, or None where raw is never delivered.
+        pii_api_key: the raw key; without it raw is never delivered.
         platform: where the v3 list is read; None: the v1 list, with the plain key.
 
     Raises:

@@ -15,15 +15,15 @@ _COMPRESSIONS = frozenset(
 
 
 class AudioStream:
-    """One open answer with audio in it; valid inside ``PolyAIClient.open_audio`` only.
+    """One open audio response; valid inside ``PolyAIClient.open_audio`` only.
 
-    The body tells what it is: its headers are often wrong about that, and are not asked.
+    The format is read from the body, because the headers are often wrong about it.
 
     Attributes:
-        content_length: bytes announced, or None when chunked, absent or unreadable.
-        tells_end: whether a body that is cut can be told from a whole one by HTTP alone.
-        is_compressed: whether the headers say so.
-        correlation_id: PolyAI's id of this answer, or the one we sent.
+        content_length: the announced bytes; None when chunked, absent or unreadable.
+        tells_end: whether HTTP alone shows that a body was cut short.
+        is_compressed: whether the headers name a compression.
+        correlation_id: PolyAI's id of this response, or the id that was sent.
     """
 
     def __init__(self, response: httpx.Response, *, sent_correlation_id: str) -> None:
@@ -37,7 +37,7 @@ class AudioStream:
         )
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it came, undecoded, in pieces of at most about 64 KiB.
+        """Yield the body undecoded, in pieces of at most about 64 KiB.
 
         Raises:
             RecordingCutShort: the connection ended before the announced length.
@@ -70,7 +70,7 @@ def check_encoding(headers: httpx.Headers) -> None:
 def is_compressed(headers: httpx.Headers) -> bool:
     """Whether ``Content-Encoding`` names a compression.
 
-    Storage services also put there what is none: ``utf-8``, ``binary``, ``aws-chunked``.
+    Storage services also send values that are no compression: ``utf-8``, ``aws-chunked``.
     """
     named = {each.strip().lower() for each in headers.get("Content-Encoding", "").split(",")}
     return not named.isdisjoint(_COMPRESSIONS)

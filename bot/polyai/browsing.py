@@ -16,15 +16,15 @@ from bot.polyai.pages import ListPages, PageStart
 
 CHUNK_ROWS: Final = 50
 MAX_CHUNKS: Final = 6
-"""So many requests for one screen; with a rare filter the screen then stays short."""
+"""The requests for one screen at most; with a rarely matching filter the screen stays short."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are looked for: from ``since`` on, before ``until``.
+    """Which calls match: those that started from ``since`` on, before ``until``.
 
     Attributes:
-        handoff: only those that were, or were not, passed on to a person; None: both.
+        handoff: only calls that were, or were not, passed on to a person; None: both.
     """
 
     since: datetime
@@ -32,21 +32,21 @@ class CallFilter:
     handoff: bool | None = None
 
     def fits(self, call: CallSummary) -> bool:
-        """Return whether the call is looked for; what was written has no recording."""
+        """Return whether the call matches; chats never do, because they have no recording."""
         in_time = self.since <= call.started_at < self.until
         return in_time and not call.is_chat and self.handoff in (None, call.handoff is True)
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Some calls, the newest first, and the place where those after them are found."""
+    """Some calls, newest first, and the place at which older calls continue."""
 
     calls: tuple[CallSummary, ...]
     older: str | None
 
 
 class CallBrowser:
-    """Reads as little of a list as one screen needs."""
+    """Reads only as many pages as one screen needs."""
 
     def __init__(
         self,
@@ -61,10 +61,10 @@ class CallBrowser:
     async def screen(
         self, agent: Agent, wanted: CallFilter, *, size: int, place: str = ""
     ) -> Screen:
-        """Read up to ``size`` calls from a place on: the start, or what a screen gave as older.
+        """Read up to ``size`` calls from the start, or from the place that a screen returned.
 
-        The same filter belongs to every place of it. The v1 list is told by offsets, which drift: a
-        call may then be seen twice.
+        A place is valid only with the filter it was made for. The v1 list pages by offset, which
+        drifts as calls are added: a call may then appear twice.
 
         Raises:
             PolyAIError: a page could not be read.
@@ -94,7 +94,7 @@ class CallBrowser:
         return Screen(tuple(found), _place_text(skip, at))
 
     async def _seek(self, agent: Agent, until: datetime) -> PageStart:
-        """Find about where the calls before a time begin: the v1 list cannot be asked for it."""
+        """Find roughly where calls before a time begin; the v1 list has no filter for it."""
         first = await self._pages.v1(agent, limit=1, offset=0)
         low, high = 0, first.total or 0
         if first.newest_at is None or first.newest_at < until:
@@ -110,7 +110,7 @@ class CallBrowser:
 
 
 def _place_text(skip: int, at: PageStart | None) -> str:
-    """Spell a place as text: how many calls of which page are behind it."""
+    """Format a place as text: a page, and how many of its calls were shown."""
     return f"{skip}:{at.name}:{at.value}" if at else f"{skip}::"
 
 

@@ -8,20 +8,20 @@ from bot.polyai.payloads import is_chat
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """What is read of a row; None wherever the list does not tell.
+    """What is read of a row; None for what the list does not contain.
 
     Attributes:
-        conversation_id: as PolyAI spells it.
+        conversation_id: PolyAI's id, unchanged.
         started_at: aware, UTC.
         channel: ``VOICE-SIP``, ``WEBCHAT``, ``CHAT`` or another upper-case word.
         length_seconds: whole seconds of the entire call.
-        direction: ``inbound`` or ``outbound``; the v3 list does not tell.
-        in_progress: whether the call still goes on.
+        direction: ``inbound`` or ``outbound``; not in the v3 list.
+        in_progress: whether the call is still going on.
         handoff: whether it was passed on to a person.
-        handoff_reason: the agent's own name for the reason, bounded and without digits runs.
+        handoff_reason: the agent's own name for the reason, bounded, without runs of digits.
         masked_caller: the number of the person, masked.
-        silences: turns in which the person said nothing; the v1 list does not tell.
-        turns: turns in all; the v1 list does not tell.
+        silences: turns in which the person said nothing; not in the v1 list.
+        turns: all turns; not in the v1 list.
     """
 
     conversation_id: str
@@ -38,5 +38,5 @@ class CallSummary:
 
     @property
     def is_chat(self) -> bool:
-        """Whether it was written, not spoken: chats have no recording."""
+        """Whether it is a chat, which has no recording."""
         return is_chat(self.channel)

@@ -1,4 +1,4 @@
-"""The facts of a call where they can be had: shown beside the audio, never needed for it."""
+"""The facts of a call: shown beside the audio if available, never required."""
 
 import asyncio
 from functools import partial
@@ -14,18 +14,18 @@ from bot.polyai.payloads import CallFacts
 log = get_logger(__name__)
 
 MAX_READS: Final = 4
-"""Reads at a time: a transcript comes along with each, and up to 4 MiB are held and parsed."""
+"""Concurrent reads: each response includes a transcript, so up to 4 MiB are held and parsed."""
 
 LONGEST_READ_SECONDS: Final = 20.0
-"""From the request on, waiting for a place included; tries that hang would take minutes."""
+"""From the request on, including the wait for a free place; hanging tries would take minutes."""
 
 MOST_KEPT: Final = 256
 
 
 class CallReader:
-    """Reads a call's facts and does without them where PolyAI does not give them in time.
+    """Reads a call's facts, and gives up when PolyAI does not return them in time.
 
-    Those who use one reader share its places: forms have another than deliveries.
+    All users of one reader share its places; forms and deliveries have a reader each.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class CallReader:
         self._started: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
 
     def begin(self, agent: Agent, conversation_id: str) -> Facts:
-        """Begin to read the facts beside other work; returns how to wait for them.
+        """Start reading the facts in the background; returns a function that waits for them.
 
-        They are kept for whoever asks for what is ``known``.
+        ``known`` returns them later.
         """
         key = (agent.name, conversation_id)
         self._started.pop(key, None)
@@ -54,13 +54,13 @@ class CallReader:
         return partial(asyncio.shield, reading)
 
     async def known(self, agent: Agent, conversation_id: str) -> CallFacts | None:
-        """Return the facts that were started to be read, or read them now."""
+        """Return the facts that ``begin`` started to read, or read them now."""
         reading = self._started.get((agent.name, conversation_id))
         facts = await asyncio.shield(reading) if reading else None
         return facts or await self.read(agent, conversation_id)
 
     async def close(self) -> None:
-        """Stop what was started."""
+        """Cancel every read in progress."""
         started = list(self._started.values())
         self._started.clear()
         for reading in started:
@@ -68,7 +68,7 @@ class CallReader:
         await asyncio.gather(*started, return_exceptions=True)
 
     async def read(self, agent: Agent, conversation_id: str) -> CallFacts | None:
-        """Read the facts; None where they cannot be had. The audio call tells what is wrong."""
+        """Read the facts; None if PolyAI fails: the request for the audio reports the cause."""
         try:
             async with asyncio.timeout(self._longest_seconds), self._places:
                 return await self._polyai.conversation(agent, conversation_id)

@@ -25,13 +25,13 @@ __all__ = ["AudioStream", "PolyAIClient"]
 T = TypeVar("T")
 
 FACTS: Final = Bounds(4 * 2**20, max_values=100_000, fields=FACTS_FIELDS)
-"""The transcript, metrics and events of a call come along with its facts."""
+"""Facts arrive together with the transcript, metrics and events of the call."""
 TRANSCRIPT: Final = Bounds(8 * 2**20, max_values=200_000, fields=TRANSCRIPT_FIELDS)
 MAX_TURNS: Final = 10_000
 
 
 class PolyAIClient:
-    """Asks PolyAI, with the key that belongs to the question, and never follows a redirect."""
+    """Calls PolyAI with the key that each request requires; never follows a redirect."""
 
     def __init__(
         self,
@@ -102,21 +102,21 @@ class PolyAIClient:
     ) -> AsyncIterator[AudioStream]:
         """Open a recording for reading once (polyai.md, "Audio").
 
-        Redacted goes out with the plain key *and* ``redacted=true``, raw with the raw key and
-        ``redacted=false``: neither a wrong key nor a wrong parameter alone delivers raw audio.
-        Only the opening is retried; a half-read body is the caller's to start again.
+        Redacted is requested with the plain key *and* ``redacted=true``, raw with the raw key and
+        ``redacted=false``: neither a wrong key nor a wrong parameter alone returns raw audio.
+        Only the opening is retried; after a body that broke off the caller starts again.
 
         Args:
-            agent: whom to ask.
+            agent: the agent of the call.
             conversation_id: opaque.
             direction: whose voice.
             raw: whether raw was granted for this delivery.
-            facts: gives what is known of the call; tells "not ready" from "no recording".
+            facts: returns the facts of the call; they distinguish "not ready" from "no recording".
 
         Raises:
             InvalidConversationId: refused before any request.
             PolyAIError: PolyAI's answer, translated; transient ones were retried, except for
-                ``RecordingNotReady``, which takes minutes and is a durable workflow's to repeat.
+                ``RecordingNotReady``: it takes minutes, so the durable workflow retries it.
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
         key = _raw_key(agent) if raw else agent.api_key
@@ -129,7 +129,7 @@ class PolyAIClient:
     async def open_with_plain_key(
         self, agent: Agent, conversation_id: str, *, redacted: bool
     ) -> AsyncIterator[AudioStream]:
-        """Open a recording with the plain key, to see whether it brings what it may not.
+        """Open a recording with the plain key, to check that it does not return raw audio.
 
         Raises:
             InvalidConversationId: refused before any request.
@@ -162,10 +162,10 @@ class PolyAIClient:
             await close_answer(response)
 
     async def try_key(self, agent: Agent, *, raw: bool) -> None:
-        """Ask for one row of the v1 list with a key and drop it: does the key open the agent?
+        """Check that a key can read the agent, by requesting one row of the v1 list.
 
         Raises:
-            PolyAIError: it does not, or PolyAI cannot be reached.
+            PolyAIError: it cannot, or PolyAI cannot be reached.
             ValueError: the agent has no such key.
         """
         key = agent.pii_api_key if raw else agent.api_key
@@ -187,13 +187,13 @@ def _raw_key(agent: Agent) -> SecretStr:
 
 
 def conversations_url(agent: Agent) -> str:
-    """Format where the conversations of an agent are on the build host."""
+    """Format the URL of an agent's conversations on the build host."""
     agent_part = quote(agent.agent_id, safe="")
     return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
 
 
 def conversation_url(agent: Agent, conversation_id: str) -> str:
-    """Format where one conversation is.
+    """Format the URL of one conversation.
 
     Raises:
         InvalidConversationId: the id cannot be part of a URL.

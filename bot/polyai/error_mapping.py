@@ -50,13 +50,13 @@ def error_from(
     now: datetime,
     facts: CallFacts | None = None,
 ) -> errors.PolyAIError:
-    """Translate an answer that is not 200; total, whatever the body holds.
+    """Translate an answer that is not 200; never fails, whatever the body holds.
 
     Args:
         status: the HTTP status.
         body: at most the first 64 KiB; only ``error_code`` and ``error_id`` are read from it.
         headers: for ``Retry-After`` and the correlation id.
-        now: aware, to tell "not ready" from "missing" and to read a date in ``Retry-After``.
+        now: aware; distinguishes "not ready" from "missing", and resolves dates in ``Retry-After``.
         facts: what is known of the call, for the same purpose.
     """
     envelope = json_object(body[:MAX_ERROR_BODY_BYTES])
@@ -77,7 +77,7 @@ def error_from(
 
 
 def shown_correlation_id(value: object) -> str | None:
-    """Return ``value`` if it is fit to be shown as a correlation id, else None."""
+    """Return ``value`` if it can safely be shown as a correlation id, else None."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
         return value
     return None

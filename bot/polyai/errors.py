@@ -19,7 +19,7 @@ _OPERATOR = "Ask the callaudio operator to"
 
 
 class PolyAIError(CallAudioError):
-    """PolyAI did not give what was asked for."""
+    """PolyAI did not return what was requested."""
 
     code = "polyai_failed"
     what = "PolyAI did not give the recording."
@@ -73,7 +73,7 @@ class WrongHost(PolyAIError):
 
 
 class RecordingNotReady(PolyAIError):
-    """The call goes on or has only just ended: a matter of minutes, for a durable retry."""
+    """The call is going on or has just ended: retried durably for some minutes."""
 
     code = "recording_not_ready"
     what = "The recording is not ready yet."
@@ -101,7 +101,7 @@ class RecordingDeleted(PolyAIError):
 
 
 class TranscriptNotReady(PolyAIError):
-    """The call still goes on, and so does its transcript."""
+    """The call is still going on, so its transcript is incomplete."""
 
     code = "transcript_not_ready"
     what = "The transcript is not complete yet."
@@ -110,7 +110,7 @@ class TranscriptNotReady(PolyAIError):
 
 
 class TranscriptMissing(PolyAIError):
-    """The conversation holds no words."""
+    """The conversation has no transcript."""
 
     code = "transcript_missing"
     what = "PolyAI keeps no transcript of this conversation."
@@ -143,7 +143,7 @@ class PolyAIUnavailable(PolyAIError):
     code = "polyai_unavailable"
     what = "PolyAI cannot be reached at the moment."
     likely_cause = "There is a problem at PolyAI, or in the network."
-    fix = "Try again in a few minutes; `callaudio doctor` tells whether PolyAI can be reached."
+    fix = "Try again in a few minutes; `callaudio doctor` shows whether PolyAI can be reached."
     retryable = True
 
 
@@ -157,7 +157,7 @@ class PolyAIServerError(PolyAIError):
 
 
 class UnexpectedRedirect(PolyAIError):
-    """3xx: never followed, because the key would go along."""
+    """3xx: never followed, because the key would be sent along."""
 
     code = "unexpected_redirect"
     what = "PolyAI sent the request elsewhere, and it was not followed."
@@ -166,7 +166,7 @@ class UnexpectedRedirect(PolyAIError):
 
 
 class UnexpectedEncoding(PolyAIError):
-    """The body is compressed although that was excluded."""
+    """The body is compressed although the request excluded that."""
 
     code = "unexpected_encoding"
     what = "The answer came compressed, which was not asked for."
@@ -184,7 +184,7 @@ class UnexpectedAnswer(PolyAIError):
 
 
 class AnswerTooLarge(UnexpectedAnswer):
-    """200 with more than is read of one answer."""
+    """200 with a body above the size limit."""
 
     code = "answer_too_large"
     what = "PolyAI's answer was too large to be read."
@@ -193,7 +193,7 @@ class AnswerTooLarge(UnexpectedAnswer):
 
 
 class NotAudio(PolyAIError):
-    """A successful answer with something other than audio in it."""
+    """A successful answer that is not audio."""
 
     code = "not_audio"
     what = "PolyAI answered with something that is not a recording."

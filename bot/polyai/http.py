@@ -1,4 +1,4 @@
-"""One GET to PolyAI: with one key, to one host; a failure becomes one of our errors."""
+"""One GET to PolyAI, with one key, to one host; failures become ``PolyAIError``."""
 
 import asyncio
 import uuid
@@ -24,11 +24,11 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 Facts = Callable[[], Awaitable[CallFacts | None]]
-"""Waits for what is known of a call."""
+"""Waits for the facts of a call."""
 
 
 class HttpGet:
-    """Sends GETs, never follows a redirect, and repeats what may pass."""
+    """Sends GETs, never follows a redirect, and retries transient failures."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class HttpGet:
         self._sleep = sleep
 
     async def retrying(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it succeeds, but for a recording that takes minutes to be ready.
+        """Retry until it succeeds, except for a recording that takes minutes to be ready.
 
         Raises:
             PolyAIError: the last attempt's.
@@ -54,7 +54,7 @@ class HttpGet:
             try:
                 return await call()
             except errors.RecordingNotReady as error:
-                return error  # minutes, not seconds: handed out at once instead of retried here
+                return error  # it takes minutes, not seconds: returned instead of retried here
 
         result = await retrying(attempt, attempts=self._attempts, sleep=self._sleep)
         if isinstance(result, errors.RecordingNotReady):
@@ -72,10 +72,10 @@ class HttpGet:
     ) -> tuple[httpx.Response, str]:
         """Send one GET; return the open 200 answer and the correlation id sent with it.
 
-        ``facts`` of the call are waited for only where an answer cannot be understood without.
+        ``facts`` of the call are awaited only for an answer that is ambiguous without them.
 
         Raises:
-            PolyAIError: any other answer, or none.
+            PolyAIError: any other answer, or no answer.
         """
         sent_id = str(uuid.uuid4())
         request = self._http.build_request(
@@ -122,9 +122,9 @@ class HttpGet:
         bounds: Bounds,
         read: Callable[[object], T],
     ) -> T:
-        """Fetch a whole JSON body and give what ``read`` makes of it; None stands for no JSON.
+        """Fetch a whole JSON body and return what ``read`` makes of it; None means no JSON.
 
-        ``read`` is pure: it may run in a thread, and runs again with each try.
+        ``read`` must be pure: it may run in a thread, and runs again with each try.
 
         Raises:
             AnswerTooLarge: the body is longer, or holds more values, than ``bounds`` allow.

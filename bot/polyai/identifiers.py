@@ -10,7 +10,7 @@ MARKED_ID = rf"(?:CA[0-9a-fA-F]{{32}}|(?:LOCAL-|OUT-|AS_CHAT_){UUID}|CONV-[0-9]{
 KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")
 
 _OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}")
-# No number of a person looks like these: a UUID behind any word, and hex as long as one.
+# No personal number looks like these: a UUID after any word, and hex of the same length.
 _MACHINE_MADE = re.compile(
     rf"{MARKED_ID}|[A-Za-z_-]{{0,32}}{UUID}|(?:[A-Z]{{2}})?(?=[0-9]*[a-fA-F])[0-9a-fA-F]{{32,64}}"
 )
@@ -25,7 +25,7 @@ _BRACKETED = re.compile(r"[{<\[(].*[})>\]]|\$\{?\w+\}?|:[a-z]\w*", re.IGNORECASE
 
 
 class InvalidConversationId(UsageError):
-    """What was given cannot be the id of a conversation."""
+    """The text cannot be the id of a conversation."""
 
     code = "invalid_conversation_id"
     what = "That is not a conversation id."
@@ -37,7 +37,7 @@ class InvalidConversationId(UsageError):
 
 
 class PersonalNumber(InvalidConversationId):
-    """A number that may be somebody's: never stored, logged or repeated."""
+    """A number that may identify a person: never stored, logged or repeated."""
 
     code = "personal_number"
     what = "That may be a personal number; it is not a conversation id."
@@ -53,12 +53,12 @@ def is_safe_identifier(text: str) -> bool:
 
 
 def is_machine_made(text: str) -> bool:
-    """Whether an id has a known shape, or another that no number of a person has."""
+    """Whether an id has a known shape, or another shape that no personal number has."""
     return _MACHINE_MADE.fullmatch(text) is not None
 
 
 def check_conversation_id(text: str) -> str:
-    """Return ``text`` unchanged if it can be a conversation id, as PolyAI's own answers give it.
+    """Return ``text`` unchanged if it can be a conversation id from one of PolyAI's answers.
 
     Ids are opaque and case-sensitive: ``[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}`` without ``..``, and not
     a placeholder copied from documentation, such as ``{conversationId}`` or ``CONVERSATION_ID``.
@@ -83,13 +83,13 @@ def check_conversation_id(text: str) -> str:
 def check_typed_id(text: str) -> str:
     """Return ``text`` unchanged if it is a conversation id that cannot be a person's number.
 
-    Typed and pasted ids are stored, audited and shown. Ids of the known shapes pass. Another one,
-    such as the custom id of a debug chat, needs a letter and one of ``0-9 _ . : -``, for a word
-    alone is a mistyped word. It holds five digits at most; three if no ``_ . : -`` parts it.
+    Typed and pasted ids are stored, audited and shown. Ids of the known shapes pass. Others, such
+    as the custom id of a debug chat, need a letter and one of ``0-9 _ . : -``, because a single
+    word is probably a typing error. They may hold five digits, or three without any ``_ . : -``.
 
     Raises:
         PersonalNumber: it holds more digits.
-        InvalidConversationId: it is no id at all.
+        InvalidConversationId: it is not an id.
     """
     check_conversation_id(text)
     if may_be_personal(text):
@@ -101,10 +101,10 @@ def check_typed_id(text: str) -> str:
 
 
 def may_be_personal(text: str) -> bool:
-    """Whether a text holds digits enough for a person's number, however they are separated.
+    """Whether a text holds enough digits for a personal number, however they are separated.
 
     That is more than five in all of its words together, or more than three in a word of letters
-    and digits. Ids of the known shapes and other machine-made ones do not count.
+    and digits. Ids of known shapes and other machine-made ids do not count.
     """
     words = [word for word in text.split() if not is_machine_made(word)]
     is_long_number = _count_digits("".join(words)) > _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE

@@ -1,8 +1,8 @@
-"""Whether the plain key of an agent really brings redacted recordings only.
+"""Whether the plain key of an agent returns redacted recordings only.
 
-PolyAI's answer does not say which version it is, so what comes is compared: a key without PII
-access brings the same whatever ``redacted`` says (polyai.md, "Audio"). Bytes are counted and
-hashed as they pass, and never kept.
+PolyAI's answer does not say which version it is, so the versions are compared: a key without PII
+access returns the same for either ``redacted`` (polyai.md, "Audio"). Bytes are counted and hashed
+as they arrive, and never kept.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MAX_BYTES: Final = 64 * 2**20
 
 
 class KeyVerdict(StrEnum):
-    """What one call tells about the keys."""
+    """What the recordings of one call show about the keys."""
 
     APART = "apart"
     PLAIN_GETS_RAW = "plain_gets_raw"
@@ -33,24 +33,24 @@ class KeyVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What came, without what it is."""
+    """The length and hash of a recording, without its content."""
 
     size_bytes: int
     sha256: str
 
 
 class KeyCheck:
-    """Compares what an agent's keys bring for one call."""
+    """Compares the recordings that an agent's keys return for one call."""
 
     def __init__(self, http: HttpGet) -> None:
         self._http = http
 
     async def compare(self, agent: Agent, conversation_id: str) -> KeyVerdict:
-        """Ask for the recording with ``redacted`` true and false; the raw key only tells more.
+        """Fetch the recording with ``redacted`` true and false; the raw key refines the verdict.
 
         Raises:
-            PolyAIError: a recording cannot be had.
-            AnswerTooLarge: it is longer than is compared.
+            PolyAIError: a recording cannot be fetched.
+            AnswerTooLarge: it is longer than the limit for comparing.
         """
 
         async def brings(key: SecretStr, *, redacted: bool) -> Fingerprint:
@@ -59,13 +59,13 @@ class KeyCheck:
         redacted = await brings(agent.api_key, redacted=True)
         plain = await brings(agent.api_key, redacted=False)
         if redacted != await brings(agent.api_key, redacted=True):
-            return KeyVerdict.INCONCLUSIVE  # it differs by itself
+            return KeyVerdict.INCONCLUSIVE  # two equal requests differ
         if plain != redacted:
             raw_key = agent.pii_api_key
             swapped = raw_key and await brings(raw_key, redacted=False) == redacted
             return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_GETS_RAW
         if agent.pii_api_key is None:
-            return KeyVerdict.INCONCLUSIVE  # perhaps there is nothing in it to be muted
+            return KeyVerdict.INCONCLUSIVE  # perhaps the call holds nothing to mute
         raw = await brings(agent.pii_api_key, redacted=False)
         again = await brings(agent.pii_api_key, redacted=True)
         return KeyVerdict.APART if raw != redacted == again else KeyVerdict.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""Links to conversations, as Agent Studio and PolyAI's API form them."""
+"""Links to conversations, in the forms of Agent Studio and PolyAI's API."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _QUERY_KEYS = ("conversationId", "conversation_id", "id")
 
 
 class InvalidLink(UsageError):
-    """What was given is no link to a conversation."""
+    """The text is not a link to a conversation."""
 
     code = "invalid_link"
     what = "That link cannot be read."
@@ -31,7 +31,7 @@ class InvalidLink(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class ConversationLink:
-    """What a link says: labels to choose among configured agents, never a host to ask."""
+    """What a link names: labels that select a configured agent, never a host to call."""
 
     conversation_id: str
     region: str | None
@@ -78,7 +78,7 @@ def parse_link(link: str) -> ConversationLink:
 
 
 def _path(path: str) -> tuple[str | None, str | None, list[str]]:
-    """Split a link's path into account, project and the ids it may name, the likeliest first."""
+    """Split a link's path into account, project and possible ids, the likeliest first."""
     segments = [unquote(segment) for segment in path.split("/") if segment]
     is_api = bool(segments) and segments[0] in ("v1", "v3")
     if is_api:

@@ -1,4 +1,4 @@
-"""What goes wrong with a list of conversations, in words for people."""
+"""Failures of a list of conversations, worded for people."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ Words = Mapping[type[errors.PolyAIError], tuple[str | None, str | None, str | No
 
 
 class ListUnreadable(errors.UnexpectedAnswer):
-    """The list is not one, or leads in a circle."""
+    """The answer is not a list, or its pages lead in a circle."""
 
     code = "list_unreadable"
     what = "PolyAI's list of conversations could not be read."
@@ -61,7 +61,7 @@ OF_THE_PLATFORM: Final[Words] = {
 
 
 def in_words(error: errors.PolyAIError, words: Words) -> errors.PolyAIError:
-    """Put the words of a list in place of those of a recording, where there are any."""
+    """Reword an error about a recording as an error about a list, if there are words for it."""
     said = words.get(type(error))
     if said is not None:
         error.what, error.likely_cause, error.fix = (

@@ -1,4 +1,4 @@
-"""Every conversation of a period, from whichever of PolyAI's lists can be read."""
+"""Every conversation of a period, from the v3 list or the v1 list."""
 
 import asyncio
 from collections import deque
@@ -29,7 +29,7 @@ LATELY: Final = timedelta(days=1)
 
 
 class CallLists:
-    """Reads lists page by page: no more than a few pages are ever held."""
+    """Reads lists page by page, holding a few pages at most."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class CallLists:
         """Yield each live conversation that started in [since, until) once, in no promised order.
 
         Raises:
-            PolyAIError: a page could not be read; what the pages before it held was yielded.
+            PolyAIError: a page could not be read; the calls of earlier pages were yielded.
         """
         if since >= until:
             return
@@ -64,17 +64,17 @@ class CallLists:
         log.info("calls_listed", agent=agent.name, pages=read, unusable_rows=unusable)
 
     async def try_platform(self, agent: Agent, platform: Platform, now: datetime) -> None:
-        """Ask for one row of the v3 list and drop it: do account and key open the agent?
+        """Check that account and key can read the agent, by requesting one row of the v3 list.
 
         Raises:
-            PolyAIError: they do not, or PolyAI cannot be reached.
+            PolyAIError: they cannot, or PolyAI cannot be reached.
         """
         await self._pages.v3(agent, platform, now - LATELY, now, limit=1, place=None)
 
     async def _read(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[Page]:
-        """Read page by page; those of the v1 list until a whole one started too early.
+        """Read page by page; the v1 list until all calls of a page started too early.
 
-        The v1 list cannot be asked for a time. Its offsets drift as conversations are added: pages
+        The v1 list has no filter for time. Its offsets drift as conversations are added: pages
         then overlap, and nothing is left out.
         """
         limit = LIMIT
@@ -85,7 +85,7 @@ class CallLists:
                 try:
                     return await self._pages.page(agent, since, until, limit=limit, place=place)
                 except AnswerTooLarge:
-                    # Behind a cursor every other parameter has to stay as it was.
+                    # With a cursor every other parameter has to stay unchanged.
                     is_fixed = place is not None and place.name == "cursor"
                     if is_fixed or limit // 4 < SMALLEST_LIMIT:
                         raise
@@ -114,11 +114,11 @@ class _Recent:
         self._pages: deque[set[str]] = deque([set()], maxlen=PAGES_REMEMBERED)
 
     def is_new(self, conversation_id: str) -> bool:
-        """Return whether the id was not met lately, and remember it."""
+        """Return whether the id is not on the last few pages, and remember it."""
         was_met = any(conversation_id in page for page in self._pages)
         self._pages[-1].add(conversation_id)
         return not was_met
 
     def turn(self) -> None:
-        """Begin another page, and forget the oldest one."""
+        """Begin a new page, and forget the oldest one."""
         self._pages.append(set())

@@ -1,7 +1,7 @@
 """The rows of PolyAI's two lists, normalised (polyai.md, sections 6 and 7).
 
-Both functions are total over any JSON. A row carries summaries, notes, state, metrics and turns:
-none of them is ever read.
+Both functions accept any JSON. A row also contains summaries, notes, state, metrics and turns,
+which are never read.
 """
 
 import re
@@ -41,7 +41,7 @@ V3_FIELDS: Final = frozenset(
 
 _NOT_LIVE: Final = ("pre-release", "sandbox")
 _MASK: Final = "•••"
-# A number however it is grouped, or anything with an at sign in it.
+# A number, however it is grouped, or a word with an at sign.
 _PERSONAL: Final = re.compile(r"\+?\d(?:[\W_]*\d){2,}|\S*@\S*")
 
 
@@ -72,7 +72,7 @@ def summary_from_v1(row: object) -> CallSummary | None:
 def summary_from_v3(row: object) -> CallSummary | None:
     """Normalise a row of the v3 list; None without a usable id and start time.
 
-    The list does not tell the direction, but an outbound call's id tells whose number is whose.
+    The list has no direction, but an outbound call's id shows which number is the person's.
     """
     if not isinstance(row, dict):
         return None
@@ -95,12 +95,12 @@ def summary_from_v3(row: object) -> CallSummary | None:
 
 
 def is_live_v1(row: object) -> bool:
-    """Whether the row is a real conversation: the v1 list mixes in those of other environments."""
+    """Whether the row is a live conversation: the v1 list contains other environments too."""
     return isinstance(row, dict) and row.get("clientEnv") == LIVE
 
 
 def is_live_v3(row: object) -> bool:
-    """Whether the row may be a real conversation: only those were asked for."""
+    """Whether the row may be a live conversation: the request asked for live ones only."""
     return isinstance(row, dict) and row.get("environment") not in _NOT_LIVE
 
 
@@ -114,7 +114,7 @@ def _id(value: object) -> str | None:
 def _reason(value: object) -> str | None:
     if not isinstance(value, str):
         return None
-    # Bounded first: what is thrown away need not be searched.
+    # Bounded first, so that no discarded text is searched.
     shown = "".join(each if each.isprintable() else " " for each in value[: 4 * LONGEST_REASON])
     shown = " ".join(_PERSONAL.sub(_MASK, shown).split())
     if len(shown) > LONGEST_REASON:

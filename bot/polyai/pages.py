@@ -28,11 +28,11 @@ from bot.polyai.response_body import Bounds
 
 MAX_PAGE_BYTES: Final = 16 * 2**20
 MAX_PAGE_VALUES: Final = 500_000
-"""Rows of the v3 list come with all their turns, of which nothing is kept."""
+"""Rows of the v3 list contain all their turns, which are dropped."""
 MAX_ROWS: Final = 1000
 
 MOST_CALLS: Final = 10**9
-"""More than any agent has; whoever looks for a time in a list halves this again and again."""
+"""More than any agent has; a binary search for a time starts from this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Page:
         calls: the live conversations that could be read, in the order of the page.
         rows: how many rows it had in all.
         unusable: live rows without a readable id or start time.
-        newest_at: the latest start on the page, of whatever environment.
+        newest_at: the latest start on the page, in any environment.
         oldest_at: the earliest.
         following: where the next page begins; None if there is none.
-        total: how many conversations the list has, where it tells.
+        total: how many conversations the list has, if it says so.
     """
 
     calls: tuple[CallSummary, ...]
@@ -67,7 +67,7 @@ class Page:
 
 
 class ListPages:
-    """Fetches pages; each raises ``PolyAIError``, in words about lists, where PolyAI refuses."""
+    """Fetches pages; raises ``PolyAIError``, worded for lists, where PolyAI refuses."""
 
     def __init__(self, http: HttpGet) -> None:
         self._http = http
@@ -75,7 +75,7 @@ class ListPages:
     async def page(
         self, agent: Agent, since: datetime, until: datetime, *, limit: int, place: PageStart | None
     ) -> Page:
-        """Fetch a page of the agent's list: v3 where it has an account, else v1, from any time."""
+        """Fetch a page of the agent's list: v3 if it has an account, else v1 without a period."""
         if agent.platform is not None:
             return await self.v3(agent, agent.platform, since, until, limit=limit, place=place)
         return await self.v1(agent, limit=limit, offset=int(place.value) if place else 0)
@@ -87,7 +87,7 @@ class ListPages:
             rows = _rows(body)
             total = _total(body)
             end = offset + len(rows)
-            # A full page is not taken for the last one, whatever the total says.
+            # A full page is never taken for the last one, even if the total says so.
             is_last = not rows or (total is not None and end >= total and len(rows) < limit)
             return _page(
                 rows,
@@ -114,7 +114,7 @@ class ListPages:
         limit: int,
         place: PageStart | None,
     ) -> Page:
-        """Fetch a page of the v3 list; ``place`` is what the page before gave as ``following``."""
+        """Fetch a page of the v3 list; ``place`` is ``following`` of the page before."""
         parts = (quote(each, safe="") for each in (platform.account_id, agent.agent_id))
         url = f"{platform.base_url.rstrip('/')}/v3/{'/'.join(parts)}/conversations"
         params = {
@@ -149,7 +149,7 @@ class ListPages:
         try:
             return await self._http.json(url, key, params=params, bounds=bounds, read=read)
         except errors.ConversationNotFound as error:
-            # No conversation was asked for: what is not there is the agent.
+            # The request names no conversation, so 404 means that the agent is unknown.
             found = errors.AgentNotFound(correlation_id=error.correlation_id)
             raise in_words(found, words) from error
         except errors.PolyAIError as error:
@@ -158,11 +158,11 @@ class ListPages:
 
 
 def _rows(body: object) -> list[object]:
-    """Read the rows; some examples of the documentation have them without the object around."""
+    """Read the rows; some examples in the documentation are a bare list."""
     rows = body.get("conversations") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         raise ListUnreadable
-    if len(rows) > MAX_ROWS:  # five times as many as are asked for
+    if len(rows) > MAX_ROWS:  # five times as many as requested
         raise errors.AnswerTooLarge
     return rows
 

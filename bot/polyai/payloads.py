@@ -1,6 +1,6 @@
-"""What callaudio reads of PolyAI's payloads, made safe to show.
+"""What callaudio reads of PolyAI's payloads, safe to show.
 
-Transcripts, summaries, state, metrics and function events may hold personal data: never read here.
+Transcripts, summaries, state, metrics and function events may hold personal data and are not read.
 """
 
 import re
@@ -20,7 +20,7 @@ FACTS_FIELDS: Final = frozenset(
         *("direction", "fromNumber", "toNumber", "handoff", "inProgress", "clientEnv"),
     }
 )
-"""The members that ``call_facts`` reads, and the one that tells its payload from an error."""
+"""The members that ``call_facts`` reads, and the one that an error payload lacks."""
 
 
 class Direction(StrEnum):
@@ -33,17 +33,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What may be said about a call.
+    """The facts of a call that may be shown.
 
     Attributes:
-        conversation_id: as asked for.
+        conversation_id: the requested id.
         channel: ``VOICE-SIP``, ``WEBCHAT``, ``CHAT`` or another upper-case word.
         started_at: aware, UTC.
-        finished_at: aware, UTC; None while the call goes on, and often otherwise.
+        finished_at: aware, UTC; None during the call, and often after it.
         length_seconds: whole seconds of the entire call.
         direction: ``inbound`` or ``outbound``.
         handoff: whether the call was passed on to a person.
-        in_progress: whether the call still goes on.
+        in_progress: whether the call is still going on.
         masked_caller: the number of the person, as ``+44•••••••90``; None if unknown or redacted.
         client_env: ``live``, ``pre-release`` or ``sandbox``.
     """
@@ -61,15 +61,15 @@ class CallFacts:
 
     @property
     def is_chat(self) -> bool:
-        """Whether it was written, not spoken: chats have no recording."""
+        """Whether it is a chat, which has no recording."""
         return is_chat(self.channel)
 
 
 def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFacts:
-    """Normalise a v1 row or get-one answer; total, whatever the fields hold.
+    """Normalise a v1 row or get-one answer; never fails, whatever the fields hold.
 
     Fields that are absent, null or of a wrong type become None. Naive times are read as UTC. The
-    person is the caller of an inbound and the called of an outbound conversation.
+    person is the caller of an inbound and the callee of an outbound conversation.
     """
     direction = one_of(payload.get("direction"), DIRECTIONS)
     number = payload.get("toNumber" if direction == "outbound" else "fromNumber")
@@ -91,15 +91,15 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
 
 
 def is_chat(channel: str | None) -> bool:
-    """Return whether a channel is a written one; an unknown one counts as spoken."""
+    """Return whether a channel is a chat; an unknown channel counts as a voice call."""
     return channel is not None and ("CHAT" in channel or "MESSAG" in channel)
 
 
 def mask_number(number: object) -> str | None:
-    """Hide a phone number but for its last two digits, and a country's worth in front if long.
+    """Mask a phone number except its last two digits and, if it is long, its country code.
 
-    Names (SIP addresses and the like) and short numbers are hidden wholly. None for nothing,
-    for other types and for PolyAI's own ``REDACTED``.
+    Names (SIP addresses and the like) and short numbers are masked entirely. None for an empty
+    value, other types and PolyAI's own ``REDACTED``.
     """
     if not isinstance(number, str):
         return None
@@ -115,7 +115,7 @@ def mask_number(number: object) -> str | None:
 
 
 def moment_of(value: object) -> datetime | None:
-    """Read an ISO 8601 time as UTC; a naive one is UTC, anything else None."""
+    """Read an ISO 8601 time as UTC, a naive one too; None for anything else."""
     if not isinstance(value, str):
         return None
     try:
@@ -126,14 +126,14 @@ def moment_of(value: object) -> datetime | None:
 
 
 def seconds_of(value: object) -> int | None:
-    """Read whole seconds of a call; None for what cannot be that."""
+    """Read the length of a call in whole seconds; None if it cannot be one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= _LONGEST_CALL_SECONDS else None  # NaN fails both
 
 
 def flag_of(value: object) -> bool | None:
-    """Read a boolean, and nothing that only looks like one."""
+    """Read a boolean; None for any other type."""
     return value if isinstance(value, bool) else None
 
 
@@ -143,7 +143,7 @@ def one_of(value: object, known: tuple[str, ...]) -> str | None:
 
 
 def language_tag(value: object) -> str | None:
-    """Read a language tag such as ``en-GB``; None for anything that could say more than that."""
+    """Read a language tag such as ``en-GB``; None for any other text."""
     if not isinstance(value, str):
         return None
     return value if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8}){0,3}", value) else None

@@ -1,4 +1,4 @@
-"""Reading a whole, bounded body, and the bounded JSON in it; closing an answer."""
+"""Reads a whole body and its JSON within bounds, and closes the response."""
 
 import asyncio
 import json
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 READ_ALL_SECONDS = 60.0
 PARSED_AT_ONCE_BYTES: Final = 64 * 1024
-"""Parsing so much takes about a millisecond; more goes to a thread."""
+"""Parsing this much takes about a millisecond; more is parsed in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is read of one kind of JSON answer.
+    """The limits for one kind of JSON response.
 
     Attributes:
         max_bytes: of the body.
         max_values: objects, arrays and members in it. Empty ones are three bytes on the wire and
-            sixty in memory, so the size of a body does not bound what it becomes.
-        fields: names of members that are kept, at any depth; all others are dropped as they are
-            parsed. They are most of an answer, and may be personal.
+            sixty in memory, so the size of a body does not bound its size in memory.
+        fields: names of members that are kept, at any depth; all others are dropped while parsing.
+            They are most of a response, and may be personal.
     """
 
     max_bytes: int
@@ -55,19 +55,19 @@ async def read_body(response: httpx.Response, *, max_bytes: int) -> bytes:
 
 
 async def close_answer(response: httpx.Response) -> None:
-    """Close an answer; by now it is judged, and no failure to close may hide what was found."""
+    """Close a response; a failure to close must not hide the result, so it is ignored."""
     with suppress(Exception):
         await response.aclose()
 
 
 async def read_json(response: httpx.Response, bounds: Bounds, read: Callable[[object], T]) -> T:
-    """Read an open answer to its end, and give what ``read`` makes of its JSON; None: no JSON.
+    """Read an open response to its end; return what ``read`` makes of its JSON; None: no JSON.
 
-    A large one is parsed and read in a thread, so that others are answered meanwhile.
+    A large one is parsed in a thread, so that the event loop serves other requests meanwhile.
 
     Raises:
         AnswerTooLarge: it is longer, or holds more values, than the bounds allow.
-        PolyAIError: it broke off, took too long, or what ``read`` raises.
+        PolyAIError: it broke off, took too long, or ``read`` raised.
     """
     body = await read_body(response, max_bytes=bounds.max_bytes)
 
@@ -78,12 +78,12 @@ async def read_json(response: httpx.Response, bounds: Bounds, read: Callable[[ob
 
 
 def _kept(body: bytes, bounds: Bounds) -> object:
-    # Counted first: what is in strings counts as well, which the bounds allow for.
+    # Counted before parsing: characters inside strings count too, which the bounds allow for.
     if sum(body.count(each) for each in (b",", b"{", b"[")) > bounds.max_values:
         raise errors.AnswerTooLarge
 
     def keep(members: dict[str, object]) -> dict[str, object]:
-        # Called for each object, which also lets the event loop run: the parser itself would not.
+        # Called for each object, which releases the interpreter lock; the parser itself does not.
         return {name: members[name] for name in bounds.fields & members.keys()}
 
     try:
@@ -93,7 +93,7 @@ def _kept(body: bytes, bounds: Bounds) -> object:
 
 
 def json_object(body: bytes) -> dict[str, object]:
-    """Return the JSON object in a short body; anything else, unreadable too, is an empty one."""
+    """Return the JSON object in a short body; an empty one for anything else."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""What was said in a call, as get-one tells it (polyai.md, "Get one"): personal, and raw.
+"""What was said in a call, from get-one (polyai.md, "Get one"): personal data, as raw audio is.
 
-Read with the raw key alone, held in memory alone. Keys that were pressed, translations, state,
-metrics and a turn's metadata repeat or add personal data and are never read.
+Read with the raw key only, held in memory only. Pressed keys, translations, state, metrics and a
+turn's metadata repeat or add personal data and are never read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ TRANSCRIPT_FIELDS: Final = frozenset(
         *("user_input", "user_input_datetime", "agent_response", "agent_response_datetime"),
     }
 )
-"""The members that ``transcript_of`` reads, and the one that tells its payload from an error."""
+"""The members that ``transcript_of`` reads, and the one that an error payload lacks."""
 
 
 class Speaker(StrEnum):
-    """Whose words."""
+    """Who spoke."""
 
     CALLER = "caller"
     AGENT = "agent"
@@ -30,7 +30,7 @@ class Speaker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One thing one side said; ``said_at`` is aware UTC, None where PolyAI does not tell."""
+    """One thing that one side said; ``said_at`` is aware UTC, None if PolyAI does not say."""
 
     speaker: Speaker
     words: str = field(repr=False)
@@ -49,7 +49,7 @@ class Transcript:
 
 
 def transcript_of(payload: Mapping[str, object], *, conversation_id: str) -> Transcript:
-    """Read a get-one answer; total, whatever the fields hold.
+    """Read a get-one answer; never fails, whatever the fields hold.
 
     A turn is the caller's words and then the agent's; either may be empty, null or missing.
     """

@@ -16,9 +16,9 @@ CHUNK_BYTES = 64 * 1024
 
 
 class _StrictTransport(AiohttpTransport):
-    """aiohttp below httpx, by the one policy, in larger chunks, and raising httpx errors only.
+    """aiohttp below httpx, with our TLS and proxy policy, larger chunks and httpx errors only.
 
-    aiohttp itself repeats a GET or PUT once, at once, when the server hangs up without an answer.
+    aiohttp itself repeats a GET or PUT once when the server closes the connection unanswered.
     """
 
     def __init__(self, outbound: Outbound, max_connections: int, metrics: Metrics) -> None:
@@ -26,7 +26,7 @@ class _StrictTransport(AiohttpTransport):
             verify=outbound.trust,
             trust_env=False,
             client=lambda: outbound.session(
-                # Each request brings its own.
+                # Each request sets its own.
                 timeout=aiohttp.ClientTimeout(total=None),
                 max_connections=max_connections,
                 read_buffer_bytes=2 * CHUNK_BYTES,
@@ -52,7 +52,7 @@ class _StrictTransport(AiohttpTransport):
             response = None
         if response is None:
             raise httpx.RemoteProtocolError("the answer is not HTTP", request=request)
-        stream = cast("AiohttpResponseStream", response.stream)  # it makes no other
+        stream = cast("AiohttpResponseStream", response.stream)  # it creates no other type
         stream.CHUNK_SIZE = CHUNK_BYTES
         return response
 
