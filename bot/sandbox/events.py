@@ -10,7 +10,7 @@ from bot.sandbox.methods.users import user_body
 from bot.sandbox.workspace import Workspace
 
 
-class SlackEvents:
+class AppEvents:
     """The events of one workspace, over one way of delivery (facts/slack.md, section 5)."""
 
     def __init__(self, workspace: Workspace, delivery: EventDelivery) -> None:

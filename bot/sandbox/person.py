@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.delivery import Ack, SignedPosts, SocketEnvelopes
-from bot.sandbox.events import SlackEvents
+from bot.sandbox.events import AppEvents
 from bot.sandbox.methods.chat import message_body
 from bot.sandbox.objects import View
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 
 
-class SlackPerson(SlackEvents):
+class SlackPerson(AppEvents):
     """The people of the workspace, over one way of delivery (facts/slack.md, sections 1 and 5)."""
 
     async def command(
