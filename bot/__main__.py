@@ -8,14 +8,14 @@ from bot.cli.app import build_cli, named_command
 
 
 def main() -> None:
-    """Run the command that the arguments name, with what a file `.env` in this folder sets.
+    """Run the command named by the arguments, with the variables of `.env` in this folder.
 
-    What it creates is for its user alone: a SQLite file and all that SQLite puts beside it.
+    Files it creates, such as a SQLite file, are readable by their user only.
     """
     os.umask(0o077)
     arguments = sys.argv[1:]
-    # What is imported stays. Looking through it for garbage is a fifth of the time until a command
-    # runs, and later on most of the time that each collection takes.
+    # Imported modules stay in memory. Collecting garbage among them is a fifth of the start-up
+    # time, and later most of the time of each collection.
     gc.disable()
     if named_command(arguments):
         _read_env_file()
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _read_env_file() -> None:
-    # Imported here, for `--help` reads no settings.
+    # Imported here, because `--help` reads no settings.
     from bot.cli import console  # noqa: PLC0415 - see above
     from bot.settings.environment import ENV_FILE, read_env_file  # noqa: PLC0415 - see above
     from bot.settings.model import SettingsError  # noqa: PLC0415 - see above

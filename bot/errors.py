@@ -1,11 +1,11 @@
-"""The root of every error a person may be told about.
+"""The base of every error that is shown to people.
 
 CallAudioError
-├── UsageError            what was typed cannot be acted on
-├── Unexpected            a failure that nobody thought of
-├── (bot.polyai.errors)   PolyAI's answers, translated at that edge
-├── (bot.recordings.wav)  a body that is not the recording it claims to be
-└── (bot.slack.web_api.errors)    Slack's answers, translated at that edge
+├── UsageError            the input cannot be acted on
+├── Unexpected            a bug or an unforeseen failure
+├── (bot.polyai.errors)   PolyAI's answers, translated
+├── (bot.recordings.wav)  a body that is not a valid recording
+└── (bot.slack.web_api.errors)    Slack's answers, translated
 """
 
 import re
@@ -18,25 +18,24 @@ ASK_OPERATOR: Final = "Ask the callaudio operator to "
 
 
 def quoted(typed: str) -> str:
-    """Quote what somebody typed; a backtick would end it early, and a tag would be one."""
+    """Quote typed text, without backticks, which end the quote, and without tags."""
     return f"`{re.sub(r'[`<>&]', '', typed)[:MAX_QUOTED_CHARACTERS]}`"
 
 
 class CallAudioError(Exception):
-    """Something went wrong on the way to the recording.
+    """A failure that is explained to people.
 
-    A subclass states, for people, ``what`` happened, the ``likely_cause`` where one can be known
-    that ``what`` does not say, and the ``fix``; a call site may replace any of the three. None of
-    them may hold a secret, a URL, a phone number or a transcript: they are shown, logged and
-    stored.
+    A subclass states ``what`` happened, the ``likely_cause``, if it is known and not obvious, and
+    the ``fix``; a call site may replace any of the three. None of them may contain a secret, a URL,
+    a phone number or a transcript, because they are shown, logged and stored.
 
     Attributes:
         code: stable snake_case name for audit payloads, metrics and logs.
         retryable: the same call may succeed later.
-        may_be_done: the call may have had its effect all the same.
-        is_own_mistake: the call was wrong in itself: nothing that was asked about is told by it.
-        retry_after_seconds: the least wait the other side asked for.
-        correlation_id: the other side's own id of the failed call, safe to show.
+        may_be_done: the call may have taken effect although it failed.
+        is_own_mistake: the call itself was wrong, so it says nothing about what it asked for.
+        retry_after_seconds: the minimum wait that the other side asked for.
+        correlation_id: the other side's id of the failed call, safe to show.
     """
 
     code = "failed"
@@ -73,7 +72,7 @@ class CallAudioError(Exception):
 
 
 class UsageError(CallAudioError):
-    """What was typed cannot be acted on."""
+    """The input cannot be acted on."""
 
     code = "usage"
     what = "I could not read that."
@@ -81,7 +80,7 @@ class UsageError(CallAudioError):
 
 
 class Unexpected(CallAudioError):
-    """A failure that nobody thought of; the log holds it under the reference."""
+    """A bug or an unforeseen failure; the log has its details under the reference."""
 
     code = "unexpected"
     what = "Something went wrong that I did not expect."
@@ -90,5 +89,5 @@ class Unexpected(CallAudioError):
 
 
 def new_reference() -> str:
-    """Make an id under which what somebody is told is found again in logs and audit."""
+    """Make an id that connects an answer to a person with the logs and the audit."""
     return new_id("e", 11)

@@ -1,4 +1,4 @@
-"""The workspace removed the app, or revoked its token: its rights and scheduled work end."""
+"""Ends the rights and scheduled work of a workspace that removed the app or revoked its token."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 
 class Uninstallation:
-    """Ends what the bot does for a workspace."""
+    """Ends the bot's work for a workspace."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class Uninstallation:
     async def end(self, team_id: str) -> None:
         """End every grant, pause every digest, and record the raw files that stay in Slack.
 
-        Those files stay due for deletion, so they go should the app be installed again. Slack may
-        tell twice: what has ended stays as it is. An event that comes late, after the app was
-        installed again, ends nothing.
+        Those files stay due for deletion and are deleted if the app is installed again. Slack may
+        send the event twice; the second one changes nothing. An event that arrives after the app
+        was installed again ends nothing.
         """
         if await self._is_installed(team_id):
             log.info("event_of_earlier_installation", team_id=team_id)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the database named by the caller or by DATABASE_URL."""
+"""Alembic's entry point: migrates the database of the caller or of DATABASE_URL."""
 
 import os
 
@@ -11,7 +11,7 @@ from bot.store.tables import Base, UtcDateTime
 
 
 def render(kind: str, item: object, autogen_context: object) -> str | bool:
-    """Spell our own column type as what it is in the database."""
+    """Write our own column type as its type in the database."""
     del autogen_context
     return (
         "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False

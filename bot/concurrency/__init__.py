@@ -1,1 +1,1 @@
-"""Work beside other work: what waits for what, and what goes first."""
+"""Concurrent work: waiting for several tasks, and priorities."""

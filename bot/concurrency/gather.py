@@ -1,7 +1,7 @@
-"""Work that is done at the same time, none of which outlives the call.
+"""Runs awaitables concurrently and waits for all of them, even if one fails.
 
-``asyncio.gather`` raises the first error at once and leaves the rest running, with whatever
-connections they hold (docs: "asyncio.gather").
+``asyncio.gather`` raises the first error at once and leaves the rest running, with the connections
+they hold (docs: "asyncio.gather").
 """
 
 import asyncio
@@ -13,10 +13,10 @@ U = TypeVar("U")
 
 
 async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
-    """Wait for both, whatever comes of either; then raise an error of the first before the other's.
+    """Wait for both, even if one fails; an error of the first takes precedence.
 
     Raises:
-        Exception: what either raised.
+        Exception: the error of either.
     """
     tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -24,10 +24,10 @@ async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
 
 
 async def every(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Wait for all, whatever comes of any; then raise the error of the earliest that has one.
+    """Wait for all, even if some fail; then raise the first error in the order of ``work``.
 
     Raises:
-        Exception: what one of them raised.
+        Exception: the error of one of them.
     """
     tasks = [asyncio.ensure_future(each) for each in work]
     await asyncio.gather(*tasks, return_exceptions=True)

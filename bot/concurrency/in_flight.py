@@ -1,4 +1,4 @@
-"""Slack's requests that are being answered; background work gives way to them."""
+"""Slack's requests in flight; background work waits for them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 LONGEST_WAIT_SECONDS: Final = 0.5
-"""Requests that never cease hold work up by this at most, each time that it looks for more."""
+"""An endless stream of requests delays each poll for work by at most this."""
 
 
 class InFlight:
-    """Counts requests that are in flight.
+    """Counts requests in flight.
 
-    Storing one wakes the worker of the same process. Without this, the deliveries that a burst
-    begins would take the processor from the answers to the rest of the burst.
+    A stored request wakes the worker of the same process. Without this wait, the first deliveries
+    of a burst would take processor time from the answers to the rest of the burst.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How urgent the work is that runs now: it decides who waits where something is scarce."""
+"""The priority of the running work, where it competes for a scarce resource."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,30 +7,30 @@ from enum import IntEnum
 
 
 class Urgency(IntEnum):
-    """Kinds of work, the most urgent first."""
+    """Priorities, the highest first."""
 
     ANSWER = 0
-    """Somebody in Slack waits for an answer; also the default."""
+    """A person in Slack is waiting for an answer; the default."""
     TAKE_BACK = 1
     CHECK = 2
-    """Whether a file may stay."""
+    """A check whether a file may stay visible."""
     DELIVERY = 3
     UPKEEP = 4
     PROGRESS = 5
-    """Only done where there is plenty."""
+    """Skipped when the resource is scarce."""
 
 
 _URGENCY: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.ANSWER)
 
 
 def urgency_now() -> Urgency:
-    """Tell how urgent this work is."""
+    """Return the priority of the running work."""
     return _URGENCY.get()
 
 
 @contextmanager
 def working(urgency: Urgency) -> Iterator[None]:
-    """Work with this urgency, and whatever is begun inside the block with it."""
+    """Give this priority to the block and to tasks started in it."""
     token = _URGENCY.set(urgency)
     try:
         yield

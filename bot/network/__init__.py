@@ -1,1 +1,1 @@
-"""Calls to the services outside: connections, retries, pages, and why no answer came."""
+"""Calls to outside services: connections, retries, paging, and causes of failure."""

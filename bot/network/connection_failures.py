@@ -1,4 +1,4 @@
-"""Why no answer came, in words: DNS, TLS, the proxy and time-outs are told apart."""
+"""Why a call got no answer, worded for people: DNS, TLS, the proxy, a time-out."""
 
 import asyncio
 import errno
@@ -37,7 +37,7 @@ FIXES: Final = {
     REFUSED: "Check the URL and its port, and the firewall.",
     UNREACHABLE: "Check this machine's network; behind a proxy, set HTTPS_PROXY.",
 }
-"""What an operator can do about each."""
+"""The fix for each, for operators."""
 
 _HOSTNAME_MISMATCH: Final = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
 _IP_ADDRESS_MISMATCH: Final = 64
@@ -45,7 +45,7 @@ _NOT_YET_VALID: Final = 9
 _HAS_EXPIRED: Final = 10
 _UNREACHABLE_ERRNOS: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
-# Of aiohttp's errors, which are the cause of httpx's: those name other kinds than what happened.
+# aiohttp's errors, found as the cause of httpx's, whose own types are less precise.
 _BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, DNS),
     (socket.gaierror, DNS),
@@ -60,9 +60,9 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 def why(error: BaseException) -> str | None:
-    """Tell why a call got no answer; None where the error does not tell.
+    """Return why a call got no answer; None if the error does not show it.
 
-    The words hold nothing of the error's own text, which may name a URL.
+    The error's own text is never repeated, because it may contain a URL.
     """
     chain = list(_chain(error))
     for each in chain:

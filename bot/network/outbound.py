@@ -1,7 +1,7 @@
-"""One policy for every call to the outside: through which proxy, and whom to trust.
+"""One policy for every outbound call: its proxy, and its trusted certificate authorities.
 
-Slack's Web API, uploads, response URLs, PolyAI and Socket Mode all go through a session from here.
-No library reads the environment by itself: each would follow other variables by other rules.
+Slack's Web API, uploads, response URLs, PolyAI and Socket Mode all use a session from here.
+No library reads the environment itself: each would follow other variables by other rules.
 """
 
 import re
@@ -22,19 +22,19 @@ from bot.settings.model import Settings
 KEEPALIVE_SECONDS: Final = 4.0
 """How long a connection is kept for the next call: some load balancers cut idle ones after five.
 
-A post that meets a cut connection may have been done, and is not simply sent again.
+A post on a cut connection may have taken effect, so it cannot simply be sent again.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Where calls go, and whom they trust.
+    """The proxy and the trusted authorities of outbound calls.
 
     Attributes:
-        trust: verifies whoever is called over TLS, a proxy included.
+        trust: verifies every server called over TLS, including a proxy.
         proxy: ``http://`` or ``https://``, perhaps with a user and a password; None: no proxy.
-        no_proxy: hosts that are called directly, separated by commas: names, which hold for all
-            names below them, addresses, networks, each perhaps with ``:port``; ``*`` for all.
+        no_proxy: hosts that are called directly, separated by commas: names, including all their
+            subdomains, addresses or networks, each perhaps with ``:port``; ``*`` for all.
     """
 
     trust: ssl.SSLContext
@@ -42,7 +42,7 @@ class Outbound:
     no_proxy: str = ""
 
     def proxy_for(self, url: URL) -> URL | None:
-        """Name the proxy for a call; what is not TLS is on loopback, and goes through none."""
+        """Return the proxy for a call; calls without TLS are on loopback and use none."""
         if self.proxy is None or url.scheme not in ("https", "wss") or url.host is None:
             return None
         entries = re.split(r"[,\s]+", self.no_proxy.lower())
@@ -58,7 +58,7 @@ class Outbound:
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         read_buffer_bytes: int = 2**16,
     ) -> aiohttp.ClientSession:
-        """Build a session that keeps to this policy, whatever a library asks for in its calls."""
+        """Build a session that follows this policy, whatever a library passes in its calls."""
         connector = aiohttp.TCPConnector(
             limit=max_connections, keepalive_timeout=keepalive_seconds, ssl=self.trust
         )
@@ -78,7 +78,7 @@ class Outbound:
 
 
 def _names(entry: str, host: str, port: int | None) -> bool:
-    """Tell whether an entry of ``NO_PROXY`` names a host."""
+    """Return whether an entry of ``NO_PROXY`` matches a host."""
     if entry == "*":
         return True
     if with_port := re.fullmatch(r"(\[.+\]|[^:]+):(\d+)", entry):
@@ -97,10 +97,10 @@ def _names(entry: str, host: str, port: int | None) -> bool:
 
 
 def trust_of(ca_file: Path | None = None, ca_folder: Path | None = None) -> ssl.SSLContext:
-    """Trust a company's own authorities, or else the system's and those browsers trust.
+    """Trust a company's own authorities, or by default the system's and those browsers trust.
 
     Raises:
-        OSError: the file is not there, or holds no certificate (``ssl.SSLError``).
+        OSError: the file does not exist, or holds no certificate (``ssl.SSLError``).
     """
     if ca_file or ca_folder:
         return ssl.create_default_context(cafile=ca_file, capath=ca_folder)
@@ -109,19 +109,19 @@ def trust_of(ca_file: Path | None = None, ca_folder: Path | None = None) -> ssl.
 
 @cache
 def _usual_trust() -> ssl.SSLContext:
-    """Read the usual authorities once a process: parsing them takes a tenth of a second."""
+    """Read the default authorities once per process: parsing them takes a tenth of a second."""
     trust = ssl.create_default_context()
-    trust.load_verify_locations(certifi.where())  # an image may bring none of its own
+    trust.load_verify_locations(certifi.where())  # an image may contain no authorities
     return trust
 
 
 def outbound_of(settings: Settings) -> Outbound:
-    """Build the policy that the settings ask for."""
+    """Build the policy of the settings."""
     trust = trust_of(settings.ssl_cert_file, settings.ssl_cert_dir)
     return Outbound(trust, settings.https_proxy, settings.no_proxy)
 
 
 @cache
 def direct() -> Outbound:
-    """Call everybody directly, and trust the usual authorities."""
+    """Build a policy without a proxy that trusts the default authorities."""
     return Outbound(trust_of())

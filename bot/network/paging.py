@@ -1,4 +1,4 @@
-"""Paging through an outside list: on as long as there is progress, and never without end."""
+"""Pages through an outside list as long as there is progress, and never endlessly."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
@@ -13,7 +13,7 @@ MAX_STANDSTILL_PAGES: Final = 20
 
 
 class PagingStuck(CallAudioError):
-    """The list leads in a circle, shows nothing new, or is longer than is read."""
+    """The list leads in a circle, shows nothing new, or exceeds the limit of pages."""
 
     code = "paging_stuck"
     what = "A list that I have to read is too long."
@@ -22,19 +22,19 @@ class PagingStuck(CallAudioError):
 
 
 class Pages(AsyncIterator[PageT], Generic[PageT, PlaceT]):
-    """Gives page after page of one list; each is fetched when it is asked for.
+    """Iterates over the pages of one list, fetching each on demand.
 
-    A page that could not be fetched is asked for again by the next ``anext``: a failure is never
-    taken for the end of the list.
+    After a failure the next ``anext`` fetches the same page again: a failure is never taken for the
+    end of the list.
 
     Args:
         fetch: reads the page at a place, a cursor or an offset; None: the first page.
-        following: tells the place of the next page; None: the page is the last one.
-        shows: what is on the page, to see that the list goes on; falsy: nothing.
-        max_pages: pages that are read at most.
+        following: returns the place of the next page; None: the page is the last one.
+        shows: returns the content of the page, to detect progress; falsy: empty.
+        max_pages: the maximum number of pages.
 
     Raises:
-        PagingStuck: the place of the next page was met before, the last ``MAX_STANDSTILL_PAGES``
+        PagingStuck: the place of the next page was seen before, the last ``MAX_STANDSTILL_PAGES``
             showed nothing new, or there are more pages than ``max_pages``.
     """
 

@@ -1,7 +1,7 @@
-"""The one retry policy for both outside services.
+"""The retry policy for both outside services.
 
-Only errors that say ``retryable`` are tried again, with exponential back-off and jitter. What must
-not happen twice (posting, completing an upload) is never passed in here.
+Only ``retryable`` errors are retried, with exponential backoff and jitter. Calls that must not
+happen twice (posting, completing an upload) never use it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
-# Whoever waits here holds a place that others need. Durable work is put off instead, see bot.jobs.
+# A waiting call occupies a place that others need; durable work is postponed instead: see bot.jobs.
 LONGEST_WAIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 
@@ -32,17 +32,17 @@ async def retrying(
     max_wait_seconds: float = LONGEST_WAIT_SECONDS,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Call until it succeeds, fails for good, or the attempts are used up.
+    """Call until it succeeds, fails permanently, or the attempts are used up.
 
-    A wait starts at 0.5 s, doubles, carries up to 0.5 s of jitter and never exceeds
-    ``max_wait_seconds``. The error's ``retry_after_seconds`` is the least wait; when it exceeds
-    ``max_wait_seconds`` waiting here is pointless and the error is raised at once.
+    A wait starts at 0.5 s, doubles, has up to 0.5 s of jitter and never exceeds
+    ``max_wait_seconds``. The error's ``retry_after_seconds`` is the minimum wait; if it exceeds
+    ``max_wait_seconds``, the error is raised at once.
 
     Args:
-        call: makes a fresh awaitable for each attempt.
-        attempts: calls in all, the first included.
+        call: makes a new awaitable for each attempt.
+        attempts: all calls, including the first.
         max_wait_seconds: the longest wait between two attempts.
-        sleep: how to wait; tests pass one that does not.
+        sleep: how to wait; tests pass one that returns at once.
 
     Raises:
         CallAudioError: the last attempt's error, as it was raised.
@@ -63,7 +63,7 @@ async def retrying(
 
     failed: list[CallAudioError] = []
     try:
-        return await call()  # nearly always enough, and tenacity costs as much as a call
+        return await call()  # usually sufficient, and tenacity costs as much as a call
     except CallAudioError as error:
         if attempts == 1 or not worth_another(error):
             raise
@@ -71,7 +71,7 @@ async def retrying(
 
     async def attempt() -> T:  # tenacity awaits coroutine functions only; `call` may be a lambda
         if failed:
-            raise failed.pop()  # its first attempt is the one above
+            raise failed.pop()  # the call above counts as the first attempt
         return await call()
 
     policy = AsyncRetrying(
@@ -86,14 +86,14 @@ async def retrying(
 
 
 def backoff_seconds(tries: int, *, first: float, longest: float) -> float:
-    """Give the wait before the next try: ``first``, doubled with each try, at most ``longest``."""
+    """Return the wait before the next try: ``first``, doubled with each, at most ``longest``."""
     return min(longest, first * 2.0 ** min(tries, 30))
 
 
 def parse_retry_after(header: str | None, now: datetime) -> float | None:
     """Read a ``Retry-After`` header, seconds or HTTP date, as seconds from ``now``.
 
-    A date in the past is 0.0; more than a day is read as a day; anything unreadable is None.
+    A date in the past is 0.0; more than a day becomes a day; anything unreadable is None.
     ``now`` is aware. Source: RFC 9110, 10.2.3.
     """
     text = (header or "").strip()

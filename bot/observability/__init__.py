@@ -1,1 +1,1 @@
-"""What operators see of a running bot: its log, its metrics, whether the services answer."""
+"""The log, the metrics, and whether outside services answer."""

@@ -1,18 +1,18 @@
 r"""Structured logs on stderr, for our own and every library's records, with secrets masked.
 
-What becomes ``[masked]``, wherever it stands in a record (message, field, key, traceback):
+Replaced by ``[masked]`` anywhere in a record (message, field, key, traceback):
 
-- a registered secret of 4 characters or more, also percent-encoded or as ``repr`` or JSON shows it;
+- a registered secret of 4 characters or more, also percent-encoded, in ``repr`` or in JSON;
 - the value of a key named like a secret: ``x-api-key``, ``authorization``, ``response_url``, …;
 - Slack tokens, bearer tokens, the credentials in a URL;
 - response, upload and Socket Mode URLs, also percent-encoded or with ``\/``;
 - phone numbers: ``+`` and 8 digits or more, and any run of 9 digits or more.
 
-What stays: Slack's timestamps (``1700000000.000100``), permalinks and ids; UUIDs; hex ids such as
+Not masked: Slack's timestamps (``1700000000.000100``), permalinks and ids; UUIDs; hex ids such as
 ``CA`` + 32; ``CONV-`` ids; our own ids; floats; whole numbers under a key that ends in a unit
 (``size_bytes``).
 
-Programs that bring handlers of their own are to be told not to: uvicorn with ``log_config=None``.
+Programs must not install handlers of their own: uvicorn runs with ``log_config=None``.
 """
 
 import json
@@ -32,7 +32,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from bot.text.characters import printable
 
 MASK: Final = "[masked]"
-MIN_SECRET_CHARS: Final = 4  # masking less would garble every line and hide nothing
+MIN_SECRET_CHARS: Final = 4  # masking shorter ones would garble every line
 MAX_DEPTH: Final = 6  # deeper containers are masked as one text
 UNITS: Final = ("_bytes", "_seconds", "_ms")
 QUIET_LOGGERS: Final = (
@@ -60,7 +60,7 @@ _KEPT: Final = "|".join(
 _SLASH: Final = r"(?:\\?/|%2F)"
 _REST: Final = r"""[^\s"'<>]"""
 _PRIVATE_HOST: Final = rf"hooks\.slack\.com{_SLASH}|files\.slack\.com{_SLASH}upload"
-# Bounded, or a text full of "https://" would take quadratic time.
+# Bounded, because a text full of "https://" would otherwise take quadratic time.
 _HTTP: Final = rf"https?(?::|%3A){_SLASH}{{2}}{_REST}{{0,2000}}?"
 _MASKED: Final = "|".join(
     (
@@ -76,12 +76,12 @@ _PATTERN: Final = re.compile(f"(?P<kept>{_KEPT})|{_NAMED}|{_MASKED}")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the structured logger called ``name``; it may be made before logging is configured."""
+    """Return the structured logger called ``name``, also before logging is configured."""
     return structlog.stdlib.get_logger(name)
 
 
 def bound_to_logs(**facts: str) -> AbstractContextManager[object]:
-    """Add ``facts`` to every line that is logged within the context and by tasks begun in it."""
+    """Add ``facts`` to every line logged in the context and by tasks started in it."""
     return structlog.contextvars.bound_contextvars(**facts)
 
 
@@ -89,10 +89,9 @@ def bound_to_logs(**facts: str) -> AbstractContextManager[object]:
 def logged_call(
     logger: structlog.stdlib.BoundLogger, event: str, **facts: object
 ) -> Iterator[dict[str, object]]:
-    """Log a call to another service once it has ended, with how long it took.
+    """Log a call to another service when it has ended, with its duration.
 
-    What is put into the mapping meanwhile, such as a status, is logged with ``facts``; where the
-    call raises before that, ``facts`` stand as they were.
+    The line contains ``facts`` and all that the caller puts into the mapping, such as a status.
     """
     began = time.perf_counter()
     try:
@@ -102,9 +101,9 @@ def logged_call(
 
 
 def configure_logging(format: Literal["json", "console"], secrets: Iterable[str] = ()) -> None:  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT
-    """Send every record of this process to stderr as one masked line, from INFO on.
+    """Write every record of this process from INFO on to stderr, as one masked line.
 
-    Handlers that others put on the root logger are removed: they would write unmasked.
+    Other handlers on the root logger are removed, because they would write unmasked.
     """
     masker = Masker(secrets)
     shared: list[Processor] = [
@@ -124,7 +123,7 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,  # types, messages and places, no local variables
+            structlog.processors.format_exc_info,  # types, messages and lines, no local variables
             masker.masking(renderer),
         ],
     )
@@ -146,30 +145,30 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
 
 
 class MaskedHandler(logging.StreamHandler[Any]):
-    """Writes to stderr; a record that cannot be formatted is named, not dumped."""
+    """Writes to stderr; of a record that cannot be formatted it writes only the origin."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say where the record came from; the inherited method prints its message unmasked."""
+        """Write the record's origin; the inherited method would print the message unmasked."""
         self.stream.write(f"a log record of {record.module}:{record.lineno} could not be written\n")
 
 
 class Masker:
-    """Masks registered secrets by value, and what looks like a secret by its shape."""
+    """Masks registered secrets by value, and other likely secrets by their shape."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for each in secrets if len(each) >= MIN_SECRET_CHARS for form in _forms(each)}
         longest_first = sorted(forms, key=len, reverse=True)
         values = "|".join(map(re.escape, longest_first)) or r"(?!)"
         self._values = re.compile(values, re.IGNORECASE)  # %2f is %2F
-        # The names of fields are few and come again and again.
+        # There are few field names, so their checks are cached.
         self._mask_name = lru_cache(maxsize=512)(self.mask)
 
     def mask(self, text: str) -> str:
-        """Mask one text, values first: a shape could leave half of a secret standing."""
+        """Mask one text, values first: a shape alone could leave half of a secret unmasked."""
         return _PATTERN.sub(_replace, self._values.sub(MASK, text))
 
     def masking(self, renderer: Processor) -> Processor:
-        """Return ``renderer`` with its event masked before, and its line by value once more."""
+        """Wrap ``renderer``: mask the event before it, and the values in its line after it."""
 
         def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
             masked = cast("EventDict", self._walk(event, "", 0))
@@ -195,7 +194,7 @@ class Masker:
 
 
 def _printable(renderer: Processor) -> Processor:
-    """Return ``renderer`` with texts spelt out that a terminal would obey; JSON does so itself."""
+    """Wrap ``renderer``: escape control characters for terminals; JSON does so itself."""
 
     def render(logger: WrappedLogger, method: str, event: EventDict) -> object:
         for name, value in event.items():
@@ -222,7 +221,7 @@ def _name(key: object) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return the spellings a secret takes in URLs, in ``repr`` and in JSON."""
+    """Return the forms of a secret in URLs, in ``repr`` and in JSON."""
     in_urls = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
     return in_urls | {
         secret,

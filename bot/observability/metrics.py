@@ -1,4 +1,4 @@
-"""The figures behind ``GET /metrics``."""
+"""The metrics of ``GET /metrics``."""
 
 from typing import Final
 
@@ -11,31 +11,31 @@ DELIVERY_BUCKETS_SECONDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 
 class Metrics:
     """Counts requests, deliveries, errors and relayed bytes in a registry of its own.
 
-    Labels take values from bounded sets alone (enums and error codes), never an id or a name.
+    Label values come from bounded sets (enums and error codes), never from an id or a name.
 
     Attributes:
         requests: requests by ``source``: command, shortcut, button, modal or digest.
         deliveries: ended deliveries by ``outcome`` (raw, redacted, refused, failed) and ``reason``.
         errors: errors by the ``code`` of their class.
-        rejected_requests: requests and connections that were not let in, by ``cause``.
+        rejected_requests: rejected requests and connections, by ``cause``.
         delivery_seconds: from the request to the visible recording.
-        redaction_checks: redacted recordings held against the raw ones, by ``verdict``.
-        deliveries_frozen: 1 while no redacted recording is delivered, for the plain key brings raw.
+        redaction_checks: redacted recordings compared with the raw ones, by ``verdict``.
+        deliveries_frozen: 1 while redacted deliveries are frozen because the plain key returns raw.
         relay_bytes: bytes sent to Slack by ``variant``, raw or redacted.
-        relays_in_progress: recordings on their way now.
+        relays_in_progress: recordings being transferred now.
         slack_calls: calls of the Web API by ``method`` and ``result``: ok, or the error's code.
         http_requests: requests to PolyAI, uploads and response URLs by ``host`` and ``status``;
-            ``none`` where no answer came.
+            ``none`` if no answer came.
         audit_events: committed audit events by ``tag``.
         take_backs: raw files deleted from Slack, by ``cause``.
         work_waiting: pieces of work that are due and that no worker holds, by ``kind``.
         work_held: pieces of work that workers hold now, by ``kind``.
         oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
-        backlog_known: 1 where the database told these three at this scrape, 0 where it did not.
-        database_takes_writes: 1 where a write succeeded at this scrape, 0 where it did not.
+        backlog_known: 1 if the database returned these three at this scrape, else 0.
+        database_takes_writes: 1 if a write succeeded at this scrape, else 0.
         takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
         leases_lost: pieces of work that another worker took over from this one, by ``kind``.
-        socket_envelope_age_seconds: time since Socket Mode's last envelope; without it, NaN.
+        socket_envelope_age_seconds: time since Socket Mode's last envelope; NaN over HTTP.
     """
 
     def __init__(self) -> None:
@@ -145,5 +145,5 @@ class Metrics:
         )
 
     def render(self) -> tuple[bytes, str]:
-        """Return the figures in Prometheus' text format, and its content type."""
+        """Return the metrics in Prometheus' text format, and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST

@@ -1,4 +1,4 @@
-"""Whether Slack and PolyAI answer, by the figures of the calls that were made anyway."""
+"""Whether Slack and PolyAI answer, judged by the metrics of ordinary calls."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -14,14 +14,17 @@ UNANSWERED: frozenset[str] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How many were answered and how many were not, since the process began."""
+    """How many calls were answered and how many failed since the process started."""
 
     answered: float
     failed: float
 
 
 class Reach:
-    """One service: away while all the calls since the last look, or before, were in vain."""
+    """Whether one service answers: it does not if all recent calls failed.
+
+    Without calls since the last probe the previous result stands.
+    """
 
     def __init__(self, count: Callable[[], Calls]) -> None:
         self._count = count
@@ -29,7 +32,7 @@ class Reach:
         self._answers = True
 
     async def probe(self) -> bool:
-        """Tell whether it answered of late; it is not called for this."""
+        """Return whether it answered recently, without calling it."""
         seen, now = self._seen, self._count()
         self._seen = now
         if now.answered > seen.answered:

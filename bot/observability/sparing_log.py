@@ -1,4 +1,4 @@
-"""Lines of the log that would come again and again: one a minute, with how many were left out."""
+"""Rate limit for repeated log lines: one a minute, with the number of suppressed ones."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ EVERY_SECONDS: Final = 60.0
 
 
 class SparingLog:
-    """Lets one line of a kind through in a minute."""
+    """Allows one line of a kind per minute."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -16,7 +16,7 @@ class SparingLog:
         self._left_out: dict[str, int] = {}
 
     def due(self, kind: str) -> int | None:
-        """Return how many lines of a kind were left out since its last; None: leave this out."""
+        """Return how many lines of a kind were suppressed; None: suppress this one."""
         now = self._monotonic()
         if now - self._told_at.get(kind, -EVERY_SECONDS) < EVERY_SECONDS:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1

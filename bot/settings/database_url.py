@@ -1,11 +1,11 @@
-"""A DATABASE_URL as providers hand it out, spelt as the drivers want it."""
+"""Converts a DATABASE_URL, as providers hand it out, into the drivers' form."""
 
 import re
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-# Other programs' names for how they pool and prepare: this one prepares nothing on the server, and
-# keeps a pool of its own (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
+# Parameters of other programs for pooling and prepared statements: this one prepares nothing on the
+# server, and has its own pool (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
 OF_OTHER_PROGRAMS: Final = frozenset(
     {
         *("pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "pool_size"),
@@ -20,21 +20,21 @@ KNOWN_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", 
 
 
 class DatabaseUrlRefused(ValueError):
-    """Says in a sentence what about the URL cannot be used, with nothing of its secrets."""
+    """Says in a sentence which part of the URL cannot be used, without its secrets."""
 
 
 def for_drivers(url: str) -> str:
     """Accept a SQLite file or a PostgreSQL URL, of one host or several.
 
-    Parameters that other programs understand are left out or translated; those of PostgreSQL's own
-    client library stay.
+    Parameters of other programs are removed or translated; those of PostgreSQL's client library
+    stay.
 
     Raises:
-        DatabaseUrlRefused: one parameter asks for what cannot be done.
+        DatabaseUrlRefused: a parameter asks for something unsupported.
         ValueError: it is neither a file nor a server.
     """
     scheme, _, rest = url.partition("://")
-    scheme = "postgresql" if scheme == "postgres" else scheme  # what many hosts still hand out
+    scheme = "postgresql" if scheme == "postgres" else scheme  # many hosts still use it
     is_in_memory = ":memory:" in rest or "mode=memory" in rest
     if scheme == "sqlite" and re.match(r"/[^?]", rest) and not is_in_memory:
         return f"sqlite://{rest}"
@@ -50,7 +50,7 @@ def for_drivers(url: str) -> str:
 
 
 def _one_host(before: str) -> tuple[str, list[tuple[str, str]]]:
-    """Move several hosts into the parameters, where SQLAlchemy reads them."""
+    """Move a list of hosts into the parameters, where SQLAlchemy reads them."""
     authority, slash, path = before.partition("/")
     user, at, hosts = authority.rpartition("@")
     if "," not in hosts:

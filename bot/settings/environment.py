@@ -1,4 +1,4 @@
-"""Reads the settings from the environment, once; every problem with it is told at once."""
+"""Reads the settings from the environment once, and reports every problem at once."""
 
 import difflib
 import re
@@ -17,8 +17,8 @@ ENV_FILE: Final = Path(".env")
 OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
 MAX_SECRET_FILE_CHARS: Final = 65_536  # /dev/zero must not fill the memory
 QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
-# Kubernetes tells every container of each service in its namespace, and a service may be named as
-# our prefixes are: callaudio, polyai-proxy (docs: "Service", "Environment variables").
+# Kubernetes sets variables for each service in the namespace of a container, and a service name may
+# begin with our prefixes: callaudio, polyai-proxy (docs: "Service", "Environment variables").
 SERVICE_LINK: Final = re.compile(
     r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
 )
@@ -29,9 +29,9 @@ FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 
 
 def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
-    """Add what a file such as ``.env`` sets, if there is one; what ``environ`` holds already wins.
+    """Add the variables of a file such as ``.env``, if it exists; ``environ`` takes precedence.
 
-    Quotes around a value and a carriage return behind it are dropped. A ``$`` is just a character.
+    Quotes around a value and a carriage return after it are dropped. ``$`` has no meaning.
 
     Raises:
         SettingsError: the file cannot be read, or a line of it cannot.
@@ -53,10 +53,10 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from ``environ`` alone: no other environment and no ``.env`` file.
+    """Read the settings from ``environ`` only: no other environment and no ``.env`` file.
 
-    ``NAME_FILE`` names a file holding the secret ``NAME``. An empty value counts as not set, white
-    space around a value is dropped.
+    ``NAME_FILE`` names a file that holds the secret ``NAME``. An empty value counts as not set;
+    white space around a value is dropped.
 
     Raises:
         SettingsError: one or more variables are missing, unusable or unknown; all are named.
@@ -78,7 +78,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def load_database_url(environ: Mapping[str, str]) -> str:
-    """Read ``DATABASE_URL`` alone, for migrations on hosts that give them nothing else.
+    """Read only ``DATABASE_URL``, for migrations on hosts that set nothing else for them.
 
     Raises:
         SettingsError: ``DATABASE_URL`` or its file is unusable.
@@ -98,10 +98,10 @@ def load_database_url(environ: Mapping[str, str]) -> str:
 
 
 def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
-    """Read ``CALLAUDIO_ADMINS`` alone, for operators' commands, which need no secrets.
+    """Read only ``CALLAUDIO_ADMINS``, for operators' commands, which need no secrets.
 
     Raises:
-        SettingsError: it holds what is no user id.
+        SettingsError: an entry is not a user id.
     """
     name = "CALLAUDIO_ADMINS"
     values, problems = _read(environ, [name])
@@ -146,13 +146,13 @@ def _read(
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:
-    """Give a value; the names of proxies are commonly spelt in lower case."""
+    """Return a value; proxy variables are read in lower case too."""
     other = name.lower() if name in PROXY_NAMES else name
     return environ.get(name, "").strip() or environ.get(other, "").strip()
 
 
 def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
-    """Turn one error into (name, sentence), with nothing of a secret's value in it."""
+    """Turn one error into (name, sentence), without any part of a secret."""
     field, *rest = (str(each) for each in error["loc"])
     name = field.upper()
     if error["type"] == "told":
@@ -175,9 +175,9 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, str]]:
-    """Name each variable of ours that nothing reads, and those that must not be there.
+    """Report variables with our prefixes that are not settings, and variables that are forbidden.
 
-    A typo would weaken a rule in silence.
+    A typing error would otherwise weaken a rule silently.
     """
     problems = []
     for name in sorted(environ):
@@ -194,16 +194,16 @@ def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, st
 
 
 def _is_service_link(name: str, value: str) -> bool:
-    """Tell whether Kubernetes or Docker set the variable to say where a service is."""
+    """Return whether Kubernetes or Docker set the variable as the address of a service."""
     if name.endswith("_PORT") and SERVICE_ADDRESS.fullmatch(value.strip()):
         return True
     return SERVICE_LINK.fullmatch(name) is not None
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Name the setting that was meant: one with all its words, or else one that is spelt alike.
+    """Find the setting that was probably meant: one with the same words, or a similar name.
 
-    A prefix that many share makes no two alike, and a raw key must not be led to the plain one.
+    A common prefix does not make names similar, and a raw key is never taken for the plain key.
     """
     by_ending = {_without_prefix(each): each for each in known}
     meant = _without_prefix(name)

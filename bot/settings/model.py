@@ -33,7 +33,7 @@ from bot.settings.value_types import (
     split_address,
 )
 
-SECRET_NAMES: Final = (  # each may come as NAME_FILE too
+SECRET_NAMES: Final = (  # each may also be set as NAME_FILE
     *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "POLYAI_API_KEY"),
     *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
     "HTTPS_PROXY",  # it may hold a password
@@ -48,7 +48,7 @@ class AudienceRule(StrEnum):
 
 
 class CheckRedaction(StrEnum):
-    """Which redacted recordings are held against the raw ones."""
+    """Which redacted recordings are compared with the raw ones."""
 
     DELIVER = "deliver"
     SAMPLE = "sample"
@@ -56,7 +56,7 @@ class CheckRedaction(StrEnum):
 
 
 class HeldLimits(StrEnum):
-    """Which of Slack's limits calls are kept within."""
+    """Which of Slack's rate limits the bot keeps to."""
 
     PUBLISHED = "published"
     LEARNT = "learnt"
@@ -193,12 +193,12 @@ class Settings(BaseSettings):
     def settings_customise_sources(  # type: ignore[override]  # only two of its five are of use
         cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values from the constructor alone, so that tests never see the machine's own."""
+        """Take values from the constructor only, so that tests never read the real environment."""
         return (init_settings,)
 
     @property
     def secret_values(self) -> frozenset[str]:
-        """Every secret in clear, for the log mask and nothing else."""
+        """Every secret in plain text, only for masking the log."""
         fields = [*self, *(field for agent in self.polyai_agents.values() for field in agent)]
         keys = {value.get_secret_value() for _, value in fields if isinstance(value, SecretStr)}
         proxy = self.https_proxy.get_secret_value() if self.https_proxy else ""
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
-        """Where operators ask, and nobody else: host and port."""
+        """Host and port of a metrics listener for operators only."""
         if self.callaudio_metrics_address is None:
             return None
         host, port = split_address(self.callaudio_metrics_address)

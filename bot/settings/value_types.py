@@ -18,11 +18,11 @@ from bot.settings.database_url import DatabaseUrlRefused, for_drivers
 from bot.text.time_spans import parse_time_span
 
 MASK: Final = "**********"
-MAX_SHOWN_CHARS: Final = 20  # keys have about 32: one pasted into the wrong variable stays unseen
+MAX_SHOWN_CHARS: Final = 20  # keys are longer, so one in the wrong variable is not shown
 
 
 class Region(StrEnum):
-    """Where the PolyAI workspace lives."""
+    """The region of the PolyAI workspace."""
 
     US = "us"
     EU = "eu"
@@ -31,18 +31,18 @@ class Region(StrEnum):
 
 
 def problem(said: str) -> PydanticCustomError:
-    """Build the one kind of error whose words reach the operator: all others may hold values."""
+    """Build an error whose message may be shown; messages of other kinds may contain values."""
     return PydanticCustomError("told", "{said}", {"said": said})
 
 
 def shown(value: str) -> str:
-    """Quote a value for a complaint, unless it is long or looks like a token."""
+    """Quote a value for an error message, unless it is long or looks like a token."""
     is_harmless = len(value) <= MAX_SHOWN_CHARS and not re.search(r"xox|xapp", value)
     return repr(value) if is_harmless else "something that is not shown here"
 
 
 def secret(prefix: str = "") -> AfterValidator:
-    """Check the form of a secret; without a prefix it may be anything but a token of Slack's."""
+    """Check the form of a secret; without a prefix it may be anything except a Slack token."""
 
     def check(secret: SecretStr) -> SecretStr:
         value = secret.get_secret_value()
@@ -116,16 +116,16 @@ def host_and_port(address: str) -> str:
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """Split ``host:port``; an IPv6 host stands in brackets."""
+    """Split ``host:port``; an IPv6 host is in brackets."""
     host, _, port = address.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), port
 
 
 def check_database_url(url: str) -> str:
-    """Accept a SQLite file or a PostgreSQL URL, and spell it as the drivers want it.
+    """Accept a SQLite file or a PostgreSQL URL, and convert it into the drivers' form.
 
     Raises:
-        PydanticCustomError: it holds what cannot be done, in words that may be shown.
+        PydanticCustomError: a parameter is unsupported; the message may be shown.
         ValueError: it is neither.
     """
     try:
@@ -145,7 +145,7 @@ def canary_spans(given: str) -> str:
 
 
 def agents_by_name(given: object) -> object:
-    """Parse the JSON of POLYAI_AGENTS; a name given twice would lose a key in silence."""
+    """Parse the JSON of POLYAI_AGENTS; a duplicate name is refused, as one would be lost."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
@@ -167,7 +167,7 @@ AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
 Count = Annotated[int, Field(ge=0)]
 DatabaseUrl = Annotated[
-    str,  # as SQLAlchemy and Alembic want it; it may hold a password, so nothing shows it
+    str,  # in the form of SQLAlchemy and Alembic; never shown, as it may hold a password
     AfterValidator(check_database_url),
     Hidden,
 ]
@@ -177,7 +177,7 @@ AdminIds = Annotated[frozenset[str], ids_of_form(r"[UW][A-Z0-9]{6,}")]
 
 
 class AgentSettings(pydantic.BaseModel):
-    """One more agent, reached as ``/callaudio name:CA…``, with its own region and keys."""
+    """An additional agent, used as ``/callaudio name:CA…``, with its own region and keys."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -1,1 +1,1 @@
-"""The SQLAlchemy store: tables and the way to a transaction."""
+"""The database: tables, transactions, due work and migrations."""

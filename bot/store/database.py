@@ -28,7 +28,7 @@ from bot.store.sqlite_driver import (
 RUN_AGAIN_CODES: Final = frozenset({"40P01", "40001"})
 MAX_RUNS: Final = 5
 FEW: Final = 20
-"""The number of keys that are found faster than a switch to another thread takes."""
+"""Up to this many keys are found faster than a switch to another thread takes."""
 LAST_WORK: Final = "last_work"
 STORES_WORK: Final = "stores_work"
 RECORDED: Final = "recorded_events"
@@ -46,20 +46,20 @@ class LastWork(IntEnum):
 class Database:
     """The store behind every use case.
 
-    ``read()`` and ``write()`` each give a session inside one transaction. A write on SQLite takes
+    ``read()`` and ``write()`` each open a session inside one transaction. A write on SQLite takes
     the write lock at its start, so that two writers wait for one another instead of failing when
-    both try to upgrade from reading. Those of one process wait here, in the order in which they
-    came: SQLite would have each of them try again after a while.
+    both try to upgrade a read lock. Writers of one process queue here in the order in which they
+    came, because SQLite itself would let each of them poll for the lock.
 
-    Order of locks, the same in every transaction, so that no two wait for each other:
+    Every transaction takes its locks in this order, so that no two wait for each other:
 
-    1. an advisory lock on what several rows decide together, such as who is admin;
-    2. rows of one's own work, several of one table in the order of their primary key;
-    3. the work that becomes due by it, in the order of its key (``bot.store.due_work``);
-    4. last of all, the audit heads in the order of their workspaces: ``before_commit`` sees to it.
+    1. an advisory lock on facts that several rows decide together, such as who is admin;
+    2. its own rows, several of one table in the order of their primary key;
+    3. the due work that it schedules, in the order of its key (``bot.store.schedule``);
+    4. the audit heads in the order of their workspaces; ``before_commit`` ensures that.
 
     Attributes:
-        health: hears of each failure and each write.
+        health: is notified of each failure and each write.
         on_work_stored: called after a transaction of this process that stored work was committed.
         on_recorded: called with the audit events of a transaction once it was committed.
     """
@@ -93,7 +93,7 @@ class Database:
     async def rows(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Read a few rows by key, in a transaction of their own that is short."""
+        """Read a few rows by key, in a short transaction of their own."""
         async with self._reading_little.begin() as connection:
             return (await connection.execute(statement, parameters)).all()
 
@@ -141,7 +141,7 @@ class Database:
 
     def _note_failure(self, context: ExceptionContext) -> None:
         is_stale = context.is_disconnect and (context.statement or "").startswith("BEGIN")
-        if not is_stale:  # a new connection is made, which tells more
+        if not is_stale:  # a new connection follows, and its result is more precise
             self.health.note_failure(context.original_exception)
 
 
@@ -166,8 +166,8 @@ def _nobody_to_count(recorded: Sequence[Any]) -> None:
 
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    # A statement that updates or deletes leaves the rows in hand as they are: none is looked at
-    # after one, and finding out which it concerned costs more than the statement.
+    # Updates and deletes do not refresh loaded rows: no code reads one after such a statement, and
+    # finding the affected rows costs more than the statement.
     return async_sessionmaker(
         engine, expire_on_commit=False, execution_options={"synchronize_session": False}
     )

@@ -31,7 +31,7 @@ from bot.store.database import Database
 from bot.store.tables import DueWorkRow
 
 SUSPECT_FROM: Final = 2
-"""From this many takeovers on, such work runs one at a time: it may be what kills its workers."""
+"""From this many takeovers on, such work runs one at a time: it may be killing its workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class DueWork:
     ) -> list[Due]:
         """Claim due work, the oldest first or ``in_turn``, under one lease.
 
-        With ``takes_over`` also work whose lease has expired. Of work that may have killed its
-        workers, at most ``suspects`` pieces: see ``SUSPECT_FROM``.
+        ``takes_over`` includes work whose lease has expired. At most ``suspects`` of the claimed
+        pieces may have killed their workers: see ``SUSPECT_FROM``.
         """
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
@@ -165,7 +165,7 @@ class DueWork:
         return None if self._database.is_sqlite else self._lease
 
 
-# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+# Each statement is built once: building one costs SQLAlchemy as much as running it.
 @cache
 def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
     row = DueWorkRow
@@ -184,7 +184,8 @@ def _due(*, takes_over: bool, in_turn: bool) -> Executable:
     row = DueWorkRow
     free = _is_free(takes_over=takes_over)
     order = (row.turn, row.due_at) if in_turn else (row.due_at,)
-    # Not as a column: SQLite would find by it, and sort everything that waits at each claim.
+    # An expression, so that SQLite does not choose the index on due_at and then sort all waiting
+    # work by turn at each claim.
     due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
     return (
         select(row.key, row.tries, row.revision, row.claim, row.takeovers)
@@ -232,7 +233,7 @@ def _beginning_afresh() -> Executable:
 
 
 def _mine() -> tuple[ColumnElement[bool], ...]:
-    """Spell one piece of work that is held under a claim."""
+    """Build the condition for one piece of work that is held under a claim."""
     row = DueWorkRow
     return (
         row.kind == bindparam("of"),
@@ -249,12 +250,12 @@ def _is_free(*, takes_over: bool) -> ColumnElement[bool]:
     row = DueWorkRow
     if not takes_over:
         return row.claim.is_(None)
-    # By the database's own clock: no machine's clock can make a lease expire early.
+    # By the database's clock, so that a wrong clock of a machine cannot make a lease expire early.
     return or_(row.claim.is_(None), row.lease_ends_at < func.clock_timestamp())
 
 
 def _locked_in_order(claims: Collection[str]) -> ColumnElement[bool]:
-    """Format what these claims hold, locked in the order in which work is scheduled."""
+    """Build the condition for rows held under these claims, locked in the order of their keys."""
     row = DueWorkRow
     held = select(row.kind, row.key).where(row.claim.in_(claims)).order_by(row.kind, row.key)
     return tuple_(row.kind, row.key).in_(held.with_for_update())

@@ -20,7 +20,7 @@ from bot.store.sqlite_driver import (
 
 BUSY_TIMEOUT_MS = 30_000
 # Without a limit, a stalled process or a broken network would hold the locks of its transaction
-# for ever, and no worker could take over its work.
+# indefinitely, and no worker could take over its work.
 IDLE_IN_TRANSACTION_SECONDS = 5.0
 MAPPED_BYTES = 2**30
 CONNECT_SECONDS = 10
@@ -28,30 +28,30 @@ CONNECT_SECONDS = 10
 
 
 LAST_WORDS: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
-"""The server ends the session: it stops, or this one was told to end, or was too slow."""
+"""The server ends the session: it shuts down, terminates this session, or it timed out."""
 
 
 def async_url(database_url: str) -> URL:
-    """Return the async driver for a ``sqlite:///`` or ``postgresql://`` URL."""
+    """Return the URL with its async driver, for ``sqlite:///`` or ``postgresql://``."""
     url = make_url(database_url)
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
     return url.set(drivername=driver[url.get_backend_name()])
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """Name the database file of a SQLite URL, or None for PostgreSQL."""
+    """Return the database file of a SQLite URL; None for PostgreSQL."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def connect_args(url: URL) -> dict[str, object]:
-    """Return what every connection is opened with, of either engine: none prepares on the server.
+    """Return the driver's arguments for every connection; no statement is prepared on the server.
 
     A prepared statement belongs to one session of the server, and a pooler in transaction mode may
-    run each transaction in another one (docs: psycopg, "Using prepared statements with PgBouncer").
+    run each transaction in another (docs: psycopg, "Using prepared statements with PgBouncer").
     """
     if url.get_backend_name() == "sqlite":
         return {}
-    # What the URL says itself comes first.
+    # A value in the URL takes precedence.
     waits = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     return {"prepare_threshold": None, "client_encoding": "utf8", **waits}
 
@@ -65,7 +65,7 @@ def refuse_other_encodings(connection: DBAPIConnection) -> None:
         psycopg.NotSupportedError: the database's encoding is not UTF8.
     """
     driver = getattr(connection, "driver_connection", connection)
-    encoding = driver.info.parameter_status("server_encoding")  # sent by the server, unasked
+    encoding = driver.info.parameter_status("server_encoding")  # the server always sends it
     if encoding not in (None, "UTF8"):
         from psycopg import NotSupportedError  # noqa: PLC0415 - who keeps to SQLite need not load it
 
@@ -90,13 +90,13 @@ def build_engine(url: URL) -> AsyncEngine:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        # Pages are read where the system keeps them, instead of each connection copying its own.
+        # Pages are read from the system's page cache, instead of copied by each connection.
         cursor.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
-        # Loses nothing to a killed process; only a power cut could undo the last commits. FULL
-        # keeps "stored before the ack" true there as well.
+        # A killed process loses nothing in any mode; FULL also keeps commits after a power cut, so
+        # that "stored before the ack" always holds.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
-        # The driver would otherwise begin by itself, and only before a write.
+        # Otherwise the driver would begin transactions itself, and only before a write.
         connection.isolation_level = None
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -113,18 +113,18 @@ def _build_postgresql_engine(url: URL) -> AsyncEngine:
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         del record
         refuse_other_encodings(connection)
-        connection.autocommit = True  # the driver would otherwise begin by itself
+        connection.autocommit = True  # otherwise the driver would begin transactions itself
 
     @event.listens_for(engine.sync_engine, "begin")
     def _on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
             return
-        # In one round trip, and for this transaction alone: behind a pooler the next one may run in
-        # another session, and this session may be somebody else's then.
+        # In one round trip, and LOCAL to this transaction: behind a pooler the session may serve
+        # another client next.
         mode, idle_ms = "", round(1000 * IDLE_IN_TRANSACTION_SECONDS)
         if options.get("is_snapshot", False):
-            # It locks nothing, and whoever reads what is printed may take their time.
+            # A snapshot locks nothing, and printing its rows to a terminal may take long.
             mode, idle_ms = " ISOLATION LEVEL REPEATABLE READ, READ ONLY", 0
         begin = f"BEGIN{mode}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
         try:
@@ -132,14 +132,14 @@ def _build_postgresql_engine(url: URL) -> AsyncEngine:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            # It was cut while nobody used it. Nothing is done yet, so nobody need hear of it: the
-            # pool gives a new one now, as all that are older count as cut, too. To ask each
-            # connection beforehand whether it lives would cost every transaction a round trip.
+            # The connection was cut while idle. Nothing is done yet, so retrying is safe: the pool
+            # opens a new one, because it now treats all older ones as cut. Testing each connection
+            # beforehand would cost every transaction a round trip.
             connection.exec_driver_sql(begin)
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def _on_error(context: ExceptionContext) -> None:
-        # The server's last words arrive before the driver has seen that the connection has ended.
+        # The server's final error arrives before the driver notices that the connection is closed.
         if getattr(context.original_exception, "sqlstate", None) in LAST_WORDS:
             context.is_disconnect = True
 

@@ -43,9 +43,9 @@ class Failure:
 
 
 AWAY_SQLSTATES: Final = frozenset({"25006", "25P03", "25P04"})
-"""Read-only (a standby, or a primary that is being replaced), and cut off for being too slow.
+"""Read-only (a standby, or a primary that is being replaced), and timed out while idle.
 
-psycopg makes internal errors of these (docs: PostgreSQL, appendix A, class 25).
+psycopg raises internal errors for these (docs: PostgreSQL, appendix A, class 25).
 """
 DISK_FULL: Final = Failure("its disk is full", "Make room on the disk that the database is on.")
 READ_ONLY: Final = Failure(

@@ -1,4 +1,4 @@
-"""What the statements of a process tell of its database: whether it fails, and since when."""
+"""Whether the database fails, judged by the statements of this process."""
 
 import time
 from collections.abc import Callable
@@ -12,17 +12,15 @@ log = get_logger(__name__)
 
 WROTE_LATELY_SECONDS: Final = 1.0
 HOLDS_SECONDS: Final = 10.0
-"""So long a database that took no write counts as failing: a smaller write may succeed there."""
+"""How long a refused write counts, even if a smaller write succeeds meanwhile."""
 TAKES_NO_WRITES: Final = (DISK_FULL, READ_ONLY, DISK_FAILS)
 
 
 class StoreHealth:
-    """Hears of each failure and each write.
-
-    Operators read one line a minute of a database that is away, however many met it.
+    """Notes each failure and each write; logs an unavailable database once a minute.
 
     Attributes:
-        is_logged: whether it is; a command in a terminal tells of the failure itself.
+        is_logged: whether to log failures; a command in a terminal prints them itself.
     """
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +30,7 @@ class StoreHealth:
         self._wrote_at = self._took_no_write_at = -HOLDS_SECONDS
 
     def note_failure(self, error: BaseException) -> None:
-        """Note an error of the database; one that a statement is to blame for tells nothing."""
+        """Note a failure of the database; an error caused by the statement itself is ignored."""
         failure = why(error)
         if failure is None:
             return
@@ -55,5 +53,5 @@ class StoreHealth:
 
     @property
     def takes_writes(self) -> bool:
-        """Whether no write was refused of late."""
+        """Whether no write was refused in the last ``HOLDS_SECONDS``."""
         return self._monotonic() - self._took_no_write_at >= HOLDS_SECONDS

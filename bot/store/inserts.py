@@ -1,6 +1,6 @@
-"""Inserts that may meet a row of the same key, spelled for the database in use.
+"""Inserts with an `ON CONFLICT` clause, for either database.
 
-SQLAlchemy has `ON CONFLICT` in each dialect's own insert alone (docs: "SQLite" and "PostgreSQL").
+SQLAlchemy offers the clause only in each dialect's own insert (docs: "SQLite" and "PostgreSQL").
 """
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,7 +10,7 @@ from bot.store.tables import Base
 
 
 def insert_into(table: type[Base], *, is_sqlite: bool) -> sqlite.Insert | postgresql.Insert:
-    """Begin an insert that can say what happens on a conflict."""
+    """Build an insert that accepts an `ON CONFLICT` clause."""
     return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
 

@@ -16,7 +16,7 @@ from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import RecentRequestRow
 
 KEPT: Final = timedelta(minutes=15)
-"""Longer than a signed request is accepted, with a margin for clock skew."""
+"""Longer than Slack's signature is valid, with a margin for clock skew."""
 CHANGE: Final = "change"
 
 

@@ -21,7 +21,7 @@ class DatabaseNewer(Exception):
 
 
 def newest_revision() -> str:
-    """Name the newest migration that ships with this version: the number its file begins with."""
+    """Return the number of the newest migration of this version, from its file name."""
     return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 

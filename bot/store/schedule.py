@@ -1,6 +1,6 @@
 """Schedules work in the transaction that makes it necessary.
 
-So work is never stored without its change, nor a change without its work.
+Either both the change and its work are stored, or neither.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class _Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """For whom a piece of work is done, and in which round; lower rounds come first."""
+    """The requester of a piece of work, and the round it is served in; lower rounds come first."""
 
     requester: str | None = None
     number: int = 0
@@ -56,9 +56,9 @@ def schedule(
 ) -> None:
     """Schedule work in this transaction: due at once, or at ``due_at``.
 
-    Work that is waiting is never postponed by this. Work that is running runs again, because the
-    run under way may not see what this transaction stores: at ``due_at``, or with ``joins`` right
-    after, so that work wanted sooner is not postponed. Work keeps its first ``turn``.
+    This never postpones waiting work. Running work runs again, because the current run may not see
+    what this transaction stores: at ``due_at``, or with ``joins`` immediately after the current
+    run, so that work wanted sooner is not postponed. Work keeps its first ``turn``.
     """
     before_commit(session, LastWork.DUE_WORK, _write_scheduled)
     rows: dict[tuple[bool, str, str], _Scheduled] = session.info.setdefault(SCHEDULED, {})
@@ -104,7 +104,7 @@ async def _write_scheduled(session: AsyncSession) -> None:
 
 @cache
 def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
-    """Spell the statement once: SQLAlchemy compiles anew each one that holds its rows itself."""
+    """Build the statement without its rows, so that SQLAlchemy compiles it once."""
     row = DueWorkRow
     statement = insert_into(row, is_sqlite=is_sqlite)
     new = statement.excluded

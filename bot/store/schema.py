@@ -1,4 +1,4 @@
-"""The migration to the newest revision; it loads Alembic, which nothing else at run time needs."""
+"""Migrates to the newest revision; the only module that loads Alembic."""
 
 from alembic import command
 from alembic.config import Config
@@ -15,7 +15,7 @@ from bot.store.revision import MIGRATIONS, DatabaseNewer
 
 
 def alembic_config(url: URL) -> Config:
-    """Build Alembic's configuration for one database, on its own driver (drivers stay ours)."""
+    """Build Alembic's configuration for one database, with its blocking driver."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = sync_url(url)
@@ -23,7 +23,7 @@ def alembic_config(url: URL) -> Config:
 
 
 def sync_url(url: URL) -> URL:
-    """Name the blocking driver of the same database: migrations use it."""
+    """Return the URL of the same database with its blocking driver, which migrations use."""
     driver = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
     return url.set(drivername=driver[url.get_backend_name()])
 
@@ -31,8 +31,8 @@ def sync_url(url: URL) -> URL:
 def sync_engine(url: URL) -> Engine:
     """Build a blocking engine on the database, for migrations.
 
-    On SQLite too, a migration is one transaction: left to itself the driver commits each change of
-    a table at once, and a migration that a full disk broke off could never be run again.
+    On SQLite too, a migration is one transaction. By default the driver commits each change of a
+    table at once, and a migration that failed halfway, on a full disk, could not be run again.
     """
     engine = create_engine(sync_url(url), connect_args=connect_args(url))
     is_sqlite = url.get_backend_name() == "sqlite"
@@ -41,7 +41,7 @@ def sync_engine(url: URL) -> Engine:
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         del record
         if is_sqlite:
-            connection.isolation_level = None  # the driver begins nothing by itself
+            connection.isolation_level = None  # so that the driver begins no transaction itself
         else:
             refuse_other_encodings(connection)
 
@@ -54,7 +54,7 @@ def sync_engine(url: URL) -> Engine:
 
 
 def upgrade(url: URL, revision: str = "head") -> None:
-    """Bring the database to ``revision``; running it twice changes nothing. Blocking.
+    """Migrate the database to ``revision``; running it twice changes nothing. Blocking.
 
     Raises:
         DatabaseNewer: a newer version has migrated it.
@@ -68,7 +68,7 @@ def upgrade(url: URL, revision: str = "head") -> None:
 
 
 def current_revision(url: URL) -> str | None:
-    """Name the revision the database is at, or None for an empty one. Blocking."""
+    """Return the revision of the database, or None for an empty one. Blocking."""
     engine = sync_engine(url)
     try:
         with engine.connect() as connection:

@@ -1,8 +1,8 @@
-"""The SQLite driver below the engine: aiosqlite, with one hop to its thread for each statement.
+"""The SQLite driver below the engine: aiosqlite, with one thread hop for each statement.
 
-aiosqlite asks its thread for a cursor, for the statement, for the rows and for the close, each time
-with a switch of threads and a turn of the event loop: most of the processor time of a short
-transaction. Only what may wait for the disk or for a lock is asked of the thread here.
+aiosqlite calls its thread for a cursor, for the statement, for the rows and for the close. Each
+call costs a thread switch and a turn of the event loop: most of the processor time of a short
+transaction. Here only calls that may wait for the disk or for a lock run in the thread.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 ROWS_WITH_STATEMENT: Final = 200
-"""Rows that are read in the same hop as the statement; a long list is read as it is asked for."""
+"""Rows that are read in the same hop as the statement; further rows are read on demand."""
 ROWS_A_FETCH: Final = 64
 BEGIN_READING: Final = "BEGIN"
 """Takes no lock and reads nothing yet (sqlite.org: "Transactions", deferred)."""
 BEGIN_SHORT_READING: Final = "BEGIN -- short"
-"""The same for statements that each find a few rows by key: no hop at all, for a reader waits for
-no lock (sqlite.org: "Write-Ahead Logging")."""
+"""The same for statements that each find a few rows by key: they run without a hop, because a
+reader waits for no lock (sqlite.org: "Write-Ahead Logging")."""
 BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
-"""May wait for another writer: it is run in one hop with the first statement."""
+"""May wait for another writer, so it runs in one hop together with the first statement."""
 BEGIN_SHORT: Final = "BEGIN IMMEDIATE -- short"
 """The same for statements that each find or add a few rows by key.
 
-All behind the first are run without a hop: they wait for no lock any more, and take microseconds.
+Statements after the first run without a hop: they wait for no lock, and take microseconds.
 """
 
 
@@ -63,7 +63,7 @@ class OneHopCursor(Cursor):
         return self
 
     async def fetchone(self) -> Any:  # noqa: ANN401 - a row
-        """Read the next row, None behind the last."""
+        """Read the next row; None after the last."""
         rows = await self.fetchmany(1)
         return rows[0] if rows else None
 
@@ -83,7 +83,7 @@ class OneHopCursor(Cursor):
         return rows
 
     async def close(self) -> None:
-        """Close it; behind a statement that was given up and still runs, in its turn."""
+        """Close it; if a cancelled statement still runs in the thread, after that statement."""
         if self._connection.is_idle:
             self._cursor.close()
         else:
@@ -107,7 +107,7 @@ class OneHopCursor(Cursor):
 
 
 class OneHopConnection(Connection):
-    """Gives such cursors, and ends a transaction that changed nothing without a hop."""
+    """Returns such cursors, and ends transactions without changes without a hop."""
 
     def __init__(self, database: str, options: dict[str, Any]) -> None:
         # The threads take turns: SQLAlchemy never uses one connection for two things at a time.
@@ -123,12 +123,12 @@ class OneHopConnection(Connection):
 
     @property
     def is_idle(self) -> bool:
-        """Whether its thread does nothing: no statement runs that was given up."""
+        """Whether its thread is idle: no cancelled statement is still running."""
         return self._asked == self._answered
 
     @property
     def runs_here(self) -> bool:
-        """Whether the next statement belongs to a short transaction that has what it waits for."""
+        """Whether the next statement needs no hop: its short transaction has the lock it needs."""
         return self._is_short and self.is_idle
 
     def begin_with_next(self, sql: str) -> None:
@@ -143,7 +143,7 @@ class OneHopConnection(Connection):
             self._is_short = begins_with == BEGIN_SHORT
 
     async def _connect(self) -> "OneHopConnection":
-        """Open the file; where that fails, wait until the thread has ended."""
+        """Open the file; if that fails, wait until the thread has ended."""
         try:
             await super()._connect()
         except BaseException:
@@ -164,7 +164,7 @@ class OneHopConnection(Connection):
         return self._stopped
 
     def _give_up(self) -> None:
-        """Roll back what has begun: SQLite keeps a closed file's lock while a cursor is held."""
+        """Roll back an open transaction: an open cursor would keep the lock of a closed file."""
 
         def act() -> None:
             if self._connection is not None:
@@ -187,7 +187,7 @@ class OneHopConnection(Connection):
         before, self._changes_before = self._changes_before, None
         self._begins_with, self._is_short = None, False
         if self.is_idle and before == self._conn.total_changes:
-            self._conn.commit()  # nothing that would have to reach the disk
+            self._conn.commit()  # no change has to be written to the disk
         else:
             await super().commit()
 
@@ -209,7 +209,7 @@ class OneHopConnection(Connection):
 
 
 def use_one_hop(engine: Engine) -> None:
-    """Have an engine on SQLite open its connections so."""
+    """Make an engine on SQLite open its connections with this driver."""
 
     @event.listens_for(engine, "do_connect")
     def _on_connect(

@@ -1,4 +1,4 @@
-"""Whether the database takes writes: one that answers may be full, or for reading alone."""
+"""Whether the database accepts writes: one that answers may be full or read-only."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from bot.store.tables import RecentRequestRow
 
 
 async def takes_writes(database: Database) -> bool:
-    """Tell whether writes succeed; unless one did just now, by one that says nothing.
+    """Return whether writes succeed; tries a write without effect unless one succeeded just now.
 
     Raises:
         DBAPIError: the database does not answer, or refuses it.
@@ -23,7 +23,7 @@ async def takes_writes(database: Database) -> bool:
 
 @cache
 def _writing_nothing(*, is_sqlite: bool) -> Executable:
-    """Spell a row under a key that no request has; it is deleted like any other of them."""
+    """Write a row under a key that no request has; it is deleted with the old ones."""
     statement = insert_into(RecentRequestRow, is_sqlite=is_sqlite).values(
         fingerprint="takes_writes", delivery_id="", requested_at=func.now()
     )

@@ -1,1 +1,1 @@
-"""Text as people write and read it: invisible characters, moments of a recording."""
+"""Text that people type and read: invisible characters, times of a recording."""

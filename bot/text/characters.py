@@ -1,9 +1,9 @@
-"""Characters that readers do not see: taken out of what people type, spelt out on terminals."""
+"""Invisible characters: removed from typed text, escaped on terminals."""
 
 import unicodedata
 from typing import Final
 
-# Not of the format category, and yet drawn as nothing.
+# Not in the format category, but also invisible.
 _FILLERS: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0") | frozenset(
     map(chr, range(0xFE00, 0xFE10))
 )
@@ -11,22 +11,22 @@ _FULL_WIDTH: Final = range(0xFF01, 0xFF5F)
 
 
 def without_control(text: str) -> str:
-    """Take out control characters other than white space: PostgreSQL refuses NUL in a text."""
+    """Remove control characters other than white space: PostgreSQL refuses NUL in a text."""
     return "".join(each for each in text if each.isspace() or unicodedata.category(each) != "Cc")
 
 
 def made_plain(text: str) -> str:
-    """Take out invisible characters; make dashes and full-width forms the ASCII ones.
+    """Remove invisible characters, and replace dashes and full-width forms by ASCII ones.
 
-    For ids and words of a command, which are ASCII: not for what people write to one another.
+    For ids and words of a command, which are ASCII; not for free text.
     """
     return "".join(map(_plain, text))
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
-    r"""Spell out what a terminal would obey, as ``\x1b`` or ``\u202e``, but for ``keep``.
+    r"""Escape characters that control a terminal, as ``\x1b`` or ``\u202e``, except ``keep``.
 
-    Control characters move the cursor and change colours; some of the format turn text around.
+    Control characters move the cursor and change colours; some format characters reverse text.
     """
     return "".join(
         each if each.isprintable() or each in keep else each.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""Moments of a recording as people write them: ``0:05.2-0:10.4``."""
+"""Spans of a recording in text: ``0:05.2-0:10.4``."""
 
 import re
 from typing import Final
@@ -8,10 +8,10 @@ SPAN: Final = re.compile(rf"{TIME}-{TIME}")
 
 
 def parse_time_span(text: str) -> tuple[float, float]:
-    """Read from when to when, in seconds from the start of the recording.
+    """Parse start and end, in seconds from the start of the recording.
 
     Raises:
-        ValueError: it is no span, or ends before it begins.
+        ValueError: it is not a span, or ends before it begins.
     """
     found = SPAN.fullmatch(text.strip())
     if found is None:
@@ -26,7 +26,7 @@ def parse_time_span(text: str) -> tuple[float, float]:
 
 
 def spell_time(seconds: float) -> str:
-    """Write a moment as it is read, to a tenth of a second."""
+    """Format a time of a recording, to a tenth of a second."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

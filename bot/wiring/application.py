@@ -80,7 +80,7 @@ async def open_application(
         slack_events = socket = None
         if roles.listens:
             app = build_listening(stack, core)
-            if settings.slack_app_token:  # Slack talks over the socket alone
+            if settings.slack_app_token:  # then Slack sends requests over the socket only
                 token = settings.slack_app_token.get_secret_value()
                 socket = SocketMode(app, token, core.client, core.metrics, core.outbound)
                 stack.push_async_callback(socket.close)

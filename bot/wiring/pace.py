@@ -47,4 +47,4 @@ class Pace:
     redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)
     slack_limits: SlackLimits | None = None
-    """None: Slack's published ones where Slack itself is called, else those it is found to have."""
+    """None: Slack's published limits, or behind another URL only those that a refusal reveals."""

@@ -19,10 +19,10 @@ POLYAI: Final = frozenset(
 
 
 class Rotation:
-    """Takes over new secrets in place; what is under way goes on with them.
+    """Replaces secrets in place; running work continues with the new ones.
 
     Attributes:
-        settings: with the secrets that are in use.
+        settings: the settings with the secrets in use.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Rotation:
         self.settings = core.settings
 
     async def take(self, fresh: Settings) -> None:
-        """Use the secrets of ``fresh``; any other setting that differs waits for a restart.
+        """Use the secrets of ``fresh``; other changed settings take effect after a restart.
 
-        A new plain key is tried by the canary at once, for it could bring raw recordings.
+        The canary checks a new plain key at once, because it could return raw recordings.
         """
         changed = {name for name, value in self.settings if value != getattr(fresh, name)}
         taken = {name: getattr(fresh, name) for name in changed & (SLACK | POLYAI)}

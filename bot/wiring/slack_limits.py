@@ -1,4 +1,4 @@
-"""Which of Slack's limits hold, and where it is kept what was spent of them."""
+"""Chooses which of Slack's limits apply, and where spent calls are counted."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from bot.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class SlackLimits:
-    """The published limits, in minutes of another length where a test has less time."""
+    """The published limits; ``scale`` shortens their minute for tests."""
 
     scale: float = 1.0
 

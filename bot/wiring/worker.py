@@ -192,8 +192,8 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # A digest is less urgent than a recording.
             WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
-            # A look takes a second, or minutes where Slack hangs. So many may hang before another
-            # has to wait; and with so many at work it is Slack that sets the pace.
+            # A check takes a second, or minutes while Slack hangs. Six may hang before others have
+            # to wait; with six running, Slack's limits set the pace.
             WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6, urgency=Urgency.CHECK),
             WorkKind(CHECK_SHARES, retention.check_shares, at_once=2, urgency=Urgency.CHECK),
             WorkKind(TAKE_BACK, retention.take_back, at_once=4, urgency=Urgency.TAKE_BACK),

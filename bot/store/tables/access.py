@@ -14,8 +14,8 @@ class GrantRow(Base):
 
     __tablename__ = "grants"
     __table_args__ = (
-        # A covering index for the query of a decision. The id
-        # comes first: it tells grants apart, while the other columns hardly do.
+        # A covering index for the query of a decision. The id comes first because it is selective;
+        # the other columns hardly are.
         Index(
             "ix_grants_live",
             "subject_id",
@@ -29,7 +29,7 @@ class GrantRow(Base):
             sqlite_where=text("revoked_at IS NULL"),
             postgresql_where=text("revoked_at IS NULL"),
         ),
-        # Groups are rare, which a planner cannot know from a common index.
+        # Groups are rare, which a planner cannot see from a common index.
         Index(
             "ix_grants_live_groups",
             "team_id",

@@ -1,4 +1,4 @@
-"""What all tables share: the declarative base, UTC times, and the types of ids."""
+"""The declarative base of all tables, UTC times, and the types of ids."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -64,5 +64,5 @@ class Base(DeclarativeBase):
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 
-# Compared by bytes on both databases, which is also fastest.
+# Compared as bytes on both databases, which is also fastest.
 OpaqueId = String(255).with_variant(String(255, collation="C"), "postgresql")

@@ -98,7 +98,7 @@ class DeliveryRow(Base):
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
     # Who pressed *Delete*; a worker deletes the file.
     delete_asked_by: Mapped[str | None]
-    # The delivery whose raw file was taken back, where this one follows it, redacted and unasked.
+    # The delivery whose raw file was taken back, if this redacted one was created to replace it.
     replaces_id: Mapped[str | None] = mapped_column(String(64))
 
 

@@ -9,9 +9,9 @@ from bot.store.tables.base import Base
 
 
 class RedactionCheckRow(Base):
-    """One redacted recording held against the raw one in memory: on whose behalf, and the outcome.
+    """One comparison of a redacted recording with the raw one: who asked, and the outcome.
 
-    Spans, counts and levels stand in the audit event of its end.
+    Spans, counts and levels are in the audit event of its end.
     """
 
     __tablename__ = "redaction_checks"
@@ -30,27 +30,27 @@ class RedactionCheckRow(Base):
     requested_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     verdict: Mapped[str | None] = mapped_column(String(16))
-    # In words for whoever asked, without anything of the recording.
+    # The verdict, worded for the person who asked; no content of the recording.
     says: Mapped[str | None] = mapped_column(Text)
 
 
 class CanaryRow(Base):
-    """The call that tells whether the plain key brings redacted recordings alone.
+    """The call that shows whether the plain key returns redacted recordings only.
 
-    While a row is frozen, no redacted recording is delivered, by whatever process.
+    While a row is frozen, no process delivers redacted recordings.
     """
 
     __tablename__ = "canaries"
 
-    # As the setting names it.
+    # As in the setting.
     conversation: Mapped[str] = mapped_column(primary_key=True)
     team_id: Mapped[str]
     checked_at: Mapped[datetime]
     verdict: Mapped[str] = mapped_column(String(16))
-    # What was found, in a code.
+    # The finding, as a code.
     found: Mapped[str | None] = mapped_column(String(64))
-    # When it was last found to be in order.
+    # When the last check succeeded.
     held_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
-    # Since when the admins know.
+    # When the admins were notified.
     notified_at: Mapped[datetime | None]

@@ -17,7 +17,7 @@ class DueWorkRow(Base):
         Index(None, "kind", "due_at"),
         Index(None, "claim"),
         Index(None, "kind", "turn", "due_at"),
-        # What one person has waiting; most work is nobody's.
+        # Finds the waiting work of one person; most work has no requester.
         Index(
             None,
             "requester",
@@ -40,20 +40,20 @@ class DueWorkRow(Base):
     takeovers: Mapped[int] = mapped_column(server_default="0")
     # By the database's clock; NULL on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]
-    # For whom it is done, where people take turns: see `bot.store.turns`.
+    # The person it is done for, if requesters are served in turn: see `bot.recordings.turns`.
     requester: Mapped[str | None]
     # The round in which it is served; lower ones come first.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class SlackBudgetRow(Base):
-    """What all processes spent of one of Slack's limits, by the database's clock."""
+    """The calls of all processes against one of Slack's limits, by the database's clock."""
 
     __tablename__ = "slack_budgets"
 
     # A method, or a method in a channel.
     key: Mapped[str] = mapped_column(primary_key=True)
-    # Counts of calls with the moments until which they count, and until when Slack wants none.
+    # Numbers of calls with the times until which they count, and until when Slack accepts none.
     spent: Mapped[dict[str, Any]]
-    # When nothing of it counts any more.
+    # From then on none of it counts.
     ends_at: Mapped[datetime]
