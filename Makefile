@@ -11,7 +11,7 @@ COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-stri
 	--python-version 3.11 --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long cover install lint bench chaos pictures axe lock
+.PHONY: help demo test test-long cover install lint bench chaos fuzz pictures axe lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -55,6 +55,11 @@ chaos: .venv/.dev-stamp ## kill, cut and overload it for minutes; SEED=… SECON
 pictures: .venv/.dev-stamp ## take the documents' pictures anew; CHROMIUM=… names the browser
 	@$(call bounded,600) $(BIN)/python -m tests.pictures $(ARGS)
 
+# Coverage guides the fuzzer, which finds more than chance; it has wheels for Linux alone.
+fuzz: .venv/.dev-stamp ## feed the parsers of foreign bytes; ARGS="--runs 1000000 reference" picks
+	@$(PIP) --require-hashes -r requirements-fuzz.txt
+	@$(call bounded,36000) $(BIN)/python -m tests.fuzz $(ARGS)
+
 AXE := .cache/axe/node_modules/axe-core/axe.min.js
 
 axe: $(AXE) ## fetch with npm what checks the demo's page for accessibility; tests skip it without
@@ -65,6 +70,8 @@ $(AXE):
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions
 	@$(COMPILE) --group build -o requirements.txt
 	@$(COMPILE) --group build --group dev -o requirements-dev.txt
+	@uv pip compile --group fuzz --generate-hashes --universal --no-emit-index-url -q --python-version 3.11 \
+		--custom-compile-command "make lock" -o requirements-fuzz.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

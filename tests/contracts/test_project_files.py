@@ -13,8 +13,8 @@ from bot.settings.model import SECRET_NAMES, Settings
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
 TARGETS = {
-    *("demo", "test", "test-long", "cover", "install", "lint", "bench", "chaos", "pictures"),
-    *("axe", "lock"),
+    *("demo", "test", "test-long", "cover", "install", "lint", "bench", "chaos", "fuzz"),
+    *("pictures", "axe", "lock"),
 }
 COMMANDS = {"run", "web", "worker", "migrate", "doctor", "demo", "grants", "audit", "digests"}
 REQUIRED = {
@@ -142,7 +142,7 @@ def test_make_alone_lists_the_targets():
 
 def test_installations_check_every_hash():
     installs = [line for line in text("Makefile").splitlines() if "@$(PIP)" in line]
-    assert len(installs) == 4
+    assert len(installs) == 5
     assert all("--require-hashes -r" in line or "--no-deps" in line for line in installs)
 
 
