@@ -10,7 +10,7 @@ PAYLOAD_VERSION = 1
 # The bot itself: no person acted.
 SYSTEM_ACTOR = "system"
 
-PayloadValue = str | int | float | bool | None
+PayloadValue = str | int | float | bool | tuple[str, ...] | None
 
 
 class AuditTag(StrEnum):
@@ -29,6 +29,7 @@ class AuditTag(StrEnum):
     DELIVERY_FAILED = "worker:delivery:failed"
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
     DELIVERY_UNTOLD = "worker:delivery:untold"
+    DELIVERIES_PRUNED = "retention:deliveries:pruned"
     WAVEFORM_SHOWN = "slack:waveform:shown"
     WAVEFORM_REFUSED = "slack:waveform:refused"
     FINDER_REFUSED = "policy:finder:refused"

@@ -13,9 +13,11 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
@@ -155,10 +157,17 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         has_reference = AuditEventRow.payload["reference"].as_string() == wanted.delivery_id
         found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, has_reference))
     if wanted.conversation_id:
+        # A delivery may be pruned; the event of its request names the conversation, too.
         of_conversation = select(DeliveryRow.id).where(
             DeliveryRow.conversation_id == wanted.conversation_id
         )
+        event = aliased(AuditEventRow)
+        named = select(event.delivery_id).where(
+            event.payload["conversation_id"].as_string() == wanted.conversation_id,
+            event.delivery_id.is_not(None),
+        )
         # Events without a delivery, such as a requested check, name the conversation themselves.
         names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
-        found.append(or_(AuditEventRow.delivery_id.in_(of_conversation), names_it))
+        is_of_one = AuditEventRow.delivery_id.in_(union_all(of_conversation, named))
+        found.append(or_(is_of_one, names_it))
     return found

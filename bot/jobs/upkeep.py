@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from bot.access.standings import forget_standings
 from bot.digests.slot_claims import SlotClaims
+from bot.pruning.pruning import Pruning
 from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.once import forget_recent
@@ -15,7 +16,11 @@ from bot.store.schedule import schedule
 from bot.store.tables import SlackBudgetRow
 
 CLEAN_UP: Final = "clean_up"
-"""The kind of due work that removes old rows; it has one row."""
+"""The kind of due work that removes old rows."""
+EVERYTHING: Final = "everything"
+"""The key of its row for what is removed at once."""
+DELIVERIES: Final = "deliveries"
+"""The key of its row for what is removed in batches."""
 CLEAN_EVERY: Final = timedelta(hours=1)
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
@@ -24,15 +29,22 @@ class CleanUp:
     """Removes the rows of work that ended long ago; the audit log is unchanged."""
 
     def __init__(
-        self, *, claims: SlotClaims, database: Database, clock: Callable[[], datetime]
+        self,
+        *,
+        claims: SlotClaims,
+        pruning: Pruning,
+        database: Database,
+        clock: Callable[[], datetime],
     ) -> None:
         self._claims = claims
+        self._pruning = pruning
         self._database = database
         self._clock = clock
 
-    async def run(self, due: Due) -> datetime:
-        """Clean up; returns when to do so again."""
-        del due
+    async def run(self, due: Due) -> datetime | None:
+        """Clean up; returns when to do so again, if ever."""
+        if due.key == DELIVERIES:
+            return await self._pruning.run()
         await self._claims.forget_older(KEEP_DIGEST_RUNS)
         await forget_recent(self._database, self._clock())
         await forget_standings(self._database, self._clock())
@@ -43,7 +55,8 @@ class CleanUp:
 async def schedule_clean_up(database: Database, now: datetime) -> None:
     """Schedule the cleaning now and then periodically, by one worker of all."""
     async with database.write() as session:
-        schedule(session, CLEAN_UP, "everything", now=now)
+        for key in (EVERYTHING, DELIVERIES):
+            schedule(session, CLEAN_UP, key, now=now)
 
 
 async def _forget_spent(database: Database, now: datetime) -> None:

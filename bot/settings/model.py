@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     callaudio_raw_ttl_hours: Annotated[Count, Field(le=87_600)] = Field(
         24, description="hours until raw files are deleted from Slack, 0 (never) to 87600"
     )
+    callaudio_keep_deliveries_days: Annotated[Count, Field(le=3650)] = Field(
+        90, description="days until deliveries that ended are forgotten, 0 (never) to 3650"
+    )
     callaudio_downgrade: Literal["on", "off"] = Field(
         "on",
         description="on (where a raw recording may no longer be heard, the redacted one follows "

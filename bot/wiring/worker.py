@@ -10,6 +10,7 @@ from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
 from bot.concurrency.urgency import Urgency
+from bot.digests.counted_periods import CountedPeriods
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import DueSlots
 from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST
@@ -19,17 +20,14 @@ from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SoleWorker
-from bot.jobs.upkeep import (
-    CLEAN_UP,
-    CleanUp,
-    schedule_clean_up,
-)
+from bot.jobs.upkeep import CLEAN_UP, CleanUp, schedule_clean_up
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_kind import WorkKind
 from bot.jobs.work_loop import WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
+from bot.pruning.pruning import Pruning
 from bot.recordings.completion import Completion
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.delivery_decision import DeliveryDecider
@@ -174,7 +172,14 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         again_after=pace.access_again_after,
     )
     admission = Admission(core.budget)
-    cleaning = CleanUp(claims=claims, database=core.database, clock=core.clock)
+    days = core.settings.callaudio_keep_deliveries_days
+    pruning = Pruning(
+        database=core.database,
+        clock=core.clock,
+        keep=timedelta(days=days) if days else None,
+        counted_since=CountedPeriods(database=core.database, clock=core.clock).since,
+    )
+    cleaning = CleanUp(claims=claims, pruning=pruning, database=core.database, clock=core.clock)
     return Worker(
         kinds=(
             # Most running deliveries wait for another server.

@@ -328,7 +328,7 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) ->
         for statement, parameters in [each for each in asked if "JOIN" in each[0]]:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             plans += [row.detail for row in plan if "LEFT-JOIN" in row.detail]
-    assert len(plans) == 3
+    assert len(plans) == 4
     assert [each for each in plans if not each.startswith("SEARCH ")] == []
     await database.close()
 

@@ -25,6 +25,7 @@ from bot.store.tables import DeliveryRow
 from tests.recordings.rows import delivery_row
 
 TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"
+GONE = ", which is gone, and no event pruned it"
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 SECRET = "https://hooks.slack.invalid/commands/1/a-way-to-answer"
 
@@ -282,7 +283,7 @@ def test_what_the_chain_ought_to_tell_of_and_does_not_is_named(run: Run, sqlite_
     assert told.exit_code == 1
     assert told.stdout.splitlines()[:2] == [
         f"{TEAM} - delivery_untold: no event tells that delivery d9 was requested",
-        f"{TEAM} 3 delivery_gone: event 3 tells of delivery d2, which is gone",
+        f"{TEAM} 3 delivery_gone: event 3 tells of delivery d2{GONE}",
     ]
 
 

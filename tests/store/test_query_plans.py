@@ -1,17 +1,27 @@
-"""The loop of a worker finds its work by an index, however much waits for later."""
+"""Every statement that is run over and over finds its rows by an index, however many there are."""
 
-from datetime import timedelta
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import event, text
 
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.recordings.delivery_statistics import DeliveryStatistics
+from bot.recordings.due_files import DueFiles
+from bot.recordings.file_checks import Rhythm
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.once import forget_recent
 from tests.conftest import NOON
+from tests.pruning.test_pruning import pruning
 
 LATER = NOON + timedelta(days=1)
 KINDS = ["deliver", "retain", "digest"]
+TEAM = "T0QUALITY0"
 # Written the same on both databases.
 FILL = """
 WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
@@ -25,61 +35,125 @@ SELECT 'f' || n, 'd' || n, CAST(:at AS {time}) FROM numbers
 """
 
 
+# A year of deliveries, of which each thousandth is raw and still there, and of their checks.
+DELIVERIES = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
+INSERT INTO deliveries (id, team_id, user_id, source, agent_name, conversation_id, kind, direction,
+asked_redacted, origin_channel_id, asked_channel_id, requested_at, ended_at, state, outcome,
+without_picture, shares_due_at)
+SELECT 'd' || n, 'T0QUALITY0', 'U' || (n % 100), 'command', 'default', 'CA' || n, 'audio',
+'combined', FALSE, 'C1', 'C1', {moment}, {moment}, 'delivered',
+CASE WHEN n % 1000 = 0 THEN 'raw' ELSE 'redacted' END, FALSE,
+CASE WHEN n % 1000 = 0 THEN {moment} END FROM numbers
+"""
+CHECKS = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
+INSERT INTO redaction_checks (id, team_id, asked_by, cause, agent_name, conversation_id, direction,
+requested_at, ended_at)
+SELECT 'k' || n, 'T0QUALITY0', 'system', 'sample', 'default', 'CA' || n, 'combined', {moment},
+{moment} FROM numbers
+"""
+MOMENT = {
+    "sqlite": (
+        "strftime('%Y-%m-%d %H:%M:%f000', :at, '-' || (n * 365 * 86400 / :rows) || ' seconds')"
+    ),
+    "postgresql": "CAST(:at AS TIMESTAMPTZ) - n * INTERVAL '365 days' / :rows",
+}
+
+
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 async def test_no_statement_of_the_loop_reads_the_whole_table(
     database: Database, rows: int
 ) -> None:
-    time = "TEXT" if database.is_sqlite else "TIMESTAMPTZ"
-    moment = LATER.replace(tzinfo=None) if database.is_sqlite else LATER
-    at = f"{moment:%Y-%m-%d %H:%M:%S}.000000" if database.is_sqlite else moment
     # Of each hundred one is held, as by many workers.
     claim = "CASE WHEN n % 100 = 0 THEN 'w-' || n END"
+    await fill(database, rows, LATER, FILL, RECENT, claim=claim)
+    work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=9))
+    held = Due("deliver", "d100", 0, "w-100", 0, was_held=False)
+    with statements(database, "due_work", "recent_requests") as said:
+        for takes_over in (False, True):
+            await work.first_due(KINDS, takes_over=takes_over)
+            for in_turn in (False, True):
+                await work.claim("deliver", 4, takes_over=takes_over, in_turn=in_turn)
+        await work.renew({"w-100", "w-200"})
+        await work.release([held])
+        await work.finish(held, LATER)
+        await work.finish(held, None)
+        await forget_recent(database, NOON)
+
+    assert len(said) >= 6
+    assert await whole_tables(database, said, "due_work", "recent_requests") == {}
+
+
+@pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+async def test_neither_does_what_removes_or_counts_deliveries_or_looks_after_visible_ones(
+    database: Database, rows: int
+) -> None:
+    await fill(database, rows, NOON, DELIVERIES, CHECKS)
+    async with database.write() as session:
+        refused = AuditEvent(AuditTag.ADMIN_REFUSED, TEAM, "U1", NOON)
+        await record(session, refused)
+    files = DueFiles(
+        database=database,
+        clock=lambda: NOON,
+        rhythm=Rhythm(keep=None, check_every=timedelta(minutes=1)),
+    )
+    yesterday = NOON - timedelta(days=1)
+    with statements(database, "deliveries", "redaction_checks") as said:
+        assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
+        await files.next_in_turn()
+        await files.next_turn_at()
+        async with database.read() as session:
+            counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
+            await counted.by_result()
+
+    assert any(each.startswith("DELETE FROM deliveries") for each in said)
+    assert await whole_tables(database, said, "deliveries", "redaction_checks") == {}
+
+
+async def fill(
+    database: Database, rows: int, at: datetime, *statements: str, claim: str = ""
+) -> None:
+    """Fill tables with so many rows, and count them for the planner."""
+    time = "TEXT" if database.is_sqlite else "TIMESTAMPTZ"
+    moment = MOMENT["sqlite" if database.is_sqlite else "postgresql"]
+    when = f"{at:%Y-%m-%d %H:%M:%S}.000000" if database.is_sqlite else at
     async with database.engine.begin() as connection:
-        for statement in (FILL, RECENT):
-            spelled = statement.format(time=time, claim=claim)
-            await connection.execute(text(spelled), {"rows": rows, "at": at})
+        for statement in statements:
+            spelled = statement.format(time=time, claim=claim, moment=moment)
+            await connection.execute(text(spelled), {"rows": rows, "at": when})
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.exec_driver_sql("ANALYZE")
+
+
+@contextmanager
+def statements(database: Database, *tables: str) -> Iterator[dict[str, object]]:
+    """Note each statement about these tables, with the parameters of its first run."""
     said: dict[str, object] = {}
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
     def note(connection, cursor, statement, parameters, *_) -> None:
         del connection, cursor
-        if any(table in statement for table in ("due_work", "recent_requests")):
+        if any(table in statement for table in tables):
             said.setdefault(statement, parameters)
 
-    work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=9))
-    held = Due("deliver", "d100", 0, "w-100", 0, was_held=False)
-    for takes_over in (False, True):
-        await work.first_due(KINDS, takes_over=takes_over)
-        for in_turn in (False, True):
-            await work.claim("deliver", 4, takes_over=takes_over, in_turn=in_turn)
-    await work.renew({"w-100", "w-200"})
-    await work.release([held])
-    await work.finish(held, LATER)
-    await work.finish(held, None)
-    await forget_recent(database, NOON)
+    yield said
     event.remove(database.engine.sync_engine, "before_cursor_execute", note)
 
-    assert len(said) >= 6
-    assert {
-        statement: plan
-        for statement, parameters in said.items()
-        if (plan := await whole_table(database, statement, parameters))
-    } == {}
+
+async def whole_tables(
+    database: Database, said: Mapping[str, object], *tables: str
+) -> dict[str, str]:
+    """Tell the plan of each statement that reads a table from its beginning to its end."""
+    plans = {each: await plan_of(database, each, said[each]) for each in said}
+    reads_all = "^SCAN ({})$" if database.is_sqlite else "Seq Scan on ({})"
+    pattern = re.compile(reads_all.format("|".join(tables)), re.MULTILINE)
+    return {statement: plan for statement, plan in plans.items() if pattern.search(plan)}
 
 
-async def whole_table(database: Database, statement: str, parameters: object) -> str | None:
-    """Tell the plan of a statement that reads a table from its beginning to its end."""
+async def plan_of(database: Database, statement: str, parameters: object) -> str:
     explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     async with database.engine.connect() as connection:
         found = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
-        plan = "\n".join(str(row[-1]) for row in found)
-    tables = ("due_work", "recent_requests")
-    reads_all = (
-        any(line.strip() == f"SCAN {table}" for line in plan.splitlines() for table in tables)
-        if database.is_sqlite
-        else any(f"Seq Scan on {table}" in plan for table in tables)
-    )
-    return plan if reads_all else None
+        return "\n".join(str(row[-1]) for row in found)

@@ -37,15 +37,19 @@ class SlackGroups:
             CallAudioError: Slack does not tell, or its list does not end.
         """
         known = self._remembered.get((team_id, group_id))
-        if known and self._clock() - known.read_at < REMEMBERED_FOR:
+        if known and self._is_recent(known):
             changed_at = await self._changes.latest(team_id, group_id)
             if changed_at is None or changed_at < known.read_at:
                 return known.members
         # Read before asking: a change while Slack answers then makes the answer old.
         read_at = self._clock()
         members = await self._list(group_id)
-        self._remembered[team_id, group_id] = _Remembered(members, read_at)
+        still_used = (each for each in self._remembered.items() if self._is_recent(each[1]))
+        self._remembered = dict(still_used) | {(team_id, group_id): _Remembered(members, read_at)}
         return members
+
+    def _is_recent(self, known: _Remembered) -> bool:
+        return self._clock() - known.read_at < REMEMBERED_FOR
 
     async def _list(self, group_id: str) -> frozenset[str]:
         """Read the members now. Slack documents no pages here; one that names a next is obeyed.

@@ -16,6 +16,8 @@ class DeliveryRow(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index(None, "team_id", "user_id", "requested_at"),
+        # What a digest counts, and what is old enough to be removed.
+        Index(None, "team_id", "ended_at"),
         # Visible raw files are rare among all deliveries.
         Index(
             None,

@@ -1,0 +1,1 @@
+"""Forgets what ended long ago, in a way that the audit can prove."""

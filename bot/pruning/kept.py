@@ -1,0 +1,95 @@
+"""Which deliveries may be removed from the store: the rule, as conditions on their rows."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy.orm import aliased
+
+from bot.access_requests.request import AccessState
+from bot.recordings.delivery_store import DELIVER
+from bot.recordings.file_checks import CHECK_SHARES, TAKE_BACK
+from bot.recordings.retention_store import visible
+from bot.recordings.states import ENDED
+from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow
+
+OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)
+"""The kinds of due work whose key is the id of a delivery."""
+
+
+class Kept(StrEnum):
+    """Why a delivery stays."""
+
+    UNDER_WAY = "under_way"
+    RECENT = "recent"
+    FILE_WATCHED = "file_watched"
+    """Its raw file is there, or it was asked to be deleted: who hears it is checked by the row."""
+    CARD_BEHIND = "card_behind"
+    """Its card does not say yet that the file was taken back."""
+    WORK_DUE = "work_due"
+    """Something is due for it, such as to notify its requester."""
+    FILE_ORPHANED = "file_orphaned"
+    """A file that it dropped is to be deleted."""
+    FOLLOWED = "followed"
+    """The redacted recording that stands in for it is under way."""
+    ACCESS_ASKED = "access_asked"
+    """Its requester waits for an admin's decision, and is told of it with a button."""
+
+
+def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
+    """Spell each reason to keep a delivery that ended, or changed last, at some time.
+
+    A delivery may go if none of them holds. Where a condition is unknown to the database, it stays.
+    """
+    row, due = DeliveryRow, DueWorkRow
+    since = [
+        and_(each.is_not(None), each >= before)
+        for each in (row.ended_at, row.notified_at, row.taken_back_at)
+    ]
+    work = select(due.key).where(due.kind.in_(OF_DELIVERIES), due.key == row.id)
+    return {
+        Kept.UNDER_WAY: or_(
+            row.state.not_in([each.value for each in ENDED]), row.ended_at.is_(None)
+        ),
+        Kept.RECENT: or_(*since),
+        Kept.FILE_WATCHED: and_(*visible()),
+        Kept.CARD_BEHIND: and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
+        Kept.WORK_DUE: work.correlate(row).exists(),
+        Kept.FILE_ORPHANED: row.id.in_(select(OrphanedFileRow.delivery_id)),
+        Kept.FOLLOWED: row.id.in_(_followed()),
+        Kept.ACCESS_ASKED: row.id.in_(
+            select(AccessRequestRow.delivery_id).where(
+                AccessRequestRow.state == AccessState.PENDING.value
+            )
+        ),
+    }
+
+
+def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
+    """Spell which deliveries of a workspace may go, the oldest first.
+
+    Rows that somebody has locked are left for the next time.
+    """
+    row = DeliveryRow
+    return (
+        select(row.id)
+        .where(
+            row.team_id == team_id,
+            row.ended_at < before,
+            *(not_(condition) for condition in kept(before).values()),
+        )
+        .order_by(row.ended_at)
+        .limit(most)
+        .with_for_update(of=row, skip_locked=True)
+    )
+
+
+def _followed() -> Select[str | None]:
+    """Spell it by way of the work under way, which is little among all there ever was."""
+    follower = aliased(DeliveryRow)
+    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
+    return select(follower.replaces_id).where(
+        follower.id.in_(under_way), follower.replaces_id.is_not(None)
+    )

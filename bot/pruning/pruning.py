@@ -1,0 +1,122 @@
+"""Removes deliveries that ended long ago, and what depends on them, a batch at a time.
+
+What was decided and done stays in the audit chain. The event of a batch names each delivery that
+was removed, so one that is missing without such an event is found by `audit verify`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access_requests.request import AccessState
+from bot.access_requests.store import ATTEND
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.observability.logs import get_logger
+from bot.pruning.kept import prunable
+from bot.store.database import Database
+from bot.store.tables import (
+    AccessRequestRow,
+    AuditHeadRow,
+    DeliveryRow,
+    DueWorkRow,
+    RedactionCheckRow,
+)
+
+log = get_logger(__name__)
+
+PRUNE_EVERY: Final = timedelta(hours=1)
+A_BATCH: Final = 200
+"""Rows of one table in a transaction: few enough that a request to be stored waits milliseconds."""
+
+Pruned = TypeVar("Pruned", DeliveryRow, RedactionCheckRow, AccessRequestRow)
+
+
+class Pruning:
+    """Prunes workspace by workspace, one transaction a batch, so a killed worker loses nothing."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Callable[[], datetime],
+        keep: timedelta | None,
+        counted_since: Callable[[str], Awaitable[datetime]],
+    ) -> None:
+        """Keep deliveries for ``keep``, None: for ever.
+
+        Longer where a digest of the workspace still counts them: from ``counted_since`` on.
+        """
+        self._database = database
+        self._clock = clock
+        self._keep = keep
+        self._counted_since = counted_since
+
+    async def run(self) -> datetime | None:
+        """Prune a batch of each workspace; returns when to do so again, if ever."""
+        if self._keep is None:
+            return None
+        async with self._database.read() as session:
+            team_ids = (await session.scalars(select(AuditHeadRow.team_id))).all()
+        there_are_more = False
+        for team_id in sorted(team_ids):
+            before = min(self._clock() - self._keep, await self._counted_since(team_id))
+            there_are_more |= await self.prune(team_id, before) >= A_BATCH
+        return self._clock() if there_are_more else self._clock() + PRUNE_EVERY
+
+    async def prune(self, team_id: str, before: datetime) -> int:
+        """Remove a batch of what ended before a time; returns the rows of its longest part."""
+        async with self._database.write() as session:
+            deliveries = await _remove(
+                session, DeliveryRow, prunable(team_id, before, most=A_BATCH)
+            )
+            checks = await _remove(session, RedactionCheckRow, _ended_checks(team_id, before))
+            requests = await _remove(session, AccessRequestRow, _closed_requests(team_id, before))
+            longest = max(map(len, (deliveries, checks, requests)))
+            if longest:
+                event = AuditEvent(
+                    tag=AuditTag.DELIVERIES_PRUNED,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=self._clock(),
+                    payload={
+                        "deliveries": tuple(deliveries),
+                        "checks": len(checks),
+                        "access_requests": len(requests),
+                        "ended_before": before.isoformat(),
+                    },
+                )
+                await record(session, event)
+        if longest:
+            log.info("deliveries_pruned", deliveries=len(deliveries))
+        return longest
+
+
+async def _remove(session: AsyncSession, row: type[Pruned], which: Select[Any]) -> list[str]:
+    """Lock and delete the rows; returns their ids in order."""
+    ids = sorted(await session.scalars(which))
+    if ids:
+        await session.execute(delete(row).where(row.id.in_(ids)))
+    return ids
+
+
+def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
+    row = RedactionCheckRow
+    ended = select(row.id).where(row.team_id == team_id, row.ended_at < before)
+    return ended.order_by(row.ended_at).limit(A_BATCH).with_for_update(skip_locked=True)
+
+
+def _closed_requests(team_id: str, before: datetime) -> Select[Any]:
+    """Spell requests with nothing left to do, such as to warn of the end of their grant."""
+    row, due = AccessRequestRow, DueWorkRow
+    work = select(due.key).where(due.kind == ATTEND, due.key == row.id)
+    closed = select(row.id).where(
+        row.team_id == team_id,
+        row.state != AccessState.PENDING.value,
+        row.decided_at < before,
+        ~work.correlate(row).exists(),
+    )
+    return closed.limit(A_BATCH).with_for_update(of=row, skip_locked=True)

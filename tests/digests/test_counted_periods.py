@@ -1,0 +1,83 @@
+"""Deliveries stay while a report on access may still count them: a row a timetable."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.digests.counted_periods import CountedPeriods, counted_since
+from bot.digests.digest import DigestKind
+from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.timetable import Timetable
+from bot.store.database import Database
+from bot.store.tables import DigestRunRow
+from tests.conftest import NOON
+
+TEAM, BOSS = "T0QUALITY0", "U0BOSS000"
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        pytest.param(
+            "0 9 * * *", datetime(2026, 6, 2, 9, tzinfo=UTC), id="daily: since yesterday's"
+        ),
+        pytest.param(
+            "0 9 1 * *", datetime(2026, 5, 1, 9, tzinfo=UTC), id="monthly: one may be posted late"
+        ),
+        pytest.param("0 9 1 1 *", datetime(2025, 1, 1, 9, tzinfo=UTC), id="yearly: the same"),
+        pytest.param(
+            "0 9 1 5,6 *", NOON - 334 * DAY, id="after a short period a long one: on request now"
+        ),
+    ],
+)
+def test_a_timetable_counts_from_the_last_slot_s_period_on(cron: str, expected: datetime) -> None:
+    assert counted_since(Timetable(cron, ZoneInfo("UTC")), NOON) == expected
+
+
+async def test_without_a_digest_on_access_nothing_is_counted(database: Database) -> None:
+    await add(database, "calls", DigestKind.CALLS, "0 9 1 1 *")
+    await add(database, "theirs", DigestKind.ACCESS, "0 9 1 1 *", team_id="T0SALES000")
+    assert await since(database) == NOON
+
+
+async def test_the_longest_period_counts_and_a_slot_that_is_not_posted_yet(
+    database: Database,
+) -> None:
+    await add(database, "daily", DigestKind.ACCESS, "0 9 * * *")
+    await add(database, "monthly", DigestKind.ACCESS, "0 9 1 * *")
+    assert await since(database) == datetime(2026, 5, 1, 9, tzinfo=UTC)
+
+    await put_slot(database, "posted", covered_since=NOON - 300 * DAY)
+    assert await since(database) == datetime(2026, 5, 1, 9, tzinfo=UTC)
+    await put_slot(database, "claimed", covered_since=NOON - 200 * DAY)
+    assert await since(database) == NOON - 200 * DAY
+
+
+async def add(
+    database: Database, digest_id: str, kind: DigestKind, cron: str, team_id: str = TEAM
+) -> None:
+    store = DigestStore(database=database, clock=lambda: NOON)
+    await store.add(
+        NewDigest(digest_id, team_id, kind, "C0ONE00000", "", cron, "UTC", BOSS), actor_id=BOSS
+    )
+
+
+async def put_slot(database: Database, state: str, *, covered_since: datetime) -> None:
+    async with database.write() as session:
+        session.add(
+            DigestRunRow(
+                digest_id="monthly",
+                slot_local=state,
+                due_at=NOON,
+                covered_since=covered_since,
+                claimed_at=NOON,
+                lost_answers=0,
+                state=state,
+            )
+        )
+
+
+async def since(database: Database) -> datetime:
+    return await CountedPeriods(database=database, clock=lambda: NOON).since(TEAM)

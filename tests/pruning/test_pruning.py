@@ -1,0 +1,379 @@
+"""Old deliveries are removed in batches, each with an event that names them for the audit."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.evidence import pack
+from bot.audit.evidence_verifier import faults
+from bot.audit.log import AuditFilter, record
+from bot.audit.seal import seal
+from bot.audit.snapshot import snapshot
+from bot.audit.verify import ChainFault, verify
+from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
+from bot.store.database import Database
+from bot.store.schedule import schedule
+from bot.store.tables import (
+    AccessRequestRow,
+    AuditEventRow,
+    DeliveryRow,
+    RedactionCheckRow,
+)
+from tests.audit.chains import OPS, overrule
+from tests.conftest import NOON
+from tests.pruning.test_kept import ALICE, CHANNEL, TEAM, access_request
+from tests.recordings.rows import delivery_row
+
+DAY = timedelta(days=1)
+KEEP = 90 * DAY
+PRUNED = AuditTag.DELIVERIES_PRUNED
+KILLED = """
+import asyncio, os, signal, sys
+from sqlalchemy import event
+from bot.store.database import Database
+from tests.pruning.test_pruning import pruning
+
+async def prune():
+    database = Database(sys.argv[1])
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def die(connection, cursor, statement, *rest):
+        if statement.startswith(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    await pruning(database).run()
+
+asyncio.run(prune())
+"""
+
+
+async def test_what_ended_long_ago_goes_with_an_event_that_names_it(database: Database) -> None:
+    await fill(database, 3)
+    await fill(database, 2, name="young", age=KEEP - DAY)
+    await fill(database, 1, name="theirs", team_id="T0SALES000")
+
+    assert await pruning(database).run() == NOON + PRUNE_EVERY
+
+    assert await left(database) == ["young0", "young1"]
+    assert {each.team_id: each.payload for each in await events(database)} == {
+        TEAM: payload("d0", "d1", "d2"),
+        "T0SALES000": payload("theirs0"),
+    }
+    assert await findings(database) == []
+
+
+async def test_nothing_old_leaves_no_event(database: Database) -> None:
+    await fill(database, 1, age=DAY)
+    assert await pruning(database).run() == NOON + PRUNE_EVERY
+    assert await events(database) == []
+
+
+async def test_it_goes_on_at_once_while_there_are_more_than_a_batch(database: Database) -> None:
+    await fill(database, A_BATCH + 1)
+
+    assert await pruning(database).run() == NOON
+    assert len(await left(database)) == 1
+    assert await findings(database) == []
+    assert await pruning(database).run() == NOON + PRUNE_EVERY
+    assert await left(database) == []
+    assert [len(each.payload["deliveries"]) for each in await events(database)] == [A_BATCH, 1]
+    assert await findings(database) == []
+
+
+async def test_without_a_limit_everything_stays(database: Database) -> None:
+    await fill(database, 1, age=4000 * DAY)
+    assert await pruning(database, keep=None).run() is None
+    assert await left(database) == ["d0"]
+
+
+async def test_what_a_digest_still_counts_stays_though_it_is_old(database: Database) -> None:
+    await fill(database, 1, name="counted", age=300 * DAY)
+    await fill(database, 1, name="over", age=367 * DAY)
+
+    async def a_year_ago(team_id: str) -> datetime:
+        assert team_id == TEAM
+        return NOON - 366 * DAY
+
+    await pruning(database, counted_since=a_year_ago).run()
+    assert await left(database) == ["counted0"]
+
+
+async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database: Database) -> None:
+    await fill(database, 1, name="redacted")
+    await fill(database, 1, name="shared", outcome="raw")
+    await fill(database, 1, name="gone", outcome="raw", taken_back_at=NOON - KEEP - DAY)
+
+    await pruning(database).run()
+
+    assert await left(database) == ["shared0"]
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(taken_back_at=NOON))
+    await pruning(database).run()
+    assert await left(database) == ["shared0"], "a digest counts that it was taken back"
+    await pruning(database, now=NOON + KEEP + DAY).run()
+    assert await left(database) == []
+
+
+async def test_old_checks_and_requests_go_too(database: Database) -> None:
+    old, young = NOON - KEEP - DAY, NOON - DAY
+    async with database.write() as session:
+        session.add_all(
+            [
+                check("old", ended_at=old),
+                check("young", ended_at=young),
+                check("open", ended_at=None),
+                access_request("approved", id="old", decided_at=old),
+                access_request("denied", id="young", decided_at=young),
+                access_request("approved", id="warns", decided_at=old),
+                access_request("pending", id="open", requested_at=old),
+            ]
+        )
+        schedule(session, "access_request", "warns", now=NOON, due_at=NOON + 900 * DAY)
+    await fill(database, 0)
+
+    await pruning(database).run()
+
+    assert await ids(database, RedactionCheckRow) == ["open", "young"]
+    assert await ids(database, AccessRequestRow) == ["open", "warns", "young"]
+    (told,) = await events(database)
+    assert told.payload == payload() | {"checks": 1, "access_requests": 1}
+    assert await findings(database) == []
+
+
+@pytest.mark.parametrize("moment", ["DELETE FROM deliveries", "INSERT INTO audit_events"])
+async def test_killed_in_a_batch_it_has_removed_nothing_and_the_next_worker_does(
+    database: Database, database_url: str, moment: str
+) -> None:
+    await fill(database, 3)
+
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED, database_url, moment], check=False
+    )
+
+    assert killed.returncode == -9
+    assert len(await left(database)) == 3
+    assert await findings(database) == []
+    await pruning(database).run()
+    assert await left(database) == []
+    assert await findings(database) == []
+
+
+async def test_two_workers_at_once_name_each_delivery_once(database: Database) -> None:
+    await fill(database, 5 * A_BATCH)
+
+    async def prune_all() -> None:
+        while await pruning(database).run() == NOON:
+            pass
+
+    await asyncio.gather(prune_all(), prune_all())
+    # One whose batch met the other's may have gone to sleep for an hour.
+    await prune_all()
+
+    assert await left(database) == []
+    named = Counter(each for row in await events(database) for each in row.payload["deliveries"])
+    assert (len(named), set(named.values())) == (5 * A_BATCH, {1})
+    assert await findings(database) == []
+
+
+async def test_what_somebody_has_in_hand_is_left_for_the_next_time(
+    migrated_postgresql: Callable[[], str],
+) -> None:
+    database = Database(migrated_postgresql())
+    await fill(database, 2)
+    async with database.write() as session:
+        held = select(DeliveryRow).where(DeliveryRow.id == "d0").with_for_update()
+        await session.scalar(held)
+        await pruning(database).run()
+    assert await left(database) == ["d0"]
+    await database.close()
+
+
+async def test_a_delivery_that_was_removed_by_hand_is_found(database: Database) -> None:
+    await fill(database, 2)
+    await fill(database, 1, name="by_hand", age=DAY)
+    await pruning(database).run()
+    await overrule(database, "DELETE FROM deliveries WHERE id = 'by_hand0'")
+
+    async with database.read() as session:
+        (found,) = [each async for each in verify(session) if each.seq]
+
+    assert found.fault is ChainFault.DELIVERY_GONE
+    assert "delivery by_hand0, which is gone, and no event pruned it" in found.says
+
+
+@pytest.mark.parametrize("said", ['{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3"])
+async def test_an_event_that_the_bot_did_not_write_so_excuses_nothing_but_what_it_names(
+    database: Database, said: str
+) -> None:
+    await fill(database, 2)
+    await pruning(database).run()
+    await overrule(
+        database, f"UPDATE audit_events SET payload = '{said}' WHERE tag = '{PRUNED.value}'"
+    )
+    gone = [fault for fault in await findings(database) if fault is ChainFault.DELIVERY_GONE]
+    assert ChainFault.ALTERED in await findings(database)
+    assert len(gone) >= 1
+
+
+async def test_invalid_json_in_its_place_is_found_as_well(sqlite_store: Database) -> None:
+    await fill(sqlite_store, 2)
+    await pruning(sqlite_store).run()
+    await overrule(
+        sqlite_store, f"UPDATE audit_events SET payload = '{{' WHERE tag = '{PRUNED.value}'"
+    )
+    assert Counter(await findings(sqlite_store)) == {
+        ChainFault.ALTERED: 1,
+        ChainFault.DELIVERY_GONE: 2,
+    }
+
+
+async def test_an_event_of_another_workspace_excuses_nothing(database: Database) -> None:
+    await fill(database, 1)
+    await pruning(database).run()
+    await overrule(
+        database, f"UPDATE audit_events SET team_id = 'T0SALES000' WHERE tag = '{PRUNED.value}'"
+    )
+    assert ChainFault.DELIVERY_GONE in await findings(database)
+
+
+async def test_it_holds_whether_it_is_sealed_before_or_after(database: Database) -> None:
+    await fill(database, 1, name="sealed", age=KEEP + 3 * DAY)
+    await fill(database, 1, name="later")
+    assert await seal_before(database, NOON - KEEP - 2 * DAY) == 1
+    await pruning(database).run()
+    assert await left(database) == []
+    assert await findings(database) == []
+    await fill(database, 1, name="next", age=-2 * DAY)
+    assert await seal_before(database, NOON + DAY) == 3
+    assert await findings(database) == []
+    await overrule(database, "DELETE FROM deliveries")
+    assert await findings(database) == [ChainFault.DELIVERY_GONE]
+
+
+async def test_evidence_of_a_call_is_sound_after_its_delivery_is_gone(
+    database: Database, tmp_path: Path
+) -> None:
+    await fill(database, 2)
+    before = await packed(database, tmp_path / "before.zip")
+    await pruning(database).run()
+    after = await packed(database, tmp_path / "after.zip")
+
+    assert before == after == 1
+    assert list(faults(tmp_path / "before.zip")) == list(faults(tmp_path / "after.zip")) == []
+
+
+async def fill(
+    database: Database,
+    count: int,
+    *,
+    name: str = "d",
+    age: timedelta = KEEP + DAY,
+    team_id: str = TEAM,
+    **columns: object,
+) -> None:
+    """Store so many redacted deliveries that ended at this age, with the event of each request."""
+    at = NOON - age
+    usual = {"outcome": "redacted", "requested_at": at, "ended_at": at, "user_id": ALICE}
+    async with database.write() as session:
+        for number in range(count):
+            delivery_id = f"{name}{number}"
+            row = delivery_row(delivery_id, CHANNEL, team_id=team_id, **{**usual, **columns})
+            session.add(row)
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.DELIVERY_REQUESTED,
+                    team_id=team_id,
+                    actor_id=ALICE,
+                    occurred_at=at,
+                    delivery_id=delivery_id,
+                    payload={"conversation_id": f"CA{delivery_id}"},
+                ),
+            )
+        if not count:
+            await record(session, AuditEvent(AuditTag.ADMIN_REFUSED, team_id, ALICE, at))
+
+
+def pruning(
+    database: Database,
+    *,
+    keep: timedelta | None = KEEP,
+    now: datetime = NOON,
+    counted_since: Callable[[str], Awaitable[datetime]] | None = None,
+) -> Pruning:
+    async def since_now(team_id: str) -> datetime:
+        del team_id
+        return now
+
+    return Pruning(
+        database=database,
+        clock=lambda: now,
+        keep=keep,
+        counted_since=counted_since or since_now,
+    )
+
+
+def payload(*delivery_ids: str) -> dict[str, object]:
+    return {
+        "deliveries": [*delivery_ids],
+        "checks": 0,
+        "access_requests": 0,
+        "ended_before": (NOON - KEEP).isoformat(),
+    }
+
+
+def check(check_id: str, *, ended_at: datetime | None) -> RedactionCheckRow:
+    return RedactionCheckRow(
+        id=check_id,
+        team_id=TEAM,
+        asked_by="system",
+        cause="sample",
+        agent_name="default",
+        conversation_id="CA1",
+        direction="combined",
+        requested_at=NOON - 900 * DAY,
+        ended_at=ended_at,
+    )
+
+
+async def left(database: Database) -> list[str]:
+    return await ids(database, DeliveryRow)
+
+
+async def ids(database: Database, row: type) -> list[str]:
+    async with database.read() as session:
+        return sorted(await session.scalars(select(row.id)))
+
+
+async def events(database: Database) -> list[AuditEventRow]:
+    query = select(AuditEventRow).where(AuditEventRow.tag == PRUNED.value)
+    async with database.read() as session:
+        return list(await session.scalars(query.order_by(AuditEventRow.id)))
+
+
+async def findings(database: Database) -> list[ChainFault]:
+    """What is wrong, but for the triggers that tampering dropped."""
+    async with database.read() as session:
+        found = [each.fault async for each in verify(session)]
+    return [each for each in found if each is not ChainFault.TRIGGER_MISSING]
+
+
+async def seal_before(database: Database, before: datetime) -> int:
+    """Seal the chain; gives the number of events that went."""
+    async with database.write() as session:
+        sealed = await seal(session, TEAM, before=before, by=OPS, now=NOON + DAY)
+    return sealed.removed if sealed else 0
+
+
+async def packed(database: Database, path: Path) -> int:
+    """Pack what concerns one call; gives the number of its events."""
+    async with snapshot(database) as session:
+        return (await pack(session, path, AuditFilter(conversation_id="CAd0"))).events
