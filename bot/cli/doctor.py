@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from bot.cli import console
+from bot.cli.checks.blame import without_consequences
 from bot.cli.checks.canary import check_canary
-from bot.cli.checks.finding import Finding, Status
+from bot.cli.checks.finding import Finding, Status, unchecked
 from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
 from bot.cli.checks.rights import check_rights
 from bot.cli.checks.slack import check_slack
 from bot.cli.checks.store import check_store, read_store
+from bot.cli.checks.zones import check_zones
 from bot.concurrency.gather import both, every
 from bot.network.outbound import outbound_of
 from bot.observability.logs import configure_logging
@@ -25,6 +27,8 @@ from bot.settings.model import Settings, SettingsError
 from bot.wiring.clock import utc_now
 
 COLUMNS = ("state", "what", "says", "fix")
+NEEDED = ("database", "migrations")
+"""What has to be in order before anything is read from the store."""
 
 
 def doctor(
@@ -105,23 +109,26 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
             both(check_store(settings.database_url), slack), polyai
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    rights, canary = await both(
-        read_store(
-            settings.database_url,
-            lambda store: check_rights(store, settings, in_slack.team_id, utc_now),
-        ),
-        read_store(
-            settings.database_url, lambda store: check_canary(store, settings.callaudio_canary)
-        ),
+    stored = (
+        lambda store: check_canary(store, settings.callaudio_canary),
+        check_zones,
+        lambda store: check_rights(store, settings, in_slack.team_id, utc_now),
+    )
+    is_usable = all(each.state is Status.OK for each in in_store if each.what in NEEDED)
+    canary, zones, rights = (
+        await every(read_store(settings.database_url, each) for each in stored)
+        if is_usable
+        else [[unchecked(each, "the database")] for each in ("canary", "time zones", "admins")]
     )
     rule_is = Finding("audience rule", Status.SET, rule)
     parts = (
         check_outside(settings),
         in_store,
         canary,
+        zones,
         in_slack.findings,
         *in_polyai,
         rights,
         [rule_is],
     )
-    return [each for part in parts for each in part]
+    return without_consequences([each for part in parts for each in part])

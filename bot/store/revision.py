@@ -27,8 +27,13 @@ def newest_revision() -> str:
 
 async def is_migrated(database: Database) -> bool:
     """Return whether the database is at the newest revision."""
+    return await revisions(database) == [newest_revision()]
+
+
+async def revisions(database: Database) -> list[str]:
+    """Return the revision of the database; none where nothing was migrated yet."""
     async with database.engine.begin() as connection:
-        return await connection.run_sync(_revisions) == [newest_revision()]
+        return await connection.run_sync(_revisions)
 
 
 def _revisions(connection: Connection) -> list[str]:

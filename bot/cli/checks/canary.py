@@ -8,7 +8,10 @@ from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
 WHAT = "canary"
-THAW = "Replace the plain key by one without PII access, then `callaudio canary thaw --reason …`."
+THAW = (
+    "Replace the plain key by one without PII access, then "
+    '`callaudio canary thaw --reason "plain key replaced"`.'
+)
 
 
 async def check_canary(database: Database, setting: str | None) -> list[Finding]:

@@ -1,9 +1,10 @@
 """The findings of checks, and a time limit for each check."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from bot.errors import CallAudioError
@@ -14,11 +15,15 @@ CHECK_SECONDS: Final = 20.0
 
 
 class Status(StrEnum):
-    """The status of a finding; ``set`` is a choice or unknown, not a fault."""
+    """The status of a finding; ``set`` is a choice or unknown, not a fault.
+
+    ``not checked``: something before it has to be fixed first.
+    """
 
     OK = "ok"
     WRONG = "wrong"
     SET = "set"
+    UNCHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,22 @@ class Finding:
     fix: str = ""
 
 
+def unchecked(what: str, because: str) -> Finding:
+    """Say what has to be fixed before this can be checked."""
+    return Finding(what, Status.UNCHECKED, f"fix first: {because}")
+
+
 async def checked(
-    what: str, check: Callable[[], Awaitable[Finding]], *, seconds: float | None = None
+    what: str,
+    check: Callable[[], Awaitable[Finding]],
+    *,
+    seconds: float | None = None,
+    fixes: Mapping[type[CallAudioError], str] = MappingProxyType({}),
 ) -> Finding:
-    """Run a check; a ``CallAudioError`` or a time-out becomes a finding too."""
+    """Run a check; a ``CallAudioError`` or a time-out becomes a finding too.
+
+    ``fixes`` say what to do about some errors here, more exactly than the errors do.
+    """
     seconds = seconds or CHECK_SECONDS
     try:
         async with asyncio.timeout(seconds):
@@ -43,7 +60,8 @@ async def checked(
         says = f"no answer within {seconds:g} s (time-out)"
         return Finding(what, Status.WRONG, says, FIXES[ANSWER_TIMEOUT])
     except CallAudioError as error:
-        return wrong(what, error)
+        found = wrong(what, error)
+        return replace(found, fix=fixes.get(type(error), found.fix))
 
 
 def wrong(what: str, error: CallAudioError) -> Finding:

@@ -6,7 +6,8 @@ from typing import Final
 
 import httpx
 
-from bot.cli.checks.finding import Finding, Status, checked
+from bot.cli.checks.finding import Finding, Status, checked, unchecked
+from bot.concurrency.gather import both
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter
@@ -55,16 +56,22 @@ class AgentChecks:
         self, agent: Agent, *, has_account: bool, conversation_id: str | None
     ) -> list[Finding]:
         """Check one agent; ``conversation_id`` names the call by which its keys are compared."""
-        plain = await self._opens(f"plain key of {agent.name}", agent, raw=False)
-        raw = Finding(f"raw key of {agent.name}", Status.SET, "none: raw is never delivered")
-        if agent.pii_api_key is not None:
-            raw = await self._opens(raw.what, agent, raw=True)
-        found = [plain, raw, await self._list(agent, has_account=has_account)]
-        if Status.WRONG not in (plain.state, raw.state):
-            found.append(await self._compare(agent, conversation_id))
-        return found
+        (plain, raw), listed = await both(
+            both(self._opens(agent, raw=False), self._opens(agent, raw=True)),
+            self._list(agent, has_account=has_account),
+        )
+        if Status.WRONG in (plain.state, raw.state):
+            first = plain if plain.state is Status.WRONG else raw
+            compared = unchecked(f"redaction for {agent.name}", first.what)
+        else:
+            compared = await self._compare(agent, conversation_id)
+        return [plain, raw, listed, compared]
 
-    async def _opens(self, what: str, agent: Agent, *, raw: bool) -> Finding:
+    async def _opens(self, agent: Agent, *, raw: bool) -> Finding:
+        what = f"{'raw' if raw else 'plain'} key of {agent.name}"
+        if raw and agent.pii_api_key is None:
+            return Finding(what, Status.SET, "none: raw is never delivered")
+
         async def check() -> Finding:
             await self._polyai.try_key(agent, raw=raw)
             return Finding(what, Status.OK, "opens the agent")

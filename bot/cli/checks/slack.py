@@ -5,17 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.cli.checks.finding import Finding, Status, checked
+from bot.cli.checks.finding import Finding, Status, checked, unchecked
+from bot.errors import CallAudioError
 from bot.network.outbound import Outbound
 from bot.settings.model import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session, next_cursor
 from bot.slack.web_api.directory import SlackDirectory
+from bot.slack.web_api.errors import SlackAnswerLost, SlackError, SlackTokenRejected, SlackUnclear
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
 MOST_CONVERSATIONS: Final = 200
+OF_THE_TOKEN: Final = ("scopes", "clock", "conversations", "approvals channel")
+"""What only an accepted bot token tells."""
 MOST_SKEW_SECONDS: Final = 60
 """Requests are refused at 300; this limit is lower because a clock keeps drifting."""
+
+
+REINSTALL: Final = (
+    "At https://api.slack.com/apps open the app, put app_manifest.yml under App Manifest, save it, "
+    "then Install App → Reinstall."
+)
+
+OF_SOCKET_MODE: Final[dict[type[CallAudioError], str]] = {
+    SlackTokenRejected: "At https://api.slack.com/apps make a token with connections:write under "
+    "Basic Information → App-Level Tokens, and set SLACK_APP_TOKEN to it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +65,45 @@ async def check_slack(
             team_id = await identity.team_id()
             return Finding("Slack", Status.OK, f"accepts the bot token, of workspace {team_id}")
 
-        found.insert(0, await checked("Slack", introduce))
+        found.insert(0, await checked("Slack", introduce, fixes=_fixes(settings)))
         directory = SlackDirectory(api, identity)
         if team_id:
             found.append(await checked("conversations", lambda: _conversations(api)))
-        found.append(await _approvals(directory, settings.callaudio_approvals_channel))
+            found.append(await _approvals(directory, settings.callaudio_approvals_channel))
+        else:
+            found[1:] = [unchecked(each, "Slack") for each in OF_THE_TOKEN]
         if settings.slack_app_token:
             app_token = settings.slack_app_token.get_secret_value()
             app = SlackApi(build_client(app_token, settings.slack_api_url, session))
-            found.append(await checked("requests from Slack", lambda: _socket_mode(app)))
+            tried = checked("requests from Slack", lambda: _socket_mode(app), fixes=OF_SOCKET_MODE)
+            found.append(await tried)
         else:
             says = f"HTTP on port {settings.port}"
             found.append(Finding("requests from Slack", Status.SET, says))
     return SlackChecked(found, team_id)
 
 
+def _fixes(settings: Settings) -> dict[type[CallAudioError], str]:
+    install = (
+        "At https://api.slack.com/apps install the app again (Install App), and set "
+        "SLACK_BOT_TOKEN to the token shown there, xoxb-…"
+    )
+    if settings.slack_api_url is None:
+        return {SlackTokenRejected: install}
+    elsewhere = "Remove SLACK_API_URL, or correct it: no Slack answers there."
+    return {
+        SlackTokenRejected: install,
+        SlackError: elsewhere,
+        SlackUnclear: elsewhere,
+        SlackAnswerLost: elsewhere,
+    }
+
+
 def _scopes(scopes: frozenset[str]) -> Finding:
     if missing := ", ".join(sorted(REQUIRED - scopes)):
-        fix = "Install the app again from app_manifest.yml."
-        return Finding("scopes", Status.WRONG, f"missing: {missing}", fix)
+        return Finding("scopes", Status.WRONG, f"missing: {missing}", REINSTALL)
+    if more := ", ".join(sorted(scopes - REQUIRED - WITHOUT.keys() - {""})):
+        return Finding("scopes", Status.SET, f"all there, and more than needed: {more}", REINSTALL)
     return Finding("scopes", Status.OK, "all there")
 
 
@@ -83,7 +118,7 @@ def _clock(answered_at: datetime | None, now: datetime) -> Finding:
         "clock",
         Status.WRONG,
         f"{abs(skew_seconds)} s {apart} Slack's; at 300 s every request is refused",
-        "Let the machine keep its time by NTP.",
+        "Let the machine keep its time by NTP: `timedatectl set-ntp true`.",
     )
 
 
@@ -122,7 +157,8 @@ async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Findi
         if found.is_external is not False:
             return Finding(what, Status.WRONG, "may be seen by another organisation", other)
         if not found.bot_is_member:
-            return Finding(what, Status.WRONG, "the bot is not in it", "Invite the bot to it.")
+            fix = f"Type `/invite @callaudio` in the channel {channel_id}."
+            return Finding(what, Status.WRONG, "the bot is not in it", fix)
         return Finding(what, Status.OK, "the bot can ask there")
 
     return await checked(what, check)

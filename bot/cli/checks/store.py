@@ -10,12 +10,12 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status
+from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status, unchecked
 from bot.jobs.work_loop import POLL_SECONDS
 from bot.store.database import Database
 from bot.store.engines import sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
-from bot.store.revision import is_migrated
+from bot.store.revision import newest_revision, revisions
 
 CHANNEL: Final = "callaudio_doctor"
 NOTIFIED_WITHIN_SECONDS: Final = 2.0
@@ -25,7 +25,7 @@ LEAST_FREE_BYTES: Final = 100 * 2**20
 async def read_store(
     database_url: str, read: Callable[[Database], Awaitable[list[Finding]]]
 ) -> list[Finding]:
-    """Return the findings of ``read``; ``check_store`` reports a database that fails."""
+    """Return the findings of ``read`` on a migrated database."""
     database = Database(database_url)
     try:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -43,24 +43,30 @@ async def check_store(database_url: str) -> list[Finding]:
     what = "database"
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            migrated = await is_migrated(database)
+            at = await revisions(database)
             found.append(Finding(what, Status.OK, "answers"))
-            found.append(_migrations(migrated=migrated))
+            found.append(_migrations(at))
             what = "writing to the database"
             found.append(await _writing(what, database))
             if not database.is_sqlite:
                 what = "waking workers"
                 found.append(await _waking(what, database))
     except (SQLAlchemyError, psycopg.Error, OSError) as error:  # OSError: TimeoutError too
-        found.append(_failed(what, error))
+        if not found:
+            found = [unchecked(each, what) for each in ("migrations", "writing to the database")]
+        found.insert(0 if what == "database" else len(found), _failed(what, error))
     finally:
         await database.close()
     return found
 
 
-def _migrations(*, migrated: bool) -> Finding:
-    if migrated:
+def _migrations(at: list[str]) -> Finding:
+    newest = newest_revision()
+    if at == [newest]:
         return Finding("migrations", Status.OK, "newest revision")
+    if max(at, default="") > newest:
+        fix = "Install that version again, or restore a backup of before it was migrated."
+        return Finding("migrations", Status.WRONG, "of a newer version of callaudio", fix)
     return Finding("migrations", Status.WRONG, "older revision", "Run `callaudio migrate`.")
 
 

@@ -1,0 +1,469 @@
+"""Broken set-ups: `callaudio doctor` names the one fault with its fix, and no consequence of it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from inspect import isawaitable
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Executable, insert, text
+
+from bot.cli.stage import (
+    ACCOUNT_ID,
+    AGENT_ID,
+    PLAIN_KEY,
+    PLATFORM_KEY,
+    RAW_KEY,
+    environment_of,
+    platform_environment_of,
+)
+from bot.network.connection_failures import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_UNKNOWN,
+    DNS,
+    FIXES,
+    PROXY_AWAY,
+    PROXY_LOGIN,
+    REFUSED,
+)
+from bot.sandbox.faults import Fault
+from bot.sandbox.polyai_calls import Recording
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+from bot.store import failures
+from bot.store.database import Database
+from bot.store.tables import CanaryRow, DigestRow
+from bot.wiring.clock import utc_now
+from tests.cli.conftest import Run
+from tests.forward_proxy import DOMAIN, ForwardProxy
+from tests.ports import free_port
+from tests.tls import AUTHORITY, server_tls
+
+APPROVALS = "C0APPROVE0"
+SECRETS = (PLAIN_KEY, RAW_KEY, PLATFORM_KEY, "hunter2", "wrongKey", "xoxb-1", "xapp-1")
+OF_SLACK = {"scopes", "clock", "conversations", "approvals channel"}
+OF_STORE = {"canary", "time zones", "admins"}
+OF_AGENT = {"raw key of default", "redaction for default"}
+OF_CALLS = {"Slack", *OF_SLACK, "plain key of default", *OF_AGENT}
+REINSTALL = "Install App → Reinstall"
+
+
+@dataclass
+class Bench:
+    """A complete set-up, to be broken."""
+
+    environ: dict[str, str]
+    workspace: Workspace
+    polyai: PolyAISandbox
+    proxy: ForwardProxy
+    folder: Path
+    new_postgresql: Callable[[], str]
+    patch: pytest.MonkeyPatch
+    options: list[str] = field(default_factory=list)
+
+    async def store(self, statement: Executable) -> None:
+        database = Database(self.environ["DATABASE_URL"])
+        async with database.write() as session:
+            await session.execute(statement)
+        await database.close()
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a set-up is broken, and what is said of it."""
+
+    breaks: Callable[[Bench], object]
+    what: str
+    fix: str
+    unchecked: frozenset[str] | set[str] = frozenset()
+    exit_code: int = 1
+    tls: tuple[str | None, str | None] = (None, None)
+    """The certificates of Slack and PolyAI."""
+
+
+def setting(**changes: str) -> Callable[[Bench], None]:
+    """Set variables; ``{port}`` is a port where nobody listens."""
+
+    def apply(bench: Bench) -> None:
+        places = {"port": free_port(), "folder": bench.folder, "proxy": bench.proxy.port}
+        for name, value in changes.items():
+            bench.environ[name] = value.replace("{polyai}", bench.polyai.url)
+            for place, is_at in places.items():
+                bench.environ[name] = bench.environ[name].replace(f"{{{place}}}", str(is_at))
+
+    return apply
+
+
+def on_postgresql(statement: str = "", *, name: str | None = None) -> Callable[[Bench], None]:
+    def apply(bench: Bench) -> None:
+        url = bench.new_postgresql()
+        if statement:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(statement.format(name=connection.info.dbname))
+        path, query = url.partition("?")[::2]
+        changed = f"{path.rpartition('/')[0]}/{name}?{query}" if name else url
+        bench.environ["DATABASE_URL"] = changed
+
+    return apply
+
+
+def approvals(**channel: object) -> Callable[[Bench], None]:
+    def apply(bench: Bench) -> None:
+        bench.environ["CALLAUDIO_APPROVALS_CHANNEL"] = APPROVALS
+        if channel:
+            members = [bench.workspace.bot_user_id]
+            bench.workspace.add_channel(APPROVALS, members=members, **channel)
+
+    return apply
+
+
+def account(*agents: str, **changes: str) -> Callable[[Bench], None]:
+    def apply(bench: Bench) -> None:
+        bench.polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=agents)
+        bench.environ |= {**platform_environment_of(bench.polyai), **changes}
+
+    return apply
+
+
+def scopes_without(*missing: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.workspace.scopes.difference_update(missing)
+
+
+def polyai_hangs(bench: Bench) -> None:
+    bench.patch.setattr("bot.cli.checks.finding.CHECK_SECONDS", 0.5)
+    bench.polyai.faults.add(Fault("conversations", hang=True, times=9))
+
+
+def clock_ahead(bench: Bench) -> None:
+    ahead = timedelta(seconds=400)
+    bench.patch.setattr("bot.cli.doctor.utc_now", lambda: utc_now() + ahead)
+
+
+def app_removed(bench: Bench) -> None:
+    bench.workspace.has_app = False
+
+
+def disk_nearly_full(bench: Bench) -> None:
+    bench.patch.setattr("bot.cli.checks.store.LEAST_FREE_BYTES", 2**62)
+
+
+def another_plain_key(bench: Bench) -> None:
+    bench.polyai.add_key("AnotherRawKey", pii=True)
+    bench.environ["POLYAI_API_KEY"] = "AnotherRawKey"
+
+
+def no_such_call(bench: Bench) -> None:
+    bench.options += ["--conversation", "CALL-9"]
+
+
+def key_of_another_region(bench: Bench) -> None:
+    bench.polyai.add_key("KeyOfEurope", region="eu")
+    bench.environ["POLYAI_API_KEY"] = "KeyOfEurope"
+
+
+def revision(number: str) -> Callable[[Bench], object]:
+    return lambda bench: bench.store(text(f"UPDATE alembic_version SET version_num = '{number}'"))
+
+
+def canary_frozen(bench: Bench) -> object:
+    at = utc_now()
+    frozen = dict.fromkeys(("checked_at", "frozen_at"), at)
+    about = {"conversation": "CALL-1", "team_id": "T0CALLAUDIO", "verdict": "broken"}
+    return bench.store(insert(CanaryRow).values({**about, **frozen, "found": "heard"}))
+
+
+def digest_in_a_zone_of_nowhere(bench: Bench) -> object:
+    words = {"id": "d1", "team_id": "T0CALLAUDIO", "kind": "calls", "channel_id": "C0QUALITY0"}
+    more = {"agent_name": "default", "timetable": "0 9 * * *", "owner_id": "U0BOSS000"}
+    when = dict.fromkeys(("created_at", "due_since"), utc_now())
+    row = {**words, **more, **when, "zone": "Mars/Olympus", "revision": 1}
+    return bench.store(insert(DigestRow).values(row))
+
+
+def not_a_database(bench: Bench) -> None:
+    file = bench.folder / "notes.db"
+    file.write_text("these are notes " * 100)
+    bench.environ["DATABASE_URL"] = f"sqlite:///{file}"
+
+
+def another_agent_with_a_wrong_key(bench: Bench) -> None:
+    sales = {"agent_id": AGENT_ID, "region": "us", "api_key": "wrongKey3"}
+    bench.environ["POLYAI_AGENTS"] = json.dumps({"sales": sales})
+
+
+NAMES_OF_NOBODY = {
+    "SLACK_API_URL": f"https://slack.{DOMAIN}/api/",
+    "POLYAI_API_URL": f"https://polyai.{DOMAIN}",
+}
+TRUSTED = {"SSL_CERT_FILE": str(AUTHORITY)}
+BOTH = ("server", "server")
+SETTINGS = {"what": "settings", "fix": "", "exit_code": 2}
+
+ROWS = {
+    # The settings are all told at once, each in a sentence.
+    "a variable is missing": Row(setting(POLYAI_AGENT_ID=""), **SETTINGS),
+    "a token of another kind": Row(setting(SLACK_BOT_TOKEN="xapp-1-hunter2"), **SETTINGS),
+    "quotes around a value": Row(setting(SLACK_SIGNING_SECRET="'hunter2'"), **SETTINGS),
+    "a name nobody knows": Row(setting(CALLAUDIO_AUDIENC="requester"), **SETTINGS),
+    "one key twice": Row(setting(POLYAI_PII_API_KEY=PLAIN_KEY), **SETTINGS),
+    "a file that is not there": Row(setting(POLYAI_AGENTS_FILE="{folder}/no"), **SETTINGS),
+    "a URL without TLS": Row(setting(POLYAI_API_URL="http://polyai.test"), **SETTINGS),
+    # The way to the outside.
+    "a company's own authority": Row(
+        setting(),
+        "trusted authorities",
+        FIXES[CERTIFICATE_UNKNOWN],
+        OF_CALLS,
+        tls=BOTH,
+    ),
+    "a proxy that is away": Row(
+        setting(HTTPS_PROXY="http://u:hunter2@127.0.0.1:{port}", **TRUSTED),
+        "proxy",
+        FIXES[PROXY_AWAY],
+        OF_CALLS,
+        tls=BOTH,
+    ),
+    "a proxy with another password": Row(
+        setting(HTTPS_PROXY="http://u:hunter2@127.0.0.1:{proxy}", **TRUSTED),
+        "proxy",
+        FIXES[PROXY_LOGIN],
+        OF_CALLS,
+        tls=BOTH,
+    ),
+    "a network without DNS": Row(setting(**NAMES_OF_NOBODY), "proxy", FIXES[DNS], OF_CALLS),
+    "an expired certificate": Row(
+        setting(**TRUSTED),
+        "plain key of default",
+        FIXES[CERTIFICATE_EXPIRED],
+        OF_AGENT,
+        tls=(None, "expired"),
+    ),
+    # The database.
+    "a folder that is not there": Row(
+        setting(DATABASE_URL="sqlite:////no/such/folder/x.db"),
+        "database",
+        failures.NO_FILE.fix,
+        OF_STORE | {"migrations", "writing to the database"},
+    ),
+    "a file that is no database": Row(
+        not_a_database,
+        "database",
+        failures.NOT_A_DATABASE.fix,
+        OF_STORE | {"migrations", "writing to the database"},
+    ),
+    "a host nobody knows": Row(
+        setting(DATABASE_URL=f"postgresql://u:hunter2@db.{DOMAIN}/x"),
+        "database",
+        failures.HOST_UNKNOWN.fix,
+        OF_STORE | {"migrations", "writing to the database"},
+    ),
+    "a port where nothing listens": Row(
+        setting(DATABASE_URL="postgresql://u:hunter2@127.0.0.1:{port}/x"),
+        "database",
+        failures.REFUSED.fix,
+        OF_STORE | {"migrations", "writing to the database"},
+    ),
+    "a database that was not created": Row(
+        on_postgresql(name="nothing"),
+        "database",
+        failures.NO_SUCH_DATABASE.fix,
+        OF_STORE | {"migrations", "writing to the database"},
+    ),
+    "a new database": Row(
+        setting(DATABASE_URL="sqlite:///{folder}/new.db"),
+        "migrations",
+        "Run `callaudio migrate`.",
+        OF_STORE,
+    ),
+    "an older revision": Row(revision("0001"), "migrations", "Run `callaudio migrate`.", OF_STORE),
+    "a newer version's revision": Row(
+        revision("9999"),
+        "migrations",
+        "Install that version again, or restore a backup of before it was migrated.",
+        OF_STORE,
+    ),
+    "a database for reading alone": Row(
+        on_postgresql("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+        "writing to the database",
+        failures.READ_ONLY.fix,
+    ),
+    "a disk that is nearly full": Row(
+        disk_nearly_full, "writing to the database", failures.DISK_FULL.fix
+    ),
+    "a plain key that was found to bring raw": Row(
+        canary_frozen, "canary", '`callaudio canary thaw --reason "plain key replaced"`'
+    ),
+    "a digest's zone that this machine lacks": Row(
+        digest_in_a_zone_of_nowhere, "time zones", "pip install --upgrade tzdata"
+    ),
+    # Slack.
+    "another bot token": Row(
+        setting(SLACK_BOT_TOKEN="xoxb-1"),
+        "Slack",
+        "set SLACK_BOT_TOKEN to the token shown there",
+        OF_SLACK,
+    ),
+    "an app that was removed": Row(app_removed, "Slack", "install the app again", OF_SLACK),
+    "another host than Slack's": Row(
+        setting(SLACK_API_URL="{polyai}/api/"),
+        "Slack",
+        "Remove SLACK_API_URL, or correct it",
+        OF_SLACK,
+    ),
+    "a closed port in the place of Slack": Row(
+        setting(SLACK_API_URL="http://127.0.0.1:{port}/api/"), "Slack", FIXES[REFUSED], OF_SLACK
+    ),
+    "a scope that is missing": Row(scopes_without("users:read"), "scopes", REINSTALL),
+    "scopes without which channels cannot be listed": Row(
+        scopes_without("channels:read", "groups:read"), "scopes", REINSTALL, {"conversations"}
+    ),
+    "a clock that is wrong": Row(clock_ahead, "clock", "`timedatectl set-ntp true`"),
+    "another app token": Row(
+        setting(SLACK_APP_TOKEN="xapp-1"), "requests from Slack", "set SLACK_APP_TOKEN to it"
+    ),
+    "approvals where the bot is not": Row(
+        approvals(bot_is_member=False),
+        "approvals channel",
+        f"Type `/invite @callaudio` in the channel {APPROVALS}.",
+    ),
+    "approvals in a shared channel": Row(
+        approvals(is_ext_shared=True),
+        "approvals channel",
+        "Name another channel in CALLAUDIO_APPROVALS_CHANNEL.",
+    ),
+    "approvals in a channel nobody knows": Row(approvals(), "approvals channel", "/invite"),
+    # PolyAI.
+    "another plain key": Row(
+        setting(POLYAI_API_KEY="wrongKey1"),
+        "plain key of default",
+        "POLYAI_REGION",
+        {"redaction for default"},
+    ),
+    "a key of another region": Row(
+        key_of_another_region, "plain key of default", "POLYAI_REGION", {"redaction for default"}
+    ),
+    "another raw key": Row(
+        setting(POLYAI_PII_API_KEY="wrongKey2"),
+        "raw key of default",
+        "POLYAI_REGION",
+        {"redaction for default"},
+    ),
+    "another agent": Row(
+        setting(POLYAI_AGENT_ID="PROJECT-OTHER"),
+        "plain key of default",
+        "POLYAI_AGENT_ID",
+        OF_AGENT,
+    ),
+    "another agent, and an account": Row(
+        account(AGENT_ID, POLYAI_AGENT_ID="PROJECT-OTHER"),
+        "plain key of default",
+        "POLYAI_AGENT_ID",
+        OF_AGENT | {"calls of default"},
+    ),
+    "another host than PolyAI's": Row(
+        setting(POLYAI_API_URL="https://127.0.0.1:{port}"),
+        "plain key of default",
+        FIXES[REFUSED],
+        OF_AGENT,
+    ),
+    "a host that never answers": Row(polyai_hangs, "plain key of default", "Try again", OF_AGENT),
+    "another key of a second agent": Row(
+        another_agent_with_a_wrong_key,
+        "plain key of sales",
+        "POLYAI_REGION",
+        {"redaction for sales"},
+    ),
+    "another platform key": Row(
+        account(AGENT_ID, POLYAI_PLATFORM_API_KEY="wrongKey3"),
+        "calls of default",
+        "POLYAI_PLATFORM_API_KEY",
+    ),
+    "a platform key of other agents": Row(
+        account("PROJECT-OTHER"), "calls of default", "covers this agent"
+    ),
+    "another account": Row(
+        account(AGENT_ID, POLYAI_ACCOUNT_ID="ws-other"), "calls of default", "POLYAI_ACCOUNT_ID"
+    ),
+    "swapped keys": Row(
+        setting(POLYAI_API_KEY=RAW_KEY, POLYAI_PII_API_KEY=PLAIN_KEY),
+        "redaction for default",
+        "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
+    ),
+    "a raw key in the place of the plain one": Row(
+        another_plain_key,
+        "redaction for default",
+        "Create a key without PII access in Agent Studio, and use it as the plain key.",
+    ),
+    "a call that is not there, named to compare the keys": Row(
+        no_such_call, "redaction for default", "Agent Studio"
+    ),
+}
+
+
+@asynccontextmanager
+async def bench_of(
+    row: Row,
+    sqlite_url: str,
+    folder: Path,
+    new_postgresql: Callable[[], str],
+    patch: pytest.MonkeyPatch,
+) -> AsyncIterator[Bench]:
+    """Set everything up as it should be, then break it."""
+    workspace = Workspace(scopes=REQUIRED | set(WITHOUT))
+    workspace.add_user("U0BOSS000")
+    workspace.add_channel("C0QUALITY0", members=["U0BOSS000"])
+    slack_tls, polyai_tls = (server_tls(each) if each else None for each in row.tls)
+    async with (
+        SlackSandbox(workspace, tls=slack_tls) as slack,
+        PolyAISandbox(tls=polyai_tls) as polyai,
+        ForwardProxy(login="u:right") as proxy,
+    ):
+        polyai.add_key(PLAIN_KEY)
+        polyai.add_key(RAW_KEY, pii=True)
+        began = utc_now() - timedelta(days=1)
+        polyai.add_call("CALL-1", agent_id=AGENT_ID, recording=Recording.speech(), started_at=began)
+        environ = environment_of(workspace, slack, polyai)
+        environ |= {"DATABASE_URL": sqlite_url, "CALLAUDIO_ADMINS": "U0BOSS000"}
+        bench = Bench(environ, workspace, polyai, proxy, folder, new_postgresql, patch)
+        done = row.breaks(bench)
+        if isawaitable(done):
+            await done
+        yield bench
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
+async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
+    row: Row,
+    run: Run,
+    sqlite_url: str,
+    tmp_path: Path,
+    migrated_postgresql: Callable[[], str],
+    empty_environment: pytest.MonkeyPatch,
+) -> None:
+    async with bench_of(row, sqlite_url, tmp_path, migrated_postgresql, empty_environment) as bench:
+        (tmp_path / ".env").touch()
+        empty_environment.chdir(tmp_path)
+        for name, value in bench.environ.items():
+            empty_environment.setenv(name, value)
+        result = await asyncio.to_thread(run, "doctor", "--json", *bench.options)
+
+    findings = json.loads(result.stdout)
+    wrong = [each for each in findings if each["state"] == "wrong"]
+    assert [each["what"] for each in wrong] == [row.what]
+    assert row.fix in wrong[0]["fix"]
+    assert {each["what"] for each in findings if each["state"] == "not checked"} == row.unchecked
+    assert result.exit_code == row.exit_code
+    assert not [secret for secret in SECRETS if secret in result.output]
+
+
+def test_there_are_rows_for_every_part_of_the_set_up() -> None:
+    assert len(ROWS) >= 25
+    assert len({row.what for row in ROWS.values()}) >= 14
