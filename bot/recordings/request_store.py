@@ -166,10 +166,11 @@ class RequestStore:
         async def store(session: AsyncSession) -> list[StoredRequest | TooManyWaiting]:
             connection, now = await session.connection(), self._clock()
             known = set(await connection.scalars(_knowing(), {"ids": ids}))
-            claims: dict[str, str] = {}
+            claims: dict[str, tuple[str, datetime]] = {}
             for index in in_order:
                 if ids[index] not in known:
-                    claims.setdefault(fingerprints[index], ids[index])
+                    sent_at = requests[index].requester.sent_at or now
+                    claims.setdefault(fingerprints[index], (ids[index], sent_at))
             holders = await self._claim(connection, claims, now)
             found: dict[int, StoredRequest] = {}
             new: dict[str, NewRequest] = {}
@@ -234,20 +235,26 @@ class RequestStore:
         return {each: TooManyWaiting.among(people, most=self._max_waiting) for each in refused}
 
     async def _claim(
-        self, connection: AsyncConnection, claims: Mapping[str, str], now: datetime
+        self,
+        connection: AsyncConnection,
+        claims: Mapping[str, tuple[str, datetime]],
+        now: datetime,
     ) -> Mapping[str, str]:
-        """Claim fingerprints for the window; gives the delivery id of each one's holder."""
+        """Claim fingerprints for the window; gives the delivery id of each one's holder.
+
+        The window of each is counted from when Slack sent it: who got no answer from a process that
+        stood still asked another one, and that recording may be there already.
+        """
         if not claims:
             return {}
-        window_began = now - DOUBLE_SUBMIT_WINDOW
         rows = [
             {
                 "fingerprint": fingerprint,
                 "delivery_id": delivery_id,
-                "requested_at": now,
-                "window_began": window_began,
+                "requested_at": max(now, sent_at),
+                "window_began": sent_at - DOUBLE_SUBMIT_WINDOW,
             }
-            for fingerprint, delivery_id in claims.items()
+            for fingerprint, (delivery_id, sent_at) in claims.items()
         ]
         claiming = _claiming(is_sqlite=self._database.is_sqlite)
         if len(rows) == 1:

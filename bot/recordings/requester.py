@@ -1,6 +1,7 @@
 """The requester: an actor in a conversation, and the refusals of those who may not ask."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -12,13 +13,15 @@ from bot.errors import UsageError
 class Requester:
     """An actor who asks for a recording in a conversation, and the address for private answers.
 
-    The same ``trigger_id`` again is the same request.
+    The same ``trigger_id`` again is the same request. ``sent_at`` is when Slack sent it, where that
+    is known: the process may have been stopped before it read the request.
     """
 
     actor: Actor
     channel_id: str
     trigger_id: str
     response_url: SecretStr | None
+    sent_at: datetime | None = None
 
 
 class NotYours(UsageError):

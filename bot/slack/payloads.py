@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -12,6 +13,9 @@ from bot.errors import CallAudioError
 from bot.recordings.requester import Requester
 
 Choice = str | int | bool | None
+
+SENT_AT: Final = "callaudio_sent_at"
+"""The key under which a body says when Slack sent it: its signed time, by this clock."""
 
 
 class Malformed(CallAudioError):
@@ -54,6 +58,7 @@ def requester_of_command(command: Mapping[str, Any]) -> Requester:
         channel_id=str(command["channel_id"]),
         trigger_id=str(command["trigger_id"]),
         response_url=secret(command.get("response_url")),
+        sent_at=_sent_at(command),
     )
 
 
@@ -66,6 +71,7 @@ def requester_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> R
         # A press has a time of its own; pressing twice is asking twice, within the usual window.
         trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
         response_url=secret(body.get("response_url")),
+        sent_at=_sent_at(body),
     )
 
 
@@ -100,6 +106,7 @@ def requester_of_submission(
         channel_id=channel_id,
         trigger_id=submission_id_of(view, *choices),
         response_url=None,
+        sent_at=_sent_at(body),
     )
 
 
@@ -136,3 +143,8 @@ def required_id(event: Mapping[str, Any], name: str) -> str:
 def secret(value: object) -> SecretStr | None:
     """Wrap a bearer address; None if there is none."""
     return SecretStr(value) if isinstance(value, str) and value else None
+
+
+def _sent_at(body: Mapping[str, Any]) -> datetime | None:
+    value = body.get(SENT_AT)
+    return value if isinstance(value, datetime) else None

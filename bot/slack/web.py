@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.slack.operations import Operations
+from bot.slack.payloads import SENT_AT
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by
@@ -38,12 +40,14 @@ class SlackEvents:
         *,
         signing_secret: str,
         rejected_requests: RejectedRequests,
+        clock: Callable[[], datetime],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._secrets: tuple[str, ...] = (signing_secret,)
         self._former_until = 0.0
         self._rejected = rejected_requests
+        self._clock = clock
         self._now = now
 
     def rotate(self, signing_secret: str) -> None:
@@ -73,6 +77,8 @@ class SlackEvents:
         bolt_request = _read(request, body)
         if bolt_request is None:
             return self._refused(RejectionCause.MALFORMED)
+        age = timedelta(seconds=self._now() - int(signed.timestamp))
+        bolt_request.body[SENT_AT] = self._clock() - age
         return to_starlette_response(await self._app.async_dispatch(bolt_request))
 
     def _refused(self, cause: RejectionCause, **facts: int) -> Response:

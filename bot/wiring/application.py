@@ -91,6 +91,7 @@ async def open_application(
                     app,
                     signing_secret=settings.slack_signing_secret.get_secret_value(),
                     rejected_requests=RejectedRequests(core.metrics),
+                    clock=clock,
                 )
         operations = Operations(
             metrics=core.metrics,

@@ -213,6 +213,33 @@ async def test_the_window_ends_after_ten_seconds_and_a_trigger_never_does(books:
     assert await books.counts() == (2, 2)
 
 
+async def test_what_was_sent_before_its_repeat_joins_it_although_that_has_ended(
+    books: Books,
+) -> None:
+    sent_at = books.now
+    books.now += timedelta(minutes=1)
+    (repeat,) = await books.at_once(request("2.2.2", sent_at=books.now))
+    await books.end_all()
+    books.now += DOUBLE_SUBMIT_WINDOW + timedelta(seconds=1)
+    (late,) = await books.at_once(request("1.1.1", sent_at=sent_at))
+    (anew,) = await books.at_once(request("3.3.3", sent_at=books.now))
+
+    assert (late.delivery_id, late.is_repeat) == (repeat.delivery_id, True)
+    assert not anew.is_repeat, "the late one has not begun the window anew"
+    assert await books.counts() == (2, 2)
+
+
+async def test_a_clock_that_is_slow_does_not_end_the_window_early(books: Books) -> None:
+    sent_at = books.now
+    books.now -= timedelta(seconds=30)
+    (first,) = await books.at_once(request("1.1.1", sent_at=sent_at))
+    await books.end_all()
+    books.now += timedelta(seconds=35)
+    (again,) = await books.at_once(request("2.2.2", sent_at=books.now))
+
+    assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
+
+
 async def test_many_submits_as_the_window_ends_are_one_new_request(books: Books) -> None:
     await books.at_once(request("0.0.0"))
     for number in range(1, 21):

@@ -33,6 +33,7 @@ from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
 from bot.store.database import Database
 from bot.store.tables import DueWorkRow
+from bot.wiring.clock import utc_now
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
 from tests.recordings.test_agents import AGENTS
@@ -157,6 +158,7 @@ async def open_door(
         app,
         signing_secret=SECRET,
         rejected_requests=RejectedRequests(metrics, monotonic=lambda: 0.0),
+        clock=utc_now,
         now=now,
     )
     operations = Operations(metrics=metrics, probes={})

@@ -1,0 +1,114 @@
+"""A web process that stood still stores what it was sent late: what was repeated comes once."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from bot.recordings.request_store import DOUBLE_SUBMIT_WINDOW
+from bot.sandbox import delivery
+from bot.sandbox.delivery import Ack, signature_headers
+from bot.sandbox.person import SlackClientSide
+from bot.store.tables import RecentRequestRow
+from bot.wiring.application import Roles
+from tests.ports import free_port
+from tests.scenarios.killed_bot import LOOPBACK, Nursery, open_street
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.test_message_shortcut import chosen, open_form
+
+LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
+SENT_BEFORE_SECONDS = 60
+
+
+async def by_command(scene: Scene) -> Ack:
+    return await scene.people.command(ALICE, CHANNEL, CALL)
+
+
+async def by_button(scene: Scene) -> Ack:
+    (note,) = [each for each in scene.workspace.ephemerals if "direct messages" in str(each.blocks)]
+    (button,) = [e for b in note.blocks if b["type"] == "actions" for e in b["elements"]]
+    return await scene.people.block_action(
+        ALICE, CHANNEL, note.ts, button["action_id"], button["value"]
+    )
+
+
+@pytest.mark.parametrize("ask", [by_command, by_button])
+async def test_what_arrives_after_its_repeat_was_delivered_joins_it(
+    ask: Callable[[Scene], Awaitable[Ack]], scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ask is by_button:
+        scene.workspace.join(CHANNEL, BOB)
+        await scene.grant()
+        await scene.ask()
+    assert (await ask(scene)).status == 200
+    await scene.ended(await scene.latest())
+    files = len(scene.every_visible_file())
+    await pass_the_window(scene)
+    monkeypatch.setattr(delivery, "signature_headers", signed_a_minute_ago)
+
+    late = await ask(scene)
+
+    assert late.status == 200
+    assert "Got it" not in late.text
+    for each in await scene.deliveries():
+        await scene.ended(each.id)
+    assert len(scene.every_visible_file()) == files
+
+
+async def test_a_form_that_arrives_after_its_repeat_was_delivered_joins_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = scene.workspace.say(CHANNEL, ALICE, f"Listen to {CALL}, please")
+    late, repeat = await open_form(scene, message), await open_form(scene, message)
+    await scene.people.view_submission(ALICE, repeat.id, chosen())
+    await scene.ended(await scene.latest())
+    await pass_the_window(scene)
+    monkeypatch.setattr(delivery, "signature_headers", signed_a_minute_ago)
+
+    await scene.people.view_submission(ALICE, late.id, chosen())
+
+    assert len(await scene.deliveries()) == 1
+    assert len(scene.every_visible_file()) == 1
+
+
+@pytest.mark.long
+async def test_a_stopped_process_that_wakes_stores_nothing_that_another_one_delivered(
+    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    async with open_street(nursery, tmp_path, database_url=migrated_postgresql()) as street:
+        stopped, port = await street.start(LISTENER), free_port()
+        await street.start(LISTENER, port=port)
+        await street.start(WORKER, port=free_port())
+        scene = street.scene
+        other = SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{port}/slack/events")
+        stopped.signal(signal.SIGSTOP)
+        asked = asyncio.create_task(scene.people.command(ALICE, CHANNEL, CALL))
+        await asyncio.sleep(1)  # it is in the socket of the one that stands still
+
+        assert "Got it" in (await other.command(ALICE, CHANNEL, CALL)).text
+        await scene.ended(await scene.latest())
+        await asyncio.sleep(DOUBLE_SUBMIT_WINDOW.total_seconds() + 1)
+        stopped.signal(signal.SIGCONT)
+
+        assert "already on its way" in (await asked).text
+        assert len(await scene.deliveries()) == 1
+        assert len(scene.every_visible_file()) == 1
+
+
+def signed_a_minute_ago(secret: str, body: str) -> dict[str, str]:
+    return signature_headers(secret, body, int(time.time()) - SENT_BEFORE_SECONDS)
+
+
+async def pass_the_window(scene: Scene) -> None:
+    """Have the window of every request end, as if its seconds had passed."""
+    row = RecentRequestRow
+    earlier = DOUBLE_SUBMIT_WINDOW + timedelta(seconds=5)
+    async with scene.stage.application.database.write() as session:
+        requested_at = await session.scalar(select(func.min(row.requested_at)))
+        assert requested_at
+        await session.execute(update(row).values(requested_at=requested_at - earlier))
