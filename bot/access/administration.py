@@ -1,6 +1,6 @@
 """What admins do from Slack: grant, deny, revoke and list rights."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -56,7 +56,6 @@ class Administration:
         people: People,
         clock: Callable[[], datetime],
         first_admins: frozenset[str],
-        on_rights_changed: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
         self._rights = rights
@@ -65,7 +64,6 @@ class Administration:
         self._changes = RightsChanges(database=database, clock=clock)
         self._clearances = clearances
         self._people = people
-        self._on_rights_changed = on_rights_changed
 
     async def is_admin(self, actor: Actor) -> bool:
         """Return whether the actor is an admin now.
@@ -129,9 +127,7 @@ class Administration:
             enterprise_id=actor.enterprise_id,
         )
         facts = await self._admin_facts(subject, right, takes=effect is Effect.DENY)
-        grant = await self._changes.give(new, facts, trigger_id=actor.trigger_id)
-        await self._on_rights_changed(actor.team_id)
-        return grant
+        return await self._changes.give(new, facts, trigger_id=actor.trigger_id)
 
     async def revoke(self, actor: Actor, subject: Subject, right: Right) -> int:
         """End every grant and deny of the right for the subject; returns their number.
@@ -144,7 +140,7 @@ class Administration:
             LastAdminKept: no admin would be left.
         """
         await self.require_admin(actor, "revoke")
-        ended = await self._changes.revoke(
+        return await self._changes.revoke(
             subject,
             right,
             by=actor.user_id,
@@ -152,8 +148,6 @@ class Administration:
             reaches_actor=right is Right.PII and await self._reaches(actor, subject),
             trigger_id=actor.trigger_id,
         )
-        await self._on_rights_changed(actor.team_id)
-        return ended
 
     async def list(self, actor: Actor, limit: int) -> GrantPage:
         """List the oldest grants and denies in force in the workspace.

@@ -15,6 +15,7 @@ from sqlalchemy import Executable, and_, delete, or_
 from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.remembered_standings import read_remembered
+from bot.access.rights_changed import rights_changed
 from bot.access.unknown_facts import note_unknown_fact
 from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError
@@ -125,7 +126,7 @@ class Standings:
 
         It is invalidated and not replaced, because events may come late, twice and out of order.
         A look-up that is running now is not stored either. Returns whether a stored standing has
-        certainly changed: then visible files have to be checked.
+        certainly changed: then visible files are checked.
         """
         async with self._database.write() as session:
             row = await session.get(StandingRow, (team_id, user_id))
@@ -134,8 +135,11 @@ class Standings:
             is_news = standing is not Standing.MEMBER if was is None else standing.value != was
             if is_news:
                 await session.execute(self._storing(team_id, {user_id: None}, self._clock()))
-        # With flags missing nothing is certain; the next check asks Slack.
-        return is_news and was is not None and standing is not Standing.UNKNOWN
+            # With flags missing nothing is certain; the next check asks Slack.
+            is_change = is_news and was is not None and standing is not Standing.UNKNOWN
+            if is_change:
+                rights_changed(session, team_id, self._clock())
+        return is_change
 
     async def _ask(self, user_id: str) -> Standing | CallAudioError:
         async with self._places:

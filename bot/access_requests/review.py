@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.rights import Rights
+from bot.access.rights_changed import rights_changed
 from bot.access_requests.request import AccessRequest, AccessState, event_of, request_of
 from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
@@ -61,7 +62,6 @@ class AccessRequestReview:
         rights: Rights,
         administration: Administration,
         clock: Callable[[], datetime],
-        on_rights_changed: Callable[[str], Awaitable[None]],
         on_decided: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
@@ -69,7 +69,6 @@ class AccessRequestReview:
         self._rights = rights
         self._administration = administration
         self._clock = clock
-        self._on_rights_changed = on_rights_changed
         self._on_decided = on_decided
 
     async def approve(self, actor: Actor, request_id: str) -> AccessRequest:
@@ -91,12 +90,11 @@ class AccessRequestReview:
             if row:
                 grant = await add_grant(session, _grant_for(request, actor, now))
                 row.grant_id = grant.id
+                rights_changed(session, request.team_id, now)
                 tag = AuditTag.ACCESS_APPROVED
                 await record(session, event_of(tag, row, actor.user_id, now))
         if row is None:
             raise await self._too_late(request)
-        await self._on_rights_changed(request.team_id)
-        await self._on_decided(request.team_id)
         return request_of(row)
 
     async def deny(self, actor: Actor, request_id: str) -> AccessRequest:

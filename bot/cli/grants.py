@@ -20,7 +20,6 @@ from bot.access.grants import (
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.errors import UsageError
-from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
 Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
@@ -81,9 +80,7 @@ def revoke_(
         named = _named(right)
         async with console.store() as database:
             changes = RightsChanges(database=database, clock=utc_now)
-            ended = await changes.revoke(subject, right, by=operator(), facts=named)
-            await _check_now(database, subject.team_id)
-        return ended
+            return await changes.revoke(subject, right, by=operator(), facts=named)
 
     console.say(f"Revoked: {console.run_async(work())}.")
 
@@ -123,7 +120,6 @@ async def _write(
     named = _named(right)
     async with console.store() as database:
         grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
-        await _check_now(database, subject.team_id)
     end = grant.expires_at.isoformat() if grant.expires_at else "no end"
     console.say(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
 
@@ -132,16 +128,6 @@ def _named(right: Right) -> AdminFacts:
     """Read the facts about the last admin from store and settings; Slack is not asked."""
     first = console.first_admins() if right is Right.ADMIN else frozenset[str]()
     return AdminFacts(first, members=None)
-
-
-async def _check_now(database: Database, team_id: str) -> None:
-    """Have a running worker check now whether visible files may stay."""
-    # Imported here because they load modules that `grants list` does not need.
-    from bot.home.home_store import HomeStore  # noqa: PLC0415 - see above
-    from bot.recordings.retention_store import RetentionStore  # noqa: PLC0415 - see above
-
-    await HomeStore(database=database, clock=utc_now).check_now(team_id)
-    await RetentionStore(database=database, clock=utc_now).check_now(team_id)
 
 
 def _subject(team: str, user: str | None, group: str | None) -> Subject:

@@ -89,8 +89,6 @@ class EventListeners:
         """`subteam_members_changed`: the stored members of the group are out of date."""
         team_id = str(context.team_id)
         await self._changes.note(team_id, required_id(event, "subteam_id"), self._clock())
-        await self._raw_files.check_now(team_id)
-        await self._home_store.check_now(team_id)
 
     async def user_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`user_change`: a person may be a guest now, or deactivated.
@@ -102,9 +100,7 @@ class EventListeners:
         if not isinstance(user, Mapping):
             raise Malformed
         standing = await self._read_standing(user)
-        if await self._standings.changed(team_id, required_id(user, "id"), standing):
-            await self._raw_files.check_now(team_id)
-            await self._home_store.check_now(team_id)
+        await self._standings.changed(team_id, required_id(user, "id"), standing)
 
     async def conversation_changed(
         self, context: AsyncBoltContext, event: Mapping[str, Any]

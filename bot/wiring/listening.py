@@ -52,10 +52,6 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     """Build the Bolt app."""
     settings = core.settings
 
-    async def rights_changed(team_id: str) -> None:
-        await core.raw_files.check_now(team_id)
-        await core.home_store.check_now(team_id)
-
     administration = Administration(
         database=core.database,
         rights=core.rights,
@@ -63,7 +59,6 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         people=core.people,
         clock=core.clock,
         first_admins=settings.callaudio_admins,
-        on_rights_changed=rights_changed,
     )
     membership = build_membership(core)
     delivery_requests = DeliveryRequests(
@@ -95,7 +90,6 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         rights=core.rights,
         administration=administration,
         clock=core.clock,
-        on_rights_changed=rights_changed,
         on_decided=core.home_store.check_now,
     )
     deleting = Deleting(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from bot.access.rights_changed import RECHECK_RIGHTS
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND
@@ -19,6 +20,7 @@ from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.background import in_background
+from bot.jobs.rights_recheck import RightsRecheck
 from bot.jobs.sole_worker import SoleWorker
 from bot.jobs.upkeep import CLEAN_UP, CleanUp, schedule_clean_up
 from bot.jobs.waking import listen, watch
@@ -172,6 +174,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         again_after=pace.access_again_after,
     )
     admission = Admission(core.budget)
+    recheck = RightsRecheck(files=core.raw_files, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     pruning = Pruning(
         database=core.database,
@@ -201,6 +204,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # to wait; with six running, Slack's limits set the pace.
             WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6, urgency=Urgency.CHECK),
             WorkKind(CHECK_SHARES, retention.check_shares, at_once=2, urgency=Urgency.CHECK),
+            WorkKind(RECHECK_RIGHTS, recheck.run, at_once=1, urgency=Urgency.TAKE_BACK),
             WorkKind(TAKE_BACK, retention.take_back, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(DELETE, retention.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(PUBLISH, home_publishing.run, at_once=4),

@@ -73,9 +73,6 @@ def rows_read() -> Iterator[list[str]]:
 
 
 def admin_of(database: Database) -> Administration:
-    async def nothing(team_id: str) -> None:
-        del team_id
-
     readers = readers_on(database, Workspace(), groups={GROUP: {ALICE}, UNREAD: None})
     return Administration(
         database=database,
@@ -84,7 +81,6 @@ def admin_of(database: Database) -> Administration:
         people=readers.people,
         clock=lambda: NOON,
         first_admins=frozenset(),
-        on_rights_changed=nothing,
     )
 
 

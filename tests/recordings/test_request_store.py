@@ -196,6 +196,7 @@ DOES_NOT_MATTER = {
     "source": "shortcut",
     "trigger_id": "another",
     "response_url": SecretStr("https://hooks.slack.com/commands/T1/another"),
+    "sent_at": NOON,
 }
 
 

@@ -1,7 +1,7 @@
 """Raw recordings are taken back when somebody may no longer hear them, or their time is over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from bot.store.tables import AuditEventRow
 from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
+from tests.tcp_relay import DatabaseRelay
 
 HARDLY = timedelta(milliseconds=500)
 # A right may end between the two moments at which one look reads it: once as the requester's, once
@@ -87,6 +88,27 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
         seen.delivery.picture_file_id,
     }
     assert scene.workspace.violations == []
+
+
+async def test_a_revocation_whose_commit_was_not_answered_takes_the_file_back_at_once(
+    new_scene: OpenScene, migrated_postgresql: Callable[[], str]
+) -> None:
+    async with (
+        DatabaseRelay(migrated_postgresql()) as relay,
+        new_scene(
+            pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}, database_url=relay.url
+        ) as scene,
+    ):
+        await scene.grant()
+        await raw(scene)
+        relay.loses_commit_of = b"revoked_by="
+
+        text = f"revoke <@{ALICE}> pii"
+        ack = await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+
+        assert "may not be stored" in ack.text
+        await gone(scene)
+        assert await cause(scene) == "right_ended"
 
 
 @postgresql_at_length
