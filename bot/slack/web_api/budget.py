@@ -70,6 +70,7 @@ class Budget:
         self._last_asked_at = -math.inf
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._serving: dict[str, asyncio.Task[None]] = {}
+        self._reporting: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
 
     def limit_of(self, method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
@@ -99,7 +100,10 @@ class Budget:
         if known is None or is_paid:
             return
         key, limit = known
-        if urgency <= Urgency.TAKE_BACK or self._is_free(key, limit, urgency):
+        if urgency <= Urgency.TAKE_BACK:
+            self._recent(key, limit).append(self._monotonic())
+            self._report(key, limit)
+        elif self._is_free(key, limit, urgency):
             self._recent(key, limit).append(self._monotonic())
         elif urgency is Urgency.PROGRESS:
             raise SlackRateLimited(retry_after_seconds=limit.seconds / limit.calls)
@@ -169,6 +173,16 @@ class Budget:
         """Count calls that are going to be made without the ledger."""
         self._unasked[key].extend([self._monotonic()] * calls)
 
+    def _report(self, key: str, limit: Limit) -> None:
+        """Have the ledger know of calls that did not wait for it, once they are many."""
+        if len(self._recent(key, limit)) > limit.calls // UNASKED and key not in self._serving:
+            reporting = asyncio.create_task(self._taking_none(key, limit))
+            self._reporting.add(reporting)
+            reporting.add_done_callback(self._reporting.discard)
+
+    async def _taking_none(self, key: str, limit: Limit) -> None:
+        await self.take(key, limit, 0)
+
     def _is_free(self, key: str, limit: Limit, urgency: Urgency) -> bool:
         if not self.is_idle(key, limit):
             return False
@@ -190,7 +204,7 @@ class Budget:
 
     async def close(self) -> None:
         """Serve nobody any more."""
-        serving = list(self._serving.values())
+        serving = [*self._serving.values(), *self._reporting]
         for each in serving:
             each.cancel()
         await asyncio.gather(*serving, return_exceptions=True)

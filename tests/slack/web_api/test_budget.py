@@ -112,6 +112,25 @@ async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual)
     assert await virtual.until_done(story()) >= 30
 
 
+async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(virtual) -> None:
+    ledger = MemoryLedger(virtual.monotonic)
+    web, worker = budget_on(virtual, ledger), budget_on(virtual, ledger)
+
+    async def story() -> float:
+        for _ in range(36):
+            await enter(web, Urgency.ANSWER)
+            await asyncio.sleep(0)
+        began = virtual.now
+        for _ in range(12):
+            await enter(worker, Urgency.DELIVERY)
+        assert virtual.now == began
+        for _ in range(6):
+            await enter(worker, Urgency.DELIVERY)
+        return virtual.now - began
+
+    assert await virtual.until_done(story()) > 59
+
+
 @pytest.mark.parametrize(("seconds", "waits"), [(5.0, True), (31.0, False), (600.0, False)])
 async def test_a_long_retry_after_puts_work_off_instead_of_being_sat_out(
     virtual, seconds, waits
