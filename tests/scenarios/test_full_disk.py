@@ -1,0 +1,76 @@
+"""A disk that is really full: people and operators are told, and all goes on once it has space."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.errors import Unexpected
+from tests.patience import until
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.scene import ALICE, CHANNEL
+from tests.scenarios.test_full_database import ask_many, is_ready, lines, not_ready, taken
+
+DISK_BYTES = 4 * 2**20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few MB, which root alone may mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if mount is None or umount is None:
+        pytest.skip("there is no mount here")
+    mounting = [mount, "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    if subprocess.run(mounting, check=False).returncode:
+        pytest.skip("a small file system can be mounted by root alone")
+    yield place
+    subprocess.run([umount, "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no byte free; gives the file that takes them all."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return ballast
+
+
+async def test_it_says_so_while_it_is_full_and_delivers_once_there_is_space(
+    new_scene: OpenScene, disk: Path, template_databases: Path
+) -> None:
+    shutil.copytree(template_databases, disk, dirs_exist_ok=True)
+    async with new_scene(database_url=f"sqlite:///{disk}/callaudio.db") as scene:
+        await scene.ask()
+        assert await is_ready(scene)
+        ballast = fill(disk)
+        with capture_logs() as logs:
+            acks = [ack for _ in range(10) for ack in await ask_many(scene)]
+            await until(lambda: not_ready(scene))
+
+        refused = [ack.text for ack in acks if "Got it" not in ack.text]
+        assert refused
+        assert all(
+            "has no space left, so I could not store your request" in text for text in refused
+        )
+        assert not [ack for ack in acks if Unexpected.what in ack.text]
+        assert lines(logs, "warning", "error")["database_away"] == 1
+        assert lines(logs, "error", "critical") == {}
+
+        ballast.unlink()
+        call = scene.another_call()
+        await until(lambda: taken(scene, call), every_seconds=0.2)
+        for each in await scene.deliveries():
+            await scene.ended(each.id)
+        names = [file.name for file in scene.every_visible_file()]
+        assert names.count(f"{call}-redacted.wav") == 1
+        assert len(names) == len(set(names)) == len(acks) - len(refused) + 2
+        assert await until(lambda: is_ready(scene), every_seconds=0.2)
+        assert (await scene.people.command(ALICE, CHANNEL, scene.another_call())).arrived
