@@ -11,6 +11,8 @@ from slack_bolt.response import BoltResponse
 from bot.errors import CallAudioError, Unexpected, new_reference
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
+from bot.observability.sparing_log import SparingLog
+from bot.recordings.turns import TooManyWaiting
 from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
 from bot.slack.recordings import replies
@@ -33,6 +35,7 @@ class ErrorAnswers:
 
     def __init__(self, metrics: Metrics, api: SlackApi, response_urls: ResponseUrls) -> None:
         self._metrics = metrics
+        self._sparing = SparingLog()
         self._api = api
         self._response_urls = response_urls
 
@@ -114,7 +117,13 @@ class ErrorAnswers:
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
         reference = new_reference()
-        if isinstance(error, CallAudioError):
+        if isinstance(error, TooManyWaiting):
+            # Hundreds may come from one person; each is audited.
+            unlogged = self._sparing.due(error.code)
+            if unlogged is not None:
+                log.info("request_refused", code=error.code, unlogged_before=unlogged)
+            known: CallAudioError = error
+        elif isinstance(error, CallAudioError):
             log.info("request_refused", reference=reference, code=error.code)
             known = error
         elif store_failure := for_people(error):

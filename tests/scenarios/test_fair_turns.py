@@ -4,7 +4,9 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.sandbox.faults import Fault
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CHANNEL, Scene
@@ -45,6 +47,24 @@ async def test_one_behind_many_of_somebody_else_is_served_before_their_last(scen
 
     assert len(scene.workspace.visible_recordings(CHANNEL)) < taken == 80
     await everything_ended(scene, taken + 1)
+
+
+async def test_what_is_one_too_many_is_told_each_time_and_logged_once_a_minute(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(environment={"CALLAUDIO_MAX_WAITING": "1"}) as scene:
+        scene.polyai.faults.add(Fault("audio", hang=True))
+        await scene.people.command(ALICE, CHANNEL, scene.another_call())
+        with capture_logs() as lines:
+            acks = [
+                await scene.people.command(ALICE, CHANNEL, scene.another_call()) for _ in range(5)
+            ]
+
+        assert all("on their way" in ack.text for ack in acks)
+        refused = [each for each in lines if each["event"] == "request_refused"]
+        assert [each["code"] for each in refused] == ["too_many_waiting"]
+        scene.polyai.faults.release_all()
+        await everything_ended(scene, 1)
 
 
 @pytest.mark.long
