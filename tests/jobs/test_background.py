@@ -1,0 +1,67 @@
+"""A process whose background work breaks ends, and its code says so."""
+
+import asyncio
+import sys
+
+import pytest
+
+from bot.jobs.background import in_background
+from tests.patience import PATIENCE_SECONDS
+
+PROGRAM = """
+import asyncio
+from bot.cli.serve import uvloop_run
+from bot.jobs.background import in_background
+
+async def work():
+    await asyncio.sleep(0.01)
+    raise LookupError("broken for good")
+
+async def main():
+    async with in_background(work()):
+        await asyncio.Event().wait()
+
+uvloop_run(main())
+"""
+
+
+async def test_work_that_breaks_ends_the_process_with_a_code_for_supervisors() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+
+    assert process.returncode == 1
+    assert b"background_work_broke" in out + err
+    assert b"LookupError: broken for good" in err
+
+
+async def test_work_that_goes_on_is_cancelled_at_the_end_and_breaks_nothing() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with in_background(work()):
+        await asyncio.sleep(0)
+
+    assert ended.is_set()
+
+
+async def test_the_context_ends_with_the_error_of_the_work() -> None:
+    async def work() -> None:
+        raise LookupError
+
+    async def main() -> None:
+        async with in_background(work()):
+            await asyncio.Event().wait()
+
+    with pytest.raises(LookupError):
+        await asyncio.create_task(main())
