@@ -37,6 +37,9 @@ def doctor(
         str | None,
         typer.Option(help="A call, as people name it, by which its agent's keys are compared."),
     ] = None,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Have Slack judge one of each message; posts nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
     """Check settings, database, Slack and PolyAI; ends with 1 if something is wrong."""
@@ -49,7 +52,7 @@ def doctor(
 
     async def work() -> list[Finding]:
         reference = parse_reference(conversation) if conversation else None
-        return await examine(settings, reference)
+        return await examine(settings, reference, tries_messages=blocks)
 
     findings = console.run_async(work())
     _print(findings, as_json=as_json)
@@ -81,7 +84,9 @@ def _print(findings: list[Finding], *, as_json: bool) -> None:
         console.say(what_to_do(findings))
 
 
-async def examine(settings: Settings, reference: Reference | None = None) -> list[Finding]:
+async def examine(
+    settings: Settings, reference: Reference | None = None, *, tries_messages: bool = False
+) -> list[Finding]:
     """Run all checks in parallel; the failure of one does not hide the others.
 
     The findings are in the order of setting up: the first fault is the one to fix first.
@@ -104,7 +109,7 @@ async def examine(settings: Settings, reference: Reference | None = None) -> lis
             )
             for agent in agents.values()
         )
-        slack = check_slack(settings, outbound, utc_now)
+        slack = check_slack(settings, outbound, utc_now, tries_messages=tries_messages)
         (in_store, in_slack), in_polyai = await both(
             both(check_store(settings.database_url), slack), polyai
         )

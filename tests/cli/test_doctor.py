@@ -12,6 +12,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import pytest
 
 from bot.cli.checks.finding import Finding, Status
+from bot.cli.checks.samples import messages, views
 from bot.cli.doctor import examine, what_to_do
 from bot.cli.stage import (
     ACCOUNT_ID,
@@ -199,6 +200,19 @@ async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: 
 
     assert findings["scopes"].says == "missing: users:read"
     assert findings["optional scope channels:join"].state is Status.SET
+
+
+async def test_slack_judges_one_of_each_message_and_nobody_sees_any(
+    workspace: Workspace, environ: dict[str, str]
+) -> None:
+    assert "messages" not in await found(environ)
+    settings = load_settings(environ)
+    findings = {each.what: each for each in await examine(settings, tries_messages=True)}
+
+    assert findings["messages"] == Finding("messages", Status.OK, "Slack takes one of each")
+    assert len(workspace.called("blocks.validate")) == len(messages()) + len(views())
+    assert workspace.violations == []
+    assert [m for channel in workspace.channels for m in workspace.messages(channel)] == []
 
 
 async def test_scopes_that_the_manifest_does_not_ask_for_are_named(

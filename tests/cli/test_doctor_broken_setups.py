@@ -159,6 +159,11 @@ def another_plain_key(bench: Bench) -> None:
     bench.environ["POLYAI_API_KEY"] = "AnotherRawKey"
 
 
+def without_charts(bench: Bench) -> None:
+    bench.workspace.unknown_blocks.add("data_visualization")
+    bench.options.append("--blocks")
+
+
 def no_such_call(bench: Bench) -> None:
     bench.options += ["--conversation", "CALL-9"]
 
@@ -339,6 +344,9 @@ ROWS = {
         "Name another channel in CALLAUDIO_APPROVALS_CHANNEL.",
     ),
     "approvals in a channel nobody knows": Row(approvals(), "approvals channel", "/invite"),
+    "a workspace that does not take a kind of block": Row(
+        without_charts, "messages", "Update callaudio."
+    ),
     # PolyAI.
     "another plain key": Row(
         setting(POLYAI_API_KEY="wrongKey1"),

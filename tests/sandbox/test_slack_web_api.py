@@ -251,3 +251,26 @@ def test_ids_follow_slacks_grammar(workspace, wrong):
         workspace.add_channel(wrong)
     with pytest.raises(ValueError, match="no Slack"):
         workspace.add_user(wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        pytest.param({"blocks": [{"type": "divider"}]}, None, id="valid blocks"),
+        pytest.param({"message": {"blocks": [{"type": "divider"}]}}, None, id="a valid message"),
+        pytest.param({"blocks": [{"type": "unheard_of"}]}, "invalid_blocks", id="no such block"),
+        pytest.param({"message": {"text": ""}}, "invalid_message", id="an empty message"),
+        pytest.param({"view": {"type": "modal"}}, "invalid_view", id="a modal without a title"),
+        pytest.param({}, "invalid_arguments", id="nothing"),
+        pytest.param(
+            {"blocks": [{"type": "divider"}], "message": {"text": "a"}},
+            "invalid_arguments",
+            id="two at once",
+        ),
+    ],
+)
+async def test_blocks_are_judged_and_nothing_is_posted(api, workspace, arguments, error):
+    answer = await api("blocks.validate", **arguments)
+    assert answer.get("error") == error
+    assert [m for channel in workspace.channels for m in workspace.messages(channel)] == []
+    assert workspace.violations == []

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.cli.checks.finding import Finding, Status, checked, unchecked
+from bot.cli.checks.messages import check_messages
 from bot.errors import CallAudioError
 from bot.network.outbound import Outbound
 from bot.settings.model import Settings
@@ -42,9 +43,13 @@ class SlackChecked:
 
 
 async def check_slack(
-    settings: Settings, outbound: Outbound, clock: Callable[[], datetime]
+    settings: Settings,
+    outbound: Outbound,
+    clock: Callable[[], datetime],
+    *,
+    tries_messages: bool = False,
 ) -> SlackChecked:
-    """Check tokens, scopes, clock, channels and the connection."""
+    """Check tokens, scopes, clock, channels, the connection and, if asked for, messages."""
     async with build_session(outbound=outbound) as session:
         token = settings.slack_bot_token.get_secret_value()
         api = SlackApi(build_client(token, settings.slack_api_url, session))
@@ -70,6 +75,8 @@ async def check_slack(
         if team_id:
             found.append(await checked("conversations", lambda: _conversations(api)))
             found.append(await _approvals(directory, settings.callaudio_approvals_channel))
+            if tries_messages:
+                found.append(await check_messages(api))
         else:
             found[1:] = [unchecked(each, "Slack") for each in OF_THE_TOKEN]
         if settings.slack_app_token:

@@ -207,6 +207,8 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "exchanged_trigger_id": TriggerLapsed,
     "invalid_trigger_id": TriggerLapsed,
     "invalid_blocks": BlocksRefused,
+    "invalid_message": BlocksRefused,
+    "invalid_view": BlocksRefused,
     "not_found": ModalClosed,
     "hash_conflict": HomeMovedOn,
     "user_not_found": PersonUnknown,
