@@ -163,7 +163,7 @@ class DigestStore:
             for each in paused:
                 await record(
                     session,
-                    event_of(AuditTag.DIGEST_PAUSED, each, SYSTEM_ACTOR, now, cause=cause),
+                    event_of(AuditTag.DIGEST_SUSPENDED, each, SYSTEM_ACTOR, now, cause=cause),
                 )
         return len(paused)
 

@@ -157,7 +157,7 @@ async def test_digests_rest_once_their_workspace_removed_the_app(desk: Desk) -> 
     assert paused.revision == digest.revision + 1
     desk.now = NOON + DAY
     assert await desk.worker().check("g1") is None
-    assert await desk.tags() == ["admin:digest:added", "admin:digest:paused"]
+    assert await desk.tags() == ["admin:digest:added", "worker:digest:suspended"]
 
 
 async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> None:
