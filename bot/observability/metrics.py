@@ -30,8 +30,17 @@ class Metrics:
         take_backs: raw files deleted from Slack, by ``cause``.
         work_waiting: pieces of work that are due and that no worker holds, by ``kind``.
         work_held: pieces of work that workers hold now, by ``kind``.
+        work_late_seconds: how long the oldest work that nobody holds waits, by ``kind``: since it
+            was stored as due at once, or since ten minutes after a given time.
+        digest_late_seconds: how long the oldest slot of a digest waits for its end; 0 without one.
+        raw_files_overdue: raw files that have to go and are still in Slack.
+        canary_held: when the plain key was last found in order, in seconds since 1970; NaN: never.
+        slack_calls_allowed: calls a minute that Slack allows, by ``method``, where a limit holds.
+        slack_held_seconds: for how long Slack wants no calls, by ``method``.
+        polyai_errors: answers of PolyAI other than 200, by ``agent`` and ``status``; ``none``: no
+            answer.
         oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
-        backlog_known: 1 if the database returned these three at this scrape, else 0.
+        backlog_known: 1 if the database told what waits at this scrape, else 0.
         database_takes_writes: 1 if a write succeeded at this scrape, else 0.
         takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
         leases_lost: pieces of work that another worker took over from this one, by ``kind``.
@@ -98,6 +107,24 @@ class Metrics:
             ["host", "status"],
             registry=self.registry,
         )
+        self.polyai_errors = Counter(
+            "callaudio_polyai_errors",
+            "Answers of PolyAI other than 200.",
+            ["agent", "status"],
+            registry=self.registry,
+        )
+        self.slack_calls_allowed = Gauge(
+            "callaudio_slack_calls_allowed",
+            "Calls a minute that Slack allows.",
+            ["method"],
+            registry=self.registry,
+        )
+        self.slack_held_seconds = Gauge(
+            "callaudio_slack_held_seconds",
+            "For how long Slack wants no calls.",
+            ["method"],
+            registry=self.registry,
+        )
         self.audit_events = Counter(
             "callaudio_audit_events", "Audit events committed.", ["tag"], registry=self.registry
         )
@@ -116,6 +143,28 @@ class Metrics:
         self.work_held = Gauge(
             "callaudio_work_held", "Work that workers hold now.", ["kind"], registry=self.registry
         )
+        self.work_late_seconds = Gauge(
+            "callaudio_work_late_seconds",
+            "How long the oldest work that nobody holds waits.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.digest_late_seconds = Gauge(
+            "callaudio_digest_late_seconds",
+            "How long the oldest slot of a digest waits for its end.",
+            registry=self.registry,
+        )
+        self.raw_files_overdue = Gauge(
+            "callaudio_raw_files_overdue",
+            "Raw files that have to go and are still in Slack.",
+            registry=self.registry,
+        )
+        self.canary_held = Gauge(
+            "callaudio_canary_held_timestamp_seconds",
+            "When the plain key was last found in order.",
+            registry=self.registry,
+        )
+        self.canary_held.set(float("nan"))
         self.oldest_delivery_seconds = Gauge(
             "callaudio_oldest_delivery_seconds",
             "Age of the oldest delivery that has not ended.",

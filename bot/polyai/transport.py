@@ -1,6 +1,9 @@
 """The HTTP client of PolyAI, uploads and response URLs: httpx's interface on aiohttp's sockets."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import MappingProxyType
 from typing import cast
 
 import aiohttp
@@ -10,6 +13,7 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.network.outbound import Outbound, direct
 from bot.observability.metrics import Metrics
+from bot.polyai.agents import Agent
 
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 CHUNK_BYTES = 64 * 1024
@@ -21,7 +25,13 @@ class _StrictTransport(AiohttpTransport):
     aiohttp itself repeats a GET or PUT once when the server closes the connection unanswered.
     """
 
-    def __init__(self, outbound: Outbound, max_connections: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        outbound: Outbound,
+        max_connections: int,
+        metrics: Metrics,
+        agents: Mapping[str, Agent],
+    ) -> None:
         super().__init__(
             verify=outbound.trust,
             trust_env=False,
@@ -32,7 +42,8 @@ class _StrictTransport(AiohttpTransport):
                 read_buffer_bytes=2 * CHUNK_BYTES,
             ),
         )
-        self._requests = metrics.http_requests
+        self._metrics = metrics
+        self._agents = agents
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         status = "none"
@@ -40,8 +51,18 @@ class _StrictTransport(AiohttpTransport):
             response = await self._answer(request)
             status = str(response.status_code)
         finally:
-            self._requests.labels(host=request.url.host, status=status).inc()
+            self._count(request.url, status)
         return response
+
+    def _count(self, url: httpx.URL, status: str) -> None:
+        self._metrics.http_requests.labels(host=url.host, status=status).inc()
+        if status == str(HTTPStatus.OK):
+            return
+        named = url.path.split("/")
+        for agent in self._agents.values():
+            if agent.agent_id in named:
+                self._metrics.polyai_errors.labels(agent=agent.name, status=status).inc()
+                return
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -58,15 +79,21 @@ class _StrictTransport(AiohttpTransport):
 
 
 def build_http_client(
-    max_connections: int, outbound: Outbound | None = None, metrics: Metrics | None = None
+    max_connections: int,
+    outbound: Outbound | None = None,
+    metrics: Metrics | None = None,
+    agents: Mapping[str, Agent] = MappingProxyType({}),
 ) -> httpx.AsyncClient:
     """Build the HTTP client: no redirects, no cookies, nothing read from the environment.
 
     Time-outs are 10 s to connect and for a free connection, 60 s per read or write. At most
-    ``max_connections`` are open; more calls wait. The caller closes it.
+    ``max_connections`` are open; more calls wait. What goes wrong is counted by the one of
+    ``agents`` that the URL names. The caller closes it.
     """
     return httpx.AsyncClient(
-        transport=_StrictTransport(outbound or direct(), max_connections, metrics or Metrics()),
+        transport=_StrictTransport(
+            outbound or direct(), max_connections, metrics or Metrics(), agents
+        ),
         timeout=TIMEOUT,
         follow_redirects=False,
         trust_env=False,

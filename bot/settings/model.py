@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -209,6 +210,12 @@ class Settings(BaseSettings):
         found = re.findall(r"://[^:/@ ]*:([^@ ]*)@|[?&]password=([^& ]*)", urls)
         passwords = {password for pair in found for password in pair}
         return frozenset((keys | passwords | {unquote(each) for each in passwords}) - {""})
+
+    @property
+    def keep_raw(self) -> timedelta | None:
+        """How long raw files stay in Slack; None: nothing but a lost right takes them back."""
+        hours = self.callaudio_raw_ttl_hours
+        return timedelta(hours=hours) if hours else None
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

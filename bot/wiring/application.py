@@ -1,6 +1,6 @@
 """Builds the bot, runs it, and closes everything in reverse order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,7 +100,7 @@ async def open_application(
                 "redacted_deliveries": _thawed(Freeze(core.database)),
                 **{name: reach.probe for name, reach in _reach(core).items()},
             },
-            measure=Backlog(database=core.database, metrics=core.metrics, clock=core.clock).measure,
+            measure=_measuring(core),
             port=settings.metrics_address[1] if settings.metrics_address else None,
         )
         yield Application(
@@ -110,6 +110,23 @@ async def open_application(
             clearances=core.clearances,
             rotation=Rotation(core, slack_events, socket, works=roles.works),
         )
+
+
+def _measuring(core: Core) -> Callable[[], Awaitable[None]]:
+    canary = core.settings.callaudio_canary
+    backlog = Backlog(
+        database=core.database,
+        metrics=core.metrics,
+        clock=core.clock,
+        keep_raw=core.settings.keep_raw,
+        canary=canary.rpartition("@")[0] if canary else None,
+    )
+
+    async def measure() -> None:
+        core.budget.measure(core.metrics)
+        await backlog.measure()
+
+    return measure
 
 
 def _reach(core: Core) -> dict[str, Reach]:

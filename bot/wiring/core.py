@@ -96,6 +96,7 @@ async def open_core(
     session = await stack.enter_async_context(build_session(outbound=outbound))
     token = settings.slack_bot_token.get_secret_value()
     metrics = Metrics()
+    agents = dict(build_agents(settings))
     database.on_recorded = counting(metrics)
     budget = build_budget(settings, database, slack_limits)
     stack.push_async_callback(budget.close)
@@ -127,7 +128,7 @@ async def open_core(
         in_flight=InFlight(),
         database=database,
         outbound=outbound,
-        http=await stack.enter_async_context(build_http_client(64, outbound, metrics)),
+        http=await stack.enter_async_context(build_http_client(64, outbound, metrics, agents)),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
         budget=budget,
@@ -157,5 +158,5 @@ async def open_core(
             first_admins=settings.callaudio_admins,
             channel_id=settings.callaudio_approvals_channel,
         ),
-        agents=dict(build_agents(settings)),
+        agents=agents,
     )

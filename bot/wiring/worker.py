@@ -92,8 +92,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         freeze=Freeze(core.database),
     )
     sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
-    hours = core.settings.callaudio_raw_ttl_hours
-    keep_raw = timedelta(hours=hours) if hours else None
+    keep_raw = core.settings.keep_raw
     rhythm = Rhythm(keep=keep_raw, check_every=pace.check_every)
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)

@@ -47,6 +47,20 @@ ALARMS = {
         "0+2x19",
         "0+0.5x19",
     ),
+    "CallaudioRawFilesStay": ("callaudio_raw_files_overdue", "1x19", "0x19"),
+    "CallaudioChecksLate": (
+        'callaudio_work_late_seconds{kind="check_audience"}',
+        "61x19",
+        "60x19",
+    ),
+    "CallaudioDigestsLate": ("callaudio_digest_late_seconds", "901x19", "60x19"),
+    # The test's time begins at 0, so that a moment before 1970 is long ago.
+    "CallaudioCanaryUnseen": ("callaudio_canary_held_timestamp_seconds", "-10800x19", "0x19"),
+    "CallaudioAgentFails": (
+        'callaudio_polyai_errors_total{agent="sales",status="401"}',
+        "0+1x19",
+        "0+0.1x19",
+    ),
     "CallaudioWorkersDie": ("callaudio_work_taken_over_total", "0+1x19", "0+0.1x19"),
     "CallaudioStrangersKnock": (
         'callaudio_requests_turned_away_total{cause="signature_wrong"}',

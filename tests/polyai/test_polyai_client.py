@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from bot.observability.metrics import Metrics
 from bot.polyai import client as client_module
 from bot.polyai import errors
 from bot.polyai import http as http_module
@@ -425,3 +426,19 @@ async def test_an_error_body_that_never_ends_is_given_up(server, client, agent, 
     async with type(server)() as stalling:
         with pytest.raises(errors.PolyAIKeyRejected):
             await client.conversation(dataclasses.replace(agent, base_url=stalling.url), CALL)
+
+
+async def test_what_goes_wrong_is_counted_by_agent_and_what_succeeds_is_not(server, agent):
+    metrics = Metrics()
+    server.answers = [envelope(401, "UNAUTHORIZED"), answer(200, FACTS_BODY)]
+    async with build_http_client(1, metrics=metrics, agents={"sales": agent}) as http:
+        client = client_module.PolyAIClient(http, clock=lambda: NOW, attempts=1)
+        with pytest.raises(errors.PolyAIKeyRejected):
+            await client.conversation(agent, CALL)
+        await client.conversation(agent, CALL)
+    errors_told = [
+        (sample.labels, sample.value)
+        for sample in next(iter(metrics.polyai_errors.collect())).samples
+        if sample.name.endswith("_total")
+    ]
+    assert errors_told == [({"agent": "sales", "status": "401"}, 1)]

@@ -45,7 +45,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
-from bot.slack import ack_window
+from bot.slack import ack_window, operations
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
@@ -142,6 +142,7 @@ def _be_child(order: dict[str, Any]) -> None:
 
 def _be_a_bot(order: dict[str, Any]) -> None:
     ack_window.ANSWER_SECONDS = ANSWER_SECONDS[order["pace"]]
+    operations.PROBE_SECONDS = order["probe_seconds"] or operations.PROBE_SECONDS
     serving.open_application = partial(
         open_application, clock=_clock_ahead(order["clock_ahead_seconds"])
     )
@@ -192,6 +193,7 @@ class Nursery:
         *,
         pace: str = "quick",
         clock_ahead_seconds: float = 0.0,
+        probe_seconds: float | None = None,
     ) -> int:
         """Fork a bot; gives its pid."""
         order = {
@@ -201,6 +203,7 @@ class Nursery:
             "open_files": open_files,
             "pace": pace,
             "clock_ahead_seconds": clock_ahead_seconds,
+            "probe_seconds": probe_seconds,
         }
         return self._order(order)
 
@@ -280,6 +283,8 @@ class Street:
     folder: Path
     nursery: Nursery
     bots: list[Bot] = field(default_factory=list)
+    probe_seconds: float | None = None
+    """How long a look at the database may take before it counts as away; None: as usual."""
 
     async def start(
         self,
@@ -297,7 +302,12 @@ class Street:
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
         pid = self.nursery.start(
-            environment, roles, log, open_files, clock_ahead_seconds=clock_ahead_seconds
+            environment,
+            roles,
+            log,
+            open_files,
+            clock_ahead_seconds=clock_ahead_seconds,
+            probe_seconds=self.probe_seconds,
         )
         bot = Bot(pid, port, log)
         self.bots.append(bot)

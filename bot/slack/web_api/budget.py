@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.observability.logs import get_logger
+from bot.observability.metrics import Metrics
 from bot.slack.web_api.errors import SlackRateLimited
 from bot.slack.web_api.ledgers import Ledger, MemoryLedger
-from bot.slack.web_api.limits import Limit, limited_by
+from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
 from bot.slack.web_api.spending import Since
 
 log = get_logger(__name__)
@@ -131,6 +132,20 @@ class Budget:
         now = self._monotonic()
         self._held_until[key] = max(self._held_until.get(key, 0.0), now + seconds)
         self._learnt_until[key] = now + LEARNT_FOR_SECONDS
+
+    def measure(self, metrics: Metrics) -> None:
+        """Set the figures of the limits that hold now, and of what Slack has put off."""
+        metrics.slack_calls_allowed.clear()
+        metrics.slack_held_seconds.clear()
+        for method in PUBLISHED:
+            known = self.limit_of(method, {})
+            if known:
+                _, limit = known
+                metrics.slack_calls_allowed.labels(method=method).set(
+                    limit.calls * 60 / limit.seconds
+                )
+            if seconds := self.held_seconds(method):
+                metrics.slack_held_seconds.labels(method=method).set(seconds)
 
     def held_seconds(self, key: str) -> float:
         """Tell for how long Slack wants no calls."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.concurrency.urgency import Urgency, working
+from bot.observability.metrics import Metrics
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
 from bot.slack.web_api.admission import Admission, use_paid
 from bot.slack.web_api.budget import Budget
@@ -271,3 +272,20 @@ async def test_two_hundred_deliveries_take_what_the_limits_demand_and_meet_no_re
     least_seconds = 60 * (200 * 2 / 50 - 1)
     assert slack.refused.total() <= 2
     assert seconds <= 1.1 * least_seconds
+
+
+async def test_the_limits_that_hold_are_told_by_method_and_what_slack_put_off(virtual) -> None:
+    metrics = Metrics()
+
+    def told(name: str, method: str) -> float | None:
+        return metrics.registry.get_sample_value(f"callaudio_{name}", {"method": method})
+
+    learning = budget_on(virtual, is_published=False)
+    learning.measure(metrics)
+    assert told("slack_calls_allowed", INFO) is None
+
+    await learning.hold(INFO, {}, 30.0)
+    learning.measure(metrics)
+    assert told("slack_calls_allowed", INFO) == 50
+    assert told("slack_held_seconds", INFO) == 30
+    assert told("slack_held_seconds", "users.info") is None

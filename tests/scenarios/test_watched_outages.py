@@ -1,0 +1,160 @@
+"""Each dependency is killed while traffic runs: the alerts tell which, and since when."""
+
+import asyncio
+import math
+import subprocess
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.sandbox.faults import Fault
+from bot.wiring.application import Roles
+from tests.contracts.test_monitoring import ALERTS, PROMTOOL
+from tests.contracts.test_project_files import ROOT
+from tests.patience import PATIENCE_SECONDS, until
+from tests.ports import free_port
+from tests.scenarios.killed_bot import LOOPBACK, QUICK, Bot, Nursery, Street, open_street
+from tests.scenarios.scene import ALICE, CHANNEL
+from tests.tcp_relay import DatabaseRelay
+
+WELL, AWAY = 4, 9
+"""Minutes of Prometheus' time before the outage, and in it; each is one scrape here."""
+NOTICED_WITHIN = 3
+COMMANDS_A_MINUTE = 4
+OF_DEPENDENCIES = "Callaudio(Down|DatabaseAway|NobodyWorks|SlackFails|PolyAIFails|AgentFails)"
+
+
+@dataclass
+class City:
+    """A web process, a worker, and the network between them and their database."""
+
+    street: Street
+    relay: DatabaseRelay
+    web: Bot
+    worker: Bot
+    is_well: bool = True
+    minutes: int = 0
+    series: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    async def minute(self) -> None:
+        """Let people ask, then scrape both processes once."""
+        scene = self.street.scene
+        calls = [scene.another_call() for _ in range(COMMANDS_A_MINUTE)]
+        await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, each) for each in calls))
+        if self.is_well:
+            await until(self._all_is_delivered)  # a minute is long enough for that
+        for bot in (self.web, self.worker):
+            target = f'job="callaudio",instance="{bot.port}"'
+            text = await scraped(bot)
+            self._put(f"up{{{target}}}", float(text is not None))
+            for family in text_string_to_metric_families(text or ""):
+                for sample in family.samples:
+                    labels = "".join(f',{name}="{told}"' for name, told in sample.labels.items())
+                    self._put(f"{sample.name}{{{target}{labels}}}", sample.value)
+        self.minutes += 1
+
+    async def _all_is_delivered(self) -> bool:
+        return "callaudio_oldest_delivery_seconds 0.0" in (await scraped(self.web) or "")
+
+    def _put(self, series: str, value: float) -> None:
+        values = self.series[series]
+        values += ["_"] * (self.minutes - len(values))  # not told in those minutes
+        values.append(f"{value:.6f}" if not math.isnan(value) else "NaN")
+
+
+async def scraped(bot: Bot) -> str | None:
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+            return (await http.get(f"http://{LOOPBACK}:{bot.port}/metrics")).text
+    except httpx.HTTPError:
+        return None
+
+
+async def kill_database(city: City) -> None:
+    city.relay.is_open = False
+    await city.relay.cut()
+
+
+async def kill_slack(city: City) -> None:
+    city.street.scene.slack.faults.everywhere = Fault("", drop_connection=True)
+
+
+async def kill_polyai(city: City) -> None:
+    city.street.scene.polyai.faults.everywhere = Fault("", drop_connection=True)
+
+
+async def revoke_key(city: City) -> None:
+    city.street.scene.polyai.keys.clear()
+
+
+async def kill_worker(city: City) -> None:
+    await city.worker.kill()
+    await asyncio.sleep(QUICK.lease.total_seconds())  # less than a minute, as in production
+
+
+@pytest.mark.long
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+@pytest.mark.parametrize(
+    ("kill", "alerts"),
+    [
+        pytest.param(kill_database, {"CallaudioDatabaseAway"}, id="the database"),
+        pytest.param(kill_slack, {"CallaudioSlackFails"}, id="Slack"),
+        pytest.param(kill_polyai, {"CallaudioPolyAIFails"}, id="PolyAI"),
+        pytest.param(revoke_key, {"CallaudioPolyAIFails", "CallaudioAgentFails"}, id="the keys"),
+        pytest.param(kill_worker, {"CallaudioDown", "CallaudioNobodyWorks"}, id="the worker"),
+    ],
+)
+async def test_the_alerts_tell_what_is_away_and_since_when(
+    kill: Callable[[City], Awaitable[None]],
+    alerts: set[str],
+    nursery: Nursery,
+    migrated_postgresql: Callable[[], str],
+    tmp_path: Path,
+) -> None:
+    url = migrated_postgresql()
+    async with (
+        open_street(nursery, tmp_path, database_url=url) as street,
+        DatabaseRelay(url) as relay,
+    ):
+        street.environment["DATABASE_URL"] = relay.url
+        street.probe_seconds = PATIENCE_SECONDS  # a busy machine is no outage
+        web = await street.start(Roles(listens=True, works=False))
+        worker = await street.start(Roles(listens=False, works=True), port=free_port())
+        city = City(street, relay, web, worker)
+        for _ in range(WELL):
+            await city.minute()
+        city.is_well = False
+        await kill(city)
+        for _ in range(AWAY):
+            await city.minute()
+        for violation in street.scene.workspace.violations:
+            street.scene.excuse(violation)
+        relay.is_open = True
+        street.scene.slack.faults.clear()
+        street.scene.polyai.faults.clear()
+
+    end = WELL + AWAY - 1
+    firing = f'group by (alertname) (ALERTS{{alertstate="firing",alertname=~"{OF_DEPENDENCIES}"}})'
+    since = f'min by (alertname) (ALERTS_FOR_STATE{{alertname=~"{"|".join(sorted(alerts))}"}}) / 60'
+    on_time = f"{since} >= {WELL} <= {WELL + NOTICED_WITHIN}"
+    each_once = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(alerts)]
+    expected = [
+        {"expr": firing, "eval_time": f"{WELL - 1}m", "exp_samples": []},
+        {"expr": firing, "eval_time": f"{end}m", "exp_samples": each_once},
+        {"expr": f"({on_time}) ^ 0", "eval_time": f"{end}m", "exp_samples": each_once},
+    ]
+    told = [{"series": name, "values": " ".join(each)} for name, each in city.series.items()]
+    case = {"interval": "1m", "input_series": told, "promql_expr_test": expected}
+    rules = {"rule_files": [str(ROOT / ALERTS)], "evaluation_interval": "1m", "tests": [case]}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(rules))
+    told_by = [PROMTOOL, "test", "rules", str(tmp_path / "tests.yml")]
+    done = await asyncio.to_thread(
+        subprocess.run, told_by, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
