@@ -3,9 +3,14 @@
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.cli.process import ready
+from tests.contracts.test_project_files import REQUIRED
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,30 +51,59 @@ def test_it_holds_what_the_repository_holds_and_nothing_that_tools_left(wheel):
     assert "bot/py.typed" in here
 
 
-def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(wheel, tmp_path):
+PROGRAM = (
+    "import sys; site = sys.argv.pop(1); sys.path.insert(0, site)\n"
+    "import bot.__main__ as program; assert program.__file__.startswith(site)\n"
+    "program.main()\n"
+)
+
+
+@pytest.fixture
+def away(wheel: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a command of the unpacked wheel in an empty folder, with nothing in its environment."""
     site, folder = tmp_path / "site", tmp_path / "elsewhere"
     folder.mkdir()
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
 
-    program = (
-        "import sys; site = sys.argv.pop(1); sys.path.insert(0, site)\n"
-        "import bot.__main__ as program; print(program.__file__)\n"
-        "for command in ('migrate', '--version'):\n"
-        "    sys.argv[1:] = [command]\n"
-        "    try: program.main()\n"
-        "    except SystemExit as ended: assert not ended.code\n"
-    )
-    where, migrated, version = subprocess.run(
-        [sys.executable, "-c", program, str(site)],
-        cwd=folder,
-        env={"DATABASE_URL": "sqlite:///away.db"},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout.splitlines()
-    assert Path(where).is_relative_to(site)
-    assert migrated == "The database is up to date."
-    assert (folder / "away.db").exists()
-    assert version == f"callaudio {wheel.name.split('-')[1]}"
+    def start(*arguments: str, **environ: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, site, *arguments],
+            cwd=folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(
+    away, wheel, tmp_path
+):
+    migrated, _ = away("migrate", DATABASE_URL="sqlite:///away.db").communicate(timeout=60)
+    version, _ = away("--version").communicate(timeout=60)
+    assert migrated == "The database is up to date.\n"
+    assert (tmp_path / "elsewhere/away.db").exists()
+    assert version == f"callaudio {wheel.name.split('-')[1]}\n"
+
+
+async def test_away_from_the_repository_it_runs(away, tmp_path):
+    port = free_port()
+    process = away("run", **REQUIRED, PORT=str(port))
+    try:
+        assert await ready(port) == {"database": True, "migrations": True, "worker": True}
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert (tmp_path / "elsewhere/callaudio.db").exists()
+
+
+@pytest.mark.long
+def test_away_from_the_repository_its_demo_keeps_all_rules(away, tmp_path):
+    process = away("demo", "--once")
+    told, errors = process.communicate(timeout=180)
+    assert (process.returncode, "All 11 arrived as the rules say." in told) == (0, True), errors
+    assert list((tmp_path / "elsewhere/callaudio-demo").glob("*.wav"))
