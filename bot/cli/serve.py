@@ -18,6 +18,7 @@ from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.observability.logs import configure_logging, get_logger
+from bot.observability.tracing import start_tracing
 from bot.settings.environment import load_settings
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
@@ -65,6 +66,7 @@ def migrate() -> None:
 
 def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
     configure_logging(settings.callaudio_log_format, settings.secret_values)
+    stop_tracing = start_tracing(os.environ)
     try:
         with console.database_errors_shown():
             serving = serve(
@@ -77,6 +79,7 @@ def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool =
                 reread=None if sys.stderr.isatty() else lambda: load_settings(os.environ),
             )
             uvloop_run(serving)
+            stop_tracing()
     except CannotListen as error:
         code = console.BAD_USAGE if error.is_usage else console.FAILED
         raise console.complain(error.what, error.fix, code=code) from None

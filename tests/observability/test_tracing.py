@@ -1,0 +1,67 @@
+"""Spans tell which service was called, how it answered and for which request, and nothing else."""
+
+import httpx
+import pytest
+
+from bot.observability.logs import bound_to_logs
+from bot.observability.tracing import AllowedSpans, safe_url, start_tracing, trace_with
+from bot.polyai.transport import build_http_client
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.slack.web_api.api import SlackApi, build_client, build_session
+from tests.tables import each_row
+
+UPLOAD = "https://files.slack.com/upload/v1/CwABAAAAXQoAAeSecret"
+RESPONSE = "https://hooks.slack.com/commands/T1/2/secretOfAResponse"
+AUDIO = "https://api.us.poly.ai/v1/agents/PROJECT-1/conversations/+447700900123/audio?redacted=true"
+
+
+@each_row(
+    ("url", "shown"),
+    [
+        (UPLOAD, "https://files.slack.com"),
+        (RESPONSE, "https://hooks.slack.com"),
+        (AUDIO, "https://api.us.poly.ai"),
+        ("https://slack.com/api/chat.postMessage", "https://slack.com/api/chat.postMessage"),
+        ("https://u:p@slack.com/api/files.info?token=x", "https://slack.com/api/files.info"),
+    ],
+)
+def test_of_a_url_the_host_is_shown_and_the_method_of_slack(url: str, shown: str) -> None:
+    assert safe_url(url) == shown
+
+
+def test_nothing_is_loaded_where_nothing_is_configured() -> None:
+    stop = start_tracing({})
+    stop()
+    assert stop.__name__ == "_nothing"
+
+
+async def test_no_url_id_word_or_number_of_a_call_is_exported() -> None:
+    memory = pytest.importorskip(
+        "opentelemetry.sdk.trace.export.in_memory_span_exporter", reason="callaudio[otel]"
+    )
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    kept = memory.InMemorySpanExporter()
+    workspace = Workspace()
+    stop = trace_with(export.SimpleSpanProcessor(AllowedSpans(kept)))
+    try:
+        async with SlackSandbox(workspace) as slack, build_session() as session:
+            api = SlackApi(build_client(workspace.bot_token, slack.url, session))
+            with bound_to_logs(reference="d0123456789abcdef0123"):
+                await api.read("auth.test")
+            async with build_http_client(1) as http:
+                for path in ("/upload/v1/secretOfAnUpload", "/commands/T1/2/secretOfAResponse"):
+                    await http.post(f"{slack.origin}{path}", content=b"+447700900123")
+                with pytest.raises(httpx.TransportError):
+                    await http.get("http://127.0.0.1:1/v1/agents/PROJECT-1/CA0123456789")
+        spans = kept.get_finished_spans()
+    finally:
+        stop()
+
+    assert len(spans) >= 4
+    told = " ".join(each.to_json() for each in spans)
+    assert "/api/auth.test" in told
+    assert "d0123456789abcdef0123" in told
+    for secret in ("secretOf", "PROJECT-1", "CA0123", "447700900123", workspace.bot_token):
+        assert secret not in told
+    assert [each for each in spans if each.events] == []
