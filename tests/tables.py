@@ -1,13 +1,14 @@
 """A table of cases as one test: thousands of rows need no setting up and no report of their own."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any
 
 from _pytest.mark import ParameterSet
 
-Test = Callable[..., None]
+Test = Callable[..., Any]
 
 
 def each_row(
@@ -28,26 +29,46 @@ def each_row(
     def decorate(test: Test) -> Test:
         @wraps(test)
         def run(*args: Any, **fixtures: Any) -> None:
-            failures = []
-            for number, values in enumerate(table):
-                try:
+            for row, values in _noting(table, known):
+                with row:
                     test(*args, **fixtures, **dict(zip(wanted, values, strict=True)))
-                except Exception as error:  # noqa: BLE001 - the other rows are run all the same
-                    name = known.get(number, number)
-                    error.add_note(f"in row {name}: {', '.join(map(repr, values))}")
-                    failures.append(error)
-            if len(failures) == 1:
-                raise failures[0]
-            if failures:
-                raise ExceptionGroup(f"{len(failures)} of {len(table)} rows", failures)
+
+        @wraps(test)
+        async def run_async(*args: Any, **fixtures: Any) -> None:
+            for row, values in _noting(table, known):
+                with row:
+                    await test(*args, **fixtures, **dict(zip(wanted, values, strict=True)))
 
         signature = inspect.signature(test)
         left = [each for name, each in signature.parameters.items() if name not in wanted]
-        run.__signature__ = signature.replace(parameters=left)
-        del run.__wrapped__  # pytest would ask it for its parameters
-        return run
+        runs = run_async if inspect.iscoroutinefunction(test) else run
+        runs.__signature__ = signature.replace(parameters=left)
+        del runs.__wrapped__  # pytest would ask it for its parameters
+        return runs
 
     return decorate
+
+
+def _noting(
+    table: list[tuple[Any, ...]], known: dict[int, str]
+) -> Iterator[tuple[AbstractContextManager[None], tuple[Any, ...]]]:
+    """Give each row with what notes its failure, and fail at the end if any did."""
+    failures = []
+
+    @contextmanager
+    def noted(number: int, values: tuple[Any, ...]) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the other rows are run all the same
+            error.add_note(f"in row {known.get(number, number)}: {', '.join(map(repr, values))}")
+            failures.append(error)
+
+    for number, values in enumerate(table):
+        yield noted(number, values), values
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} of {len(table)} rows", failures)
 
 
 def _values(row: Any, count: int) -> tuple[Any, ...]:

@@ -1,5 +1,7 @@
 """Every row of a table is run, and those that fail are named."""
 
+import asyncio
+
 import pytest
 
 from tests.tables import each_row
@@ -17,6 +19,21 @@ def test_every_row_is_run_and_the_one_that_fails_is_named():
         check()
     assert seen == ["a", "b", "c"]
     assert failed.value.__notes__ == ["in row two: 2, 'b'"]
+
+
+async def test_rows_that_wait_are_run_one_after_the_other_with_the_fixtures_of_the_test():
+    seen = []
+
+    @each_row("number", [1, 2, 3])
+    async def check(fixture, number):
+        await asyncio.sleep(0)
+        fixture.append(number)
+        assert number != 2
+
+    with pytest.raises(AssertionError) as failed:
+        await check(seen)
+    assert seen == [1, 2, 3]
+    assert failed.value.__notes__ == ["in row 1: 2"]
 
 
 def test_all_that_fail_are_told():

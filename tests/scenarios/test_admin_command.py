@@ -11,6 +11,7 @@ from bot.sandbox.delivery import Ack
 from bot.slack.admin.replies import MAX_LISTED
 from tests.scenarios.conftest import OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
+from tests.tables import each_row
 
 TEAM_GROUP = "S0QUALITY0"
 
@@ -273,7 +274,7 @@ async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
     assert "you are not one" in (await say(scene, "", user=ALICE)).text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "says"),
     [
         ("grant", "`grant` needs a person or a group"),

@@ -15,6 +15,7 @@ from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
+from tests.tables import each_row
 
 SALES = '{"sales": {"agent_id": "PROJECT-SALES", "region": "us", "api_key": "k"}}'
 TEAM_GROUP = "S0QUALITY0"
@@ -130,7 +131,7 @@ async def test_a_save_button_is_of_no_use_to_others(scene: Scene) -> None:
     assert "No digest" in (await say(scene, "digest list")).text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "says"),
     [
         ("digest", "I cannot read `digest`"),
