@@ -27,6 +27,6 @@ async def test_each_fault_ends_as_the_rules_say(shared, trial):
 
 
 async def test_an_altered_event_is_found_while_the_bot_writes(shared):
-    for _ in range(4):
+    for _ in range(2):
         page = await throw(shared, "tampered")
         assert "✕" not in page

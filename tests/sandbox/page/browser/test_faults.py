@@ -8,13 +8,19 @@ from bot.sandbox.page.trials import TRIALS
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_each_button_throws_its_fault_and_says_how_it_ended(tab):
+PRESSED = {"limited", "killed"}
+"""The page's own requests throw them all in ``tests/sandbox/page/test_trials.py``."""
+
+
+async def test_each_button_says_what_to_expect_and_how_its_fault_ended(tab):
     await tab.goes(CLEARED, QUALITY)
     faults = tab.page.locator("#trials")
     await faults.locator("summary").click()
     for trial in TRIALS:
         row = faults.locator("li").filter(has_text=trial.label)
         assert trial.expects in await row.inner_text()
+        if trial.name not in PRESSED:
+            continue
         await row.get_by_role("button", name=trial.label).click()
         await row.get_by_text("✓ as the rules say").wait_for()
         await row.get_by_role("link", name="see #trial-").wait_for()
