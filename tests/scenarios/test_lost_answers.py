@@ -316,7 +316,7 @@ async def test_an_upload_succeeds_by_its_status_whatever_its_answer_says(
 async def test_facts_that_do_not_reach_the_announcement_take_nothing_from_the_delivery(
     scene: Scene, when: str
 ) -> None:
-    scene.slack.faults.add(Fault("chat.update", when=when, drop_connection=True, times=20))
+    scene.slack.faults.add(Fault("chat.update", when=when, drop_connection=True, times=6))
 
     seen = await scene.ask()
 
