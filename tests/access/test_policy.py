@@ -195,14 +195,14 @@ CAUSES = (
 )
 
 
-@pytest.mark.parametrize("first", range(len(CAUSES)))
+@each_row("first", range(len(CAUSES)))
 def test_the_first_row_that_applies_decides_whatever_follows(first):
     everything_after = {name: value for cause, _ in CAUSES[first:] for name, value in cause.items()}
     assert decide(facts(**everything_after)).reason is CAUSES[first][1]
 
 
-@pytest.mark.parametrize("asked_redacted", [True, False])
-@pytest.mark.parametrize("is_cleared", [True, False])
+@each_row("asked_redacted", [True, False])
+@each_row("is_cleared", [True, False])
 def test_rows_5_6_and_9_are_the_apis_own_table(asked_redacted, is_cleared):
     held = Held.BY_NAME if is_cleared else Held.NOT
     decision = decide(facts(asked_redacted=asked_redacted, held=held))
@@ -351,7 +351,7 @@ COUNTING = {
 }
 
 
-@pytest.mark.parametrize("standing", Standing)
+@each_row("standing", Standing)
 def test_whether_a_right_counts(standing):
     assert {held: counts(standing, held) for held in Held} == COUNTING[standing]
 

@@ -20,6 +20,7 @@ from bot.store.due_work import Due, DueWork
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
+from tests.tables import each_row
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
 
@@ -211,7 +212,7 @@ async def test_a_request_expires_once_and_is_then_past_approving(desk: Desk) -> 
     assert tags == ["slack:access:requested", "worker:access:expired"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("most", "offered"),
     [(1, (1,)), (3, (1, 3)), (8, (1, 4, 8)), (9, (1, 4, 8, 9)), (200, (1, 4, 8, 24, 72, 168, 200))],
 )

@@ -5,10 +5,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import ENTRIES, build_cli
+from tests.tables import each_row
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"sqlalchemy", "alembic", "aiohttp", "slack_bolt", "numpy", "PIL", "psycopg", "uvicorn"}
@@ -39,7 +39,7 @@ def test_a_command_on_the_store_imports_no_server_and_no_sandbox():
     assert not imported & {"uvicorn", "slack_bolt", "aiohttp", "numpy", "PIL", "bot.sandbox"}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@each_row("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_line_of_help_is_the_one_its_module_gives(entry):
     builder = getattr(import_module(entry.module), entry.builder)
     told = builder().info.help if entry.is_group else builder.__doc__.splitlines()[0]

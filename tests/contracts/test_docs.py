@@ -5,7 +5,6 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-import pytest
 import yaml
 from prometheus_client import Counter
 
@@ -44,7 +43,7 @@ def test_readme_is_read_in_minutes() -> None:
     assert len(TEXTS["README.md"].splitlines()) <= LONGEST_README
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@each_row("name", TEXTS)
 def test_every_link_and_path_leads_somewhere(name: str) -> None:
     text, folder = TEXTS[name], (ROOT / name).parent
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 
 from bot.settings.environment import load_settings
 from bot.settings.model import SECRET_NAMES, Settings
+from tests.tables import each_row
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
@@ -156,12 +157,12 @@ def test_the_local_check_is_the_one_of_every_change():
     }
 
 
-@pytest.mark.parametrize("name", [".env", ".venv/", "*.db", "*.wav"])
+@each_row("name", [".env", ".venv/", "*.db", "*.wav"])
 def test_secrets_and_recordings_stay_out_of_the_repository(name):
     assert name in text(".gitignore").splitlines()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name", ["Makefile", "Procfile", "app_manifest.yml", ".env.example", ".gitignore", ".ci/run"]
 )
 def test_no_file_names_a_path_of_one_machine(name):

@@ -6,13 +6,14 @@ import pytest
 
 from bot.digests.catch_up import CatchUp, plan_catch_up
 from tests.conftest import NOON
+from tests.tables import each_row
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("due", "following", "posted", "skipped"),
     [
         pytest.param([], DAY, [], [], id="nothing came due"),

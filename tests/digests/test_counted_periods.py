@@ -12,12 +12,13 @@ from bot.digests.timetable import Timetable
 from bot.store.database import Database
 from bot.store.tables import DigestRunRow
 from tests.conftest import NOON
+from tests.tables import each_row
 
 TEAM, BOSS = "T0QUALITY0", "U0BOSS000"
 DAY = timedelta(days=1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cron", "expected"),
     [
         pytest.param(

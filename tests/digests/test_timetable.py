@@ -179,7 +179,7 @@ def test_a_slot_tells_of_the_time_since_the_one_before() -> None:
     assert slot.period.until == slot.due_at == at("2026-03-30T08:00")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cron", "length"),
     [
         ("* * * * * *", timedelta(seconds=1)),

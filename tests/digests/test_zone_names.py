@@ -3,9 +3,10 @@
 import pytest
 
 from bot.digests.zone_names import ZoneUnknown, is_meant_as_zone, is_zone, zone_of
+from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "near"),
     [
         ("Europe/Lodnon", "Europe/London"),
@@ -32,7 +33,7 @@ def test_a_zone_may_be_typed_in_any_case() -> None:
     assert not is_zone("*/15")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "is_meant"),
     [
         ("Europe/Lodnon", True),

@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import targets
+from tests.tables import each_row
 
 BYTES = st.binary(max_size=400)
 
 
-@pytest.mark.parametrize("target", targets().values(), ids=targets())
+@each_row("target", targets().values(), ids=targets())
 def test_seeds_are_read_or_refused(target):
     for seed in target.seeds:
         target.run(seed)

@@ -88,7 +88,7 @@ def test_what_lies_below_info_is_dropped():
     assert out.getvalue() == ""
 
 
-@pytest.mark.parametrize("name", QUIET_LOGGERS)
+@each_row("name", QUIET_LOGGERS)
 def test_chatty_libraries_are_heard_from_warning_on(name):
     out = written()
     logging.getLogger(f"{name}.part").info("chatter")
@@ -106,7 +106,7 @@ def test_warnings_are_records_too():
     assert f"old key {MASK}" in out.getvalue()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "1700000000.000100",
@@ -153,7 +153,7 @@ def test_what_looks_like_a_secret_is_masked_whole(text):
     assert Masker(()).mask(f"<{text}>") == f"<{MASK}>"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expected"),
     [
         ("x-api-key: abcDEF1", f"x-api-key: {MASK}"),
@@ -191,8 +191,8 @@ def test_values_under_a_secrets_name_are_masked_in_any_container():
     assert line["is_raw"] is True
 
 
-@pytest.mark.parametrize("secret", ["pa ss/w?rd&1", "quo\"te'd\\slash", "schlüssel-ä"])
-@pytest.mark.parametrize("form", ["json", "console"])
+@each_row("secret", ["pa ss/w?rd&1", "quo\"te'd\\slash", "schlüssel-ä"])
+@each_row("form", ["json", "console"])
 def test_a_secret_is_masked_in_its_other_spellings(secret, form):
     out = written(secret, form=form)
     plain = Masker([secret])

@@ -44,7 +44,7 @@ def test_an_id_is_taken_unchanged(conversation_id: str) -> None:
     assert check_typed_id(conversation_id) == conversation_id
 
 
-@pytest.mark.parametrize("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
+@each_row("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
 def test_a_word_or_a_short_number_alone_is_no_id(word: str) -> None:
     with pytest.raises(InvalidConversationId) as refused:
         check_typed_id(word)

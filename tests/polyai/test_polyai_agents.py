@@ -22,7 +22,7 @@ def agent(**changes):
     return Agent(**(fields | changes))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("region", "host"),
     [
         ("us", "https://api.us.poly.ai"),
@@ -49,7 +49,7 @@ def test_keys_never_show_in_repr():
     assert "rawKey" not in shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     "base_url",
     [
         "https://gateway.example/polyai",
@@ -62,7 +62,7 @@ def test_https_and_http_on_loopback_are_accepted(base_url):
     assert agent(base_url=base_url).base_url == base_url
 
 
-@pytest.mark.parametrize(
+@each_row(
     "base_url",
     [
         "http://api.us.poly.ai",
@@ -85,14 +85,14 @@ def test_other_base_urls_are_refused_without_repeating_them(base_url):
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("agent_id", ["", "a/b", "..", "{agentId}", "a b"])
+@each_row("agent_id", ["", "a/b", "..", "{agentId}", "a b"])
 def test_an_agent_id_that_cannot_be_one_is_refused(agent_id):
     with pytest.raises(ValueError, match="agent id"):
         agent(agent_id=agent_id)
 
 
-@pytest.mark.parametrize("field", ["api_key", "pii_api_key"])
-@pytest.mark.parametrize("key", ["kéy", "two words", "line\nbreak", "x\x00"])
+@each_row("field", ["api_key", "pii_api_key"])
+@each_row("key", ["kéy", "two words", "line\nbreak", "x\x00"])
 def test_a_key_no_http_header_can_carry_is_refused_without_repeating_it(field, key):
     with pytest.raises(ValueError, match="API key") as caught:
         agent(**{field: SecretStr(key)})
@@ -103,7 +103,7 @@ def test_white_space_around_a_key_is_accepted():
     assert agent(api_key=SecretStr(f" {KEY}\n"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "conversation_id",
     [
         "CAabcd1234567abcdef1250065d4fc7389",
@@ -120,7 +120,7 @@ def test_ids_seen_so_far_and_custom_ones_pass_unchanged(conversation_id):
     assert check_conversation_id(conversation_id) == conversation_id
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "{conversationId}", "{{id}}", "<id>", "<conversation-id>", "[id]", "${ID}", "$CALL",
@@ -147,7 +147,7 @@ def test_unsafe_ids_are_refused_without_repeating_them(text):
     assert "Agent Studio" in caught.value.fix
 
 
-@pytest.mark.parametrize("text", ["441234567890", "+441234567890", "5551234", "1" * 15])
+@each_row("text", ["441234567890", "+441234567890", "5551234", "1" * 15])
 def test_a_phone_number_is_no_conversation_id_and_is_not_repeated(text):
     with pytest.raises(InvalidConversationId) as raised:
         check_conversation_id(text)

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 import httpx
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,7 +104,7 @@ def test_a_status_is_told_in_words(*, status, code, kind, name, cause, fix, retr
     assert error.retryable is retryable
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("facts", "kind", "cause"),
     [
         (CallFacts("c", channel="WEBCHAT"), errors.RecordingMissing, "It was a chat"),
@@ -136,7 +135,7 @@ def test_no_recording_is_told_by_what_is_known_of_the_call(facts, kind, cause):
     assert cause in error.likely_cause
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body", ['{"message": "no route"}', '{"error_message": "x"}', "<html>404</html>", "[]", '"x"']
 )
 def test_a_404_without_polyais_envelope_is_a_wrong_host(body):

@@ -27,6 +27,7 @@ from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
 from tests.polyai.conftest import AGENT, NOW
 from tests.polyai.lists.conftest import agent_of
+from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
 ROUTES = {"facts": "conversation", "transcript": "conversation", "list": "conversations"}
@@ -185,7 +186,7 @@ class Noting(dict):
         return super().get(name, default)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reads", "fields"),
     [
         pytest.param(

@@ -3,11 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.payloads import CallFacts, Direction, call_facts, mask_number
+from tests.tables import each_row
 
 # As in polyai.md, "List, v1" and "Get one"; the numbers are Ofcom's, made for fiction.
 ROW = {
@@ -55,7 +55,7 @@ def test_an_empty_row_is_all_unknown():
     assert call_facts(dict.fromkeys(ROW), conversation_id="CA1") == CallFacts("CA1")
 
 
-@pytest.mark.parametrize("wrong", [None, True, 7, -1, 1.5, float("nan"), "x", "", [], {}, 10**30])
+@each_row("wrong", [None, True, 7, -1, 1.5, float("nan"), "x", "", [], {}, 10**30])
 def test_a_wrong_type_is_unknown_and_never_an_error(wrong):
     facts = call_facts(dict.fromkeys(ROW, wrong), conversation_id="CA1")
     assert facts.started_at is None
@@ -82,7 +82,7 @@ def test_the_length_falls_back_and_is_bounded():
     assert call_facts({"totalDuration": 10**9}, conversation_id="c").length_seconds is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("channel", "chat"),
     [("VOICE-SIP", False), ("webchat", True), ("CHAT", True), ("MESSAGES", True), (None, False)],
 )
@@ -90,7 +90,7 @@ def test_chats_are_told_from_calls(channel, chat):
     assert call_facts({"channel": channel}, conversation_id="c").is_chat is chat
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("number", "masked"),
     [
         ("+447700900123", "+44••••••••23"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.polyai.transcripts import Speaker, transcript_of
 from bot.sandbox.polyai_calls import SAID
 from tests.polyai.test_polyai_against_sandbox import CALL, agent, agent_with, polyai
+from tests.tables import each_row
 
 __all__ = ["agent", "polyai"]
 JSON = st.recursive(
@@ -70,7 +71,7 @@ def test_the_callers_words_come_before_the_agents_of_the_same_turn():
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "turns",
     [None, [], "turns", [None], [[]], [{}], [{"user_input": None, "agent_response": "  "}]],
     ids=repr,
@@ -90,7 +91,7 @@ def test_no_turn_breaks_it(turns):
         assert each.words.strip()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "read"),
     [("en-GB", "en-GB"), ("zh-Hans-CN", "zh-Hans-CN"), ("+44 20", None), (7, None), ("", None)],
 )

@@ -14,6 +14,7 @@ from bot.recordings.agents import (
 )
 from bot.recordings.reference import Reference, parse_reference
 from bot.settings.environment import load_settings
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 STUDIO = "https://studio.{region}.poly.ai/acme/{project}/conversations/" + CALL
@@ -44,7 +45,7 @@ def link(project, region):
     return parse_reference(STUDIO.format(region=region, project=project))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reference", "chosen"),
     [
         pytest.param(Reference(CALL), "default", id="a bare id is the default agent's"),

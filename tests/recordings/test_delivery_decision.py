@@ -23,6 +23,7 @@ from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
 from tests.recordings.test_request_store import Desk
+from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
 ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
@@ -96,7 +97,7 @@ async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "certain"),
     [
         pytest.param({}, True, id="all is known"),

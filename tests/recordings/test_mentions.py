@@ -1,6 +1,5 @@
 """Which conversations a Slack message names, wherever in it they stand."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,12 +85,12 @@ def test_an_id_is_found_wherever_people_see_it(message):
     assert find_mentions(message) == (FOUND,)
 
 
-@pytest.mark.parametrize("message", LINKS.values(), ids=LINKS)
+@each_row("message", LINKS.values(), ids=LINKS)
 def test_a_link_is_found_and_says_whose_call_it_is(message):
     assert find_mentions(message) == (LINKED,)
 
 
-@pytest.mark.parametrize("message", NONE.values(), ids=NONE)
+@each_row("message", NONE.values(), ids=NONE)
 def test_what_is_surely_no_conversation_is_left_alone(message):
     assert find_mentions(message) == ()
 
@@ -124,7 +123,7 @@ def test_what_is_nested_deeper_than_slack_nests_is_not_followed():
     assert find_mentions({"blocks": [nested]}) == ()
 
 
-@pytest.mark.parametrize("part", ["https://a.poly.ai/", "a.b.c.d/", "<", "CA0", "id:", "-" * 9])
+@each_row("part", ["https://a.poly.ai/", "a.b.c.d/", "<", "CA0", "id:", "-" * 9])
 def test_a_huge_message_is_read_soon(part):
     text = part * (40_000 // len(part))
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}

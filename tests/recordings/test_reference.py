@@ -50,7 +50,7 @@ def test_what_cannot_be_an_agents_name_stays_part_of_the_id(text):
     assert parse_reference(text) == Reference(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "region"),
     [
         ("studio.us.poly.ai", "us"), ("studio.uk.poly.ai", "uk"), ("studio.eu.poly.ai", "eu"),
@@ -205,8 +205,6 @@ def test_any_message_can_be_searched(message):
     assert isinstance(find_references(message), tuple)
 
 
-@pytest.mark.parametrize(
-    "part", ["a-", "a.", "<a", "https://", "CA", "0e0e0e0e-", "a:", "poly.ai/"]
-)
+@each_row("part", ["a-", "a.", "<a", "https://", "CA", "0e0e0e0e-", "a:", "poly.ai/"])
 def test_a_long_message_is_searched_to_its_end(part):
     assert find_references(f"{part * (40_000 // len(part))} {CALL}")[-1].conversation_id == CALL

@@ -26,6 +26,7 @@ from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.patience import until
 from tests.recordings.requests import changed_request
+from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE, CHANNEL = "U0ALICE00", "C0QUALITY0"
@@ -215,7 +216,7 @@ async def test_a_request_that_differs_in_anything_that_matters_is_another_one(sq
     assert len(await sqlite_desk.rows()) == 2
 
 
-@pytest.mark.parametrize("name", DOES_NOT_MATTER)
+@each_row("name", DOES_NOT_MATTER)
 def test_what_does_not_matter_leaves_the_request_the_same(name):
     assert fingerprint_of(typed_again(**{name: DOES_NOT_MATTER[name]})) == fingerprint_of(REQUEST)
 

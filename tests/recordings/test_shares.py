@@ -3,6 +3,7 @@
 import pytest
 
 from bot.recordings.shares import MOST_PLACES, FileShares, SharedIn, elsewhere
+from tests.tables import each_row
 
 OWN, OTHER, DM = "C0OWN00000", "C0OTHER000", "D0DIRECT00"
 AT_HOME = FileShares((SharedIn(OWN, "1.0"),))
@@ -12,7 +13,7 @@ def ids(found: FileShares) -> list[str]:
     return [each.channel_id for each in found.places]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("shares", "told", "places"),
     [
         pytest.param([AT_HOME], (), [], id="it is where it was delivered to"),
@@ -39,7 +40,7 @@ def test_who_passed_it_on_is_kept_where_slack_tells() -> None:
     assert place.shared_by == "U0ALICE"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("links", "has_link"),
     [
         ((False, False), False),

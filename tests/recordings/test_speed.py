@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.recordings.speed import Floor
+from tests.tables import each_row
 
 FLOOR = Floor(bytes_per_second=100, grace_seconds=10)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pieces", "lasts_seconds"),
     [
         pytest.param([], 10, id="nothing comes: the grace alone"),

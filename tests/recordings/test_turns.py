@@ -21,6 +21,7 @@ from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.requests import changed_request
 from tests.recordings.test_request_store import REQUEST
+from tests.tables import each_row
 
 NUMBERS = count()
 
@@ -76,7 +77,7 @@ def queue(database: Database) -> Queue:
     return Queue(database)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("opens", "last", "turn"),
     [
         pytest.param(0, None, 0, id="nobody waits"),
@@ -198,7 +199,7 @@ async def test_what_has_ended_and_is_still_to_be_told_of_does_not_count(queue) -
     assert len(await queue.ask("U0A")) == 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("people", "when"), [(1, "a minute"), (25, "a minute"), (26, "2 minutes"), (100, "4 minutes")]
 )
 def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when) -> None:

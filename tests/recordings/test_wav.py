@@ -45,7 +45,7 @@ def parse(body, *, complete=True):
     return parse_wav_header(body, complete=complete)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tag", "channels", "rate_hz", "bits", "bytes_per_second"),
     [
         (1, 1, 8000, 16, 16_000),
@@ -78,7 +78,7 @@ def extensible(sub_tag, tail=SUB_FORMAT_TAIL, **form):
     return fmt(0xFFFE, extra=extra, **form)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("form", "tag", "named"),
     [
         (extensible(1), 1, None),
@@ -101,7 +101,7 @@ def long_sizes(riff_bytes, data_bytes):
 UNKNOWN = 0xFFFF_FFFF
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "named", "data_bytes", "seconds"),
     [
         (riff(fmt(0x31, byte_rate=1625, bits=0), data(3250)), "GSM 6.10", 3250, 2.0),
@@ -147,7 +147,7 @@ def test_a_big_endian_wav_is_read_in_its_own_order():
 LIST = chunk(b"LIST", b"INFOabcd")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         riff(fmt(), data(0)),
@@ -163,7 +163,7 @@ def test_a_header_without_any_audio_is_empty(body):
         parse(body)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "data_bytes"),
     [
         (riff(fmt(), data(0), b"\0\1\2\3" * 400), None),
@@ -195,7 +195,7 @@ def test_other_chunks_may_stand_before_the_audio_and_odd_ones_are_padded():
     assert (header.format_tag, header.declared_bytes) == (7, len(body))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "declared_bytes", "data_bytes"),
     [
         (riff(fmt(), data(), size=0), 1644, 1600),
@@ -218,7 +218,7 @@ def test_sizes_a_streaming_writer_did_not_know_are_unknown(body, declared_bytes,
     assert (header.declared_bytes, header.data_bytes) == (declared_bytes, data_bytes)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "total_bytes", "seconds"),
     [
         (None, 1644, 0.1),
@@ -277,7 +277,7 @@ def test_white_space_without_end_is_given_up_within_the_bound():
         parse(b" " * MAX_HEADER_BYTES + b"<", complete=False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "prefix",
     [
         b"",
@@ -353,7 +353,7 @@ def test_more_bytes_never_change_an_answer_once_given(body, cut):
         assert outcome(body, complete=True) == early
 
 
-@pytest.mark.parametrize(
+@each_row(
     "error",
     [
         kind

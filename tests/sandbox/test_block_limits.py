@@ -1,6 +1,5 @@
-import pytest
-
 from bot.sandbox.block_limits import problems
+from tests.tables import each_row
 
 
 def plain(text, kind="plain_text"):
@@ -52,12 +51,12 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
+@each_row("block", GOOD, ids=lambda block: block["type"])
 def test_good_blocks(block):
     assert problems([block]) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "block",
     [
         {"type": "section"},
@@ -127,7 +126,7 @@ def choice(value="a", **more):
     return {"text": {"type": "plain_text", "text": "A"}, "value": value} | more
 
 
-@pytest.mark.parametrize(
+@each_row(
     "element",
     [
         {"type": "radio_buttons"},
@@ -162,14 +161,14 @@ def test_limits_of_the_whole():
     assert problems("no list")
 
 
-@pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
+@each_row("block", GOOD, ids=lambda block: block["type"])
 def test_a_workspace_that_does_not_have_a_block_yet_refuses_it(block):
     assert problems([block], unknown=frozenset({block["type"]}))
     assert problems([block], unknown=frozenset({"other"})) == []
 
 
-@pytest.mark.parametrize("kind", ["radio_buttons", "checkboxes"])
-@pytest.mark.parametrize(("count", "is_fine"), [(0, False), (1, True), (10, True), (11, False)])
+@each_row("kind", ["radio_buttons", "checkboxes"])
+@each_row(("count", "is_fine"), [(0, False), (1, True), (10, True), (11, False)])
 def test_a_list_to_choose_from_has_one_to_ten_entries(kind, count, is_fine):
     text = {"type": "plain_text", "text": "a"}
     entries = [{"text": text, "value": str(number)} for number in range(count)]

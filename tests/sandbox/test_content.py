@@ -6,6 +6,7 @@ from aiohttp import web
 from bot.sandbox.content import Breach, check_message, check_view
 from tests.sandbox.conftest import PUBLIC
 from tests.sandbox.test_people import MODAL, app, open_modal, people
+from tests.tables import each_row
 
 __all__ = ["app", "people"]
 TEXT = {"type": "plain_text", "text": "T"}
@@ -55,7 +56,7 @@ def test_a_message_has_text_or_blocks_and_an_update_less_text():
     assert check_message({"text": "x" * 4001}, longest=4000).error == "msg_too_long"
 
 
-@pytest.mark.parametrize(("view", "error"), BAD_VIEWS.values(), ids=BAD_VIEWS)
+@each_row(("view", "error"), BAD_VIEWS.values(), ids=BAD_VIEWS)
 def test_a_view_that_slack_would_refuse(view, error):
     breach = judged(view)
     assert (breach.error, breach.is_fault) == (error, True)

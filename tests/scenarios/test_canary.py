@@ -32,6 +32,7 @@ from tests.scenarios.scene import (
     assert_failed,
     assert_redacted,
 )
+from tests.tables import each_row
 
 CANARY_CALL = "CA" + "c0ffee00" * 4
 RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
@@ -270,7 +271,7 @@ async def test_operators_are_told_and_thaw_it(
         assert (await thawed("once more"))[0] == 1
 
 
-@pytest.mark.parametrize("given", ["CA1", "CA1@", "@0:01-0:02", "CA1@0:02-0:01", "CA 1@0:01-0:02"])
+@each_row("given", ["CA1", "CA1@", "@0:01-0:02", "CA1@0:02-0:01", "CA 1@0:01-0:02"])
 def test_a_canary_that_cannot_be_read_is_refused_at_the_start(given: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({"CALLAUDIO_CANARY": given})

@@ -4,13 +4,13 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from bot.sandbox.render.markup import Html
 from tests.pictures.freshness import FOLDER, THEMES, fingerprint, path_of, remembered
 from tests.pictures.scenes import SCENES, tell
 from tests.pictures.story import open_story
+from tests.tables import each_row
 
 ROOT = FOLDER.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,8 +35,8 @@ def test_the_repository_has_each_picture_in_both_themes_and_no_other():
     assert set(remembered()) == set(SCENES)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", SCENES)
+@each_row("theme", THEMES)
+@each_row("name", SCENES)
 def test_a_picture_is_sharp_and_small(name, theme):
     path = path_of(name, theme)
     with Image.open(path) as picture:
@@ -45,7 +45,7 @@ def test_a_picture_is_sharp_and_small(name, theme):
     assert path.stat().st_size < LARGEST_BYTES
 
 
-@pytest.mark.parametrize("name", SCENES)
+@each_row("name", SCENES)
 def test_a_document_shows_it_in_the_theme_of_who_reads(name):
     dark, light = (f".pictures/{name}-{theme}.png" for theme in ("dark", "light"))
     assert f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">' in TEXT

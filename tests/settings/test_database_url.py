@@ -63,7 +63,7 @@ def test_several_hosts_reach_the_driver_each_with_its_port():
     assert (arguments["host"], arguments["port"]) == ("h1,h2", "5432,5433")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "said"),
     [
         ("schema=app", "ALTER ROLE"),

@@ -153,7 +153,7 @@ def test_only_the_bad_ids_of_a_list_are_named():
     assert problem.startswith("CALLAUDIO_ADMINS holds 'bob', '@ann': use user ids")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "expected"),
     [
         ("SLACK_API_URL", "http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api/"),
@@ -173,7 +173,7 @@ def test_what_can_be_used_is_taken(name, value, expected):
     assert getattr(load_settings(REQUIRED | {name: value}), name.lower()) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "expected"),
     [
         ("127.0.0.1:9090", ("127.0.0.1", 9090)),
@@ -202,7 +202,7 @@ def test_more_agents_have_their_own_region_and_keys():
     assert "rawKey1" in settings.secret_values
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("agents", "words"),
     [
         ("{", ["is not JSON"]),
@@ -238,7 +238,7 @@ def test_every_bad_entry_of_the_agents_is_named_without_its_keys(agents, words):
         assert not any(key in problem for key in ("salesKey1", "plainKey1", "rawKey1"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "given_ones",
     [
         {"POLYAI_ACCOUNT_ID": "ws-1"},
@@ -276,7 +276,7 @@ def test_an_unknown_name_of_ours_is_a_problem(name):
     assert "value-not-shown" not in problem
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "meant"),
     [
         ("CALLAUDIO_AUDIENSE", "CALLAUDIO_AUDIENCE"),
@@ -447,7 +447,7 @@ def test_secrets_are_masked_wherever_settings_are_shown():
         assert not any(secret in shown for secret in settings.secret_values)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "field", "expected"),
     [
         ("HTTPS_PROXY", "http://proxy:8080", "https_proxy", "http://proxy:8080"),
@@ -465,7 +465,7 @@ def test_the_way_to_the_outside_is_read_as_it_is_commonly_spelt(name, value, fie
     assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "said"),
     [
         ("HTTPS_PROXY", "socks5://proxy:1080", "is not valid"),

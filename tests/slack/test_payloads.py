@@ -1,11 +1,10 @@
 """Where a press happened and what a form asks for, as Slack's payload tells it."""
 
-import pytest
-
 from bot.slack.payloads import requester_of_submission, submission_id_of, thread_of
+from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "thread_ts"),
     [
         ({"message": {"ts": "2.0"}, "container": {"message_ts": "2.0"}}, "2.0"),
@@ -27,7 +26,7 @@ def test_the_same_form_with_the_same_choices_is_the_same_request():
     assert submission_id_of(FORM, "CA1", True) == submission_id_of(dict(FORM), "CA1", True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("view", "choices"),
     [
         ({"id": "V0OTHER000"}, ("CA1", "both", False)),

@@ -47,7 +47,7 @@ EVENT = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         COMMAND,

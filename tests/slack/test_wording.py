@@ -3,7 +3,6 @@
 import html
 from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,7 @@ from bot.slack import wording
 from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size_bytes", "shown"),
     [
         (1, "1 KB"),
@@ -30,7 +29,7 @@ def test_sizes(size_bytes, shown):
     assert wording.size(size_bytes) == shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seconds", "shown"),
     [
         (None, None),
@@ -73,22 +72,22 @@ def test_a_moment_is_shown_in_each_readers_own_zone_and_in_utc_where_that_fails(
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("deleted_at", [None, NOON])
-@pytest.mark.parametrize("reason", wording.WHY_REDACTED)
+@each_row("deleted_at", [None, NOON])
+@each_row("reason", wording.WHY_REDACTED)
 def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
     public = wording.variant(Outcome.REDACTED, reason, deleted_at)
     assert public == f"*Redacted* · {wording.WHY_REDACTED_IN_PUBLIC[reason]}"
     assert "you " not in public
 
 
-@pytest.mark.parametrize("is_public", [False, True])
-@pytest.mark.parametrize("reason", wording.WHY_REDACTED)
+@each_row("is_public", [False, True])
+@each_row("reason", wording.WHY_REDACTED)
 def test_nobody_in_the_thread_reads_who_is_not_cleared(reason, is_public):
     public = wording.variant(Outcome.REDACTED, reason, None, is_public=is_public)
     assert not any(word in public for word in ("cleared", "requester", "everyone", "somebody"))
 
 
-@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK.values())
+@each_row("cause", wording.WHY_TAKEN_BACK.values())
 def test_nor_whose_right_ended_when_a_file_is_taken_back(cause):
     assert not any(word in cause for word in ("cleared", "the person", "right", "somebody here"))
 
@@ -132,7 +131,7 @@ def facts(**known):
     return CallFacts("CALL-1", **known)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("call", "shown"),
     [
         (None, None),
@@ -165,7 +164,7 @@ def test_all_facts_in_the_order_people_read_them():
     assert "2026-06-03 12:00 UTC" in line
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("count", "said"),
     [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1000, "1,000 calls")],
 )

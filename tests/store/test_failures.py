@@ -15,6 +15,7 @@ from bot.store.database import Database
 from bot.store.failures import StoreAway, StoreFull, for_people, why
 from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.ports import free_port
+from tests.tables import each_row
 
 
 async def failure_of(url: str, *statements: str) -> BaseException:
@@ -118,7 +119,7 @@ async def test_a_full_disk_has_words_of_its_own_for_people(tmp_path):
     assert isinstance(for_people(error), StoreFull)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "said",
     [
         'could not extend file "base/1/2": No space left on device',

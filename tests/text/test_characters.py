@@ -1,14 +1,14 @@
 """Characters that nobody sees: gone from what people type, spelt out on terminals."""
 # ruff: noqa: RUF001 - characters that look like others, or like nothing, are the point
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.text.characters import made_plain, printable, without_control
+from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "plain"),
     [
         ("re\u00addacted", "redacted"),
@@ -44,7 +44,7 @@ def test_nothing_printed_steers_the_terminal(text: str) -> None:
     assert printable(text, keep="").isprintable()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "shown"),
     [
         ("\x1b[2J\x1b[31mred", "\\x1b[2J\\x1b[31mred"),

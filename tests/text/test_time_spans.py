@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.text.time_spans import parse_time_span, spell_time
+from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "seconds"),
     [
         ("0:05.2-0:10.4", (5.2, 10.4)),
@@ -20,7 +21,7 @@ def test_a_span_is_read(text, seconds):
     assert parse_time_span(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5-10", "0:05", "0:10-0:05", "0:05-0:05", "a:05-0:10"])
+@each_row("text", ["", "5-10", "0:05", "0:10-0:05", "0:05-0:05", "a:05-0:10"])
 def test_what_is_no_span_is_refused(text):
     with pytest.raises(ValueError, match="a span"):
         parse_time_span(text)

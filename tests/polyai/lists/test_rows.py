@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.polyai.normalization import is_live_v1, is_live_v3, summary_from_v1, summary_from_v3
 from bot.sandbox.polyai_calls import PolyCall
 from bot.sandbox.polyai_rows import PERSONAL_WORDS, list_row, platform_row
+from tests.tables import each_row
 
 CALL = PolyCall("CA1f", "PROJECT-1", None, handoff=True)
 
@@ -55,7 +56,7 @@ def test_the_number_of_an_outbound_call_is_the_called_one():
     assert summary_from_v3(row).masked_caller == "+33•••••••11"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "shown"),
     [
         ("billing", "billing"),
@@ -76,7 +77,7 @@ def test_a_reason_is_shown_without_numbers_and_addresses(said, shown):
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     "spoilt",
     [
         {"started_at": None},
@@ -95,7 +96,7 @@ def test_a_row_without_id_or_start_is_none(spoilt):
     assert summary_from_v1(list_row(CALL) | spoilt) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("environment", "v1", "v3"),
     [
         ("live", True, True),

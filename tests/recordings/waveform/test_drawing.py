@@ -25,6 +25,7 @@ from bot.recordings.waveform.drawing import (
 )
 from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import Span, Spans
+from tests.tables import each_row
 
 LIGHT, DARK = "#ffffff", "#1a1d21"
 WORDS = ("muted", "silent or muted")
@@ -85,15 +86,15 @@ def test_words_can_be_read_on_their_ground(words, ground):
     assert contrast(words, ground) >= READABLE
 
 
-@pytest.mark.parametrize("background", [LIGHT, DARK])
-@pytest.mark.parametrize("drawn", [SOUND, MUTED])
+@each_row("background", [LIGHT, DARK])
+@each_row("drawn", [SOUND, MUTED])
 def test_what_is_drawn_can_be_seen_on_both_backgrounds(drawn, background):
     assert contrast(drawn, background) >= VISIBLE
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("spans", [(Span(10, 30),), (Span(10, 10.3),)], ids=["wide", "narrow"])
+@each_row("channels", [1, 2])
+@each_row("word", WORDS)
+@each_row("spans", [(Span(10, 30),), (Span(10, 10.3),)], ids=["wide", "narrow"])
 def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans):
     image = picture(MuteMarks(word, spans), channels)
     pixels = np.asarray(image)
@@ -105,8 +106,8 @@ def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans)
             assert around.min() == 255, "nothing of Slack's background shows around a letter"
 
 
-@pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("channels", [1, 2])
+@each_row("word", WORDS)
+@each_row("channels", [1, 2])
 def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(word, channels):
     wanted = (text_pixels(word) + 2 * ROOM_PIXELS) * SECONDS / lane_width_pixels(channels)
     fits, does_not = Span(1, 1 + wanted * 1.01), Span(20, 20 + wanted * 0.99)
@@ -162,7 +163,7 @@ def test_the_same_recording_is_the_same_picture():
     assert draw(outline(), None) == draw(outline(), None)
 
 
-@pytest.mark.parametrize("seconds", [0.1, 1, 59, 3599, 86_400])
+@each_row("seconds", [0.1, 1, 59, 3599, 86_400])
 def test_any_length_has_times_below_it(seconds):
     some = replace(outline(), length_seconds=seconds, bin_seconds=seconds / 400)
     found = where(opened(draw(some, None)), ON_BAND)

@@ -218,7 +218,7 @@ def test_audio_in_a_second_chunk_is_seen_like_that_of_the_first(chunks, piece):
     assert waveform.length_seconds == (500 + LEAST_FRAMES) / RATE_HZ
 
 
-@pytest.mark.parametrize("trailer", [b"\0", b"\r\n", b"\0" * 7, b"trailing words", bytes(5000)])
+@each_row("trailer", [b"\0", b"\r\n", b"\0" * 7, b"trailing words", bytes(5000)])
 def test_bytes_behind_the_audio_that_are_no_chunk_are_passed_over(trailer):
     body = riff(fmt(rate_hz=RATE_HZ), chunk(b"data", SOUND)) + trailer
     assert whole(body).length_seconds == 500 / RATE_HZ
@@ -258,7 +258,7 @@ def test_every_codec_is_read_to_its_own_full_scale(form, code, expected):
     assert waveform.lows.tolist() == waveform.highs.tolist() == [[pytest.approx(expected)]]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         b"",

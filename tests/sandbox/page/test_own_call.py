@@ -7,6 +7,7 @@ from bot.sandbox import recordings
 from bot.sandbox.page.own_call import MOST_BYTES, NoRecordingError, OwnCalls, muted, read_spans
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.render.waveform import muted_spans, waveform
+from tests.tables import each_row
 
 SPEECH = recordings.load("combined", redacted=False)
 
@@ -20,7 +21,7 @@ def wav(width, channels=1, seconds=4, rate=8000):
     return target.getvalue()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "spans"),
     [
         ("", []),
@@ -33,15 +34,13 @@ def test_spans_are_read_in_seconds(text, spans):
     assert read_spans(text) == spans
 
 
-@pytest.mark.parametrize(
-    "text", ["2", "2-1", "1-1", "a-b", "1-2 3-4", "-1-2", ",".join(["1-2"] * 51)]
-)
+@each_row("text", ["2", "2-1", "1-1", "a-b", "1-2 3-4", "-1-2", ",".join(["1-2"] * 51)])
 def test_what_is_no_span_is_told(text):
     with pytest.raises(NoRecordingError, match=r"such as 1\.5-3, 7-9"):
         read_spans(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "file",
     [wav(1), wav(2), wav(2, channels=2), wav(3), wav(4)],
     ids=["8-bit", "16-bit", "stereo", "24-bit", "32-bit"],
@@ -64,7 +63,7 @@ def test_the_picture_marks_what_is_muted_and_says_so():
     assert 'aria-label="muted: 3.0 to 6.0 s"' in drawn
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("file", "words"),
     [
         (b"", "no WAV"),

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Standing
 from bot.slack.access import rights_wording
 from tests.conftest import NOON
+from tests.tables import each_row
 
 BOSS, GROUP = "U0BOSS000", "S0QUALITY"
 GRANT = Grant(
@@ -33,7 +32,7 @@ def person(*grants: Grant, held: set[Right]) -> Person:
     return Person(Standing.MEMBER, frozenset(held), grants)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("who", "said"),
     [
         (person(GRANT, held={Right.PII}), f"permanently, granted by <@{BOSS}>."),

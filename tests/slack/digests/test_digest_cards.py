@@ -74,7 +74,7 @@ def test_slack_takes_it(report, render):
     assert 0 < len(message["text"]) <= 4000
 
 
-@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+@each_row("report", REPORTS.values(), ids=REPORTS)
 def test_the_plain_message_holds_none_of_the_blocks_a_workspace_may_refuse(report):
     message = cards.plain_message(post(report))
     assert {block["type"] for block in message["blocks"]} & NEW_BLOCKS == set()

@@ -10,13 +10,14 @@ from bot.slack.digests import charts, picture
 from bot.slack.digests.charts import Chart, Series
 from tests.digests.builders import PERIOD
 from tests.slack.digests.builders import REPORTS
+from tests.tables import each_row
 
 DRAWN = {
     name: found for name, report in REPORTS.items() if (found := charts.charts_of(report, PERIOD))
 }
 
 
-@pytest.mark.parametrize("drawn", DRAWN.values(), ids=DRAWN)
+@each_row("drawn", DRAWN.values(), ids=DRAWN)
 def test_every_report_with_charts_can_be_drawn(drawn):
     png = picture.draw(drawn)
     assert png.startswith(b"\x89PNG\r\n\x1a\n")

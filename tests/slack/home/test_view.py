@@ -19,6 +19,7 @@ from bot.settings.model import AudienceRule
 from bot.slack.home.view import home
 from tests.conftest import NOON
 from tests.contracts.test_listeners import request
+from tests.tables import each_row
 
 ALICE, BOSS, TEAM = "U0ALICE00", "U0BOSS000", "T0CALLAUDIO"
 URL = "https://acme.slack.com"
@@ -118,7 +119,7 @@ def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
     assert "Add a digest" not in words(read())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "said"),
     [
         ({}, "*unredacted*"),
@@ -139,9 +140,7 @@ def test_each_recording_has_its_state(changes, said):
     assert said in words(read(deliveries=(replace(PAST, **changes),)))
 
 
-@pytest.mark.parametrize(
-    "state", [s for s in State if s not in (State.DELIVERED, State.UNCONFIRMED)]
-)
+@each_row("state", [s for s in State if s not in (State.DELIVERED, State.UNCONFIRMED)])
 def test_what_is_not_there_has_no_link_and_no_variant(state):
     text = words(read(deliveries=(replace(PAST, state=state),)))
     assert URL not in text

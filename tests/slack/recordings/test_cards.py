@@ -94,7 +94,7 @@ def buttons(message) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("result", "said"),
     [
         (delivered(), "*Unredacted*"),
@@ -196,7 +196,7 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
     assert "inbound" in shown(after)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "result",
     [
         pytest.param(delivered(), id="raw"),
@@ -255,7 +255,7 @@ def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own
     assert "both sides" not in shown(message)
 
 
-@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.CLEARED])
+@each_row("reason", [each for each in Reason if each is not Reason.CLEARED])
 def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
     private = replace(note(PrivateNoteKind.REFUSED, reason), delivery_kind=DeliveryKind.TRANSCRIPT)
     message = cards.private_note(private)
@@ -274,7 +274,7 @@ def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, 
     assert drawn == ([Action.REDACTED_INSTEAD] if kind is DeliveryKind.AUDIO else [])
 
 
-@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+@each_row("cause", wording.WHY_TAKEN_BACK)
 def test_while_the_redacted_one_follows_a_card_offers_nothing_and_says_what_comes(cause):
     message = cards.taken_back(TakenBack(announcement(LOUD), cause, is_followed=True))
     assert problems(message["blocks"]) == []
@@ -284,7 +284,7 @@ def test_while_the_redacted_one_follows_a_card_offers_nothing_and_says_what_come
     assert "The redacted recording follows" in shown(message)
 
 
-@pytest.mark.parametrize("cause", wording.WHY_TAKEN_BACK)
+@each_row("cause", wording.WHY_TAKEN_BACK)
 def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
     followed = delivered(Outcome.REDACTED, Reason.ASKED, replaced_because=cause)
     message = cards.delivered(followed)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.recordings.shares import FileShares, SharedIn
 from bot.slack.recordings.file_object import shares_of
+from tests.tables import each_row
 
 ONE, TWO, DM = "C0ONE00000", "G0TWO00000", "D0DIRECT00"
 WHOLE = {"public_url_shared": False, "has_more_shares": False}
@@ -38,7 +39,7 @@ def test_every_conversation_is_found_once_with_its_first_message() -> None:
     assert [found.ts_in(each) for each in (ONE, TWO, DM, "C0NONE")] == ["1.0", "3.0", None, None]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("file", "found"),
     [
         pytest.param(WHOLE, FileShares(), id="it is nowhere yet"),

@@ -121,7 +121,7 @@ def test_a_typed_conversation_is_read_and_a_mistake_refused():
         form.reference_of(thread(()), submitted(view, **{Input.CONVERSATION: {"value": None}}))
 
 
-@pytest.mark.parametrize("value", [None, "", "7", "x", "-1"])
+@each_row("value", [None, "", "7", "x", "-1"])
 def test_a_choice_that_is_none_of_those_drawn_chooses_nothing_else(value):
     found = (*ONE, Choice("sales", CALL))
     sent = submitted(drawn(found), **{Action.CHOOSE_CALL: {"selected_option": {"value": value}}})

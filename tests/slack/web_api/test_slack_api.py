@@ -14,6 +14,7 @@ from bot.sandbox.faults import Fault
 from bot.slack.web_api.api import SlackApi, build_client, build_session, form_of
 from bot.slack.web_api.errors import SlackError, SlackRateLimited, SlackUnclear, SlackUnreachable
 from tests.slack.conftest import ALICE, CHANNEL
+from tests.tables import each_row
 
 SECRET_TEXT = "Zq7vB2nL9xK4"
 
@@ -180,7 +181,7 @@ async def one_route(answer):
     await runner.cleanup()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "form"),
     [
         ({"channel": "C1"}, {"channel": "C1"}),

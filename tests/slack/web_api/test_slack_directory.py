@@ -79,7 +79,7 @@ def test_standing_by_flags(changes, expected):
     assert standing(**changes) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("enterprise_id", "changes", "expected"),
     [
         pytest.param(

@@ -3,7 +3,6 @@
 import inspect
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,12 +72,12 @@ def test_a_call_that_is_wrong_in_itself_is_our_mistake_and_says_nothing_about_an
     assert (error.what, error.fix) == (Unexpected.what, Unexpected.fix)
 
 
-@pytest.mark.parametrize("code", ["invalid_auth", "invalid_blocks", "missing_scope", "not_found"])
+@each_row("code", ["invalid_auth", "invalid_blocks", "missing_scope", "not_found"])
 def test_what_others_have_to_mend_is_no_mistake_of_ours(code):
     assert not translated(code).is_own_mistake
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "code", "kind"),
     [
         (429, "", SlackRateLimited),
@@ -105,7 +104,7 @@ def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
     assert not error.retryable
 
 
-@pytest.mark.parametrize(
+@each_row(
     "odd",
     ["", "<!channel>", "xoxb-123", "+44 7700 900123", "a" * 61, "Hello", "a`b", "a\nb", "a\n", "ü"],
 )

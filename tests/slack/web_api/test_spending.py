@@ -9,13 +9,14 @@ from bot.slack.web_api.ledgers import Ledger, MemoryLedger, SharedLedger
 from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
 from bot.slack.web_api.spending import MARGIN, Since, Spent, hold, spend
 from bot.store.database import Database
+from tests.tables import each_row
 
 LIMIT = Limit(10, 60.0)
 LASTS = 60.0 * MARGIN
 NOW = 1000.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spent", "since", "wanted", "allowed", "again"),
     [
         pytest.param((), Since(), 4, 4, 0.01, id="all that is wanted"),

@@ -1,13 +1,12 @@
 """A person's zone is Slack's word for it, and UTC where there is none that is known."""
 
-import pytest
-
 from bot.sandbox.faults import Fault
 from bot.slack.web_api.zones import Zones, zone_named
 from tests.slack.conftest import ALICE
+from tests.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "key"),
     [
         ("Asia/Tokyo", "Asia/Tokyo"),
