@@ -107,9 +107,6 @@ async def test_the_chain_takes_in_what_was_there_before_and_goes_on_down_and_up_
     assert await proven(old_url) == {TEAMS[0]: 5, TEAMS[1]: 3}
     assert_unchangeable(old_url)
 
-
-async def test_all_the_way_down_leaves_nothing_and_up_again_works(old_url: str) -> None:
-    upgrade(async_url(old_url))
     command.downgrade(alembic_config(async_url(old_url)), "base")
     upgrade(async_url(old_url))
 
