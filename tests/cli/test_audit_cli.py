@@ -23,6 +23,7 @@ from bot.store.engines import async_url
 from bot.store.schema import sync_url
 from bot.store.tables import DeliveryRow
 from tests.recordings.rows import delivery_row
+from tests.tables import each_row
 
 TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"
 GONE = ", which is gone, and no event pruned it"
@@ -129,7 +130,7 @@ FILTERS: list[tuple[Sequence[str], list[int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "expected"), FILTERS)
+@each_row(("arguments", "expected"), FILTERS)
 def test_every_filter_means_the_same_listed_and_exported_in_either_format(
     run: Run, arguments: Sequence[str], expected: list[int]
 ) -> None:

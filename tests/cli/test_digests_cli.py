@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.tables import each_row
+
 TEAM, CHANNEL, BOSS = "T0CALLAUDIO", "C0QUALITY0", "U0BOSS000"
 WHERE = ("--team", TEAM, "--channel", CHANNEL, "--owner", BOSS, "--zone", "Europe/London")
 
@@ -77,7 +79,7 @@ def test_with_an_id_of_none_the_answer_is_no(run, verb):
     assert "There is no such digest" in result.stderr
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "code", "says"),
     [
         (("--at", "* * * * *"), 1, "every 15 minutes"),

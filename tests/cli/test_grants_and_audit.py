@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.tables import each_row
+
 TEAM, ALICE, GROUP = "T0CALLAUDIO", "U0ALICE00", "S0QUALITY"
 WHO = ("--team", TEAM, "--user", ALICE)
 WHY = ("--reason", "call quality")
@@ -50,7 +52,7 @@ def test_a_grant_may_end_by_itself(run, typed, length):
     assert timedelta(seconds=-1) <= end - before - length <= timedelta(seconds=30)
 
 
-@pytest.mark.parametrize("typed", ["8", "h", "0h", "-1h", "8 hours", "1.5h", "3651d", "9999999d"])
+@each_row("typed", ["8", "h", "0h", "-1h", "8 hours", "1.5h", "3651d", "9999999d"])
 def test_what_is_no_duration_is_told_with_an_example_and_gives_nothing(run, typed):
     result = run("grants", "add", *WHO, *WHY, f"--for={typed}")
     assert result.exit_code in {1, 2}
@@ -82,8 +84,8 @@ def test_a_group_may_be_named_instead_of_a_user(run):
     assert listed(run, "--team", "T0OTHERTEAM") == []
 
 
-@pytest.mark.parametrize("command", ["add", "deny", "revoke"])
-@pytest.mark.parametrize(
+@each_row("command", ["add", "deny", "revoke"])
+@each_row(
     "who",
     [
         pytest.param(("--team", TEAM), id="nobody named"),

@@ -8,6 +8,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.recordings import RAW_SPAN, load
+from tests.tables import each_row
 
 AGENT, CALL = "PROJECT-SANDBOX", "CA1"
 PATH = f"/v1/agents/{AGENT}/conversations/{CALL}"
@@ -35,7 +36,7 @@ def get(http, polyai):
     return get
 
 
-@pytest.mark.parametrize(
+@each_row(
     "key_query_raw",
     [
         ("raw", {}, True),
@@ -46,7 +47,7 @@ def get(http, polyai):
         ("plain", {"redacted": "true"}, False),
     ],
 )
-@pytest.mark.parametrize("direction", ["combined", "user", "agent"])
+@each_row("direction", ["combined", "user", "agent"])
 async def test_the_redaction_table(get, polyai, key_query_raw, direction):
     key, query, raw = key_query_raw
     answer = await get(key=key, direction=direction, **query)
@@ -58,7 +59,7 @@ async def test_the_redaction_table(get, polyai, key_query_raw, direction):
     assert key not in polyai.requests[-1].headers_without_key.values()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asking", "status", "code"),
     [
         ({"key": "wrong"}, 401, "AUTH_USER_INVALID_TOKEN"),
@@ -112,7 +113,7 @@ async def test_single_calls_and_the_list(get, polyai):
 SPEECH = load("combined", redacted=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("shape", "content_type", "check"),
     [
         (Shape.CHUNKED, "audio/wav", lambda body: body == SPEECH),

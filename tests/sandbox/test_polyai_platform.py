@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.sandbox.polyai_server import PolyAISandbox
+from tests.tables import each_row
 
 AGENT = "PROJECT-SANDBOX"
 NEWEST = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -30,7 +31,7 @@ def get(http, polyai):
     return get
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asking", "status"),
     [
         ({"key": None}, 401),

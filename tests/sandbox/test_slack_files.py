@@ -6,6 +6,7 @@ import pytest
 
 from tests.patience import until
 from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
+from tests.tables import each_row
 
 
 async def test_a_file_is_visible_only_when_completed_once(api, workspace):
@@ -32,7 +33,7 @@ async def test_a_file_is_visible_only_when_completed_once(api, workspace):
     assert workspace.visible_files(PUBLIC) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "error"),
     [
         ({"channel_id": "#general"}, "invalid_channel"),
@@ -53,7 +54,7 @@ async def test_completing_is_refused(api, workspace, arguments, error):
     file_id = await api.uploaded()
     wanted = {"files": [{"id": file_id, "title": "t"}]} | arguments
     assert (await api("files.completeUploadExternal", **wanted))["error"] == error
-    assert workspace.files[0].completed_times == 0
+    assert not any(file.completed_times for file in workspace.files)
 
 
 async def test_a_file_goes_under_a_parent_not_under_a_reply(api, workspace):

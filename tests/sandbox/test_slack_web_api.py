@@ -4,6 +4,7 @@ import pytest
 
 from bot.sandbox.passes import Passes
 from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
+from tests.tables import each_row
 
 DM_OF_ALICE = "D0ALICE00"
 
@@ -35,7 +36,7 @@ async def test_a_missing_scope_is_named(api, workspace):
     assert (await api("conversations.info", channel=PRIVATE))["needed"] == "groups:read"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "arguments", "error"),
     [
         ("chat.postMessage", {"text": "x"}, "missing_argument"),

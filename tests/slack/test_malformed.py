@@ -24,6 +24,7 @@ from bot.slack import actions
 from bot.slack.actions import Action, ModalCallback
 from bot.wiring.application import Roles, open_application
 from tests.examples import examples
+from tests.tables import each_row
 
 TEAM, ALICE, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "C0QUALITY0"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -248,7 +249,7 @@ def test_a_body_that_breaks_off_is_answered(bot, payload, length, kind, before):
     assert bot.post(before + json.dumps(payload)[:length], kind).status_code in ANSWERS
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         pytest.param(b"payload=\xff\xfe", id="no text"),

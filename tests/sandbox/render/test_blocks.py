@@ -8,6 +8,7 @@ from bot.sandbox.render.reader import Reader
 from tests.sandbox.render import samples
 from tests.sandbox.render.conftest import Drawn
 from tests.sandbox.render.samples import button, field, marked, number, plain, rich, words
+from tests.tables import each_row
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 LIST = rich(*rich({"type": "text", "text": "item"})["elements"], kind="rich_text_list")
@@ -31,7 +32,7 @@ def test_the_samples_are_what_slack_takes(some, surface):
     assert problems(some, surface) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("block", "seen"),
     [
         ({"type": "section", "text": plain("*as it is*")}, ["*as it is*"]),
@@ -102,7 +103,7 @@ def test_a_picture_comes_out_of_the_workspace(reader):
     assert [source.split(",")[0] for source in sources] == ["data:image/png;base64"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "block",
     [
         {"type": "video"},

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from bot.sandbox.render.markup import UnrenderableError
 from bot.sandbox.render.mrkdwn import mrkdwn, text_object
 from tests.sandbox.render.conftest import Drawn
+from tests.tables import each_row
 
 SPANS = {"strong", "em", "s", "code", "pre", "blockquote", "br", "a", "span"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "drawn"),
     [
         ("plain", "plain"),
@@ -47,7 +48,7 @@ def test_what_is_written_and_how_it_is_drawn(reader, written, drawn):
     assert mrkdwn(written, reader) == drawn
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pattern", "hours_away", "drawn"),
     [
         ("{date_short_pretty} {time}", 0, "today 13:30"),
