@@ -2,7 +2,6 @@
 
 import asyncio
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +16,7 @@ from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
+from tests.loopback import http_client
 from tests.patience import until
 from tests.slack.conftest import ALICE, CHANNEL
 
@@ -91,7 +91,7 @@ async def test_an_unmigrated_database_is_refused_before_anything_is_started(
 
 @pytest.fixture
 async def http():
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         yield http
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from bot.cli.serve import LOOPBACK
+from tests.loopback import http_client
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -35,7 +36,7 @@ async def start(
 
 async def ready(port: int) -> dict[str, bool]:
     """Wait until the process on that port says that it is ready; gives what it says."""
-    async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(trust_env=False) as http:
+    async with asyncio.timeout(PATIENCE_SECONDS), http_client() as http:
         while True:
             with suppress(httpx.TransportError):
                 response = await http.get(f"http://{LOOPBACK}:{port}/readyz")

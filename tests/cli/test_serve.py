@@ -10,7 +10,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -28,6 +27,7 @@ from bot.store.revision import newest_revision
 from bot.store.schema import current_revision
 from bot.wiring.application import Roles
 from tests.cli.process import ready, start
+from tests.loopback import http_client
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
@@ -239,7 +239,7 @@ async def test_figures_are_told_at_an_address_of_their_own(standins, sqlite_url)
     settings = load_settings(standins(sqlite_url) | address)
     serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
     assert await ready(metrics_port) == {"database": True, "migrations": True}
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         figures = await http.get(f"http://{LOOPBACK}:{metrics_port}/metrics")
         refused = await http.get(f"http://{LOOPBACK}:{port}/metrics")
         readiness = await http.get(f"http://{LOOPBACK}:{port}/readyz")

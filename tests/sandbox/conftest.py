@@ -9,6 +9,7 @@ import pytest
 
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
+from tests.loopback import http_client
 
 PUBLIC, PRIVATE, ARCHIVED, FOREIGN = "C0PUBLIC01", "C0PRIVATE1", "C0ARCHIVED", "C0FOREIGN1"
 
@@ -51,7 +52,7 @@ def workspace():
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with http_client(timeout=10) as client:
         yield client
 
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from bot.cli.doctor import examine
@@ -21,6 +20,7 @@ from bot.settings.environment import load_settings
 from bot.settings.model import SettingsError
 from bot.store.schedule import schedule
 from bot.wiring.clock import utc_now
+from tests.loopback import http_client
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.killed_bot import Nursery
@@ -96,7 +96,7 @@ async def tags(scene: Scene) -> list[str]:
 
 
 async def told_by_http(scene: Scene) -> tuple[int, dict[str, bool], str]:
-    async with httpx.AsyncClient() as http:
+    async with http_client() as http:
         ready = await http.get(f"{scene.stage.origin}/readyz")
         metrics = await http.get(f"{scene.stage.origin}/metrics")
     return ready.status_code, json.loads(ready.text), metrics.text

@@ -10,6 +10,7 @@ import pytest
 
 from bot.sandbox.faults import Fault
 from bot.slack.actions import Action
+from tests.loopback import http_client
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
 from tests.scenarios.thread import card, press_for_more
@@ -26,7 +27,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 
 
 async def get(scene: Scene, path: str, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         return await client.get(f"{scene.stage.origin}{path}", headers=headers)
 
 
@@ -44,7 +45,7 @@ async def test_figures_and_details_are_not_told_to_whoever_comes_through_a_proxy
 async def test_a_body_larger_than_any_of_slacks_is_refused_and_others_are_served(
     scene: Scene,
 ) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         origin = f"{scene.stage.origin}/slack/events"
         with suppress(httpx.TransportError):  # it may be cut off while it is still sent
             large = await client.post(origin, content=bytes(4 * 2**20))

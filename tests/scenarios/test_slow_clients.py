@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bot.cli.stage import LOOPBACK
+from tests.loopback import http_client
 from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
@@ -71,7 +72,7 @@ async def _answers(port: int, path: str = "/healthz") -> bool:
 
 
 async def _text(port: int, path: str) -> str:
-    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http:
+    async with http_client(timeout=PATIENCE_SECONDS) as http:
         response = await http.get(f"http://{LOOPBACK}:{port}{path}")
         assert response.status_code == 200
         return response.text

@@ -13,6 +13,7 @@ from bot.cli.demo_page import open_page
 from bot.cli.demo_script import ENVIRONMENT, set_up
 from bot.cli.demo_worker import WorkerProcess, database_in, open_killable
 from bot.cli.stage import Stage, open_stage
+from tests.loopback import http_client
 from tests.patience import until
 
 
@@ -61,7 +62,7 @@ async def visitor(tmp_path, migrated_sqlite):
     async with (
         open_stage(database_in(tmp_path), environment=ENVIRONMENT) as stage,
         open_page(stage, never_started) as address,
-        httpx.AsyncClient(base_url=address, trust_env=False) as http,
+        http_client(base_url=address) as http,
     ):
         await set_up(stage)
         yield Visitor(http, stage)

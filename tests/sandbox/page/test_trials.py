@@ -1,17 +1,17 @@
 import html
 
-import httpx
 import pytest
 
 from bot.cli.demo_script import CLEARED
 from bot.sandbox.page.trials import TRIALS
+from tests.loopback import http_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def throw(shared, name):
     """Press the button; gives what the page says after."""
-    async with httpx.AsyncClient(base_url=shared.address, trust_env=False, timeout=90) as http:
+    async with http_client(base_url=shared.address, timeout=90) as http:
         answer = await http.post("/trial", data={"as": CLEARED, "trial": name})
         assert answer.status_code == 303
         return html.unescape((await http.get("/")).text)
