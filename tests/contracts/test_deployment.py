@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
 from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
+SYSTEMD = shutil.which("systemd-analyze")
 STOP_SECONDS = 10
 """How long a process may take to end after SIGTERM (docs/operations.md)."""
 
@@ -164,3 +166,20 @@ def test_a_runner_of_procfiles_runs_the_release_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "The database is up to date." in done.stdout
+
+
+@pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "callaudio.service"
+    installed = re.sub(
+        r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text("deploy/callaudio.service")
+    )
+    unit.write_text(installed)
+    done = subprocess.run(
+        [SYSTEMD, "verify", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
