@@ -49,7 +49,9 @@ class Running:
 
 
 @contextmanager
-def product(environment: Mapping[str, str], folder: Path, cleared: list[str]) -> Iterator[Running]:
+def product(
+    environment: Mapping[str, str], folder: Path, cleared: list[str], *, module: str = "bot"
+) -> Iterator[Running]:
     """Run `callaudio run` on a new SQLite file in which some people are cleared."""
     port = free_port()
     environ = {
@@ -57,7 +59,7 @@ def product(environment: Mapping[str, str], folder: Path, cleared: list[str]) ->
         "DATABASE_URL": f"sqlite:///{folder}/callaudio.db",
         "PORT": str(port),
     }
-    callaudio = [sys.executable, "-m", "bot"]
+    callaudio = [sys.executable, "-m", module]
     quiet = {"env": {**os.environ, **environ}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
     subprocess.run([*callaudio, "migrate"], check=True, **quiet)
     for user_id in cleared:

@@ -1,44 +1,75 @@
-"""Ten thousand deliveries through one process: memory, open files and latency level off."""
+"""Ten thousand deliveries through one process, whose clock leaps ahead after each tenth of them.
+
+So raw files are taken back, deliveries are pruned and events are sealed while others come: memory,
+open files, the database and latency level off.
+"""
 
 import asyncio
 import os
+import signal
+import sqlite3
 import statistics
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from tests.bench import contestants
 from tests.bench.deliveries import PEOPLE, Stage, alone, staged
+from tests.bench.leaping_bot import LEAP, LEAPT
 from tests.bench.rows import OURS, Row
 
 DELIVERIES: Final = int(os.environ.get("BENCH_DAY", "10000"))
-A_PART: Final = DELIVERIES // 10
-AT_ONCE: Final = 25
+PARTS: Final = 10
+A_PART: Final = DELIVERIES // PARTS
+AT_ONCE: Final = 50
 ALONE: Final = 10
+KEEP_DAYS: Final = 20
+LEVELS_OFF_AFTER: Final = 4
+"""Parts: one is on its way, two are kept for as long as the setting says, one is being pruned."""
+LEAP_SECONDS: Final = 300.0
+MODULE: Final = "tests.bench.leaping_bot"
 
 
 async def run() -> list[Row]:
     """Deliver them in ten parts, each in a channel of its own; print a line for each part."""
-    async with staged(contestants.product) as stage:
+    async with staged(_product) as stage:
         parts = []
-        for number in range(10):
+        for number in range(PARTS):
             channel = f"C0PART{number:04}"
             stage.workspace.add_channel(channel, members=PEOPLE, is_private=True)
-            parts.append(await _part(replace(stage, channel=channel)))
+            figures = await _part(replace(stage, channel=channel))
+            figures["leap seconds"] = await _leap(stage, number + 1)
+            figures |= _stored(stage.folder)
+            parts.append(figures)
             stage.workspace.calls.clear()  # the stand-in's own memory
-            figures = ", ".join(f"{name} {value:.1f}" for name, value in parts[-1].items())
-            print(f"  after {(number + 1) * A_PART:,}: {figures}", flush=True)
-    second, last = parts[1], parts[-1]
-    goals = {"resident MiB": "x 1.1", "open files": "x 1", "visible ms": "x 1.1"}
+            told = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+            print(f"  after {(number + 1) * A_PART:,}: {told}", flush=True)
+        print(f"  audit verify ends with {_callaudio(stage.folder, PARTS, 'audit', 'verify')}")
+    level, last = parts[LEVELS_OFF_AFTER], parts[-1]
+    level_off = ("resident MiB", "visible ms", "database MiB", "deliveries MiB", "audit MiB")
+    goals = dict.fromkeys(level_off, "x 1.1")
     return [
         Row(
             f"{name} after {DELIVERIES:,}",
             "",
-            {OURS: last[name], "after the second part": value},
+            {OURS: last[name], f"after part {LEVELS_OFF_AFTER + 1}": value},
             goals.get(name, ""),
         )
-        for name, value in second.items()
+        for name, value in level.items()
     ]
+
+
+def _product(
+    environment: Mapping[str, str], folder: Path, cleared: list[str]
+) -> AbstractContextManager[contestants.Running]:
+    keeping = {**environment, "CALLAUDIO_KEEP_DELIVERIES_DAYS": str(KEEP_DAYS)}
+    return contestants.product(keeping, folder, cleared, module=MODULE)
 
 
 async def _part(stage: Stage) -> dict[str, float]:
@@ -51,12 +82,69 @@ async def _part(stage: Stage) -> dict[str, float]:
     seconds, spent = time.perf_counter() - began, stage.bot.cpu_seconds() - spent
     await asyncio.sleep(2)
     took = await alone(stage, ALONE, done=A_PART - ALONE)
-    stored = sum(each.stat().st_size for each in stage.folder.glob("callaudio.db*"))
     return {
         "a second": (A_PART - ALONE) / seconds,
         "processor ms each": 1000 * spent / (A_PART - ALONE),
         "visible ms": 1000 * statistics.median(visible for _, visible in took),
         "resident MiB": stage.bot.resident_mib(),
         "open files": stage.bot.open_files(),
-        "database MiB": stored / 2**20,
+    }
+
+
+async def _leap(stage: Stage, leaps: int) -> float:
+    """Let the clock leap, and wait for what is due by it; then seal what was pruned."""
+    began = time.perf_counter()
+    os.kill(stage.bot.pid, signal.SIGUSR1)
+    await asyncio.sleep(1)
+    now = datetime.now(UTC) + LEAP * leaps
+    while await asyncio.to_thread(_is_due, stage.folder, now):
+        if time.perf_counter() - began > LEAP_SECONDS:
+            msg = "what is due after a leap is not done"
+            raise RuntimeError(msg)
+        await asyncio.sleep(1)
+    seconds = time.perf_counter() - began
+    # Deliveries of raw files are kept from the leap on that had these taken back.
+    before = f"{now - 3 * LEAP:%Y-%m-%dT%H:%M:%S}"
+    seal = ("audit", "seal", "--team", stage.workspace.team_id, "--before", before)
+    await asyncio.to_thread(_callaudio, stage.folder, leaps, *seal)
+    return seconds
+
+
+def _is_due(folder: Path, now: datetime) -> bool:
+    due = "SELECT count(*) FROM due_work WHERE kind IN ('take_back', 'clean_up') AND due_at <= ?"
+    with closing(sqlite3.connect(folder / "callaudio.db")) as database:
+        (count,) = database.execute(due, [f"{now:%Y-%m-%d %H:%M:%S}.000000"]).fetchone()
+    return bool(count)
+
+
+def _callaudio(folder: Path, leaps: int, *arguments: str) -> int:
+    """Run a command by the same clock; gives its exit code."""
+    environ = {"DATABASE_URL": f"sqlite:///{folder}/callaudio.db", LEAPT: str(leaps)}
+    command = [sys.executable, "-m", MODULE, *arguments]
+    told = subprocess.run(
+        command,
+        check=False,
+        cwd=contestants.ROOT,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+    )
+    return told.returncode
+
+
+def _stored(folder: Path) -> dict[str, float]:
+    """Tell the size of the file, and of the pages in use for deliveries and for the audit."""
+    pages = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name LIKE ? OR name LIKE ?"
+    with closing(sqlite3.connect(folder / "callaudio.db")) as database:
+        used = {
+            name: database.execute(pages, [f"{name}%", f"%_{name}%"]).fetchone()[0]
+            for name in ("deliveries", "audit")
+        }
+        (rows,) = database.execute("SELECT count(*) FROM deliveries").fetchone()
+        (events,) = database.execute("SELECT count(*) FROM audit_events").fetchone()
+    files = sum(each.stat().st_size for each in folder.glob("callaudio.db*"))
+    return {
+        "database MiB": files / 2**20,
+        **{f"{name} MiB": size / 2**20 for name, size in used.items()},
+        "deliveries kept": rows,
+        "events kept": events,
     }
