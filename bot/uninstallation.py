@@ -8,7 +8,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import DigestStore
 from bot.observability.logs import get_logger
-from bot.recordings.retention_store import RetentionStore, record_out_of_reach
+from bot.recordings.rechecks import Rechecks
+from bot.recordings.visible_files import record_out_of_reach
 from bot.store.database import Database
 
 log = get_logger(__name__)
@@ -22,13 +23,13 @@ class Uninstallation:
         *,
         database: Database,
         digests: DigestStore,
-        files: RetentionStore,
+        rechecks: Rechecks,
         is_installed: Callable[[str], Awaitable[bool]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._digests = digests
-        self._files = files
+        self._rechecks = rechecks
         self._is_installed = is_installed
         self._clock = clock
 
@@ -44,7 +45,7 @@ class Uninstallation:
             return
         await self._end_rights(team_id)
         await self._digests.pause_all(team_id)
-        await self._files.check_now(team_id)
+        await self._rechecks.check_now(team_id)
 
     async def _end_rights(self, team_id: str) -> None:
         now = self._clock()

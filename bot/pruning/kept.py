@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from bot.access_requests.request import AccessState
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.file_checks import CHECK_SHARES, TAKE_BACK
-from bot.recordings.retention_store import visible
 from bot.recordings.states import ENDED
+from bot.recordings.visible_files import visible
 from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 
 OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)

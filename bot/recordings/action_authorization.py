@@ -2,7 +2,8 @@
 
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.requester import NotYours, Outsider, Requester
 from bot.recordings.workspace_membership import WorkspaceMembership
 

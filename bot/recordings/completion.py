@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.observability.metrics import Metrics
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.file_checks import Rhythm, watch_file
 from bot.recordings.notification import is_card_enough
 from bot.recordings.sharing import ShareResult, Sharing

@@ -13,8 +13,10 @@ from bot.access.policy import audited_facts
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
+from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_decision import DeliveryDecider
-from bot.recordings.delivery_store import Delivery, DeliveryStore, muted_columns
+from bot.recordings.delivery_rows import muted_columns
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.destination import (
     ConversationArchived,
     ConversationUnseen,

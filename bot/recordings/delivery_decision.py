@@ -9,7 +9,7 @@ from bot.access.directory import Conversation
 from bot.access.policy import Decision, Outcome, Reason, is_certain
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.freeze import Freeze
 
 

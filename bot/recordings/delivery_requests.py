@@ -9,7 +9,8 @@ from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.action_authorization import ActionAuthorization
 from bot.recordings.agents import choose_agent
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest
 from bot.recordings.reference import Reference

@@ -3,7 +3,8 @@
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.slack_port import PrivateNote, PrivateNoteKind, SlackPort
 
 log = get_logger(__name__)

@@ -16,7 +16,8 @@ from bot.access.administration import Actor
 from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.causes import RAW_IS_NOT_ALLOWED
-from bot.recordings.delivery_store import DELIVER, Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requester import Requester

@@ -10,9 +10,10 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from bot.recordings.delivery_store import Delivery, delivery_of
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.retention_store import visible
+from bot.recordings.visible_files import visible
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 

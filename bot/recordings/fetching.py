@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.concurrency.gather import both
 from bot.polyai.calls import CallReader
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.naming import file_name
 from bot.recordings.progress import Progress
 from bot.recordings.relay import Measured, Outgoing, Relay, Source

@@ -1,7 +1,7 @@
 """Names of a delivery: its card, its file and its title."""
 
 from bot.polyai.payloads import Direction
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.slack_port import Announcement
 
 

@@ -9,7 +9,8 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import (
     Delivered,

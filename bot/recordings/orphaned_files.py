@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.recordings.delivery import Delivery
 from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import OrphanedFileRow
@@ -29,6 +30,16 @@ class OrphanedFile:
     team_id: str
     channel_id: str | None
     watched_until_at: datetime
+
+
+def orphaned_files_of(
+    delivery: Delivery, file_ids: Iterable[str], until: datetime
+) -> list[OrphanedFile]:
+    """Spell what has to be deleted although the delivery's row knows it no more."""
+    return [
+        OrphanedFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
+        for file_id in file_ids
+    ]
 
 
 async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datetime) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 from bot.concurrency.urgency import Urgency, working
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.exact_body import Watcher
 from bot.recordings.naming import announcement_of
 from bot.recordings.slack_port import SlackPort

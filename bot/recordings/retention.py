@@ -14,7 +14,7 @@ from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.causes import TakeBackCause
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import IN_TURN

@@ -8,32 +8,25 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, case, or_, select, update
+from sqlalchemy import Update, case, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.access.policy import Outcome
-from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
+from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.causes import TakeBackCause
-from bot.recordings.delivery_store import DELIVER, Delivery, delivery_of, orphaned_files_of
+from bot.recordings.delivery import Delivery, event_of
+from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.downgrading import schedule_follower
 from bot.recordings.file_checks import (
     AHEAD,
-    CHECK_AUDIENCE,
-    CHECK_SHARES,
     TAKE_BACK,
-    conversation_key,
 )
-from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave
-from bot.recordings.shares import MOST_PLACES
+from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.shares_check import PassedOn
-from bot.recordings.states import ENDED, State
+from bot.recordings.visible_files import VISIBLE, visible
 from bot.store.database import Database
 from bot.store.schedule import schedule
-from bot.store.tables import DeliveryRow, DueWorkRow
-
-# An unconfirmed one may come to light later.
-VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
+from bot.store.tables import DeliveryRow
 
 
 class UnverifiedFact(StrEnum):
@@ -114,7 +107,7 @@ class RetentionStore:
             changed = await session.scalar(statement)
             if changed:
                 schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
-                await record(session, _event(delivery, tag, actor_id, now, payload))
+                await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
         return changed is not None
 
     async def have_taken_back(self, deliveries: Sequence[Delivery]) -> None:
@@ -186,86 +179,9 @@ class RetentionStore:
                     "channel_id": delivery.channel_id,
                     "cause": row.taken_back_cause,
                 }
-                await record(session, _event(delivery, tag, actor_id, now, payload))
+                await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
                 await then(session, delivery_of(row), now)
         return delivery_of(row) if row else None
-
-    async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
-        """Something changed in the workspace, or in one conversation: look at all there is.
-
-        These come before what is merely due, however long it has been. What is on its way raw is
-        looked at as soon as it is there: its last decision may have been taken before.
-        """
-        now = self.clock()
-        place = DeliveryRow.destination_channel_id
-        here = [DeliveryRow.team_id == team_id, *([place == channel_id] if channel_id else [])]
-        holding = (
-            select(place)
-            .distinct()
-            .where(*visible(), *here, DeliveryRow.shares_due_at.is_not(None))
-        )
-        coming = update(DeliveryRow).where(_locked_in_order([_is_on_its_way_raw(), *here]))
-        async with self._database.write() as session:
-            await session.execute(coming.values(recheck_at=now))
-            for each in await session.scalars(holding):
-                key = conversation_key(team_id, each or "")
-                schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
-
-    async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
-        """Something happened to a file: find out where it is now, before any other.
-
-        ``channel_id``: where it was shared, if that was told; Slack may tell it this once. A file
-        whose delivery is not stored as ended yet may be in Slack already: it is looked at then.
-        """
-        is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
-        query = select(DeliveryRow).where(
-            or_(is_there, _is_on_its_way_raw()),
-            DeliveryRow.team_id == team_id,
-            or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
-        )
-        async with self._database.read() as session:
-            if await session.scalar(query) is None:
-                return  # somebody else's file, as nearly all are
-        async with self._database.write() as session:
-            row = await session.scalar(query.with_for_update())
-            if row is None or row.destination_channel_id == channel_id:
-                return
-            told = row.reported_channels or []
-            if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
-                row.reported_channels = [*told, channel_id]
-            now = self.clock()
-            if row.state in ENDED:
-                schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
-            else:
-                row.recheck_at = now
-
-    async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
-        """A conversation got another id, as it does when it is shared: keep hold of its files.
-
-        Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
-        """
-        at_old_id = [
-            DeliveryRow.team_id == team_id,
-            DeliveryRow.destination_channel_id == old_channel_id,
-        ]
-        here = update(DeliveryRow).where(_locked_in_order(at_old_id))
-        async with self._database.write() as session:
-            moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
-            if not (await session.scalars(moving)).all():
-                return
-            now = self.clock()
-            key = conversation_key(team_id, new_channel_id)
-            schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.CHANNEL_MOVED,
-                    team_id=team_id,
-                    actor_id=SYSTEM_ACTOR,
-                    occurred_at=now,
-                    payload={"from": old_channel_id, "to": new_channel_id},
-                ),
-            )
 
     async def _set(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 - columns
         async with self._database.write() as session:
@@ -274,59 +190,3 @@ class RetentionStore:
                 .where(DeliveryRow.id == delivery.id, *visible())
                 .values(**values)
             )
-
-
-async def record_out_of_reach(session: AsyncSession, team_id: str, now: datetime) -> int:
-    """Record each raw file that Slack no longer lets the bot delete; returns their number."""
-    visible_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *visible())
-    files = [delivery_of(row) for row in await session.scalars(visible_here)]
-    for each in files:
-        payload = {"file_id": each.file_id, "channel_id": each.channel_id}
-        tag = AuditTag.FILE_OUT_OF_REACH
-        await record(session, _event(each, tag, SYSTEM_ACTOR, now, payload))
-    return len(files)
-
-
-def _event(
-    delivery: Delivery,
-    tag: AuditTag,
-    actor_id: str,
-    now: datetime,
-    payload: Mapping[str, PayloadValue],
-) -> AuditEvent:
-    return AuditEvent(
-        tag=tag,
-        team_id=delivery.team_id,
-        actor_id=actor_id,
-        occurred_at=now,
-        delivery_id=delivery.id,
-        payload=payload,
-    )
-
-
-def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Spell the rows of an update of several, locked in the order in which everybody locks them."""
-    ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
-    return DeliveryRow.id.in_(ids.with_for_update())
-
-
-def _is_on_its_way_raw() -> ColumnElement[bool]:
-    """Spell it by way of the work under way, which is little among all there ever was."""
-    ended = [each.value for each in ENDED]
-    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
-    return and_(
-        DeliveryRow.id.in_(under_way),
-        DeliveryRow.state.not_in(ended),
-        DeliveryRow.outcome == Outcome.RAW.value,
-    )
-
-
-def visible() -> tuple[ColumnElement[bool], ...]:
-    """Spell which files are there, as far as is known, and may have to go."""
-    # A failed delivery is looked at only where its file could not be deleted at its end.
-    left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
-    return (
-        or_(DeliveryRow.state.in_(VISIBLE), left),
-        or_(DeliveryRow.outcome == Outcome.RAW.value, DeliveryRow.delete_asked_by.is_not(None)),
-        DeliveryRow.taken_back_at.is_(None),
-    )

@@ -7,7 +7,7 @@ from bot.access.policy import Exposure
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.causes import TakeBackCause
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.shares import SharedIn, elsewhere
 from bot.recordings.slack_port import SlackPort
 

@@ -10,8 +10,10 @@ from bot.access.policy import Outcome, audited_facts, is_stricter
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
+from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_decision import DeliveryDecider
-from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
+from bot.recordings.delivery_rows import NO_UPLOAD
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.naming import title_of
 from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort, delete_files
 from bot.recordings.states import State

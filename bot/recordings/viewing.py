@@ -9,7 +9,8 @@ from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, UsageError
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.states import State
 from bot.recordings.waveform.spans import Spans
 from bot.recordings.workspace_membership import WorkspaceMembership

@@ -27,6 +27,7 @@ from bot.polyai.transport import build_http_client
 from bot.recordings.agents import build_agents
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.orphaned_files import OrphanedFiles
+from bot.recordings.rechecks import Rechecks
 from bot.recordings.retention_store import RetentionStore
 from bot.settings.model import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
@@ -68,6 +69,7 @@ class Core:
     decider: Decider
     deliveries: DeliveryStore
     raw_files: RetentionStore
+    rechecks: Rechecks
     orphaned_files: OrphanedFiles
     home_store: HomeStore
     access_requests: AccessRequests
@@ -148,6 +150,7 @@ async def open_core(
         ),
         deliveries=DeliveryStore(database=database, clock=clock),
         raw_files=RetentionStore(database=database, clock=clock),
+        rechecks=Rechecks(database=database, clock=clock),
         orphaned_files=OrphanedFiles(database=database, clock=clock),
         home_store=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),

@@ -51,6 +51,7 @@ from bot.recordings.new_request import NewRequest
 from bot.recordings.notification import Notification
 from bot.recordings.orphaned_files import DELETE, OrphanedFiles
 from bot.recordings.progress import Progress, ProgressPace
+from bot.recordings.rechecks import Rechecks
 from bot.recordings.relay import Relay
 from bot.recordings.request_store import RequestStore
 from bot.recordings.requester import Requester
@@ -221,6 +222,7 @@ class Policy(RuleBasedStateMachine):
         )
         self.work = DueWork(database=self.database, clock=clock, lease=CHECK_EVERY)
         self.raw_files = RetentionStore(database=self.database, clock=clock)
+        self.rechecks = Rechecks(database=self.database, clock=clock)
         self.retention = Retention(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.raw_files,
@@ -419,7 +421,7 @@ class Policy(RuleBasedStateMachine):
         waits = [60, *[5] * 2 * len(self._raw_files())]
         if told:
             waits = [1]
-            self.runner.run(self.raw_files.check_file(TEAM, file_id, place))
+            self.runner.run(self.rechecks.check_file(TEAM, file_id, place))
         for seconds in waits:
             self._pass(seconds, frozenset())
         file = self.gateway.visible.get(file_id)
@@ -601,7 +603,7 @@ class Policy(RuleBasedStateMachine):
     def _notify(self, told: bool) -> None:
         """An event reaches the bot, or is lost."""
         if told:
-            self.runner.run(self.raw_files.check_now(TEAM))
+            self.runner.run(self.rechecks.check_now(TEAM))
 
     async def _look(self) -> None:
         await work_off(self.work, self.retention)

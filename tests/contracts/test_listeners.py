@@ -115,7 +115,7 @@ def heard() -> dict[str, list[str]]:
             changes=None,
             standings=None,
             read_standing=None,
-            raw_files=None,
+            rechecks=None,
             home_store=None,
             digests=None,
             uninstallation=None,

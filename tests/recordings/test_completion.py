@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from bot.observability.metrics import Metrics
 from bot.recordings.completion import Completion
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.file_checks import Rhythm
 from bot.recordings.retention import CHECK_EVERY
 from bot.recordings.slack_port import Problem

@@ -7,7 +7,9 @@ from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, all_events
 from bot.recordings.causes import TakeBackCause
-from bot.recordings.delivery_store import DELIVER, Delivery, DeliveryStore, delivery_of
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_rows import delivery_of
+from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.downgrading import Downgrading, schedule_follower
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.retention_store import RetentionStore

@@ -16,6 +16,7 @@ from bot.recordings.file_checks import (
     conversation_key,
     watch_file,
 )
+from bot.recordings.rechecks import Rechecks
 from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
@@ -38,6 +39,7 @@ class Store:
         self.rhythm = Rhythm(keep=keep, check_every=MINUTE)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.files = RetentionStore(database=database, clock=self.clock)
+        self.rechecks = Rechecks(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
 
     def clock(self) -> datetime:
@@ -121,7 +123,7 @@ async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
     for number in range(5):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
-    await store.files.check_now(TEAM, THREE)
+    await store.rechecks.check_now(TEAM, THREE)
 
     assert await store.claim() == conversations(THREE)
 
@@ -138,7 +140,7 @@ async def test_so_does_what_somebody_asked_to_delete(database: Database) -> None
 async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -> None:
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO, late=-MINUTE)
-    await store.files.follow(TEAM, TWO, THREE)
+    await store.rechecks.follow(TEAM, TWO, THREE)
 
     assert await store.claim() == conversations(THREE)
 
@@ -146,9 +148,9 @@ async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -
 async def test_of_two_events_the_first_comes_first(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", TWO)
-    await store.files.check_now(TEAM, TWO)
+    await store.rechecks.check_now(TEAM, TWO)
     store.now += timedelta(seconds=1)
-    await store.files.check_now(TEAM, ONE)
+    await store.rechecks.check_now(TEAM, ONE)
 
     assert await store.claim(most=2) == conversations(TWO, ONE)
 
@@ -160,7 +162,7 @@ async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_i
     """Its last decision may have been taken before."""
     await store.put("d1", ONE, state="uploaded")
     await store.put("d2", TWO, state="uploaded")
-    await store.files.check_now(TEAM, channel)
+    await store.rechecks.check_now(TEAM, channel)
     assert await store.claim() == [], "nothing is there yet"
 
     for delivery_id in ("d1", "d2"):
@@ -227,7 +229,7 @@ async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> 
         await store.put(f"d{number}", late=400 * DAY)
     assert await store.ask()
     await store.put("urgent", late=-MINUTE)
-    await store.files.check_file(TEAM, "Furgent", TWO)
+    await store.rechecks.check_file(TEAM, "Furgent", TWO)
 
     assert [await store.ask() for _ in range(2)] == ["urgent", None]
 
@@ -244,7 +246,7 @@ async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
     store: Store, team: str, file_id: str, channel: str
 ) -> None:
     await store.put("d1", late=-MINUTE)
-    await store.files.check_file(team, file_id, channel)
+    await store.rechecks.check_file(team, file_id, channel)
     assert await store.ask() is None
 
 
@@ -253,7 +255,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
     await store.put("d1")
     for number in range(20):
         for _ in range(2):
-            await store.files.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
+            await store.rechecks.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
     claimed = await store.due.one("d1")
     assert claimed
     assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.delivery_store import delivery_of
+from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.fetching import Fetching
 from bot.recordings.relay import Measured, Source
 from bot.recordings.slack_port import UploadTicket

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
 from bot.recordings.slack_port import PrivateNote, PrivateNoteKind, Problem
 from bot.recordings.states import State

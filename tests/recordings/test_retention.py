@@ -13,11 +13,13 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access.standings import REMEMBERED_FOR
-from bot.recordings.delivery_store import Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.downgrading import Downgrading
 from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, watch_file
 from bot.recordings.orphaned_files import OrphanedFiles
+from bot.recordings.rechecks import Rechecks
 from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
 from bot.recordings.retention_store import RetentionStore
 from bot.store.database import Database
@@ -79,6 +81,7 @@ class Shelf:
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
         self.files = RetentionStore(database=database, clock=self.clock)
+        self.rechecks = Rechecks(database=database, clock=self.clock)
         self.rhythm = Rhythm(keep=keep, check_every=CHECK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
         self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
@@ -223,7 +226,7 @@ async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1", "failed", due=False)
-    await shelf.files.check_now(TEAM)
+    await shelf.rechecks.check_now(TEAM)
     assert await shelf.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
 
     await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_retention("d1")
@@ -294,7 +297,7 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
     shelf.world.standing[person] = standing
     if is_notified:
         assert await shelf.readers.standings.changed(TEAM, person, standing)
-        await shelf.files.check_now(TEAM)
+        await shelf.rechecks.check_now(TEAM)
     else:
         assert await shelf.check(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
         shelf.now += CHECK_EVERY
@@ -338,7 +341,7 @@ async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> No
     await shelf.put("d1")
     assert await shelf.check() == {"Fd1"}
     shelf.world.channels[CHANNEL].members.add(BOB)
-    await shelf.files.check_now(TEAM, CHANNEL)
+    await shelf.rechecks.check_now(TEAM, CHANNEL)
 
     assert await shelf.check() == set()
 
@@ -352,7 +355,7 @@ async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once
     await shelf.directory.reached.wait()
     await shelf.put("urgent", channel=OTHER)
     shelf.world.channels[OTHER].members.add(BOB)
-    await shelf.files.check_now(TEAM)
+    await shelf.rechecks.check_now(TEAM)
 
     assert await shelf.check() == {"Fslow"}, "what is not told of one keeps the other from nothing"
 
@@ -523,8 +526,8 @@ async def test_a_channel_s_new_id_is_taken_over_and_recorded_once_however_often_
     await shelf.put("d1")
     await shelf.put("d2", outcome="redacted")
 
-    await asyncio.gather(*(shelf.files.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
-    await shelf.files.follow(TEAM, CHANNEL, "C0NEW")
+    await asyncio.gather(*(shelf.rechecks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
+    await shelf.rechecks.follow(TEAM, CHANNEL, "C0NEW")
 
     async with shelf.database.read() as session:
         channels = (await session.scalars(select(DeliveryRow.destination_channel_id))).all()

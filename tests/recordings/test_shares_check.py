@@ -105,7 +105,7 @@ async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
 @pytest.mark.both_databases
 async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> None:
     await shelf.check()
-    await shelf.files.check_file(TEAM, "Fd1", UNSEEN)
+    await shelf.rechecks.check_file(TEAM, "Fd1", UNSEEN)
 
     assert await shelf.check(SECOND) == set()
     assert await passed_on(shelf) == [("forwarded", UNSEEN, "withheld", "system")]
@@ -194,7 +194,7 @@ async def test_the_right_of_who_asked_counts_there_too(shelf: Shelf) -> None:
     pass_on(shelf, OTHER)
     await shelf.check()
     await shelf.clear(effect=Effect.DENY)
-    await shelf.files.check_file(TEAM, "Fd1")
+    await shelf.rechecks.check_file(TEAM, "Fd1")
 
     assert await shelf.check(SECOND) == set()
     assert await shelf.causes() == ["right_ended"]
@@ -203,7 +203,7 @@ async def test_the_right_of_who_asked_counts_there_too(shelf: Shelf) -> None:
 async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
     await shelf.put("d2", outcome="redacted")
     shelf.gateway.visible["Fd2"].has_public_link = True
-    await shelf.files.check_file(TEAM, "Fd2", UNSEEN)
+    await shelf.rechecks.check_file(TEAM, "Fd2", UNSEEN)
 
     for _ in range(3):
         assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}

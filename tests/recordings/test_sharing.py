@@ -11,7 +11,9 @@ from bot.access.deciding import Ruling
 from bot.access.policy import Decision, Outcome, Reason
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
-from bot.recordings.delivery_store import NO_UPLOAD, Delivery, DeliveryStore
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_rows import NO_UPLOAD
+from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.sharing import Patience, ShareResult, Sharing, UploadGone
 from bot.recordings.slack_port import Share
 from bot.recordings.states import State

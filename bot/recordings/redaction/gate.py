@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.fetching import Upload
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks

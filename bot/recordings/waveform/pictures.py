@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
-from bot.recordings.delivery_store import Delivery
+from bot.recordings.delivery import Delivery
 from bot.recordings.naming import picture_name
 from bot.recordings.slack_port import NewFile, SlackPort, upload_bytes
 from bot.recordings.waveform.spans import Spans

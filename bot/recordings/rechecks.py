@@ -1,0 +1,120 @@
+"""Has visible files checked again, ahead of their time, when Slack says that something changed."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+
+from bot.access.policy import Outcome
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.recordings.delivery_store import DELIVER
+from bot.recordings.file_checks import AHEAD, CHECK_AUDIENCE, CHECK_SHARES, conversation_key
+from bot.recordings.shares import MOST_PLACES
+from bot.recordings.states import ENDED
+from bot.recordings.visible_files import visible
+from bot.store.database import Database
+from bot.store.schedule import schedule
+from bot.store.tables import DeliveryRow, DueWorkRow
+
+
+class Rechecks:
+    """Schedules checks of what is visible, and notes what is on its way, to be checked after."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
+        """Something changed in the workspace, or in one conversation: look at all there is.
+
+        These come before what is merely due, however long it has been. What is on its way raw is
+        looked at as soon as it is there: its last decision may have been taken before.
+        """
+        now = self._clock()
+        place = DeliveryRow.destination_channel_id
+        here = [DeliveryRow.team_id == team_id, *([place == channel_id] if channel_id else [])]
+        holding = (
+            select(place)
+            .distinct()
+            .where(*visible(), *here, DeliveryRow.shares_due_at.is_not(None))
+        )
+        coming = update(DeliveryRow).where(_locked_in_order([_is_on_its_way_raw(), *here]))
+        async with self._database.write() as session:
+            await session.execute(coming.values(recheck_at=now))
+            for each in await session.scalars(holding):
+                key = conversation_key(team_id, each or "")
+                schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+
+    async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
+        """Something happened to a file: find out where it is now, before any other.
+
+        ``channel_id``: where it was shared, if that was told; Slack may tell it this once. A file
+        whose delivery is not stored as ended yet may be in Slack already: it is looked at then.
+        """
+        is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
+        query = select(DeliveryRow).where(
+            or_(is_there, _is_on_its_way_raw()),
+            DeliveryRow.team_id == team_id,
+            or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
+        )
+        async with self._database.read() as session:
+            if await session.scalar(query) is None:
+                return  # somebody else's file, as nearly all are
+        async with self._database.write() as session:
+            row = await session.scalar(query.with_for_update())
+            if row is None or row.destination_channel_id == channel_id:
+                return
+            told = row.reported_channels or []
+            if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
+                row.reported_channels = [*told, channel_id]
+            now = self._clock()
+            if row.state in ENDED:
+                schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+            else:
+                row.recheck_at = now
+
+    async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
+        """A conversation got another id, as it does when it is shared: keep hold of its files.
+
+        Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
+        """
+        at_old_id = [
+            DeliveryRow.team_id == team_id,
+            DeliveryRow.destination_channel_id == old_channel_id,
+        ]
+        here = update(DeliveryRow).where(_locked_in_order(at_old_id))
+        async with self._database.write() as session:
+            moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
+            if not (await session.scalars(moving)).all():
+                return
+            now = self._clock()
+            key = conversation_key(team_id, new_channel_id)
+            schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.CHANNEL_MOVED,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=now,
+                    payload={"from": old_channel_id, "to": new_channel_id},
+                ),
+            )
+
+
+def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Spell the rows of an update of several, locked in the order in which everybody locks them."""
+    ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
+    return DeliveryRow.id.in_(ids.with_for_update())
+
+
+def _is_on_its_way_raw() -> ColumnElement[bool]:
+    """Spell it by way of the work under way, which is little among all there ever was."""
+    ended = [each.value for each in ENDED]
+    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
+    return and_(
+        DeliveryRow.id.in_(under_way),
+        DeliveryRow.state.not_in(ended),
+        DeliveryRow.outcome == Outcome.RAW.value,
+    )
