@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit import evidence_verifier
 from bot.audit.log import BATCH, AuditFilter, all_events
+from bot.audit.pruned_deliveries import pruned_deliveries
 from bot.audit.verify import heads, verify
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
 
@@ -164,6 +165,10 @@ async def _deliveries(
             "taken_back_because": each.taken_back_cause,
             "replaces": each.replaces_id,
         }
+    async for pruned in pruned_deliveries(
+        session, conversation_id=wanted.conversation_id, since=wanted.since, until=wanted.until
+    ):
+        yield pruned
 
 
 async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[Mapping[str, Any]]:

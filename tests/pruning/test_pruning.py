@@ -1,8 +1,10 @@
 """Old deliveries are removed in batches, each with an event that names them for the audit."""
 
 import asyncio
+import json
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -268,6 +270,15 @@ async def test_evidence_of_a_call_is_sound_after_its_delivery_is_gone(
 
     assert before == after == 1
     assert list(faults(tmp_path / "before.zip")) == list(faults(tmp_path / "after.zip")) == []
+    with zipfile.ZipFile(tmp_path / "after.zip") as files:
+        (line,) = files.read("deliveries.jsonl").decode().splitlines()
+    told = json.loads(line)
+    assert (told["delivery"], told["conversation"], told["asked_by"], told["is_pruned"]) == (
+        "d0",
+        "CAd0",
+        ALICE,
+        True,
+    )
 
 
 async def fill(
