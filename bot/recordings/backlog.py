@@ -9,7 +9,7 @@ from bot.observability.metrics import Metrics
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.file_checks import TAKE_BACK
 from bot.recordings.freeze import Freeze
-from bot.recordings.retention_store import visible
+from bot.recordings.visible_files import visible
 from bot.store.database import Database
 from bot.store.schedule import LARGEST_CLOCK_SKEW
 from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow

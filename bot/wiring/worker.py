@@ -173,7 +173,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         again_after=pace.access_again_after,
     )
     admission = Admission(core.budget)
-    recheck = RightsRecheck(files=core.raw_files, home_store=core.home_store)
+    recheck = RightsRecheck(rechecks=core.rechecks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     pruning = Pruning(
         database=core.database,
