@@ -26,6 +26,7 @@ class PastDelivery:
     share_ts: str | None
     error_code: str | None
     is_taken_back: bool
+    length_seconds: float | None = None
     reason: str | None = None
     problem: str | None = None
     """The failure, worded for the requester."""
@@ -58,6 +59,7 @@ def _past(row: DeliveryRow) -> PastDelivery:
         share_ts=row.share_ts,
         error_code=row.error_code,
         is_taken_back=row.taken_back_at is not None,
+        length_seconds=row.length_seconds,
         reason=row.reason,
         problem=row.problem["what"] if row.problem else None,
         notify_failed=row.notify_failed_at is not None,

@@ -138,7 +138,7 @@ async def test_without_a_right_it_says_how_to_ask(scene: Scene) -> None:
     text = await opened(scene)
     assert "You are not cleared" in text
     assert "Request access" in text
-    assert "not requested any yet" in text
+    assert "Your first recording" in text
 
 
 async def test_a_deny_is_told_with_its_giver(scene: Scene) -> None:
@@ -161,7 +161,7 @@ async def test_the_last_recordings_stand_there_with_state_and_link(scene: Scene)
     channel = f"https://sandbox.slack.com/archives/{CHANNEL}"
     share = delivered.delivery.share_ts.replace(".", "")
     parent = delivered.delivery.parent_ts
-    assert f"<{channel}/p{share}?thread_ts={parent}&amp;cid={CHANNEL}|delivered>" in text
+    assert f"<{channel}/p{share}?thread_ts={parent}&amp;cid={CHANNEL}|Open in Slack>" in text
     assert "*redacted*" in text
     assert "failed (`recording_gone`)" in text
     assert text.index(failed.delivery.id) < text.index(delivered.delivery.id)
@@ -205,9 +205,8 @@ async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None
     assert f"<@{ALICE}> asks to hear unredacted recordings for *4 hours*" in text
     assert f"`pii` for <@{BOB}>, until <!date^" in text
     assert f"`pii` for <@{CHIEF}>" not in text
-    assert list(buttons(scene, BOSS)) == ["Find a call", "Approve", "Deny", "Add a digest"]
-    for words in ("7946", "<!channel>", "complains"):  # people's own words stay in the request
-        assert words not in text
+    assert list(buttons(scene, BOSS)) == ["Approve", "Deny", "Find a call", "Add a digest"]
+    assert "complains" in text, "the reason stands beside the buttons"
 
 
 async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) -> None:
@@ -500,9 +499,7 @@ async def test_help_is_for_who_asks(scene: Scene) -> None:
 
     boss = (await scene.people.command(BOSS, CHANNEL, "help")).text
     assert "You are not cleared" in boss
-    assert "/callaudio-admin grant" in boss
-    assert "/callaudio-admin digest add" in boss
-    assert len(boss) < 4000
+    assert "`/callaudio-admin help`" in boss
     for said in (mine, boss):
         assert "*Find a call*" in said
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.access.grants import Grant
+from bot.access.grants import Grant, Right
 from bot.access.policy import Outcome, Reason
 from bot.access_requests.request import AccessRequest
 from bot.digests.scheduling import Listed
@@ -15,7 +15,7 @@ from bot.settings.model import AudienceRule
 from bot.slack import wording
 from bot.slack.access import rights_wording
 from bot.slack.actions import Action
-from bot.slack.blocks import Block, View, actions, button, context, plain, section
+from bot.slack.blocks import Block, View, actions, button, context, plain, quotation, section
 from bot.slack.finder.view import open_button as open_finder
 from bot.slack.schedules.form import add_button
 from bot.slack.schedules.replies import line
@@ -60,11 +60,13 @@ def home(read: Home, workspace_url: str | None) -> View:
     if not read.may_use:
         return {"type": "home", "blocks": [section(NOT_FOR_YOU)]}
     blocks = [
+        *(_pending(read.admin.pending, read.user_id) if read.admin else ()),
         *_clearance(read),
+        *(_first_steps(read) if not read.deliveries else ()),
         section(HOW),
         actions(open_finder()),
-        *_deliveries(read.deliveries, workspace_url),
-        *(_admin_part(read.admin, read.user_id, workspace_url) if read.admin else ()),
+        *(_deliveries(read.deliveries, workspace_url) if read.deliveries else ()),
+        *(_admin_part(read.admin) if read.admin else ()),
     ]
     return {"type": "home", "blocks": blocks}
 
@@ -89,9 +91,27 @@ def _asked(request: AccessRequest) -> str:
     )
 
 
+def _first_steps(read: Home) -> list[Block]:
+    """List what is missing until a person hears the first recording, and who can do it."""
+    steps = [
+        "Invite me to the channel where the recording shall be posted: `/invite @callaudio`.",
+        "Press *Find a call*, or type `/callaudio` and the id or the link of a conversation.",
+    ]
+    if Right.PII not in read.person.held:
+        steps.append(
+            "You get it redacted. To hear it unredacted, press *Request access* on its card; "
+            "an admin of callaudio decides."
+        )
+    if read.admin:
+        steps.append(
+            "Nobody can give `pii` to themselves, so name a second admin: "
+            "`/callaudio-admin grant @person admin`. They then approve your own request."
+        )
+    lines = [f"{number}. {step}" for number, step in enumerate(steps, 1)]
+    return [_heading("Your first recording"), section("\n".join(lines))]
+
+
 def _deliveries(past: tuple[PastDelivery, ...], workspace_url: str | None) -> list[Block]:
-    if not past:
-        return [_heading("Your recordings"), context("You have not requested any yet.")]
     lines = [section(_line(each, workspace_url)) for each in past]
     return [_heading("Your recordings"), *lines]
 
@@ -105,10 +125,11 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
         state += f" ({wording.code(past.error_code)})"
     address = _address(past, workspace_url) if went else None
     parts = [
-        wording.code(past.conversation_id),
-        variant,
-        f"<{address}|{state}>" if address else state,
         wording.moment(past.requested_at),
+        wording.length(past.length_seconds) if went else wording.code(past.conversation_id),
+        variant,
+        state,
+        f"<{address}|Open in Slack>" if address else None,
         f"reference {wording.code(past.id)}",
         _failed_note(past) if past.notify_failed else None,
     ]
@@ -136,10 +157,9 @@ def _address(past: PastDelivery, workspace_url: str | None) -> str | None:
     return f"{channel}/p{past.parent_ts.replace('.', '')}"
 
 
-def _admin_part(part: AdminPart, user_id: str, workspace_url: str | None) -> list[Block]:
+def _admin_part(part: AdminPart) -> list[Block]:
     return [
-        _heading("Waiting for an admin"),
-        *_pending(part.pending, user_id, workspace_url),
+        *(() if part.pending else (context("No request for access is waiting."),)),
         _heading("Grants that end within a week"),
         *_ending(part.ending, part.more_ending),
         _heading("Digests"),
@@ -156,15 +176,14 @@ def _digests(digests: tuple[Listed, ...]) -> list[Block]:
     return [*lines, actions(add_button())]
 
 
-def _pending(
-    pending: tuple[AccessRequest, ...], user_id: str, workspace_url: str | None
-) -> list[Block]:
-    """List the requests; the requesters' own words stay in the messages the admins got."""
+def _pending(pending: tuple[AccessRequest, ...], user_id: str) -> list[Block]:
+    """List the requests that admins can decide; nothing where none is waiting."""
     if not pending:
-        return [context("No request for access is waiting.")]
-    blocks: list[Block] = []
+        return []
+    blocks = [_heading("Waiting for an admin")]
     for request in pending[:MOST_PENDING]:
-        blocks.append(section(_request(request, workspace_url)))
+        # The requester's words stay plain text, so that they contain no mention and no link.
+        blocks += [section(_request(request)), quotation(request.reason)]
         if request.user_id == user_id:
             blocks.append(context("Nobody can decide on their own request."))
         else:
@@ -179,16 +198,11 @@ def _pending(
     return blocks
 
 
-def _request(request: AccessRequest, workspace_url: str | None) -> str:
-    asked = (
+def _request(request: AccessRequest) -> str:
+    return (
         f"<@{request.user_id}> asks to hear unredacted recordings for "
         f"*{wording.hours(request.hours)}* · {wording.moment(request.requested_at)}"
     )
-    channels = [place for place in request.messages if not place[0].startswith("D")]
-    if not channels or workspace_url is None:
-        return f"{asked} · the reason stands in the admins' direct messages"
-    channel_id, ts = channels[-1]
-    return f"{asked} · <{workspace_url}/archives/{channel_id}/p{ts.replace('.', '')}|the reason>"
 
 
 def _ending(grants: tuple[Grant, ...], more: int) -> list[Block]:

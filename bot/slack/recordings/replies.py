@@ -7,22 +7,17 @@ from bot.access.person import Person
 from bot.errors import CallAudioError
 from bot.recordings.request_store import StoredRequest
 from bot.slack.access import rights_wording
-from bot.slack.admin.replies import HELP as ADMIN_HELP
-from bot.slack.schedules.replies import HELP as DIGEST_HELP
 from bot.slack.wording import code
 
 HELP: Final = """*I bring call recordings into threads.*
 `/callaudio CA…` posts the recording of that conversation here: its id, or its Studio link.
-Words that may stand beside it, in any order:
-• a channel, to post it there instead of here
-• `user` (or `caller`) or `agent`, for one side of the call; the default is `combined`, both sides
-• `redacted`, to get it redacted even if you may hear it unredacted
 `/callaudio sales:CA…` gets a call of the agent `sales`.
-*Get call audio* in the menu of a message posts the recording of that call in its thread.
-*Find a call*, in the shortcuts and in the *Home* tab of the app, lists the latest calls.
-The *Home* tab of the app lists your recent requests and their results.
-
+Add, in any order: a #channel to post it there · `user` (or `caller`) or `agent` for one side of \
+the call, else `combined` · `redacted` even if you may hear it unredacted.
+*Get call audio* in a message's menu posts that call in its thread; *Find a call*, in the \
+shortcuts and my *Home* tab, lists the latest ones.
 Recordings are unredacted only where everyone is cleared; otherwise personal details are muted."""
+MORE_FOR_ADMINS: Final = "`/callaudio-admin help` shows what admins can do."
 
 NOT_FOR_YOU: Final = """callaudio is for members of this workspace, and for guests with a grant of \
 their own.
@@ -35,7 +30,7 @@ def help_for(person: Person) -> str:
         return NOT_FOR_YOU
     parts = [HELP, rights_wording.clearance(person)]
     if Right.ADMIN in person.held:
-        parts += [ADMIN_HELP, DIGEST_HELP]
+        parts.append(MORE_FOR_ADMINS)
     return "\n\n".join(parts)
 
 

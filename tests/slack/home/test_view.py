@@ -127,10 +127,14 @@ def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
         ({}, f"{URL}/archives/C0QUALITY0/p1780000009000200?thread_ts=1780000000.000100&amp;cid="),
         (
             {"is_taken_back": True},
-            f"<{URL}/archives/C0QUALITY0/p1780000000000100|no longer in Slack>",
+            f"no longer in Slack · <{URL}/archives/C0QUALITY0/p1780000000000100|Open in Slack>",
         ),
-        ({"state": State.UNCONFIRMED, "share_ts": None}, "|posted, not visible yet>"),
-        ({"state": State.REQUESTED, "outcome": None}, "· on its way ·"),
+        ({"state": State.UNCONFIRMED, "share_ts": None}, "posted, not visible yet · <"),
+        (
+            {"state": State.REQUESTED, "outcome": None},
+            "· `CA0123456789abcdef0123456789abcdef` · on its way ·",
+        ),
+        ({"length_seconds": 125.4}, "· 2:05 · *unredacted* · delivered"),
         ({"state": State.REFUSED, "outcome": Outcome.REFUSED}, "· refused ·"),
         ({"state": State.FAILED, "error_code": "recording_gone"}, "failed (`recording_gone`)"),
         ({}, "reference `d0123456789abcdef0123`"),
@@ -153,11 +157,32 @@ def test_without_the_workspace_s_address_there_are_no_links():
     assert "· delivered ·" in text
 
 
-def test_people_s_own_words_stay_out_of_it():
-    text = words(read(admin=AdminPart((PENDING,), (GRANT,), ())))
-    assert "Mrs Private" not in text
-    assert "<!channel>" not in text
-    assert f"<{URL}/archives/C0APPROVE0/p12|the reason>" in text
+def test_a_request_stands_above_everything_with_its_reason_in_plain_text_beside_the_buttons():
+    part = AdminPart((PENDING,), (GRANT,), ())
+    view = home(read(user_id=BOSS, admin=part, deliveries=(PAST,)), URL)
+    heading, asked, reason, buttons, *rest = view["blocks"]
+    assert heading["text"]["text"] == "Waiting for an admin"
+    assert "asks to hear unredacted recordings for *4 hours*" in str(asked)
+    assert "<!channel> Mrs Private" in str(reason)
+    assert "mrkdwn" not in str(reason)
+    assert [each["text"]["text"] for each in buttons["elements"]] == ["Approve", "Deny"]
+    assert "Mrs Private" not in str(rest), "the reason of a grant is not shown"
+    assert "Waiting for an admin" not in words(read(admin=AdminPart((), (), ())))
+
+
+def test_a_delivered_call_is_shown_by_its_time_and_length_instead_of_its_id():
+    assert PAST.conversation_id not in words(read(deliveries=(PAST,)))
+
+
+def test_a_person_without_recordings_sees_the_steps_to_the_first_one():
+    new = words(read())
+    for step in ("/invite @callaudio", "Find a call", "Request access"):
+        assert step in new
+    assert "second admin" not in new
+    assert "second admin" in words(read(admin=AdminPart((), (), ())))
+    cleared = Person(Standing.MEMBER, frozenset({Right.PII}), ())
+    assert "Request access" not in words(read(person=cleared))
+    assert "Your first recording" not in words(read(deliveries=(PAST,)))
 
 
 def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
