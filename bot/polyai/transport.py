@@ -11,6 +11,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 
+from bot.network.circuit import Circuits
 from bot.network.outbound import Outbound, direct
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
@@ -31,6 +32,7 @@ class _StrictTransport(AiohttpTransport):
         max_connections: int,
         metrics: Metrics,
         agents: Mapping[str, Agent],
+        circuits: Circuits | None,
     ) -> None:
         super().__init__(
             verify=outbound.trust,
@@ -44,14 +46,24 @@ class _StrictTransport(AiohttpTransport):
         )
         self._metrics = metrics
         self._agents = agents
+        self._circuits = circuits
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        circuit = self._circuits.of(request.url.netloc.decode()) if self._circuits else None
+        if circuit and circuit.wait_seconds():
+            raise httpx.ConnectError("the host was away just now", request=request)
         status = "none"
         try:
             response = await self._answer(request)
             status = str(response.status_code)
+        except httpx.TransportError:
+            if circuit:
+                circuit.note(is_answer=False)
+            raise
         finally:
             self._count(request.url, status)
+        if circuit:
+            circuit.note(is_answer=not response.is_server_error)
         return response
 
     def _count(self, url: httpx.URL, status: str) -> None:
@@ -83,6 +95,7 @@ def build_http_client(
     outbound: Outbound | None = None,
     metrics: Metrics | None = None,
     agents: Mapping[str, Agent] = MappingProxyType({}),
+    circuits: Circuits | None = None,
 ) -> httpx.AsyncClient:
     """Build the HTTP client: no redirects, no cookies, nothing read from the environment.
 
@@ -92,7 +105,7 @@ def build_http_client(
     """
     return httpx.AsyncClient(
         transport=_StrictTransport(
-            outbound or direct(), max_connections, metrics or Metrics(), agents
+            outbound or direct(), max_connections, metrics or Metrics(), agents, circuits
         ),
         timeout=TIMEOUT,
         follow_redirects=False,

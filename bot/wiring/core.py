@@ -4,6 +4,7 @@ from collections.abc import Callable, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,6 +21,7 @@ from bot.access_requests.store import AccessRequests
 from bot.audit.counting import counting
 from bot.concurrency.in_flight import InFlight
 from bot.home.home_store import HomeStore
+from bot.network.circuit import Circuits
 from bot.network.outbound import Outbound, outbound_of
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
@@ -38,6 +40,8 @@ from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_migrated
 from bot.wiring.slack_limits import SlackLimits, build_budget
+
+SLACK: Final = "slack"
 
 
 class DatabaseNotMigrated(Exception):
@@ -102,8 +106,12 @@ async def open_core(
     database.on_recorded = counting(metrics)
     budget = build_budget(settings, database, slack_limits)
     stack.push_async_callback(budget.close)
+    circuits = Circuits(clock)
     api = SlackApi(
-        build_client(token, settings.slack_api_url, session), metrics=metrics, budget=budget
+        build_client(token, settings.slack_api_url, session),
+        metrics=metrics,
+        budget=budget,
+        circuit=circuits.of(SLACK),
     )
     identity = Identity(api, token=token, clock=clock)
     directory = SlackDirectory(api, identity)
@@ -130,7 +138,9 @@ async def open_core(
         in_flight=InFlight(),
         database=database,
         outbound=outbound,
-        http=await stack.enter_async_context(build_http_client(64, outbound, metrics, agents)),
+        http=await stack.enter_async_context(
+            build_http_client(64, outbound, metrics, agents, circuits)
+        ),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
         budget=budget,

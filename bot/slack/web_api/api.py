@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import CallAudioError
+from bot.network.circuit import Circuit
 from bot.network.connection_failures import why
 from bot.network.outbound import Outbound, direct
 from bot.network.retry import parse_retry_after, retrying
@@ -34,6 +35,7 @@ from bot.slack.web_api.hosts import is_trusted
 log = get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 30
+WHO_AM_I: Final = "auth.test"
 CONNECT_SECONDS: Final = 10
 """As to PolyAI. Whoever was not even reached has done nothing, and may be asked again."""
 
@@ -61,9 +63,11 @@ class SlackApi:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         metrics: Metrics | None = None,
         budget: Budget | None = None,
+        circuit: Circuit | None = None,
     ) -> None:
         self._client = client
         self._budget = budget or Budget()
+        self._circuit = circuit
         self._sleep = sleep
         self._calls = (metrics or Metrics()).slack_calls
 
@@ -89,7 +93,7 @@ class SlackApi:
         Raises:
             CallAudioError: Slack does not accept the token, or does not answer.
         """
-        headers = (await self._call("auth.test", {})).headers
+        headers = (await self._call(WHO_AM_I, {})).headers
         named = {str(name).lower(): str(value) for name, value in headers.items()}
         scopes = named.get("x-oauth-scopes", "").split(",")
         return Introduction(frozenset(map(str.strip, scopes)), _moment(named.get("date", "")))
@@ -110,10 +114,26 @@ class SlackApi:
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         await self._budget.enter(method, arguments, is_paid=use_paid(method))
         try:
-            return await self._counted(method, arguments)
+            return await self._guarded(method, arguments)
         except SlackRateLimited as error:
             await self._budget.hold(method, arguments, error.retry_after_seconds or 0.0)
             raise
+
+    async def _guarded(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
+        # By `auth.test` an answer that was lost is told from a Slack that is away: it asks itself.
+        seconds = self._circuit.wait_seconds() if self._circuit and method != WHO_AM_I else 0.0
+        if seconds:
+            raise SlackUnreachable(retry_after_seconds=seconds)
+        try:
+            response = await self._counted(method, arguments)
+        except CallAudioError as error:
+            if self._circuit:
+                is_away = isinstance(error, SlackUnreachable | SlackUnclear)
+                self._circuit.note(is_answer=not is_away)
+            raise
+        if self._circuit:
+            self._circuit.note(is_answer=True)
+        return response
 
     async def _counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         with logged_call(log, "slack_called", method=method, result="broken_off") as told:

@@ -1,0 +1,77 @@
+"""A circuit for each host: while it does not answer, few calls find out whether it is back.
+
+What waits for a host that is away would otherwise try at full rate, and keep places from what
+needs another host. Calls that answer people or take files back are made in any case.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.concurrency.urgency import Urgency, urgency_now
+from bot.network.retry import backoff_seconds
+from bot.observability.logs import get_logger
+
+log = get_logger(__name__)
+
+OPENS_AFTER_FAILURES: Final = 5
+OPENS_AFTER: Final = timedelta(seconds=5)
+"""Without any answer; a host that fails for moments alone is tried as before."""
+FIRST_PROBE_SECONDS: Final = 1.0
+LONGEST_PROBE_SECONDS: Final = 15.0
+
+
+class Circuit:
+    """Whether one host answers; one call at a time finds out, after waits that double."""
+
+    def __init__(self, host: str, clock: Callable[[], datetime]) -> None:
+        self._host = host
+        self._clock = clock
+        self._failures = 0
+        self._failing_since: datetime | None = None
+        self._probe_at: datetime | None = None
+        self._probes = 0
+
+    def wait_seconds(self) -> float:
+        """Return in how many seconds the next call may be made; 0: now."""
+        now = self._clock()
+        if urgency_now() <= Urgency.TAKE_BACK or self._probe_at is None:
+            return 0.0
+        if now < self._probe_at:
+            return (self._probe_at - now).total_seconds()
+        self._probe_at = now + self._next_wait()
+        return 0.0
+
+    def note(self, *, is_answer: bool) -> None:
+        """Count what became of a call: any answer closes the circuit, an error of a server none."""
+        now = self._clock()
+        if is_answer:
+            if self._probe_at:
+                log.info("host_answers_again", host=self._host)
+            self._failures, self._failing_since, self._probe_at, self._probes = 0, None, None, 0
+            return
+        self._failures += 1
+        self._failing_since = self._failing_since or now
+        is_long = now - self._failing_since >= OPENS_AFTER
+        if self._probe_at is None and is_long and self._failures >= OPENS_AFTER_FAILURES:
+            log.warning("host_away", host=self._host, failures=self._failures)
+            self._probe_at = now + self._next_wait()
+
+    def _next_wait(self) -> timedelta:
+        wait = backoff_seconds(
+            self._probes, first=FIRST_PROBE_SECONDS, longest=LONGEST_PROBE_SECONDS
+        )
+        self._probes += 1
+        return timedelta(seconds=wait)
+
+
+class Circuits:
+    """One for each host."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._of: dict[str, Circuit] = {}
+        self._clock = clock
+
+    def of(self, host: str) -> Circuit:
+        """Return the circuit of a host."""
+        return self._of.setdefault(host, Circuit(host, self._clock))

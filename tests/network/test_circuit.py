@@ -1,0 +1,78 @@
+"""While a host is away few calls are made, and the first answer lets all of them through again."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.concurrency.urgency import Urgency, working
+from bot.network.circuit import LONGEST_PROBE_SECONDS, Circuit
+from tests.conftest import NOON
+
+
+class Host:
+    """A circuit on a clock that stands, and calls that all fail while the host is away."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.circuit = Circuit("api.poly.ai", lambda: self.now)
+        self.is_away = True
+
+    def call(self, urgency: Urgency = Urgency.DELIVERY) -> bool:
+        """Make one call if it may be made; gives whether it was."""
+        with working(urgency):
+            if self.circuit.wait_seconds():
+                return False
+        self.circuit.note(is_answer=not self.is_away)
+        return True
+
+    def calls(self, seconds: int) -> int:
+        """Try ten times a second; gives how many calls were made."""
+        made = 0
+        for _ in range(10 * seconds):
+            made += self.call()
+            self.now += timedelta(seconds=0.1)
+        return made
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host: Host) -> None:
+    at_first = host.calls(6)
+    later = host.calls(300)
+
+    assert 50 <= at_first <= 60, "moments are no outage"
+    assert 300 / LONGEST_PROBE_SECONDS <= later <= 30
+
+
+def test_the_first_answer_lets_everything_through(host: Host) -> None:
+    host.calls(60)
+    host.is_away = False
+    host.calls(int(LONGEST_PROBE_SECONDS))
+
+    assert host.calls(10) == 100
+
+
+def test_a_few_failures_among_answers_change_nothing(host: Host) -> None:
+    for number in range(1_000):
+        host.is_away = number % 4 != 0
+        assert host.call()
+        host.now += timedelta(seconds=2)
+
+
+def test_a_seldom_call_that_fails_now_and_then_changes_nothing(host: Host) -> None:
+    for _ in range(4):
+        assert host.call()
+        host.now += timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
+def test_answers_to_people_and_taking_back_are_tried_in_any_case(
+    host: Host, urgency: Urgency
+) -> None:
+    host.calls(60)
+    assert not host.call()
+
+    assert host.call(urgency)
