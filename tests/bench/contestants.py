@@ -33,7 +33,7 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Give the processor time of the process and its children so far."""
-        return sum(map(_cpu_seconds, self._pids()))
+        return sum(map(cpu_seconds, self._pids()))
 
     def resident_mib(self) -> float:
         """Give the resident memory of the process and its children."""
@@ -138,7 +138,8 @@ def _await_ready(process: subprocess.Popen[bytes], url: str) -> None:
     raise RuntimeError(msg)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Read how long a process has kept the processor."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 

@@ -23,7 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     (built,) = folder.glob("callaudio-*.whl")
     return built
@@ -82,8 +82,8 @@ def away(wheel: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(
     away, wheel, tmp_path
 ):
-    migrated, _ = away("migrate", DATABASE_URL="sqlite:///away.db").communicate(timeout=60)
-    version, _ = away("--version").communicate(timeout=60)
+    migrated, _ = away("migrate", DATABASE_URL="sqlite:///away.db").communicate(timeout=300)
+    version, _ = away("--version").communicate(timeout=300)
     assert migrated == "The database is up to date.\n"
     assert (tmp_path / "elsewhere/away.db").exists()
     assert version == f"callaudio {wheel.name.split('-')[1]}\n"
@@ -96,7 +96,7 @@ async def test_away_from_the_repository_it_runs(away, tmp_path):
         assert await ready(port) == {"database": True, "migrations": True, "worker": True}
     finally:
         process.terminate()
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
     assert (tmp_path / "elsewhere/callaudio.db").exists()
 

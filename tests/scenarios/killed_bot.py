@@ -292,6 +292,7 @@ class Street:
         *,
         port: int | None = None,
         open_files: int | None = None,
+        pace: str = "quick",
         clock_ahead_seconds: float = 0.0,
     ) -> Bot:
         """Start a bot; without ``port``, where people's commands arrive.
@@ -306,6 +307,7 @@ class Street:
             roles,
             log,
             open_files,
+            pace=pace,
             clock_ahead_seconds=clock_ahead_seconds,
             probe_seconds=self.probe_seconds,
         )
