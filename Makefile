@@ -69,7 +69,7 @@ $(AXE):
 
 lock: ## pin the dependencies anew with uv; UPGRADE=1 takes the newest versions
 	@$(COMPILE) --group build -o requirements.txt
-	@$(COMPILE) --group build --group dev -o requirements-dev.txt
+	@$(COMPILE) --group build --group dev --extra otel -o requirements-dev.txt
 	@uv pip compile --group fuzz --generate-hashes --universal --no-emit-index-url -q --python-version 3.11 \
 		--custom-compile-command "make lock" -o requirements-fuzz.txt
 

@@ -2,6 +2,8 @@
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bot.observability.logs import bound_to_logs
 from bot.observability.tracing import AllowedSpans, safe_url, start_tracing, trace_with
@@ -37,13 +39,9 @@ def test_nothing_is_loaded_where_nothing_is_configured() -> None:
 
 
 async def test_no_url_id_word_or_number_of_a_call_is_exported() -> None:
-    memory = pytest.importorskip(
-        "opentelemetry.sdk.trace.export.in_memory_span_exporter", reason="callaudio[otel]"
-    )
-    export = pytest.importorskip("opentelemetry.sdk.trace.export")
-    kept = memory.InMemorySpanExporter()
+    kept = InMemorySpanExporter()
     workspace = Workspace()
-    stop = trace_with(export.SimpleSpanProcessor(AllowedSpans(kept)))
+    stop = trace_with(SimpleSpanProcessor(AllowedSpans(kept)))
     try:
         async with SlackSandbox(workspace) as slack, build_session() as session:
             api = SlackApi(build_client(workspace.bot_token, slack.url, session))
