@@ -1,4 +1,4 @@
-"""Block Kit's limits: what Slack answers ``invalid_blocks`` to (facts/slack.md, section 6)."""
+"""Block Kit's limits, which Slack enforces with ``invalid_blocks`` (facts/slack.md, section 6)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ _MARKDOWN_CHARACTERS = 12_000
 def problems(
     blocks: object, surface: Surface = "message", unknown: frozenset[str] = frozenset()
 ) -> list[str]:
-    """Every breach of a limit, each naming where it is; an empty list is a valid message.
+    """Return every breach of a limit with its place; an empty list for a valid message.
 
-    Blocks of the types in ``unknown`` are refused, as by a workspace that does not have them yet.
+    Blocks of the types in ``unknown`` are refused, as in a workspace that does not have them yet.
     """
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return ["blocks: not a list of objects"]

@@ -1,4 +1,4 @@
-"""What Slack takes as a message or a view, by whichever way it comes (facts/slack.md, 5 and 6)."""
+"""Validates messages and views, on every way to Slack (facts/slack.md, 5 and 6)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ _VIEW_CHARACTERS = 250_000
 
 @dataclass(frozen=True)
 class Breach:
-    """Why Slack does not take it.
+    """Why Slack refuses a message or a view.
 
     Attributes:
         error: Slack's code.
         details: each breach of a limit.
-        is_fault: a well-behaved app never sends it. It may send blocks that this workspace does not
-            have yet, and name pictures that are gone.
+        is_fault: a well-behaved app never sends it. Not a fault: blocks that this workspace does
+            not have yet, and pictures that are gone.
     """
 
     error: str
@@ -30,14 +30,14 @@ class Breach:
     is_fault: bool = True
 
     def __str__(self) -> str:
-        """Spell it in one line."""
+        """Format it in one line."""
         return ", ".join((self.error, *self.details))
 
 
 def check_message(
     body: Mapping[str, Any], *, longest: int = LONGEST_POST, unknown: Iterable[str] = ()
 ) -> Breach | None:
-    """Judge the ``text`` and ``blocks`` of a message; None is a valid one."""
+    """Check the ``text`` and ``blocks`` of a message; None if they are valid."""
     text, blocks = body.get("text") or "", body.get("blocks") or []
     if not isinstance(text, str):
         return Breach("invalid_arguments", ("text: not a text",))
@@ -58,7 +58,7 @@ def check_view(
     is_picture: Callable[[str], bool],
     unknown: Iterable[str] = (),
 ) -> Breach | None:
-    """Judge a view; None is a valid one. ``is_picture`` tells which files can be shown."""
+    """Check a view; None if it is valid. ``is_picture`` returns whether a file can be shown."""
     if not isinstance(view, dict) or view.get("type") != kind:
         return Breach("invalid_arguments", (f"view: no {kind}",))
     if len(str(view)) > _VIEW_CHARACTERS:
@@ -114,7 +114,7 @@ def _is_title(text: object) -> bool:
 
 
 def _check_pictures(blocks: object, is_picture: Callable[[str], bool]) -> Breach | None:
-    """Refuse images that are no processed picture in the workspace (docs: "Slack file object")."""
+    """Refuse images that are not processed pictures here (docs: "Slack file object")."""
     for at, block in enumerate(blocks if isinstance(blocks, list) else []):
         file_id = (block.get("slack_file") or {}).get("id")
         if file_id is not None and not is_picture(file_id):

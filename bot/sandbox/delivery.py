@@ -16,13 +16,13 @@ from bot.sandbox.socket_mode import EnvelopeKind, SocketModeServer
 
 _ACK_SECONDS = 3.0
 _PATIENCE_SECONDS = 10.0
-# The app is on loopback: no certificates to load, no proxy to ask.
+# The app is on loopback, so no certificates and no proxy are needed.
 _TRUSTING_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)
 class Ack:
-    """The app's answer; over a socket 200 is an ack and 0 is none."""
+    """The app's answer; over a socket 200 means an ack and 0 means none."""
 
     status: int
     text: str
@@ -32,12 +32,12 @@ class Ack:
 
     @property
     def arrived(self) -> bool:
-        """Whether Slack takes it as an ack: 200 within three seconds."""
+        """Whether it counts as an ack: 200 within three seconds."""
         return self.status == httpx.codes.OK and self.seconds <= _ACK_SECONDS
 
 
 class EventDelivery(Protocol):
-    """One way to the app."""
+    """A way for payloads to reach the app."""
 
     async def command(self, form: Mapping[str, str]) -> Ack:
         """Deliver a slash command."""

@@ -1,4 +1,4 @@
-"""What Slack reports to the app by itself, without anybody using the app."""
+"""Events that Slack sends to the app when something changes in the workspace."""
 
 import time
 import uuid
@@ -18,9 +18,9 @@ class AppEvents:
         self._delivery = delivery
 
     async def event(self, payload: Mapping[str, Any], **outer: object) -> Ack:
-        """Something happens that the app subscribed to; ``payload`` is the inner event.
+        """Send an event that the app subscribed to; ``payload`` is the inner event.
 
-        ``outer`` replaces what is told around it, such as ``team_id`` and ``authorizations``.
+        ``outer`` replaces fields of the envelope, such as ``team_id`` and ``authorizations``.
         """
         return await self._delivery.event(
             {
@@ -46,7 +46,7 @@ class AppEvents:
         )
 
     async def remove_app(self) -> None:
-        """Remove the app; Slack tells of its tokens and of itself (docs: `app_uninstalled`)."""
+        """Remove the app: `tokens_revoked` and `app_uninstalled` (docs: `app_uninstalled`)."""
         self.workspace.has_app = False
         tokens = {"oauth": [], "bot": [self.workspace.bot_user_id]}
         await self.event({"type": "tokens_revoked", "tokens": tokens}, authorizations=[])
@@ -55,7 +55,7 @@ class AppEvents:
     async def forward_file(
         self, user_id: str, file_id: str, channel_id: str, *, is_told: bool = True
     ) -> None:
-        """Post a file that is there already into another conversation (docs: `file_shared`)."""
+        """Forward an existing file to another conversation (docs: `file_shared`)."""
         self.workspace.forward(file_id, user_id, channel_id)
         if is_told:
             await self._file_event("file_shared", file_id, user_id=user_id, channel_id=channel_id)
@@ -78,9 +78,9 @@ class AppEvents:
         user_id: str,
         **changes: Any,  # noqa: ANN401 - dataclasses.replace checks the names
     ) -> Ack:
-        """Change fields of ``User``, e.g. ``deleted=True``; Slack tells the app of it.
+        """Change fields of ``User``, e.g. ``deleted=True``, and send the event.
 
-        ``Workspace.change_user`` does the same while Slack's event is lost.
+        ``Workspace.change_user`` does the same without the event, as if it were lost.
         """
         user = self.workspace.change_user(user_id, **changes)
         return await self.event(

@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong on the way to a stand-in, or on the way back."""
+"""Scripted faults of requests to a stand-in, and of its answers."""
 
 import asyncio
 from collections import Counter
@@ -15,9 +15,9 @@ _LONGEST_HOLD_SECONDS = 120.0
 class Fault:
     """One fault for the next ``times`` requests of a route.
 
-    ``before``: the request has no effect. ``after``: it has, and then its answer is lost, replaced
-    or held. ``halfway``: half of an upload was read, or half of PolyAI's audio went out (there
-    ``after`` is the same). A fault that only sets ``delay_seconds`` slows the real answer down.
+    ``before``: the request has no effect. ``after``: it takes effect, and then its answer is lost,
+    replaced or held. ``halfway``: half of an upload was read, or half of PolyAI's audio was sent
+    (for audio ``after`` is the same). With ``delay_seconds`` only, the real answer is delayed.
 
     Attributes:
         route: a Web API method, ``upload``, ``response_url``, ``audio``, ``conversation`` or
@@ -51,11 +51,11 @@ class Fault:
 
 
 class Faults:
-    """The faults still to come, per route, and who has met one.
+    """The pending faults of each route, and how many were applied.
 
     Attributes:
-        everywhere: the fault that every request meets which meets none of its own, until it is
-            taken away: an outage.
+        everywhere: an outage: the fault of every request without a fault of its own, until it is
+            removed.
     """
 
     def __init__(self) -> None:
@@ -66,41 +66,41 @@ class Faults:
         self._holds: dict[str, asyncio.Event] = {}
 
     def add(self, fault: Fault) -> None:
-        """Queue a fault; faults of one route are met in the order they were added."""
+        """Queue a fault; faults of one route are applied in the order in which they were added."""
         self._waiting.setdefault(fault.route, []).extend([fault] * fault.times)
 
     def clear(self) -> None:
-        """Forget the faults nobody has met, and let go every held request."""
+        """Remove all pending faults, and release every held request."""
         self._waiting.clear()
         self.everywhere = None
         self.release_all()
 
     async def reached(self, route: str, *, times: int = 1, timeout_seconds: float = 30.0) -> None:
-        """Wait until ``times`` requests have met a fault of the route.
+        """Wait until faults of the route were applied to ``times`` requests.
 
         Raises:
-            TimeoutError: fewer came in time.
+            TimeoutError: fewer requests arrived in time.
         """
         async with asyncio.timeout(timeout_seconds), self._meeting:
             await self._meeting.wait_for(lambda: self._met[route] >= times)
 
     def release(self, route: str) -> None:
-        """Let go the requests a ``hang`` holds on this route now."""
+        """Release the requests that a ``hang`` holds on this route now."""
         self._holds.pop(route, asyncio.Event()).set()
 
     def release_all(self) -> None:
-        """Let go every held request."""
+        """Release every held request."""
         for route in list(self._holds):
             self.release(route)
 
     def take(self, route: str) -> Fault | None:
-        """The fault the next request of the route meets, if any."""
+        """Take the fault for the next request of the route, if any."""
         queue = self._waiting.get(route)
         return queue.pop(0) if queue else self.everywhere
 
     async def sit_out(self, fault: Fault) -> None:
-        """Tell whoever waits that the fault was met; then delay and hold as it says."""
-        # The hold stands before anyone hears of it, so that no release comes too early.
+        """Notify waiting callers that the fault was applied; then delay and hold as it says."""
+        # The hold exists before callers are notified, so that no release comes too early.
         hold = self._holds.setdefault(fault.route, asyncio.Event()) if fault.hang else None
         async with self._meeting:
             self._met[fault.route] += 1
@@ -117,7 +117,7 @@ class Faults:
         effect: Callable[[], Awaitable[web.StreamResponse]],
         replacement: Callable[[Fault], web.Response],
     ) -> web.StreamResponse:
-        """Answer the request as the fault says; without one, as the service does."""
+        """Answer the request as its fault says, or without one as the service does."""
         if fault is None:
             return await effect()
         answer = await effect() if fault.when == "after" else None
@@ -130,7 +130,7 @@ class Faults:
 
 
 def cut(request: web.Request) -> web.Response:
-    """Close the connection at once; the response is only there for the framework to discard."""
+    """Close the connection at once; the framework needs the response, and discards it."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

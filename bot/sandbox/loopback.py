@@ -36,13 +36,13 @@ class LoopbackServer:
         raise NotImplementedError
 
     async def close_connections(self) -> None:
-        """End what would keep the server from stopping at once."""
+        """Close connections that would prevent the server from stopping at once."""
 
     async def start(self, port: int = 0) -> None:
         """Listen on loopback; port 0 picks a free one."""
         app = web.Application(client_max_size=8 * 2**20)
         app.add_routes(self.routes())
-        # The default answer to a crashed handler is a 500 with its traceback in the log: wanted.
+        # A crashed handler is answered by a 500, with its traceback in the log, which is wanted.
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
         await runner.setup()
         self._runner = runner
@@ -52,7 +52,7 @@ class LoopbackServer:
         self._origin = f"{'https' if self.tls else 'http'}://{host}:{bound_port}"
 
     async def stop(self) -> None:
-        """Let go held requests, then stop listening."""
+        """Release held requests, then stop listening."""
         self.faults.clear()
         await self.close_connections()
         if self._runner is not None:

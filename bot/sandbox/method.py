@@ -1,4 +1,4 @@
-"""What a Web API method of the stand-in is made of: its arguments, its refusal, its needs."""
+"""The parts of a Web API method of the stand-in: arguments, errors, required scopes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,18 +11,18 @@ from bot.sandbox.workspace import Workspace
 
 
 class RefusalError(Exception):
-    """Slack's ``ok: false`` with its error code and what else the answer carries."""
+    """Slack's ``ok: false`` with its error code and the other fields of the answer."""
 
     def __init__(self, error: str, *, breach: Breach | None = None, **extra: object) -> None:
         super().__init__(error)
         self.error = error
         self.breach = breach
-        """Set where a limit of messages or views was broken."""
+        """Set if a limit of messages or views was broken."""
         self.extra = extra
 
 
 class Arguments:
-    """The arguments of one call, read alike whether they came as a form or as JSON."""
+    """The arguments of one call, sent as a form or as JSON."""
 
     def __init__(
         self, values: Mapping[str, Any], unknown_blocks: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class Arguments:
         self._unknown_blocks = unknown_blocks
 
     def text(self, name: str, default: str = "") -> str:
-        """A string; objects are refused where a string is wanted."""
+        """A string; objects are refused."""
         value = self.values.get(name)
         if isinstance(value, dict | list):
             raise RefusalError("invalid_arguments")
@@ -45,7 +45,7 @@ class Arguments:
             raise RefusalError("invalid_arguments") from None
 
     def flag(self, name: str) -> bool:
-        """A boolean in any of the forms Slack takes."""
+        """A boolean in any of the forms that Slack accepts."""
         return self.text(name).lower() in ("1", "true")
 
     def structure(self, name: str, *, error: str = "invalid_arguments") -> object:
@@ -95,8 +95,8 @@ class Method:
         run: changes the workspace and returns the answer without ``ok``.
         required: arguments that must not be missing or empty.
         scopes: one of these must be granted; none: no scope is needed.
-        caller: whose token it takes: the bot's, the app-level one, or a person's, which nobody has
-            here.
+        caller: whose token it requires: the bot's, the app-level one, or a person's, which does not
+            exist here.
     """
 
     run: Callable[[Workspace, Arguments], dict[str, Any]]

@@ -1,4 +1,4 @@
-"""What a Slack workspace holds, as values; nothing here changes once made."""
+"""The objects of a Slack workspace, as immutable values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class User:
 
 @dataclass(frozen=True)
 class Channel:
-    """A conversation of any kind; ``members`` holds everyone but the app's own bot."""
+    """A conversation of any kind; ``members`` are all except the app's own bot."""
 
     id: str
     members: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Ephemeral:
-    """A message one person saw, and how it came."""
+    """A message that one person saw, and how it was sent."""
 
     channel: str
     user: str
@@ -81,7 +81,7 @@ class Ephemeral:
 
 @dataclass(frozen=True)
 class FileShare:
-    """One message that carries a file; ``user`` is who posted it."""
+    """One message with a file; ``user`` posted it."""
 
     channel: str
     ts: str
@@ -93,7 +93,7 @@ class FileShare:
 class File:
     """A file from its upload URL on; ``content`` is empty when larger than ``keep_bytes``.
 
-    ``forwards`` are the messages by which people passed it on; the app's own share stands apart.
+    ``forwards`` are the messages by which people forwarded it, without the app's own share.
     """
 
     id: str
@@ -115,13 +115,13 @@ class File:
 
     @property
     def is_picture(self) -> bool:
-        """Whether Slack takes it for an image: by its name, whatever its bytes are."""
+        """Whether Slack treats it as an image, judged by its name only."""
         return self.name.endswith(".png")
 
 
 @dataclass(frozen=True)
 class View:
-    """A modal or an App Home as it now stands."""
+    """The current state of a modal or an App Home."""
 
     id: str
     user: str

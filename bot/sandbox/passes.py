@@ -1,4 +1,4 @@
-"""Secrets that open something a limited number of times, for a limited time."""
+"""Secrets that are valid a limited number of times, for a limited time."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 
 
 class PassError(Exception):
-    """The secret does not open it (any more)."""
+    """The secret is not valid."""
 
 
 class PassUnknownError(PassError):
-    """Nobody ever issued this secret."""
+    """The secret was never issued."""
 
 
 class PassExpiredError(PassError):
-    """Its time is over."""
+    """The secret has expired."""
 
 
 class PassUsedError(PassError):
-    """It was used as often as it may be."""
+    """The secret is used up."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class _Pass:
 
 
 class Passes:
-    """Trigger ids, upload URLs, response URLs and socket tickets are all of this kind."""
+    """Issues and redeems trigger ids, upload URLs, response URLs and socket tickets."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._issued: dict[tuple[str, str], _Pass] = {}
 
     def issue(self, kind: str, *, seconds: float, uses: int = 1, **about: str) -> str:
-        """A new secret; redeeming it tells what it is about."""
+        """Issue a secret; redeeming it returns ``about``."""
         secret = secrets.token_hex(16)
         self._issued[kind, secret] = _Pass(about, self._clock() + seconds, uses)
         return secret

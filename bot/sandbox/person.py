@@ -1,4 +1,4 @@
-"""What people do in Slack's client, arriving at the app as Slack sends it."""
+"""Actions of people in Slack's client, sent to the app as Slack sends them."""
 
 import time
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class SlackPerson(AppEvents):
         trigger_id: str | None = None,
         **overrides: str,
     ) -> Ack:
-        """Type a slash command; what the app answers is shown to the person."""
+        """Type a slash command; the app's answer is shown to the person."""
         form = {
             "token": "dead",
             "team_id": self._team_of(user_id),
@@ -49,7 +49,7 @@ class SlackPerson(AppEvents):
     async def message_shortcut(
         self, user_id: str, channel_id: str, message_ts: str, callback_id: str = "get_call_audio"
     ) -> Ack:
-        """Use a shortcut on a message; there is none on ephemeral messages."""
+        """Use a shortcut on a message; ephemeral messages have no shortcuts."""
         found = [m for m in self.workspace.messages(channel_id) if m.ts == message_ts]
         if not found:
             raise ValueError("people see no such message")
@@ -80,7 +80,7 @@ class SlackPerson(AppEvents):
     ) -> Ack:
         """Press a button on a message, or in a modal or App Home when ``view_id`` is given.
 
-        ``element`` tells of another element than a button, such as ``type`` and ``selected_date``.
+        ``element`` describes an element other than a button, by ``type``, ``selected_date`` etc.
         """
         action: dict[str, Any] = {
             "type": "button",
@@ -130,9 +130,9 @@ class SlackPerson(AppEvents):
         action: Mapping[str, Any],
         values: Mapping[str, Any],
     ) -> Ack:
-        """Choose something in a modal whose choices are sent at once; ``values`` as they are then.
+        """Choose in a modal's element that sends choices at once; ``values`` is the new input.
 
-        ``action`` is the element's ``type``, ``action_id`` and what is selected.
+        ``action`` is the element's ``type``, ``action_id`` and selection.
         """
         acted = {"block_id": action["action_id"], "action_ts": f"{time.time():.6f}", **action}
         return await self._act_in_view(user_id, view_id, acted, values)
@@ -179,7 +179,7 @@ class SlackPerson(AppEvents):
         return ack
 
     def _follow(self, opened: View, ack: Ack) -> None:
-        """Do with the modal what the app's answer says, where Slack would take it."""
+        """Change the modal as the app's answer says, if Slack would accept that answer."""
         action = ack.body.get("response_action")
         if action == "errors":
             self._check_errors(opened, ack.body.get("errors"))

@@ -1,4 +1,4 @@
-"""How PolyAI answers: JSON, its error envelope, and a correlation id on everything."""
+"""PolyAI's answers: JSON, the error envelope, and a correlation id on each."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ _CORRELATION_ID = web.RequestKey("correlation_id", str)
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What a key opens; ``agents`` None means all."""
+    """The access of a key; ``agents`` None means all."""
 
     pii: bool
     agents: frozenset[str] | None
@@ -94,7 +94,7 @@ class Answers:
         )
 
     def at_fault(self, request: web.Request, fault: Fault) -> web.Response:
-        """The answer a fault puts in place of PolyAI's."""
+        """Build the answer with which a fault replaces PolyAI's."""
         status = fault.status or (200 if fault.error is None else 500)
         if fault.body is not None:
             self.record(request, status)
@@ -107,7 +107,7 @@ class Answers:
 
 
 class Service:
-    """Answers requests, with the faults that were asked for on the way."""
+    """Answers requests, and applies scripted faults."""
 
     def __init__(self, answers: Answers, faults: Faults) -> None:
         self._answers = answers
@@ -120,7 +120,7 @@ class Service:
     async def at_fault(
         self, request: web.Request, fault: Fault | None, effect: Effect
     ) -> web.StreamResponse:
-        """Answer as a fault says that was taken already."""
+        """Answer as a fault says that was already taken."""
 
         async def answer() -> web.StreamResponse:
             try:

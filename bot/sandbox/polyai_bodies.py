@@ -1,4 +1,4 @@
-"""Audio answers in every shape a client must survive (facts/polyai.md, sections 4 and 5)."""
+"""Audio answers in every shape that a client must handle (facts/polyai.md, sections 4 and 5)."""
 
 import asyncio
 import gzip
@@ -84,7 +84,7 @@ async def _send_to_the_end(
     shape: Shape,
     length: int,
 ) -> web.StreamResponse:
-    # The framework always frames, so this is written past it.
+    # The framework always frames the body, so this is written to the transport directly.
     head = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
     body = b"".join(pieces)
     if request.transport is not None:
@@ -103,7 +103,7 @@ async def _goes_on(halfway: tuple[Faults, Fault] | None) -> bool:
 
 
 def _end(request: web.Request) -> None:
-    # An orderly close: what was written still arrives, and then nothing more can.
+    # An orderly close: everything written still arrives, and nothing after it.
     if request.transport is not None:
         request.transport.close()
 

@@ -1,4 +1,4 @@
-"""The calls a PolyAI of the stand-in knows, and the bytes of their recordings."""
+"""The calls of the stand-in PolyAI, and the bytes of their recordings."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,9 @@ KeyKind = Literal["plain", "raw", "platform", "unknown"]
 
 
 class Shape(StrEnum):
-    """How the audio answer is framed, what its header says of its size, and what goes wrong.
+    """How the audio answer is framed, the size in its header, and its faults.
 
-    What every player plays comes first, up to ``SLOW``; the rest are faults.
+    Shapes up to ``SLOW`` are valid; the rest are faults.
     """
 
     CONTENT_LENGTH = "content_length"
@@ -31,7 +31,7 @@ class Shape(StrEnum):
     CHUNKED_SIZES_ZERO = "chunked_sizes_zero"
     CHUNKED_SIZES_HUGE = "chunked_sizes_huge"
     TO_THE_END = "to_the_end"
-    """Neither a length nor chunks: it ends with the connection, as in HTTP/1.0."""
+    """Neither a length nor chunks: the end of the connection ends it, as in HTTP/1.0."""
     RIFF_SIZE_OF_FILE = "riff_size_of_file"
     RIFF_SAYS_MORE = "riff_says_more"
     RIFF_SAYS_LESS = "riff_says_less"
@@ -66,14 +66,14 @@ class Recording:
 
     @classmethod
     def synthetic(cls, size_bytes: int) -> Self:
-        """A WAV of exactly this size, made while it is sent; noise, the same every time."""
+        """A WAV of exactly this size, generated while it is sent; the same noise every time."""
         if size_bytes < _HEADER_BYTES + 2 * _SPAN_BYTES:
             raise ValueError("too small to hold a raw span")
         return cls(synthetic_bytes=size_bytes)
 
     @classmethod
     def of(cls, raw: bytes, redacted: bytes) -> Self:
-        """These very files, whatever the direction."""
+        """These files, for every direction."""
         return cls(raw, redacted)
 
     def length(self, direction: Direction, *, redacted: bool) -> int:
@@ -90,7 +90,7 @@ class Recording:
         return (file[at : at + _PIECE_BYTES] for at in range(0, len(file), _PIECE_BYTES))
 
     def raw_span(self, direction: Direction = "combined") -> bytes:
-        """Bytes that only the raw version holds; empty for the agent's side."""
+        """Bytes that only the raw version contains; empty for the agent's side."""
         if self.synthetic_bytes:
             return b"" if direction == "agent" else _noise(_SPAN_BYTES, seed=1)
         return recordings.raw_span(direction) if self.raw is None else b""
@@ -107,7 +107,7 @@ def _synthetic(size: int, *, redacted: bool) -> Iterator[bytes]:
     yield wav_header(data) + span
     left, number = data - _SPAN_BYTES, 0
     while left:
-        # The number makes every piece another one, so that a piece lost or moved is seen.
+        # The number makes every piece different, so that a lost or moved piece is noticed.
         piece = (number.to_bytes(8, "little") + noise[8:])[:left]
         yield piece
         left, number = left - len(piece), number + 1
@@ -142,7 +142,7 @@ SAID = (
     ("", "Is there anything else?"),
     ("no, that is all", "Goodbye."),
 )
-"""Turns as pairs: what the caller said, and then the agent; nobody of that name exists."""
+"""Turns as pairs: the caller's words, then the agent's; the name is made up."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class PolyCall:
     in_progress: bool = False
     pause_seconds: float = 0.05
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the audio answer, in the place of its own."""
+    """Headers that replace those of the audio answer."""
     said: tuple[tuple[str | None, str | None], ...] = SAID
     row: Mapping[str, Any] = field(default_factory=dict)
     platform_row: Mapping[str, Any] = field(default_factory=dict)
@@ -169,7 +169,7 @@ class PolyCall:
 
 @dataclass(frozen=True)
 class Request:
-    """One request PolyAI got, and its answer; status 0: a fault lost the answer."""
+    """One request to PolyAI, and its status; 0: a fault lost the answer."""
 
     method: str
     path: str

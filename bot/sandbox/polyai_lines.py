@@ -1,4 +1,4 @@
-"""An agent's conversations in a line, newest first, however many there are."""
+"""An agent's conversations in order, newest first, in any number."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _HANDOFF_SHARE = 0.25
 
 @dataclass(frozen=True)
 class GeneratedCalls:
-    """Conversations at even distances, each made anew when it is looked at, always the same."""
+    """Conversations at equal intervals, generated on demand, always the same."""
 
     agent_id: str
     count: int
@@ -27,7 +27,7 @@ class GeneratedCalls:
         return self.newest_at - index * self.every
 
     def call(self, index: int) -> PolyCall:
-        """Make the conversation."""
+        """Generate the conversation."""
         number = self.count - 1 - index
         chance = Random(number)  # noqa: S311 - made up, the same every time
         started_at = self.started_at(index)
@@ -60,7 +60,7 @@ class CallLine:
         return list(islice(rest, limit))
 
     def after(self, place: tuple[float, str]) -> int:
-        """The offset of the first conversation behind a place."""
+        """Return the offset of the first conversation after a place."""
         return bisect_right(range(len(self)), place, key=self._place_at)
 
     def _place_at(self, offset: int) -> tuple[float, str]:
@@ -79,5 +79,5 @@ class CallLine:
 
 
 def place_of(call: PolyCall) -> tuple[float, str]:
-    """Where a conversation stands in the line."""
+    """Return the place of a conversation in the order."""
     return (-call.started_at.timestamp(), call.conversation_id)

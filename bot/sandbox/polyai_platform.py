@@ -30,7 +30,7 @@ _INVALID = "GET_CONVERSATIONS_FILTER_PARSE_ERROR"
 
 @dataclass(frozen=True)
 class PlatformKey:
-    """What a platform key opens: the named agents of one account."""
+    """The access of a platform key: some agents of one account."""
 
     account_id: str
     agents: frozenset[str]
@@ -48,7 +48,7 @@ class PolyAIPlatform(LoopbackServer):
         super().__init__(faults, tls)
         self.keys: dict[str, PlatformKey] = {}
         self.bare_lists = False
-        """Whether answers come without the object around their rows, as some examples have it."""
+        """Whether answers are a bare list of rows, as in some examples."""
         self._line_of = line_of
         self._answers = Answers(lambda key: "platform" if key in self.keys else "unknown")
         self._service = Service(self._answers, faults)
@@ -96,7 +96,7 @@ class PolyAIPlatform(LoopbackServer):
 
     def _page(self, request: web.Request, line: CallLine) -> dict[str, Any] | list[Any]:
         asked = _Asked.read(request)
-        # With a cursor the offset says nothing.
+        # With a cursor the offset is ignored.
         start = (
             line.after(asked.cursor) if asked.cursor else line.after(asked.newest) + asked.offset
         )
@@ -145,7 +145,7 @@ class _Asked:
         """Read the query.
 
         Raises:
-            RefusedError: a value PolyAI would not take.
+            RefusedError: a value that PolyAI would refuse.
         """
         query = request.query
         if not _KNOWN.issuperset(query) or len(query) != len(set(query)):
@@ -171,13 +171,13 @@ class _Asked:
 
     @property
     def newest(self) -> tuple[float, str]:
-        """The place in the line just before the first conversation that may be listed."""
+        """The place just before the first conversation that may be listed."""
         if self.end_time is None:
             return (float("-inf"), "")
         return (-self.end_time.timestamp(), "\U0010ffff")
 
     def cursor_behind(self, place: tuple[float, str]) -> str:
-        """Name a place for the next request, which has to repeat all other parameters."""
+        """Return the cursor for the next request, which has to repeat all other parameters."""
         text = json.dumps([self.fingerprint, *place])
         return base64.urlsafe_b64encode(text.encode()).decode()
 

@@ -10,7 +10,7 @@ _TURN_SECONDS = 2
 _REDACTED = "REDACTED"
 
 PERSONAL_WORDS = ("Ada Lovelace", "14 Acacia Avenue", "ada@example.org", "0412345678", "overdrawn")
-"""What rows carry of people; nobody who lists conversations may be shown any of it."""
+"""Personal data in rows; none of it may be shown to people who list conversations."""
 
 _NAME, _STREET, _MAIL, _ACCOUNT, _WORD = PERSONAL_WORDS
 
@@ -52,7 +52,7 @@ def list_row(call: PolyCall) -> dict[str, Any]:
 def whole_conversation(call: PolyCall, *, pii: bool) -> dict[str, Any]:
     """The body of get-one; ``audioUrl`` is a relative path, and null without a recording.
 
-    A key without PII access gets the turns with nothing in them of what was said.
+    For a key without PII access the turns lack what was said.
     """
     path = f"conversations/{call.conversation_id}/audio" if call.recording else None
     return {
@@ -148,7 +148,7 @@ def environment_of(call: PolyCall) -> str:
 
 
 def _end(call: PolyCall) -> tuple[datetime | None, int]:
-    """When it ended, and after how many seconds."""
+    """Return when it ended, and its length in seconds."""
     finished = None if call.in_progress else call.finished_at
     if finished is None and not call.in_progress:
         finished = call.started_at + timedelta(seconds=_SPEECH_SECONDS)

@@ -71,11 +71,11 @@ class PolyAISandbox(LoopbackServer):
         agents: Iterable[str] | None = None,
         region: str = "us",
     ) -> None:
-        """Make a key known; one of another region than this server's is refused like a bad one."""
+        """Register a key; a key of another region than this server's is refused as invalid."""
         self.keys[key] = ApiKey(pii, None if agents is None else frozenset(agents), region)
 
     def add_platform_key(self, key: str, *, account_id: str, agents: Iterable[str]) -> None:
-        """Make a key known to the platform host, for some agents of one account."""
+        """Register a key of the platform host, for some agents of one account."""
         self.platform.keys[key] = PlatformKey(account_id, frozenset(agents))
 
     def add_call(
@@ -127,14 +127,14 @@ class PolyAISandbox(LoopbackServer):
         every: timedelta,
         agent_id: str = "PROJECT-SANDBOX",
     ) -> GeneratedCalls:
-        """Give an agent any number of conversations, in its lists alone and without recordings."""
+        """Add any number of conversations to an agent's lists, without recordings."""
         generated = GeneratedCalls(agent_id, count, newest_at, every)
         self.agents.add(agent_id)
         self.generated[agent_id] = generated
         return generated
 
     async def start(self, port: int = 0) -> None:
-        """Listen, and let the platform host listen beside it."""
+        """Start this host and the platform host."""
         await super().start(port)
         await self.platform.start()
 

@@ -1,4 +1,4 @@
-"""Response URLs: a few private messages after a command, for half an hour."""
+"""Response URLs: a few private messages after a command, within 30 minutes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class ResponseUrlServer:
         self._faults = faults
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One message, with the fault that waits for ``response_url``, if any."""
+        """Handle one message, with the pending fault of ``response_url``, if any."""
 
         async def effect() -> web.StreamResponse:
             return await self._receive(request)

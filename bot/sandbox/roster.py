@@ -1,4 +1,4 @@
-"""Who and what there is in a workspace: its people, conversations and user groups."""
+"""The people, conversations and user groups of a workspace."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ class Roster:
         omit: Iterable[str] = (),
         tz: str | None = None,
     ) -> User:
-        """Add a person, or replace one; of this team unless ``team_id`` says otherwise."""
+        """Add or replace a person, of this team by default."""
         if not USER_ID.match(user_id):
             raise ValueError(f"{user_id!r} is no Slack user id")
         user = User(
@@ -76,7 +76,7 @@ class Roster:
         bot_is_member: bool = True,
         omit: Iterable[str] = (),
     ) -> Channel:
-        """Add a conversation, or replace one and keep its messages."""
+        """Add a conversation, or replace it but keep its messages."""
         if not CHANNEL_ID.match(channel_id):
             raise ValueError(f"{channel_id!r} is no Slack channel id")
         people = tuple(dict.fromkeys(members))
@@ -106,15 +106,15 @@ class Roster:
         return self.channels[channel_id]
 
     def join(self, channel_id: str, user_id: str) -> None:
-        """The person enters the conversation."""
+        """Add the person to the conversation."""
         members = (*self.channels[channel_id].members, user_id)
         self.change_channel(channel_id, members=tuple(dict.fromkeys(members)))
 
     def leave(self, channel_id: str, user_id: str) -> None:
-        """The person leaves the conversation."""
+        """Remove the person from the conversation."""
         members = self.channels[channel_id].members
         self.change_channel(channel_id, members=tuple(m for m in members if m != user_id))
 
     def everyone_in(self, channel: Channel) -> tuple[str, ...]:
-        """All members, the app's bot last."""
+        """Return all members, the app's bot last."""
         return (*channel.members, *([self.bot_user_id] if channel.bot_is_member else []))

@@ -16,7 +16,7 @@ from bot.sandbox.workspace import Workspace
 
 
 class SlackSandbox(LoopbackServer):
-    """Slack, as far as the facts go; ``async with SlackSandbox(workspace) as slack``."""
+    """Slack, as far as it is documented; ``async with SlackSandbox(workspace) as slack``."""
 
     def __init__(
         self,
@@ -47,18 +47,18 @@ class SlackSandbox(LoopbackServer):
         ]
 
     async def start(self, port: int = 0) -> None:
-        """Listen, and let the workspace hand out URLs that lead here."""
+        """Start listening, and use this address in the workspace's URLs."""
         await super().start(port)
         self.workspace.origin = self.origin
 
     async def close_connections(self) -> None:
-        """Close the sockets, which would otherwise stay open for ever."""
+        """Close the sockets, which would otherwise stay open."""
         await self.socket_mode.close()
 
     async def send_envelope(
         self, kind: EnvelopeKind, payload: Mapping[str, Any], *, timeout_seconds: float = 3.0
     ) -> SocketAck | None:
-        """Deliver over Socket Mode; the ack, or None when there was none in time."""
+        """Deliver over Socket Mode; returns the ack, or None if there was none in time."""
         return await self.socket_mode.send(kind, payload, timeout_seconds=timeout_seconds)
 
     async def redeliver(

@@ -21,7 +21,7 @@ _LEAVE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class SocketAck:
-    """What the app answered to an envelope; an ack without a payload has an empty one."""
+    """The app's ack of an envelope; without a payload it has an empty one."""
 
     envelope_id: str
     payload: Mapping[str, Any]
@@ -38,14 +38,14 @@ class SocketModeServer:
         self._sent: dict[str, dict[str, Any]] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One connection, opened with a ticket of ``apps.connections.open``."""
+        """Handle one connection, opened with a ticket of ``apps.connections.open``."""
         try:
             self._workspace.passes.redeem("socket", request.query.get("ticket", ""))
         except PassError:
             return web.Response(status=403)
         if len(self._connections) >= _MOST_CONNECTIONS:
             return web.Response(status=429)
-        # Closing waits for the other side's frame; a killed app sends none.
+        # Closing waits for the other side's frame, which a killed app never sends.
         socket = web.WebSocketResponse(timeout=_CLOSE_SECONDS)
         await socket.prepare(request)
         await socket.send_json(
@@ -70,7 +70,7 @@ class SocketModeServer:
         try:
             body = json.loads(text)
         except ValueError:
-            return  # Slack drops what it cannot read
+            return  # Slack drops unreadable messages
         if not isinstance(body, dict) or body.get("envelope_id") not in self._sent:
             return
         ack = SocketAck(body["envelope_id"], body.get("payload") or {})
@@ -82,10 +82,10 @@ class SocketModeServer:
             self._changed.notify_all()
 
     async def connected(self, *, count: int = 1, timeout_seconds: float = 10.0) -> None:
-        """Wait until the app holds ``count`` connections.
+        """Wait until the app has ``count`` connections.
 
         Raises:
-            TimeoutError: it does not in time.
+            TimeoutError: it has fewer after the time-out.
         """
         async with asyncio.timeout(timeout_seconds), self._changed:
             await self._changed.wait_for(lambda: len(self._connections) >= count)
@@ -93,7 +93,7 @@ class SocketModeServer:
     async def send(
         self, kind: EnvelopeKind, payload: Mapping[str, Any], *, timeout_seconds: float = 3.0
     ) -> SocketAck | None:
-        """Deliver a payload in a new envelope; its ack, or None when there was none in time."""
+        """Deliver a payload in a new envelope; returns its ack, or None after the time-out."""
         envelope: dict[str, Any] = {
             "envelope_id": str(uuid.uuid4()),
             "type": kind,
@@ -116,7 +116,7 @@ class SocketModeServer:
 
     @property
     def envelope_ids(self) -> list[str]:
-        """Every envelope sent, oldest first."""
+        """Return the id of every envelope sent, oldest first."""
         return list(self._sent)
 
     async def _deliver(self, envelope: dict[str, Any], timeout_seconds: float) -> SocketAck | None:
@@ -136,7 +136,7 @@ class SocketModeServer:
         return [ack for ack in self.acks if ack.envelope_id == envelope_id]
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Ask every connection to come anew, as Slack does now and then; close those that stay."""
+        """Ask every connection to reconnect, as Slack does at times; close those that stay."""
         asked = tuple(self._connections)
         for socket in asked:
             await socket.send_json({"type": "disconnect", "reason": reason})
@@ -146,7 +146,7 @@ class SocketModeServer:
         await self._close(asked)
 
     async def close(self) -> None:
-        """Close every connection, without asking first."""
+        """Close every connection without a warning."""
         await self._close(tuple(self._connections))
 
     async def _close(self, sockets: Iterable[web.WebSocketResponse]) -> None:

@@ -17,7 +17,7 @@ _TITLE = 50
 
 
 def check_table(block: Block) -> list[str]:
-    """Breaches of a ``table``'s limits."""
+    """Return the breaches of a ``table``'s limits."""
     rows, found = _rows(block, most=_TABLE_ROWS)
     settings = block.get("column_settings") or []
     for setting in settings:
@@ -29,7 +29,7 @@ def check_table(block: Block) -> list[str]:
 
 
 def check_data_table(block: Block) -> list[str]:
-    """Breaches of a ``data_table``'s limits."""
+    """Return the breaches of a ``data_table``'s limits."""
     rows, found = _rows(block, most=_DATA_TABLE_ROWS, least=2)
     if not isinstance(block.get("caption"), str) or not block["caption"]:
         found.append("caption: missing")
@@ -45,7 +45,7 @@ def check_data_table(block: Block) -> list[str]:
 
 
 def check_chart(block: Block) -> list[str]:
-    """Breaches of a ``data_visualization``'s limits."""
+    """Return the breaches of a ``data_visualization``'s limits."""
     chart, title = block.get("chart"), block.get("title")
     found = [] if isinstance(title, str) and 1 <= len(title) <= _TITLE else ["title: not 1 to 50"]
     if not isinstance(chart, dict):
@@ -58,7 +58,7 @@ def check_chart(block: Block) -> list[str]:
 
 
 def characters(cell: object) -> int:
-    """How many characters a cell shows, those inside of rich text included."""
+    """Count the characters that a cell shows, including those in rich text."""
     if isinstance(cell, list):
         return sum(characters(part) for part in cell)
     if not isinstance(cell, dict):

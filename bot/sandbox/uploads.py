@@ -1,4 +1,4 @@
-"""The second step of an upload: bytes to a one-use URL, counted exactly."""
+"""The second step of an upload: exactly the announced bytes to a one-use URL."""
 
 import hashlib
 from dataclasses import replace
@@ -14,8 +14,8 @@ from bot.sandbox.workspace import Workspace
 class Uploads:
     """Answers ``/upload/v1/{secret}``.
 
-    What Slack does on a wrong length is unknown (facts/slack.md, section 12), so the strictest
-    reading holds: the file stays empty and the URL is spent.
+    Slack's behaviour for a wrong length is unknown (facts/slack.md, section 12), so the strictest
+    one is assumed: the file stays empty and the URL is used up.
     """
 
     def __init__(self, workspace: Workspace, faults: Faults) -> None:
@@ -23,7 +23,7 @@ class Uploads:
         self._faults = faults
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One upload, with the fault that waits for ``upload``, if any."""
+        """Handle one upload, with the pending fault of ``upload``, if any."""
 
         async def effect() -> web.StreamResponse:
             return await self._receive(request)
@@ -64,7 +64,7 @@ class Uploads:
     async def _read(
         self, request: web.Request, file: File, halfway: Fault | None = None
     ) -> File | None:
-        """Read the whole body; None where a fault ends it halfway."""
+        """Read the whole body; None if a fault ends it halfway."""
         keep = file.length <= self._workspace.keep_bytes
         content, digest, count = bytearray(), hashlib.sha256(), 0
         async for chunk in request.content.iter_any():
@@ -83,6 +83,6 @@ class Uploads:
 
 
 def fault_text(fault: Fault) -> web.Response:
-    """A fault's answer as plain text, as the upload host writes it."""
+    """Return a fault's answer as plain text, as the upload host sends it."""
     body = fault.body if fault.body is not None else f"ERROR - {fault.error or 'fault'}".encode()
     return web.Response(body=body, status=fault.status or 500, headers=dict(fault.headers))

@@ -32,7 +32,7 @@ class WebApi:
         self._faults = faults
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One call, with the fault that waits for its method, if any."""
+        """Handle one call, with the pending fault of its method, if any."""
         name = request.match_info["method"]
         values = await _values(request)
         calls = self._workspace.calls
@@ -78,7 +78,7 @@ class WebApi:
         return method
 
     def _check_query(self, request: web.Request, name: str) -> None:
-        # Query strings end up in access logs: no token there, and nothing about a file.
+        # Query strings end up in access logs, so they must not contain a token or a file's data.
         if "token" in request.query or (name.startswith("files.") and request.query):
             self._workspace.violations.append(f"{name}: arguments in the query string")
             raise RefusalError("invalid_arguments")
@@ -134,7 +134,7 @@ async def _values(request: web.Request) -> dict[str, Any]:
 
 
 def fault_answer(fault: Fault) -> web.Response:
-    """The answer a fault puts in place of Slack's."""
+    """Build the answer with which a fault replaces Slack's."""
     headers = dict(fault.headers)
     if fault.body is not None:
         return web.Response(body=fault.body, status=fault.status or 200, headers=headers)

@@ -34,7 +34,7 @@ RESPONSE_URL_USES = 5
 
 
 class Workspace(Roster):
-    """The state both sides look at; no I/O. Knobs are plain attributes, changed at any time."""
+    """The state that both sides read; no I/O. Settings are attributes that may change any time."""
 
     def __init__(
         self,
@@ -60,42 +60,42 @@ class Workspace(Roster):
         self.largest_file_bytes = 10**9
         self.upload_url_seconds = 600.0
         self.upload_answer = "OK - {length}"
-        """What a successful upload says: undocumented, so a bare ``OK`` or JSON will do as well."""
+        """The answer to an upload: undocumented, so a plain ``OK`` or JSON must work as well."""
         self.visibility_delay_seconds = 0.0
         self.never_shown: Callable[[File], bool] = lambda file: bool(file.alt_text)
-        """Which files are accepted and never shown, nor those shared with them: as reported, all
+        """Files that are accepted but never shown, nor those shared with them: as reported, all
         that have an ``alt_txt`` (python-slack-sdk#1818)."""
         self.second_completion_error = "file_update_failed"
         self.rate_limits: dict[str, int] = {}
         """Calls per minute and method; methods not named are not limited."""
         self.limit_window_seconds = 60.0
-        """How long a minute is to these limits."""
+        """The length of a minute for these limits."""
         self.posts_apart_seconds = 0.0
-        """How far apart posts in one conversation have to be; 0: they may come together."""
+        """The minimum interval between posts in one conversation; 0: none."""
         self.unknown_blocks: set[str] = set()
-        """Types of blocks that this workspace does not have yet: ``invalid_blocks``."""
+        """Types of blocks that this workspace refuses as ``invalid_blocks``."""
         self.tells_unseen_shares = False
         """Whether ``files.info`` names conversations with the file that the app cannot see."""
         self.allows_public_links = True
         self.has_app = True
-        """Whether the app is installed: else its token opens nothing."""
+        """Whether the app is installed; without it the token is refused."""
         self.file_table: dict[str, File] = {}
         self.views: dict[str, View] = {}
         self.homes: dict[str, View] = {}
         self.ephemerals: list[Ephemeral] = []
         self.calls: list[Call] = []
         self.violations: list[str] = []
-        """What a well-behaved app never does, e.g. a token in a query string."""
+        """Faults of the app, e.g. a token in a query string."""
         self._last_ts = 0
         self._last_number = 0
 
     def enforce_published_limits(self, scale: float = 1.0) -> None:
-        """Limit calls as Slack's pages say, in minutes of ``scale`` times their length."""
+        """Enforce Slack's published limits, with minutes of ``scale`` times their length."""
         self.rate_limits = dict(PUBLISHED_LIMITS)
         self.limit_window_seconds, self.posts_apart_seconds = 60.0 * scale, scale
 
     def change_channel_id(self, old_id: str, new_id: str) -> None:
-        """Give the conversation another id, as Slack may when it is shared."""
+        """Change the id of a conversation, as Slack may when it is shared."""
         self.channels[new_id] = replace(self.channels.pop(old_id), id=new_id)
         said = self.timeline.pop(old_id)
         self.timeline[new_id] = [replace(message, channel=new_id) for message in said]
@@ -110,14 +110,14 @@ class Workspace(Roster):
     def say(
         self, channel_id: str, user_id: str, text: str, *, thread_ts: str | None = None
     ) -> Message:
-        """A person writes a message, by hand."""
+        """Post a person's message."""
         return self.post(Message(channel_id, "", user_id, text, thread_ts=thread_ts))
 
     def forward(self, file_id: str, user_id: str, channel_id: str) -> Message:
-        """A person posts a file that is there already into another conversation.
+        """Forward an existing file to another conversation.
 
         Raises:
-            ValueError: they cannot see the file, or cannot post there.
+            ValueError: the person cannot see the file, or cannot post there.
         """
         channel = self.channels[channel_id]
         if not self.sees_file(user_id, file_id):
@@ -131,17 +131,17 @@ class Workspace(Roster):
         return message
 
     def publish_link(self, file_id: str, user_id: str) -> None:
-        """A person makes a link by which anybody on the internet can open the file.
+        """Create a public link, by which anybody on the internet can open the file.
 
         Raises:
-            ValueError: they cannot see the file, or the workspace does not allow it.
+            ValueError: the person cannot see the file, or the workspace does not allow it.
         """
         if not self.allows_public_links or not self.sees_file(user_id, file_id):
             raise ValueError(f"{user_id} cannot publish {file_id}")
         self.file_table[file_id] = replace(self.file_table[file_id], has_public_link=True)
 
     def sees_file(self, user_id: str, file_id: str) -> bool:
-        """Whether a person can open the file somewhere now."""
+        """Return whether a person can open the file in any conversation."""
         return any(
             file.id == file_id and (not channel.is_private or user_id in channel.members)
             for channel in self.channels.values()
@@ -149,18 +149,18 @@ class Workspace(Roster):
         )
 
     def post(self, message: Message) -> Message:
-        """Keep the message under a new ``ts``."""
+        """Store the message with a new ``ts``."""
         posted = replace(message, ts=self.next_ts())
         self.timeline[message.channel].append(posted)
         return posted
 
     def messages(self, channel_id: str, thread_ts: str | None = None) -> list[Message]:
-        """The visible messages, oldest first, replies included; or one thread with its parent."""
+        """Return the visible messages with replies, oldest first; or one thread with its parent."""
         shown = [m for m in self.timeline.get(channel_id, []) if m.visible_at <= self.clock()]
         return [m for m in shown if thread_ts is None or thread_ts in (m.ts, m.thread_ts)]
 
     def thread_of(self, message: Message) -> str | None:
-        """What Slack writes as ``thread_ts``: a parent with replies carries its own ``ts``."""
+        """Return Slack's ``thread_ts``: a parent with replies has its own ``ts``."""
         replies = any(m.thread_ts == message.ts for m in self.timeline[message.channel])
         return message.ts if replies else message.thread_ts
 
@@ -171,16 +171,16 @@ class Workspace(Roster):
 
     @property
     def recordings(self) -> list[File]:
-        """The files that are no pictures, also those never completed or since deleted."""
+        """The files that are not pictures, also those never completed or since deleted."""
         return [file for file in self.files if not file.is_picture]
 
     def visible_recordings(self, channel_id: str, thread_ts: str | None = None) -> list[File]:
-        """Those of the visible files that are no pictures."""
+        """Return the visible files that are not pictures."""
         visible = self.visible_files(channel_id, thread_ts)
         return [file for file in visible if not file.is_picture]
 
     def visible_files(self, channel_id: str, thread_ts: str | None = None) -> list[File]:
-        """The files people in the conversation see now."""
+        """Return the files that people in the conversation see now."""
         return [
             file
             for file in self.file_table.values()
@@ -194,18 +194,18 @@ class Workspace(Roster):
         ]
 
     def shares_of(self, file: File) -> tuple[FileShare, ...]:
-        """Every message that carries the file, the app's own first."""
+        """Return every message with the file, the app's own first."""
         if file.channel is None:
             return file.forwards
         own = FileShare(file.channel, file.share_ts or "", self.bot_user_id, file.thread_ts)
         return (own, *file.forwards)
 
     def called(self, method: str) -> list[Call]:
-        """The calls of one method, oldest first."""
+        """Return the calls of one method, oldest first."""
         return [call for call in self.calls if call.method == method]
 
     def show(self, ephemeral: Ephemeral) -> Ephemeral:
-        """Record what one person saw."""
+        """Record a message that one person saw."""
         shown = replace(ephemeral, ts=self.next_ts())
         self.ephemerals.append(shown)
         return shown
@@ -225,32 +225,32 @@ class Workspace(Roster):
             self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
 
     def view(self, view_id: str) -> View:
-        """A modal or an App Home by its id; KeyError: there is none."""
+        """Return a modal or an App Home by its id; KeyError if there is none."""
         homes = {home.id: home for home in self.homes.values()}
         return {**homes, **self.views}[view_id]
 
     def check_view(self, view: object, kind: Literal["modal", "home"]) -> Breach | None:
-        """Judge a view by the limits, and by the files that are here now."""
+        """Check a view against the limits, and against the existing files."""
         return check_view(view, kind, is_picture=self.shows_picture, unknown=self.unknown_blocks)
 
     def shows_picture(self, file_id: str) -> bool:
-        """Whether a file is a picture that has been processed and is still there."""
+        """Return whether a file is a processed, existing picture."""
         file = self.file_table.get(file_id)
         if file is None or file.deleted or not file.completed_times:
             return False
         return file.is_picture and file.visible_at <= self.clock()
 
     def note_breach(self, way: str, breach: Breach) -> None:
-        """Record what an app should never have sent."""
+        """Record a breach, if it is a fault of the app."""
         if breach.is_fault:
             self.violations.append(f"{way}: {breach}")
 
     def issue_trigger(self, user_id: str, modal_id: str = "") -> str:
-        """A trigger id, perhaps of a press in a modal: good for three seconds and one view."""
+        """Issue a trigger id, also for a press in a modal: valid for three seconds and one view."""
         return self.passes.issue("trigger", seconds=TRIGGER_SECONDS, user=user_id, modal=modal_id)
 
     def issue_response_url(self, user_id: str, channel_id: str) -> str:
-        """A response URL: good for 30 minutes and five uses."""
+        """Issue a response URL, valid for 30 minutes and five uses."""
         secret = self.passes.issue(
             "response_url",
             seconds=RESPONSE_URL_SECONDS,
@@ -261,11 +261,11 @@ class Workspace(Roster):
         return f"{self.origin}/commands/{self.team_id}/{secret}"
 
     def next_ts(self) -> str:
-        """A message timestamp no other message has, in order."""
+        """Return a new message timestamp, unique and increasing."""
         self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def next_id(self, prefix: str) -> str:
-        """An id in Slack's grammar."""
+        """Return a new id in Slack's format."""
         self._last_number += 1
         return f"{prefix}0SANDBOX{self._last_number:03d}"

@@ -1,1 +1,1 @@
-"""Slack's Web API methods, one module per family, each a plain change of the workspace."""
+"""Slack's Web API methods, one module per family; each changes the workspace."""

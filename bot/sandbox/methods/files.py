@@ -119,7 +119,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         "is_external": False,
         "is_public": False,
         "public_url_shared": file.has_public_link,
-        # It is there for every file; only a link that somebody has made leads anywhere.
+        # Every file has this field, but the link works only after a person has published it.
         "permalink_public": f"https://slack-files.com/{workspace.team_id}-{file.id}-{secret}",
         "shares": {},
         "channels": [],
@@ -135,7 +135,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 
 def _tell_share(workspace: Workspace, share: FileShare, body: dict[str, Any]) -> None:
-    """Add one share, unless it is in a conversation that does not exist for the app."""
+    """Add one share, unless the app cannot see its conversation."""
     channel = workspace.channels[share.channel]
     body["is_public"] = body["is_public"] or not channel.is_private
     is_seen = channel.bot_is_member or not channel.is_private
@@ -152,7 +152,7 @@ def _tell_share(workspace: Workspace, share: FileShare, body: dict[str, Any]) ->
 
 
 def _publish(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
-    raise AssertionError((workspace, arguments))  # it takes a person's token, and nobody has one
+    raise AssertionError((workspace, arguments))  # it requires a person's token: see `caller`
 
 
 def _delete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Cursor pages: opaque, and worthless for another list."""
+"""Pages with opaque cursors, each valid for one list only."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ _Item = TypeVar("_Item")
 def page(
     arguments: Arguments, items: Sequence[_Item], label: str, *, default_limit: int = 100
 ) -> tuple[list[_Item], str]:
-    """One page, and the cursor of the next; ``label`` ties a cursor to its list."""
+    """Return one page, and the cursor of the next; ``label`` ties a cursor to its list."""
     limit = arguments.number("limit", default_limit) or default_limit
     if not 1 <= limit <= _LARGEST_PAGE:
         raise RefusalError("invalid_limit")

@@ -1,4 +1,4 @@
-"""What the app can see and where it may write, by Slack's rules."""
+"""Which conversations the app can see and write to, by Slack's rules."""
 
 from bot.sandbox.method import RefusalError, require_scope
 from bot.sandbox.objects import Channel, Message
@@ -6,9 +6,9 @@ from bot.sandbox.workspace import Workspace
 
 
 def seen_channel(workspace: Workspace, channel_id: str, scope: str = "") -> Channel:
-    """The conversation; one that is private and without the bot does not exist for the app.
+    """Return the conversation; a private one without the bot is `channel_not_found`.
 
-    ``scope`` is the second half of the scope this kind of conversation needs.
+    ``scope`` is the second half of the scope that this kind of conversation requires.
     """
     channel = workspace.channels.get(channel_id)
     if channel is None or (channel.is_private and not channel.bot_is_member):

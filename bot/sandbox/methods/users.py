@@ -15,7 +15,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 
 def user_body(workspace: Workspace, user: User) -> dict[str, Any]:
-    """Spell a user as ``users.info`` and the event ``user_change`` do."""
+    """Build the user object of ``users.info`` and the event ``user_change``."""
     body: dict[str, Any] = {
         "id": user.id,
         "team_id": user.team_id,
@@ -25,7 +25,7 @@ def user_body(workspace: Workspace, user: User) -> dict[str, Any]:
         "is_app_user": False,
         "profile": {"display_name": user.id.lower()},
     }
-    if not user.deleted:  # Slack's object for a deactivated user has no standing left to tell
+    if not user.deleted:  # Slack's object for a deactivated user has none of these flags
         body |= {
             "is_restricted": user.is_restricted,
             "is_ultra_restricted": user.is_ultra_restricted,

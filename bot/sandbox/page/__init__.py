@@ -1,1 +1,1 @@
-"""The stand-in workspace as a page on loopback, with what goes on behind it beside it."""
+"""The stand-in workspace as a web page on loopback, beside the requests and audit behind it."""

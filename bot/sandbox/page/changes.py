@@ -1,4 +1,4 @@
-"""Tells open pages that something changed, as often as it does."""
+"""Notifies open pages of changes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,11 +9,11 @@ from bot.sandbox.page.scene import World
 LOOK_SECONDS: Final = 0.15
 KEEP_ALIVE_LOOKS: Final = 100
 AFTERWARDS_LOOKS: Final = 4
-"""What the bot stores after its last request shows in no request: one looks again so much later."""
+"""The bot's last change of the store causes no request, so the page checks again after this."""
 
 
 class Changes:
-    """Watches the stand-ins, and whatever else the page shows."""
+    """Watches the stand-ins, and everything else that the page shows."""
 
     def __init__(self, world: World, others: Callable[[], tuple[object, ...]]) -> None:
         self._world = world
@@ -21,11 +21,11 @@ class Changes:
         self._closing = asyncio.Event()
 
     def close(self) -> None:
-        """End what listens, so that the server can stop."""
+        """End open streams, so that the server can stop."""
         self._closing.set()
 
     async def since(self, known: str) -> AsyncIterator[str]:
-        """Say so at each change since a state that a page was drawn in."""
+        """Yield at each change since the state that a page shows."""
         looks, last_change = 0, -AFTERWARDS_LOOKS
         yield "retry: 1000\n\n"
         while not self._closing.is_set():
@@ -40,7 +40,7 @@ class Changes:
             await asyncio.sleep(LOOK_SECONDS)
 
     def state(self) -> str:
-        """Name the state as it is."""
+        """Return an id of the current state."""
         workspace = self._world.workspace
         state = (
             len(workspace.calls),

@@ -1,4 +1,4 @@
-"""What people have in a channel in the end, held against the recordings there are."""
+"""Compares the recordings that people see in a channel with the known ones."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ LOOK_SECONDS: Final = 0.1
 
 
 class ChannelRecordings:
-    """What is to be seen in one channel."""
+    """The recordings in one channel."""
 
     def __init__(self, workspace: Workspace, channel_id: str) -> None:
         self._workspace = workspace
@@ -21,26 +21,26 @@ class ChannelRecordings:
 
     @property
     def seen(self) -> Sequence[File]:
-        """The recordings that people see there now."""
+        """The recordings that people see there."""
         return self._workspace.visible_recordings(self.channel_id)
 
     def holds(self, *, redacted: bool) -> bool:
-        """Whether one recording is there, byte for byte, shared once."""
+        """Whether exactly one recording is visible, with these bytes, shared once."""
         whole = recordings.load("combined", redacted=redacted)
         return [(file.content, file.completed_times) for file in self.seen] == [(whole, 1)]
 
     def has_file(self, file_id: str) -> bool:
-        """Whether that very file is there."""
+        """Whether that file is visible."""
         return any(each.id == file_id for each in self.seen)
 
     def is_told(self) -> bool:
-        """Whether its card tells of a raw recording: the bot has then stored its end."""
+        """Whether its card shows a raw recording: the bot has then stored the end."""
         messages = self._workspace.messages(self.channel_id)
         return self.holds(redacted=False) and any(each.edited for each in messages)
 
 
 async def until(holds: Callable[[], bool]) -> bool:
-    """Wait for it, for a while; gives whether it came."""
+    """Wait until the condition holds, for a while; returns whether it does."""
     for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
         if holds():
             return True

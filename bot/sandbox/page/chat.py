@@ -1,4 +1,4 @@
-"""The chat's half of the page: people, channels, messages, the composer, modals and the Home."""
+"""The chat part of the page: people, channels, messages, the composer, modals and the Home."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ Cleared = Mapping[str, bool | None]
 
 
 def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
-    """Who to act as, and where to go."""
+    """Draw the choice of a person, and the conversations."""
     people = [
         _link(
             name,
@@ -54,7 +54,7 @@ def sidebar(world: World, place: Viewpoint, cleared: Cleared) -> Html:
 
 
 def _who_hears(world: World, place: Viewpoint, channel_id: str, cleared: Cleared) -> str:
-    """Say of a private channel whether all in it are cleared, and whether the person is in it."""
+    """Word whether all in a private channel are cleared, and whether the person is in it."""
     channel = world.workspace.channels[channel_id]
     if not channel.is_private or channel.is_im:
         return ""
@@ -64,7 +64,7 @@ def _who_hears(world: World, place: Viewpoint, channel_id: str, cleared: Cleared
 
 
 def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
-    """The channel as the person sees it, threads unfolded."""
+    """Draw the channel as the person sees it, with open threads."""
     workspace, reader = world.workspace, world.reader(place.user_id)
     channel = workspace.channels[place.channel_id]
     if not world.shows(channel.id, place.user_id):
@@ -90,7 +90,7 @@ def timeline(world: World, place: Viewpoint, cleared: Cleared) -> Html:
 
 
 def composer(world: World, place: Viewpoint) -> Html:
-    """Where words and commands are typed."""
+    """Draw the field for messages and commands."""
     typed = f"/callaudio {world.names.hint}"
     field = tag(
         "input", name="text", value=typed, aria_label="Message or command", autocomplete="off"
@@ -103,7 +103,7 @@ def composer(world: World, place: Viewpoint) -> Html:
 
 
 def modal(view: View | None, errors: Mapping[str, str], world: World, place: Viewpoint) -> Html:
-    """The modal in front of somebody, if any."""
+    """Draw the person's open modal, if any."""
     if view is None:
         return tag("div", id="modal")
     reader = world.reader(place.user_id)
@@ -135,7 +135,7 @@ def modal(view: View | None, errors: Mapping[str, str], world: World, place: Vie
 
 
 def home(world: World, place: Viewpoint) -> Html:
-    """The app's Home tab."""
+    """Draw the app's Home tab."""
     view = world.workspace.homes.get(place.user_id)
     if view is None:
         return tag("div", tag("p", "The Home opens…", class_="empty"), id="timeline")
@@ -154,14 +154,14 @@ def home(world: World, place: Viewpoint) -> Html:
 
 
 def badge(is_cleared: bool | None) -> Html:  # noqa: FBT001 - three answers, one of them None
-    """Whether somebody may hear raw."""
+    """Draw whether a person may hear raw."""
     if is_cleared:
         return tag("span", "cleared", class_="tick yes")
     return tag("span", "not cleared", class_="tick no")
 
 
 def _drawn(workspace: Workspace, shown: Message, reader: Reader) -> Html:
-    """Draw a message; one that cannot be drawn says so, and hides none of the others."""
+    """Draw a message; one that cannot be drawn is replaced by a note."""
     try:
         return message(workspace, shown, reader)
     except UnrenderableError as error:

@@ -1,4 +1,4 @@
-"""The whole document: chat on the left, glass wall on the right."""
+"""The whole document: the chat on the left, requests and audit on the right."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from bot.sandbox.render.markup import Html, join, tag
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page knows beside the workspace."""
+    """The facts that the page shows besides the workspace."""
 
     modal: View | None
     errors: Mapping[str, str]
@@ -29,7 +29,7 @@ class Shown:
     versions: Versions
     check: ChainCheck | None
     state: str
-    """The name of the state in which all this is drawn."""
+    """The id of the state that the page shows."""
 
 
 async def document(
@@ -41,7 +41,7 @@ async def document(
     *,
     style: Html | None = None,
 ) -> Html:
-    """Draw the page for one person in one place; with a ``style`` of its own it stands alone."""
+    """Draw the page for one person in one place; with ``style`` it needs no other file."""
     cleared = {each: await product.is_cleared(each) for each in world.names.people}
     audit, steps = await product.audit(NEWEST), traffic(world.workspace, world.polyai, delivery)
     verdict = None

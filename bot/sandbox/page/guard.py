@@ -1,4 +1,4 @@
-"""Keeps the page to this machine, and to itself."""
+"""Protects the page from other machines and from other pages."""
 
 from typing import Final
 
@@ -14,11 +14,11 @@ HEADERS: Final = {
 
 
 def is_own(request: Request) -> bool:
-    """Whether this page itself sent it."""
+    """Whether this page sent the request."""
     own = f"http://{request.headers.get('host')}"
     return is_here(request) and request.headers.get("origin") in (None, own)
 
 
 def is_here(request: Request) -> bool:
-    """Whether this machine was addressed: a name that leads here from elsewhere is refused."""
+    """Whether the request names this machine; other names that resolve to it are refused."""
     return request.url.hostname in HOSTS

@@ -1,4 +1,4 @@
-"""Somebody's own WAV as a call's recording: in memory alone, and the newest alone."""
+"""A WAV of the user's own as a call's recording; only the newest is kept, in memory only."""
 
 import io
 import re
@@ -20,22 +20,22 @@ Span = tuple[float, float]
 
 
 class NoRecordingError(Exception):
-    """What was given is none; the message says why."""
+    """The file is not a usable recording; the message says why."""
 
 
 @dataclass
 class OwnCalls:
-    """Makes calls of files that are dropped on the page."""
+    """Creates calls from files that are dropped on the page."""
 
     polyai: PolyAISandbox
     agent_id: str
     newest: str = ""
 
     def add(self, wav: bytes, spans: str) -> str:
-        """Let the next call have this recording; gives its id. The one before is forgotten.
+        """Create a call with this recording in place of the previous one; returns its id.
 
         Raises:
-            NoRecordingError: no PCM WAV, too large, or spans that are none.
+            NoRecordingError: it is not a PCM WAV, is too large, or the spans are invalid.
         """
         recording = Recording.of(wav, muted(wav, read_spans(spans)))
         self.polyai.calls.pop((self.agent_id, self.newest), None)
@@ -48,7 +48,7 @@ def read_spans(text: str) -> Sequence[Span]:
     """Read spans in seconds, such as ``1.5-3, 7-9``.
 
     Raises:
-        NoRecordingError: something else stands there.
+        NoRecordingError: the text holds something else.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     found = [_SPAN.fullmatch(part) for part in parts]
@@ -63,7 +63,7 @@ def muted(wav: bytes, spans: Sequence[Span]) -> bytes:
     """Write silence over the spans.
 
     Raises:
-        NoRecordingError: no WAV with plain samples, or too large a one.
+        NoRecordingError: it is not a WAV with PCM samples, or is too large.
     """
     if len(wav) > MOST_BYTES:
         raise NoRecordingError(f"That is more than {MOST_BYTES // 2**20} MB.")

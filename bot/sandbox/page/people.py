@@ -1,4 +1,4 @@
-"""Acting in the workspace from the page: every action goes to the bot as Slack sends it."""
+"""Actions of people on the page, sent to the bot as Slack sends them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _MENTION = re.compile(r"([@#])([\w-]+)")
 
 
 class Acting:
-    """One page's people; it also keeps which modals were closed and what was wrong in them."""
+    """The people of one page, their closed modals, and errors in their open ones."""
 
     def __init__(
         self, workspace: Workspace, people: SlackPerson, names: Callable[[], Mapping[str, str]]
@@ -26,20 +26,20 @@ class Acting:
         self._people = people
         self._closed: set[str] = set()
         self.errors: dict[str, dict[str, str]] = {}
-        """What the app finds wrong in a modal, by view and block."""
+        """The app's errors about the input of modals, by view and block."""
 
     def modal(self, user_id: str) -> View | None:
-        """The modal in front of somebody."""
+        """Return a person's open modal."""
         views = self._workspace.views.values()
         open_ = [v for v in views if v.user == user_id and v.id not in self._closed]
         return open_[-1] if open_ else None
 
     def close(self, view_id: str) -> None:
-        """Close a modal without sending it."""
+        """Close a modal without submitting it."""
         self._closed.add(view_id)
 
     async def write(self, user_id: str, channel_id: str, text: str) -> None:
-        """Send what stands in the composer: a slash command, or words."""
+        """Send the text of the composer: a slash command or a message."""
         command, _, rest = mentioning(text.strip(), self._names()).partition(" ")
         if command in ("/callaudio", "/callaudio-admin"):
             await self._people.command(user_id, channel_id, rest.strip(), command=command)
@@ -50,7 +50,7 @@ class Acting:
             self._workspace.say(channel_id, user_id, text.strip())
 
     async def _let(self, channel_id: str, user_id: str, *, joins: bool) -> None:
-        """Let somebody come or go, as Slack's own commands do."""
+        """Add or remove a person, as Slack's own commands do."""
         if not joins:
             self._workspace.leave(channel_id, user_id)
             return
@@ -89,7 +89,7 @@ class Acting:
             )
 
     async def submit(self, user_id: str, view_id: str, form: Form) -> None:
-        """Send a modal; it closes unless the app answers otherwise."""
+        """Submit a modal; it closes unless the app answers otherwise."""
         view = self._workspace.views[view_id]
         ack = await self._people.view_submission(user_id, view_id, state_of(view, form))
         kind = ack.body.get("response_action")
@@ -100,7 +100,7 @@ class Acting:
             self._closed.add(view_id)
 
     async def shortcut(self, user_id: str, channel_id: str, ts: str) -> None:
-        """Use *Get call audio* on a message, or *Find call audio* where there is none."""
+        """Use *Get call audio* on a message, or without one *Find call audio*."""
         if ts:
             await self._people.message_shortcut(user_id, channel_id, ts)
         else:
@@ -112,7 +112,7 @@ class Acting:
 
 
 def mentioning(text: str, names: Mapping[str, str]) -> str:
-    """Write ``@name`` and ``#name`` as Slack sends them to an app; unknown ones stay as typed."""
+    """Convert ``@name`` and ``#name`` to Slack's mentions; unknown ones are unchanged."""
     ids = {name.lower(): key for key, name in names.items()}
 
     def mention(found: re.Match[str]) -> str:
@@ -124,7 +124,7 @@ def mentioning(text: str, names: Mapping[str, str]) -> str:
 
 
 def state_of(view: View, form: Form) -> dict[str, dict[str, Any]]:
-    """What stands in a view's fields, as Slack writes ``view.state.values``."""
+    """Return the input of a view's fields, in the form of ``view.state.values``."""
     values: dict[str, dict[str, Any]] = {}
     for block_id, element in _fields(view):
         sent = form.get(field_name(block_id, element["action_id"]), [])

@@ -1,4 +1,4 @@
-"""What the page asks the product; the stand-ins know nothing of it but these answers."""
+"""The port of the page to the product, which the stand-ins do not import."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from bot.sandbox.recordings import Direction
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of the decision: whether it applied, or was asked at all."""
+    """One rule of the decision, and whether it applied."""
 
     says: str
     mark: str
-    """``passed``: it did not apply. ``applies``: it decided. ``unasked``: one before it decided."""
+    """``passed``: it did not apply. ``applies``: it decided. ``unasked``: an earlier one did."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionTold:
-    """What came of one request, and why."""
+    """The outcome of one request, and why."""
 
     delivery_id: str
     user_id: str
@@ -32,7 +32,7 @@ class DecisionTold:
     """One sentence."""
     rules: Sequence[Rule]
     taken_back: str = ""
-    """Why the raw recording that was there before had to go, in words."""
+    """Why an earlier raw recording was taken back, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,18 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One scene of the story, once it was played."""
+    """One scene of the story, after it was played."""
 
     says: str
     """Who did what, and where."""
     came: str
-    """What came of it, and why."""
+    """The outcome, and why."""
     is_right: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ChainCheck:
-    """What a check of the audit chain found."""
+    """The result of a check of the audit chain."""
 
     events: int
     head: str
@@ -70,30 +70,30 @@ class ChainCheck:
 
 
 class Product(Protocol):
-    """The bot, as far as the page looks into it."""
+    """The bot, as the page needs it."""
 
     async def is_cleared(self, user_id: str) -> bool | None:
-        """Whether somebody may hear raw, by the function that decides; None: it cannot be told."""
+        """Return whether a person may hear raw, by the deciding function; None: unknown."""
         ...
 
     async def audit(self, limit: int) -> Sequence[AuditLine]:
-        """The newest events, oldest first."""
+        """Return the newest events, oldest first."""
         ...
 
     async def verdict(self, channel_id: str, ts: str) -> DecisionTold | None:
-        """What made a message, if it is the card of a recording or stands below one."""
+        """Return the decision behind a message, if it is a card or in the thread of one."""
         ...
 
     async def found_after_tampering(self) -> Sequence[str]:
-        """What ``audit verify`` finds once an event is altered; the alteration is undone."""
+        """Alter an event, return what ``audit verify`` finds, and undo the alteration."""
         ...
 
     async def check_chain(self) -> ChainCheck:
-        """Verify it, as ``audit verify`` does."""
+        """Verify the chain, as ``audit verify`` does."""
         ...
 
     async def kill_worker(self) -> None:
-        """End the worker's process as a power cut would."""
+        """Kill the worker, as a power cut would."""
         ...
 
     async def start_worker(self) -> None:
@@ -101,5 +101,5 @@ class Product(Protocol):
         ...
 
     def story(self, people: SlackPerson) -> AsyncIterator[Scene]:
-        """Play the story of the documents, scene by scene, in the channels that are there."""
+        """Play the story of the documents, scene by scene, in the existing channels."""
         ...

@@ -1,4 +1,4 @@
-"""What proves later what happened: the chain's head, written down elsewhere, and the check."""
+"""The audit chain's head, to be written down elsewhere, and the check of the chain."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,7 +11,7 @@ HEAD_SHOWN: Final = 20
 
 
 def proof(audit: Sequence[AuditLine], check: ChainCheck | None, place: Viewpoint) -> Html:
-    """Show the head, offer to verify the chain, and say what the last check found."""
+    """Draw the head, the button that verifies the chain, and the result of the last check."""
     head = audit[-1] if audit else None
     anchor = f"{head.seq}:{head.hash}" if head else ""
     short = tag("code", f"{anchor[:HEAD_SHOWN]}…", title=anchor) if head else "nothing yet"

@@ -1,4 +1,4 @@
-"""The page as a web application; it listens nowhere by itself."""
+"""The page as an ASGI application; the caller serves it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ HERE: Final = Path(__file__).parent
 STYLES: Final = (HERE.parent / "render" / "style.css", HERE / "page.css")
 TRIAL_NAMES: Final = frozenset(trial.name for trial in TRIALS)
 REDRAWS: Final = "x-redraws"
-"""Sent where an open page is only drawn anew: its Home was opened once."""
+"""The header of a redraw of an open page, for which the Home is not opened again."""
 Act = Callable[[Viewpoint, Form], Awaitable[None]]
 
 
 class SandboxPage:
-    """The sandbox as a page: it draws what is there, and sends what people do to the bot."""
+    """The sandbox as a page: draws the workspace, and sends people's actions to the bot."""
 
     def __init__(
         self, world: World, product: Product, delivery: WatchedDelivery, slack_faults: Faults
@@ -117,7 +117,7 @@ class SandboxPage:
         return answer
 
     def _place(self, given: Form) -> Viewpoint:
-        """Read where somebody is; what is unknown becomes the first there is."""
+        """Read the place; unknown people and channels are replaced by the first ones."""
         world = self._world
         user_id, channel_id = given.get("as", [""])[0], given.get("in", [""])[0]
         if user_id not in world.names.people:
@@ -182,7 +182,7 @@ class SandboxPage:
         )
 
     async def _record(self, request: Request) -> Response:
-        """Take a WAV as the next call's recording; the answer is the call, or why there is none."""
+        """Accept a WAV as a call's recording; answers with the call's id or an error."""
         if not is_own(request):
             return PlainTextResponse("Not from this page.", status_code=403)
         wav = bytearray()

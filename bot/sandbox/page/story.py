@@ -7,7 +7,7 @@ from bot.sandbox.person import SlackPerson
 
 
 class Story:
-    """Plays it, one at a time, and keeps what came of each scene."""
+    """Plays the story, one scene at a time, and keeps the outcome of each."""
 
     def __init__(self, product: Product, people: SlackPerson, turn: asyncio.Lock) -> None:
         self._product = product
@@ -17,7 +17,7 @@ class Story:
         self.is_running = False
 
     async def play(self) -> None:
-        """Play it from its beginning; no fault is thrown meanwhile."""
+        """Play it from the beginning; no fault trial runs meanwhile."""
         async with self._turn:
             self.scenes.clear()
             self.is_running = True

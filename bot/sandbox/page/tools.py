@@ -1,4 +1,4 @@
-"""What one can do to the sandbox: play the story, throw a fault, give a recording of one's own."""
+"""The tools of the page: play the story, try a fault, use a recording of one's own."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,12 +26,12 @@ STEPS: Final = (
 
 
 def tools(results: Mapping[str, TrialEnd | None], story: Story, place: Viewpoint) -> Html:
-    """Offer the story and the faults, and say how they ended."""
+    """Draw the story and the faults, with their results."""
     return tag("div", _story(story, place), _faults(results, place), id="tools")
 
 
 def guide(*, is_open: bool) -> Html:
-    """Say what the page is, and what to try first."""
+    """Draw what the page is, and what to try first."""
     summary = tag("summary", "What is this, and what to try")
     rows = [tag("li", step) for step in STEPS]
     opened = "" if is_open else None
@@ -41,7 +41,7 @@ def guide(*, is_open: bool) -> Html:
 
 
 def own_recording() -> Html:
-    """Offer to drop a WAV; it is not drawn anew, as a file was perhaps chosen already."""
+    """Draw the form for a WAV; it is never redrawn, so that a chosen file stays chosen."""
     limit = f"A WAV of at most {MOST_BYTES // 2**20} MB; it stays in this machine's memory."
     file = tag("input", type="file", name="file", accept=".wav,audio/wav", required="")
     spans = tag("input", type="text", name="mute", placeholder="1.5-3, 7-9", class_="field")

@@ -1,4 +1,4 @@
-"""The requests between Slack, the bot and PolyAI, in the order in which they happened."""
+"""The requests between Slack, the bot and PolyAI, in their order."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.workspace import Workspace
 
 TOLD: Final = ("channel", "user", "ts", "thread_ts", "file", "filename", "length", "users")
-"""The arguments of Web API calls that the page shows; no trigger or address is among them."""
+"""The arguments of Web API calls that the page shows, without triggers and URLs."""
 SHORT: Final = 70
 KEYS: Final = {
     "plain": "the plain key",
@@ -33,11 +33,11 @@ class Step:
     about: str
     is_refused: bool = False
     channel_id: str = ""
-    """Where it is about one channel."""
+    """Set if it concerns one channel."""
 
 
 class WatchedDelivery:
-    """Passes on what people do, and remembers what it was."""
+    """Forwards people's actions, and records them."""
 
     def __init__(self, delivery: EventDelivery) -> None:
         self._delivery = delivery
@@ -75,7 +75,7 @@ class WatchedDelivery:
 def traffic(
     workspace: Workspace, polyai: PolyAISandbox, delivery: WatchedDelivery
 ) -> Sequence[Step]:
-    """Every request so far, oldest first."""
+    """Return every request so far, oldest first."""
     steps = [
         *delivery.steps,
         *map(_web_api, workspace.calls),

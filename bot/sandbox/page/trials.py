@@ -1,4 +1,4 @@
-"""Faults to throw at the bot: what each should come to, and whether it did."""
+"""Fault trials: the expected outcome of each fault, and whether it came about."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ OTHER_TEAM: Final = "T0PARTNER0"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One fault as the page offers it."""
+    """One fault that the page offers."""
 
     name: str
     label: str
@@ -25,7 +25,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnd:
-    """How one ended, and the channel in which it can be looked at."""
+    """The result of a trial, and its channel."""
 
     is_right: bool
     channel_id: str
@@ -51,7 +51,7 @@ TRIALS: Final = (
 
 
 class Trials:
-    """Runs one fault at a time in a fresh private channel, and keeps how it ended."""
+    """Runs one trial at a time in a new private channel, and keeps the results."""
 
     def __init__(
         self,
@@ -81,10 +81,10 @@ class Trials:
             "tampered": self._tampered,
         }
         self.results: dict[str, TrialEnd | None] = {}
-        """By name how it ended; None while it goes on."""
+        """The results by name; None while a trial runs."""
 
     async def run(self, name: str) -> None:
-        """Throw one fault and check what comes of it, in a channel that is then offered."""
+        """Run one trial in a new channel, which the page then shows."""
         async with self._turn:
             self._count += 1
             trial = next(each for each in TRIALS if each.name == name)
@@ -138,7 +138,7 @@ class Trials:
         return was_raw and is_redacted
 
     async def _administer(self, words: str) -> None:
-        """Let the admin type something about whoever is cleared, as everybody's admin would."""
+        """Type an admin's command about the cleared person."""
         names = self._world.names
         text = words.format(f"<@{names.cleared}>")
         channel_id = next(iter(names.channels))

@@ -1,4 +1,4 @@
-"""Both versions of a recording side by side, as PolyAI has them."""
+"""Both versions of a recording at PolyAI, side by side."""
 
 from typing import Final
 
@@ -13,16 +13,16 @@ Drawn = tuple[Html, Html, str]
 
 
 class Versions:
-    """Draws them, each once: a page is drawn anew at every change."""
+    """Draws both versions, and caches the drawings, because each change redraws the page."""
 
     def __init__(self, polyai: PolyAISandbox) -> None:
         self._polyai = polyai
         self._drawn: dict[tuple[str, Direction], Drawn] = {}
 
     def of(self, told: DecisionTold) -> Html:
-        """Show raw and redacted of the call that a decision is about; nothing where there is none.
+        """Draw both versions of the call of a decision, if there is one.
 
-        Which of them went out is marked.
+        The delivered version is marked.
         """
         drawn = self._draw(told.conversation_id, told.direction)
         if drawn is None:

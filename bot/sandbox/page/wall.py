@@ -1,4 +1,4 @@
-"""The glass wall: every request between Slack, bot and PolyAI, and the audit chain."""
+"""The log part of the page: the requests between Slack, bot and PolyAI, and the audit events."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from bot.sandbox.render.reader import Reader
 
 NEWEST: Final = 60
 MARGIN_SECONDS: Final = 0.5
-"""A request begins before, and ends after, the event that tells of it."""
+"""A request starts before its event, and ends after it."""
 
 
 def wall(steps: Sequence[Step], audit: Sequence[AuditLine], proof: Html, reader: Reader) -> Html:
@@ -30,7 +30,7 @@ def wall(steps: Sequence[Step], audit: Sequence[AuditLine], proof: Html, reader:
 def within(
     steps: Sequence[Step], audit: Sequence[AuditLine], verdict: DecisionTold
 ) -> Sequence[Step]:
-    """The requests from when a delivery was asked for to its last event, none of other channels."""
+    """Select the requests from a delivery's first to its last event, without other channels'."""
     times = [each.at for each in audit if each.delivery_id == verdict.delivery_id]
     if not times:
         return ()

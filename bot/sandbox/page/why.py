@@ -1,4 +1,4 @@
-"""Why a message came out as it did: a sentence, each rule ticked, both versions to compare."""
+"""Explains a decision: a sentence, the result of each rule, and both versions to compare."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ SAID: Final = {"passed": "", "applies": " decides", "unasked": ""}
 
 
 def why(verdict: DecisionTold | None, versions: Versions, reader: Reader) -> Html:
-    """Draw the panel; empty where nothing was asked, or nothing decided."""
+    """Draw the panel; empty without a request or a decision."""
     if verdict is None:
         return tag("div", id="why")
     looked_at = [_rule(rule) for rule in verdict.rules if rule.mark != "unasked"]

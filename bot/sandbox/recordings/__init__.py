@@ -1,4 +1,4 @@
-"""A short made-up call in both versions, spoken by machines (see ``make.sh``)."""
+"""A short invented call in both versions, with synthetic speech (see ``make.sh``)."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> bytes:
 
 @lru_cache
 def load(direction: Direction, *, redacted: bool) -> bytes:
-    """The WAV file of one side of the call; the agent says nothing that needs redaction."""
+    """Return the WAV file of one side of the call; nothing on the agent's side is redacted."""
     if direction == "agent":
         name = "agent.wav"
     else:
@@ -33,7 +33,7 @@ def load(direction: Direction, *, redacted: bool) -> bytes:
 
 @lru_cache
 def raw_span(direction: Direction) -> bytes:
-    """8 KiB from the middle of what redaction muted; empty for the agent's side."""
+    """Return 8 KiB from the middle of the muted span; empty for the agent's side."""
     raw, redacted = load(direction, redacted=False), load(direction, redacted=True)
     if raw == redacted:
         return b""

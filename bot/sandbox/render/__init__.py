@@ -1,1 +1,1 @@
-"""What people see in Slack, as HTML: the workspace's messages and views, drawn like its client."""
+"""Renders the workspace's messages and views as HTML, like Slack's client."""

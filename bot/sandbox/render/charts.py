@@ -35,7 +35,7 @@ def chart(block: Block) -> Html:
 
 
 class _Plane:
-    """Turns categories and values into points of the drawing."""
+    """Converts categories and values into points of the drawing."""
 
     def __init__(self, about: Block) -> None:
         axis = about.get("axis_config") or {}

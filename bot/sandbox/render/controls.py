@@ -1,4 +1,4 @@
-"""Block Kit's elements as controls of a form: what is pressed, chosen and written is sent."""
+"""Block Kit's elements as usable form controls."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _INPUTS = {"number_input": "number", "url_text_input": "url", "email_text_input"
 
 
 def field_name(block_id: str, action_id: str) -> str:
-    """The name under which a form sends what stands in an element."""
+    """Return the name under which a form sends the value of an element."""
     return f"state {block_id} {action_id}"
 
 
@@ -40,7 +40,7 @@ def control(drawn: Element, reader: Reader) -> Html:
 
 
 def _common(drawn: Element) -> dict[str, str | None]:
-    """Give what every control carries; one that does not wait for a form sends itself."""
+    """Return the attributes of every control; one outside a form is sent at once."""
     sends = None if drawn.get("waits") else ""
     return {
         "name": field_name(drawn.get("block_id", ""), drawn["action_id"]),

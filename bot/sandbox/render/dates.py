@@ -1,4 +1,4 @@
-"""Times as Slack's client writes them (docs: "Formatting text for app surfaces", date formats)."""
+"""Times in the format of Slack's client (docs: "Formatting text for app surfaces", dates)."""
 
 import re
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ def written_date(reader: Reader, timestamp: int, pattern: str) -> str:
     """Fill in a date pattern such as ``{date_short_pretty} {time}`` in the reader's zone.
 
     Raises:
-        UnrenderableError: Slack knows no such token.
+        UnrenderableError: Slack has no such token.
     """
     try:
         when = datetime.fromtimestamp(timestamp, UTC).astimezone(reader.zone)
@@ -25,7 +25,7 @@ def written_date(reader: Reader, timestamp: int, pattern: str) -> str:
 
 
 def clock_time(reader: Reader, ts: str) -> str:
-    """When a message was posted, as the client shows it beside the name."""
+    """Format the time of a message as the client shows it beside the name."""
     when = datetime.fromtimestamp(float(ts), UTC).astimezone(reader.zone)
     return f"{when:%H:%M}"
 

@@ -1,4 +1,4 @@
-"""What people press, choose from and write into (docs: "Block elements")."""
+"""Buttons, menus and fields (docs: "Block elements")."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ Element = Mapping[str, Any]
 
 
 def element(drawn: Element, reader: Reader) -> Html:
-    """Draw a button, a menu or a field; one to use where the reader acts.
+    """Draw a button, a menu or a field; usable if the reader can act.
 
     Raises:
         UnrenderableError: an element of another kind.

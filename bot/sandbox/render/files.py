@@ -1,4 +1,4 @@
-"""Files as the client shows them: recordings to play, pictures to look at."""
+"""Files as the client shows them: recordings with a player, pictures, texts."""
 
 import base64
 import io
@@ -11,15 +11,15 @@ from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
 from bot.sandbox.render.reader import Reader
 
 _MOST_LINES = 20
-"""Of a text, before one has to open it."""
+"""The number of shown lines of a text file."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def file_card(file: File, *, plays_from: str = "") -> Html:
-    """Draw a shared file; a recording plays from an address, where there is one.
+    """Draw a shared file; a recording can be played if it has an address.
 
     Raises:
-        UnrenderableError: neither a WAV file nor a PNG picture nor a text.
+        UnrenderableError: it is neither a WAV file nor a PNG picture nor a text.
     """
     if file.deleted:
         return tag("div", "This file was deleted.", class_="file gone")
@@ -33,10 +33,10 @@ def file_card(file: File, *, plays_from: str = "") -> Html:
 
 
 def picture(image: Mapping[str, Any], reader: Reader) -> Html:
-    """Draw an ``image`` block or element out of the workspace's own files.
+    """Draw an ``image`` block or element from the workspace's own files.
 
     Raises:
-        UnrenderableError: it lies elsewhere (nothing is loaded from outside), or is no PNG.
+        UnrenderableError: it is not in the workspace (nothing is loaded from outside), or no PNG.
     """
     file_id = (image.get("slack_file") or {}).get("id")
     file = reader.files.get(str(file_id))

@@ -1,4 +1,4 @@
-"""HTML put together so that text cannot become markup."""
+"""Builds HTML in which text is always escaped."""
 
 from html import escape
 from typing import Any
@@ -7,11 +7,11 @@ _WITHOUT_END = frozenset({"br", "img", "input", "link", "meta"})
 
 
 class UnrenderableError(Exception):
-    """A block, an element or a file that this renderer cannot draw: left out, it would be a lie."""
+    """A block, an element or a file that this renderer cannot draw; it must not be omitted."""
 
 
 class Html(str):
-    """Markup; every other string is text, and is escaped where it is put into markup."""
+    """Markup; every other string is text, and is escaped when it is added to markup."""
 
     __slots__ = ()
 

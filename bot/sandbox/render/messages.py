@@ -1,4 +1,4 @@
-"""Messages as the client lists them: who, when, what, and the files with it."""
+"""Messages as the client lists them: author, time, content and files."""
 
 import zlib
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _TINTS = 5
 def message(
     workspace: Workspace, shown: Message, reader: Reader, *, repliers: Sequence[str] = ()
 ) -> Html:
-    """Draw a message; with the authors of its replies, the way into its thread below it."""
+    """Draw a message; with the authors of its replies, also the link to its thread."""
     parts = [_words(shown, reader)]
-    if shown.edited and not shown.blocks:  # the client marks no blocks that an app replaced
+    if shown.edited and not shown.blocks:  # the client does not mark edited blocks
         parts.append(tag("span", "(edited)", class_="edited"))
     for file_id in shown.files:
         plays_from = f"/audio/{file_id}?as={reader.user_id}" if reader.acts else ""
@@ -32,14 +32,14 @@ def message(
 
 
 def ephemeral(workspace: Workspace, shown: Ephemeral, reader: Reader) -> Html:
-    """Draw a message that one person alone sees."""
+    """Draw a message that only one person sees."""
     sender = Message(shown.channel, shown.ts, workspace.bot_user_id, shown.text, shown.blocks)
     note = tag("div", _EYE, "Only visible to you", class_="private")
     return _entry(workspace, sender, reader, _words(sender, reader), above=note)
 
 
 def reply_count(count: int) -> str:
-    """How the client counts a thread's replies."""
+    """Word the number of a thread's replies as the client does."""
     return "1 reply" if count == 1 else f"{count} replies"
 
 
@@ -54,7 +54,7 @@ def avatar(workspace: Workspace, user_id: str, reader: Reader) -> Html:
 
 
 def _words(shown: Message, reader: Reader) -> Html:
-    # Blocks replace the text, which is for notifications then.
+    # Blocks replace the text, which then is only for notifications.
     if shown.blocks:
         return blocks(shown.blocks, reader)
     return tag("div", mrkdwn(shown.text, reader), class_="blocks") if shown.text else join()

@@ -1,6 +1,6 @@
 """Slack's mrkdwn as HTML (docs: "Formatting text for app surfaces").
 
-Emoji are left as they are written: no emoji font is sure to be there.
+Emoji codes are unchanged, because an emoji font may be missing.
 """
 
 import re
@@ -13,7 +13,7 @@ from bot.sandbox.render.reader import Reader
 
 
 def _emphasis(sign: str, name: str) -> str:
-    """A span between two signs that stand at the edges of words."""
+    """Build the pattern of a span between two signs at the edges of words."""
     mark = re.escape(sign)
     return rf"(?<!\w){mark}(?P<{name}>(?=\S)[^{mark}\n]+(?<=\S)){mark}(?!\w)"
 
@@ -32,7 +32,7 @@ _LINK = re.compile(r"(?:https?://|mailto:)\S+")
 
 
 def mrkdwn(text: str, reader: Reader) -> Html:
-    """Draw mrkdwn; whatever is no markup of Slack's stays text."""
+    """Draw mrkdwn; everything that is not Slack's markup stays text."""
     parts: list[Html] = []
     at = 0
     for quote in _QUOTE.finditer(text):
@@ -96,19 +96,19 @@ def _special(inside: str, reader: Reader) -> Html:
 
 
 def mention(name: str) -> Html:
-    """A name that leads to somebody or something of the workspace."""
+    """A mention of a person, a channel or a group."""
     return tag("span", name, class_="mention")
 
 
 def link(address: str, label: str) -> Html:
-    """A link that leads out."""
+    """A link to the outside."""
     if not _LINK.fullmatch(address):
         return join(label)
     return tag("a", label, href=address, rel="noreferrer")
 
 
 def code(text: str) -> Html:
-    """A word shown as code."""
+    """A word in code font."""
     return tag("code", text)
 
 

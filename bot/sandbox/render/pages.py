@@ -1,4 +1,4 @@
-"""Whole pages: a channel, a thread, a modal, an App Home; static, with nothing from outside."""
+"""Whole static pages: a channel, a thread, a modal, an App Home; they load nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _STYLE = Path(__file__).with_name("style.css")
 
 
 def page(*panels: Html, theme: Theme = "light") -> Html:
-    """A document that shows the panels below one another."""
+    """Draw a document with the panels below one another."""
     head = join(
         tag("meta", charset="utf-8"),
         tag("title", "callaudio"),
@@ -30,9 +30,9 @@ def page(*panels: Html, theme: Theme = "light") -> Html:
 
 
 def channel_page(workspace: Workspace, channel_id: str, reader: Reader, *, since: str = "") -> Html:
-    """A conversation as one person sees it from the ``since`` ts on, their private notes included.
+    """Draw a conversation from the ``since`` ts on, with the person's private notes.
 
-    Replies are behind the way into their thread, as in the client.
+    Replies are not shown, only the link to their thread, as in the client.
     """
     shown = [each for each in workspace.messages(channel_id) if each.ts >= since]
     entries = {
@@ -55,7 +55,7 @@ def channel_page(workspace: Workspace, channel_id: str, reader: Reader, *, since
 
 
 def thread_page(workspace: Workspace, channel_id: str, thread_ts: str, reader: Reader) -> Html:
-    """A thread: its parent and every reply."""
+    """Draw a thread: its parent and every reply."""
     parent, *replies = workspace.messages(channel_id, thread_ts)
     count = tag("span", reply_count(len(replies)))
     between = [tag("div", count, class_="between")] if replies else []
@@ -69,7 +69,7 @@ def thread_page(workspace: Workspace, channel_id: str, thread_ts: str, reader: R
 
 
 def modal_page(view: Mapping[str, Any], reader: Reader) -> Html:
-    """A modal over nothing: its title, its blocks and its buttons."""
+    """Draw a modal: its title, its blocks and its buttons."""
     cross = tag("path", d="M3 3 13 13M13 3 3 13", stroke="currentColor", stroke_width=1.6)
     title = tag("strong", text_object(view["title"], reader))
     top = tag("div", title, tag("svg", cross, viewBox="0 0 16 16"), class_="title")
@@ -83,7 +83,7 @@ def modal_page(view: Mapping[str, Any], reader: Reader) -> Html:
 
 
 def home_page(view: Mapping[str, Any], reader: Reader) -> Html:
-    """The app's Home tab."""
+    """Draw the app's Home tab."""
     icon = tag("span", APP_ICON, class_="avatar app-icon")
     tabs = [tag("span", name) for name in ("Messages", "About")]
     return tag(

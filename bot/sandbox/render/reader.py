@@ -1,4 +1,4 @@
-"""Who looks at the workspace, when and where, and the names they know people by."""
+"""The viewer of the workspace: the person, the time, the zone, and names for ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from bot.sandbox.workspace import Workspace
 
 @dataclass(frozen=True)
 class Reader:
-    """One person in front of Slack; ``names`` are those of people, channels and groups, by id."""
+    """One viewer; ``names`` are those of people, channels and groups, by id."""
 
     user_id: str
     now: datetime
@@ -19,7 +19,7 @@ class Reader:
     files: Mapping[str, File] = field(default_factory=dict)
     zone: tzinfo = UTC
     acts: bool = False
-    """Whether buttons, fields and players are drawn to be used, or as a picture shows them."""
+    """Whether buttons, fields and players are usable, or only drawn."""
 
     @classmethod
     def of(
@@ -31,11 +31,11 @@ class Reader:
         *,
         acts: bool = False,
     ) -> Self:
-        """The person as things stand in the workspace."""
+        """Build the viewer from the workspace."""
         now = datetime.fromtimestamp(workspace.clock(), UTC)
         known = {workspace.bot_user_id: "callaudio", **names}
         return cls(user_id, now, known, dict(workspace.file_table), zone, acts)
 
     def name(self, some_id: str) -> str:
-        """The name behind an id, or the id itself where nobody told it."""
+        """Return the name of an id, or the id itself if it has none."""
         return self.names.get(some_id, some_id)

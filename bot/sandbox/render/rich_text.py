@@ -14,10 +14,10 @@ _STYLES = {"bold": "strong", "italic": "em", "strike": "s"}
 
 
 def rich_text(block: Element, reader: Reader) -> Html:
-    """Draw the block's paragraphs, lists, quotes and listings.
+    """Draw the block's paragraphs, lists, quotes and code.
 
     Raises:
-        UnrenderableError: an element of another kind is in it.
+        UnrenderableError: it contains an element of another kind.
     """
     return tag("div", *(_paragraph(each, reader) for each in block["elements"]), class_="rich")
 

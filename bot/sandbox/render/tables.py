@@ -14,7 +14,7 @@ _LONGEST_WORD = 20
 
 
 def table(block: Block, reader: Reader) -> Html:
-    """Draw a plain table; its first row is a row like any other, but bold, as in Slack's client."""
+    """Draw a plain table, with its first row in bold, as in Slack's client."""
     settings = [setting or {} for setting in block.get("column_settings") or ()]
     aligned = [str(setting.get("align", "left")) for setting in settings]
     head, *rows = block["rows"]
@@ -26,7 +26,7 @@ def table(block: Block, reader: Reader) -> Html:
 
 
 def data_table(block: Block, reader: Reader) -> Html:
-    """Draw the first page of a table that Slack's client lets people sort and leaf through."""
+    """Draw the first page of a table, which people can sort and page through in Slack's client."""
     head, *rows = block["rows"]
     size = block.get("page_size", _PAGE_SIZE)
     aligned = [
@@ -48,7 +48,7 @@ def _row(cells: Sequence[Block], reader: Reader, aligned: Sequence[str], name: s
     drawn = []
     for at, cell in enumerate(cells):
         look = aligned[at] if at < len(aligned) else "left"
-        # Cut short where it would push its neighbours out of the page; other cells break at spaces.
+        # Cut if it would push its neighbours out of the page; other cells break at spaces.
         longest = max((len(word) for word in str(cell.get("text", "")).split()), default=0)
         is_long = longest > _LONGEST_WORD
         drawn.append(tag(name, _cell(cell, reader), class_=f"{look} long" if is_long else look))

@@ -1,4 +1,4 @@
-"""What a WAV looks like, drawn as SVG, with the spans marked in which a redacted one is muted."""
+"""Draws the waveform of a WAV as SVG, with the muted spans of a redacted one marked."""
 
 import io
 import wave
@@ -13,13 +13,13 @@ from bot.sandbox.render.markup import Html, tag
 WIDTH: Final = 340
 HEIGHT: Final = 54
 MERGED_SECONDS: Final = 0.3
-"""Where raw speech pauses it is silent, too: a muted span goes on over such a gap."""
+"""Raw speech has silent pauses, too: a muted span continues over a gap of this length."""
 
 Span = tuple[float, float]
 
 
 def waveform(wav: bytes, muted: Sequence[Span], about: str) -> Html:
-    """Draw it; ``about`` is said to those who do not see it."""
+    """Draw it; ``about`` is the text for screen readers."""
     loudness, seconds = _loudness(wav)
     middle = HEIGHT / 2
     bars = "".join(
@@ -49,7 +49,7 @@ def waveform(wav: bytes, muted: Sequence[Span], about: str) -> Html:
 
 
 def muted_spans(raw: bytes, redacted: bytes) -> Sequence[Span]:
-    """Where two versions of one recording differ, in seconds; none where they are not alike."""
+    """Return where two versions of a recording differ, in seconds; none if they do not match."""
     first, rate = _frames(raw)
     second, _ = _frames(redacted)
     if first.shape != second.shape:
@@ -72,7 +72,7 @@ def _frames(wav: bytes) -> tuple[npt.NDArray[np.uint8], int]:
 
 
 def _loudness(wav: bytes) -> tuple[npt.NDArray[np.float64], float]:
-    """The peak under each bar, from 0 to 1, and how long it all is: the top byte tells enough."""
+    """Return the peak of each bar, from 0 to 1, and the length; the top byte is precise enough."""
     with wave.open(io.BytesIO(wav)) as audio:
         width = audio.getsampwidth()
     frames, rate = _frames(wav)
