@@ -1,1 +1,1 @@
-"""What Slack says to the bot, and what people see of it."""
+"""Slack: its requests to the bot, and the messages, forms and views that people see."""

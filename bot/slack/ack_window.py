@@ -12,11 +12,11 @@ log = get_logger(__name__)
 
 ANSWER_SECONDS: Final = 2.5
 _late: Final[set[asyncio.Future[Any]]] = set()
-"""Late answers that still run; the event loop itself keeps no reference to a task."""
+"""Late answers that are still running; the event loop itself keeps no reference to a task."""
 
 
 class AnswerTooSlow(CallAudioError):
-    """The work was not done in time; it may still be done."""
+    """The work was not finished in time; it may still succeed."""
 
     code = "answer_too_slow"
     what = "That took longer than Slack waits for an answer. It may still be done."
@@ -25,9 +25,9 @@ class AnswerTooSlow(CallAudioError):
 
 
 async def within_ack_window(answer: Awaitable[T], *, fix: str | None = None) -> T:
-    """Await an answer that is given in the ack itself, or whose work is stored before the ack.
+    """Await an answer that is part of the ack, or whose work is stored before the ack.
 
-    Late work goes on: a hanging database may commit a transaction even if it is cancelled. ``fix``
+    Late work is not cancelled: a hanging database may commit a cancelled transaction. ``fix``
     says how to check whether the work was done.
 
     Raises:

@@ -20,7 +20,7 @@ HOME_OPENED: Final = "app_home_opened"
 
 
 class Action(StrEnum):
-    """Every ``action_id`` drawn; each has one listener."""
+    """Every ``action_id`` in use; each has one listener."""
 
     RAW_TO_DM = "raw_to_dm"
     REDACTED_INSTEAD = "redacted_instead"

@@ -37,13 +37,13 @@ def build_app(
     """
     app = _App(
         in_flight,
-        name="callaudio",  # else Bolt reads the source of every caller on the stack to find one
+        name="callaudio",  # otherwise Bolt reads the source of every caller on the stack
         client=client,
         authorize=_without_arguments(authorize),
         process_before_response=True,
         raise_error_for_unhandled_request=True,
-        # Bolt would log the body of what it refuses, and break on headers that are no numbers: the
-        # signature is judged where requests come in, and Socket Mode needs none.
+        # Bolt would log the bodies that it refuses, and fail on headers that are not numbers. The
+        # signature is checked in bot.slack.signature; Socket Mode needs none.
         request_verification_enabled=False,
     )
     app.use(workspace.admit)
@@ -54,7 +54,7 @@ def build_app(
 
 
 class _App(AsyncApp):
-    """Counts each request while it is answered, over HTTP and Socket Mode alike."""
+    """Counts each request while it is answered, over HTTP and Socket Mode."""
 
     def __init__(self, in_flight: InFlight, **options: Any) -> None:  # noqa: ANN401 - Bolt's own
         super().__init__(**options)
@@ -69,7 +69,7 @@ class _App(AsyncApp):
 def _without_arguments(
     authorize: Callable[[], Awaitable[AuthorizeResult]],
 ) -> Callable[[], Awaitable[AuthorizeResult]]:
-    """Wrap a method as Bolt wants it: it looks for `self` among its own arguments."""
+    """Wrap a method for Bolt, which would take `self` for one of its own arguments."""
 
     async def call() -> AuthorizeResult:
         return await authorize()

@@ -1,7 +1,7 @@
-"""Bounds on the connections of the HTTP server: slow, large or many, they keep nobody else out.
+"""Limits for the connections of the HTTP server, so that slow or large requests block no others.
 
-uvicorn bounds only how long a connection may idle; its ``limit_concurrency`` answers 503 to health
-checks and to Slack alike.
+uvicorn limits only how long a connection may idle; its ``limit_concurrency`` answers 503 to health
+checks and to Slack too.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ ALL_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection, and all together, may take.
+    """The limits of one connection, and of all together.
 
     Attributes:
-        connections: how many there may be at a time.
-        request_seconds: from the first byte of a request, or the connection, to its last byte;
-            Slack waits three seconds for the answer.
+        connections: the maximum number at a time.
+        request_seconds: from the start of the connection or the first byte of a request to its last
+            byte; Slack waits three seconds for the answer.
         answer_seconds: from there to the end of the answer.
-        idle_seconds: between two requests; longer than load balancers keep their own connections
-            (AWS: 60), or they send a request into one that is being closed.
+        idle_seconds: between two requests; longer than load balancers keep idle connections (AWS:
+            60), because otherwise they may send a request on one that is being closed.
         request_bytes: of one request, head and body.
-        all_bytes: of all requests that are not complete yet.
+        all_bytes: of all incomplete requests together.
     """
 
     connections: int = MAX_CONNECTIONS
@@ -44,19 +44,19 @@ class Limits:
 
 
 class Connections:
-    """All connections of one server; where there are too many, it lets go of the oldest unused."""
+    """All connections of one server; if there are too many, it closes the oldest unused one."""
 
     def __init__(self, rejected_requests: RejectedRequests, limits: Limits) -> None:
         self.rejected_requests = rejected_requests
         self.limits = limits
         self.received_bytes = 0
-        # In the order in which they came into that state.
+        # In the order in which they entered that state.
         self.idle: dict[BoundedProtocol, None] = {}
         self.receiving: dict[BoundedProtocol, None] = {}
         self.answering: dict[BoundedProtocol, None] = {}
 
     def config(self, web: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own
-        """Configure a server whose connections these are."""
+        """Configure a server that uses these connections."""
         return uvicorn.Config(
             web,
             http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, self)),
@@ -67,14 +67,14 @@ class Connections:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # who asks is judged by the connection itself
+            proxy_headers=False,  # the peer is the address of the connection itself
             **options,
         )
 
     def make_room(self) -> None:
-        """Drop the connection that has been idle for longest, else incomplete, if there are many.
+        """If there are too many, drop the longest idle or else the longest incomplete connection.
 
-        Whoever is being answered is never dropped for others.
+        A connection that is being answered is never dropped.
         """
         if len(self.idle) + len(self.receiving) + len(self.answering) > self.limits.connections:
             for oldest in (*self.idle, *self.receiving):
@@ -82,7 +82,7 @@ class Connections:
                 break
 
     def make_memory(self) -> None:
-        """Drop the requests that have been incomplete for longest while all are too large."""
+        """Drop the longest incomplete requests while all together are too large."""
         while self.received_bytes > self.limits.all_bytes and self.receiving:
             next(iter(self.receiving)).drop(RejectionCause.CROWDED)
 
@@ -100,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._received_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Begin to wait for a request."""
+        """Start waiting for a request."""
         super().connection_made(transport)
         self._enter(self._connections.receiving)
         self._connections.make_room()
@@ -111,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read more of a request, unless it is larger than any of Slack's."""
+        """Read more of a request, unless it exceeds the size limit."""
         if self._state is self._connections.idle:
             self._is_incomplete = True
             self._enter(self._connections.receiving)
@@ -127,25 +127,25 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """Wait for the answer; it may have been given before the request was complete."""
+        """Wait for the answer; it may have been sent before the request was complete."""
         super().on_message_complete()
         self._is_incomplete = False
         self._count(-self._received_bytes)
         self._settle()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or for the rest of the one that was answered early."""
+        """Wait for the next request, or for the rest of a request that was answered early."""
         super().on_response_complete()
         self._settle()
 
     def shutdown(self) -> None:
-        """Close when what is under way is answered; what is incomplete has a second left."""
+        """Close after the current answer; an incomplete request has one more second."""
         super().shutdown()
         if self._is_incomplete and not self.transport.is_closing():
             self._wait(1.0, RejectionCause.TOO_SLOW)
 
     def drop(self, cause: RejectionCause | None) -> None:
-        """Close at once, whatever is still to be read or written."""
+        """Close at once, discarding what is still to be read or written."""
         if cause:
             self._connections.rejected_requests.note(cause)
         self._leave()
@@ -163,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def _is_answered(self) -> bool:
-        """Whether the client has taken the whole answer, so far as the system tells."""
+        """Whether the client has received the whole answer, as far as the system shows."""
         return self.cycle.response_complete and not self.transport.get_write_buffer_size()
 
     def _enter(self, state: "dict[BoundedProtocol, None]") -> None:

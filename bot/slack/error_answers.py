@@ -1,4 +1,4 @@
-"""Answers to errors, in the form that each kind of request can show."""
+"""Answers to failed requests, in the form that each kind of request can show."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from bot.store.failures import for_people
 log = get_logger(__name__)
 
 RESPOND_SECONDS: Final = 1.5
-"""Part of the three seconds in which Slack expects the ack."""
+"""A part of the three seconds within which Slack expects the ack."""
 
 
 class ErrorAnswers:
@@ -53,15 +53,15 @@ class ErrorAnswers:
             return BoltResponse(status=500, body="")
         text = replies.problem(known, reference)
         message = {"response_type": "ephemeral", "text": text}
-        # Slack shows the body of an ack only after a command, and ignores it after a press.
+        # Slack shows the body of an ack only for a command, and ignores it for a button.
         if "command" not in body and await self._notify(body, message):
             return BoltResponse(status=200, body="")
         return _json(message)
 
     async def _notify(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
-        """Notify the person who pressed or used a shortcut; returns whether Slack accepted it.
+        """Notify the person who used a button or shortcut; returns whether Slack accepted it.
 
-        In a modal and in App Home the only way to answer is another modal.
+        In a modal and in App Home the only possible answer is another modal.
         """
         if await self.respond(body, message):
             return True
@@ -84,7 +84,7 @@ class ErrorAnswers:
         *,
         replace_original: bool = False,
     ) -> bool:
-        """Answer privately by the response URL of a press; returns whether Slack accepted it."""
+        """Answer privately by the response URL of a button; returns whether Slack accepted it."""
         response_url = body.get("response_url")
         if not isinstance(response_url, str) or not response_url:
             return False
@@ -97,7 +97,8 @@ class ErrorAnswers:
         try:
             return await asyncio.wait_for(answering, RESPOND_SECONDS)
         except TimeoutError:
-            # Connecting may take a third of it, so Slack has the message, and no answer came back.
+            # Connecting has a third of the time limit, so Slack probably has the message, and its
+            # answer was late.
             log.info("response_url_unanswered")
             return True
 
@@ -127,7 +128,7 @@ class ErrorAnswers:
             log.info("request_refused", reference=reference, code=error.code)
             known = error
         elif store_failure := for_people(error):
-            # Hundreds may meet it: where the database is away, no trace of ours says more.
+            # Hundreds of requests may fail while the database is away; a traceback adds nothing.
             log.warning("request_not_stored", reference=reference, code=store_failure.code)
             known = store_failure
         else:

@@ -1,4 +1,4 @@
-"""Modals that show something slow: opened at once, filled in when it is known."""
+"""Modals with slow content: opened at once, filled in later."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ WAITING: Final = "One moment … If nothing appears within a minute, close this 
 
 
 class TooManyModals(CallAudioError):
-    """More people wait for a modal than are served at a time."""
+    """More modals are waiting for their content than the limit allows."""
 
     code = "too_many_modals"
     what = "Too many people are opening this form at the moment."
@@ -32,7 +32,7 @@ class TooManyModals(CallAudioError):
 
 
 class FillTooSlow(CallAudioError):
-    """What a modal was to show did not come."""
+    """The content of a modal did not arrive in time."""
 
     code = "fill_too_slow"
     what = "That took too long."
@@ -43,8 +43,8 @@ class FillTooSlow(CallAudioError):
 class Modals:
     """Opens modals within the three seconds of their trigger, and fills them in afterwards.
 
-    What is filled in is only looked at: nothing is lost when the bot ends meanwhile, and the person
-    opens the modal once more, as it says. What Slack does not take is tried again, and then told.
+    The content is only displayed: if the bot stops meanwhile, nothing is lost, and the person opens
+    the modal again. A failed update is retried; then the modal shows the failure.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Modals:
         self._filling: dict[str, asyncio.Task[None]] = {}
 
     async def open(self, trigger_id: str, title: str, fill: Fill) -> None:
-        """Show that something is coming, then what ``fill`` gives, or why it does not come.
+        """Open a modal that asks to wait, then show the result of ``fill``, or its failure.
 
         Raises:
-            TooManyModals: nothing was opened.
+            TooManyModals: no modal was opened.
             CallAudioError: Slack did not open it.
         """
         self._check_room()
@@ -73,23 +73,23 @@ class Modals:
         self._start(str(opened["view"]["id"]), fill)
 
     def refill(self, view_id: str, fill: Fill) -> None:
-        """Put what ``fill`` gives into a modal that is open already; the newest fill counts.
+        """Show the result of ``fill`` in an open modal; the newest fill counts.
 
         Raises:
-            TooManyModals: the modal stays as it is.
+            TooManyModals: the modal is unchanged.
         """
-        self.leave(view_id)  # or the earlier might come last and show what nobody asked for last
+        self.leave(view_id)  # otherwise an earlier fill could end last and show old content
         self._check_room()
         self._start(view_id, fill)
 
     def leave(self, view_id: str) -> None:
-        """Fill that modal in no more: it was sent, and shows something else now."""
+        """Stop filling that modal: it was submitted, and shows something else now."""
         filling = self._filling.pop(view_id, None)
         if filling:
             filling.cancel()
 
     async def close(self) -> None:
-        """Stop what is still being filled in."""
+        """Cancel every fill in progress."""
         filling = list(self._filling.values())
         for task in filling:
             task.cancel()
@@ -101,7 +101,7 @@ class Modals:
 
     def _start(self, view_id: str, fill: Fill) -> None:
         task = asyncio.create_task(self._fill(view_id, fill))
-        self._filling[view_id] = task  # a task that nobody holds may be collected while it runs
+        self._filling[view_id] = task  # an unreferenced task may be collected while it runs
         task.add_done_callback(lambda done: self._forget(view_id, done))
 
     def _forget(self, view_id: str, task: asyncio.Task[None]) -> None:
@@ -119,16 +119,16 @@ class Modals:
         try:
             await self._show(view_id, view)
         except ModalClosed:
-            log.info("modal_closed")  # nobody waits for it
+            log.info("modal_closed")  # the person closed it
         except CallAudioError as error:
             await self._show_why_not(view_id, error)
 
     async def _show(self, view_id: str, view: View) -> None:
-        # The same view shown twice is shown once, so a lost answer is no reason to stop.
+        # Showing the same view twice has no effect, so an update is retried after a lost answer.
         await self._api.read("views.update", view_id=view_id, view=view)
 
     async def _show_why_not(self, view_id: str, error: CallAudioError) -> None:
-        """Say what went wrong instead: a plainer view may be taken, and a later one, too."""
+        """Show the failure instead: Slack may accept a plainer or a later view."""
         await self._sleep(min(error.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS))
         try:
             await self._show(view_id, notice(self._answers.words_for(error)))

@@ -1,4 +1,4 @@
-"""What operators and their machines ask the bot: is it alive, is it ready, and its figures."""
+"""Health, readiness and metrics, for operators and their monitoring."""
 
 import asyncio
 import time
@@ -23,14 +23,14 @@ PROBE_SECONDS: Final = 2.0
 FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 Probe = Callable[[], Awaitable[object]]
-"""True or nothing where all is well."""
+"""Returns True or None if all is well."""
 
 
 class Operations:
-    """Answers `/healthz` and `/readyz` to anybody; details and figures to operators alone.
+    """Answers `/healthz` and `/readyz` to anybody; details and metrics only to operators.
 
-    Operators are whoever asks on ``port``, the port of ``CALLAUDIO_METRICS_ADDRESS``. Without one
-    they are whoever asks from this machine, unless a proxy says that it passes a request on.
+    A request on ``port``, the port of ``CALLAUDIO_METRICS_ADDRESS``, counts as an operator's. Without
+    a port, one from this machine does, unless it has a header of a proxy.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Operations:
         ]
 
     async def healthz(self, request: Request) -> Response:
-        """Say that the process is alive."""
+        """Answer that the process is alive."""
         del request
         return PlainTextResponse("ok\n")
 
     async def readyz(self, request: Request) -> Response:
-        """Say whether the bot can do its work; which part cannot is for operators.
+        """Answer whether the bot can work; only operators see which part cannot.
 
-        Notices that do not hold are told beside the parts, and make nothing unready.
+        Failing notices are listed beside the parts, and do not affect readiness.
         """
         found = await self._readiness.read()
         is_ready = all(found.values())
@@ -78,7 +78,7 @@ class Operations:
         return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
 
     async def metrics(self, request: Request) -> Response:
-        """Return the figures, in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         if not self._is_from_operators(request):
             where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
             return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)
@@ -96,7 +96,7 @@ class Operations:
 
 
 class Readiness:
-    """Runs the probes at most once in ``READINESS_LASTS_SECONDS``, however many people ask."""
+    """Runs the probes at most once in ``READINESS_LASTS_SECONDS``."""
 
     def __init__(self, probes: Mapping[str, Probe], monotonic: Callable[[], float]) -> None:
         self._probes = probes
@@ -107,7 +107,7 @@ class Readiness:
         self._found_at: float | None = None
 
     async def read(self) -> Mapping[str, bool]:
-        """Tell of each part whether it is ready."""
+        """Return whether each part is ready."""
         async with self._turn:
             found_at = self._found_at
             if found_at is None or self._monotonic() - found_at >= READINESS_LASTS_SECONDS:
@@ -117,7 +117,7 @@ class Readiness:
             return self._found
 
     async def holds(self, name: str, probe: Probe) -> bool:
-        """Run one probe; what it meets is logged once a minute."""
+        """Run one probe; its failure is logged once a minute."""
         try:
             return await asyncio.wait_for(probe(), PROBE_SECONDS) is not False
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""Who acted, as Slack's payloads tell it (docs: "Handling user interaction")."""
+"""Reads from Slack's payloads who acted, and where (docs: "Handling user interaction")."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ SENT_AT: Final = "callaudio_sent_at"
 
 
 class Malformed(CallAudioError):
-    """A payload lacks what its kind always brings."""
+    """A payload lacks a field that its kind always has."""
 
     code = "malformed"
     likely_cause = "A form of Slack's messages that is newer than this version of callaudio."
@@ -36,9 +36,9 @@ def actor_of_command(command: Mapping[str, Any]) -> Actor:
 
 
 def actor_of(body: Mapping[str, Any]) -> Actor:
-    """Read who pressed or submitted, by their own workspace where Slack tells it.
+    """Read who acted, with their own workspace if the payload has it.
 
-    People of other workspaces can press buttons too.
+    People of other workspaces can use buttons too.
     """
     user = body["user"]
     team_id = user.get("team_id") or (body.get("team") or {}).get("id")
@@ -52,7 +52,7 @@ def actor_of(body: Mapping[str, Any]) -> Actor:
 
 
 def requester_of_command(command: Mapping[str, Any]) -> Requester:
-    """Read who asks by a command, and where."""
+    """Read the requester from a command."""
     return Requester(
         actor=actor_of_command(command),
         channel_id=str(command["channel_id"]),
@@ -63,12 +63,13 @@ def requester_of_command(command: Mapping[str, Any]) -> Requester:
 
 
 def requester_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> Requester:
-    """Read who asks by a button, and where."""
+    """Read the requester from a button."""
     actor = actor_of(body)
     return Requester(
         actor=actor,
         channel_id=str((body.get("channel") or {}).get("id") or actor.user_id),
-        # A press has a time of its own; pressing twice is asking twice, within the usual window.
+        # Each press has its own time, so pressing twice makes two requests; the usual window for
+        # double submits then applies.
         trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
         response_url=secret(body.get("response_url")),
         sent_at=_sent_at(body),
@@ -90,16 +91,16 @@ def thread_of(body: Mapping[str, Any]) -> str | None:
 
 
 def chosen(action: Mapping[str, Any]) -> str:
-    """Read the value of what was chosen from a menu; empty where nothing was."""
+    """Read the chosen value of a menu; empty if nothing was chosen."""
     return str((action.get("selected_option") or {}).get("value") or "")
 
 
 def requester_of_submission(
     body: Mapping[str, Any], view: Mapping[str, Any], channel_id: str, *choices: Choice
 ) -> Requester:
-    """Read who asks by a form in a conversation; ``choices`` is all that was chosen there.
+    """Read the requester from a form about a conversation; ``choices`` is all its input.
 
-    A submission brings no way to answer of its own; the bot's ways do without.
+    A submission has no response URL, so answers use the bot's own messages.
     """
     return Requester(
         actor=actor_of(body),
@@ -111,28 +112,28 @@ def requester_of_submission(
 
 
 def submission_id_of(view: Mapping[str, Any], *choices: Choice) -> str:
-    """Name what a form asks for: the same form with the same choices has the same name.
+    """Build the idempotency key of a submission: the same form with the same input has the same.
 
-    Slack sends a submission with nothing that names it, and the form stays open after an error: its
-    own id alone would take the next choice for the first one again.
+    A submission has no id of its own. The form's id alone would not do: the form stays open after
+    an error, and its next input would count as a repeat.
     """
-    # Hashed, for choices may be words, and of any length.
+    # Hashed, because the input may contain words, of any length.
     asked = json.dumps([str(view["id"]), *choices])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Read what was filled in in the block and element of that name; empty where nothing was."""
+    """Read the input of the field of that name; empty if there is none."""
     values = (view.get("state") or {}).get("values") or {}
     found = (values.get(name) or {}).get(name)
     return found if isinstance(found, dict) else {}
 
 
 def required_id(event: Mapping[str, Any], name: str) -> str:
-    """Read an id that an event of this kind always tells.
+    """Read an id that this kind of event always has.
 
     Raises:
-        Malformed: it does not.
+        Malformed: it is missing.
     """
     value = event.get(name)
     if not isinstance(value, str) or not value:
@@ -141,7 +142,7 @@ def required_id(event: Mapping[str, Any], name: str) -> str:
 
 
 def secret(value: object) -> SecretStr | None:
-    """Wrap a bearer address; None if there is none."""
+    """Wrap a URL that grants access to whoever has it; None if there is none."""
     return SecretStr(value) if isinstance(value, str) and value else None
 
 

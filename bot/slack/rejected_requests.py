@@ -1,4 +1,4 @@
-"""Requests that are not let in: counted by cause, and told to operators without filling the log."""
+"""Rejected requests: counted by cause, and logged for operators at a limited rate."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ log = get_logger(__name__)
 
 
 class RejectionCause(StrEnum):
-    """Why a request or its connection was not let in."""
+    """Why a request or its connection was rejected."""
 
     UNSIGNED = "unsigned"
     SIGNATURE_WRONG = "signature_wrong"
@@ -51,7 +51,7 @@ LIKELY: Final[Mapping[RejectionCause, str]] = MappingProxyType(
 
 
 class RejectedRequests:
-    """Counts each request that is turned away, and warns of each cause once a minute at most."""
+    """Counts each rejected request, and warns of each cause at most once a minute."""
 
     def __init__(
         self, metrics: Metrics, *, monotonic: Callable[[], float] = time.monotonic
@@ -60,7 +60,7 @@ class RejectedRequests:
         self._sparing = SparingLog(monotonic=monotonic)
 
     def note(self, cause: RejectionCause, **facts: int | str) -> None:
-        """Count one; ``facts`` about it are told where it is the one that is warned of."""
+        """Count one; ``facts`` about it are added to the warning, if there is one."""
         self._metrics.rejected_requests.labels(cause=cause.value).inc()
         unwarned = self._sparing.due(cause.value)
         if unwarned is None:

@@ -1,7 +1,7 @@
-"""The shapes of what Slack sends, as far as Bolt and the listeners read them.
+"""The schema of Slack's payloads, for the fields that Bolt and the listeners read.
 
-A signed payload of another shape comes of a change at Slack or of somebody who holds the signing
-secret; nothing behind this border has to expect one. Sources: docs.slack.dev, "Handling user
+A signed payload of another shape means that Slack has changed, or that the signing secret has
+leaked; the code behind this check need not expect one. Sources: docs.slack.dev, "Handling user
 interaction", "Slash commands", "Events API".
 """
 
@@ -94,7 +94,7 @@ class _Interaction(_Shape):
     def _brings_what_its_kind_does(self) -> Self:
         brings = {
             "block_actions": (self.actions, self.trigger_id),
-            # Bolt reads the view's type of every submission, and breaks where there is none.
+            # Bolt reads the view's type of every submission, and fails without one.
             "view_submission": (self.view, self.view and self.view.type),
             "view_closed": (self.view,),
             "message_action": (self.message, self.channel, self.callback_id, self.trigger_id),
@@ -134,7 +134,7 @@ class _EventCallback(_Shape):
 
 
 def is_well_formed(body: object) -> bool:
-    """Return whether a payload has the shape of its kind; one that names no kind may have any."""
+    """Return whether a payload has the shape of its kind; one without a kind may have any."""
     if not isinstance(body, Mapping):
         return False
     shape = _shape_of(body)

@@ -1,4 +1,4 @@
-"""Whether a request is Slack's: its signature and its age.
+"""Verifies that a request comes from Slack: its signature and its age.
 
 Source: https://docs.slack.dev/authentication/verifying-requests-from-slack/
 """
@@ -18,7 +18,7 @@ TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")  # no later second has more digits
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What the headers of a request claim."""
+    """The signature headers of a request, not yet verified."""
 
     timestamp: str
     signature: str
@@ -26,15 +26,15 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a request is not let in."""
+    """Why a request is rejected."""
 
     cause: RejectionCause
     skew_seconds: int | None = None
-    """How far this machine's clock is ahead of the request's; negative: behind it."""
+    """How far this machine's clock is ahead of the request's; negative: behind."""
 
 
 def signed_by(headers: Mapping[str, str]) -> Signed | None:
-    """Read what the headers claim; None where a header is missing or is not what Slack sends."""
+    """Read the signature headers; None if one is missing or does not have Slack's format."""
     timestamp = headers.get("x-slack-request-timestamp", "")
     signature = headers.get("x-slack-signature", "")
     if not (TIMESTAMP.fullmatch(timestamp) and signature and signature.isascii()):
@@ -45,10 +45,9 @@ def signed_by(headers: Mapping[str, str]) -> Signed | None:
 def rejection_of(
     signed: Signed, body: bytes, *, secrets: Collection[str], now: float
 ) -> Rejection | None:
-    """Tell why the request cannot be Slack's of this moment; None where one of the secrets fits.
+    """Return why the request is not a current one of Slack's; None if a secret matches.
 
-    The signature is judged first: a time that nobody signed tells nothing about this machine's
-    clock.
+    The signature is checked first: an unsigned time says nothing about this machine's clock.
     """
     message = b"v0:" + signed.timestamp.encode() + b":" + body
     expected = (hmac.new(each.encode(), message, hashlib.sha256) for each in secrets)

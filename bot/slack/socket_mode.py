@@ -25,22 +25,22 @@ from bot.slack.web_api.hosts import is_trusted
 log = get_logger(__name__)
 
 FINISH_SECONDS: Final = 2.0
-"""How long envelopes that are under way may take to be stored and acked once the bot stops."""
+"""How long received envelopes may take to be stored and acked after the bot is told to stop."""
 OPEN_SECONDS: Final = 10.0
-"""How long a start waits for the connection, before it goes on without."""
+"""How long a start waits for the connection before it continues without."""
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
-"""For the handshake alone: a WebSocket stays open for as long as its pings are answered."""
+"""For the handshake only: a WebSocket stays open as long as its pings are answered."""
 
 
 ELSEWHERE: Final = "The address that Slack gave for the connection is not Slack's."
 
 
 class SocketElsewhere(Exception):
-    """The Web API named a place for the connection that is not Slack's."""
+    """The Web API returned an address for the connection that is not Slack's."""
 
 
 def _cause_of(error: Exception) -> str:
-    """Name why there is no connection, in words that hold no URL."""
+    """Word why there is no connection, without a URL."""
     if isinstance(error, SlackApiError):
         code = str(error.response.get("error", ""))
         is_word = re.fullmatch(r"[a-z_]{1,60}", code)
@@ -49,7 +49,7 @@ def _cause_of(error: Exception) -> str:
 
 
 class SocketMode:
-    """Opens, watches and closes the connection; the SDK reconnects by itself."""
+    """Opens, monitors and closes the connection; the SDK reconnects automatically."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class SocketMode:
         self._opening: asyncio.Task[None] | None = None
 
     async def open(self, open_seconds: float = OPEN_SECONDS) -> None:
-        """Connect, by the one policy for calls to the outside instead of a session of the SDK's.
+        """Connect with a session of our outbound policy, not with the SDK's own.
 
-        While Slack cannot be reached the connection is tried again in the background, and the bot
-        is alive and not ready; each failure is logged with its cause.
+        While Slack cannot be reached, connecting is retried in the background; the bot is alive and
+        not ready, and each failure is logged with its cause.
         """
         client = self._handler.client
         issue = client.issue_new_wss_url
@@ -83,7 +83,7 @@ class SocketMode:
             except Exception as error:
                 log.warning("socket_not_opened", cause=_cause_of(error))
                 raise
-            # What arrives over the socket is not signed: whoever is there may speak for anybody.
+            # Envelopes are not signed, so the host at the other end could impersonate anybody.
             if not is_trusted(url.replace("ws", "http", 1), client.web_client.base_url):
                 log.warning("socket_not_opened", cause=ELSEWHERE)
                 raise SocketElsewhere
@@ -92,7 +92,7 @@ class SocketMode:
         client.issue_new_wss_url = issue_trusted  # type: ignore[method-assign]  # the SDK has no other place for it
         await client.aiohttp_client_session.close()
         client.aiohttp_client_session = self._outbound.session(timeout=CONNECTING)
-        # The SDK tries again until it is closed.
+        # The SDK retries until it is closed.
         self._opening = asyncio.create_task(self._handler.connect_async())  # type: ignore[no-untyped-call]  # the SDK does not annotate it
         done, _ = await asyncio.wait([self._opening], timeout=open_seconds)
         if not done:
@@ -102,16 +102,16 @@ class SocketMode:
         )
 
     def rotate(self, app_token: str) -> None:
-        """Open the next connection with another token; the present one stays."""
+        """Use another token for the next connection; the current one stays open."""
         self._handler.client.app_token = app_token
 
     async def is_open(self) -> bool:
-        """Return whether the connection stands."""
+        """Return whether the connection is open."""
         connected: bool = await self._handler.client.is_connected()
         return connected
 
     async def close(self) -> None:
-        """Disconnect, once what has already arrived is stored and acked."""
+        """Disconnect after every received envelope is stored and acked."""
         if self._opening and not self._opening.done():
             self._opening.cancel()
             await asyncio.wait([self._opening])
@@ -125,7 +125,7 @@ class SocketMode:
 
 
 class _Handler(AsyncSocketModeHandler):
-    """Knows which envelopes are being answered; the SDK starts those tasks and forgets them."""
+    """Keeps track of the envelopes being answered; the SDK does not keep its tasks."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class _Handler(AsyncSocketModeHandler):
         super().__init__(app, app_token, web_client=web_client)
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in the SDK
-        """Answer one envelope; one that cannot be read is acked, or Slack would send it again."""
+        """Answer one envelope; an unreadable one is acked too, so that Slack does not resend it."""
         if not is_well_formed(req.payload):
             self._rejected.note(RejectionCause.MALFORMED)
             await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))

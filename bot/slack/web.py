@@ -1,4 +1,4 @@
-"""The HTTP surface: Slack's requests beside what operators ask."""
+"""The HTTP surface: Slack's requests, and health, readiness and metrics."""
 
 import re
 import time
@@ -22,7 +22,7 @@ from bot.slack.signature import rejection_of, signed_by
 
 MAX_BODY_BYTES: Final = 1_000_000
 FORMER_SECRET_SECONDS: Final = 300
-"""How long a rotated signing secret is accepted: as long as a signed request is fresh."""
+"""How long the former signing secret is accepted: as long as a signed request is valid."""
 LENGTH: Final = re.compile(r"[0-9]{1,20}")
 
 STATUS: Final = {
@@ -32,7 +32,7 @@ STATUS: Final = {
 
 
 class SlackEvents:
-    """Passes on to Bolt what Slack signed, and what Bolt and the listeners can read."""
+    """Passes requests to Bolt if Slack signed them and they are well-formed."""
 
     def __init__(
         self,
@@ -51,20 +51,20 @@ class SlackEvents:
         self._now = now
 
     def rotate(self, signing_secret: str) -> None:
-        """Accept a new signing secret, and the one before for ``FORMER_SECRET_SECONDS`` more."""
+        """Accept a new signing secret, and the former one for ``FORMER_SECRET_SECONDS`` more."""
         if signing_secret != self._secrets[0]:
             self._secrets = (signing_secret, self._secrets[0])
             self._former_until = self._now() + FORMER_SECRET_SECONDS
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request; what a caller cannot prove is judged before the body is read."""
+        """Answer one request; headers are checked before the body is read."""
         signed = signed_by(request.headers)
         if signed is None:
             return self._refused(RejectionCause.UNSIGNED)
         try:
             body = await _bounded_body(request)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to see it
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client has disconnected
         if body is None:
             return self._refused(RejectionCause.TOO_LARGE)
         now = self._now()
@@ -88,7 +88,7 @@ class SlackEvents:
 
 
 def build_web(*, operations: Operations, slack: SlackEvents | None) -> Starlette:
-    """Build the ASGI app; without ``slack`` (Socket Mode, worker) its route is not there."""
+    """Build the ASGI app; without ``slack`` (Socket Mode, worker) it lacks that route."""
     routes = operations.routes()
     if slack:
         routes.append(Route("/slack/events", slack.answer, methods=["POST"]))
@@ -96,7 +96,7 @@ def build_web(*, operations: Operations, slack: SlackEvents | None) -> Starlette
 
 
 async def _bounded_body(request: Request) -> bytes | None:
-    """Read the body; None when it is larger than Slack sends, unread where its length says so."""
+    """Read the body; None if it is over the limit, without reading if its length says so."""
     length = request.headers.get("content-length", "")
     if LENGTH.fullmatch(length) and int(length) > MAX_BODY_BYTES:
         return None
@@ -109,7 +109,7 @@ async def _bounded_body(request: Request) -> bytes | None:
 
 
 def _read(request: Request, body: bytes) -> AsyncBoltRequest | None:
-    """Read the body as Bolt does; None where that cannot be done."""
+    """Parse the body as Bolt does; None if that fails."""
     try:
         bolt_request = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
     except Exception:  # noqa: BLE001 - Bolt raises whatever its look-ups in a strange payload raise

@@ -1,4 +1,4 @@
-"""What the bot says: reasons, sizes and times in words, escaped for mrkdwn."""
+"""Words for reasons, sizes and times, escaped for mrkdwn."""
 
 from datetime import datetime
 from types import MappingProxyType
@@ -131,24 +131,24 @@ def why_no_transcript(reason: Reason, *, is_public: bool) -> str:
 
 
 def escape(text: str) -> str:
-    """Make text harmless in mrkdwn (docs: "Formatting text for app surfaces")."""
+    """Escape text for mrkdwn (docs: "Formatting text for app surfaces")."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(text: str) -> str:
-    """Show text as code; a backtick would end it early."""
+    """Format text as code; backticks are removed, because they would end it."""
     return f"`{escape(text.replace('`', ''))}`"
 
 
 def size(size_bytes: int) -> str:
-    """Spell a size the way file browsers do."""
+    """Format a size as file browsers do."""
     if size_bytes < 1_000_000:  # noqa: PLR2004 - a megabyte
         return f"{max(1, round(size_bytes / 1000))} KB"
     return f"{size_bytes / 1_000_000:.1f} MB"
 
 
 def length(length_seconds: float | None) -> str | None:
-    """Spell a length as minutes and seconds, from an hour on with hours."""
+    """Format a length as minutes and seconds, from an hour on with hours."""
     if length_seconds is None:
         return None
     minutes, seconds = divmod(round(length_seconds), 60)
@@ -157,23 +157,23 @@ def length(length_seconds: float | None) -> str | None:
 
 
 def counted(count: int, one: str, several: str | None = None) -> str:
-    """Format how many there are; without ``several`` the plural of ``one`` ends in s."""
+    """Format a number of things; without ``several`` the plural of ``one`` ends in s."""
     return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
 def hours(count: int) -> str:
-    """Spell a number of hours."""
+    """Format a number of hours."""
     return counted(count, "hour")
 
 
 def moment(when: datetime) -> str:
-    """Spell a time in each reader's own zone, with UTC for those who see plain text."""
+    """Format a time in each reader's own zone; UTC in plain text."""
     fallback = f"{when:%Y-%m-%d %H:%M} UTC"
     return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
 def instant(seconds: float) -> str:
-    """Spell a moment in a recording to the tenth of a second."""
+    """Format a time of a recording to the tenth of a second."""
     minutes, tenths = divmod(round(seconds * 10), 600)
     hours, minutes = divmod(minutes, 60)
     rest = f"{tenths // 10:02}.{tenths % 10}"
@@ -181,14 +181,14 @@ def instant(seconds: float) -> str:
 
 
 def encoding(name: str | None) -> str | None:
-    """Say what to do with a recording that Slack may not play."""
+    """Word what to do with a recording that Slack may not play."""
     if name is None:
         return None
     return f"It is {name}, which Slack may not play. Download it and open it in another player."
 
 
 def muted(spans: Spans | None) -> str | None:
-    """Say how much of a recording is muted; None where that is not known, or nothing is."""
+    """Word how much of a recording is muted; None if nothing is, or it is unknown."""
     if spans is None or not spans.count:
         return None
     return f"{counted(spans.count, 'span')}, {spans.seconds:.1f} s"
@@ -204,7 +204,7 @@ def variant(
     is_for_all_here: bool = False,
     replaced_because: str | None = None,
 ) -> str:
-    """Say which variant the thread holds, why, and until when a raw one stays."""
+    """Word which variant the thread has, why, and until when a raw one stays."""
     if outcome == Outcome.RAW:
         facts = [
             "*Unredacted*",
@@ -218,14 +218,14 @@ def variant(
         if replaced_because:
             why = f"in place of the unredacted one: {WHY_TAKEN_BACK[replaced_because]}"
         spans = muted(mutes)
-        # That something is muted is said once.
+        # The note about muted spans appears once.
         amount = spans if why == MUTED or spans is None else f"muted: {spans}"
         facts = ["*Redacted*", why, amount]
     return " · ".join(fact for fact in facts if fact)
 
 
 def call_facts(call: CallFacts | None) -> str | None:
-    """Format what is known of the call; None where nothing is."""
+    """Word the known facts of the call; None if there are none."""
     if call is None:
         return None
     parts = [

@@ -1,4 +1,4 @@
-"""One rule for all that Slack sends: it is of the bot's own workspace, or nothing comes of it."""
+"""Accepts requests and events only from the bot's own workspace."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ Next = Callable[[], Awaitable[object]]
 
 
 class OwnWorkspace:
-    """Runs before every listener, over HTTP and Socket Mode alike."""
+    """Runs before every listener, over HTTP and Socket Mode."""
 
     def __init__(self, membership: WorkspaceMembership) -> None:
         self._membership = membership
@@ -25,10 +25,10 @@ class OwnWorkspace:
     async def admit(
         self, body: Mapping[str, Any], context: AsyncBoltContext, next_: Next
     ) -> BoltResponse | None:
-        """Refuse people of other workspaces in words, and drop events that are not for the bot.
+        """Refuse people of other workspaces, and drop events that are not for the bot.
 
         Raises:
-            Outsider: whoever acts is of another workspace; audited.
+            Outsider: the person belongs to another workspace; audited.
         """
         bot = context.authorize_result
         if body.get("type") == "event_callback":
@@ -49,8 +49,8 @@ class OwnWorkspace:
 def is_for(bot: AuthorizeResult, body: Mapping[str, Any]) -> bool:
     """Return whether an event is for this installation.
 
-    Its outer ``team_id`` is where it happened: in a channel that workspaces of one organisation
-    share it may be another's (docs: "The Events API", `authorizations`).
+    Its outer ``team_id`` is the workspace where it happened. In a channel shared within an
+    organisation that may be another one (docs: "The Events API", `authorizations`).
     """
     installations = body.get("authorizations") or [{"team_id": body.get("team_id")}]
     return any(_is(bot, each) for each in installations)
@@ -64,7 +64,7 @@ def _is(bot: AuthorizeResult, installation: Mapping[str, Any]) -> bool:
 
 
 def _name_of(body: Mapping[str, Any]) -> str:
-    """Name what was pressed or sent, by what we called it."""
+    """Return our name of the button or form that was used."""
     view = body.get("view") or {}
     for each in [*(body.get("actions") or []), body, view]:
         name = each.get("action_id") or each.get("callback_id")

@@ -38,14 +38,14 @@ class Chart:
 
 
 def charts_of(report: Report, period: Period) -> list[Chart]:
-    """Draw at most two charts; none where there is nothing to show."""
+    """Build at most two charts; none if there is nothing to show."""
     if isinstance(report, CallsReport):
         return _of_calls(report, period)
     return _of_access(report)
 
 
 def block(chart: Chart) -> Block:
-    """Spell a chart as Slack draws it itself (docs: "data_visualization")."""
+    """Build the block with which Slack draws a chart (docs: "data_visualization")."""
     return {
         "type": "data_visualization",
         "title": chart.title,

@@ -32,9 +32,9 @@ class SlackDigestGateway:
     async def post(self, post: DigestPost) -> str:
         """Post a digest, marked with its id and slot; returns the message's ts.
 
-        Where the workspace refuses charts and tables, nothing was posted, so the same is said once
-        more in plain sections; the charts then follow as a picture in the thread. The message is
-        whole without it, and a picture that fails is left out: there is one message either way.
+        If the workspace refuses charts and tables, nothing was posted; then the digest is posted
+        in plain sections, with the charts as a picture in the thread. The message is complete
+        without the picture, so a picture that fails is omitted: there is always one message.
 
         Raises:
             CallAudioError: Slack refused, or did not say whether it was posted.
@@ -48,7 +48,7 @@ class SlackDigestGateway:
         return ts
 
     async def find(self, digest: Digest, slot_local: str, since: datetime) -> str | None:
-        """Look for the post of a slot by its metadata; None also where history may not be read."""
+        """Find the post of a slot by its metadata; None also without the history scope."""
         mark = _mark(digest, slot_local)
         return await find_own_message(self._api, digest.channel_id, mark, since)
 
@@ -74,7 +74,7 @@ class SlackDigestGateway:
         except CallAudioError as error:
             log.warning("digest_picture_failed", digest_id=post.digest.id, code=error.code)
         except Exception:
-            # The message is there, and failing now would have it posted again.
+            # The message is posted; raising now would post it again.
             log.exception("digest_picture_broke", digest_id=post.digest.id)
 
     async def _upload(self, png: bytes, channel_id: str, thread_ts: str) -> None:

@@ -26,7 +26,7 @@ class DigestListeners:
     async def get_call_audio(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Get call audio*: into the digest's own thread, under the standing of who pressed."""
+        """*Get call audio*: into the digest's thread, decided by the rights of the person."""
         agent_name, _, conversation_id = str(action["value"]).partition(":")
         storing = self._requests.recording(
             requester_of_action(body, action),

@@ -1,7 +1,7 @@
 """The charts of a digest as one PNG, for workspaces where Slack does not draw them itself.
 
-The card has a dark ground with round, transparent corners: it reads alike in Slack's light and dark
-themes.
+The picture has a dark background with round, transparent corners, so that it suits Slack's light
+and dark themes.
 """
 
 import io
@@ -22,7 +22,7 @@ CORNER_PIXELS: Final = 40
 LEFT_PIXELS, RIGHT_PIXELS = 120, 1528
 TOP_PIXELS, BOTTOM_PIXELS = 150, 530
 GAP_SHARE: Final = 0.55
-"""Between two charts, as a share of one chart's width: names of a ranking stand there."""
+"""The gap between two charts, as a share of a chart's width; it has room for a ranking's names."""
 GROUND, GRID, INK, FAINT = "#20303c", "#35485a", "#f2f5f7", "#a9b8c4"
 COLOURS: Final = ("#4cb7a5", "#7189a0")
 BAR_SHARE: Final = 0.76
@@ -32,7 +32,7 @@ MAX_LABELS: Final = 8
 MAX_GRID_LINES: Final = 5
 TITLE_PIXELS, LABEL_PIXELS, VALUE_PIXELS = 26, 18, 17
 SMOOTHING: Final = 2
-"""The card is drawn larger by this and scaled down, which smooths its corners."""
+"""The picture is drawn larger by this factor and scaled down, which smooths its corners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _Frame:
         return TOP_PIXELS + (BOTTOM_PIXELS - TOP_PIXELS) * share
 
     def bar(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
-        """Fill a rectangle; nothing where it has no area."""
+        """Fill a rectangle, unless it has no area."""
         corners = (round(left), round(top), round(right) - 1, round(bottom) - 1)
         if corners[2] >= corners[0] and corners[3] >= corners[1]:
             self.pen.rectangle(corners, fill=colour)
@@ -61,14 +61,14 @@ class _Frame:
     def words(  # noqa: PLR0917 - a place, and how the text stands there
         self, x: float, y: float, text: str, colour: str, anchor: str, pixels: int = LABEL_PIXELS
     ) -> float:
-        """Write one line around a place; ``anchor`` as Pillow names it. Gives its width."""
+        """Write one line at a place; ``anchor`` as in Pillow. Returns its width."""
         font = _font(pixels, is_bold=pixels == TITLE_PIXELS)
         self.pen.text((x, y), text, fill=colour, font=font, anchor=anchor)
         return font.getlength(text)
 
 
 def draw(charts: Sequence[Chart]) -> bytes:
-    """Draw the charts side by side; returns a PNG. Takes some 50 ms: not for the event loop."""
+    """Draw the charts side by side; returns a PNG. Takes about 50 ms: run it in a thread."""
     picture = _card()
     pen = ImageDraw.Draw(picture)
     wide = (RIGHT_PIXELS - LEFT_PIXELS) / (len(charts) + GAP_SHARE * (len(charts) - 1))
@@ -99,7 +99,7 @@ def _card() -> Image.Image:
 
 
 def _draw_course(frame: _Frame, chart: Chart) -> None:
-    """Draw upright bars over the categories, with a scale to the left."""
+    """Draw vertical bars for the categories, with a scale on the left."""
     top = _top(chart)
     for value in _grid_values(top):
         y = frame.up(value / top)
@@ -117,7 +117,7 @@ def _draw_course(frame: _Frame, chart: Chart) -> None:
 
 
 def _draw_ranking(frame: _Frame, chart: Chart) -> None:
-    """Draw lying bars below one another, the first on top, each with its value behind it."""
+    """Draw horizontal bars, the first on top, each with its value after it."""
     top = _top(chart)
     count = max(len(chart.categories), 3)  # so that few bars are not thick
     for number, (middle, half, colour, value) in enumerate(_bars(chart, count)):
@@ -130,7 +130,7 @@ def _draw_ranking(frame: _Frame, chart: Chart) -> None:
 
 
 def _draw_head(frame: _Frame, chart: Chart) -> None:
-    """Write the title, and below it which colour is which series."""
+    """Write the title, and below it the colour of each series."""
     frame.words(frame.left, 66, chart.title, INK, "lm", TITLE_PIXELS)
     at = frame.left
     for series, colour in zip(chart.series, COLOURS, strict=False):
@@ -151,7 +151,7 @@ def _bars(chart: Chart, count: int = 0) -> Iterator[tuple[float, float, str, int
 
 
 def _grid_values(top: float) -> range:
-    """Return the values that have a line: 1, 2 or 5 times a power of ten apart, at most five."""
+    """Return the values of the grid lines: at most five, 1, 2 or 5 times a power of ten apart."""
     step = next(
         factor * 10**power
         for power in range(20)
@@ -167,7 +167,7 @@ def _top(chart: Chart) -> float:
 
 @cache
 def _font(pixels: int, *, is_bold: bool) -> ImageFont.FreeTypeFont:
-    """Load Open Sans, which has Latin, Greek and Cyrillic; it draws a box for anything else."""
+    """Load Open Sans, which has Latin, Greek and Cyrillic; other characters become boxes."""
     font = ImageFont.truetype(fontpkg.path("Open Sans"), pixels)
     font.set_variation_by_axes([700 if is_bold else 400, 100])  # weight, width
     return font

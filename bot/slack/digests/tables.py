@@ -1,4 +1,4 @@
-"""The tables of a digest (docs: "data_table"). Cells are raw text: nothing in them is mrkdwn."""
+"""The tables of a digest (docs: "data_table"). Cells are plain text, never mrkdwn."""
 
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from bot.slack import wording
 from bot.slack.blocks import Block
 from bot.slack.digests import words
 
-MAX_CELL: Final = 130  # as long as a conversation's id can be
+MAX_CELL: Final = 130  # the maximum length of a conversation's id
 MAX_REASON: Final = 60
 ROWS_A_PAGE: Final = 10
 

@@ -27,7 +27,7 @@ MARKS: Final = MappingProxyType(
     }
 )
 
-# As short as the labels of a chart must be: 20 characters.
+# At most 20 characters, the limit for a chart's labels.
 REASONS: Final = MappingProxyType(
     {
         Reason.REQUESTER_NOT_ALLOWED: "may not ask",
@@ -74,7 +74,7 @@ def title(digest: Digest, report: Report) -> str:
 
 
 def moment(when: datetime, zone: ZoneInfo) -> str:
-    """Spell a time in the digest's zone, the same for every reader."""
+    """Format a time in the digest's zone, the same for every reader."""
     local = when.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %H:%M}"
 
@@ -89,7 +89,7 @@ def period(covered: Period) -> str:
 
 
 def count(now: int, before: int | None) -> str:
-    """Spell a count, and the one before with the change in percent."""
+    """Format a count, the previous one, and the change in percent."""
     if before is None:
         return f"*{now:,}*"
     change = f", {_signed(100 * (now - before) / before)} %" if before else ""
@@ -97,14 +97,14 @@ def count(now: int, before: int | None) -> str:
 
 
 def span(now_seconds: float | None, before_seconds: float | None) -> str:
-    """Spell a length of time, and the one before."""
+    """Format a duration, and the previous one."""
     now = wording.length(now_seconds) or NOTHING
     before = wording.length(before_seconds)
     return f"*{now}* ({before} before)" if before else f"*{now}*"
 
 
 def rate(figures: Figures) -> str | None:
-    """Spell the share of calls that were handed off; None where no list tells."""
+    """Format the share of calls that were handed off; None if it is unknown."""
     if not figures.handoff_known:
         return None
     return f"{100 * figures.handoffs / figures.handoff_known:.1f} %"
@@ -116,7 +116,7 @@ def marks(those: tuple[Mark, ...]) -> str:
 
 
 def call(listed: CallSummary, zone: ZoneInfo) -> str:
-    """Spell one call in a line of mrkdwn."""
+    """Format one call as a line of mrkdwn."""
     parts = (
         code(listed.conversation_id),
         moment(listed.started_at, zone),
@@ -128,7 +128,7 @@ def call(listed: CallSummary, zone: ZoneInfo) -> str:
 
 
 def gap(missing: Gap, zone: ZoneInfo) -> str:
-    """Say that the figures are of a part only, of which one, and why."""
+    """Word that the figures cover only a part, which one, and why."""
     between = ""
     if missing.earliest and missing.latest:
         first, last = (moment(when, zone) for when in (missing.earliest, missing.latest))
@@ -142,7 +142,7 @@ def gap(missing: Gap, zone: ZoneInfo) -> str:
 
 
 def not_compared(why: Problem) -> str:
-    """Say why there is nothing to compare with."""
+    """Word why there is no comparison."""
     return f"Not compared with the period before, which could not be read: {problem(why)}"
 
 
@@ -153,19 +153,19 @@ def problem(failure: Problem) -> str:
 
 
 def skipped(slots: tuple[str, ...]) -> str:
-    """Say which earlier posts were missed."""
+    """Word which earlier posts were missed."""
     shown = ", ".join(escape(slot) for slot in slots[:MAX_SKIPPED])
     more = f" and {len(slots) - MAX_SKIPPED} more" if len(slots) > MAX_SKIPPED else ""
     return f"Missed and not posted: {shown}{more}."
 
 
 def outcome(name: str) -> str:
-    """Name the outcome of a delivery as people in Slack read it."""
+    """Word the outcome of a delivery for people in Slack."""
     return "unredacted" if name == Outcome.RAW else name
 
 
 def reason(name: str) -> str:
-    """Name the reason of a decision, or the code of a failure."""
+    """Word the reason of a decision, or the code of a failure."""
     return REASONS[Reason(name)] if name in list(Reason) else name.replace("_", " ")
 
 

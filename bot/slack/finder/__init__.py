@@ -1,1 +1,1 @@
-"""The modal in which somebody finds a call and has its recording delivered."""
+"""The modal in which a person finds a call and requests its recording."""

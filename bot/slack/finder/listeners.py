@@ -26,7 +26,7 @@ from bot.slack.web_api.zones import Zones, zone_named
 
 
 class NothingChosen(UsageError):
-    """The form came back without a call or a place for it."""
+    """The form was submitted without a call or a conversation."""
 
     code = "nothing_chosen"
     what = "No call or no conversation was chosen."
@@ -34,7 +34,7 @@ class NothingChosen(UsageError):
 
 
 class FinderListeners:
-    """The shortcut and the button that open the modal, and everything that is done in it."""
+    """The shortcut and the button that open the modal, and the actions in it."""
 
     def __init__(
         self, finding: CallFinder, requests: DeliveryRequests, modals: Modals, zones: Zones
@@ -103,7 +103,7 @@ class FinderListeners:
         await ack()
 
     async def send(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
-        """*Send recording*: the request is stored before the modal says so."""
+        """*Send recording*: the request is stored before the modal confirms it."""
         choice = _choice_of(view)
         self._modals.leave(str(view["id"]))
         stored = await within_ack_window(
@@ -127,7 +127,7 @@ class FinderListeners:
         )
 
     async def _search(self, ack: AsyncAck, body: Mapping[str, Any], **changes: Any) -> None:  # noqa: ANN401 - fields of a search
-        """Begin again at the newest call, looking for something else."""
+        """Start another search, at the newest call."""
         search = _search_of(body["view"]).again(self._finding.clock(), **changes)
         self._refill(body, search)
         await ack()
@@ -137,7 +137,7 @@ class FinderListeners:
         self._modals.refill(str(body["view"]["id"]), lambda: self._filled(actor, search))
 
     async def _filled(self, actor: Actor, search: Search) -> View:
-        # Kept once known: behind a cursor a day has to have the same limits again.
+        # Kept once known, because a cursor is valid only with the same limits of the day.
         known = search.zone is not None
         zone = zone_named(search.zone) if known else await self._zones.zone_of(actor.user_id)
         screen = await self._finding.screen(
@@ -159,7 +159,7 @@ class _Choice:
 
 
 def _choice_of(view: Mapping[str, Any]) -> _Choice:
-    # The block of the calls is named anew for each screen.
+    # The block of the calls has a new id for each screen.
     values = (view.get("state") or {}).get("values") or {}
     calls = [block[Input.CALL] for block in values.values() if Input.CALL in block]
     conversation_id = _chosen(calls[0]) if calls else ""

@@ -1,4 +1,4 @@
-"""What the modal is looking for, as it travels in the modal itself: names, ids and times."""
+"""The search of the modal, stored in the modal's metadata: names, ids and times."""
 
 import json
 from dataclasses import dataclass, replace
@@ -9,22 +9,22 @@ from zoneinfo import ZoneInfo
 from bot.polyai.browsing import CallFilter
 
 MAX_METADATA_CHARACTERS: Final = 3000
-"""Slack's own bound (docs: views, ``private_metadata``)."""
+"""Slack's limit (docs: views, ``private_metadata``)."""
 
 LOOKBACK: Final = timedelta(days=30)
-"""How far the list reaches where no day is chosen."""
+"""The period of the list if no day is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search and the place it has come to.
+    """One search and its current place.
 
     Attributes:
         day: in the person's zone; None: the last 30 days.
-        until: where the search began: a cursor wants the same times again.
-        places: where each screen up to the one shown began; the first may be missing.
+        until: the time of the search: a cursor requires the same period again.
+        places: where each screen up to the current one begins; the first may be missing.
         older: where the next screen begins; None if there is none.
-        zone: the person's, by its IANA name; None until it was looked up.
+        zone: the IANA name of the person's zone; None until it was looked up.
     """
 
     agent_name: str
@@ -37,16 +37,16 @@ class Search:
 
     @classmethod
     def begin(cls, agent_name: str, now: datetime) -> Self:
-        """Look for the newest calls of an agent, told in whole seconds as the modal keeps them."""
+        """Search the newest calls of an agent; times are whole seconds, as in the metadata."""
         return cls(agent_name, now.replace(microsecond=0))
 
     def again(self, now: datetime, **changes: Any) -> Self:  # noqa: ANN401 - dataclasses.replace checks the names
-        """Look for something else, from its newest calls on."""
+        """Start another search, from the newest calls on."""
         until = now.replace(microsecond=0)
         return replace(self, **changes, until=until, places=("",), older=None)
 
     def wanted(self, zone: ZoneInfo) -> CallFilter:
-        """Format which calls are looked for."""
+        """Return the filter for the calls."""
         if self.day is None:
             return CallFilter(self.until - LOOKBACK, self.until, self.handoff)
         midnight = datetime.combine(self.day, time(), zone)
@@ -58,7 +58,7 @@ class Search:
         return replace(self, places=(*self.places, self.older or ""), older=None)
 
     def going_newer(self) -> "Search":
-        """The screen before, or the first one where that is forgotten."""
+        """The previous screen, or the first one if that is no longer stored."""
         return replace(self, places=self.places[:-1] or ("",), older=None)
 
     @property
@@ -67,9 +67,9 @@ class Search:
         return self.places[-1] == ""
 
     def metadata(self) -> str:
-        """Spell the search within Slack's bound: what is farthest behind is forgotten first.
+        """Serialize the search within Slack's limit; the earliest screens are dropped first.
 
-        A place can be too long on its own, since cursors are PolyAI's; then the list ends there.
+        A place can be too long on its own, because cursors are PolyAI's; then the list ends there.
         """
         text = self._metadata_text()
         if len(text) <= MAX_METADATA_CHARACTERS:
@@ -82,7 +82,7 @@ class Search:
 
     @classmethod
     def of(cls, metadata: str) -> Self:
-        """Read what ``metadata`` spelt."""
+        """Read what ``metadata`` returned."""
         fields = json.loads(metadata)
         return cls(
             agent_name=fields["agent"],

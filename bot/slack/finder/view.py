@@ -16,10 +16,10 @@ from bot.slack.wording import SIDES
 
 
 def finder(search: Search, screen: Screen, zone: ZoneInfo, agent_names: Sequence[str]) -> View:
-    """The modal with one screen of calls; without any, nothing can be sent."""
+    """The modal with one screen of calls; without calls it has no submit button."""
     metadata = search.metadata()
-    kept = Search.of(metadata)  # what fitted: no button leads where the modal cannot go
-    # Slack keeps what is chosen in a block of the same name: another search begins anew.
+    kept = Search.of(metadata)  # only what fits: no button leads to a dropped screen
+    # Slack keeps the choice in a block of the same id, so each search has its own id.
     version = hashlib.sha256(metadata.encode()).hexdigest()[:12]
     is_alone = len(agent_names) == 1
     blocks = [
@@ -119,7 +119,7 @@ def _delivery() -> list[Block]:
             {
                 "type": "conversations_select",
                 "default_to_current_conversation": True,
-                # Direct messages with the bot count as those of a bot user: they have to stay.
+                # Slack counts direct messages with the bot as those of a bot user; keep them.
                 "filter": {"exclude_external_shared_channels": True},
             },
         ),

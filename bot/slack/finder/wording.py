@@ -35,7 +35,7 @@ HANDOFFS: Final = (
 
 
 def when(call: CallSummary, zone: ZoneInfo) -> str:
-    """Format when a call began, how long it was, and how it went; 75 characters at most."""
+    """Format start, length and result of a call; 75 characters at most."""
     parts = [
         _moment(call.started_at.astimezone(zone)),
         length(call.length_seconds),
@@ -47,7 +47,7 @@ def when(call: CallSummary, zone: ZoneInfo) -> str:
 
 
 def which(call: CallSummary) -> str:
-    """Format which call it is; the number stays masked; 75 characters at most."""
+    """Format the id and the masked number of a call; 75 characters at most."""
     room = 75 - len(call.masked_caller or "") - 3
     shown = call.conversation_id
     if len(shown) > room:
@@ -56,14 +56,14 @@ def which(call: CallSummary) -> str:
 
 
 def about(agent_name: str | None, zone: ZoneInfo, *, has_day: bool) -> str:
-    """Format what is listed, and in whose time."""
+    """Word what is listed, and in which time zone."""
     whose = f"Phone calls of `{escape(agent_name)}`" if agent_name else "Phone calls"
     period = "" if has_day else " of the last 30 days"
     return f"{whose}{period}, the newest first. Times are in {escape(zone.key)}. {RULES}"
 
 
 def accepted(stored: StoredRequest, conversation_id: str, channel_id: str) -> str:
-    """Say that a recording is on its way, and where to."""
+    """Word that a recording was requested, and its destination."""
     has_name = channel_id.startswith(("C", "G"))
     place = f"<#{escape(channel_id)}>" if has_name else "the direct messages you chose"
     return f"{replies.accepted(stored, conversation_id)}\nIt will be posted in {place}."

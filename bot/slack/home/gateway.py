@@ -7,17 +7,17 @@ from bot.slack.web_api.identity import Identity
 
 
 class SlackHomeGateway:
-    """Shows people their Home."""
+    """Publishes people's Homes."""
 
     def __init__(self, api: SlackApi, identity: Identity) -> None:
         self._api = api
         self._identity = identity
 
     async def publish(self, home: Home, view_hash: str | None) -> str:
-        """Show a Home to its person, in the place of the one of that hash; returns the new hash.
+        """Publish a Home, replacing the one of that hash; returns the new hash.
 
         Raises:
-            HomeMovedOn: the hash is not that of what Slack holds.
+            HomeMovedOn: Slack has a Home of another hash.
             CallAudioError: Slack refused.
         """
         workspace = await self._identity.read()

@@ -144,9 +144,9 @@ def _failed_note(past: PastDelivery) -> str | None:
 
 
 def _address(past: PastDelivery, workspace_url: str | None) -> str | None:
-    """Spell the link to a delivery as Slack's own permalinks are spelt.
+    """Build the permalink of a delivery.
 
-    One call of `chat.getPermalink` a line would give the same (docs: "chat.getPermalink").
+    `chat.getPermalink` returns the same, with one call per line (docs: "chat.getPermalink").
     """
     if workspace_url is None or past.parent_ts is None:
         return None
@@ -208,7 +208,7 @@ def _request(request: AccessRequest) -> str:
 def _ending(grants: tuple[Grant, ...], more: int) -> list[Block]:
     if not grants:
         return [context("None.")]
-    # A block each: who gives rights where the bot runs may have a name of any length.
+    # One block each, because the name of an operator's account may have any length.
     lines = [
         context(
             f"• {wording.code(grant.right)} for {rights_wording.subject(grant)}, "

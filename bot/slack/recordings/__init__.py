@@ -1,1 +1,1 @@
-"""Asking for a recording, and the thread it is delivered into."""
+"""Requests for recordings, and the thread that each is delivered into."""

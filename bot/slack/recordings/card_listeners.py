@@ -1,4 +1,4 @@
-"""The buttons on a delivered recording: each reads the press and calls one use case."""
+"""The buttons on a delivered recording: each reads the payload and calls one use case."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from bot.slack.payloads import chosen, requester_of_action
 
 
 class CardListeners:
-    """*Other side*, *Transcript* and *Delete*; whatever is asked for is stored before the ack."""
+    """*Other side*, *Transcript* and *Delete*; each request is stored before the ack."""
 
     def __init__(self, requests: DeliveryRequests, deleting: Deleting) -> None:
         self._requests = requests

@@ -1,4 +1,4 @@
-"""What `/callaudio …` may say, read into a value."""
+"""Parses the text of `/callaudio …`."""
 
 import difflib
 import re
@@ -22,8 +22,8 @@ from bot.slack.actions import COMMAND
 
 # docs: "Enabling interactivity with slash commands", escaped mentions; private names are empty.
 CHANNEL_MENTION: Final = re.compile(r"<#([CGD][A-Z0-9]{6,})(?:\|[^>]*)?>")
-# Tax, insurance and identity numbers such as CE123456A, G1234567X and C123456789 begin like the id
-# of a channel. They hold six digits in a row: an id that does too must be of today's form, C0….
+# Tax, insurance and identity numbers such as CE123456A, G1234567X and C123456789 look like the id
+# of a channel. They hold six digits in a row; an id with that many must have today's form, C0….
 CHANNEL_ID: Final = re.compile(r"[CGD](?:0[A-Z0-9]{8,13}|(?!.*[0-9]{6})[A-Z0-9]{8,14})")
 HELP: Final = "help"
 REDACTED: Final = "redacted"
@@ -53,7 +53,7 @@ class AskForRecording:
 
 
 class _Kind(Enum):
-    """What a word says."""
+    """The meaning of a word."""
 
     CONVERSATION = auto()
     CHANNEL = auto()
@@ -64,10 +64,10 @@ class _Kind(Enum):
 
 
 def parse_command(text: str) -> AskForHelp | AskForRecording:
-    """Read the text of the command; its words may stand in any order.
+    """Parse the text of the command; its words may be in any order.
 
     Raises:
-        UsageError: a word cannot be understood, or says another thing of the same kind.
+        UsageError: a word is unknown, or contradicts another one.
     """
     words = [word for word in typed_words(text) if word.lower() != COMMAND]
     said: defaultdict[_Kind, list[str]] = defaultdict(list)
@@ -77,7 +77,7 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
     if said[_Kind.HELP] or not words:
         return AskForHelp()
     named, others = said[_Kind.CONVERSATION], without_labels(said[_Kind.OTHER])
-    if not named:  # then it is meant by whatever is more than a word
+    if not named:  # then take the first argument that is more than a word
         named = [word for word in others if not word.isalpha()]
         others = [word for word in others if word.isalpha()]
     if others:
@@ -121,12 +121,12 @@ def _kind_of(word: str) -> _Kind:
 
 
 def _bare(word: str) -> str:
-    """Spell a word without the brackets that the instructions put around some."""
+    """Remove the brackets that are copied from the instructions."""
     return word.strip("<>{}").lower()
 
 
 def _not_understood(word: str) -> UsageError:
-    """Say what is wrong with a word; a mention is not repeated, for it would call somebody."""
+    """Explain what is wrong with a word; a mention is not repeated, as it would notify people."""
     shown, bare = quoted(word), _bare(word)
     if word.startswith("<"):
         return UsageError(

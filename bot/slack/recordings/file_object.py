@@ -1,4 +1,4 @@
-"""Reads from Slack's file object where the file is (docs: "File object", `files.info`)."""
+"""Reads from Slack's file object where the file is shared (docs: "File object", `files.info`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ _CUT_SHORT = ("has_more_shares", "skipped_shares")
 
 
 def shares_of(file: object) -> FileShares:
-    """Read every conversation the object names; what is not told is not taken for a no."""
+    """Read every conversation that the object names; a missing field counts as unknown."""
     if not isinstance(file, dict):
         return FileShares(has_public_link=None, is_complete=False)
     places: dict[str, SharedIn] = {}

@@ -1,4 +1,4 @@
-"""What a delivery does in Slack, over the Web API (docs: chat.*, files.*, conversations.*)."""
+"""The port of a delivery to Slack, over the Web API (docs: chat.*, files.*, conversations.*)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -43,11 +43,11 @@ log = get_logger(__name__)
 METADATA_TYPE: Final = "callaudio_delivery"
 UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
 NOTE_SECONDS: Final = 10
-"""How long the own way of a command may take to show a note; nobody waits for it."""
+"""How long a command's response URL may take to show a note; no person waits for it."""
 
 
 class SlackGateway:
-    """Posts, uploads, shares and tells; writes are never repeated by themselves."""
+    """Posts, uploads, shares and notifies; writes are never retried automatically."""
 
     def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
         self._api = api
@@ -82,19 +82,19 @@ class SlackGateway:
         )
 
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
-        """Look for our own message by its metadata; None also where history may not be read."""
+        """Find the card by its metadata; None also without the history scope."""
         mark = _mark(announcement)
         return await find_own_message(
             self._api, announcement.channel_id, mark, since, announcement.thread_ts
         )
 
     async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
-        """Say on the card how much has been fetched, in one try."""
+        """Show on the card how much has been fetched, in one try."""
         message = cards.progress(announcement, percent)
         await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
     async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
-        """Say on the card what it waits for, in one try."""
+        """Show on the card what the delivery waits for, in one try."""
         message = cards.waiting(announcement, what)
         await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
@@ -108,7 +108,7 @@ class SlackGateway:
         )
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        """Say it on the card, whose buttons go with the file."""
+        """Show it on the card, and remove the buttons that need the file."""
         channel_id = taken_back.announcement.channel_id
         message = cards.taken_back(taken_back)
         await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
@@ -118,10 +118,10 @@ class SlackGateway:
         await self._api.read("chat.delete", channel=channel_id, ts=ts)
 
     async def start_upload(self, file: NewFile) -> UploadTicket:
-        """Ask for a place to upload to; asking twice leaves one unused, which is nothing.
+        """Request an upload URL; an unused one has no effect.
 
         Without ``alt_txt``: Slack accepts files that have one and never shows them
-        (python-slack-sdk#1575, #1818). A picture's title says what it is.
+        (python-slack-sdk#1575, #1818). A picture's title describes it instead.
         """
         answer = await self._api.read(
             "files.getUploadURLExternal",
@@ -135,14 +135,14 @@ class SlackGateway:
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
 
     async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
-        """Stream exactly the announced bytes; afterwards nobody reads from ``chunks`` any more.
+        """Stream exactly the announced bytes; afterwards nothing reads from ``chunks`` any more.
 
-        HTTP 200 is success, anything else is not (docs: files.getUploadURLExternal). The body of
-        the answer is undocumented; where it tells how many bytes came, as many must have come.
+        Only HTTP 200 is success (docs: files.getUploadURLExternal). The body of the answer is
+        undocumented; if it contains a number of bytes, that must be the announced one.
 
         Raises:
-            UploadRefused: Slack did not take them.
-            CallAudioError: the source failed on the way.
+            UploadRefused: Slack did not accept them.
+            CallAudioError: the source failed.
         """
         body = UploadBody(chunks)
         with logged_call(log, "slack_called", method="upload", status=None) as call_log:
@@ -194,7 +194,7 @@ class SlackGateway:
         return (await self.file_shares(file_id)).ts_in(channel_id)
 
     async def file_shares(self, file_id: str) -> FileShares:
-        """Return where a file of ours is; one that is gone is nowhere."""
+        """Return where a file of ours is shared; a deleted file is shared nowhere."""
         try:
             answer = await self._api.read("files.info", file=file_id)
         except UploadGone:
@@ -202,9 +202,9 @@ class SlackGateway:
         return shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str) -> bool:
-        """Return whether Slack is done with the file and yet shows it in no conversation.
+        """Return whether Slack has processed the file and yet shows it in no conversation.
 
-        Until it is done, the type is empty (python-slack-sdk#1277).
+        Until it is processed, its type is empty (python-slack-sdk#1277).
         """
         try:
             answer = await self._api.read("files.info", file=file_id)
@@ -214,17 +214,17 @@ class SlackGateway:
         return bool(file.get("mimetype")) and not any((file.get("shares") or {}).values())
 
     async def delete_file(self, file_id: str) -> None:
-        """Delete a file of ours; one that is already gone is fine."""
+        """Delete a file of ours; an already deleted file is no error."""
         try:
             await self._api.read("files.delete", file=file_id)
         except UploadGone:
             return
 
     async def notify(self, note: PrivateNote) -> None:
-        """Return the requester where they asked; where that is impossible, in their own messages.
+        """Notify the requester where they asked or, if that is impossible, in a direct message.
 
         Raises:
-            CallAudioError: no way is left.
+            CallAudioError: neither is possible.
         """
         message = cards.private_note(note)
         if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
@@ -240,7 +240,7 @@ class SlackGateway:
             await notify_once(self._api, posting)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
-        """Use the command's own way to answer, which leads also where we are not."""
+        """Answer by the command's response URL, which also works where the bot is no member."""
         return await self._response_urls.answer(response_url, message, timeout_seconds=NOTE_SECONDS)
 
 

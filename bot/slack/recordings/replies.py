@@ -1,4 +1,4 @@
-"""The texts of private answers in the ack."""
+"""The texts of private answers, sent in the ack."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ If you are one, ask an admin of callaudio for it, or type this again in a minute
 
 
 def help_for(person: Person) -> str:
-    """Word what a person can do, and whether they may hear unredacted recordings."""
+    """Build the help text, with the person's own right to hear unredacted recordings."""
     if not person.may_use:
         return NOT_FOR_YOU
     parts = [HELP, rights_wording.clearance(person)]
@@ -35,7 +35,7 @@ def help_for(person: Person) -> str:
 
 
 def accepted(stored: StoredRequest, conversation_id: str) -> str:
-    """Word that a request was accepted; the text stays true after the delivery.
+    """Word that a request was accepted; the text must remain true after the delivery.
 
     Slack keeps this answer on screen: a command's `response_url` cannot replace or delete it
     (bolt-python#1268, bolt-js#2287).

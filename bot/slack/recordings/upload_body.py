@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 
 class UploadBody:
-    """Lends an iterator of bytes to a transport, and takes it back when the request is over.
+    """Lends an iterator of bytes to a transport, and takes it back after the request.
 
-    aiohttp reads a request's body in a task of its own. When the server breaks off, that task may
-    still wait for the next piece, and an iterator that is being read cannot be closed: the attempt
-    raises RuntimeError, which would hide why the request failed.
+    aiohttp reads a request's body in its own task. When the server closes the connection, that task
+    may still wait for the next piece, and closing an iterator that is being read raises
+    RuntimeError, which would hide why the request failed.
 
     Attributes:
-        failure: what the iterator raised; the transport reports it as a failure of its own.
+        failure: the iterator's error, which the transport reports as an error of its own.
     """
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
@@ -21,7 +21,7 @@ class UploadBody:
         self.failure: Exception | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return itself: it can be read once."""
+        """Return itself, because it can be read only once."""
         return self
 
     async def __anext__(self) -> bytes:
@@ -38,7 +38,7 @@ class UploadBody:
             self._reader = None
 
     async def take_back(self) -> None:
-        """Stop whoever still waits for a piece, so that the iterator can be closed."""
+        """Stop a reader that still waits for a piece, so that the iterator can be closed."""
         reader = self._reader
         if reader is not None and reader is not asyncio.current_task():
             reader.cancel()

@@ -1,4 +1,4 @@
-"""*Waveform*: reads the press, calls one use case, and renders."""
+"""*Waveform*: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class WaveformListener:
     async def waveform(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
-        """*Waveform*: anybody in the conversation may press; what they see is decided now."""
+        """*Waveform*: for everybody in the conversation; the decision is taken now."""
         actor, delivery_id = actor_of(body), str(action["value"])
         channel_id = str((body.get("channel") or {}).get("id"))
 

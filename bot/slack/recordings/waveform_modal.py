@@ -1,4 +1,4 @@
-"""What *Waveform* opens: the picture, and where the recording is muted."""
+"""The modal of *Waveform*: the picture, and where the recording is muted."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from bot.slack.blocks import Block, View, context, modal, section
 
 TITLE: Final = "Waveform"
 LISTED: Final = 60
-"""Lines of at most 40 characters: well within the 3000 of one section."""
+"""Lines have at most 40 characters, so all fit into the 3000 of a section."""
 
 
 def view(shown: WaveformShown) -> View:

@@ -14,7 +14,7 @@ from bot.slack.schedules.commands import (
 
 
 class DigestAnswers:
-    """Does what an admin typed about digests, and says so."""
+    """Carries out an admin's command about digests, and answers."""
 
     def __init__(self, scheduling: Scheduling) -> None:
         self._scheduling = scheduling

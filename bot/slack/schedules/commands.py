@@ -1,4 +1,4 @@
-"""What `/callaudio-admin digest …` may say, read into a value."""
+"""Parses the text of `/callaudio-admin digest …`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bot.slack.recordings.commands import channel_of
 
 
 class DigestUsage(UsageError):
-    """A command about digests that cannot be read."""
+    """A command about digests that cannot be parsed."""
 
     code = "digest_usage"
     fix = (
@@ -23,7 +23,7 @@ class DigestUsage(UsageError):
 
 
 class DigestVerb(StrEnum):
-    """What is done with one digest."""
+    """An operation on one digest."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -55,10 +55,10 @@ DigestCommand = AddDigest | ListDigests | ChangeDigest
 
 
 def parse_digest_command(words: list[str]) -> DigestCommand:
-    """Read the words after `digest`.
+    """Parse the words after `digest`.
 
     Raises:
-        UsageError: they cannot be understood.
+        UsageError: they cannot be parsed.
     """
     match [word.lower() for word in words[:1]], words[1:]:
         case ["list"], []:

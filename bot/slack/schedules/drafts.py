@@ -1,4 +1,4 @@
-"""A draft on its way through Slack and back: in a button's value, or a form's metadata."""
+"""Serializes a draft for a button's value or a form's metadata, and reads it back."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from bot.errors import UsageError
 
 
 class DraftUnreadable(UsageError):
-    """What came back is no draft of this version."""
+    """The value is not a draft of this version."""
 
     code = "draft_unreadable"
     what = "I cannot read what was to be saved."
@@ -18,15 +18,15 @@ class DraftUnreadable(UsageError):
 
 
 def pack(draft: Draft) -> str:
-    """Spell a draft; it holds ids and words, each of a bounded length."""
+    """Serialize a draft; it holds ids and words, each of a bounded length."""
     return json.dumps(asdict(draft), separators=(",", ":"))
 
 
 def unpack(text: str) -> Draft:
-    """Read it back.
+    """Read a serialized draft.
 
     Raises:
-        DraftUnreadable: it is none.
+        DraftUnreadable: it is not a draft.
     """
     try:
         values = {name: str(value) for name, value in json.loads(text).items()}

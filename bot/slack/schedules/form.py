@@ -1,4 +1,4 @@
-"""The form in which an admin schedules a digest, and what it turns into."""
+"""The form in which an admin schedules a digest, and its confirmation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def add_button() -> Block:
 def form(agents: Sequence[str]) -> View:
     """The empty form."""
     kinds = [option(label, kind.value) for kind, label in KINDS.items()]
-    # Slack's bounds for a menu: 100 options of 75 characters.
+    # Slack's limits for a menu: 100 options of 75 characters.
     names = [option(name[:75], name) for name in agents[:MAX_AGENTS]]
     return modal(
         TITLE,
@@ -76,7 +76,7 @@ def draft_of(view: Mapping[str, Any]) -> Draft:
     chosen = (field_of(view, Input.KIND).get("selected_option") or {}).get("value")
     kind = DigestKind.ACCESS if chosen == DigestKind.ACCESS else DigestKind.CALLS
     agent = (field_of(view, Input.AGENT).get("selected_option") or {}).get("value")
-    # The menu cannot know that the digest of access is of all agents, so it is not asked there.
+    # A digest of access covers all agents, so the agent chosen in the menu is ignored.
     named = str(agent) if agent and kind is DigestKind.CALLS else usual_agent(kind)
     return Draft(
         id=new_draft_id(),
@@ -89,7 +89,7 @@ def draft_of(view: Mapping[str, Any]) -> Draft:
 
 
 def confirmation(preview: DigestPreview) -> View:
-    """What the form turns into: the next runs, and the button that saves."""
+    """The confirmation that replaces the form: the next runs, and the button that saves."""
     return modal(
         TITLE,
         [section(replies.proposal(preview)), context("Nothing is saved yet.")],

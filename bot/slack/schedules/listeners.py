@@ -17,7 +17,7 @@ from bot.slack.schedules.drafts import unpack
 
 
 class ScheduleListeners:
-    """*Save*, *Add a digest*, and the form behind it."""
+    """*Save*, *Add a digest*, and its form."""
 
     def __init__(self, scheduling: Scheduling, modals: Modals, answers: ErrorAnswers) -> None:
         self._scheduling = scheduling
@@ -37,7 +37,7 @@ class ScheduleListeners:
         body: Mapping[str, Any],
         action: Mapping[str, Any],
     ) -> None:
-        """*Save* below the answer to the command, whose place the new answer takes."""
+        """*Save* below the answer to the command; the new answer replaces that one."""
         draft = unpack(str(action["value"]))
         digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
         await ack()
@@ -45,7 +45,7 @@ class ScheduleListeners:
         await self._answers.respond(body, said, replace_original=True)
 
     async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """*Add a digest* in App Home, where nothing else could say what is wrong."""
+        """*Add a digest* in App Home; the form also shows errors, as App Home cannot."""
         actor = actor_of(body)
 
         async def fill() -> View:
@@ -57,7 +57,7 @@ class ScheduleListeners:
     async def submit_form(
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
-        """The filled-in form turns into what it would do."""
+        """The submitted form: shows the confirmation in its place."""
         draft = form.draft_of(view)
         preview = await within_ack_window(self._scheduling.preview(actor_of(body), draft))
         await ack(response_action="update", view=form.confirmation(preview))
@@ -65,7 +65,7 @@ class ScheduleListeners:
     async def submit_confirmation(
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
-        """*Save* in the form: it is stored before the form says so."""
+        """*Save* in the confirmation: the digest is stored before the form confirms it."""
         draft = unpack(str(view.get("private_metadata") or ""))
         digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
         await ack(response_action="update", view=notice(replies.saved(digest)))

@@ -1,4 +1,4 @@
-"""What admins are told about digests."""
+"""The texts about digests for admins."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -29,7 +29,7 @@ def offered(preview: DigestPreview) -> Message:
 
 
 def proposal(preview: DigestPreview) -> str:
-    """Say what a digest would do, and when next."""
+    """Word what a digest would do, and when next."""
     draft = preview.draft
     what = _what(draft.kind, draft.agent_name, draft.channel_id)
     when = f"{escape(preview.in_words)} ({escape(draft.zone)})"
@@ -38,7 +38,7 @@ def proposal(preview: DigestPreview) -> str:
 
 
 def saved(digest: Digest) -> str:
-    """Say that it is saved."""
+    """Word that a digest is saved."""
     return f"Saved as {code(digest.id)}: {_of(digest)}."
 
 
@@ -54,27 +54,27 @@ def listing(digests: Sequence[Listed]) -> str:
 
 
 def paused(digest: Digest) -> str:
-    """Say that it rests."""
+    """Word that a digest is paused."""
     return f"Paused {code(digest.id)}. `/callaudio-admin digest resume {digest.id}` lets it go on."
 
 
 def resumed(item: Listed) -> str:
-    """Say that it goes on."""
+    """Word that a digest is resumed."""
     return f"{code(item.digest.id)} goes on; next: {item.next_run}."
 
 
 def removed(digest: Digest) -> str:
-    """Say that it is gone."""
+    """Word that a digest is removed."""
     return f"Removed {code(digest.id)}, the {_of(digest)}."
 
 
 def running(digest: Digest) -> str:
-    """Say that it is on its way."""
+    """Word that a digest is about to be posted."""
     return f"I post {code(digest.id)} in <#{digest.channel_id}> in a few seconds."
 
 
 def line(item: Listed) -> str:
-    """Say what a digest is, and when it comes next."""
+    """Word a digest, and when it is posted next."""
     digest = item.digest
     when = f"next: {item.next_run}"
     if digest.paused_because is not None:

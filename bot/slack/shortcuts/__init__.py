@@ -1,1 +1,1 @@
-"""The shortcut on messages: get the recording of the call a message speaks of."""
+"""The shortcut on messages: get the recording of a call that the message names."""

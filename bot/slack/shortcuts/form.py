@@ -40,7 +40,7 @@ class Thread:
     strange: tuple[str, ...]
 
     def metadata(self) -> str:
-        """Spell it for ``private_metadata``."""
+        """Serialize it for ``private_metadata``."""
         choices = [[each.agent_name, each.conversation_id] for each in self.choices]
         return json.dumps([self.channel_id, self.thread_ts, choices, list(self.strange)])
 

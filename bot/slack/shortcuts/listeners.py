@@ -20,7 +20,7 @@ from bot.slack.shortcuts.form import Thread
 
 
 class ShortcutListeners:
-    """The shortcut, the form it opens, and what is chosen there."""
+    """The shortcut, its form, and the choices in the form."""
 
     def __init__(self, requests: DeliveryRequests, previewing: Previewing, modals: Modals) -> None:
         self._requests = requests
@@ -35,7 +35,7 @@ class ShortcutListeners:
         app.view(ModalCallback.GET_CALL_AUDIO.value)(self.submit_form)
 
     async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """*Get call audio*: the form is there at once and filled in afterwards."""
+        """*Get call audio*: the form opens at once and is filled in afterwards."""
 
         async def fill() -> View:
             return await self._draw_first(body)
@@ -44,7 +44,7 @@ class ShortcutListeners:
         await ack()
 
     async def choose(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """Another call, or redacted, is chosen: the form says what one would get then."""
+        """Another call, or redacted, is chosen: the form shows the new expected decision."""
         view = body["view"]
 
         async def fill() -> View:
@@ -56,7 +56,7 @@ class ShortcutListeners:
     async def submit_form(
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
-        """The form is sent: the request is stored before Slack is answered."""
+        """The submitted form: the request is stored before the ack."""
         thread = form.thread_of(view)
         reference = form.reference_of(thread, view)
         self._modals.leave(str(view["id"]))

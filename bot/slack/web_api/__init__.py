@@ -1,1 +1,1 @@
-"""Slack's Web API as the bot uses it: calls, their errors, and what is looked up."""
+"""Slack's Web API: calls, rate limits, errors, and lookups."""

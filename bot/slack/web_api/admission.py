@@ -1,7 +1,7 @@
-"""How many deliveries may begin now: as many as Slack's narrowest limit carries to their end.
+"""How many deliveries may start now, so that Slack's narrowest limit suffices to finish them.
 
-Each decides twice, and each decision reads the conversation. Without this, what begins in a burst
-would spend the minute's calls on first decisions, and all of it would wait for its second one.
+Each delivery decides twice, and each decision reads the conversation. Without this limit a burst
+would spend the minute's calls on first decisions, and every delivery would wait for its second one.
 """
 
 import time
@@ -17,19 +17,19 @@ from bot.slack.web_api.limits import INFO
 from bot.store.due_work import Due
 
 CALLS_EACH: Final = 2
-"""Of ``conversations.info`` in a delivery."""
+"""Calls of ``conversations.info`` in a delivery."""
 MOST_AT_ONCE: Final = 16
 
 
 class _Paid:
-    """The calls of one delivery that were taken before it began, by the moments of that."""
+    """The calls of one delivery that were reserved before it started, by their times."""
 
     def __init__(self, budget: Budget, taken: Sequence[float | None]) -> None:
         self._budget = budget
         self._taken = list(taken)
 
     def use(self) -> bool:
-        """Use one; gives whether there was one left."""
+        """Use one; returns whether one was left."""
         if not self._taken:
             return False
         taken_at = self._taken.pop(0)
@@ -42,21 +42,21 @@ _PAID: ContextVar[_Paid | None] = ContextVar("paid", default=None)
 
 
 def use_paid(method: str) -> bool:
-    """Tell whether this call was taken before its delivery began, and use it."""
+    """Return whether this call was reserved before its delivery started, and use it."""
     paid = _PAID.get() if method == INFO else None
     return paid is not None and paid.use()
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call that was taken for a delivery that is yet to be claimed."""
+    """A call that is reserved for a delivery not yet claimed."""
 
     taken_at: float
     is_in_ledger: bool
 
 
 class Admission:
-    """Takes the calls of deliveries before these are claimed, more at a time while many wait."""
+    """Reserves the calls of deliveries before they are claimed, more at a time if many wait."""
 
     def __init__(self, budget: Budget, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._budget = budget
@@ -66,10 +66,10 @@ class Admission:
         self._step = 1
         self._again_at = 0.0
         self.again_seconds = 0.0
-        """After ``admit`` let none in: when to ask again."""
+        """When to ask again after ``admit`` returned 0."""
 
     async def admit(self, room: int) -> int:
-        """Tell how many deliveries may be claimed."""
+        """Return how many deliveries may be claimed."""
         self.again_seconds = self._budget.held_seconds(INFO)
         if self.again_seconds:
             return 0
@@ -95,7 +95,7 @@ class Admission:
         return min(room, self._step, len(self._taken) // CALLS_EACH)
 
     def note_claimed(self, admitted: int, claimed: int) -> None:
-        """Count what was claimed of what was admitted; the rest stays for the next ones."""
+        """Note how many of the admitted were claimed; the rest stays reserved for the next."""
         self._step = min(2 * self._step, MOST_AT_ONCE) if claimed == admitted else 1
         for _ in range(min(CALLS_EACH * claimed, len(self._taken))):
             self._claimed.append(self._taken.popleft())
@@ -103,7 +103,7 @@ class Admission:
     def paying(
         self, run: Callable[[Due], Awaitable[datetime | None]]
     ) -> Callable[[Due], Awaitable[datetime | None]]:
-        """Run deliveries with the calls that were taken for them."""
+        """Run deliveries with the calls that are reserved for them."""
 
         async def paid(due: Due) -> datetime | None:
             calls = [self._claimed.popleft() for _ in range(min(CALLS_EACH, len(self._claimed)))]

@@ -1,4 +1,4 @@
-"""One way to call Slack's Web API: arguments in the body, errors translated, reads retried."""
+"""Calls Slack's Web API: arguments in the body, errors translated, reads retried."""
 
 import asyncio
 import json
@@ -37,16 +37,16 @@ log = get_logger(__name__)
 TIMEOUT_SECONDS: Final = 30
 WHO_AM_I: Final = "auth.test"
 CONNECT_SECONDS: Final = 10
-"""As to PolyAI. Whoever was not even reached has done nothing, and may be asked again."""
+"""As for PolyAI. A call that made no connection had no effect, so it may be retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What stands in the headers of ``auth.test``.
+    """The headers of ``auth.test``.
 
     Attributes:
         scopes: of the token (docs: ``x-oauth-scopes``).
-        answered_at: by Slack's clock; None where it does not tell.
+        answered_at: by Slack's clock; None without that header.
     """
 
     scopes: frozenset[str]
@@ -72,15 +72,15 @@ class SlackApi:
         self._calls = (metrics or Metrics()).slack_calls
 
     def rotate(self, token: str) -> None:
-        """Call with another token from now on."""
+        """Use another token from now on."""
         self._client.token = token
 
     def trusts(self, url: str) -> bool:
-        """Tell whether a URL that Slack handed out leads where recordings may go."""
+        """Return whether a URL from Slack's answer may receive recordings."""
         return is_trusted(url, self._client.base_url)
 
     async def read(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
-        """Call a method that changes nothing, or that changes nothing when called again.
+        """Call a method that is safe to repeat; it is retried.
 
         Raises:
             CallAudioError: after the last try.
@@ -88,7 +88,7 @@ class SlackApi:
         return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
 
     async def introduce(self) -> Introduction:
-        """Tell what Slack says about the token beside its answer.
+        """Call ``auth.test`` and return what its headers say about the token.
 
         Raises:
             CallAudioError: Slack does not accept the token, or does not answer.
@@ -102,8 +102,8 @@ class SlackApi:
         """Call a method once.
 
         Raises:
-            SlackUnclear: it may have been done.
-            SlackUnreachable, SlackRateLimited: it was not done and may be tried again.
+            SlackUnclear: it may have taken effect.
+            SlackUnreachable, SlackRateLimited: it had no effect and may be retried.
             CallAudioError: Slack refused.
         """
         data = (await self._call(method, arguments)).data
@@ -152,7 +152,7 @@ class SlackApi:
         try:
             return await self._client.api_call(method, data=form_of(arguments))
         except SlackApiError as error:
-            # The original holds the whole answer, so it must not travel along as the cause.
+            # The original contains the whole answer, so it must not become the cause.
             raise _translated(error, method) from None
         except (
             aiohttp.ClientConnectorError,
@@ -167,22 +167,22 @@ class SlackApi:
             AttributeError,
             ValueError,
         ) as error:
-            # The last two: how the SDK breaks on a body that is text, a list, or no UTF-8.
+            # The SDK raises the last two for a body that is text, a list, or not UTF-8.
             raise SlackAnswerLost(likely_cause=why(error)) from None
 
 
 def next_cursor(answer: Mapping[str, Any]) -> str | None:
-    """Tell where the page behind this one begins; None: it is the last (docs: "Pagination")."""
+    """Return the cursor of the next page; None for the last page (docs: "Pagination")."""
     about = answer.get("response_metadata")
     cursor = about.get("next_cursor") if isinstance(about, dict) else None
     return str(cursor) if cursor else None
 
 
 def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Spell arguments as a form, nested ones as JSON; None is left out.
+    """Encode arguments as a form, nested ones as JSON; None is left out.
 
-    Every method takes a form, while those that only read take no JSON body (docs: "Using the Slack
-    Web API").
+    Every method accepts a form, but methods that only read accept no JSON body (docs: "Using the
+    Slack Web API").
     """
     return {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -192,13 +192,13 @@ def form_of(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _translated(error: SlackApiError, method: str) -> Exception:
-    # The SDK's own response, aiohttp's where the body is no JSON, or nothing but text.
+    # The SDK's own response; aiohttp's if the body is not JSON; or plain text.
     response: Any = error.response
     data = getattr(response, "data", None)
     slack_code = data.get("error") if isinstance(data, dict) else None
     status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
     if slack_code is None and status < HTTPStatus.BAD_REQUEST:
-        # Not Slack's words, so somebody in between answered: it may have been done.
+        # Not an answer of Slack's, so something in between answered: it may have taken effect.
         return SlackUnclear()
     headers = getattr(response, "headers", None) or {}
     named = {str(name).lower(): str(value) for name, value in headers.items()}
@@ -222,7 +222,7 @@ def _moment(date: str) -> datetime | None:
 def build_session(
     timeout_seconds: float = TIMEOUT_SECONDS, outbound: Outbound | None = None
 ) -> aiohttp.ClientSession:
-    """Build the session below the client; the SDK's own time-out binds only those it opens."""
+    """Build the client's session; the SDK's time-out applies only to sessions it opens itself."""
     return (outbound or direct()).session(
         timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
     )
@@ -231,9 +231,9 @@ def build_session(
 def build_client(
     token: str | None, base_url: str | None, session: aiohttp.ClientSession
 ) -> AsyncWebClient:
-    """Build the SDK's client without its own retries, which would repeat posts.
+    """Build the SDK's client without its own retries.
 
-    Source of the hazard: slack_sdk's retry handlers repeat any POST after a connection error.
+    slack_sdk's retry handlers repeat any POST after a connection error, so they would repeat posts.
     """
     return AsyncWebClient(
         token=token,

@@ -1,8 +1,8 @@
-"""Lets calls of Slack through within its limits, in order, instead of having them refused.
+"""Keeps calls to Slack within its rate limits, by queueing them instead of having them refused.
 
-Where Slack's published limits are not known to hold, as behind a gateway, they hold from its first
-``Retry-After`` on, for a while. Somebody who waits for an answer never waits here, nor does taking
-a file back; deliveries and upkeep wait for their turn, and progress is passed over.
+If it is unknown whether Slack's published limits apply, as behind a gateway, they apply for a while
+after the first ``Retry-After``. Answers to people and take-backs never wait here; deliveries and
+upkeep wait for their turn, and updates of progress are skipped.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ from bot.slack.web_api.spending import Since
 log = get_logger(__name__)
 
 LONGEST_HOLD_SECONDS: Final = 10.0
-"""A longer ``Retry-After`` is not waited for here: durable work is put off and begun again."""
+"""For a longer ``Retry-After`` the call fails here, and durable work is postponed."""
 LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
 UNASKED: Final = 10
-"""One of so many calls is made without asking the ledger, so that an idle delivery costs none."""
+"""One in this many calls is made without the ledger, so that an idle delivery costs no query."""
 SPARE: Final = 2
-"""Progress may use one of so many calls."""
+"""Progress may use one in this many calls."""
 QUIET_SECONDS: Final = 10.0
 CALM_SECONDS: Final = 60.0
-"""So long after this process's last post, and its last question, it may post without asking."""
+"""After this long without a post and a query, this process may post without the ledger."""
 
 
 @dataclass(order=True, slots=True)
@@ -47,7 +47,7 @@ class _Waiter:
 
 
 class Budget:
-    """The calls of one process, out of a ledger that all processes share."""
+    """The calls of one process, taken from a ledger that all processes share."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Budget:
         self._numbers = itertools.count()
 
     def limit_of(self, method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
-        """Name what a call is counted under, and the limit that holds now; None: there is none."""
+        """Return the key a call counts under, and the current limit; None if there is none."""
         limited = limited_by(method, arguments)
         if limited is None:
             return None
@@ -88,10 +88,10 @@ class Budget:
     async def enter(
         self, method: str, arguments: Mapping[str, Any], *, is_paid: bool = False
     ) -> None:
-        """Return once the call may be made; ``is_paid``: it was taken out of the ledger before.
+        """Return once the call may be made; ``is_paid``: it was taken from the ledger before.
 
         Raises:
-            SlackRateLimited: that takes too long to be waited for here.
+            SlackRateLimited: that would take too long.
         """
         urgency = urgency_now()
         limited = limited_by(method, arguments)
@@ -112,7 +112,7 @@ class Budget:
             await self._wait_for_turn(key, limit, urgency)
 
     async def hold(self, method: str, arguments: Mapping[str, Any], seconds: float) -> None:
-        """Take Slack at its word: no process calls for so long."""
+        """Obey a ``Retry-After``: no process calls for that long."""
         limited = limited_by(method, arguments)
         if limited is None or seconds <= 0:
             return
@@ -123,12 +123,12 @@ class Budget:
             log.warning("hold_not_shared", error=type(error).__name__)
 
     def hear(self, payload: str) -> None:
-        """Take what another process notified of."""
+        """Handle a notification of another process."""
         told = json.loads(payload)
         self.hear_hold(str(told["key"]), float(told["seconds"]))
 
     def hear_hold(self, key: str, seconds: float) -> None:
-        """Note that Slack wants no calls for so long, whichever process was told."""
+        """Note that Slack accepts no calls for that long, as any process was told."""
         now = self._monotonic()
         self._held_until[key] = max(self._held_until.get(key, 0.0), now + seconds)
         self._learnt_until[key] = now + LEARNT_FOR_SECONDS
@@ -148,13 +148,13 @@ class Budget:
                 metrics.slack_held_seconds.labels(method=method).set(seconds)
 
     def held_seconds(self, key: str) -> float:
-        """Tell for how long Slack wants no calls."""
+        """Return for how long Slack accepts no calls."""
         return max(0.0, self._held_until.get(key, 0.0) - self._monotonic())
 
     async def take(self, key: str, limit: Limit, wanted: int) -> tuple[int, float]:
-        """Take calls out of the ledger now; gives how many, and in how many seconds to ask again.
+        """Take calls from the ledger; returns how many, and in how many seconds to ask again.
 
-        Where the ledger is away, Slack itself is left to count.
+        If the ledger is unavailable, all are granted: Slack itself then limits them.
         """
         now = self._monotonic()
         since = Since(
@@ -171,21 +171,21 @@ class Budget:
         return allowed.calls, allowed.again_seconds
 
     def is_idle(self, key: str, limit: Limit) -> bool:
-        """Tell whether this process has not asked the ledger lately."""
+        """Return whether this process has not asked the ledger recently."""
         asked_at = self._asked_at.get(key)
         return asked_at is None or self._monotonic() - asked_at > limit.seconds
 
     def unasked(self, key: str, limit: Limit) -> int:
-        """Count the calls lately made without the ledger."""
+        """Count the calls recently made without the ledger."""
         return len(self._recent(key, limit))
 
     def note_used(self, key: str, taken_at: float) -> None:
-        """Count a call where it is made, and not where it was taken out of the ledger."""
+        """Count a call when it is made, not when it was taken from the ledger."""
         self._used[key].append(taken_at)
         self._unasked[key].append(self._monotonic())
 
     def note_unasked(self, key: str, calls: int) -> None:
-        """Count calls that are going to be made without the ledger."""
+        """Count calls that will be made without the ledger."""
         self._unasked[key].extend([self._monotonic()] * calls)
 
     def _report(self, key: str, limit: Limit) -> None:
@@ -205,7 +205,7 @@ class Budget:
         if limit.calls == 1:
             now = self._monotonic()
             is_quiet = not recent or now - recent[-1] > QUIET_SECONDS * self._scale
-            # While much is done, other processes are likely to post there as well.
+            # Under load, other processes probably post there as well.
             return is_quiet and now - self._last_asked_at > CALM_SECONDS * self._scale
         share = SPARE if urgency is Urgency.PROGRESS else UNASKED
         return len(recent) < limit.calls // share
@@ -218,7 +218,7 @@ class Budget:
         return recent
 
     async def close(self) -> None:
-        """Serve nobody any more."""
+        """Stop serving waiting calls."""
         serving = [*self._serving.values(), *self._reporting]
         for each in serving:
             each.cancel()
@@ -243,7 +243,7 @@ class Budget:
             raise SlackRateLimited(retry_after_seconds=limit.seconds) from None
 
     async def _serve(self, key: str, limit: Limit) -> None:
-        """Let those who wait through, the most urgent first, until nobody waits any more."""
+        """Release waiting calls, the most urgent first, until none is left."""
         while waiting := [each for each in self._waiting[key] if not each.turn.done()]:
             self._waiting[key] = waiting
             heapq.heapify(waiting)

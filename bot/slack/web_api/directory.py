@@ -1,4 +1,4 @@
-"""Slack's people and conversations as the decision needs them.
+"""Reads the facts about people and conversations that the decision needs.
 
 Sources: Slack's pages on users.info, conversations.info and conversations.members.
 """
@@ -18,7 +18,7 @@ SLACKBOT: Final = "USLACKBOT"
 
 
 class SlackDirectory:
-    """Reads the directory afresh at each call."""
+    """Reads from Slack at each call, without a cache."""
 
     def __init__(self, api: SlackApi, identity: Identity) -> None:
         self._api = api
@@ -55,7 +55,7 @@ class SlackDirectory:
         return MemberPage(tuple(str(each) for each in ids), next_cursor(answer))
 
     async def standing(self, user_id: str) -> Standing:
-        """Read what a person is to this workspace."""
+        """Read the standing of a person in this workspace."""
         bot = await self._identity.read()
         if user_id in (bot.bot_user_id, SLACKBOT):
             return Standing.BOT
@@ -63,20 +63,20 @@ class SlackDirectory:
         return await self.read_standing(_mapping(answer.get("user")))
 
     async def read_standing(self, user: Mapping[str, Any]) -> Standing:
-        """Read what a person is to this workspace from their user object.
+        """Read the standing of a person in this workspace from their user object.
 
         Raises:
-            CallAudioError: Slack does not tell who the bot is.
+            CallAudioError: Slack does not say who the bot is.
         """
         bot = await self._identity.read()
         return standing_of(user, team_id=bot.team_id, enterprise_id=bot.enterprise_id)
 
 
 def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | None) -> Standing:
-    """Classify a user object; flags that are missing leave the person unknown.
+    """Classify a user object; missing flags leave the person unknown.
 
-    No single flag tells who is external (docs: users.info, Slack Connect): a stranger is; a member
-    of the installing team, or on Enterprise Grid of its organisation, is not; everyone else is.
+    No single flag marks external people (docs: users.info, Slack Connect): strangers are external;
+    members of the installing team, or on Enterprise Grid of its organisation, are not; others are.
     """
     if user.get("deleted") is not False:
         return Standing.DEACTIVATED if user.get("deleted") else Standing.UNKNOWN
@@ -98,7 +98,7 @@ def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | N
 
 
 def _is_external(channel: Mapping[str, Any]) -> bool | None:
-    """Tell whether outsiders are, or are about to be, in the conversation; None: not told."""
+    """Return whether outsiders are, or are about to be, in the conversation; None: unknown."""
     flags = [_flag(channel.get(name)) for name in ("is_ext_shared", "is_pending_ext_shared")]
     pending = channel.get("pending_shared") or channel.get("pending_connected_team_ids")
     if True in flags or pending:
@@ -107,9 +107,9 @@ def _is_external(channel: Mapping[str, Any]) -> bool | None:
 
 
 def _is_private(channel: Mapping[str, Any]) -> bool | None:
-    """Tell whether only members can open it; None: not told.
+    """Return whether only members can open it; None: unknown.
 
-    Slack sends no such flag for a direct message. The letter an id begins with says nothing.
+    Slack sends no such flag for a direct message. The first letter of an id proves nothing.
     """
     told = _flag(channel.get("is_private"))
     among_people = channel.get("is_im") is True or channel.get("is_mpim") is True

@@ -1,4 +1,4 @@
-"""Slack's answers translated once, at this edge, by table."""
+"""Translates Slack's error codes into errors for people."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ class SlackError(CallAudioError):
 
 
 class SlackRateLimited(SlackError):
-    """429: not done, and welcome again after a while."""
+    """429: the call had no effect and may be retried later."""
 
     code = "slack_rate_limited"
     what = "Slack limits how fast I may post."
@@ -29,7 +29,7 @@ class SlackRateLimited(SlackError):
 
 
 class SlackUnreachable(SlackError):
-    """No connection was made, so nothing was done."""
+    """No connection was made, so the call had no effect."""
 
     code = "slack_unreachable"
     what = "Slack cannot be reached at the moment."
@@ -39,7 +39,7 @@ class SlackUnreachable(SlackError):
 
 
 class SlackUnclear(SlackError):
-    """The answer was lost or said nothing certain: it may have been done."""
+    """The answer was lost or ambiguous: the call may have taken effect."""
 
     code = "slack_unclear"
     what = "Slack did not answer clearly."
@@ -50,14 +50,14 @@ class SlackUnclear(SlackError):
 
 
 class SlackAnswerLost(SlackUnclear):
-    """Slack was asked, and no answer arrived: it has most likely done it, if it is there."""
+    """The request was sent and no answer arrived: the call probably took effect."""
 
     code = "slack_answer_lost"
     what = "Slack's answer got lost."
 
 
 class UploadRefused(SlackError):
-    """The bytes did not arrive as a whole; nothing is visible."""
+    """The upload is incomplete; nothing is visible."""
 
     code = "upload_failed"
     what = "The upload to Slack broke off."
@@ -67,7 +67,7 @@ class UploadRefused(SlackError):
 
 
 class UploadPlaceRefused(SlackError):
-    """Slack, or whoever answers for it, named a place outside Slack."""
+    """Slack, or something that answers in its place, returned a URL outside Slack."""
 
     code = "slack_upload_place_refused"
     what = "The recording would have gone to a host that is not Slack's, so I sent nothing."
@@ -76,7 +76,7 @@ class UploadPlaceRefused(SlackError):
 
 
 class SlackTokenRejected(SlackError):
-    """The bot token is not valid any more."""
+    """The bot token is no longer valid."""
 
     code = "slack_token_rejected"
     what = "Slack does not accept the bot's token."
@@ -94,7 +94,7 @@ class ScopeMissing(SlackError):
 
 
 class FilesRestricted(SlackError):
-    """The workspace does not take this file."""
+    """The workspace does not accept this file."""
 
     code = "slack_files_restricted"
     what = "This workspace does not let me upload the recording."
@@ -103,7 +103,7 @@ class FilesRestricted(SlackError):
 
 
 class PostingRestricted(SlackError):
-    """The conversation does not take posts from the bot."""
+    """The bot may not post in the conversation."""
 
     code = "slack_posting_restricted"
     what = "I am not allowed to post in that conversation."
@@ -112,7 +112,7 @@ class PostingRestricted(SlackError):
 
 
 class ThreadGone(SlackError):
-    """The message a thread hangs on is not there any more."""
+    """The parent message of a thread no longer exists."""
 
     code = "slack_thread_gone"
     what = "That thread is not there any more."
@@ -121,7 +121,7 @@ class ThreadGone(SlackError):
 
 
 class TriggerLapsed(SlackError):
-    """Slack gives three seconds, and one try, to open a form after a press."""
+    """A trigger has expired: it opens one form, within three seconds."""
 
     code = "slack_trigger_lapsed"
     what = "The form could not be opened in time."
@@ -130,7 +130,7 @@ class TriggerLapsed(SlackError):
 
 
 class ModalClosed(SlackError):
-    """The modal that was to be changed is not open any more."""
+    """The modal to be changed is no longer open."""
 
     code = "slack_modal_closed"
     what = "That form is not open any more."
@@ -148,7 +148,7 @@ class PersonUnknown(SlackError):
 
 
 class SlackCallInvalid(SlackError):
-    """Slack could not read a call of ours: nobody but the bot is to blame, and its log tells."""
+    """Slack rejected a malformed call: a bug of the bot, whose log has the details."""
 
     code = "slack_call_invalid"
     what = Unexpected.what
@@ -158,7 +158,7 @@ class SlackCallInvalid(SlackError):
 
 
 class BlocksRefused(SlackError):
-    """The workspace does not take a kind of block, or a picture in one: nothing is shown."""
+    """The workspace rejects a kind of block, or a picture in one: nothing is shown."""
 
     code = "slack_blocks_refused"
     what = "Slack does not show what I tried to show."
@@ -224,11 +224,11 @@ OWN_MISTAKES: Final = re.compile(
     r"|not_allowed_token_type|no_text|too_many_\w+|\w+_too_(?:long|large)|\w+_not_supplied"
     r"|json_not_object|request_body_invalid|bad_\w+"
 )
-"""Slack's words for a call that is wrong in itself, but for those that ``BY_CODE`` knows."""
+"""Slack's codes for malformed calls, except those in ``BY_CODE``."""
 
 
 def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None) -> CallAudioError:
-    """Translate Slack's error code, and where there is none its HTTP status."""
+    """Translate Slack's error code or, without one, the HTTP status."""
     if status == 429:  # noqa: PLR2004 - Too Many Requests
         return SlackRateLimited(retry_after_seconds=retry_after_seconds)
     if status >= 500:  # noqa: PLR2004 - any server error, whatever its body says
@@ -238,6 +238,6 @@ def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None)
         return known(retry_after_seconds=retry_after_seconds)
     if OWN_MISTAKES.fullmatch(slack_code):
         return SlackCallInvalid()
-    # Slack's codes are words; anything else could carry what must not be shown.
+    # Slack's codes are words; anything else could contain something confidential.
     shown = slack_code if re.fullmatch(r"[a-z_]{1,60}", slack_code) else "unknown"
     return SlackError(likely_cause=f"Slack answers `{shown}`.")

@@ -1,4 +1,4 @@
-"""Finds a message of ours again by its metadata, after Slack's answer to the post was lost."""
+"""Finds one of the bot's messages by its metadata, after the answer to its post was lost."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from bot.slack.web_api.errors import ScopeMissing, ThreadGone
 
 log = get_logger(__name__)
 
-# Slack's clock and ours differ a little.
+# Slack's clock and ours may differ a little.
 CLOCK_SLACK: Final = timedelta(minutes=2)
 HISTORY_PAGE: Final = 100
 MAX_PAGES: Final = 100
 
 
 def metadata(event_type: str, payload: Mapping[str, str]) -> dict[str, Any]:
-    """Mark a message (docs: "Message metadata"); anybody in the workspace may read it."""
+    """Build a message's metadata (docs: "Message metadata"); every member can read it."""
     return {"event_type": event_type, "event_payload": dict(payload)}
 
 
@@ -29,9 +29,9 @@ async def find_own_message(
     since: datetime,
     thread_ts: str | None = None,
 ) -> str | None:
-    """Give the ts of the message with that mark, in the channel or in the thread.
+    """Return the ts of the message with that metadata, in the channel or in the thread.
 
-    None also where history may not be read or does not end, and where the thread is gone.
+    None also without the history scope, if the history does not end, or if the thread is gone.
     """
     oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
 

@@ -1,4 +1,4 @@
-"""Which hosts recordings and private answers may go to."""
+"""Which hosts may receive recordings and private answers."""
 
 from ipaddress import ip_address
 from typing import Final
@@ -8,9 +8,9 @@ OF_SLACK: Final = ("slack.com", "slack-gov.com")
 
 
 def is_trusted(url: str, api_url: str) -> bool:
-    """Tell whether a URL that Slack handed out leads to Slack, or to the host of ``api_url``.
+    """Return whether a URL from Slack's answers is on a host of Slack's or on that of ``api_url``.
 
-    Only https counts; without it, only loopback where the Web API is there too.
+    It must be https, or on loopback if the Web API is on the same loopback host.
     """
     try:
         parts, api = urlsplit(url), urlsplit(api_url)

@@ -1,4 +1,4 @@
-"""Who the bot is in its workspace: asked of Slack once, then remembered for a while."""
+"""The bot's own identity in its workspace, read from Slack and cached for a while."""
 
 import asyncio
 import re
@@ -14,9 +14,9 @@ from bot.slack.web_api.api import SlackApi
 
 REMEMBERED_FOR: Final = timedelta(minutes=10)
 ASKED_FOR_SECONDS: Final = 1.0
-"""How long Slack may take to say again what is known, out of the three seconds of an ack."""
+"""How long refreshing a known identity may take, out of the three seconds of an ack."""
 ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
-"""How long Slack, which did not answer, is left alone before it is asked again."""
+"""How long to wait after Slack did not answer before asking it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class BotIdentity:
     bot_id: str | None
     bot_user_id: str
     workspace_url: str | None = None
-    """Where the workspace is in a browser, such as `https://acme.slack.com`."""
+    """The address of the workspace, such as `https://acme.slack.com`."""
 
 
 class Identity:
-    """Answers from memory; asks ``auth.test`` at most once in ``REMEMBERED_FOR``.
+    """Answers from a cache; calls ``auth.test`` at most once in ``REMEMBERED_FOR``.
 
-    Bolt would ask it before every listener, out of the three seconds an ack may take. While Slack
-    cannot be asked, what it told before stays good: the ids of a token do not change. A definite
-    refusal, such as a revoked token, ends the memory.
+    Bolt would call it before every listener, within the three seconds of an ack. While Slack does
+    not answer, the cached identity remains valid, because the ids of a token do not change. A
+    definite refusal, such as a revoked token, clears the cache.
     """
 
     def __init__(self, api: SlackApi, *, token: str, clock: Callable[[], datetime]) -> None:
@@ -48,23 +48,23 @@ class Identity:
         self._requests = asyncio.Lock()
 
     def rotate(self, token: str) -> None:
-        """Use another token from now on, and ask Slack anew whose it is."""
+        """Use another token from now on, and read its identity again."""
         self._token = token
         self._api.rotate(token)
         self._known = None
 
     async def read(self) -> BotIdentity:
-        """Tell who the bot is.
+        """Return the bot's identity.
 
         Raises:
-            CallAudioError: Slack does not accept the token, or never answered yet.
+            CallAudioError: Slack does not accept the token, or has never answered.
         """
         async with self._requests:
             now = self._clock()
             if self._known and self._ask_at and now < self._ask_at:
                 return self._known
             try:
-                # Where it is known, nobody's ack waits for the tries and time-outs of a call.
+                # With a known identity, no ack waits for the retries and time-outs of a call.
                 async with asyncio.timeout(ASKED_FOR_SECONDS if self._known else None):
                     self._known = await self._ask(once=self._known is not None)
             except (CallAudioError, TimeoutError) as error:
@@ -89,17 +89,17 @@ class Identity:
         )
 
     async def team_id(self) -> str:
-        """Tell which workspace the bot is installed in.
+        """Return the workspace in which the bot is installed.
 
         Raises:
-            CallAudioError: Slack does not accept the token, or never answered yet.
+            CallAudioError: Slack does not accept the token, or has never answered.
         """
         return (await self.read()).team_id
 
     async def is_installed(self, team_id: str) -> bool:
-        """Ask Slack, whatever is remembered, whether the token works in this workspace.
+        """Ask Slack, without the cache, whether the token works in this workspace.
 
-        No answer counts as no: what depends on it then ends rather than goes on.
+        No answer counts as no, so that rights and digests end rather than continue.
         """
         try:
             answer = await self._api.write("auth.test")
@@ -109,7 +109,7 @@ class Identity:
         return bool(answer["team_id"] == team_id)
 
     async def authorize(self) -> AuthorizeResult:
-        """Give Bolt the installation for a request."""
+        """Return the installation of a request to Bolt."""
         bot = await self.read()
         return AuthorizeResult(
             enterprise_id=bot.enterprise_id,

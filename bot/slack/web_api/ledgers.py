@@ -1,4 +1,4 @@
-"""Where it is kept what was spent of Slack's limits: in memory, or in the database for all."""
+"""Ledgers of the calls spent against Slack's limits: in memory, or in the shared database."""
 
 import json
 import time
@@ -16,14 +16,14 @@ from bot.store.inserts import insert_into
 from bot.store.tables import SlackBudgetRow
 
 HOLD_CHANNEL: Final = "callaudio_slack_holds"
-"""On PostgreSQL a notification on this channel tells the other processes of a hold."""
+"""On PostgreSQL a notification on this channel informs the other processes of a hold."""
 
 
 class Ledger(Protocol):
-    """What was spent, of everything that Slack limits."""
+    """The calls spent against each of Slack's limits."""
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
-        """Take calls; the moments in ``since`` are told as seconds before now."""
+        """Take calls; the times in ``since`` are seconds before now."""
         ...
 
     async def hold(self, key: str, seconds: float) -> None:
@@ -32,7 +32,7 @@ class Ledger(Protocol):
 
 
 class MemoryLedger:
-    """Of a process that works alone."""
+    """The ledger of a single process."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -55,7 +55,7 @@ class MemoryLedger:
 
 
 class SharedLedger:
-    """Of all processes of one PostgreSQL, by its clock; a row's lock lets one spend at a time."""
+    """The ledger of all processes on one PostgreSQL, by its clock; a row lock serializes them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,7 +71,7 @@ class SharedLedger:
         return await self._locked(key, change)
 
     async def hold(self, key: str, seconds: float) -> None:
-        """Let nobody take any for so long, and tell the other processes."""
+        """Grant no calls for that long, and notify the other processes."""
 
         async def change(connection: AsyncConnection, spent: Spent, now: float) -> Allowed:
             await _keep(connection, key, hold(spent, seconds=seconds, now=now))

@@ -1,7 +1,7 @@
 """Slack's published limits: how many calls of a method a workspace may make.
 
-Sources: Slack's "Rate limits" page, and the tier that each method's page names. A tier says "at
-least so many a minute"; what Slack really allows may be more.
+Sources: Slack's "Rate limits" page, and the tier on each method's page. A tier means "at least this
+many a minute"; Slack may allow more.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ INFO: Final = "conversations.info"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls in any span of so many seconds."""
+    """A number of calls in any span of a number of seconds."""
 
     calls: int
     seconds: float
@@ -25,7 +25,7 @@ TIER_2: Final = Limit(20, 60.0)
 TIER_3: Final = Limit(50, 60.0)
 TIER_4: Final = Limit(100, 60.0)
 IN_ONE_CHANNEL: Final = Limit(1, 1.0)
-"""Of posts."""
+"""The limit for posts."""
 
 PUBLISHED: Final[Mapping[str, Limit]] = MappingProxyType(
     {
@@ -53,7 +53,7 @@ PUBLISHED: Final[Mapping[str, Limit]] = MappingProxyType(
 
 
 def limited_by(method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
-    """Name what a call is counted under, and its limit; None: nothing is published."""
+    """Return the key that a call counts under, and its limit; None if none is published."""
     if method == POST:
         return f"{POST} {arguments.get('channel')}", IN_ONE_CHANNEL
     limit = PUBLISHED.get(method)

@@ -1,4 +1,4 @@
-"""What to make of a lost answer: it is an outage, or the message has arrived all the same."""
+"""Interprets a lost answer: an outage, or a message that arrived nevertheless."""
 
 from collections.abc import Awaitable
 
@@ -8,9 +8,9 @@ from bot.slack.web_api.errors import SlackAnswerLost
 
 
 async def notify_once(api: SlackApi, notifying: Awaitable[object]) -> None:
-    """Notify somebody; where the answer is lost it counts as told, if Slack is there.
+    """Notify a person; a lost answer counts as success if Slack is reachable.
 
-    It has most likely shown the message then, and a second one would be one too many.
+    Slack has then probably shown the message, and a second one would be a duplicate.
 
     Raises:
         CallAudioError: Slack refused, was not reached, or is away.
@@ -23,7 +23,7 @@ async def notify_once(api: SlackApi, notifying: Awaitable[object]) -> None:
 
 
 async def is_slack_there(api: SlackApi) -> bool:
-    """Ask Slack something that changes nothing."""
+    """Return whether Slack answers a call without effects."""
     try:
         await api.write("auth.test")
     except CallAudioError:

@@ -7,13 +7,13 @@ from bot.slack.web_api.api import SlackApi
 
 
 async def open_dm(api: SlackApi, user_id: str) -> str:
-    """Open the bot's direct messages with a person; gives the channel id."""
+    """Open the bot's direct messages with a person; returns the channel id."""
     answer = await api.read("conversations.open", users=user_id)
     return str(answer["channel"]["id"])
 
 
 async def post(api: SlackApi, channel_id: str, message: Message, **more: Any) -> str:  # noqa: ANN401 - wire
-    """Post a message without previews of its links, in one try; gives its ts."""
+    """Post a message without link previews, in one try; returns its ts."""
     answer = await api.write(
         "chat.postMessage",
         channel=channel_id,

@@ -1,4 +1,4 @@
-"""The way to answer that Slack gives with a request: private, and good for half an hour."""
+"""Answers by the response URL of a request: private, and valid for 30 minutes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,11 +28,11 @@ class ResponseUrls:
         timeout_seconds: float,
         replace_original: bool = False,
     ) -> bool:
-        """Show somebody a message that they alone see; gives whether Slack took it.
+        """Send a message that only one person sees; returns whether Slack accepted it.
 
-        Each time over a new connection, so one that breaks or falls silent had taken the request.
-        While Slack is there otherwise it has most likely shown the message, and a second one would
-        be one too many. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
+        Each call uses a new connection, so if that fails after connecting, Slack had the request.
+        If Slack is otherwise reachable, it has probably shown the message, and a second one would
+        be a duplicate. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
         """
         if not self._api.trusts(response_url):
             log.error("response_url_of_a_stranger")
@@ -56,9 +56,9 @@ class ResponseUrls:
 
 
 def _is_answer_lost(error: httpx.HTTPError) -> bool:
-    """Tell whether the connection was made, and broke or fell silent before the answer.
+    """Return whether the connection was made, and failed before the answer arrived.
 
-    httpx-aiohttp has one name for what breaks then and before; the cause tells them apart.
+    httpx-aiohttp has the same error for a failure before that; the cause distinguishes them.
     """
     if isinstance(error.__cause__, aiohttp.ClientConnectorError):
         return False

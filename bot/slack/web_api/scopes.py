@@ -1,4 +1,4 @@
-"""The bot scopes of the manifest, told apart by what happens without them."""
+"""The bot scopes of the manifest: required ones, and optional ones with their effect."""
 
 from types import MappingProxyType
 from typing import Final

@@ -1,4 +1,4 @@
-"""What was spent of a limit that holds for any span of time, and what may be spent now."""
+"""A sliding-window rate limit: the calls that were spent, and how many may be made now."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,31 +8,31 @@ from typing import Final
 from bot.slack.web_api.limits import Limit
 
 MARGIN: Final = 1.025
-"""A call is counted a little longer: it reaches Slack some time after it was allowed."""
+"""A call counts a little longer, because it reaches Slack some time after it was allowed."""
 LEAST_WAIT_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Calls that count, each until a moment, and until when Slack wants none at all."""
+    """Calls that count, each until a time, and until when Slack accepts none."""
 
     calls: tuple[tuple[float, int], ...] = ()
     held_until: float = 0.0
 
     @property
     def ends_at(self) -> float:
-        """When nothing of it counts any more."""
+        """From when on none of it counts."""
         return max([self.held_until, *(until for until, _ in self.calls)])
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What became of calls since the ledger was last asked, in moments of its clock."""
+    """The calls since the ledger was last asked, as times of its clock."""
 
     made: Sequence[float] = ()
-    """Calls it does not know of."""
+    """Calls unknown to the ledger."""
     taken: Sequence[float] = ()
-    """Calls that were taken at these moments, and are among ``made`` as they came later."""
+    """Times at which calls were taken that were made later and are in ``made``."""
 
 
 NOTHING: Final = Since()
@@ -40,7 +40,7 @@ NOTHING: Final = Since()
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """How many calls may be made now, and in how many seconds there may be more."""
+    """How many calls may be made now, and in how many seconds more may be."""
 
     calls: int
     again_seconds: float
@@ -49,7 +49,7 @@ class Allowed:
 def spend(
     spent: Spent, limit: Limit, *, wanted: int, now: float, since: Since = NOTHING
 ) -> tuple[Spent, Allowed]:
-    """Allow as many calls as there is room for."""
+    """Allow as many calls as the limit has room for."""
     lasts = limit.seconds * MARGIN
     counts: Counter[float] = Counter()
     for until, count in spent.calls:
@@ -71,5 +71,5 @@ def spend(
 
 
 def hold(spent: Spent, *, seconds: float, now: float) -> Spent:
-    """Let nobody call for so long."""
+    """Allow no calls for that long."""
     return replace(spent, held_until=max(spent.held_until, now + seconds))

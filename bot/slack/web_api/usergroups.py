@@ -1,4 +1,4 @@
-"""Members of Slack user groups, remembered for a short while (docs: usergroups.users.list)."""
+"""Members of Slack user groups, cached for a short while (docs: usergroups.users.list)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bot.errors import CallAudioError
 from bot.network.paging import Pages
 from bot.slack.web_api.api import SlackApi, next_cursor
 
-# The method may be called 20 times a minute (tier 2), and a decision may ask for several groups.
+# The method may be called 20 times a minute (tier 2), and a decision may need several groups.
 REMEMBERED_FOR: Final = timedelta(seconds=60)
 MAX_PAGES: Final = 100
 
@@ -22,7 +22,7 @@ class _Remembered:
 
 
 class SlackGroups:
-    """Answers from memory until the group is known to have changed, or a minute has passed."""
+    """Answers from a cache until the group changes, or a minute has passed."""
 
     def __init__(self, api: SlackApi, changes: GroupChanges, clock: Callable[[], datetime]) -> None:
         self._api = api
@@ -34,14 +34,14 @@ class SlackGroups:
         """List a group's members.
 
         Raises:
-            CallAudioError: Slack does not tell, or its list does not end.
+            CallAudioError: Slack does not answer, or its list does not end.
         """
         known = self._remembered.get((team_id, group_id))
         if known and self._is_recent(known):
             changed_at = await self._changes.latest(team_id, group_id)
             if changed_at is None or changed_at < known.read_at:
                 return known.members
-        # Read before asking: a change while Slack answers then makes the answer old.
+        # Read before the call, so that a change during the call makes the answer stale.
         read_at = self._clock()
         members = await self._list(group_id)
         still_used = (each for each in self._remembered.items() if self._is_recent(each[1]))
@@ -52,9 +52,9 @@ class SlackGroups:
         return self._clock() - known.read_at < REMEMBERED_FOR
 
     async def _list(self, group_id: str) -> frozenset[str]:
-        """Read the members now. Slack documents no pages here; one that names a next is obeyed.
+        """Read the members now. Slack documents no paging here, but a cursor is followed.
 
-        Half a list would leave people out whom a deny names.
+        An incomplete list would omit people whom a deny names.
         """
 
         def fetch(cursor: str | None) -> Awaitable[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""In which time zone somebody reads (docs: users.info, ``tz``)."""
+"""People's time zones (docs: users.info, ``tz``)."""
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +16,7 @@ class Zones:
         self._api = api
 
     async def zone_of(self, user_id: str) -> ZoneInfo:
-        """Read somebody's zone; UTC where Slack does not tell one that is known."""
+        """Read a person's zone; UTC if Slack returns none, or an unknown one."""
         try:
             user = (await self._api.read("users.info", user=user_id)).get("user")
         except CallAudioError as error:
@@ -26,7 +26,7 @@ class Zones:
 
 
 def zone_named(name: object) -> ZoneInfo:
-    """Find a zone by its IANA name; UTC where there is none of that name."""
+    """Find a zone by its IANA name; UTC if there is none."""
     try:
         return ZoneInfo(name if isinstance(name, str) else "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
