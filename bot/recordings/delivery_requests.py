@@ -14,7 +14,8 @@ from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest
 from bot.recordings.reference import Reference
-from bot.recordings.request_store import RequestStore, StoredRequest
+from bot.recordings.request_store import RequestStore
+from bot.recordings.request_writer import StoredRequest
 from bot.recordings.requester import Requester
 from bot.recordings.workspace_membership import WorkspaceMembership
 

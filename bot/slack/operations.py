@@ -29,8 +29,8 @@ Probe = Callable[[], Awaitable[object]]
 class Operations:
     """Answers `/healthz` and `/readyz` to anybody; details and metrics only to operators.
 
-    A request on ``port``, the port of ``CALLAUDIO_METRICS_ADDRESS``, counts as an operator's. Without
-    a port, one from this machine does, unless it has a header of a proxy.
+    A request on ``port``, that of ``CALLAUDIO_METRICS_ADDRESS``, counts as an operator's; without
+    ``port``, one from this machine does, unless it has a header of a proxy.
     """
 
     def __init__(

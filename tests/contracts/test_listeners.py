@@ -19,7 +19,7 @@ from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.recordings.previewing import Choice, DeliveryPreview
-from bot.recordings.request_store import StoredRequest
+from bot.recordings.request_writer import StoredRequest
 from bot.recordings.slack_port import PrivateNoteKind, TakenBack
 from bot.recordings.viewing import WaveformShown
 from bot.recordings.waveform.spans import Span, Spans

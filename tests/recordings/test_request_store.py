@@ -14,12 +14,8 @@ from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest, delivery_id_of, fingerprint_of
-from bot.recordings.request_store import (
-    DOUBLE_SUBMIT_WINDOW,
-    MAX_TOGETHER,
-    RequestStore,
-    StoredRequest,
-)
+from bot.recordings.request_store import MAX_TOGETHER, RequestStore
+from bot.recordings.request_writer import DOUBLE_SUBMIT_WINDOW, StoredRequest
 from bot.recordings.requester import Requester
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, RecentRequestRow
@@ -314,7 +310,7 @@ async def test_requests_that_come_together_take_as_many_statements_as_two(desk):
     async def store(numbers: range) -> int:
         before = len(statements)
         several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
-        found = await desk.requests._store_all(several)
+        found = await desk.requests._writer.write(several)
         assert [each.is_repeat for each in found] == [False] * len(several)
         assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
         return len(statements) - before

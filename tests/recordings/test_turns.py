@@ -47,7 +47,7 @@ class Queue:
         asked = [request_of(person, next(NUMBERS)) for _ in range(times)]
         ids = []
         for at in range(0, times, 50):
-            found = await store._store_all(asked[at : at + 50])
+            found = await store._writer.write(asked[at : at + 50])
             ids += [each.delivery_id for each in found if not isinstance(each, TooManyWaiting)]
         self.people |= dict.fromkeys(ids, person)
         return ids

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from bot.access.administration import Actor
 from bot.polyai.payloads import Direction
 from bot.recordings.new_request import NewRequest
-from bot.recordings.request_store import DOUBLE_SUBMIT_WINDOW, RequestStore, StoredRequest
+from bot.recordings.request_store import RequestStore
+from bot.recordings.request_writer import DOUBLE_SUBMIT_WINDOW, StoredRequest
 from bot.recordings.requester import Requester
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow

@@ -10,7 +10,7 @@ from bot.access.policy import Decision, Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.previewing import Choice, DeliveryPreview
 from bot.recordings.reference import InvalidReference, Reference
-from bot.recordings.request_store import StoredRequest
+from bot.recordings.request_writer import StoredRequest
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.actions import Action, Input
