@@ -11,7 +11,8 @@ from bot.recordings.delivery import Delivery
 from bot.recordings.naming import file_name
 from bot.recordings.progress import Progress
 from bot.recordings.relay import Measured, Outgoing, Relay, Source
-from bot.recordings.slack_port import NewFile, SlackPort, UploadTicket, pieces_of
+from bot.recordings.slack_files import pieces_of
+from bot.recordings.slack_port import NewFile, SlackPort, UploadTicket
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Picture, Pictures
 

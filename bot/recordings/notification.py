@@ -12,6 +12,7 @@ from bot.polyai.calls import CallReader
 from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.naming import announcement_of
+from bot.recordings.slack_files import delete_files
 from bot.recordings.slack_port import (
     Delivered,
     PrivateNote,
@@ -19,7 +20,6 @@ from bot.recordings.slack_port import (
     Problem,
     SlackPort,
     TakenBack,
-    delete_files,
 )
 from bot.recordings.states import State
 

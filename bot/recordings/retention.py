@@ -22,7 +22,8 @@ from bot.recordings.naming import announcement_of
 from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.recordings.shares_check import PassedOn, SharesCheck
-from bot.recordings.slack_port import SlackPort, TakenBack, delete_files
+from bot.recordings.slack_files import delete_files
+from bot.recordings.slack_port import SlackPort, TakenBack
 from bot.recordings.states import State
 from bot.store.due_work import Due
 

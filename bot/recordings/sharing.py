@@ -15,7 +15,8 @@ from bot.recordings.delivery_decision import DeliveryDecider
 from bot.recordings.delivery_rows import NO_UPLOAD
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.naming import title_of
-from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort, delete_files
+from bot.recordings.slack_files import delete_files
+from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort
 from bot.recordings.states import State
 
 log = get_logger(__name__)

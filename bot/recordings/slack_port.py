@@ -1,10 +1,10 @@
 """The port to Slack that a delivery needs, and the values that cross it."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -13,8 +13,6 @@ from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.shares import FileShares
 from bot.recordings.waveform.spans import Spans
-
-PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,36 +232,3 @@ class SlackPort(Protocol):
     async def notify(self, note: PrivateNote) -> None:
         """Tell the requester, and nobody else."""
         ...
-
-
-async def upload_bytes(slack: SlackPort, file: NewFile, content: bytes) -> str:
-    """Upload what is in memory; gives the id of a file that nobody sees yet.
-
-    Raises:
-        CallAudioError: Slack did not take it.
-    """
-    ticket = await slack.start_upload(file)
-    await slack.send(ticket, file, pieces_of(content))
-    return ticket.file_id
-
-
-async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
-    """Give what is in memory piece by piece."""
-    for at in range(0, len(content), PIECE_BYTES):
-        yield content[at : at + PIECE_BYTES]
-
-
-async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
-    """Delete each of the files, also when another of them cannot be deleted.
-
-    Raises:
-        CallAudioError: one at least is still there.
-    """
-    failure: CallAudioError | None = None
-    for file_id in file_ids:
-        try:
-            await slack.delete_file(file_id)
-        except CallAudioError as error:
-            failure = error
-    if failure:
-        raise failure

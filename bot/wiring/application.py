@@ -27,7 +27,8 @@ from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
 from bot.wiring.pace import Pace
 from bot.wiring.rotation import Rotation
-from bot.wiring.worker import build_worker, start_worker
+from bot.wiring.start_worker import start_worker
+from bot.wiring.worker import build_worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Builds the worker part: deliveries, digests and periodic work."""
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,13 +18,9 @@ from bot.digests.slot_claims import SlotClaims
 from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
-from bot.jobs.background import in_background
 from bot.jobs.rights_recheck import RightsRecheck
-from bot.jobs.sole_worker import SoleWorker
-from bot.jobs.upkeep import CLEAN_UP, CleanUp, schedule_clean_up
-from bot.jobs.waking import listen, watch
+from bot.jobs.upkeep import CLEAN_UP, CleanUp
 from bot.jobs.work_kind import WorkKind
-from bot.jobs.work_loop import WorkLoop
 from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -46,7 +41,6 @@ from bot.recordings.progress import Progress
 from bot.recordings.redaction.canary_store import (
     CHECK_CANARY,
     WARN_OF_FREEZE,
-    schedule_canary,
 )
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
@@ -60,9 +54,6 @@ from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
-from bot.slack.web_api.ledgers import HOLD_CHANNEL
-from bot.store.due_work import DueWork
-from bot.store.engines import sqlite_path
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.pace import Pace
@@ -231,42 +222,3 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
         slack=SlackHomeGateway(core.api, core.identity),
         check_every=pace.home_check_every,
     )
-
-
-async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: Pace) -> WorkLoop:
-    """Start the work of this process.
-
-    On SQLite a lock file ensures that this is the only worker; it continues the unfinished work of
-    its predecessor at once. On PostgreSQL several workers share the work under leases.
-
-    Raises:
-        SecondWorkerRefused: another worker holds the lock of the SQLite file.
-    """
-    stack.push_async_callback(worker.calls.close)
-    path = sqlite_path(core.database.url)
-    due_work = DueWork(database=core.database, clock=core.clock, lease=pace.lease)
-    loop = WorkLoop(
-        due_work=due_work,
-        kinds=worker.kinds,
-        clock=core.clock,
-        lease=pace.lease,
-        poll_seconds=pace.poll_seconds,
-        give_way=core.in_flight.give_way,
-        metrics=core.metrics,
-    )
-    if path:
-        stack.callback(SoleWorker.claim(path).release)
-        await due_work.free_all()
-    else:
-        # Continues while running work is drained: if a lease expired, the work would be done twice.
-        await stack.enter_async_context(in_background(loop.renew()))
-    stack.push_async_callback(loop.stop, pace.drain_seconds)
-    core.database.on_work_stored = loop.wake
-    holds = {HOLD_CHANNEL: core.budget.hear}
-    hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake, hear=holds)
-    await stack.enter_async_context(in_background(hearing))
-    await stack.enter_async_context(in_background(loop.run()))
-    await schedule_clean_up(core.database, core.clock())
-    if core.settings.callaudio_canary:
-        await schedule_canary(core.database, core.clock())
-    return loop

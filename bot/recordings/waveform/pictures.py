@@ -9,7 +9,8 @@ from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
 from bot.recordings.delivery import Delivery
 from bot.recordings.naming import picture_name
-from bot.recordings.slack_port import NewFile, SlackPort, upload_bytes
+from bot.recordings.slack_files import upload_bytes
+from bot.recordings.slack_port import NewFile, SlackPort
 from bot.recordings.waveform.spans import Spans
 
 if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen

@@ -1,0 +1,42 @@
+"""Uploads and deletes files through the port to Slack."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from bot.errors import CallAudioError
+from bot.recordings.slack_port import NewFile, SlackPort
+
+PIECE_BYTES: Final = 64 * 1024
+
+
+async def upload_bytes(slack: SlackPort, file: NewFile, content: bytes) -> str:
+    """Upload what is in memory; gives the id of a file that nobody sees yet.
+
+    Raises:
+        CallAudioError: Slack did not take it.
+    """
+    ticket = await slack.start_upload(file)
+    await slack.send(ticket, file, pieces_of(content))
+    return ticket.file_id
+
+
+async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
+    """Give what is in memory piece by piece."""
+    for at in range(0, len(content), PIECE_BYTES):
+        yield content[at : at + PIECE_BYTES]
+
+
+async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
+    """Delete each of the files, also when another of them cannot be deleted.
+
+    Raises:
+        CallAudioError: one at least is still there.
+    """
+    failure: CallAudioError | None = None
+    for file_id in file_ids:
+        try:
+            await slack.delete_file(file_id)
+        except CallAudioError as error:
+            failure = error
+    if failure:
+        raise failure
