@@ -24,7 +24,7 @@ from bot.audit.events import PAYLOAD_VERSION, AuditEvent
 from bot.audit.walk import Head
 from bot.store.database import RECORDED, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
-from bot.store.tables import AuditEventRow, AuditHeadRow, DeliveryRow
+from bot.store.tables import AuditEventRow, AuditHeadRow
 
 BATCH = 1000
 
@@ -38,6 +38,8 @@ class AuditFilter:
     actor_id: str | None = None
     delivery_id: str | None = None
     conversation_id: str | None = None
+    deliveries: Select[str] | None = None
+    """Selects the ids of the conversation's deliveries; their events match it, too."""
 
 
 async def record(session: AsyncSession, event: AuditEvent) -> None:
@@ -158,9 +160,6 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         found.append(or_(AuditEventRow.delivery_id == wanted.delivery_id, has_reference))
     if wanted.conversation_id:
         # A delivery may be pruned; the event of its request names the conversation, too.
-        of_conversation = select(DeliveryRow.id).where(
-            DeliveryRow.conversation_id == wanted.conversation_id
-        )
         event = aliased(AuditEventRow)
         named = select(event.delivery_id).where(
             event.payload["conversation_id"].as_string() == wanted.conversation_id,
@@ -168,6 +167,7 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         )
         # Events without a delivery, such as a requested check, name the conversation themselves.
         names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
-        is_of_one = AuditEventRow.delivery_id.in_(union_all(of_conversation, named))
+        stored = [] if wanted.deliveries is None else [wanted.deliveries]
+        is_of_one = AuditEventRow.delivery_id.in_(union_all(*stored, named))
         found.append(or_(is_of_one, names_it))
     return found

@@ -5,18 +5,17 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import select
-
 from bot.access.policy import Outcome
 from bot.cli.demo_acts import LINK, Act
 from bot.cli.demo_script import CALL, NAMES
 from bot.cli.stage import Stage
-from bot.recordings.states import ENDED, State
+from bot.recordings.delivery_store import Delivery
+from bot.recordings.past_deliveries import all_deliveries
+from bot.recordings.states import State
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action
 from bot.slack.wording import length, size
-from bot.store.tables import DeliveryRow
 
 ACT_SECONDS: Final = 20.0
 
@@ -42,7 +41,7 @@ async def perform(stage: Stage, line: Line) -> Line:
     """Play it, and wait until it ended."""
     act, started = line.act, time.monotonic()
     before = len(stage.workspace.ephemerals)
-    earlier = await _delivery_ids(stage)
+    earlier = {each.id for each in await _deliveries(stage)}
     ack = await _do(stage, act)
     delivery = await _ended(stage, earlier)
     private = [
@@ -51,7 +50,7 @@ async def perform(stage: Stage, line: Line) -> Line:
     took = f"{time.monotonic() - started:.1f} s"
     if delivery is None:
         return replace(line, gets="nothing", took=took, is_right=False, said=(*private, ack.text))
-    channel_id = delivery.destination_channel_id or act.channel_id
+    channel_id = delivery.channel_id or act.channel_id
     files = [
         each
         for each in stage.workspace.visible_files(channel_id)
@@ -61,7 +60,7 @@ async def perform(stage: Stage, line: Line) -> Line:
     return replace(
         line,
         gets=str(delivery.outcome if delivery.state == State.DELIVERED else delivery.state),
-        why=str(delivery.error_code or delivery.reason),
+        why=str(_error_of(delivery) or delivery.reason),
         thread=f"{NAMES.get(channel_id, 'own messages')} {delivery.parent_ts}" if files else "",
         size=size(len(audio)) if files else "",
         length=length(delivery.length_seconds) or "" if files else "",
@@ -89,28 +88,30 @@ async def _do(stage: Stage, act: Act) -> Ack:
     )
 
 
-async def _delivery_ids(stage: Stage) -> set[str]:
+async def _deliveries(stage: Stage) -> tuple[Delivery, ...]:
     async with stage.application.database.read() as session:
-        return set(await session.scalars(select(DeliveryRow.id)))
+        return await all_deliveries(session)
 
 
-async def _ended(stage: Stage, earlier: set[str]) -> DeliveryRow | None:
-    """Wait for the delivery that is not among the earlier ones to have ended and been told of."""
+async def _ended(stage: Stage, earlier: set[str]) -> Delivery | None:
+    """Wait until a new delivery has ended and its requester was notified."""
     deadline = time.monotonic() + ACT_SECONDS
     while time.monotonic() < deadline:
-        async with stage.application.database.read() as session:
-            query = select(DeliveryRow).where(DeliveryRow.id.not_in(earlier))
-            row = await session.scalar(query)
-        if row and row.state in ENDED and row.response_url is None:
-            return row
+        for each in await _deliveries(stage):
+            if each.id not in earlier and each.has_ended and each.response_url is None:
+                return each
         await asyncio.sleep(0.05)
     return None
 
 
-def _is_right(act: Act, delivery: DeliveryRow, files: list[bytes]) -> bool:
-    """Hold what arrived, byte for byte, against what the rules say."""
+def _error_of(delivery: Delivery) -> str | None:
+    return delivery.problem.code if delivery.problem else None
+
+
+def _is_right(act: Act, delivery: Delivery, files: list[bytes]) -> bool:
+    """Compare the outcome, and the files byte for byte, with the rules."""
     if act.outcome is None:
-        return delivery.state == State.FAILED and delivery.error_code == act.reason and not files
+        return delivery.state == State.FAILED and _error_of(delivery) == act.reason and not files
     decided = delivery.outcome == act.outcome and delivery.reason == act.reason
     if act.outcome is Outcome.REFUSED:
         return decided and delivery.state == State.REFUSED and not files

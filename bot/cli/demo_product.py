@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import Right
@@ -18,13 +17,14 @@ from bot.cli.demo_script import PAGE_NAMES
 from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import AGENT_ID, Stage
 from bot.recordings.causes import TakeBackCause
+from bot.recordings.delivery_store import Delivery
+from bot.recordings.past_deliveries import deliveries_of_message
 from bot.sandbox import recordings
 from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionTold, Rule, Scene
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording
 from bot.slack.wording import WHY_TAKEN_BACK
 from bot.store.sqlite_driver import BEGIN_WRITING
-from bot.store.tables import DeliveryRow
 
 RULES: Final = (
     (
@@ -108,15 +108,8 @@ class DemoProduct:
 
     async def verdict(self, channel_id: str, ts: str) -> DecisionTold | None:
         """Find the delivery that a message belongs to, and tell why it came out as it did."""
-        row = DeliveryRow
-        query = (
-            select(row)
-            .where(row.destination_channel_id == channel_id)
-            .where(or_(row.parent_ts == ts, row.card_ts == ts, row.share_ts == ts))
-            .order_by(row.requested_at.desc())
-        )
         async with self._application.database.read() as session:
-            found = list(await session.scalars(query))
+            found = await deliveries_of_message(session, channel_id, ts)
         gone = [each for each in found if each.taken_back_cause]
         cause = WHY_TAKEN_BACK[TakeBackCause(str(gone[0].taken_back_cause))] if gone else ""
         return replace(_verdict(found[0]), taken_back=cause) if found else None
@@ -166,23 +159,23 @@ class DemoProduct:
             )
 
 
-def _verdict(row: DeliveryRow) -> DecisionTold:
-    rules, is_decided = [], row.reason is None
+def _verdict(delivery: Delivery) -> DecisionTold:
+    rules, is_decided = [], delivery.reason is None
     said = "Nothing is decided yet."
     for reason, applies, passes in RULES:
         mark, says = ("unasked", applies) if is_decided else ("passed", passes)
-        if row.outcome and row.reason == reason:
+        if delivery.outcome and delivery.reason == reason:
             mark, says, is_decided = "applies", applies, True
-            said = f"{GOT[Outcome(row.outcome)]} because {says}."
+            said = f"{GOT[delivery.outcome]} because {says}."
         rules.append(Rule(says, mark))
     return DecisionTold(
-        delivery_id=row.id,
-        user_id=row.user_id,
-        channel_id=row.destination_channel_id or "",
-        conversation_id=row.conversation_id,
-        direction=DIRECTIONS[row.direction],
-        outcome=row.outcome,
-        state=row.state,
+        delivery_id=delivery.id,
+        user_id=delivery.user_id,
+        channel_id=delivery.channel_id or "",
+        conversation_id=delivery.conversation_id,
+        direction=DIRECTIONS[delivery.direction],
+        outcome=delivery.outcome,
+        state=delivery.state,
         says=said,
         rules=rules,
     )

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from bot.audit.evidence import Packed, pack
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
 from bot.cli import console
+from bot.recordings.evidence import Packed, pack
 
 DEFAULT_FILE = Path("callaudio-evidence.zip")
 

@@ -1,12 +1,13 @@
-"""Reads a person's latest deliveries and their state."""
+"""Reads deliveries for lists: of a person, of a call, of a message."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
+from bot.recordings.delivery_store import Delivery, delivery_of
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
 
@@ -45,6 +46,30 @@ async def past_deliveries(
         .limit(limit)
     )
     return tuple(_past(row) for row in await session.scalars(query))
+
+
+def deliveries_of_call(conversation_id: str) -> Select[str]:
+    """Build the query for the ids of a call's deliveries."""
+    return select(DeliveryRow.id).where(DeliveryRow.conversation_id == conversation_id)
+
+
+async def deliveries_of_message(
+    session: AsyncSession, channel_id: str, ts: str
+) -> tuple[Delivery, ...]:
+    """Read the deliveries whose card, file or thread a message is, the newest first."""
+    row = DeliveryRow
+    query = (
+        select(row)
+        .where(row.destination_channel_id == channel_id)
+        .where(or_(row.parent_ts == ts, row.card_ts == ts, row.share_ts == ts))
+        .order_by(row.requested_at.desc())
+    )
+    return tuple(delivery_of(each) for each in await session.scalars(query))
+
+
+async def all_deliveries(session: AsyncSession) -> tuple[Delivery, ...]:
+    """Read every delivery, for a store that holds few, such as the demo's."""
+    return tuple(delivery_of(each) for each in await session.scalars(select(DeliveryRow)))
 
 
 def _past(row: DeliveryRow) -> PastDelivery:

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.evidence import pack
 from bot.audit.evidence_verifier import faults
 from bot.audit.log import AuditFilter, record
 from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFault, verify
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
+from bot.recordings.evidence import pack
 from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import (

@@ -7,7 +7,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,6 +19,7 @@ from bot.audit import evidence_verifier
 from bot.audit.log import BATCH, AuditFilter, all_events
 from bot.audit.pruned_deliveries import pruned_deliveries
 from bot.audit.verify import heads, verify
+from bot.recordings.past_deliveries import deliveries_of_call
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
 
 RequestedRow = TypeVar("RequestedRow", DeliveryRow, RedactionCheckRow)
@@ -52,6 +53,8 @@ async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed
         OSError: the file cannot be written, or exists already.
     """
     files: dict[str, str] = {}
+    if wanted.conversation_id:
+        wanted = replace(wanted, deliveries=deliveries_of_call(wanted.conversation_id))
     with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as packed:
         events = await _write(packed, files, evidence_verifier.EVENTS, _events(session, wanted))
         await _write(packed, files, DELIVERIES, _deliveries(session, wanted))

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.evidence import Packed, pack
 from bot.audit.evidence_verifier import faults, main
 from bot.audit.log import AuditFilter, append, locked_head, record
 from bot.audit.snapshot import snapshot
+from bot.recordings.evidence import Packed, pack
 from bot.store.database import Database
 from bot.store.tables import RedactionCheckRow
 from tests.recordings.rows import delivery_row

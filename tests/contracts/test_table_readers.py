@@ -1,0 +1,67 @@
+"""The rows of a table are read by the package they belong to and by those above it alone."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.store import tables
+
+ROOT = Path(__file__).parents[2]
+# The package to which the rows belong, by the file of their tables.
+OWNERS = {
+    "access": "access",
+    "audit": "audit",
+    "deliveries": "recordings",
+    "digests": "digests",
+    "home": "home",
+    "redaction": "recordings",
+    "work": "store",
+}
+# Rows that belong to another package than the rest of their file.
+OWNERS_OF = {"AccessRequestRow": "access_requests", "RecentRequestRow": "store"}
+# The command line checks what the product has stored, as operators would.
+BY_HAND = {"bot/cli/audit.py", "bot/cli/checks/rights.py", "bot/cli/checks/zones.py"}
+
+
+def layers() -> dict[str, int]:
+    """How high each package stands, from the contract of imports: the bottom is 0."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (found,) = [each["layers"] for each in contracts["contracts"] if each["type"] == "layers"]
+    return {
+        name.strip().removeprefix("bot."): at
+        for at, line in enumerate(reversed(found))
+        for name in line.split("|")
+    }
+
+
+def owners() -> dict[str, str]:
+    rows = [name for name in tables.__all__ if name.endswith("Row")]
+    files = {name: getattr(tables, name).__module__.rpartition(".")[2] for name in rows}
+    assert set(files.values()) == set(OWNERS)
+    return {name: OWNERS_OF.get(name, OWNERS[file]) for name, file in files.items()}
+
+
+def readers() -> Iterator[tuple[str, str]]:
+    """Every module that imports a row, and the row."""
+    for path in (ROOT / "bot").rglob("*.py"):
+        if path.parent.name == "tables":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "bot.store.tables":
+                rows = [each.name for each in node.names if each.name.endswith("Row")]
+                yield from ((path.relative_to(ROOT).as_posix(), row) for row in rows)
+
+
+def test_no_package_reads_the_rows_of_one_above_it() -> None:
+    found, height, of = sorted(readers()), layers(), owners()
+    assert len(found) > 30
+    assert [
+        (path, row) for path, row in found if height[path.split("/")[1]] < height[of[row]]
+    ] == []
+
+
+def test_the_surfaces_read_no_rows_at_all() -> None:
+    apart = {"slack", "wiring", "cli"}
+    found = {path for path, _ in readers() if path.split("/")[1] in apart}
+    assert found == {*BY_HAND, "bot/slack/web_api/ledgers.py"}
