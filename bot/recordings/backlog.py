@@ -1,4 +1,4 @@
-"""Figures of work that waits, read from the database when somebody asks for them."""
+"""Metrics of waiting work, read from the database at each scrape."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ UNKNOWN = float("nan")
 
 
 class Backlog:
-    """Sets the figures of waiting work; every process tells the same, for the tables are shared."""
+    """Sets the metrics of waiting work; they are equal in every process: the tables are shared."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Backlog:
         self._canary = canary
 
     async def measure(self) -> None:
-        """Read what waits; where the database does not tell, no old figure stays."""
+        """Read the waiting work; if the database does not answer, clear the old values."""
         metrics, now = self._metrics, self._clock()
         for of_kinds in (metrics.work_waiting, metrics.work_held, metrics.work_late_seconds):
             of_kinds.clear()

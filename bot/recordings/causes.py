@@ -1,4 +1,4 @@
-"""Why a file is taken back: the words that the audit, the cards and the digests share."""
+"""Causes of a take-back, shared by the audit, the cards and the digests."""
 
 from enum import StrEnum
 from typing import Final
@@ -24,4 +24,4 @@ RAW_IS_NOT_ALLOWED: Final = frozenset(TakeBackCause) - {
     TakeBackCause.UNFINISHED,
     TakeBackCause.ASKED,
 }
-"""Those after which the redacted recording follows: it is not the recording that had to go."""
+"""Causes after which the redacted recording follows: only raw is not allowed."""

@@ -22,15 +22,15 @@ from bot.recordings.states import State
 
 
 class Sample(Protocol):
-    """Has some redacted recordings checked, in the transaction of their end."""
+    """Schedules checks for some redacted recordings, in the transaction of their end."""
 
     def __call__(self, session: AsyncSession, row: Row[Any], now: datetime) -> None:
-        """Look whether this is one of them."""
+        """Schedule a check if this delivery is sampled."""
         ...
 
 
 class Completion:
-    """Ends deliveries, each with its audit event and the work of telling people."""
+    """Ends deliveries, each with its audit event and the due work that notifies people."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Completion:
         self._sample = sample
 
     async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
-        """See that the file is visible, and store the end; or drop it, see ``UNSHOWN``.
+        """Check that the file is visible, and store the end; or drop it: see ``UNSHOWN``.
 
         ``was_shared``: Slack took the share, or showed the file already.
         """
@@ -67,7 +67,7 @@ class Completion:
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
         now = self._deliveries.clock()
         is_raw = delivery.is_raw
-        # No note follows, so the way to answer is forgotten already.
+        # No private note follows, so the response URL is cleared already.
         is_notified = is_card_enough(state, delivery)
         notified = {"notified_at": now, "response_url": None} if is_notified else {}
         if await self._deliveries.end(
@@ -98,7 +98,7 @@ class Completion:
     def _after(
         self, now: datetime, *, is_raw: bool
     ) -> Callable[[AsyncSession, Row[Any]], None] | None:
-        """Name the work that an end makes necessary."""
+        """Schedule the work that an end makes necessary."""
         if is_raw:
             return partial(watch_file, now=now, rhythm=self._rhythm)
         return partial(self._sample, now=now) if self._sample else None
@@ -116,10 +116,10 @@ class Completion:
         return State.REFUSED.value
 
     async def fail(self, delivery_id: str, problem: Problem) -> str:
-        """End a delivery that cannot be finished; nothing half-done is to stay.
+        """End a delivery that cannot be finished; nothing half-done may stay visible.
 
-        Judged by the row as it stands: what another worker uploaded or began to share meanwhile is
-        left to retention as well.
+        It uses the current row, so that files that another worker uploaded or began to share
+        meanwhile are left to retention as well.
         """
         while True:
             delivery = await self._deliveries.read(delivery_id)
@@ -147,7 +147,7 @@ class Completion:
                 "problem": asdict(problem),
                 "recheck_at": None,
             },
-            # A share whose answer was lost may come to light after its deletion.
+            # A share whose answer was lost may become visible after its deletion.
             leaves_files=delivery.share_tried_at is not None,
             when={
                 "share_tried_at": delivery.share_tried_at,

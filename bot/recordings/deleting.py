@@ -1,4 +1,4 @@
-"""Somebody wants a delivered file deleted before its time."""
+"""Requests to delete a delivered file before its time."""
 
 from bot.access.administration import Administration
 from bot.errors import CallAudioError, UsageError
@@ -10,7 +10,7 @@ from bot.recordings.workspace_membership import WorkspaceMembership
 
 
 class DeletionRefused(CallAudioError):
-    """Somebody else's file, and no admin."""
+    """The person neither requested the file nor is an admin."""
 
     code = "deletion_refused"
     what = "Only the person who asked for it, or an admin of callaudio, can delete it."
@@ -19,7 +19,7 @@ class DeletionRefused(CallAudioError):
 
 
 class NothingToDelete(UsageError):
-    """The file is gone, or was never there."""
+    """The file is already deleted, or never existed."""
 
     code = "nothing_to_delete"
     what = "There is nothing to delete any more."
@@ -28,7 +28,7 @@ class NothingToDelete(UsageError):
 
 
 class Deleting:
-    """Lets those who may have a delivered file deleted; a worker does it, however often it ends."""
+    """Stores requests to delete a delivered file; a worker deletes it, also after a restart."""
 
     def __init__(
         self,
@@ -47,12 +47,12 @@ class Deleting:
         """Store that the file is to be deleted; asking twice changes nothing.
 
         Raises:
-            DeletionRefused: they neither asked for it nor are an admin now.
+            DeletionRefused: the person neither requested it nor is an admin now.
             NotYours: there is no such delivery.
-            Outsider: they are not of that workspace, or not in that conversation.
-            NothingToDelete: it is gone.
+            Outsider: the person is not in that workspace, or not in that conversation.
+            NothingToDelete: it is already deleted.
 
-        Each is audited.
+        Each refusal is audited.
         """
         delivery = await self._authorization.of_anybody_there(requester, delivery_id, "delete")
         actor = requester.actor

@@ -152,7 +152,7 @@ class DeliverySteps:
                 {"announce_tried_at": self._deliveries.clock()},
                 when={"announce_tried_at": None},
             )
-        # If it were cancelled in between, a card would remain that is in no row.
+        # A cancellation in between would leave a card that no row knows.
         return await uninterrupted(self._post_card(delivery, ts))
 
     async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:

@@ -14,7 +14,7 @@ from bot.recordings.freeze import Freeze
 
 
 class FactsUnknown(CallAudioError):
-    """Slack did not tell what the decision needs, for as long as it was asked."""
+    """Slack did not return the facts of the decision within the time limit."""
 
     code = "facts_not_told"
     what = "Slack did not tell me who you are, or what that conversation is, so I posted nothing."
@@ -65,12 +65,12 @@ class DeliveryDecider:
     ) -> Ruling:
         """Decide; ``conversation`` is the destination, if the caller is reading it already.
 
-        What is certain whatever the unknown facts are counts at once.
+        An outcome that holds for all values of the unknown facts is returned at once.
 
         Raises:
-            CallAudioError: a fact could not be learnt for a passing reason; ask again in a while.
-            FactsUnknown: it has been asked for long enough, and without it nothing is delivered.
-            DeliveriesFrozen: it would be redacted, and the plain key is not to be trusted.
+            CallAudioError: a fact is temporarily unknown; try again later.
+            FactsUnknown: a fact stayed unknown for too long, and without it nothing is delivered.
+            DeliveriesFrozen: it would be redacted, and the plain key may return raw.
         """
         with collect_unknown_facts() as unknown_facts:
             ruling = await self._decider.rule(question, conversation)

@@ -97,7 +97,7 @@ class DeliveryRequests:
             NotYours: the delivery was not theirs.
         """
         first = await self._authorization.of_requester(requester, delivery_id, "once_more")
-        place = first.channel_id or first.asked_channel_id  # the first one as it is named now
+        place = first.channel_id or first.asked_channel_id  # its id may have changed since
         return await self._store(
             replace(
                 _again(requester, first),
@@ -126,7 +126,7 @@ class DeliveryRequests:
         """Store a request for another side of the same call in the same thread.
 
         Raises:
-            Outsider: they are not of that workspace, or not in that conversation.
+            Outsider: the person is of another workspace, or in another conversation.
         """
         first = await self._authorization.of_anybody_there(requester, delivery_id, "other_side")
         return await self._store(
@@ -142,7 +142,7 @@ class DeliveryRequests:
         """Store a request for the transcript of the same call in the same thread.
 
         Raises:
-            Outsider: they are not of that workspace, or not in that conversation.
+            Outsider: the person is of another workspace, or in another conversation.
         """
         first = await self._authorization.of_anybody_there(requester, delivery_id, "transcript")
         return await self._store(

@@ -61,12 +61,12 @@ class Destinations:
         }
         if delivery.asked_channel_id != delivery.user_id:
             await self._notify_moved(delivery)
-            settled["asked_thread_ts"] = None  # that thread is not where it goes
+            settled["asked_thread_ts"] = None  # that thread is in another conversation
         stored = await self._log.change(delivery, settled)
         return stored or await self._log.read(delivery.id)
 
     async def _notify_moved(self, delivery: Delivery) -> None:
-        """Return the requester before it is stored, so that a temporary fault does not swallow it.
+        """Notify the requester before the change is stored, so that a temporary fault is retried.
 
         Raises:
             CallAudioError: a later try may succeed.

@@ -1,7 +1,7 @@
-"""Has the redacted recording follow, unasked, where a raw one had to leave Slack.
+"""Delivers the redacted recording automatically after a raw one was taken back.
 
-It is an ordinary delivery: decided, checked, frozen and audited like any other, and redacted
-whatever the facts have become since. It stands in for the raw one on the same card.
+It is an ordinary delivery: decided, checked, frozen and audited like any other, and always
+redacted. It replaces the raw one on the same card.
 """
 
 from collections.abc import Mapping
@@ -29,17 +29,17 @@ SOURCE: Final = "downgrade"
 
 
 class Downgrading:
-    """Stores what follows a raw recording that was taken back, and finds it again."""
+    """Stores and finds the delivery that follows a raw recording after its take-back."""
 
     def __init__(self, *, deliveries: DeliveryStore, is_on: bool = True) -> None:
         self._deliveries = deliveries
         self._is_on = is_on
 
     async def store(self, session: AsyncSession, taken_back: Delivery, now: datetime) -> None:
-        """Request the redacted recording in the transaction of a take-back, where one follows.
+        """Request the redacted recording in the transaction of a take-back, if one follows.
 
-        Nothing is due yet: it goes on once the card says that the raw one is gone, so that what is
-        said of either comes in its order.
+        It is not due yet: it starts after the card shows that the raw one is gone, so that the two
+        updates of the card keep their order.
         """
         if not self._is_on or not _is_followed(taken_back):
             return
@@ -64,7 +64,7 @@ class Downgrading:
 
 
 async def schedule_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
-    """Have it delivered in its turn, beside what people wait for: its requester may wait, too."""
+    """Schedule the follower in a turn of its own, so that it does not delay people's requests."""
     unasked = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
     turns = await read_turns(await session.connection(), [unasked], now)
     schedule(session, DELIVER, follower.id, now=now, turn=turns.take(unasked))
@@ -76,7 +76,7 @@ def _is_followed(taken_back: Delivery) -> bool:
 
 
 def _request_after(taken_back: Delivery) -> NewRequest:
-    """Ask for the same recording redacted, for the same person: the same request each time."""
+    """Build the request for the redacted recording; it is the same request each time."""
     return NewRequest(
         requester=Requester(
             actor=Actor(taken_back.team_id, taken_back.enterprise_id, taken_back.user_id),

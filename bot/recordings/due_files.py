@@ -1,7 +1,7 @@
-"""Which visible files are to be looked at: all of a conversation, the next in turn, or one alone.
+"""Selects visible files to check: all of a conversation, the next in turn, or a single one.
 
-Who can hear the files of a conversation is asked for all of them at once; where a file is besides,
-for each by itself, and at a pace, as it costs calls that deliveries need as well.
+The audience of a conversation is checked once for all its files. Where a file was forwarded to is
+checked for each file, at a limited rate, because deliveries need the same calls.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from bot.recordings.visible_files import visible
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
-# One of so many goes to the newest file that was not asked after in this round, as people pass on
-# what they have just heard; the others go around.
+# One in this many checks is for the newest file not yet checked in this round, because people
+# forward what they have just heard; the other checks take the files in turn.
 NEWEST_EVERY: Final = 4
 
 
 class DueFiles:
-    """Reads them; that two workers never look at the same thing is seen to by their leases."""
+    """Reads the files to check; leases ensure that two workers never check the same file."""
 
     def __init__(
         self, *, database: Database, clock: Callable[[], datetime], rhythm: Rhythm
@@ -34,7 +34,7 @@ class DueFiles:
         self._asked_in_turn = 0
 
     async def in_conversation(self, team_id: str, channel_id: str) -> list[Delivery]:
-        """Give the raw files that are there and may stay for as long as nobody else hears them."""
+        """Return the visible raw files of a conversation that are not yet to be deleted."""
         which = select(DeliveryRow).where(
             *_watched(),
             DeliveryRow.team_id == team_id,
@@ -45,7 +45,7 @@ class DueFiles:
             return [delivery_of(row) for row in await session.scalars(which)]
 
     async def to_go(self, delivery_id: str) -> Delivery | None:
-        """Give a file that is still there, or whose card does not say yet that it is not."""
+        """Return a file that is to be deleted, or whose card does not show its deletion yet."""
         failed = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
         which = select(DeliveryRow).where(
             DeliveryRow.id == delivery_id, or_(and_(*visible()), failed)
@@ -55,10 +55,10 @@ class DueFiles:
         return delivery_of(row) if row else None
 
     async def next_in_turn(self) -> Delivery | None:
-        """Give a file to ask where it is; it is due again in the next round.
+        """Return the file whose shares are checked next; it is due again in the next round.
 
-        One in doubt comes first, else the one that was asked after the longest ago, and now and
-        then the newest.
+        An unverified file comes first, else the least recently checked one, and now and then the
+        newest one.
         """
         due_at = DeliveryRow.shares_due_at
         is_newest_s_turn = self._asked_in_turn >= NEWEST_EVERY - 1
@@ -75,23 +75,23 @@ class DueFiles:
         return found
 
     async def one(self, delivery_id: str) -> Delivery | None:
-        """Give a file that an event is about, out of turn."""
+        """Return the file of an event, out of turn."""
         return await self._asked_after(DeliveryRow.id == delivery_id)
 
     async def next_turn_at(self) -> datetime | None:
-        """Tell when it is time for the next in turn; None: there is no raw file."""
+        """Return when the next check in turn is due; None if there is no raw file."""
         first = select(func.min(DeliveryRow.shares_due_at)).where(*_watched())
         async with self._database.read() as session:
             due_at = await session.scalar(first)
         return max(due_at, self._clock() + self.rhythm.shares_every) if due_at else None
 
     def over_at(self, delivery: Delivery) -> datetime | None:
-        """Tell when the time of a raw file is over; None: it never is."""
+        """Return when the retention of a raw file ends; None: never."""
         keep, ended_at = self.rhythm.keep, delivery.ended_at
         return ended_at + keep if delivery.is_raw and keep is not None and ended_at else None
 
     def is_over(self, delivery: Delivery) -> bool:
-        """Tell whether the time of a raw file is over."""
+        """Return whether the retention of a raw file has ended."""
         over_at = self.over_at(delivery)
         return over_at is not None and over_at <= self._clock()
 
@@ -106,7 +106,7 @@ class DueFiles:
 
 
 def _watched() -> tuple[ColumnElement[bool], ...]:
-    """Spell which files are raw, visible, and not about to be taken back already."""
+    """Build the condition for files that are raw, visible, and not yet to be taken back."""
     return (
         *visible(),
         DeliveryRow.shares_due_at.is_not(None),

@@ -34,7 +34,7 @@ class ExactBody:
         self._size_bytes = size_bytes
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return itself: it can be read once."""
+        """Return itself, because it can be read only once."""
         return self
 
     async def __anext__(self) -> bytes:

@@ -17,7 +17,7 @@ from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Picture, Pictures
 
 Announce = Callable[[], Awaitable[str]]
-"""Posts the card, unless it is there already; returns its ts."""
+"""Posts the card unless it exists; returns its ts."""
 
 
 @dataclass(frozen=True, slots=True)

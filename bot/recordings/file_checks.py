@@ -1,4 +1,4 @@
-"""The due work that looks after visible files, and how often it does."""
+"""The kinds of due work that check visible files, and how often they run."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,16 +11,16 @@ from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 
 CHECK_AUDIENCE: Final = "check_audience"
-"""Sees who can hear the raw files of one conversation; its key is ``conversation_key``."""
+"""Checks who can hear the raw files of one conversation; its key is ``conversation_key``."""
 CHECK_SHARES: Final = "check_shares"
-"""Asks Slack where one raw file is; its key is the delivery's id, or ``IN_TURN``."""
+"""Checks where one raw file was shared; its key is the delivery's id, or ``IN_TURN``."""
 TAKE_BACK: Final = "take_back"
-"""Deletes the files of a delivery whoever could hear them; its key is the delivery's id."""
+"""Deletes the files of a delivery unconditionally; its key is the delivery's id."""
 IN_TURN: Final = "in turn"
-"""One file after another, at a pace that all workers share."""
+"""The key of checks in turn: one file after another, at a rate that all workers share."""
 
 AHEAD: Final = timedelta(days=3650)
-"""Longer than anything was ever left overdue: who is due for as long as that comes before them."""
+"""Longer than any work is ever overdue, so work due this long ago precedes all other work."""
 
 # Slack allows about a hundred `files.info` a minute, and each delivery needs a few. A recording
 # with its picture is two calls, so this leaves deliveries more than half.
@@ -29,20 +29,20 @@ SHARES_A_ROUND: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How long raw files stay, and how often each is looked at."""
+    """How long raw files stay, and how often each is checked."""
 
     keep: timedelta | None
-    """None: for ever, as far as time goes."""
+    """None: without a time limit."""
     check_every: timedelta
 
     @property
     def shares_every(self) -> timedelta:
-        """How long, over all workers, from one file whose shares are asked for to the next."""
+        """The interval between two checks of shares, over all workers."""
         return self.check_every / SHARES_A_ROUND
 
 
 def conversation_key(team_id: str, channel_id: str) -> str:
-    """Name the check of one conversation."""
+    """Build the key of the check of one conversation."""
     return f"{team_id}/{channel_id}"
 
 
@@ -53,10 +53,10 @@ def watch_file(
     now: datetime,
     rhythm: Rhythm,
 ) -> None:
-    """Have a raw file looked after from now on, in the transaction that calls it visible.
+    """Schedule the checks of a raw file, in the transaction that marks it visible.
 
-    After a while, like all that is there; at once where an event came while it was on its way, as
-    its last decision may have been taken before.
+    The first check is after the usual interval, or at once if an event arrived during the delivery,
+    because the last decision may be older than that event.
     """
     later = now + rhythm.check_every
     key = conversation_key(row.team_id, row.destination_channel_id or "")

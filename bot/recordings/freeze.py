@@ -38,7 +38,7 @@ class Freeze:
             raise DeliveriesFrozen
 
 
-# Spelled once: spelling it costs SQLAlchemy as much as running it, and each redacted delivery asks.
+# Built once: building it costs SQLAlchemy as much as running it, in each redacted delivery.
 @cache
 def _frozen() -> Executable:
     return select(CanaryRow.conversation).where(CanaryRow.frozen_at.is_not(None)).limit(1)

@@ -40,14 +40,14 @@ _SPOKEN: Final = frozenset(
 _NESTED: Final = ("blocks", "attachments")
 _FILE_WORDS: Final = ("title", "name")
 _PLAIN_UUID: Final = re.compile(UUID)
-# A file's name glues words to the id: `CA…-raw.wav`.
+# In a file's name, words are joined to the id: `CA…-raw.wav`.
 _IN_FILE_NAME: Final = re.compile(rf"(?<![A-Za-z0-9]){MARKED_ID}(?![A-Za-z0-9])")
 
 
 def find_mentions(message: Mapping[str, Any]) -> tuple[Reference, ...]:
     """Find the conversations a message names: distinct, in order of appearance, ten at most.
 
-    Total: fields that are absent or of a wrong type are ignored.
+    It never fails: fields that are absent or of a wrong type are ignored.
     """
     found = find_references("\n".join(_bounded(_pieces(message))))
     return tuple(each for each in found if not _is_ambiguous(each))[:MOST_MENTIONS]
@@ -71,7 +71,7 @@ def _pieces(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _within(value: object, depth: int) -> Iterator[str]:
-    """Walk blocks and attachments; deeper nesting than Slack's is left out."""
+    """Walk blocks and attachments; nesting deeper than Slack's is ignored."""
     if depth == 0:
         return
     if isinstance(value, list):

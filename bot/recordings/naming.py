@@ -18,7 +18,7 @@ def announcement_of(delivery: Delivery) -> Announcement:
 
 
 def file_name(delivery: Delivery) -> str:
-    """Build the file name from conversation, side and variant; it holds nothing personal."""
+    """Build the file name from conversation, side and variant, without personal data."""
     if delivery.is_transcript:
         return f"{delivery.conversation_id}-transcript.txt"
     return f"{_variant_of(delivery)}.wav"

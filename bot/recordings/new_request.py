@@ -1,4 +1,4 @@
-"""A requested recording, and what it becomes: a delivery's row, an audit event, two keys."""
+"""A requested recording, and its row, its audit event and its idempotency keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class NewRequest:
 
 
 def row_of(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, Any]:
-    """Spell in columns a delivery that was just requested."""
+    """Build the columns of a newly requested delivery."""
     return {
         "id": delivery_id,
         "team_id": request.requester.actor.team_id,
@@ -53,7 +53,7 @@ def row_of(delivery_id: str, request: NewRequest, now: datetime) -> dict[str, An
 
 
 def request_event(delivery_id: str, request: NewRequest, now: datetime) -> AuditEvent:
-    """Spell the audit event of a request."""
+    """Build the audit event of a request."""
     return AuditEvent(
         tag=AuditTag.DELIVERY_REQUESTED,
         team_id=request.requester.actor.team_id,
@@ -73,7 +73,7 @@ def request_event(delivery_id: str, request: NewRequest, now: datetime) -> Audit
 
 
 def refusal_event(request: NewRequest, now: datetime) -> AuditEvent:
-    """Spell the audit event of a request that is one too many for its requester."""
+    """Build the audit event of a request above the requester's limit."""
     actor = request.requester.actor
     return AuditEvent(
         tag=AuditTag.REQUEST_REFUSED,
@@ -90,18 +90,18 @@ def refusal_event(request: NewRequest, now: datetime) -> AuditEvent:
 
 
 def requester_of(request: NewRequest) -> str:
-    """Name the person whose turn it takes."""
+    """Return the key of the person in whose turn it is served."""
     actor = request.requester.actor
     return requester_key(actor.team_id, actor.user_id)
 
 
 def delivery_id_of(request: NewRequest) -> str:
-    """Name the delivery of a trigger: always the same for the same one, telling nothing of it."""
+    """Return the delivery id of a trigger: a hash, always the same for the same trigger."""
     return "d" + hashed(request.requester.actor.team_id, request.requester.trigger_id)[:20]
 
 
 def fingerprint_of(request: NewRequest) -> str:
-    """Digest everything that makes two requests the very same to the person who types them."""
+    """Hash everything that makes two typed requests equal."""
     return hashed(
         request.requester.actor.team_id,
         request.requester.actor.user_id,

@@ -1,4 +1,4 @@
-"""Notifies the requester of the end of a delivery, again until Slack took it."""
+"""Notifies the requester of the end of a delivery, with retries until Slack accepts it."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
@@ -26,18 +26,18 @@ from bot.recordings.states import State
 log = get_logger(__name__)
 
 NOTIFY_FOR: Final = timedelta(days=1)
-"""After that what came of it stands in App Home alone, and is audited as untold."""
+"""After this the outcome is shown in App Home only, and an event records that."""
 FIRST_WAIT: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(minutes=5)
 NOTIFY_WAITING_FROM_TRY: Final = 2
-"""A fault of a few seconds is not worth a word."""
+"""The requester is not notified of a fault that lasts only some seconds."""
 
 # Why a delivery is redacted, where the requester did not ask for that themselves.
 REASONS_TO_NOTIFY = frozenset(reason.value for reason in Reason) - {Reason.ASKED, Reason.CLEARED}
 
 
 class Notification:
-    """Puts the end of a delivery on its card, and tells its requester what they should know."""
+    """Shows the end of a delivery on its card, and sends the requester a private note if needed."""
 
     def __init__(
         self,
@@ -58,18 +58,18 @@ class Notification:
         self._audience_must_be_cleared = audience_must_be_cleared
         self._first_wait = first_wait
         self._unstored: set[str] = set()
-        """Notes that Slack took here, and that the database, being away, does not know of yet."""
+        """Notes that this process sent and could not store, because the database was away."""
 
     async def notify_end(self, delivery_id: str) -> datetime | None:
-        """Tell what is not told yet; gives when to try again, or None if nothing is left to tell.
+        """Send what was not sent yet; returns when to try again, or None if all is sent.
 
-        May run twice: the card says the same again, and a note that Slack took is not repeated.
+        May run twice: the card is updated again, and a note that Slack accepted is not repeated.
         """
         delivery = await self._deliveries.read(delivery_id)
         if not delivery.has_ended:
             return None
         if delivery.state is State.FAILED and delivery.share_tried_at:
-            # They are left to retention, too; this is sooner.
+            # Retention deletes them too; this is sooner.
             await _attempt(delete_files(self._slack, delivery.file_ids), "delete_files")
         card_error = await _attempt(self._put_on_card(delivery), "card")
         note = _note_of(delivery)
@@ -90,16 +90,16 @@ class Notification:
         return None
 
     async def give_up(self, delivery_id: str, code: str) -> None:
-        """Tell no more of an end than App Home does; audited, unless the requester knows."""
+        """Stop notifying, with an audit event unless the requester was notified."""
         delivery = await self._deliveries.read(delivery_id)
         note = _note_of(delivery)
         told = {"code": code, "kind": note.kind.value if note else None}
         await self._deliveries.note_notify_failed(delivery, told)
 
     async def notify_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
-        """Say once that a delivery waits for a service: on its card, or to its requester alone.
+        """Notify once that a delivery waits for a service: on its card, or in a private note.
 
-        Where Slack does not take that either, it is said at a later try.
+        If Slack does not accept that either, a later try repeats it.
         """
         delivery = await self._deliveries.read(delivery_id)
         is_notified = False
@@ -119,7 +119,7 @@ class Notification:
             await self._send(_private(delivery, PrivateNoteKind.WAITING, problem))
 
     async def _send(self, note: PrivateNote) -> None:
-        """Send a note, unless this process did so and could not store that it did."""
+        """Send a note, unless this process already did and could not store it."""
         if (key := f"{note.delivery_id} {note.kind.value}") not in self._unstored:
             await self._slack.notify(note)
             self._unstored.add(key)
@@ -133,14 +133,14 @@ class Notification:
         elif delivery.card_ts and delivery.channel_id:
             replaced = await self._replaced_by(delivery)
             if replaced:
-                # Its card stays, and offers again what could not be brought unasked.
+                # Its card stays, and offers the redacted recording that could not follow.
                 gone = TakenBack(announcement_of(replaced), str(replaced.taken_back_cause))
                 await self._slack.show_taken_back(delivery.card_ts, gone)
             else:
                 await self._slack.withdraw(delivery.channel_id, delivery.card_ts)
 
     async def _replaced_by(self, delivery: Delivery) -> Delivery | None:
-        """Read the delivery whose raw file was taken back, where this one stands in for it."""
+        """Read the delivery that this one replaces, if it follows a take-back."""
         return await self._deliveries.read(delivery.replaces_id) if delivery.replaces_id else None
 
     async def _show(self, delivery: Delivery) -> None:
@@ -171,7 +171,7 @@ class Notification:
             await self._slack.show_delivered(delivery.card_ts, delivered)
         finally:
             if (await self._deliveries.read(delivery.id)).taken_back_at:
-                # In that very moment; what the card has to say of it may have come first.
+                # It was taken back meanwhile; the card may have shown that before this update.
                 await self._deliveries.leave_to_retention(delivery.id)
 
     def _is_for_all_in_its_conversation(self, delivery: Delivery) -> bool:
@@ -185,7 +185,7 @@ class Notification:
         return delivery.ended_at + self._keep_raw
 
     def _again_at(self, error: CallAudioError, delivery: Delivery) -> datetime | None:
-        """Tell when to try again: each time after about as long as it has been tried for."""
+        """Return when to try again: the wait grows with the time since the first try."""
         now = self._deliveries.clock()
         tried_for = now - (delivery.ended_at or now)
         if not error.retryable or tried_for >= NOTIFY_FOR:
@@ -195,9 +195,9 @@ class Notification:
 
 
 def _note_of(delivery: Delivery) -> PrivateNote | None:
-    """Spell what the requester has to know of the end, besides what everybody sees."""
+    """Build the private note about the end, with what the card does not show."""
     if delivery.replaces_id:
-        return None  # they asked for nothing; the card says it all
+        return None  # nobody requested it, and the card shows everything
     if delivery.state is State.UNCONFIRMED:
         return _private(delivery, PrivateNoteKind.UNCONFIRMED)
     if delivery.state is State.REFUSED:
@@ -210,7 +210,7 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
 
 
 def is_card_enough(state: State, delivery: Delivery) -> bool:
-    """Tell whether the card says all there is to say of such an end, so that no note follows."""
+    """Return whether the card shows everything about such an end, so that no note follows."""
     is_unasked = delivery.replaces_id is not None
     return state is State.DELIVERED and (is_unasked or delivery.reason not in REASONS_TO_NOTIFY)
 
@@ -233,7 +233,7 @@ def _private(
 
 
 async def _attempt(call: Awaitable[None], action: str) -> CallAudioError | None:
-    """Do what a delivery that has ended may not fail for; gives the error, which is logged."""
+    """Run a step whose failure does not change an ended delivery; returns the logged error."""
     try:
         await call
     except CallAudioError as error:

@@ -18,7 +18,7 @@ from bot.store.tables import OrphanedFileRow
 DELETE: Final = "orphaned_file"
 """The kind of due work that deletes one of them; its key is the file's id."""
 STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
-"""After this time a stalled worker completes an upload no more."""
+"""After this time a stalled worker no longer completes an upload."""
 
 
 @dataclass(frozen=True, slots=True)

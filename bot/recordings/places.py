@@ -1,4 +1,4 @@
-"""Places for work that holds connections and memory, shared fairly between those who want them."""
+"""A fair semaphore for transfers, which hold connections and memory."""
 
 import asyncio
 from collections import Counter
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """On whose behalf a place is held: an agent of a workspace."""
+    """The holder of a place: an agent of a workspace."""
 
     team_id: str
     agent_name: str
 
 
 class Places:
-    """A number of places, the last of which are left to those who hold few.
+    """A number of places, the last of which are reserved for agents that hold few.
 
-    Of eight places one agent, however slow its calls are, holds six at most; the last two go to
-    agents that hold none, or one. Who waits is served in this order: whose workspace holds least,
-    whose agent holds least, who came first.
+    Of eight places one agent holds at most six, even if its calls are slow; the last two go to
+    agents that hold none or one. Waiting work is served by these criteria: the workspace with the
+    fewest places, the agent with the fewest places, the order of arrival.
     """
 
     def __init__(self, count: int) -> None:
@@ -32,7 +32,7 @@ class Places:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of waiting transfers."""
         return len(self._waiting)
 
     @asynccontextmanager
@@ -46,7 +46,7 @@ class Places:
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._waiting.remove((holder, turn))
-            else:  # it came in the very moment
+            else:  # the place was granted at the same moment
                 self._count(holder, -1)
                 self._hand_out()
             raise
@@ -58,7 +58,7 @@ class Places:
 
     def _hand_out(self) -> None:
         while served := [each for each in self._waiting if self._may_have(each[0])]:
-            # The first of those who are equal is the one who came first.
+            # Of equals, the one that arrived first.
             first = min(served, key=lambda each: self._held_by(each[0]))
             self._waiting.remove(first)
             holder, turn = first

@@ -78,7 +78,7 @@ class Previewing:
         self._agents = agents
 
     def sort(self, references: Iterable[Reference]) -> Sorted:
-        """Separate what can be fetched from what cannot: a link never adds an agent or a region."""
+        """Separate fetchable conversations from others; a link never adds an agent or a region."""
         choices: dict[Choice, None] = {}
         strange: dict[str, None] = {}
         for each in references:
@@ -93,7 +93,7 @@ class Previewing:
     async def preview(
         self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool
     ) -> DeliveryPreview:
-        """Decide as for a request now; a refusal is audited, and then no call is looked up.
+        """Decide as for a request now; a refusal is audited, and then no call is read.
 
         Without a choice the decision is for the default agent.
 

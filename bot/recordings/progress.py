@@ -1,4 +1,4 @@
-"""Says on the card of a recording how far its transfer has come; never in the transfer's way."""
+"""Shows the progress of a transfer on its card, without delaying the transfer."""
 
 import asyncio
 import time
@@ -19,16 +19,16 @@ from bot.store.failures import is_away
 
 log = get_logger(__name__)
 
-# The end of a transfer waits for an update under way, but not for one that hangs.
+# The end of a transfer waits for a running update, but not for a hanging one.
 LONGEST_UPDATE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressPace:
-    """How often one card changes, and how far apart the changes of all cards are, in seconds.
+    """The interval between updates of one card, and between updates of all cards, in seconds.
 
     Slack allows a bot some 50 updates a minute (docs: chat.update is of tier 3); most of them are
-    left to the cards of what has arrived.
+    reserved for the cards of finished deliveries.
     """
 
     every_seconds: float = 3.0
@@ -37,7 +37,7 @@ class ProgressPace:
 
 @dataclass(slots=True)
 class _Transfer:
-    """One recording on its way, counted as it leaves."""
+    """One transfer, counted by the bytes that were sent."""
 
     size_bytes: int
     sent_bytes: int = 0
@@ -59,7 +59,7 @@ class _Transfer:
 
 
 class Progress:
-    """Tells of the transfers of one process; where it is not a card's turn, it is passed over."""
+    """Shows the transfers of one process; an update that is not due is skipped."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Progress:
 
     @asynccontextmanager
     async def shown(self, delivery: Delivery, size_bytes: int) -> AsyncIterator[Watcher]:
-        """Tell of a transfer while the context lasts; gives what is to see its bytes.
+        """Show a transfer while the context is open; returns the watcher of its bytes.
 
-        Once the context is left no update is under way any more, so that none can come after what
-        the card says next.
+        When the context is left, no update is running any more, so that none can arrive after the
+        card's next content.
         """
         transfer = _Transfer(size_bytes)
         telling = asyncio.create_task(self._notify(delivery, transfer))
@@ -105,7 +105,7 @@ class Progress:
                 if await self._show(delivery, percent):
                     shown = percent
         except Exception as error:
-            # An outage of the store is told once a minute, by itself.
+            # The store logs its own outage once a minute.
             if is_away(error):
                 return
             log.exception("progress_broke", delivery_id=delivery.id)
@@ -118,7 +118,7 @@ class Progress:
         return True
 
     async def _is_wanted(self, delivery: Delivery) -> bool:
-        """Tell whether nobody has come further with it: a worker may have stood still meanwhile."""
+        """Return whether the delivery is still in this state: another worker may have gone on."""
         now = await self._deliveries.read(delivery.id)
         return now.file_id is None and not now.has_ended and now.card_ts == delivery.card_ts
 

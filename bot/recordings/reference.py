@@ -1,9 +1,9 @@
-"""Which conversation is meant: ids, Studio links and ``agent:id``, typed or within a message.
+"""Parses references to conversations: ids, Studio links and ``agent:id``, typed or in a message.
 
-An agent may be named before the first colon: ``sales:CA…``. Ids may hold colons themselves, so an
-id such as ``abc:1`` is read as agent ``abc``; none of that kind is known. Link forms: polyai.md,
-"Identifiers and Studio links". A link names a region, an account and a project to choose among
-those configured; it never names the host that gets a key.
+An agent may be named before the first colon: ``sales:CA…``. Ids may contain colons, so an id such
+as ``abc:1`` is read as agent ``abc``; no such ids are known. Link forms: polyai.md, "Identifiers
+and Studio links". A link names a region, an account and a project, which select a configured agent;
+it never determines the host that receives a key.
 """
 
 import re
@@ -38,7 +38,7 @@ _LINK_IN_SLACK = re.compile(r"<(https?://[^|>]*)(?:\|[^>]*)?>", re.IGNORECASE)
 
 
 class InvalidReference(UsageError):
-    """What was given names no conversation."""
+    """The text names no conversation."""
 
     code = "invalid_reference"
     what = "I found no conversation in that."
@@ -51,10 +51,10 @@ class InvalidReference(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One conversation, and what its reference said about where it is.
+    """One conversation, and the agent, region, account and project that its reference names.
 
     Attributes:
-        conversation_id: opaque, its case kept.
+        conversation_id: opaque and case-sensitive.
         agent_name: the agent typed before the colon.
         region: ``us``, ``uk``, ``eu`` or ``studio``, from a link.
         account: PolyAI's account (workspace) id, from a link.
@@ -69,27 +69,27 @@ class Reference:
 
 
 def check_nothing_personal(words: Sequence[str]) -> None:
-    """Refuse words that may spell somebody's number, as in ``4111 1111 1111 1111``.
+    """Refuse words that may form a personal number, as in ``4111 1111 1111 1111``.
 
     Raises:
-        InvalidReference: they may; nothing of them is repeated.
+        InvalidReference: they may; none of them is repeated.
     """
     if may_be_personal(" ".join(words)):
         raise _as_invalid(PersonalNumber())
 
 
 def names_conversation(word: str) -> bool:
-    """Whether a word is surely meant as one: a link, or an id of a shape that machines make."""
+    """Whether a word certainly names a conversation: a link, or a machine-made id."""
     if word.startswith("<"):
         return _LINK_IN_SLACK.fullmatch(word) is not None
     return "/" in word or is_machine_made(word.rpartition(":")[2])
 
 
 def parse_reference(text: str) -> Reference:
-    """Read the one conversation that a text names: an id, ``agent:id`` or a link.
+    """Parse the one conversation that a text names: an id, ``agent:id`` or a link.
 
-    It may be wrapped as people and Slack wrap it, and labelled. The same conversation named twice,
-    such as by its id and by its link, is one.
+    It may be quoted, bracketed or labelled, by people or by Slack. A conversation that is named
+    twice, such as by its id and by its link, counts once.
 
     Raises:
         InvalidReference: with a fix for the person who typed it; the text is not repeated.
@@ -101,10 +101,10 @@ def parse_reference(text: str) -> Reference:
 
 
 def reference_of(words: Sequence[str]) -> Reference:
-    """Read the one conversation that words name.
+    """Parse the one conversation that words name.
 
     Raises:
-        InvalidReference: they name none, or more than one, or one is no conversation.
+        InvalidReference: they name none, or several, or one is not a conversation.
     """
     if not words:
         raise InvalidReference(
@@ -125,11 +125,11 @@ def reference_of(words: Sequence[str]) -> Reference:
 
 
 def find_references(text: str) -> tuple[Reference, ...]:
-    """Find the conversations a message speaks of: distinct, in order of appearance.
+    """Find the conversations that a message names: distinct, in order of appearance.
 
-    Links count in all forms. Without a link only ids of known shapes count, and a bare UUID only
-    as a word of its own; ``agent:`` is read before the other shapes. An id that stands in the
-    message both bare and in a link or with an agent is given once, with what is known of it.
+    Links count in all forms. Without a link only ids of known shapes count, and a plain UUID only
+    as a word of its own; ``agent:`` is read before the other shapes. An id that appears several
+    times is returned once, with the agent or link data of any of them.
     """
     found: dict[Reference, None] = {}
     for match in _IN_MESSAGE.finditer(text):
@@ -152,7 +152,7 @@ def _read(word: str) -> Reference:
             read.conversation_id, region=read.region, account=read.account, project=read.project
         )
     agent, colon, conversation_id = word.partition(":")
-    # Phones write the first letter of a sentence in upper case.
+    # Phones capitalize the first letter of a sentence.
     name = agent.lower() if is_machine_made(conversation_id) else agent
     if colon and re.fullmatch(_AGENT_NAME, name):
         return Reference(check_typed_id(conversation_id), agent_name=name)
@@ -164,7 +164,7 @@ def _as_invalid(error: UsageError) -> InvalidReference:
 
 
 def _is_placed(reference: Reference) -> bool:
-    """Whether more than its id is known of a conversation."""
+    """Whether a reference has more than an id."""
     return reference != Reference(reference.conversation_id)
 
 
@@ -179,4 +179,4 @@ def _from_match(match: re.Match[str]) -> Reference | None:
     try:
         return parse_reference(f"<{link}>" if match["control"] else link)
     except UsageError:
-        return None  # messages hold other links too
+        return None  # messages contain other links too

@@ -1,4 +1,4 @@
-"""Moves a recording from PolyAI to Slack in bounded memory, counting every byte on the way."""
+"""Streams a recording from PolyAI to Slack in bounded memory, counting every byte."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
@@ -20,7 +20,7 @@ from bot.recordings.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavErr
 from bot.recordings.wav_header import WavHeader
 
 MISSING_BYTES: Final = 64
-"""What headers get wrong: they count themselves in, or leave themselves out."""
+"""Typical errors of sizes in headers: they include the header, or omit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class Source:
     direction: Direction
     raw: bool
     facts: Facts | None = None
-    """Gives what is known of the call."""
+    """Waits for the facts of the call."""
 
     @property
     def holder(self) -> Holder:
-        """On whose behalf it is fetched."""
+        """The holder of the place for its transfer."""
         return Holder(self.team_id, self.agent.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known of a recording before its upload starts.
+    """The facts of a recording before its upload starts.
 
     Attributes:
-        size_bytes: of the whole body, exactly.
-        length_seconds: None where its header does not tell.
-        encoding: its name, where a player may not know it.
+        size_bytes: the exact size of the whole body.
+        length_seconds: None if the header does not contain it.
+        encoding: the name of an encoding that players may not support.
     """
 
     size_bytes: int
@@ -58,7 +58,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """The upload that a recording goes into, and who sees its bytes pass, in order."""
+    """The upload of a recording, and the watchers of its bytes, in order."""
 
     ticket: UploadTicket
     file: NewFile
@@ -66,7 +66,7 @@ class Outgoing:
 
 
 Begin = Callable[[Measured], AbstractAsyncContextManager[Outgoing]]
-"""Begins the upload of a recording that was found to be one; left when its bytes are there."""
+"""Starts the upload of a verified recording; the context is left when all bytes are sent."""
 
 
 class Relay:
@@ -91,21 +91,21 @@ class Relay:
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """The number of transfers that wait for a place."""
         return self._places.waiting
 
     async def fetch(self, source: Source, begin: Begin) -> None:
-        """Open the recording, check that it is one, and stream it into the upload that is begun.
+        """Open the recording, check that it is one, and stream it into a new upload.
 
-        It is asked for once. HTTP tells its length; where it does not, the header may, if its sizes
-        agree. Only where neither does, or the header is found to be wrong, the recording is counted
-        to its end and asked for once more.
+        It is requested once. Its length comes from HTTP or, if that does not give it, from the
+        header, if its sizes agree. Only if neither gives it, or the header is wrong, the recording
+        is counted to its end and requested once more.
 
         Nothing is visible afterwards. The last piece is held back until the source has ended at
-        that very byte, so an upload that Slack calls complete is complete.
+        exactly that byte, so an upload that Slack accepts as complete is complete.
 
         Raises:
-            CallAudioError: the recording cannot be had or is not one, or either side failed.
+            CallAudioError: the recording cannot be fetched or is not one, or either side failed.
         """
         async with self._places.held(source.holder):
             counted_bytes = await self._pass(source, begin, None)
@@ -113,7 +113,7 @@ class Relay:
                 await self._pass(source, begin, counted_bytes)
 
     async def _pass(self, source: Source, begin: Begin, counted_bytes: int | None) -> int | None:
-        """Stream it; where its size is not known, or not as the header says, only count it."""
+        """Stream it; if its size is unknown, or differs from the header, only count it."""
         async with self._open(source) as (stream, arrival):
             async with arrival.kept_up():
                 prefix, header = await _read_header(stream, arrival)
@@ -181,11 +181,12 @@ class Relay:
 async def _read_header(
     stream: AudioStream, pieces: AsyncIterator[bytes]
 ) -> tuple[bytes, WavHeader]:
-    """Read as far as the audio.
+    """Read up to the start of the audio.
 
     Raises:
-        UnexpectedEncoding: it is compressed, as the headers say; often they say so wrongly.
-        WavError: it is no recording.
+        UnexpectedEncoding: it is not a WAV and the headers name a compression; alone they are
+            often wrong.
+        WavError: it is not a recording.
     """
     prefix, header = b"", None
     try:

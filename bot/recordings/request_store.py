@@ -28,13 +28,13 @@ MAX_TOGETHER: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One request on its way into the store, and the place of its outcome."""
+    """One request that waits to be stored, and the future of its outcome."""
 
     request: NewRequest
     stored: "asyncio.Future[StoredRequest]"
 
     def end(self, outcome: "StoredRequest | TooManyWaiting") -> None:
-        """Hand the outcome over, unless nobody waits for it any more."""
+        """Set the outcome, unless the caller was cancelled."""
         if isinstance(outcome, TooManyWaiting):
             self.fail(outcome)
         elif not self.stored.done():
@@ -47,7 +47,7 @@ class _Waiting:
 
 
 class RequestStore:
-    """Takes requests into the store; a worker finds them there."""
+    """Stores requests in batches; a worker picks them up."""
 
     def __init__(
         self,
@@ -62,22 +62,22 @@ class RequestStore:
         self._waiting: list[_Waiting] = []
 
     async def store(self, request: NewRequest) -> StoredRequest:
-        """Store the request and its audit event; the same one again joins the first.
+        """Store the request and its audit event; a repeated one joins the first.
 
-        The same Slack trigger is the same request for ever (Slack may deliver it twice); the same
-        words by the same person in the same place are while the first is on its way, and for
-        ``DOUBLE_SUBMIT_WINDOW``.
+        The same Slack trigger is always the same request (Slack may deliver it twice). The same
+        words by the same person in the same place are the same request while the first is being
+        delivered, and within ``DOUBLE_SUBMIT_WINDOW``.
 
         Raises:
-            TooManyWaiting: as much is on its way for this person as may be. Two processes that
-                store at the same time may each let one more through.
+            TooManyWaiting: the person has the maximum of unfinished deliveries. Two processes that
+                store at the same time may each allow one more.
         """
         waiting = _Waiting(request, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        # While one transaction is being written, all who come meanwhile gather for the next: in a
-        # burst that is what keeps everybody's answer within Slack's three seconds.
+        # Requests that arrive during one transaction are stored together in the next. In a burst
+        # that keeps the answers within Slack's three seconds.
         async with self._turn:
-            # More than once where those who came before have given up, as their requests go first.
+            # Repeated if callers before this one were cancelled, because their requests go first.
             while not waiting.stored.done():
                 await asyncio.shield(asyncio.ensure_future(self._store_waiting()))
         stored = await waiting.stored
@@ -89,7 +89,7 @@ class RequestStore:
         try:
             found = await self._writer.write([each.request for each in batch])
         except Exception:  # noqa: BLE001 - each is tried alone next, and raised there
-            # One of them spoils the transaction for all: each gets one of its own.
+            # One request failed the transaction of all, so each gets a transaction of its own.
             found = None
         for index, each in enumerate(batch):
             try:
@@ -105,7 +105,7 @@ class RequestStore:
         try:
             (stored,) = await self._writer.write([request])
         except IntegrityError:
-            # The twin of this very trigger was stored a moment ago by another process.
+            # Another process stored the same trigger a moment ago.
             delivery_id = delivery_id_of(request)
             if not await self._holds(delivery_id):
                 raise

@@ -41,14 +41,14 @@ from bot.store.inserts import insert_into
 from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
-# People press Enter twice; Slack leaves the text in the box. While the first is on its way it is
-# joined however much later: who was told that it may have been taken asks again after a minute.
+# People press Enter twice, because Slack leaves the text in the box. While the first request is
+# being delivered, later ones join it: after "it may still be done" people try again in a minute.
 DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """The delivery that a request became, or joined when it was already on its way."""
+    """The delivery of a request: a new one, or an unfinished one that it joined."""
 
     delivery_id: str
     is_repeat: bool
@@ -69,13 +69,13 @@ class RequestWriter:
         self._max_waiting = max_waiting
 
     async def write(self, requests: Sequence[NewRequest]) -> list[StoredRequest | TooManyWaiting]:
-        """Store the requests in one transaction; gives for each, in their order, what it became.
+        """Store the requests in one transaction; returns the outcome of each, in their order.
 
-        It takes as many statements for fifty requests as for one.
+        The number of statements does not depend on the number of requests.
         """
         ids = [delivery_id_of(each) for each in requests]
         fingerprints = [fingerprint_of(each) for each in requests]
-        # In the order of the rows they lock, as every process does.
+        # In the order of the locked rows, which is the same in every process.
         in_order = sorted(range(len(requests)), key=lambda index: (fingerprints[index], index))
 
         async def store(session: AsyncSession) -> list[StoredRequest | TooManyWaiting]:
@@ -113,7 +113,7 @@ class RequestWriter:
         as_they_came: Sequence[str],
         now: datetime,
     ) -> Mapping[str, TooManyWaiting]:
-        """Add the deliveries, each in its requester's turn; gives those that are one too many."""
+        """Add the deliveries, each in its requester's turn; returns those above the limit."""
         if not new:
             return {}
         requesters = {each: requester_of(new[each]) for each in as_they_came}
@@ -139,7 +139,7 @@ class RequestWriter:
         refused: Mapping[str, NewRequest],
         now: datetime,
     ) -> Mapping[str, TooManyWaiting]:
-        """Refuse requests, audited; forget them, so that asking again is no repeat."""
+        """Refuse and audit requests; forget their fingerprints, so that the next is no repeat."""
         if not refused:
             return {}
         row = RecentRequestRow
@@ -155,7 +155,7 @@ class RequestWriter:
         claims: Mapping[str, tuple[str, datetime]],
         now: datetime,
     ) -> Mapping[str, str]:
-        """Claim fingerprints for the window; gives the delivery id of each one's holder.
+        """Claim fingerprints for the window; returns the delivery id of each one's holder.
 
         Each window is counted from when Slack sent the request: a person without an answer from a
         stalled process asks another one, and that recording may be delivered already.
@@ -174,7 +174,7 @@ class RequestWriter:
         claiming = _claiming(is_sqlite=self._database.is_sqlite)
         if len(rows) == 1:
             claimed = await connection.execute(_holding(claiming), rows[0])
-        else:  # SQLAlchemy would run a statement that gives rows for each of them by itself
+        else:  # with RETURNING, SQLAlchemy would run one statement for each row
             await connection.execute(claiming, rows)
             claimed = await connection.execute(_held(), {"fingerprints": list(claims)})
         return {each.fingerprint: each.delivery_id for each in claimed}
@@ -206,7 +206,7 @@ def _claiming(*, is_sqlite: bool) -> UpdateBase:
     is_over = and_(is_old, ~is_on_its_way)
     return statement.on_conflict_do_update(
         index_elements=[row.fingerprint],
-        # Writing the row's own values back locks it, and has RETURNING give the holder either way.
+        # Writing the row's own values back locks it, and makes RETURNING name the holder.
         set_={
             "delivery_id": case((is_over, new.delivery_id), else_=row.delivery_id),
             "requested_at": case((is_over, new.requested_at), else_=row.requested_at),

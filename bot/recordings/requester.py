@@ -11,10 +11,10 @@ from bot.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """An actor who asks for a recording in a conversation, and the address for private answers.
+    """An actor who requests a recording in a conversation, and the URL for private answers.
 
-    The same ``trigger_id`` again is the same request. ``sent_at`` is when Slack sent it, where that
-    is known: the process may have been stopped before it read the request.
+    A repeated ``trigger_id`` is the same request. ``sent_at`` is when Slack sent it, if known: the
+    process may have stalled before it read the request.
     """
 
     actor: Actor
@@ -25,7 +25,7 @@ class Requester:
 
 
 class NotYours(UsageError):
-    """A button was pressed by somebody it was not drawn for."""
+    """The button belongs to another person's request."""
 
     code = "not_yours"
     what = "That button belongs to somebody else's request."
@@ -34,7 +34,7 @@ class NotYours(UsageError):
 
 
 class Outsider(UsageError):
-    """A button was pressed from another workspace, or away from where it was drawn."""
+    """A button was pressed by a person of another workspace, or from another conversation."""
 
     code = "outsider"
     what = "That button is for the people of the workspace and the conversation it was drawn in."

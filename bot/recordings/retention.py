@@ -1,9 +1,9 @@
-"""Takes raw recordings back when their time is over or somebody can hear them who may not.
+"""Takes raw recordings back when their time is over or an uncleared person can hear them.
 
-Deletes whatever somebody who may do so asked to delete, too.
+It also deletes files that authorized people asked to delete.
 
-The store says what is visible and when to look again; a look that fails is repeated. So an event
-that never came, a refused deletion and a killed worker only delay.
+The store holds what is visible and when to check it again; a failed check is repeated. So a lost
+event, a refused deletion or a killed worker only causes a delay.
 """
 
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from bot.store.due_work import Due
 
 log = get_logger(__name__)
 
-# Slack does not always answer; a file is not deleted for one missing answer, but for lasting doubt.
+# Slack does not always answer: a file is deleted only if its facts stay unverified for long.
 LONGEST_UNVERIFIED: Final = timedelta(minutes=15)
 CHECK_EVERY: Final = timedelta(seconds=60)
 
@@ -43,7 +43,7 @@ CAUSES: Final = {
 
 
 class Retention:
-    """Looks at visible raw recordings and takes back what must not stay."""
+    """Checks visible raw recordings, and takes back those that must not stay."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class Retention:
         self._shares = SharesCheck(decider=decider, slack=slack)
 
     async def check_audience(self, due: Due) -> datetime | None:
-        """Look at one conversation, once for all its raw files; gives when to do so again."""
+        """Check one conversation, once for all its raw files; returns when to check again."""
         team_id, _, channel_id = due.key.partition("/")
         deliveries = await self._due.in_conversation(team_id, channel_id)
         if not deliveries:
             return None
         over = [each for each in deliveries if self._due.is_over(each)]
-        # By itself, so that it does not wait for a conversation that Slack is slow to tell of.
+        # Separately, so that it does not wait for a conversation for which Slack is slow.
         await self._files.have_taken_back(over)
         staying = [each for each in deliveries if each not in over]
         if staying:
@@ -78,20 +78,20 @@ class Retention:
         return self._in_a_while()
 
     async def check_shares(self, due: Due) -> datetime | None:
-        """See whether one file was passed on; gives when it is the next one's turn."""
+        """Check whether one file was forwarded; returns when the next file is due."""
         is_in_turn = due.key == IN_TURN
         delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
         if delivery:
             found = await self._shares.check(delivery)
             if isinstance(found, PassedOn):
-                # Taken back like what somebody asked to delete, however often that is refused.
+                # Retried like a requested deletion, however often Slack refuses it.
                 await self._files.order_take_back(delivery, found)
             else:
                 await self._settle(delivery, found, UnverifiedFact.SHARES)
         return await self._due.next_turn_at() if is_in_turn else None
 
     async def take_back(self, due: Due) -> datetime | None:
-        """Delete what has to go whoever hears it, and say so; gives when to try again."""
+        """Delete files unconditionally, and update the card; returns when to try again."""
         delivery = await self._due.to_go(due.key)
         if delivery is None:
             return None
@@ -104,7 +104,7 @@ class Retention:
         return None if await self._take_back(delivery, cause) else self._in_a_while()
 
     async def delete_orphaned(self, due: Due) -> datetime | None:
-        """Delete a file that no delivery holds any more; gives when to do so again."""
+        """Delete an orphaned file; returns when to delete it again."""
         file = await self._orphaned_files.read(due.key)
         if file is None:
             return None
@@ -122,7 +122,7 @@ class Retention:
     async def _check_conversations(
         self, team_id: str, channel_id: str, deliveries: list[Delivery]
     ) -> None:
-        """Judge the files of a conversation; nothing learnt outlives the look."""
+        """Check the files of a conversation; no fact is cached beyond this check."""
         holds_transcripts = any(each.is_transcript for each in deliveries)
         around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
         judged = {
@@ -149,7 +149,7 @@ class Retention:
         await self._take_back(delivery, cause)
 
     async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
-        """Delete the files and say so; gives whether that is done, or is due by itself."""
+        """Delete the files and update the card; returns whether that is done or scheduled."""
         try:
             await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:
@@ -163,9 +163,9 @@ class Retention:
         return True
 
     async def _notify(self, delivery: Delivery, cause: str) -> bool:
-        """Say on the card that the file is gone; gives whether Slack took it, or never will.
+        """Show on the card that the file is gone; returns whether no retry is needed.
 
-        What follows it has the card to itself once it has ended.
+        After its own end, the delivery that follows updates the card instead.
         """
         follower = await self._downgrading.follower_of(delivery)
         is_its_card = cause != TakeBackCause.UNFINISHED and not (follower and follower.has_ended)

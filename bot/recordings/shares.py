@@ -1,16 +1,16 @@
-"""Where in Slack a file is, and which of these conversations have to be judged besides its own."""
+"""Where in Slack a file is shared, and which of these conversations have to be checked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 MOST_PLACES: Final = 10
-"""Conversations that are judged for one file; who hears it in any others counts as not known."""
+"""The maximum of conversations checked for one file; the audience of others counts as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedIn:
-    """A conversation that a file is in; None: Slack does not tell."""
+    """A conversation in which a file is shared; None: unknown."""
 
     channel_id: str
     ts: str | None = None
@@ -19,13 +19,13 @@ class SharedIn:
 
 @dataclass(frozen=True, slots=True)
 class FileShares:
-    """Everywhere a file is, as Slack tells the bot."""
+    """All shares of a file that Slack shows the bot."""
 
     places: tuple[SharedIn, ...] = ()
     has_public_link: bool | None = False
-    """Whether anybody on the internet can open it; None: Slack does not tell."""
+    """Whether anybody on the internet can open it; None: unknown."""
     is_complete: bool = True
-    """Whether these are all, as far as the bot may know."""
+    """Whether the list is complete, as far as the bot can see."""
 
     def ts_in(self, channel_id: str) -> str | None:
         """Return the ts of its first message in a conversation, or None."""
@@ -35,10 +35,10 @@ class FileShares:
 def elsewhere(
     shares: Iterable[FileShares], reported_channels: Iterable[str], own_channel_id: str | None
 ) -> FileShares:
-    """Gather where the files of one delivery are, besides where they were delivered to.
+    """Collect where the files of one delivery are shared, except in their destination.
 
-    ``reported_channels``: where events said that one of them was shared. Slack's own list may
-    leave out conversations that the bot is not in.
+    ``reported_channels``: conversations in which one of them was shared, according to events;
+    Slack's own list may omit conversations without the bot.
     """
     known = tuple(shares)
     listed = [SharedIn(channel_id) for channel_id in reported_channels]

@@ -1,4 +1,4 @@
-"""Finds out whether a raw file was passed on to where the rules would refuse it."""
+"""Checks whether a raw file was forwarded to a conversation where the rules refuse raw."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ log = get_logger(__name__)
 
 REFUSED = (Exposure.EXTERNAL, Exposure.PUBLIC, Exposure.AUDIENCE)
 WITHHELD = "withheld"
-"""Slack says for certain that there is no such conversation for the bot."""
+"""Slack's definite answers that the bot cannot see the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """A raw file is where it must not be; ``place`` is None for a public link."""
+    """A raw file is shared where it must not be; ``place`` is None for a public link."""
 
     cause: TakeBackCause
     place: SharedIn | None = None
@@ -28,14 +28,14 @@ class PassedOn:
 
 
 class SharesCheck:
-    """Asks Slack where the files of a delivery are, and judges each place like a destination."""
+    """Reads where the files of a delivery are shared, and decides for each as a destination."""
 
     def __init__(self, *, decider: Decider, slack: SlackPort) -> None:
         self._decider = decider
         self._slack = slack
 
     async def check(self, delivery: Delivery) -> PassedOn | Exposure:
-        """Return what is wrong; what is known to be wrong comes before what is not known."""
+        """Return a forbidden share; certain ones take precedence over unknown facts."""
         try:
             shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:

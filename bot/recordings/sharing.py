@@ -1,4 +1,4 @@
-"""Steps 6 to 8: decide again, share at most once, and see that it is there."""
+"""Steps 6 to 8: decide again, share at most once, and check that the file is visible."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,20 +23,20 @@ log = get_logger(__name__)
 
 
 class ShareResult(StrEnum):
-    """What came of one try to share."""
+    """The result of one try to share."""
 
     SHARED = "shared"
     UNCLEAR = "unclear"
     TIGHTENED = "tightened"
     GONE = "gone"
     UNSHOWN = "unshown"
-    """Slack took it with its picture and shows neither: to be uploaded and shared without it."""
+    """Slack accepted both files and shows neither: upload and share without the picture."""
     ANEW = "anew"
-    """Refused with its picture and nothing happened: to be decided and shared without it."""
+    """Slack refused the share with its picture: decide again, and share without it."""
 
 
 class UploadGone(CallAudioError):
-    """Slack knows the upload no more, and it was never seen: a new one is needed."""
+    """Slack has discarded the upload, and it was never visible: a new one is needed."""
 
     code = "upload_gone"
     what = "Slack discarded the upload before it could be posted."
@@ -46,13 +46,13 @@ class UploadGone(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for Slack to show a shared file, look after look, in seconds."""
+    """The waits between checks whether Slack shows a shared file, in seconds."""
 
     visible_seconds: tuple[float, ...] = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
 
 
 class Sharing:
-    """Makes an upload visible under a decision taken in the same breath."""
+    """Makes an upload visible under a decision taken immediately before."""
 
     def __init__(
         self,
@@ -74,16 +74,16 @@ class Sharing:
     ) -> ShareResult:
         """Share the upload, unless the rights or the audience have become stricter.
 
-        ``ruling``: the decision, if it was taken a moment ago, after the last byte was uploaded; it
-        serves for the first try alone. A try whose answer was lost, in this run or an earlier one,
-        is asked after first. Only when Slack shows nothing is the same file completed once more,
-        and only under a new decision.
+        ``ruling``: the decision, if it was taken just now, after the last byte was uploaded; it is
+        valid for the first try only. After a try whose answer was lost, in this run or an earlier
+        one, Slack is asked first. Only if it shows nothing, the same file is completed again, under
+        a new decision.
 
         Raises:
             CallAudioError: Slack refused; nothing is visible.
         """
         if delivery.has_ended:
-            return ShareResult.UNCLEAR  # by another worker, while this one stood still
+            return ShareResult.UNCLEAR  # ended by another worker while this one stalled
         if delivery.file_id is None:
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
@@ -91,26 +91,26 @@ class Sharing:
         ruling = ruling or await self._decider.rule(question, delivery)
         if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
-        # Stored before the call. Whoever finds it set asks Slack before doing anything.
+        # Stored before the call: a worker that finds it set asks Slack first.
         tried_at = self._log.clock()
         claimed = await self._log.change(
             delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
         )
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
-        # Nothing is added to the upload any more: what is stored of it now is what is shared.
+        # From here on the stored upload cannot change, so it is what is shared.
         result = await self._complete(claimed, is_first=True)
         if result in (ShareResult.ANEW, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
 
     async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
-        """Ask after a lost try; where nothing is visible, decide afresh and complete once more."""
+        """Check a lost try; if nothing is visible, decide again and complete once more."""
         if await self.find(delivery):
             return ShareResult.SHARED
         if await self._tightened(delivery, await self._decider.rule(question, delivery)):
             return ShareResult.TIGHTENED
-        # A try of its own: another worker whose try is still under way must not call it off.
+        # A try with its own time, which another worker's unfinished try cannot reset.
         tried_at = self._log.clock()
         claimed = await self._log.change(
             delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
@@ -134,11 +134,11 @@ class Sharing:
         return await self._slack.find_share(delivery.file_id, delivery.channel_id)
 
     async def drop_unshown(self, delivery: Delivery) -> bool:
-        """Let go of a recording that Slack took with its picture and never shows, once.
+        """Drop, once, a recording that Slack accepted with its picture and never shows.
 
-        Slack may be done with files and show them nowhere. The picture may be why, and must not
-        cost the recording, which then goes alone. What Slack still works on is left alone. The
-        files are deleted first, so that there are never two posts.
+        Slack may finish processing files and show them nowhere. The picture may be the cause, so
+        the recording is then delivered without it. Files that Slack still processes are left
+        unchanged. The files are deleted first, so that there are never two posts.
         """
         if delivery.picture_file_id is None or delivery.file_id is None:
             return False
@@ -180,26 +180,26 @@ class Sharing:
             return ShareResult.UNCLEAR
         except UploadGone:
             if not is_first:
-                return ShareResult.UNCLEAR  # completed by the lost try, or discarded: who knows
+                return ShareResult.UNCLEAR  # completed by the lost try, or discarded: unknown
             if picture_id:
                 return await self._without_picture(delivery)
-            # Unless another worker tried meanwhile: then it may have been completed by that one.
+            # Not if another worker tried meanwhile: it may have completed the upload.
             dropped = await self._log.change(delivery, NO_UPLOAD, when=_same_try(delivery))
             return ShareResult.GONE if dropped else ShareResult.UNCLEAR
         except CallAudioError as error:
             if picture_id and is_first and not error.retryable:
                 return await self._without_picture(delivery)
-            # Refused in so many words: nothing happened, so the next try need not ask after it;
-            # unless an earlier one was lost, which may still come to light.
+            # A definite refusal had no effect, so the next try need not check it, unless an
+            # earlier answer was lost: that share may still become visible.
             if is_first and not await self._log.change(
                 delivery, {"share_tried_at": None}, when=_same_try(delivery)
             ):
-                return ShareResult.UNCLEAR  # another worker's try may have come about
+                return ShareResult.UNCLEAR  # another worker's try may have succeeded
             raise
         return await self._stands(delivery)
 
     async def _without_picture(self, delivery: Delivery) -> ShareResult:
-        """Let go of a picture that may be what Slack refused, for the recording's sake."""
+        """Drop the picture, because it may be the reason for Slack's refusal."""
         log.info("picture_dropped", delivery_id=delivery.id)
         changed = await self._log.change(
             delivery,
@@ -209,16 +209,16 @@ class Sharing:
         return ShareResult.ANEW if changed else ShareResult.UNCLEAR
 
     async def _stands(self, delivery: Delivery) -> ShareResult:
-        """Take a share back that was made on a word no longer true.
+        """Take back a share whose decision was outdated.
 
-        A worker that stood still between its decision and its share may have been taken over, and
-        the upload dropped, in between.
+        If a worker stalled between its decision and its share, another one may have taken over and
+        dropped the upload meanwhile.
         """
         now = await self._log.read(delivery.id)
         dropped = now.file_id != delivery.file_id or now.state in (State.REFUSED, State.FAILED)
         if not dropped:
             return ShareResult.SHARED
-        # First stored: nobody else knows by now that these files are there to be seen.
+        # Stored first, because no row refers to these visible files any more.
         await self._log.leave_files(delivery)
         try:
             await delete_files(self._slack, delivery.file_ids)
@@ -227,12 +227,12 @@ class Sharing:
         return ShareResult.GONE
 
     async def _tightened(self, delivery: Delivery, ruling: Ruling) -> bool:
-        """Where the new decision is stricter, drop the upload and store it."""
+        """If the new decision is stricter, drop the upload and store the decision."""
         decision = ruling.decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False
         if delivery.share_tried_at:
-            # It may have been completed unseen. One never completed Slack discards by itself.
+            # It may have been completed. Slack discards an upload that was never completed.
             await delete_files(self._slack, delivery.file_ids)
         await self._log.change(
             delivery,
@@ -245,21 +245,21 @@ class Sharing:
                 "dropped_file_id": delivery.file_id,
                 **audited_facts(ruling.facts),
             },
-            # Never over what another worker has stored since; that is then judged by the next try.
+            # Never overwrites what another worker stored since; the next try decides on that.
             when={**_same_try(delivery), "outcome": delivery.outcome},
-            # A worker that stands still in its try to share may yet complete it, and be killed.
+            # A worker that stalls during its try may still complete it, and then be killed.
             leaves_files=delivery.share_tried_at is not None,
         )
         return True
 
 
 def _same_try(delivery: Delivery) -> dict[str, object]:
-    """Spell that no other worker has dropped the upload or tried to share it since it was read."""
+    """Build the condition that no other worker dropped or tried to share the upload since."""
     return {"file_id": delivery.file_id, "share_tried_at": delivery.share_tried_at}
 
 
 def decided(ruling: Ruling) -> dict[str, str | bool | None]:
-    """Spell a decision in columns."""
+    """Build the columns of a decision."""
     return {
         "outcome": ruling.decision.outcome.value,
         "reason": ruling.decision.reason.value,

@@ -10,10 +10,10 @@ PIECE_BYTES: Final = 64 * 1024
 
 
 async def upload_bytes(slack: SlackPort, file: NewFile, content: bytes) -> str:
-    """Upload what is in memory; gives the id of a file that nobody sees yet.
+    """Upload bytes from memory; returns the id of a file that is not visible yet.
 
     Raises:
-        CallAudioError: Slack did not take it.
+        CallAudioError: Slack did not accept it.
     """
     ticket = await slack.start_upload(file)
     await slack.send(ticket, file, pieces_of(content))
@@ -21,16 +21,16 @@ async def upload_bytes(slack: SlackPort, file: NewFile, content: bytes) -> str:
 
 
 async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
-    """Give what is in memory piece by piece."""
+    """Yield the bytes in pieces."""
     for at in range(0, len(content), PIECE_BYTES):
         yield content[at : at + PIECE_BYTES]
 
 
 async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
-    """Delete each of the files, also when another of them cannot be deleted.
+    """Delete each of the files, even if another one cannot be deleted.
 
     Raises:
-        CallAudioError: one at least is still there.
+        CallAudioError: at least one was not deleted.
     """
     failure: CallAudioError | None = None
     for file_id in file_ids:

@@ -1,4 +1,4 @@
-"""The port to Slack that a delivery needs, and the values that cross it."""
+"""The port of deliveries to Slack, and the values that cross it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bot.recordings.waveform.spans import Spans
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What the bot's own message of a delivery, its card, says while it is on its way."""
+    """The content of a delivery's card until its end."""
 
     delivery_id: str
     channel_id: str
@@ -25,12 +25,12 @@ class Announcement:
     conversation_id: str
     kind: DeliveryKind = DeliveryKind.AUDIO
     thread_ts: str | None = None
-    """The thread it is a reply in; None: it is the parent of a thread of its own."""
+    """The thread of the card; None: the card is the parent of its own thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What the card says, and offers, once the recording is there."""
+    """The content of the card after the recording was delivered."""
 
     announcement: Announcement
     outcome: str
@@ -40,39 +40,39 @@ class Delivered:
     length_seconds: float | None
     call: CallFacts | None
     encoding: str | None = None
-    """Its name, where a player may not know it."""
+    """The name of an encoding that players may not support."""
     deleted_at: datetime | None = None
-    """When a raw recording is going to be taken back."""
+    """When a raw recording will be deleted."""
     is_follow_up: bool = False
-    """Whether the thread tells the facts of the call already."""
+    """Whether another card of the thread shows the facts of the call."""
     is_confirmed: bool = True
     """Whether Slack shows the file."""
     muted: Spans | None = None
-    """None: not known, or not to be told from silence."""
+    """None: unknown, or indistinguishable from silence."""
     has_picture: bool = False
     is_public: bool = False
     """Whether everybody in the workspace could open the conversation when it was decided."""
     is_for_all_here: bool = False
     """Whether it was decided that everybody in the conversation may hear raw."""
     replaced_because: str | None = None
-    """Why the raw one was taken back that it stands in for; None: it stands for itself."""
+    """Why the raw recording that it replaces was taken back; None: it replaces none."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What the card says once its file is gone."""
+    """The content of the card after its file was deleted."""
 
     announcement: Announcement
     cause: str
     deleted_by: str | None = None
     """Who pressed *Delete*."""
     is_followed: bool = False
-    """Whether the redacted one is on its way to the same card."""
+    """Whether the redacted recording follows on the same card."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadTicket:
-    """A file id and the one-use address its bytes go to; the address is a bearer secret."""
+    """A file id and the one-use URL for its bytes; the URL is a bearer secret."""
 
     file_id: str
     url: SecretStr
@@ -80,7 +80,7 @@ class UploadTicket:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """The shape of an upload before its first byte."""
+    """The name and size of an upload, needed before its first byte."""
 
     name: str
     size_bytes: int
@@ -96,7 +96,7 @@ class SharedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A completed upload to put into a thread; its picture goes with it or not at all."""
+    """An upload to be shared in a thread, together with its picture, if any."""
 
     file_id: str
     title: str
@@ -106,7 +106,7 @@ class Share:
 
 
 class PrivateNoteKind(StrEnum):
-    """What a private note tells the requester."""
+    """The subject of a private note to the requester."""
 
     REFUSED = "refused"
     REDACTED = "redacted"
@@ -118,7 +118,7 @@ class PrivateNoteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A failure in words for people; holds no secret, URL, number or transcript."""
+    """A failure, worded for people; contains no secret, URL, number or transcript."""
 
     code: str
     what: str
@@ -128,13 +128,13 @@ class Problem:
 
     @classmethod
     def of(cls, error: CallAudioError) -> "Problem":
-        """Take the words out of an error."""
+        """Copy the words of an error."""
         return cls(error.code, error.what, error.likely_cause, error.fix, error.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateNote:
-    """Something only the requester sees."""
+    """A message that only the requester sees."""
 
     kind: PrivateNoteKind
     delivery_id: str
@@ -159,10 +159,10 @@ class ShareUnclear(CallAudioError):
 
 
 class SlackPort(Protocol):
-    """The few things a delivery does in Slack; each raises ``CallAudioError`` if Slack refuses."""
+    """The calls of a delivery to Slack; each raises ``CallAudioError`` if Slack refuses."""
 
     async def open_dm(self, user_id: str) -> str:
-        """Open the bot's direct messages with a person; gives the channel id."""
+        """Open the bot's direct messages with a person; returns the channel id."""
         ...
 
     async def join(self, channel_id: str) -> None:
@@ -170,19 +170,19 @@ class SlackPort(Protocol):
         ...
 
     async def announce(self, announcement: Announcement) -> str:
-        """Post the card; gives its ts."""
+        """Post the card; returns its ts."""
         ...
 
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
-        """Look for our own card by its metadata, where that may be read."""
+        """Find the card by its metadata; None without the history scope."""
         ...
 
     async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
-        """Say on the card how much has been fetched; never repeated by itself."""
+        """Show on the card how much has been fetched; never retried automatically."""
         ...
 
     async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
-        """Say on the card what it waits for; never repeated by itself."""
+        """Show on the card what the delivery waits for; never retried automatically."""
         ...
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
@@ -190,15 +190,15 @@ class SlackPort(Protocol):
         ...
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        """Say on the card that the file is gone, and offer the redacted one where that helps."""
+        """Show on the card that the file is gone, and offer the redacted one if that helps."""
         ...
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
-        """Take a card back."""
+        """Delete a card."""
         ...
 
     async def start_upload(self, file: NewFile) -> UploadTicket:
-        """Ask for a place to upload to."""
+        """Request an upload URL."""
         ...
 
     async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:
@@ -206,29 +206,29 @@ class SlackPort(Protocol):
         ...
 
     async def share(self, share: Share) -> None:
-        """Make the upload visible in the thread; never repeated by itself.
+        """Make the upload visible in the thread; never retried automatically.
 
         Raises:
-            ShareUnclear: it may have happened.
+            ShareUnclear: it may have taken effect.
         """
         ...
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
-        """Tell the ts under which the file is visible in the conversation, or None."""
+        """Return the ts under which the file is visible in the conversation, or None."""
         ...
 
     async def is_left_out(self, file_id: str) -> bool:
-        """Tell whether Slack is done with the file and yet shows it in no conversation."""
+        """Return whether Slack has processed the file and yet shows it in no conversation."""
         ...
 
     async def file_shares(self, file_id: str) -> FileShares:
-        """Tell where a file of ours is; one that is gone is nowhere."""
+        """Return where a file of ours is shared; a deleted file is shared nowhere."""
         ...
 
     async def delete_file(self, file_id: str) -> None:
-        """Delete a file of ours; one that is already gone is fine."""
+        """Delete a file of ours; an already deleted file is no error."""
         ...
 
     async def notify(self, note: PrivateNote) -> None:
-        """Tell the requester, and nobody else."""
+        """Send the note to the requester only."""
         ...

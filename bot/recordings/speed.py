@@ -1,4 +1,4 @@
-"""The least speed of a transfer: one that is slower is ended, for others wait for its place."""
+"""The minimum speed of a transfer: a slower one is ended, because others wait for its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,11 +9,11 @@ from typing import Final
 from bot.errors import CallAudioError
 
 ANSWER_SECONDS: Final = 150.0
-"""Slack may take that long to answer once it has all bytes; the HTTP client waits less."""
+"""Slack may take this long to answer after all bytes; the HTTP client waits less."""
 
 
 class SourceTooSlow(CallAudioError):
-    """PolyAI's answer trickles."""
+    """PolyAI sends too slowly."""
 
     code = "source_too_slow"
     what = "The recording arrives too slowly from PolyAI."
@@ -23,7 +23,7 @@ class SourceTooSlow(CallAudioError):
 
 
 class UploadTooSlow(CallAudioError):
-    """Slack takes the bytes too slowly."""
+    """Slack receives too slowly."""
 
     code = "upload_too_slow"
     what = "Slack takes the recording too slowly."
@@ -34,23 +34,22 @@ class UploadTooSlow(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least speed: standing still uses up the grace, and bytes that move earn it back.
+    """The minimum speed: a stall uses up the grace, and transferred bytes earn it back.
 
-    So a transfer stands still no longer than the grace, and lasts no longer than the grace and
-    what its size takes at this speed. The default is four times as fast as calls are spoken
-    (8 kHz, 16 bits).
+    So a transfer stalls no longer than the grace, and lasts no longer than the grace plus the time
+    for its size at this speed. The default is four times real time (8 kHz, 16 bits).
     """
 
     bytes_per_second: float = 64 * 1024
     grace_seconds: float = 60.0
 
     def next_end(self, end: float, now: float, moved_bytes: int) -> float:
-        """Return when it is too slow from now on, by a clock in seconds."""
+        """Return from when on it is too slow, by a clock in seconds."""
         return min(now + self.grace_seconds, end + moved_bytes / self.bytes_per_second)
 
 
 class Arrival:
-    """The pieces of a recording as they arrive; knows how fast, and which side is waited for."""
+    """The pieces of a recording as they arrive; measures the speed of each side."""
 
     def __init__(self, pieces: AsyncIterator[bytes], floor: Floor) -> None:
         self._pieces = pieces
@@ -61,10 +60,10 @@ class Arrival:
 
     @asynccontextmanager
     async def kept_up(self) -> AsyncIterator[None]:
-        """End what the context does with the pieces once it is too slow.
+        """Cancel the context when the transfer is too slow.
 
         Raises:
-            SourceTooSlow, UploadTooSlow: it was.
+            SourceTooSlow, UploadTooSlow: the side that was too slow.
         """
         self._ends_at = asyncio.get_running_loop().time() + self._floor.grace_seconds
         self._deadline = deadline = asyncio.timeout_at(self._ends_at)
@@ -77,11 +76,11 @@ class Arrival:
             raise (SourceTooSlow if self._source_is_waited_for else UploadTooSlow) from None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return itself: it can be read once."""
+        """Return itself, because it can be read only once."""
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next piece, and set the time by which there must be one more."""
+        """Return the next piece, and set the deadline for one more."""
         now = asyncio.get_running_loop().time
         self._source_is_waited_for = True
         try:

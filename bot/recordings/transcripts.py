@@ -1,4 +1,4 @@
-"""Brings a transcript as a text file, in memory alone: never to disk, store or log."""
+"""Fetches a transcript as a text file, in memory only: never on disk, in the store or in a log."""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,11 +13,11 @@ from bot.polyai.transcripts import Speaker, Transcript, Utterance
 from bot.recordings.places import Places
 from bot.recordings.relay import Source
 
-# Each is held whole while it moves: its answer may have 16 MB, its objects several times that.
+# Each is held whole during its transfer: up to 16 MB of JSON, and several times that as objects.
 MAX_TOGETHER: Final = 3
 
 _SPEAKERS: Final = MappingProxyType({Speaker.CALLER: "Caller", Speaker.AGENT: "Agent"})
-# Line ends, other controls, and the marks that turn the direction in which text is read.
+# Line ends, other control characters, and marks that change the reading direction.
 _UNSHOWN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -30,15 +30,15 @@ class Transcripts:
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """The number of transcripts that wait for their turn."""
         return self._places.waiting
 
     @asynccontextmanager
     async def fetched(self, source: Source) -> AsyncIterator[bytes]:
-        """Fetch a transcript as a text file, to be held while the context lasts.
+        """Fetch a transcript as a text file, held while the context is open.
 
         Raises:
-            CallAudioError: there is none, or it cannot be had.
+            CallAudioError: there is none, or it cannot be fetched.
         """
         async with self._places.held(source.holder):
             yield await self._fetch(source)

@@ -1,10 +1,10 @@
-"""Whose turn it is: everybody who waits for recordings is served one in each round.
+"""Fair queueing of deliveries: in each round, every requester is served once.
 
-A new request comes one round after its requester's last one, or into the round after the one that
-is served now, whichever is later. Whoever asks for five hundred at once has them in five hundred
-rounds, and somebody who asks for one meanwhile waits for two of these (after start-time fair
-queueing, Goyal et al., 1996). Into the round that is served nobody is let in, so that people who
-come one after another do not keep it from its end.
+A new request goes into the round after its requester's last one, or into the round after the
+current one, whichever is later. A person who requests five hundred recordings gets them in five
+hundred rounds, and a person who requests one meanwhile waits for two rounds (after start-time fair
+queueing, Goyal et al., 1996). The current round accepts no new requests, so that people who arrive
+one after another cannot prolong it.
 """
 
 import math
@@ -27,7 +27,7 @@ SECONDS_EACH: Final = 2.4
 
 
 class TooManyWaiting(CallAudioError):
-    """Somebody has as many recordings on their way as one person may have."""
+    """A person has the maximum of unfinished deliveries."""
 
     code = "too_many_waiting"
     what = "As many recordings as one person may have are on their way for you."
@@ -36,7 +36,7 @@ class TooManyWaiting(CallAudioError):
 
     @classmethod
     def among(cls, people: int, *, most: int) -> "TooManyWaiting":
-        """Say how many one person may have, and how long it takes while so many people wait."""
+        """Word the limit, and how long the wait is with this many people."""
         minutes = math.ceil(people * SECONDS_EACH / 60)
         soon = f"{minutes} minutes" if minutes > 1 else "a minute"
         return cls(
@@ -48,7 +48,7 @@ class TooManyWaiting(CallAudioError):
 
 
 class Turns:
-    """The turns of everybody who waits, as one transaction read them; gives out the next ones."""
+    """The turns of all requesters, as one transaction read them; assigns the next ones."""
 
     def __init__(self, opens: int, last: dict[str, int], waiting: dict[str, int]) -> None:
         self._opens = opens
@@ -56,11 +56,11 @@ class Turns:
         self._waiting = Counter(waiting)
 
     def waiting(self, requester: str) -> int:
-        """Count what is on its way for somebody."""
+        """Count a requester's unfinished deliveries."""
         return self._waiting[requester]
 
     def take(self, requester: str) -> Turn:
-        """Give somebody their next turn."""
+        """Assign a requester's next turn."""
         number = max(self._opens, self._last.get(requester, -1) + 1)
         self._last[requester] = number
         self._waiting[requester] += 1
@@ -70,7 +70,7 @@ class Turns:
 async def read_turns(
     connection: AsyncConnection, requesters: Collection[str], now: datetime
 ) -> Turns:
-    """Read which round is open to newcomers, and what these people have waiting."""
+    """Read the first open round, and the waiting work of these requesters."""
     asked = {"of": DELIVER, "now": now, "requesters": list(requesters)}
     (opens, *theirs) = (await connection.execute(_reading(), asked)).all()
     return Turns(
@@ -81,19 +81,19 @@ async def read_turns(
 
 
 async def count_people(connection: AsyncConnection) -> int:
-    """Count who has recordings on their way."""
+    """Count the people with unfinished deliveries."""
     people = select(func.count(DueWorkRow.requester.distinct())).where(DueWorkRow.kind == DELIVER)
     return int(await connection.scalar(people) or 0)
 
 
 def requester_key(team_id: str, user_id: str) -> str:
-    """Name a person of a workspace."""
+    """Build the key of a person of a workspace."""
     return f"{team_id}:{user_id}"
 
 
 @cache
 def _reading() -> Executable:
-    """Spell it as one statement, whose first row is the round that is open to newcomers."""
+    """Build one statement, whose first row is the first open round."""
     row, delivery = DueWorkRow, DeliveryRow
     is_of_kind = row.kind == bindparam("of")
     is_next = and_(is_of_kind, row.claim.is_(None), row.due_at <= bindparam("now"))

@@ -1,1 +1,1 @@
-"""Whether a redacted recording is the raw one with moments muted: compared, never assumed."""
+"""Checks that a redacted recording is the raw one with some moments muted, by comparing both."""

@@ -1,4 +1,4 @@
-"""The audio of two recordings, compared block by block while it arrives."""
+"""Compares the audio of two recordings block by block while it arrives."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ from bot.recordings.waveform.codecs import Codec, Samples, codec_of
 from bot.recordings.waveform.spans import Span
 
 BLOCK_BYTES: Final = 256 * 1024
-"""Compared at a time: much beside what numpy takes to begin, and a few seconds of a call."""
+"""The size of a block: a few seconds of a call, and large enough to make numpy efficient."""
 GAP_SECONDS: Final = 0.1
-"""What is closer together is told as one span."""
+"""Spans closer together than this are merged."""
 
 
 def begin_comparison(header: WavHeader, must_be_muted: Sequence[Span]) -> "AudioComparison | None":
-    """Begin with the audio after these headers; None where its samples cannot be read."""
-    codec = codec_of(header, 8 * BLOCK_BYTES)  # a block, and what is around it at any rate
+    """Start a comparison of the audio after these headers; None if it cannot be decoded."""
+    codec = codec_of(header, 8 * BLOCK_BYTES)  # a block with its context, at any sampling rate
     return AudioComparison(header, codec, must_be_muted) if codec else None
 
 
 class AudioComparison:
-    """The audio of both, compared block by block."""
+    """The comparison of both recordings' audio, block by block."""
 
     def __init__(self, header: WavHeader, codec: Codec, must_be_muted: Sequence[Span]) -> None:
         rate = self._rate_hz = header.sample_rate_hz
@@ -53,12 +53,12 @@ class AudioComparison:
         self._spread = Spread(int(SEGMENT_SECONDS * rate))
         self._likeness: Uncertainty | None = None
         self._start = 0
-        """The frame with which both buffers begin: it was compared, and serves as context."""
+        """The first frame of both buffers; it was compared already, and serves as context."""
         self._compared = 0
         self._lengths_differ = False
 
     def work(self, raw: Body, redacted: Body) -> None:
-        """Compare whole blocks of what has come of both."""
+        """Compare the whole blocks that have arrived of both."""
         while True:
             frames = min(len(raw.audio), len(redacted.audio)) // self._frame_bytes
             if self._start + frames - self._compared < self._block + self._context:
@@ -70,14 +70,14 @@ class AudioComparison:
                 del other.audio[len(one.audio) :]
 
     def finish(self, raw: Body, redacted: Body) -> None:
-        """Compare what is left."""
+        """Compare the rest."""
         self._lengths_differ = self._lengths_differ or len(raw.audio) != len(redacted.audio)
         frames = min(len(raw.audio), len(redacted.audio)) // self._frame_bytes
         if self._start + frames > self._compared:
             self._compare(raw, redacted, self._start + frames)
 
     def outcome(self, uncertainty: Uncertainty | None, redacted_sha256: str) -> Comparison:
-        """Return what was found; what is surely heard comes before every doubt."""
+        """Return the outcome; a certain difference takes precedence over any uncertainty."""
         verdict, why = self._verdict(uncertainty)
         rate = self._rate_hz
         differs = verdict is Verdict.DIFFERS
@@ -111,7 +111,7 @@ class AudioComparison:
         return None
 
     def _compare(self, raw: Body, redacted: Body, end: int) -> None:
-        """Compare the frames from where it stopped up to ``end``, with those around them."""
+        """Compare the frames up to ``end``, with their context on both sides."""
         size = (end + self._context - self._start) * self._frame_bytes
         one, other = (bytes(memoryview(each.audio)[:size]) for each in (raw, redacted))
         self._check(one, other, end)
@@ -132,7 +132,7 @@ class AudioComparison:
             self._spread.add_same(end - first)
             return
         frames = min(len(raw), len(redacted)) // self._frame_bytes
-        # What a codec gives is overwritten by its next call.
+        # The codec's next call overwrites its result.
         hidden = self._samples(redacted, frames).copy()
         spoken = self._samples(raw, frames)
         marks = compare_block(spoken, hidden, rate_hz=self._rate_hz, silence=self._silence)
@@ -164,8 +164,8 @@ class AudioComparison:
 def _greatest_silence(header: WavHeader, codec: Codec) -> int:
     """Return the greatest decoded sample that counts as silence: one step of 16 and 24 bits.
 
-    That is what dither leaves. In 8 bits, A-law and mu-law a step is loud enough to be heard, and
-    in 32 bits and floats nobody dithers: there it is digital silence alone.
+    Dither has that level. In 8 bits, A-law and mu-law one step is audible, and 32 bits and floats
+    are not dithered: there only digital silence counts.
     """
     steps = {2: 1, 3: 256}
     return steps.get(codec.sample_bytes, 0) if header.format_tag == PCM else 0

@@ -1,7 +1,7 @@
-"""One block of raw and redacted samples, side by side: what is muted, and what is heard instead.
+"""Compares one block of raw and redacted samples: what is muted, and what differs otherwise.
 
-A channel is muted where it is silent for ``LEAST_MUTED_SECONDS`` at least. Every other difference
-is a sound that does not belong there, but for fades: ``EDGE_SECONDS`` beside a muted stretch.
+A channel is muted where it is silent for at least ``LEAST_MUTED_SECONDS``. Every other difference
+counts as heard, except fades: ``EDGE_SECONDS`` beside a muted stretch.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from bot.recordings.waveform.codecs import Samples
 LEAST_MUTED_SECONDS: Final = 0.01
 EDGE_SECONDS: Final = 0.005
 CONTEXT_SECONDS: Final = 0.1
-"""What is looked at on both sides of a block, so that blocks are judged as the whole would be."""
+"""The context on both sides of a block, with which blocks are judged like the whole recording."""
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """What was found in a block, frame by frame.
+    """The result for a block, frame by frame.
 
     Attributes:
-        muted: some channel is muted and was not silent before.
+        muted: some channel is muted that is not silent in the raw recording.
         heard: some channel differs and is not muted.
-        one_sided: one channel is muted while another is heard unchanged.
-        same: some channel is audible and the same in both, and none is heard otherwise.
-        level: the loudest sample of ``heard``, from 0 to the greatest sample there is.
+        one_sided: one channel is muted while another is audible and unchanged.
+        same: some channel is audible and the same in both, and no channel differs.
+        level: the loudest sample of ``heard``, from 0 to the largest possible sample.
     """
 
     muted: Mask
@@ -40,7 +40,7 @@ class Marks:
 
 
 def compare_block(raw: Samples, redacted: Samples, *, rate_hz: int, silence: int) -> Marks:
-    """Compare frames x channels of both; ``silence`` is the greatest sample that counts as none."""
+    """Compare frames x channels of both; ``silence`` is the largest sample that is silent."""
     least, edge = int(LEAST_MUTED_SECONDS * rate_hz), int(EDGE_SECONDS * rate_hz)
     differs = raw != redacted
     silent = _silent(redacted, silence)
@@ -62,7 +62,7 @@ def compare_block(raw: Samples, redacted: Samples, *, rate_hz: int, silence: int
 
 
 def audible(redacted: Samples, *, silence: int) -> tuple[Mask, int]:
-    """Return in which frames something is heard, and the loudest sample."""
+    """Return the audible frames, and the loudest sample."""
     heard = np.asarray(~_silent(redacted, silence)).any(axis=1)
     return np.asarray(heard), _loudest(redacted)
 
@@ -76,9 +76,9 @@ def _loudest(samples: Samples) -> int:
 
 
 def _muted_stretches(silent: Mask, differs: Mask, least: int, edge: int) -> tuple[Mask, Mask]:
-    """Mark the silent stretches that are long enough, and what lies beside those that were muted.
+    """Mark the silent stretches that are long enough, and the fades beside muted ones.
 
-    A stretch that was silent in the raw recording too is nobody's muting, and has no fade.
+    A stretch that is silent in the raw recording too was not muted, and has no fades.
     """
     fenced = np.concatenate(([False], silent, [False]))
     borders = np.flatnonzero(fenced[1:] != fenced[:-1])

@@ -1,4 +1,4 @@
-"""One body of the two that are compared, as it arrives: its header, its audio, and what follows."""
+"""One of the two compared bodies as it arrives: header, audio, and the bytes after it."""
 
 import hashlib
 from typing import Final
@@ -9,19 +9,19 @@ from bot.recordings.wav_header import WavHeader
 from bot.recordings.waveform.audio_chunks import HEADING
 
 MISSING_BYTES: Final = 64
-"""What headers get wrong: they count themselves in, or leave themselves out."""
+"""Typical errors of sizes in headers: they include the header, or omit it."""
 
 
 class Body:
-    """Takes a WAV piece by piece and keeps no more than the audio that nobody took yet.
+    """Reads a WAV piece by piece and keeps only the audio that was not consumed yet.
 
     Attributes:
-        header: None until it was read.
+        header: None until it is complete.
         prefix: the bytes before the audio.
-        audio: what has come of it and was not taken yet.
-        is_wav: whether the header could be read so far.
-        has_second_data: whether more audio follows in a chunk of its own.
-        has_ended: whether no more will come.
+        audio: the audio that arrived and was not consumed yet.
+        is_wav: whether the header is valid so far.
+        has_second_data: whether more audio follows in a second chunk.
+        has_ended: whether the body is complete.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Body:
         self._left: int | None = None
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, of any length."""
+        """Add the next piece, of any length."""
         self._digest.update(piece)
         if self.header is not None:
             self._split(piece)
@@ -47,29 +47,29 @@ class Body:
             self._read_header(piece)
 
     def end(self) -> None:
-        """Note that no more will come."""
+        """Note the end of the body."""
         if self.header is None and self.is_wav:
             self._read_header(b"", complete=True)
         self.has_ended = True
 
     @property
     def has_all_audio(self) -> bool:
-        """Whether no more audio will come."""
+        """Whether all audio has arrived."""
         return self.has_ended or self._left == 0
 
     @property
     def is_cut(self) -> bool:
-        """Whether it ended before the length that its header tells."""
+        """Whether it ended before the length in its header."""
         return self.has_ended and self._left is not None and self._left > MISSING_BYTES
 
     @property
     def sha256(self) -> str:
-        """Of all that came."""
+        """The SHA-256 of the whole body."""
         return self._digest.hexdigest()
 
     @property
     def rest(self) -> tuple[int, bytes]:
-        """How much came after the audio, and its digest."""
+        """The number of bytes after the audio, and their digest."""
         return self.rest_bytes, self._rest_digest.digest()
 
     def _read_header(self, piece: bytes, *, complete: bool = False) -> None:

@@ -1,6 +1,6 @@
 """The canary: a known call in which the plain key must return known spans muted.
 
-An inconclusive check is not held against the key: PolyAI may be unavailable, slow or busy.
+An inconclusive check proves nothing about the key: PolyAI may be unavailable, slow or busy.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bot.text.time_spans import parse_time_span
 
 EVERY: Final = timedelta(hours=1)
 AGAIN_AFTER: Final = timedelta(minutes=5)
-"""After an inconclusive check."""
+"""The interval after an inconclusive check."""
 LONGEST_SECONDS: Final = 300.0
 
 
@@ -36,7 +36,7 @@ class CanaryFinding(StrEnum):
     ANSWERS_DIFFER = "answers_differ"
     """With ``redacted=false`` it returns another recording than with ``redacted=true``."""
     UNSTEADY = "unsteady"
-    """Each answer is another recording."""
+    """Each answer is a different recording."""
     TOO_SLOW = "too_slow"
 
 
@@ -52,13 +52,13 @@ class Canary:
         """The call.
 
         Raises:
-            UsageError: it is none.
+            UsageError: the setting names no call.
         """
         return parse_reference(self.conversation)
 
 
 def canary_of(setting: str | None) -> Canary | None:
-    """Read the setting, which was checked at the start."""
+    """Parse the setting, which was validated at the start."""
     if setting is None:
         return None
     conversation, _, spans = setting.rpartition("@")
@@ -126,7 +126,7 @@ class CanaryCheck:
             return CanaryResult(CanaryVerdict.INCONCLUSIVE, plain.uncertainty)
         if plain.redacted_sha256 == redacted.redacted_sha256:
             return CanaryResult(CanaryVerdict.HELD)
-        # Only if each answer is the same again, it is the parameter that makes the difference.
+        # Only if repeated answers are equal, the parameter causes the difference.
         again = await brings(redacted=True), await brings(redacted=False)
         digests = redacted.redacted_sha256, plain.redacted_sha256
         if digests == tuple(each.redacted_sha256 for each in again):

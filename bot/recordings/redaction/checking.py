@@ -24,7 +24,7 @@ AGAIN_AFTER: Final = timedelta(minutes=1)
 MOST_TRIES: Final = 10
 
 Notify = Callable[[Check], Awaitable[None]]
-"""Tells whoever asked what came of a check."""
+"""Notifies the person who requested a check of its outcome."""
 
 
 class NoRawKey(CallAudioError):

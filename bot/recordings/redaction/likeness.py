@@ -9,7 +9,7 @@ from bot.recordings.waveform.codecs import Samples
 
 PATTERN_FRAMES: Final = 256
 LEAST_LEVELS: Final = 8
-"""A pattern of fewer different samples is found anywhere."""
+"""A pattern with fewer distinct samples would match anywhere."""
 PLACES: Final = 16
 WINDOW_FRAMES: Final = 1 << 15
 LEAST_CORRELATION: Final = 0.8
@@ -27,7 +27,7 @@ def likeness(raw: Samples, redacted: Samples) -> Uncertainty:
 
 
 def _is_shifted(raw: Samples, redacted: Samples) -> bool:
-    """Look for a few pieces of the raw audio elsewhere in the redacted one."""
+    """Search for some pieces of the raw audio at other places of the redacted one."""
     length = min(PATTERN_FRAMES, len(raw) // 4)
     if not length:
         return False

@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     NOTHING_MUTED = "nothing_muted"
     """It is the raw recording: there was nothing to mute, or nothing was muted."""
     DIFFERS = "differs"
-    """Something is heard where it is muted, or should be."""
+    """Something can be heard that should be muted."""
     INCONCLUSIVE = "cannot_tell"
 
 
@@ -29,42 +29,42 @@ class Uncertainty(StrEnum):
     FORMAT = "format"
     """The two are encoded in a way that cannot be compared."""
     LONG_HEADER = "long_header"
-    """Before its audio the redacted one has room for sound, and other bytes than the raw one."""
+    """The bytes before the redacted audio differ from the raw ones, and could hold sound."""
     SHIFTED = "shifted"
     """The redacted one starts earlier or later."""
     REENCODED = "reencoded"
-    """Most samples are a little different: it was encoded anew, or made louder or softer."""
+    """Most samples differ a little: it was re-encoded, or its volume changed."""
     OTHER_AUDIO = "other_audio"
-    """Most samples are different, and nothing shows that both are of the same call."""
+    """Most samples differ, and nothing shows that both are of the same call."""
     LENGTH = "length"
     """One is longer than the other."""
     SECOND_DATA = "second_data"
-    """More audio follows in a chunk of its own."""
+    """More audio follows in a second chunk."""
     TRAILER = "trailer"
-    """After its audio come other bytes than in the raw one."""
+    """The bytes after the audio differ."""
     ONE_CHANNEL = "one_channel"
-    """While one channel is muted, the other is heard."""
+    """While one channel is muted, the other can be heard."""
     SPAN_BEYOND_END = "span_beyond_end"
     """A moment that should be muted is not in the recording."""
     BROKEN_OFF = "broken_off"
-    """One of the two ended early, or could not be had."""
+    """One of the two ended early, or could not be fetched."""
     NOT_WAV = "not_wav"
-    """One of the two is no recording."""
+    """One of the two is not a recording."""
     CHANGED = "changed"
-    """What was compared is not what was sent."""
+    """The compared recording is not the delivered one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The outcome; holds no sample and nothing a sample could be made from.
+    """The outcome; it contains no samples, and none can be reconstructed from it.
 
     Attributes:
         uncertainty: why it is inconclusive; None with every other verdict.
         length_seconds: the length that was compared.
         muted: where the redacted recording is muted and the raw one is not.
-        heard: where it differs: what is heard and should not be.
-        heard_db: the loudest of that, in dB below the loudest possible; None: nothing.
-        redacted_sha256: of the whole redacted body; None where it was not read to its end.
+        heard: the spans that can be heard and should not be.
+        heard_db: the loudest sample in them, in dB below the maximum; None without such spans.
+        redacted_sha256: of the whole redacted body; None if it was not read to its end.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""Frames that were marked, block by block, put together into spans."""
+"""Joins frames that were marked, block by block, into spans."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from bot.recordings.waveform.spans import SpanLog, Spans
 
 
 class SpanMarks:
-    """Takes numbers of frames in rising order; those close together are one span."""
+    """Collects frame numbers in ascending order; close frames form one span."""
 
     def __init__(self, gap_frames: int) -> None:
         self.count = 0
-        """How many frames were marked."""
+        """The number of marked frames."""
         self._gap = gap_frames
         self._log = SpanLog()
         self._open: tuple[int, int] | None = None
 
     def add(self, frames: NDArray[np.intp]) -> None:
-        """Take the marked frames of the next block."""
+        """Add the marked frames of the next block."""
         if not len(frames):
             return
         self.count += len(frames)
@@ -30,7 +30,7 @@ class SpanMarks:
             self._take(first, last + 1)
 
     def spans(self, sample_rate_hz: int) -> Spans:
-        """Tell all of them, in seconds; nothing is added afterwards."""
+        """Return all spans in seconds; nothing may be added afterwards."""
         if self._open:
             self._log.add(*self._open)
             self._open = None
@@ -46,5 +46,5 @@ class SpanMarks:
 
 
 def within(mask: NDArray[Any], base: int) -> NDArray[np.intp]:
-    """Number the marked frames of a block that starts at frame ``base``."""
+    """Return the numbers of the marked frames of a block that starts at frame ``base``."""
     return np.asarray(np.flatnonzero(mask) + base, np.intp)

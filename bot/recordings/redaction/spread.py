@@ -1,4 +1,4 @@
-"""Whether differences are in a few places or nearly everywhere."""
+"""Detects whether differences are in a few places or nearly everywhere."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from bot.recordings.redaction.blocks import Mask
 
 SEGMENT_SECONDS: Final = 0.05
 EVERYWHERE: Final = 0.9
-"""From this share of the segments on a difference is one of the whole recording."""
+"""From this share of the segments on, the whole recording counts as different."""
 
 
 class Spread:
@@ -20,7 +20,7 @@ class Spread:
         self._audible = 0
 
     def add(self, heard: Mask, same: Mask) -> bool:
-        """Take the frames of a block; returns whether it differs nearly everywhere."""
+        """Add the frames of a block; returns whether it differs nearly everywhere."""
         segments = self._segments(heard)
         differing, audible = int(segments.sum()), int((segments | self._segments(same)).sum())
         self._differing += differing
@@ -28,7 +28,7 @@ class Spread:
         return _is_most(differing, audible)
 
     def add_same(self, frames: int) -> None:
-        """Take frames that are the same in both."""
+        """Add frames that are the same in both."""
         self._audible += frames // self._segment
 
     def _segments(self, mask: Mask) -> Mask:

@@ -30,7 +30,7 @@ UNCERTAINTIES: Final = MappingProxyType(
 
 
 def said(found: Comparison) -> str:
-    """Say the outcome in one sentence or two."""
+    """Word the outcome in one or two sentences."""
     match found.verdict:
         case Verdict.PROVEN:
             return (
