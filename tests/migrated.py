@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import URL
+
 from bot.store.engines import async_url
-from bot.store.schema import upgrade
+from bot.store.schema import sync_engine, upgrade
 from tests.postgresql import alone
 
 
@@ -15,3 +18,13 @@ def migrated_sqlite_file() -> Path:
             path.parent.mkdir()
             upgrade(async_url(f"sqlite:///{path}"))
     return path
+
+
+def current_revision(url: URL) -> str | None:
+    """Return the revision of the database, or None for an empty one."""
+    engine = sync_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, Row, event, text
+from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
@@ -129,11 +129,6 @@ class Database:
                     raise
         async with self.write(is_short=is_short) as session:
             return await work(session)
-
-    async def ping(self) -> None:
-        """Raise unless the database answers."""
-        async with self.engine.begin() as connection:
-            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close every connection."""

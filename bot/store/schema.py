@@ -2,7 +2,6 @@
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script.revision import ResolutionError
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -65,17 +64,3 @@ def upgrade(url: URL, revision: str = "head") -> None:
         if isinstance(error.__cause__, ResolutionError):
             raise DatabaseNewer from None
         raise
-
-
-def current_revision(url: URL) -> str | None:
-    """Return the revision of the database, or None for an empty one. Blocking."""
-    engine = sync_engine(url)
-    try:
-        with engine.connect() as connection:
-            return _revision(connection)
-    finally:
-        engine.dispose()
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from bot.cli.app import build_cli
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
-from bot.store.schema import current_revision
 from tests.cli.test_serve import start
+from tests.migrated import current_revision
 
 
 def run(*arguments):

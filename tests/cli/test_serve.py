@@ -24,10 +24,10 @@ from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
-from bot.store.schema import current_revision
 from bot.wiring.application import Roles
 from tests.cli.process import ready, start
 from tests.loopback import http_client
+from tests.migrated import current_revision
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 

@@ -10,12 +10,12 @@ import tempfile
 
 from bot.observability.logs import configure_logging
 from bot.sandbox.render.markup import Html
-from bot.sandbox.render.pages import page
 from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from tests.pictures.chromium import capture
 from tests.pictures.demo_page import SIZE_PX, in_theme, is_document
 from tests.pictures.freshness import FOLDER, THEMES, path_of, remember
+from tests.pictures.pages import page
 from tests.pictures.scenes import SCENES, tell
 from tests.pictures.story import open_story
 

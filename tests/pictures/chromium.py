@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bot.sandbox.render.pages import WIDTH_PX
+from tests.pictures.pages import WIDTH_PX
 
 PROGRAM = os.environ.get("CHROMIUM", "chromium")
 TALLEST_PX = 4000

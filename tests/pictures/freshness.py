@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from bot.sandbox.render.markup import Html
-from bot.sandbox.render.pages import page
+from tests.pictures.pages import page
 
 FOLDER = Path(__file__).parents[2] / ".pictures"
 FINGERPRINTS = FOLDER / "fingerprints.json"

@@ -2,7 +2,7 @@
 
 To add a picture, write a function that takes the ``Story``, lets people do something
 (``story.people`` has commands, shortcuts, presses, submissions and `home_opened`) and gives one of
-the pages of ``bot.sandbox.render.pages``; put it at the end of ``SCENES`` and run `make pictures`:
+the pages of ``tests.pictures.pages``; put it at the end of ``SCENES`` and run `make pictures`:
 
 - a modal of a shortcut: ``story.people.message_shortcut(…)``, wait with ``until`` until the
   view in ``story.workspace.views`` is filled in, ``modal_page(view.body, reader)``;
@@ -17,10 +17,10 @@ changes none before it. What a scene leaves behind stays: a pending request for 
 from collections.abc import Awaitable, Callable
 
 from bot.sandbox.render.markup import Html
-from bot.sandbox.render.pages import channel_page, home_page, modal_page, thread_page
 from bot.slack.actions import Input
 from tests.patience import until
 from tests.pictures.demo_page import demo_page
+from tests.pictures.pages import channel_page, home_page, modal_page, thread_page
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
 
 BETWEEN_SCENES = 10

@@ -133,11 +133,11 @@ async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_
     await other.close()
 
 
-async def test_ping_tells_whether_the_database_answers(database):
-    await database.ping()
+async def test_a_database_that_does_not_answer_is_told_by_an_error(database):
+    await database.rows(text("SELECT 1"))
     gone = Database("postgresql://callaudio@127.0.0.1:1/nobody-listens-there")
     with pytest.raises(OperationalError):
-        await gone.ping()
+        await gone.rows(text("SELECT 1"))
     await gone.close()
 
 

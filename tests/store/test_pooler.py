@@ -98,7 +98,7 @@ async def test_of_several_hosts_the_one_that_answers_is_taken(pooled_url):
     hosts = pooled_url.replace("@", f"@127.0.0.1:{free_port()},", 1)
     assert hosts.count("127.0.0.1") == 2
     database = Database(for_drivers(hosts))
-    await database.ping()
+    await database.rows(text("SELECT 1"))
     await database.close()
 
 

@@ -16,11 +16,11 @@ from bot.store.engines import async_url
 from bot.store.revision import is_migrated, newest_revision
 from bot.store.schema import (
     alembic_config,
-    current_revision,
     sync_url,
     upgrade,
 )
 from bot.store.tables import Base
+from tests.migrated import current_revision
 
 ROOT = Path(__file__).parents[2]
 

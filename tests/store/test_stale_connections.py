@@ -54,7 +54,7 @@ async def test_connections_cut_while_idle_are_made_anew_whatever_is_done_first(
     await relay.cut()
     assert await is_migrated(database)
     await relay.cut()
-    await database.ping()
+    await database.rows(text("SELECT 1"))
     await relay.cut()
     assert (await database.rows(text("SELECT count(*) FROM standings"))) == [(2 * AT_ONCE,)]
 

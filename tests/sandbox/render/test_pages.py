@@ -6,9 +6,9 @@ import pytest
 from bot.sandbox import recordings
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.render.markup import UnrenderableError
-from bot.sandbox.render.pages import channel_page, home_page, modal_page, page, thread_page
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
+from tests.pictures.pages import channel_page, home_page, modal_page, page, thread_page
 from tests.sandbox.render import samples
 from tests.sandbox.render.conftest import Drawn
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from bot.sandbox import render
 from bot.sandbox.render.blocks import blocks
 from bot.sandbox.render.markup import Html, join, tag
 from bot.sandbox.render.messages import APP_ICON, ephemeral, message, reply_count
@@ -13,7 +14,7 @@ from bot.sandbox.workspace import Workspace
 
 Theme = Literal["light", "dark"]
 WIDTH_PX = 760
-_STYLE = Path(__file__).with_name("style.css")
+_STYLE = Path(render.__file__).with_name("style.css")
 
 
 def page(*panels: Html, theme: Theme = "light") -> Html:
