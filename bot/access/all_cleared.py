@@ -1,4 +1,4 @@
-"""One query that tells whether a whole audience is cleared, the most common case."""
+"""One query for whether a whole audience is cleared, the most common case."""
 
 import json
 from collections.abc import Collection

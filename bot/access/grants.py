@@ -160,7 +160,7 @@ async def revoke(
                 GrantRow.right == right.value,
                 in_force(now),
             )
-            # Of two who revoke at the same time one finds nothing left, and tells so.
+            # Of two concurrent revocations, the second finds nothing left, and fails.
             .order_by(GrantRow.id)
             .with_for_update()
         )

@@ -1,4 +1,4 @@
-"""When a user group last changed, as Slack's events tell: one process hears it, all must know."""
+"""When a user group last changed, according to events; stored for the other processes."""
 
 from datetime import datetime
 

@@ -26,7 +26,7 @@ class Members:
         """Return page after page: those already fetched, then new ones until Slack has no more.
 
         Raises:
-            CallAudioError: Slack does not tell, or its list does not end: who is in it is unknown.
+            CallAudioError: Slack does not answer, or its list does not end.
         """
         index = 0
         while True:

@@ -79,7 +79,7 @@ class People:
         return await self.read_as(team_id, user_id, await self._standings.now(team_id, user_id))
 
     async def read_or_unknown(self, team_id: str, user_id: str) -> Person:
-        """Do as ``read`` does; where Slack does not tell who it is, they hold nothing."""
+        """Do as ``read`` does; a person of unknown standing holds nothing."""
         standing = await self._standings.now_or_unknown(team_id, user_id)
         return await self.read_as(team_id, user_id, standing)
 

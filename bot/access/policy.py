@@ -26,7 +26,7 @@ class Reason(StrEnum):
     AUDIENCE = "audience"
     CLEARED = "cleared"
     NOT_TOLD = "not_told"
-    """Slack told one of the facts neither at once nor later: the safe side was taken."""
+    """A fact stayed unknown, so the decision failed closed."""
 
 
 class Standing(StrEnum):
@@ -213,7 +213,7 @@ def may_use(standing: Standing, held: Held) -> bool:
 def may_listen(standing: Standing | None, held: Held) -> bool | None:
     """Return whether raw may be heard by somebody; a bot is no listener.
 
-    A standing of None is one that Slack does not tell. A result of None: it cannot be told.
+    A standing of None is unknown. A result of None: unknown.
     """
     if standing is None:
         return None

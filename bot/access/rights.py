@@ -23,7 +23,7 @@ class Groups(Protocol):
         """List a group's members.
 
         Raises:
-            CallAudioError: Slack does not tell.
+            CallAudioError: Slack does not answer.
         """
         ...
 

@@ -76,7 +76,7 @@ async def unaudited_deliveries(
             says = f"no event tells that delivery {plain(row.id)} was requested"
             yield ChainFinding(plain(row.team_id), None, ChainFault.DELIVERY_UNTOLD, says)
     async for row in streamed(session, _GONE[session.get_bind().dialect.name]):
-        told = f"event {plain(row.seq)} tells of delivery {plain(row.delivery_id)}"
-        says = f"{told}, which is gone, and no event pruned it"
+        event = f"event {plain(row.seq)} tells of delivery {plain(row.delivery_id)}"
+        says = f"{event}, which is gone, and no event pruned it"
         seq = row.seq if isinstance(row.seq, int) else None
         yield ChainFinding(plain(row.team_id), seq, ChainFault.DELIVERY_GONE, says)

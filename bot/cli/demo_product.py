@@ -20,7 +20,7 @@ from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery_store import Delivery
 from bot.recordings.past_deliveries import deliveries_of_message
 from bot.sandbox import recordings
-from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionTold, Rule, Scene
+from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionShown, Rule, Scene
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording
 from bot.slack.wording import WHY_TAKEN_BACK
@@ -106,8 +106,8 @@ class DemoProduct:
             for row in rows
         ]
 
-    async def verdict(self, channel_id: str, ts: str) -> DecisionTold | None:
-        """Find the delivery that a message belongs to, and tell why it came out as it did."""
+    async def verdict(self, channel_id: str, ts: str) -> DecisionShown | None:
+        """Find the delivery of a message, and explain its decision."""
         async with self._application.database.read() as session:
             found = await deliveries_of_message(session, channel_id, ts)
         gone = [each for each in found if each.taken_back_cause]
@@ -128,7 +128,7 @@ class DemoProduct:
         return [f"event {each.seq}: {each.says}" for each in found if each.seq]
 
     async def check_chain(self) -> ChainCheck:
-        """Verify every chain, and tell the head of this workspace's."""
+        """Verify every chain, and return the head of this workspace's."""
         team_id = self._stage.workspace.team_id
         async with self._application.database.read() as session:
             events = await count_events(session)
@@ -159,7 +159,7 @@ class DemoProduct:
             )
 
 
-def _verdict(delivery: Delivery) -> DecisionTold:
+def _verdict(delivery: Delivery) -> DecisionShown:
     rules, is_decided = [], delivery.reason is None
     said = "Nothing is decided yet."
     for reason, applies, passes in RULES:
@@ -168,7 +168,7 @@ def _verdict(delivery: Delivery) -> DecisionTold:
             mark, says, is_decided = "applies", applies, True
             said = f"{GOT[delivery.outcome]} because {says}."
         rules.append(Rule(says, mark))
-    return DecisionTold(
+    return DecisionShown(
         delivery_id=delivery.id,
         user_id=delivery.user_id,
         channel_id=delivery.channel_id or "",

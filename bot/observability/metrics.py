@@ -58,7 +58,9 @@ class Metrics:
             ["outcome", "reason"],
             registry=self.registry,
         )
-        self.errors = Counter("callaudio_errors", "Errors told.", ["code"], registry=self.registry)
+        self.errors = Counter(
+            "callaudio_errors", "Errors shown to people.", ["code"], registry=self.registry
+        )
         self.rejected_requests = Counter(
             "callaudio_requests_turned_away",
             "Requests and connections not let in.",
@@ -172,7 +174,7 @@ class Metrics:
         )
         self.backlog_known = Gauge(
             "callaudio_backlog_known",
-            "Whether the database told what waits.",
+            "Whether the database returned the waiting work.",
             registry=self.registry,
         )
         self.database_takes_writes = Gauge(

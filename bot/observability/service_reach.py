@@ -61,8 +61,8 @@ def _calls(counter: Counter, label: str, is_its: Callable[[dict[str, str]], bool
         for sample in family.samples:
             if not sample.name.endswith("_total") or not is_its(sample.labels):
                 continue
-            told = sample.labels[label]
-            if told in UNANSWERED or told.startswith("5"):
+            value = sample.labels[label]
+            if value in UNANSWERED or value.startswith("5"):
                 failed += sample.value
             else:
                 answered += sample.value

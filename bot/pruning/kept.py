@@ -35,7 +35,7 @@ class Kept(StrEnum):
     FOLLOWED = "followed"
     """The redacted recording that stands in for it is under way."""
     ACCESS_ASKED = "access_asked"
-    """Its requester waits for an admin's decision, and is told of it with a button."""
+    """Its requester waits for an admin's decision, whose notification has a button for it."""
 
 
 def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:

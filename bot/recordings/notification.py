@@ -93,8 +93,8 @@ class Notification:
         """Stop notifying, with an audit event unless the requester was notified."""
         delivery = await self._deliveries.read(delivery_id)
         note = _note_of(delivery)
-        told = {"code": code, "kind": note.kind.value if note else None}
-        await self._deliveries.note_notify_failed(delivery, told)
+        payload = {"code": code, "kind": note.kind.value if note else None}
+        await self._deliveries.note_notify_failed(delivery, payload)
 
     async def notify_waiting(self, delivery_id: str, problem: Problem, tries: int) -> None:
         """Notify once that a delivery waits for a service: on its card, or in a private note.

@@ -83,15 +83,15 @@ class Progress:
         card's next content.
         """
         transfer = _Transfer(size_bytes)
-        telling = asyncio.create_task(self._notify(delivery, transfer))
+        showing = asyncio.create_task(self._notify(delivery, transfer))
         try:
             yield transfer.watch
         except asyncio.CancelledError:
-            telling.cancel()  # a shutdown waits for nobody
+            showing.cancel()  # a shutdown waits for nobody
             raise
         finally:
             transfer.over.set()
-            await asyncio.wait({telling})
+            await asyncio.wait({showing})
 
     async def _notify(self, delivery: Delivery, transfer: _Transfer) -> None:
         shown = 0

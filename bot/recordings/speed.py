@@ -18,7 +18,7 @@ class SourceTooSlow(CallAudioError):
     code = "source_too_slow"
     what = "The recording arrives too slowly from PolyAI."
     likely_cause = "PolyAI or the network is slow at the moment."
-    fix = "Try again in a few minutes; `callaudio doctor` tells whether PolyAI can be reached."
+    fix = "Try again in a few minutes; `callaudio doctor` shows whether PolyAI can be reached."
     retryable = True
 
 

@@ -1,4 +1,4 @@
-"""Work that is not to be cut short between what others see and what is stored of it."""
+"""Shields work from cancellation between a visible effect and its record in the store."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,12 +8,12 @@ T = TypeVar("T")
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` to its end; a cancellation meanwhile is raised when it has come."""
+    """Run ``work`` to its end; a cancellation in the meantime is raised afterwards."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # noted as seen: whoever waited for it was cancelled
+            task.exception()  # marked as retrieved, because the caller was cancelled
         raise

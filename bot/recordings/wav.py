@@ -75,7 +75,7 @@ def _expect_wav(prefix: bytes, *, complete: bool) -> None:
     """Refuse what does not begin as a WAV.
 
     Raises:
-        _MoreNeededError: it may yet be one, or may yet be told apart from it.
+        _MoreNeededError: more bytes are needed to decide.
         WavError: it is something else.
     """
     magic = prefix[:_NAME_BYTES]

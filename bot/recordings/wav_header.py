@@ -75,7 +75,7 @@ class WavHeader:
         return there if self.data_bytes is None else min(there, self.data_bytes)
 
     def length_seconds(self, total_bytes: int) -> float | None:
-        """How long a body of ``total_bytes`` plays; None where the header does not tell."""
+        """Return the length of a body of ``total_bytes``; None if the header lacks it."""
         if not self.bytes_per_second:
             return None
         return self.audio_bytes(total_bytes) / self.bytes_per_second

@@ -53,17 +53,17 @@ class AppEvents:
         await self.event({"type": "app_uninstalled"}, authorizations=[])
 
     async def forward_file(
-        self, user_id: str, file_id: str, channel_id: str, *, is_told: bool = True
+        self, user_id: str, file_id: str, channel_id: str, *, sends_event: bool = True
     ) -> None:
         """Forward an existing file to another conversation (docs: `file_shared`)."""
         self.workspace.forward(file_id, user_id, channel_id)
-        if is_told:
+        if sends_event:
             await self._file_event("file_shared", file_id, user_id=user_id, channel_id=channel_id)
 
-    async def publish_file(self, user_id: str, file_id: str, *, is_told: bool = True) -> None:
+    async def publish_file(self, user_id: str, file_id: str, *, sends_event: bool = True) -> None:
         """Make a public link to a file (docs: `file_public`)."""
         self.workspace.publish_link(file_id, user_id)
-        if is_told:
+        if sends_event:
             await self._file_event("file_public", file_id)
 
     async def _file_event(self, kind: str, file_id: str, **about: str) -> Ack:

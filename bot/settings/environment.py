@@ -155,7 +155,7 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
     """Turn one error into (name, sentence), without any part of a secret."""
     field, *rest = (str(each) for each in error["loc"])
     name = field.upper()
-    if error["type"] == "told":
+    if error["type"] == "worded":
         said = error["msg"]
         if rest:
             said = f"entry {shown(rest[0])} has an unusable {shown(rest[-1])}: it {said}"

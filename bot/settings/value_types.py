@@ -32,7 +32,7 @@ class Region(StrEnum):
 
 def problem(said: str) -> PydanticCustomError:
     """Build an error whose message may be shown; messages of other kinds may contain values."""
-    return PydanticCustomError("told", "{said}", {"said": said})
+    return PydanticCustomError("worded", "{said}", {"said": said})
 
 
 def shown(value: str) -> str:

@@ -80,8 +80,8 @@ class Operations:
     async def metrics(self, request: Request) -> Response:
         """Return the metrics in Prometheus' text format."""
         if not self._is_from_operators(request):
-            where = "at CALLAUDIO_METRICS_ADDRESS, or without it on this machine alone"
-            return PlainTextResponse(f"Told {where}.\n", status_code=HTTPStatus.FORBIDDEN)
+            where = "at CALLAUDIO_METRICS_ADDRESS, or without it only to this machine"
+            return PlainTextResponse(f"Served {where}.\n", status_code=HTTPStatus.FORBIDDEN)
         if self._measure:
             await self._readiness.holds("backlog", self._measure)
         body, content_type = self._metrics.render()

@@ -142,7 +142,7 @@ def required_id(event: Mapping[str, Any], name: str) -> str:
 
 
 def secret(value: object) -> SecretStr | None:
-    """Wrap a URL that grants access to whoever has it; None if there is none."""
+    """Wrap a bearer URL; None if there is none."""
     return SecretStr(value) if isinstance(value, str) and value else None
 
 

@@ -146,8 +146,8 @@ class DueWork:
             if again_at is None:
                 done = await connection.scalar(_ending(), unchanged)
             else:
-                done = await connection.scalar(_putting_off(), {**unchanged, "again_at": again_at})
-            return bool(done or await connection.scalar(_beginning_afresh(), mine))
+                done = await connection.scalar(_postponing(), {**unchanged, "again_at": again_at})
+            return bool(done or await connection.scalar(_freeing(), mine))
 
     async def release(self, held: Sequence[Due]) -> None:
         """Release unfinished work: it is due at once, for any worker."""
@@ -219,15 +219,15 @@ def _ending() -> Executable:
 
 
 @cache
-def _putting_off() -> Executable:
+def _postponing() -> Executable:
     row = DueWorkRow
-    put_off = update(row).where(*_mine(), row.revision == bindparam("as_of"))
+    postponed = update(row).where(*_mine(), row.revision == bindparam("as_of"))
     again = {"due_at": bindparam("again_at"), "tries": row.tries + 1, "claim": None, "takeovers": 0}
-    return put_off.values(**again).returning(row.key)
+    return postponed.values(**again).returning(row.key)
 
 
 @cache
-def _beginning_afresh() -> Executable:
+def _freeing() -> Executable:
     row = DueWorkRow
     return update(row).where(*_mine()).values(claim=None, tries=0, takeovers=0).returning(row.key)
 

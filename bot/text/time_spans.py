@@ -25,7 +25,7 @@ def parse_time_span(text: str) -> tuple[float, float]:
     return start, end
 
 
-def spell_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Format a time of a recording, to a tenth of a second."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)

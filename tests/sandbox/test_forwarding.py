@@ -116,7 +116,7 @@ async def test_the_events_are_signed_and_hold_ids_alone(app, workspace, file_id)
     people = SlackClientSide(workspace, app.url)
     await people.forward_file("U0ALICE", file_id, PUBLIC)
     await people.publish_file("U0ALICE", file_id)
-    await people.forward_file("U0ALICE", file_id, DM, is_told=False)
+    await people.forward_file("U0ALICE", file_id, DM, sends_event=False)
 
     verifier = SignatureVerifier(workspace.signing_secret)
     assert all(verifier.is_valid_request(body, headers) for headers, body in app.got)

@@ -83,7 +83,7 @@ async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_eve
         scene.workspace.tells_unseen_shares = pace is EVERY
         seen = await raw(scene)
         is_told = pace is RARELY
-        await scene.people.forward_file(ALICE, seen.file.id, place, is_told=is_told)
+        await scene.people.forward_file(ALICE, seen.file.id, place, sends_event=is_told)
         assert [f.id for f in scene.workspace.visible_files(place)] == [seen.file.id]
 
         found = await assert_taken_back(scene, seen, "forwarded")
@@ -118,7 +118,7 @@ async def test_what_is_passed_on_before_its_delivery_has_ended_is_taken_back_too
 async def test_a_public_link_takes_it_back(new_scene: OpenScene, pace: Pace) -> None:
     async with new_scene(pace=pace) as scene:
         seen = await raw(scene)
-        await scene.people.publish_file(ALICE, seen.file.id, is_told=pace is RARELY)
+        await scene.people.publish_file(ALICE, seen.file.id, sends_event=pace is RARELY)
 
         found = await assert_taken_back(scene, seen, "public_link")
         assert (found.payload["channel_id"], found.actor_id) == (None, "system")
@@ -175,7 +175,7 @@ async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(
     """As docs/security.md says: this shows how it is, not how it should be."""
     async with new_scene(pace=EVERY) as scene:
         seen = await raw(scene)
-        await scene.people.forward_file(ALICE, seen.file.id, DM, is_told=False)
+        await scene.people.forward_file(ALICE, seen.file.id, DM, sends_event=False)
         await stays(scene, seen)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text.time_spans import parse_time_span, spell_time
+from bot.text.time_spans import format_time, parse_time_span
 from tests.tables import each_row
 
 
@@ -29,5 +29,5 @@ def test_what_is_no_span_is_refused(text):
 
 @given(st.integers(0, 35_999))
 def test_a_moment_is_read_as_it_is_written(tenths):
-    start, _ = parse_time_span(f"{spell_time(tenths / 10)}-10:00:00")
+    start, _ = parse_time_span(f"{format_time(tenths / 10)}-10:00:00")
     assert start == pytest.approx(tenths / 10)

@@ -18,7 +18,7 @@ from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
 MOST_CONVERSATIONS: Final = 200
 OF_THE_TOKEN: Final = ("scopes", "clock", "conversations", "approvals channel")
-"""What only an accepted bot token tells."""
+"""Facts that only an accepted bot token reveals."""
 MOST_SKEW_SECONDS: Final = 60
 """Requests are refused at 300; this limit is lower because a clock keeps drifting."""
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
 from bot.recordings.waveform.spans import Spans
-from bot.text.time_spans import spell_time
+from bot.text.time_spans import format_time
 
 MOST_SHOWN: Final = 10
 
@@ -51,7 +51,7 @@ def said(found: Comparison) -> str:
 
 def _listed(spans: Spans) -> str:
     shown = [
-        f"{spell_time(each.start_seconds)}-{spell_time(each.end_seconds)}"
+        f"{format_time(each.start_seconds)}-{format_time(each.end_seconds)}"
         for each in spans.kept[:MOST_SHOWN]
     ]
     more = spans.count - len(shown)

@@ -104,7 +104,7 @@ def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
     for channel, lane in enumerate(lanes):
         canvas.paint(IN_SOUND, lane.left, lane.top, _sound(lane, waveform, channel, peak))
         if len(lanes) > 1:
-            # Which side is which PolyAI does not tell: the words must not guess.
+            # PolyAI does not say which side is which, so the words must not guess.
             _write_name(canvas, lane, f"channel {channel + 1}")
         for span in marks.spans if marks else ():
             _draw_mark(canvas, lane, span)

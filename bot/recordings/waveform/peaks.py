@@ -26,7 +26,7 @@ class PeakBins:
         """Cells in the bin after the full ones."""
 
     def add(self, rows: Samples) -> NDArray[np.bool_]:
-        """Take blocks, one a row; tells which of them hold nothing but zeros."""
+        """Add blocks, one per row; returns which of them are all zeros."""
         silent = np.empty(len(rows), np.bool_)
         at = 0
         while at < len(rows):

@@ -112,7 +112,7 @@ class Picture:
 
 
 def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
-    """Name stretches of digital silence as far as can be told what they are; None: only silence.
+    """Classify stretches of digital silence as far as possible; None: only silence.
 
     PolyAI redacts by muting, and a telephone line is never without noise: in both sides together
     such a stretch was muted. One side alone may have been put together from what was spoken, as
@@ -124,7 +124,7 @@ def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
 
 
 def muted_in(delivery: Delivery, outline: "Waveform | None") -> Spans | None:
-    """Return where the recording was muted; None where that cannot be told."""
+    """Return where the recording was muted; None if that is unknown."""
     word = word_for_silence(delivery.direction, raw=delivery.is_raw)
     return outline.silences if outline and word == "muted" else None
 

@@ -27,7 +27,7 @@ class SilenceFinder:
         """The frame at which the silence began that lasts up to now."""
 
     def add(self, rows: Samples, silent: NDArray[np.bool_]) -> None:
-        """Take blocks, one a row; ``silent`` tells which of them hold nothing but zeros."""
+        """Add blocks, one per row; ``silent`` marks those that are all zeros."""
         frames = rows.shape[1] // self._channels
         if self._since is not None and not silent[0]:
             self._close(self._at + self._leading(rows[:1])[0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_SPANS: Final = 100
-"""More than a picture can tell apart, and than a person reads."""
+"""More than a picture can show separately, and than a person reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Spans:
 
     @property
     def all_kept(self) -> bool:
-        """Whether ``kept`` tells every one of them apart."""
+        """Whether ``kept`` contains each of them separately."""
         return self.count == len(self.kept)
 
 

@@ -130,22 +130,22 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     if file.visible_at <= workspace.clock():
         body["mimetype"] = "image/png" if file.is_picture else "audio/x-wav"
         for share in workspace.shares_of(file):
-            _tell_share(workspace, share, body)
+            _list_share(workspace, share, body)
     return {"file": body}
 
 
-def _tell_share(workspace: Workspace, share: FileShare, body: dict[str, Any]) -> None:
+def _list_share(workspace: Workspace, share: FileShare, body: dict[str, Any]) -> None:
     """Add one share, unless the app cannot see its conversation."""
     channel = workspace.channels[share.channel]
     body["is_public"] = body["is_public"] or not channel.is_private
     is_seen = channel.bot_is_member or not channel.is_private
     if not is_seen and not workspace.tells_unseen_shares:
         return
-    told = {"ts": share.ts, "team_id": workspace.team_id, "share_user_id": share.user}
+    listed = {"ts": share.ts, "team_id": workspace.team_id, "share_user_id": share.user}
     if share.thread_ts:
-        told["thread_ts"] = share.thread_ts
+        listed["thread_ts"] = share.thread_ts
     reach = "private" if channel.is_private else "public"
-    body["shares"].setdefault(reach, {}).setdefault(channel.id, []).append(told)
+    body["shares"].setdefault(reach, {}).setdefault(channel.id, []).append(listed)
     kind = "ims" if channel.is_im else "groups" if channel.is_private else "channels"
     if channel.id not in body[kind]:
         body[kind].append(channel.id)

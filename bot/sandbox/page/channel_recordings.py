@@ -33,7 +33,7 @@ class ChannelRecordings:
         """Whether that file is visible."""
         return any(each.id == file_id for each in self.seen)
 
-    def is_told(self) -> bool:
+    def shows_raw(self) -> bool:
         """Whether its card shows a raw recording: the bot has then stored the end."""
         messages = self._workspace.messages(self.channel_id)
         return self.holds(redacted=False) and any(each.edited for each in messages)

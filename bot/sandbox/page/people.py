@@ -147,13 +147,13 @@ def _value(element: Mapping[str, Any], sent: list[str]) -> dict[str, Any]:
     options = [each for each in element.get("options", ()) if each["value"] in sent]
     match kind:
         case "checkboxes":
-            told: dict[str, Any] = {"selected_options": options}
+            selection: dict[str, Any] = {"selected_options": options}
         case "static_select" | "radio_buttons":
-            told = {"selected_option": options[0] if options else None}
+            selection = {"selected_option": options[0] if options else None}
         case "datepicker" | "timepicker":
-            told = {f"selected_{kind.removesuffix('picker')}": first}
+            selection = {f"selected_{kind.removesuffix('picker')}": first}
         case "conversations_select" | "channels_select" | "users_select":
-            told = {f"selected_{kind.removesuffix('s_select')}": first}
+            selection = {f"selected_{kind.removesuffix('s_select')}": first}
         case _:
-            told = {"value": first}
-    return {"type": kind, **told}
+            selection = {"value": first}
+    return {"type": kind, **selection}

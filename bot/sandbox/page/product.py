@@ -18,7 +18,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionTold:
+class DecisionShown:
     """The outcome of one request, and why."""
 
     delivery_id: str
@@ -80,7 +80,7 @@ class Product(Protocol):
         """Return the newest events, oldest first."""
         ...
 
-    async def verdict(self, channel_id: str, ts: str) -> DecisionTold | None:
+    async def verdict(self, channel_id: str, ts: str) -> DecisionShown | None:
         """Return the decision behind a message, if it is a card or in the thread of one."""
         ...
 

@@ -70,7 +70,7 @@ class SandboxPage:
         self.app = Starlette(
             routes=[
                 Route("/", self._show),
-                Route("/changes", self._told),
+                Route("/changes", self._changes_since),
                 Route("/recording", self._record, methods=["POST"]),
                 Route("/style.css", self._style),
                 Route("/live.js", self._script),
@@ -173,7 +173,7 @@ class SandboxPage:
         content = workspace.file_table[file_id].content
         return Response(content, media_type="audio/wav", headers=HEADERS)
 
-    async def _told(self, request: Request) -> Response:
+    async def _changes_since(self, request: Request) -> Response:
         if not is_here(request):
             return PlainTextResponse("Not here.", status_code=403)
         stream = self._changes.since(request.query_params.get("since", ""))

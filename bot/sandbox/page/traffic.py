@@ -11,7 +11,7 @@ from bot.sandbox.polyai_calls import Request
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.workspace import Workspace
 
-TOLD: Final = ("channel", "user", "ts", "thread_ts", "file", "filename", "length", "users")
+SHOWN: Final = ("channel", "user", "ts", "thread_ts", "file", "filename", "length", "users")
 """The arguments of Web API calls that the page shows, without triggers and URLs."""
 SHORT: Final = 70
 KEYS: Final = {
@@ -85,8 +85,8 @@ def traffic(
 
 
 def _web_api(call: Call) -> Step:
-    told = [f"{name} {call.arguments[name]}" for name in TOLD if call.arguments.get(name)]
-    about = " · ".join([*told, call.status])
+    shown = [f"{name} {call.arguments[name]}" for name in SHOWN if call.arguments.get(name)]
+    about = " · ".join([*shown, call.status])
     channel_id = str(call.arguments.get("channel") or "")
     return Step(call.at, "bot → Slack", call.method, _short(about), call.status != "ok", channel_id)
 

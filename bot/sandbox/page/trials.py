@@ -103,7 +103,7 @@ class Trials:
 
     async def _raw(self, there: ChannelRecordings) -> bool:
         await self._ask(there)
-        return await until(there.is_told)
+        return await until(there.shows_raw)
 
     async def _breaks_off(self, there: ChannelRecordings) -> bool:
         self._world.polyai.faults.add(Fault("audio", when="halfway", drop_connection=True))
@@ -128,7 +128,7 @@ class Trials:
         self._slack_faults.release("upload")
         was_hidden = not there.seen
         await self._product.start_worker()
-        return was_hidden and await until(there.is_told)
+        return was_hidden and await until(there.shows_raw)
 
     async def _revoked(self, there: ChannelRecordings) -> bool:
         was_raw = await self._raw(there)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.sandbox.page.product import DecisionTold
+from bot.sandbox.page.product import DecisionShown
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.recordings import Direction
 from bot.sandbox.render.markup import Html, join, tag
@@ -19,17 +19,17 @@ class Versions:
         self._polyai = polyai
         self._drawn: dict[tuple[str, Direction], Drawn] = {}
 
-    def of(self, told: DecisionTold) -> Html:
+    def of(self, decision: DecisionShown) -> Html:
         """Draw both versions of the call of a decision, if there is one.
 
         The delivered version is marked.
         """
-        drawn = self._draw(told.conversation_id, told.direction)
+        drawn = self._draw(decision.conversation_id, decision.direction)
         if drawn is None:
             return join()
         raw, redacted, where = drawn
         rows = [
-            tag("figure", tag("figcaption", name, *_sent(name, told)), picture)
+            tag("figure", tag("figcaption", name, *_sent(name, decision)), picture)
             for name, picture in (("Raw", raw), ("Redacted", redacted))
         ]
         about = f"What PolyAI has; nobody in the workspace sees this. Muted: {where}."
@@ -57,5 +57,5 @@ class Versions:
         return self._drawn[key]
 
 
-def _sent(name: str, told: DecisionTold) -> list[Html]:
-    return [tag("b", "sent")] if told.outcome == name.lower() else []
+def _sent(name: str, decision: DecisionShown) -> list[Html]:
+    return [tag("b", "sent")] if decision.outcome == name.lower() else []

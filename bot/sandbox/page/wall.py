@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from bot.sandbox.page.product import AuditLine, DecisionTold
+from bot.sandbox.page.product import AuditLine, DecisionShown
 from bot.sandbox.page.traffic import Step
 from bot.sandbox.render.markup import Html, join, tag
 from bot.sandbox.render.reader import Reader
@@ -28,7 +28,7 @@ def wall(steps: Sequence[Step], audit: Sequence[AuditLine], proof: Html, reader:
 
 
 def within(
-    steps: Sequence[Step], audit: Sequence[AuditLine], verdict: DecisionTold
+    steps: Sequence[Step], audit: Sequence[AuditLine], verdict: DecisionShown
 ) -> Sequence[Step]:
     """Select the requests from a delivery's first to its last event, without other channels'."""
     times = [each.at for each in audit if each.delivery_id == verdict.delivery_id]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.sandbox.page.product import DecisionTold, Rule
+from bot.sandbox.page.product import DecisionShown, Rule
 from bot.sandbox.page.versions import Versions
 from bot.sandbox.render.markup import Html, tag
 from bot.sandbox.render.reader import Reader
@@ -11,7 +11,7 @@ MARKS: Final = {"passed": "✓", "applies": "➜", "unasked": "·"}
 SAID: Final = {"passed": "", "applies": " decides", "unasked": ""}
 
 
-def why(verdict: DecisionTold | None, versions: Versions, reader: Reader) -> Html:
+def why(verdict: DecisionShown | None, versions: Versions, reader: Reader) -> Html:
     """Draw the panel; empty without a request or a decision."""
     if verdict is None:
         return tag("div", id="why")

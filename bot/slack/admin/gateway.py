@@ -39,6 +39,6 @@ class AdminGateway:
         except CallAudioError as error:
             if error.retryable:
                 raise
-            log.warning("admin_untold", code=error.code)
+            log.warning("admin_not_notified", code=error.code)
             return False
         return True

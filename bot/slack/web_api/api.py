@@ -136,16 +136,16 @@ class SlackApi:
         return response
 
     async def _counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
-        with logged_call(log, "slack_called", method=method, result="broken_off") as told:
+        with logged_call(log, "slack_called", method=method, result="broken_off") as logged:
             try:
                 response = await self._send(method, arguments)
             except CallAudioError as error:
-                told["result"] = error.code
+                logged["result"] = error.code
                 raise
             else:
-                told["result"] = "ok"
+                logged["result"] = "ok"
             finally:
-                self._calls.labels(method=method, result=told["result"]).inc()
+                self._calls.labels(method=method, result=logged["result"]).inc()
         return response
 
     async def _send(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:

@@ -124,8 +124,8 @@ class Budget:
 
     def hear(self, payload: str) -> None:
         """Handle a notification of another process."""
-        told = json.loads(payload)
-        self.hear_hold(str(told["key"]), float(told["seconds"]))
+        hold = json.loads(payload)
+        self.hear_hold(str(hold["key"]), float(hold["seconds"]))
 
     def hear_hold(self, key: str, seconds: float) -> None:
         """Note that Slack accepts no calls for that long, as any process was told."""

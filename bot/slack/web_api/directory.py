@@ -111,9 +111,9 @@ def _is_private(channel: Mapping[str, Any]) -> bool | None:
 
     Slack sends no such flag for a direct message. The first letter of an id proves nothing.
     """
-    told = _flag(channel.get("is_private"))
+    is_private = _flag(channel.get("is_private"))
     among_people = channel.get("is_im") is True or channel.get("is_mpim") is True
-    return True if told is None and among_people else told
+    return True if is_private is None and among_people else is_private
 
 
 def _flag(value: object) -> bool | None:

@@ -39,7 +39,7 @@ class ResponseUrls:
             return False
         connecting, answering = timeout_seconds / 3, timeout_seconds * 2 / 3
         body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
-        with logged_call(log, "slack_called", method="response_url", status=None) as told:
+        with logged_call(log, "slack_called", method="response_url", status=None) as logged:
             try:
                 response = await self._http.post(
                     response_url,
@@ -49,9 +49,9 @@ class ResponseUrls:
                     follow_redirects=False,
                 )
             except httpx.HTTPError as error:
-                told["error"] = type(error).__name__
+                logged["error"] = type(error).__name__
                 return _is_answer_lost(error) and await is_slack_there(self._api)
-            told["status"] = response.status_code
+            logged["status"] = response.status_code
         return response.is_success
 
 
