@@ -150,8 +150,9 @@ class PolyCall:
     """One conversation; ``row`` and ``platform_row`` override or add fields of its list rows."""
 
     conversation_id: str
-    agent_id: str
-    recording: Recording | None
+    agent_id: str = "PROJECT-SANDBOX"
+    recording: Recording | None = None
+    """None: the call has no recording."""
     shape: Shape = Shape.CONTENT_LENGTH
     channel: str = "VOICE-SIP"
     started_at: datetime = datetime(2026, 6, 3, 13, 18, 6, 370000, tzinfo=UTC)

@@ -4,7 +4,7 @@ Source: facts/polyai.md.
 """
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from bot.sandbox.polyai_answers import (
     correlation_id,
 )
 from bot.sandbox.polyai_bodies import send_audio
-from bot.sandbox.polyai_calls import SAID, KeyKind, PolyCall, Recording, Request, Shape
+from bot.sandbox.polyai_calls import KeyKind, PolyCall, Request
 from bot.sandbox.polyai_lines import CallLine, GeneratedCalls
 from bot.sandbox.polyai_platform import PlatformKey, PolyAIPlatform
 from bot.sandbox.polyai_rows import list_row, whole_conversation
@@ -78,45 +78,11 @@ class PolyAISandbox(LoopbackServer):
         """Register a key of the platform host, for some agents of one account."""
         self.platform.keys[key] = PlatformKey(account_id, frozenset(agents))
 
-    def add_call(
-        self,
-        conversation_id: str,
-        *,
-        agent_id: str = "PROJECT-SANDBOX",
-        recording: Recording | None = None,
-        shape: Shape = Shape.CONTENT_LENGTH,
-        channel: str = "VOICE-SIP",
-        started_at: datetime = PolyCall.started_at,
-        finished_at: datetime | None = None,
-        from_number: str | None = "+441234567890",
-        handoff: bool = False,
-        in_progress: bool = False,
-        pause_seconds: float = 0.05,
-        headers: Mapping[str, str] | None = None,
-        said: tuple[tuple[str | None, str | None], ...] = SAID,
-        row: Mapping[str, Any] | None = None,
-        platform_row: Mapping[str, Any] | None = None,
-    ) -> PolyCall:
-        """Add a call and its agent, or replace a call; without a recording it has none."""
-        call = PolyCall(
-            conversation_id,
-            agent_id,
-            recording,
-            shape,
-            channel,
-            started_at,
-            finished_at,
-            from_number,
-            handoff=handoff,
-            in_progress=in_progress,
-            pause_seconds=pause_seconds,
-            headers=headers or {},
-            said=said,
-            row=row or {},
-            platform_row=platform_row or {},
-        )
-        self.agents.add(agent_id)
-        self.calls[agent_id, conversation_id] = call
+    def add_call(self, conversation_id: str, **about: Any) -> PolyCall:  # noqa: ANN401 - the dataclass checks the names
+        """Add a call and its agent, or replace a call; ``about`` are fields of ``PolyCall``."""
+        call = PolyCall(conversation_id, **about)
+        self.agents.add(call.agent_id)
+        self.calls[call.agent_id, conversation_id] = call
         return call
 
     def generate_calls(

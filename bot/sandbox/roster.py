@@ -1,7 +1,7 @@
 """The people, conversations and user groups of a workspace."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -27,31 +27,14 @@ class Roster:
         self,
         user_id: str,
         *,
-        is_bot: bool = False,
-        deleted: bool = False,
-        is_restricted: bool = False,
-        is_ultra_restricted: bool = False,
-        is_stranger: bool = False,
         team_id: str | None = None,
-        enterprise_user: Mapping[str, Any] | None = None,
         omit: Iterable[str] = (),
-        tz: str | None = None,
+        **about: Any,  # noqa: ANN401 - the dataclass checks the names
     ) -> User:
-        """Add or replace a person, of this team by default."""
+        """Add or replace a person, of this team by default; ``about`` are fields of ``User``."""
         if not USER_ID.match(user_id):
             raise ValueError(f"{user_id!r} is no Slack user id")
-        user = User(
-            user_id,
-            team_id or self.team_id,
-            is_bot=is_bot,
-            deleted=deleted,
-            is_restricted=is_restricted,
-            is_ultra_restricted=is_ultra_restricted,
-            is_stranger=is_stranger,
-            enterprise_user=enterprise_user,
-            omit=frozenset(omit),
-            tz=tz,
-        )
+        user = User(user_id, team_id or self.team_id, omit=frozenset(omit), **about)
         self.users[user_id] = user
         return user
 
@@ -66,17 +49,12 @@ class Roster:
         *,
         members: Iterable[str] = (),
         is_private: bool = False,
-        is_ext_shared: bool = False,
-        is_pending_ext_shared: bool = False,
-        is_org_shared: bool = False,
         is_im: bool = False,
         is_mpim: bool = False,
-        is_archived: bool = False,
-        is_read_only: bool = False,
-        bot_is_member: bool = True,
         omit: Iterable[str] = (),
+        **about: Any,  # noqa: ANN401 - the dataclass checks the names
     ) -> Channel:
-        """Add a conversation, or replace it but keep its messages."""
+        """Add a conversation, or replace it but keep its messages; see ``Channel``."""
         if not CHANNEL_ID.match(channel_id):
             raise ValueError(f"{channel_id!r} is no Slack channel id")
         people = tuple(dict.fromkeys(members))
@@ -88,13 +66,8 @@ class Roster:
             is_private=is_private or is_im or is_mpim,
             is_im=is_im,
             is_mpim=is_mpim,
-            is_ext_shared=is_ext_shared,
-            is_pending_ext_shared=is_pending_ext_shared,
-            is_org_shared=is_org_shared,
-            is_archived=is_archived,
-            is_read_only=is_read_only,
-            bot_is_member=bot_is_member,
             omit=frozenset(omit),
+            **about,
         )
         self.channels[channel_id] = channel
         self.timeline.setdefault(channel_id, [])
