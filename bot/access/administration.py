@@ -7,20 +7,13 @@ from datetime import datetime, timedelta
 from bot.access.changing import RightsChanges
 from bot.access.clearance import Clearances
 from bot.access.grant_pages import GrantPage, oldest_in_force
-from bot.access.grants import (
-    Effect,
-    Grant,
-    NewGrant,
-    Right,
-    Subject,
-    SubjectKind,
-)
+from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
 from bot.access.grants_in_force import granted_admins
 from bot.access.last_admin import AdminFacts
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.refusals import record_refusal
+from bot.audit.log import record_refusal
 from bot.errors import CallAudioError
 from bot.store.database import Database
 

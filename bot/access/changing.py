@@ -11,7 +11,7 @@ from bot.access.grants import revoke as end_grants
 from bot.access.last_admin import AdminFacts, an_admin_is_kept
 from bot.access.rights_changed import rights_changed
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.refusals import record_refusal
+from bot.audit.log import record_refusal
 from bot.store.database import Database
 from bot.store.once import AlreadyDone, claim_once
 

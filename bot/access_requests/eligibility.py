@@ -8,7 +8,7 @@ from bot.access.administration import Actor
 from bot.access.clearance import Clearances
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.refusals import record_refusal
+from bot.audit.log import record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
 

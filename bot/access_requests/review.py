@@ -10,8 +10,7 @@ from bot.access.rights_changed import rights_changed
 from bot.access_requests.request import AccessRequest, AccessState, event_of, request_of
 from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record
-from bot.audit.refusals import record_refusal
+from bot.audit.log import record, record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent
 from bot.audit.walk import Head
-from bot.store.database import RECORDED, LastWork, before_commit
+from bot.store.database import RECORDED, Database, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import AuditEventRow, AuditHeadRow
 
@@ -52,6 +52,12 @@ async def record(session: AsyncSession, event: AuditEvent) -> None:
     """
     before_commit(session, LastWork.AUDIT, _write_recorded)
     session.info.setdefault(RECORDED, []).append(event)
+
+
+async def record_refusal(database: Database, event: AuditEvent) -> None:
+    """Append a refusal in its own transaction: a refused action changes nothing else."""
+    async with database.write() as session:
+        await record(session, event)
 
 
 async def append(session: AsyncSession, head: Head, events: Iterable[AuditEvent]) -> Head:

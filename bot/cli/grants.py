@@ -9,14 +9,7 @@ import typer
 from bot.access.changing import RightsChanges
 from bot.access.durations import parse_duration
 from bot.access.grant_pages import list_grants
-from bot.access.grants import (
-    Effect,
-    Grant,
-    NewGrant,
-    Right,
-    Subject,
-    SubjectKind,
-)
+from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.errors import UsageError

@@ -1,23 +1,12 @@
 """Writes a batch of requests in one transaction: new deliveries, repeats and refusals."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
-from sqlalchemy import (
-    Executable,
-    Select,
-    UpdateBase,
-    and_,
-    bindparam,
-    case,
-    delete,
-    insert,
-    select,
-)
+from sqlalchemy import Executable, Select, UpdateBase, and_, bindparam, case, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.log import record
@@ -31,11 +20,7 @@ from bot.recordings.new_request import (
     requester_of,
     row_of,
 )
-from bot.recordings.turns import (
-    TooManyWaiting,
-    count_people,
-    read_turns,
-)
+from bot.recordings.turns import TooManyWaiting, count_people, read_turns
 from bot.store.database import Database
 from bot.store.inserts import insert_into
 from bot.store.schedule import schedule
@@ -58,11 +43,7 @@ class RequestWriter:
     """Writes requests with their audit events and due work."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Callable[[], datetime],
-        max_waiting: int = sys.maxsize,
+        self, *, database: Database, clock: Callable[[], datetime], max_waiting: int
     ) -> None:
         self._database = database
         self._clock = clock

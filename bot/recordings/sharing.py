@@ -91,11 +91,7 @@ class Sharing:
         ruling = ruling or await self._decider.rule(question, delivery)
         if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
-        # Stored before the call: a worker that finds it set asks Slack first.
-        tried_at = self._log.clock()
-        claimed = await self._log.change(
-            delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
-        )
+        claimed = await self._claim_try(delivery)
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
         # From here on the stored upload cannot change, so it is what is shared.
@@ -110,17 +106,21 @@ class Sharing:
             return ShareResult.SHARED
         if await self._tightened(delivery, await self._decider.rule(question, delivery)):
             return ShareResult.TIGHTENED
-        # A try with its own time, which another worker's unfinished try cannot reset.
-        tried_at = self._log.clock()
-        claimed = await self._log.change(
-            delivery, {"share_tried_at": tried_at}, when=_same_try(delivery)
-        )
+        claimed = await self._claim_try(delivery)
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
         result = await self._complete(claimed, is_first=False)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result
+
+    async def _claim_try(self, delivery: Delivery) -> Delivery | None:
+        """Store the time of a try before its call; None: another worker was faster.
+
+        A worker that finds it set asks Slack first; an unfinished try cannot reset a later one.
+        """
+        tried_at = {"share_tried_at": self._log.clock()}
+        return await self._log.change(delivery, tried_at, when=_same_try(delivery))
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait until the file is visible in the destination; returns its ts, or None."""

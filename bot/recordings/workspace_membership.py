@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.access.administration import Actor
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
-from bot.audit.refusals import record_refusal
+from bot.audit.log import record_refusal
 from bot.recordings.requester import Outsider
 from bot.store.database import Database
 

@@ -9,19 +9,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from bot.store.engines import async_url, build_engine
 from bot.store.health import StoreHealth
-from bot.store.sqlite_driver import (
-    BEGIN_SHORT,
-    BEGIN_SHORT_READING,
-    BEGIN_WRITING,
-)
+from bot.store.sqlite_driver import BEGIN_SHORT, BEGIN_SHORT_READING, BEGIN_WRITING
 
 # PostgreSQL's codes for a deadlock and a serialization failure: nothing was changed, and the
 # transaction may succeed on a retry (docs: PostgreSQL, appendix A).

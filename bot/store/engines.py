@@ -7,16 +7,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store.sqlite_driver import (
-    BEGIN_READING,
-    use_one_hop,
-)
+from bot.store.sqlite_driver import BEGIN_READING, use_one_hop
 
 BUSY_TIMEOUT_MS = 30_000
 # Without a limit, a stalled process or a broken network would hold the locks of its transaction

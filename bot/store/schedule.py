@@ -8,13 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
-from sqlalchemy import (
-    Executable,
-    and_,
-    case,
-    select,
-    text,
-)
+from sqlalchemy import Executable, and_, case, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.database import STORES_WORK, LastWork, before_commit

@@ -4,14 +4,10 @@ from contextlib import AsyncExitStack
 
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SoleWorker
-from bot.jobs.upkeep import (
-    schedule_clean_up,
-)
+from bot.jobs.upkeep import schedule_clean_up
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkLoop
-from bot.recordings.redaction.canary_store import (
-    schedule_canary,
-)
+from bot.recordings.redaction.canary_store import schedule_canary
 from bot.slack.web_api.ledgers import HOLD_CHANNEL
 from bot.store.due_work import DueWork
 from bot.store.engines import sqlite_path

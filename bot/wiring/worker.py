@@ -38,10 +38,7 @@ from bot.recordings.freeze import Freeze
 from bot.recordings.notification import Notification
 from bot.recordings.orphaned_files import DELETE
 from bot.recordings.progress import Progress
-from bot.recordings.redaction.canary_store import (
-    CHECK_CANARY,
-    WARN_OF_FREEZE,
-)
+from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.relay import Relay

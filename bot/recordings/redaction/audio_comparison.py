@@ -6,12 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.recordings.redaction.blocks import (
-    CONTEXT_SECONDS,
-    EDGE_SECONDS,
-    audible,
-    compare_block,
-)
+from bot.recordings.redaction.blocks import CONTEXT_SECONDS, EDGE_SECONDS, audible, compare_block
 from bot.recordings.redaction.body import Body
 from bot.recordings.redaction.likeness import likeness
 from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty, Verdict

@@ -28,12 +28,7 @@ from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.errors import (
-    ScopeMissing,
-    SlackUnclear,
-    UploadPlaceRefused,
-    UploadRefused,
-)
+from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadPlaceRefused, UploadRefused
 from bot.slack.web_api.history import find_own_message, metadata
 from bot.slack.web_api.lost_answers import notify_once
 from bot.slack.web_api.response_urls import ResponseUrls
