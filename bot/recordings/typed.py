@@ -1,7 +1,7 @@
-"""Text as people type and paste it, taken apart into words.
+"""Splits text that people type and paste into words.
 
-They quote, bracket and label; phones write curly quotes, long dashes and capitals; other programs
-leave characters behind that nobody sees.
+They quote, bracket and label; phones insert curly quotes, long dashes and capitals; other programs
+leave invisible characters.
 """
 
 import re
@@ -14,9 +14,9 @@ from bot.polyai.identifiers import is_machine_made
 from bot.text.characters import made_plain, without_control
 
 MAX_TYPED_CHARACTERS: Final = 4000
-"""Of a command; Slack's own field takes some more, and nothing in it is as long."""
+"""The limit for a command; Slack's own field allows more, but no command needs it."""
 
-# What people write in front of an id: no agents, even in `id:CA…`.
+# Labels that people write before an id; they are not agents, as in `id:CA…`.
 LABELS = frozenset(
     {
         *("audio", "call", "callid", "callsid", "conv", "conversation", "conversationid", "id"),
@@ -29,18 +29,18 @@ _FILLERS = frozenset(
         *("the", "to"),
     }
 )
-# A mention or a link with its label, or a word; nothing is looked through twice.
+# A mention or a link with its label, or a word; matched without backtracking.
 _WORD = re.compile(r"<[^<>]*>[^\s<]*|[^\s<]+|<")
-# A bare link may hold what else parts words.
+# A plain link may contain characters that otherwise separate words.
 _TOKEN = re.compile(r"<[^<>]*>|(?i:https?://)[^\s<]+|[^\s<,;]+|<")
 _LABELLED = re.compile(r"\{?[\"'`*_]*([A-Za-z][A-Za-z0-9_-]{0,31})[\"'`*_]*[:=](.*)", re.DOTALL)
-# Quotes, brackets, dashes, punctuation, mrkdwn marks and emoji, as Unicode sorts them.
+# Quotes, brackets, dashes, punctuation, mrkdwn marks and emoji, by Unicode category.
 _MARKS = frozenset({"Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sk", "Sm", "So"})
 _NO_MARKS = frozenset("{}<>/\\#@&%")
 
 
 class TextTooLong(UsageError):
-    """More was typed than any command takes."""
+    """The text is longer than any command."""
 
     code = "text_too_long"
     what = "That is too long."
@@ -49,36 +49,36 @@ class TextTooLong(UsageError):
 
 
 def words_of(text: str) -> list[str]:
-    """Split a text at white space, but not within ``<…>``: a link's label may hold spaces.
+    """Split a text at white space, but not within ``<…>``: a link's label may contain spaces.
 
     Raises:
-        TextTooLong: there is more than any command takes.
+        TextTooLong: it is longer than any command.
     """
     return _WORD.findall(without_control(_bounded(text)))
 
 
 def typed_words(text: str) -> list[str]:
-    """Take apart what somebody typed, each word as they meant it.
+    """Split typed text into words, without decoration.
 
-    Split at white space, commas and semicolons, but not within ``<…>``. Invisible characters,
-    quotes, brackets, mrkdwn marks, emoji and punctuation around a word are dropped, and what holds
-    no letter and no digit; of a labelled word (``id:CA…``, ``"conversation_id": "CA…"``) the value
-    is left.
+    It is split at white space, commas and semicolons, but not within ``<…>``. Invisible characters,
+    quotes, brackets, mrkdwn marks, emoji and punctuation around a word are removed, and so are
+    words without a letter or a digit; of a labelled word (``id:CA…``, ``"conversation_id": "CA…"``)
+    only the value is kept.
 
     Raises:
-        TextTooLong: there is more than any command takes.
+        TextTooLong: it is longer than any command.
     """
     tokens = _TOKEN.findall(unescaped(made_plain(_bounded(text))))
     return [word for word in map(_unlabelled, tokens) if any(map(str.isalnum, word))]
 
 
 def without_labels(words: Sequence[str]) -> list[str]:
-    """Leave out what people write around an id: ``conversation``, ``id``, ``of``, ``please``."""
+    """Remove words that people write around an id: ``conversation``, ``id``, ``of``, ``please``."""
     return [word for word in words if _label(word) not in LABELS | _FILLERS]
 
 
 def unescaped(text: str) -> str:
-    """Read a text as it was typed: Slack escapes these three characters and no others.
+    """Restore a text as it was typed: Slack escapes only these three characters.
 
     Source: "Formatting text for app surfaces". ``html.unescape`` would also read ``&copy``.
     """
@@ -86,7 +86,7 @@ def unescaped(text: str) -> str:
 
 
 def plain_word(word: str) -> str:
-    """Spell one word without what surrounds it, as ``typed_words`` does."""
+    """Remove the decoration of one word, as ``typed_words`` does."""
     return _unwrapped(made_plain(word))
 
 
@@ -108,7 +108,7 @@ def _label(word: str) -> str:
 
 
 def _unwrapped(token: str) -> str:
-    """Drop what surrounds a word; an id may end with an underscore, but only italics begin so."""
+    """Remove marks around a word; an id may end with an underscore, but never begins with one."""
     word = token if "{" in token and "}" in token else token.strip("{}")
     start = next((at for at, each in enumerate(word) if not _is_mark(each, "_")), len(word))
     also = "_" if "_" in word[:start] else ""

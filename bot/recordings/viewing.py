@@ -1,4 +1,4 @@
-"""The use case behind *Waveform*: the picture of a recording, for those who may see it."""
+"""The use case of *Waveform*: the picture of a recording, for people who may see it."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,12 +16,12 @@ from bot.recordings.waveform.spans import Spans
 from bot.recordings.workspace_membership import WorkspaceMembership
 
 ELSEWHERE: Final = "elsewhere"
-"""Why somebody is refused who pressed a button that is not of this conversation."""
+"""The cause of a refusal: the button belongs to another conversation."""
 MADE_UP: Final = "made_up"
-"""Why somebody is refused who names a recording that there is none of."""
+"""The cause of a refusal: there is no such recording."""
 
 PUBLIC: Final = "public"
-"""Why somebody is refused where everybody in the workspace could look on."""
+"""The cause of a refusal: everybody in the workspace could see it."""
 
 WHY: Final = MappingProxyType(
     {
@@ -44,11 +44,11 @@ WHY: Final = MappingProxyType(
 
 
 SHOWN: Final = (State.DELIVERED, State.UNCONFIRMED)
-"""States in which the picture may be there: Slack is asked whether it is."""
+"""States in which the picture may be visible, so that Slack is asked."""
 
 
 class WaveformRefused(UsageError):
-    """The picture shows what this person may not hear."""
+    """The person may not hear the recording of the picture."""
 
     code = "waveform_refused"
     what = "I cannot show you this waveform."
@@ -76,7 +76,7 @@ class WaveformNotReady(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class WaveformShown:
-    """What the modal shows."""
+    """The content of the modal."""
 
     conversation_id: str
     outcome: str
@@ -94,7 +94,7 @@ class Shares(Protocol):
 
 
 class Viewing:
-    """Shows pictures; whether somebody may see one is with a new decision at each press."""
+    """Returns pictures, with a new decision for each press."""
 
     def __init__(
         self,
@@ -110,13 +110,13 @@ class Viewing:
         self._shares = shares
 
     async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
-        """Return the picture to somebody who may hear the recording, here and now.
+        """Return the picture, if the person may hear the recording in this conversation now.
 
-        Each press is audited, and why it was refused.
+        Each press is audited, with the cause of a refusal.
 
         Raises:
-            WaveformRefused: they may not.
-            WaveformGone: it was deleted, or never was.
+            WaveformRefused: the person may not hear it.
+            WaveformGone: it was deleted, or never existed.
             WaveformNotReady: Slack does not show it.
         """
         delivery = await self._find(actor, delivery_id)

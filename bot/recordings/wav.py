@@ -35,7 +35,7 @@ _SAMPLE_RATES_HZ = range(1, 768_001)
 _BYTE_ORDERS = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}
 _EXTENSIBLE = 0xFFFE
 _SUB_FORMAT_TAIL = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
-# Only what a name stands for follows an empty chunk; sound that looks like one is next to never.
+# After an empty chunk a known name follows; audio that looks like one is very unlikely.
 _CHUNK_NAMES = frozenset(
     (b"data", b"fmt ", b"LIST", b"fact", b"id3 ", b"ID3 ", b"bext", b"cue ", b"PEAK", b"JUNK")
 )
@@ -43,12 +43,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def parse_wav_header(prefix: bytes, *, complete: bool) -> WavHeader | None:
-    """Read the header from the first bytes of a body; None while more of them are needed.
+    """Read the header from the first bytes of a body; None if more bytes are needed.
 
-    More bytes never change an answer once given. ``complete`` says that no more will come.
+    More bytes never change a result. ``complete``: the prefix is the whole body.
 
     Raises:
-        EmptyBody: it is complete, and there is nothing in it, or no audio.
+        EmptyBody: the body is complete, and empty or without audio.
         WavError: the body is not WAV, is cut within its header, or does not reach its audio within
             64 KiB.
     """
@@ -63,16 +63,16 @@ def parse_wav_header(prefix: bytes, *, complete: bool) -> WavHeader | None:
 
 
 def known_size(field: int) -> int | None:
-    """Read the size of a chunk; None where its writer did not know it."""
+    """Read the size of a chunk; None if its writer did not know it."""
     return field if 0 < field < _PLACEHOLDERS_FROM else None
 
 
 class _MoreNeededError(Exception):
-    """The prefix ends before an answer."""
+    """The prefix is too short for a result."""
 
 
 def _expect_wav(prefix: bytes, *, complete: bool) -> None:
-    """Refuse what does not begin as a WAV.
+    """Refuse a body that does not begin as a WAV.
 
     Raises:
         _MoreNeededError: more bytes are needed to decide.
@@ -97,7 +97,7 @@ def _expect_wav(prefix: bytes, *, complete: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the ``fmt `` chunk says."""
+    """The content of the ``fmt `` chunk."""
 
     tag: int
     channels: int
@@ -141,7 +141,7 @@ class _Chunks:
             offset = content + size + size % 2  # chunks start on even bytes
 
     def _goes_on(self, content: int) -> bool:
-        """Tell audio whose size its writer did not know from an empty chunk."""
+        """Distinguish audio of unknown size from an empty chunk."""
         following = self._prefix[content : content + _NAME_BYTES]
         if len(following) < _NAME_BYTES and not self._is_complete:
             raise _MoreNeededError
@@ -160,7 +160,7 @@ class _Chunks:
             raise DamagedHeader
         if is_plain and bits not in _BITS_PER_SAMPLE:
             raise DamagedHeader
-        # The byte rate is redundant where samples follow one another, and often wrong.
+        # The byte rate is redundant for uncompressed audio, and often wrong.
         rate = rate_hz * channels * -(-bits // 8) if is_plain else own_rate
         return _Form(tag, channels, rate_hz, bits, rate)
 
@@ -191,12 +191,12 @@ class _Chunks:
 
 
 def _whole_bytes(riff_bytes: int | None, content: int, data_bytes: int | None) -> int | None:
-    """Return how long the body should be; None where the header does not know, or is at odds."""
+    """Return the expected size of the body; None if the header lacks it or contradicts itself."""
     if data_bytes is None:
         return None
     end = content + data_bytes
     if riff_bytes is None:
         return end
-    if riff_bytes in (end, end + 1):  # the size of the whole file, which is 8 too many
+    if riff_bytes in (end, end + 1):  # a common error: the size of the whole file, 8 too many
         return riff_bytes
     return riff_bytes + 8 if riff_bytes + 8 >= end else None

@@ -1,4 +1,4 @@
-"""What the header of a WAV says: how its audio is encoded, where it is and how long it lasts.
+"""The facts of a WAV header: the encoding, the place and the length of the audio.
 
 Sources: RFC 2361 (format tags); EBU Tech 3306 (RF64, BW64).
 """
@@ -13,7 +13,7 @@ FLOAT: Final = 3
 A_LAW: Final = 6
 MU_LAW: Final = 7
 UNCOMPRESSED: Final = (PCM, FLOAT, A_LAW, MU_LAW)
-"""One sample after another, so that the length follows from the bytes; every player plays them."""
+"""Uncompressed formats, whose length follows from their size; every player supports them."""
 CODEC_NAMES: Final[Mapping[int, str]] = MappingProxyType(
     {
         0x02: "Microsoft ADPCM",
@@ -34,18 +34,18 @@ CODEC_NAMES: Final[Mapping[int, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class WavHeader:
-    """What the header says, checked for consistency.
+    """The content of the header, checked for consistency.
 
     Attributes:
         format_tag: 1 PCM, 3 float, 6 A-law, 7 mu-law; an extensible header's own tag is resolved.
         channels: 1 to 64.
         sample_rate_hz: samples per second and channel.
-        bits_per_sample: 1 to 64; anything where the audio is compressed.
-        bytes_per_second: computed from the three above, the header's own figure is not trusted;
-            compressed audio has that figure alone, and 0 where it is missing.
+        bits_per_sample: 1 to 64; any number for compressed audio.
+        bytes_per_second: computed from the three above, because the header's own value is often
+            wrong; for compressed audio the header's value, or 0 without one.
         data_offset: where the audio starts, in bytes.
-        declared_bytes: the length of the whole body, or None when the header does not know it.
-        data_bytes: the length of the audio alone, or None likewise.
+        declared_bytes: the size of the whole body, or None if the header lacks it.
+        data_bytes: the size of the audio only, or None likewise.
         container: ``RIFF``, ``RF64``, ``BW64`` or the big-endian ``RIFX``.
     """
 
@@ -61,7 +61,7 @@ class WavHeader:
 
     @property
     def unusual_encoding(self) -> str | None:
-        """Name what a player may not know; None for what every player plays."""
+        """The name of an encoding that players may not support; None for all others."""
         names = []
         if self.format_tag not in UNCOMPRESSED:
             names.append(CODEC_NAMES.get(self.format_tag, f"WAV format {self.format_tag:#06x}"))
@@ -70,7 +70,7 @@ class WavHeader:
         return " in ".join(names) or None
 
     def audio_bytes(self, total_bytes: int) -> int:
-        """How many bytes of audio a body of ``total_bytes`` holds; chunks may follow them."""
+        """Return the bytes of audio in a body of ``total_bytes``; chunks may follow them."""
         there = max(0, total_bytes - self.data_offset)
         return there if self.data_bytes is None else min(there, self.data_bytes)
 

@@ -11,7 +11,7 @@ from bot.store.database import Database
 
 
 class WorkspaceMembership:
-    """Tells the people of the bot's own workspace from others, and writes to its audit."""
+    """Checks whether people belong to the bot's own workspace, and audits refusals."""
 
     def __init__(
         self,
@@ -25,10 +25,10 @@ class WorkspaceMembership:
         self._clock = clock
 
     async def admit(self, actor: Actor, name: str, channel_id: str | None) -> None:
-        """Let people of the workspace pass; what anybody else tried, ``name``, is audited.
+        """Admit people of the workspace; for others, audit what they tried, ``name``.
 
         Raises:
-            Outsider: they are of another workspace.
+            Outsider: the person belongs to another workspace.
         """
         if actor.team_id == await self._home_team():
             return
@@ -42,7 +42,7 @@ class WorkspaceMembership:
     async def note(
         self, tag: AuditTag, user_id: str, team_id: str, payload: Mapping[str, PayloadValue]
     ) -> None:
-        """Record what somebody, of whatever workspace, was refused."""
+        """Record the refusal of a person of any workspace."""
         home = await self._home_team()
         from_elsewhere = {} if team_id == home else {"actor_team_id": team_id}
         await record_refusal(

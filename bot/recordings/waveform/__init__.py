@@ -1,1 +1,1 @@
-"""The waveform: computed while the audio streams by, drawn once it is over."""
+"""The waveform: computed during the transfer, drawn after it."""

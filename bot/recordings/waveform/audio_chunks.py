@@ -1,4 +1,4 @@
-"""The audio in the chunks of a WAV body: usually one of them holds all of it, and not always."""
+"""Extracts the audio from the chunks of a WAV body; usually, but not always, one chunk has it."""
 
 import struct
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ HEADING: Final = struct.Struct("<4sI")
 
 
 class AudioChunks:
-    """Takes the body after its header piece by piece and gives what is audio in it.
+    """Reads the body after its header piece by piece and returns the audio in it.
 
-    Chunks of other kinds, and bytes that are no chunks, are passed over.
+    Chunks of other kinds, and bytes outside of chunks, are skipped.
     """
 
     def __init__(self, data_bytes: int | None, frame_bytes: int) -> None:
         self._frame_bytes = frame_bytes
         self._heading = b""
         self._skipped = 0
-        """Bytes that are no audio, after the audio that is to come."""
+        """Bytes to skip after the expected audio."""
         self._left: int | None = 0
-        """Bytes of audio to come; None: all that comes is audio."""
+        """Bytes of audio still expected; None: everything that follows is audio."""
         self._expect_audio(data_bytes)
 
     def audio_in(self, piece: memoryview) -> Iterator[memoryview]:
@@ -58,7 +58,7 @@ class AudioChunks:
         if size is None:
             self._left = None
             return
-        # Half a frame at the end of a chunk would shift all samples of the next one.
+        # An incomplete frame at the end of a chunk would shift all samples of the next one.
         self._skipped = size % self._frame_bytes
         self._left = size - self._skipped
         self._skipped += size % 2  # chunks start on even bytes

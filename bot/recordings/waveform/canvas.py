@@ -1,7 +1,7 @@
-"""A picture of a few colours, one byte a pixel: cheap to draw and to pack as PNG.
+"""A picture of a few colours with one byte per pixel, cheap to draw and to encode as PNG.
 
-A pixel is an ink in one of sixteen degrees of opacity; what an ink looks like in each of them
-stands in the picture's palette, which PNG allows to be transparent.
+A pixel is an ink in one of sixteen degrees of opacity; the picture's palette, which PNG allows to
+be transparent, has the colour of each ink in each degree.
 """
 
 import io
@@ -24,25 +24,25 @@ OPAQUE: Final = 15
 DEGREES: Final = np.arange(OPAQUE + 1) / OPAQUE
 TYPE_PIXELS: Final = 13
 LINE_PIXELS: Final = 20
-"""As high as letters and what hangs below them, at most."""
+"""The maximum height of letters with their descenders."""
 CORNER_PIXELS: Final = 6
 PACKING: Final = 3
-"""zlib's level: a third of the time of the usual one, for a fifth more bytes."""
+"""zlib's level: a third of the default's time, for a fifth more bytes."""
 
 
 def ink(colour: str) -> Ink:
-    """Spell a colour, from transparent to opaque."""
+    """Build the palette of a colour, from transparent to opaque."""
     return np.array([(*_rgb(colour), degree) for degree in DEGREES])
 
 
 def on_ground(colour: str, ground: str) -> Ink:
-    """Spell a colour that blends into an opaque ground."""
+    """Build the palette of a colour that blends into an opaque background."""
     parts = np.outer(DEGREES, _rgb(colour)) + np.outer(1 - DEGREES, _rgb(ground))
     return np.column_stack((parts, np.ones(len(DEGREES))))
 
 
 def shaded(colour: str, shade: str, opacity: float) -> Ink:
-    """Spell a colour below a shade of another; where the colour is transparent the shade stays."""
+    """Build the palette of a colour under a shade; where it is transparent, the shade remains."""
     below = DEGREES * (1 - opacity)
     total = opacity + below
     parts = opacity * _rgb(shade) + np.outer(below, _rgb(colour))
@@ -50,14 +50,14 @@ def shaded(colour: str, shade: str, opacity: float) -> Ink:
 
 
 class Canvas:
-    """Pixels that each have one ink in one degree; at first all have the first ink in none."""
+    """Pixels that each have one ink in one degree; initially the first ink, transparent."""
 
     def __init__(self, width: int, height: int, inks: Iterable[Ink]) -> None:
         self._pixels = np.zeros((height, width), np.uint8)
         self._inks = tuple(inks)
 
     def paint(self, ink: int, left: int, top: int, levels: Levels) -> None:
-        """Lay an ink, by its number, over what is there, wherever its level is above 0."""
+        """Draw an ink, by its number, over the existing pixels wherever its level is above 0."""
         box = (left, top, left + levels.shape[1], top + levels.shape[0])
         np.copyto(self._area(box), levels + self._first(ink), where=levels > 0)
 
@@ -66,7 +66,7 @@ class Canvas:
         self._area(box)[:] = self._first(ink) + OPAQUE
 
     def change(self, ink: int, other: int, box: Box) -> None:
-        """Put another ink in the place of one, in the same degrees, within a rectangle."""
+        """Replace one ink by another, in the same degrees, within a rectangle."""
         area = self._area(box)
         area[area // (OPAQUE + 1) == ink] += np.uint8(self._first(other) - self._first(ink))
 
@@ -83,13 +83,13 @@ class Canvas:
         self.paint(ink, left, top, levels)
 
     def words(self, ink: int, across: float, down: float, text: str) -> None:
-        """Write words around a place."""
+        """Write words at a place."""
         letters = _letters(text)
         height, width = letters.shape
         self.paint(ink, round(across - width / 2), round(down - height / 2), letters)
 
     def png(self) -> bytes:
-        """Pack it."""
+        """Encode it as PNG."""
         palette = np.round(255 * np.concatenate(self._inks)).astype(np.uint8)
         picture = Image.fromarray(self._pixels)
         picture.putpalette(palette[:, :3].tobytes())
@@ -107,7 +107,7 @@ class Canvas:
 
 
 def text_pixels(text: str) -> float:
-    """Measure how wide words are drawn."""
+    """Measure the width of drawn words."""
     return _type().getlength(text)
 
 

@@ -1,4 +1,4 @@
-"""The samples in the bytes of a WAV body; digital silence is 0 in every codec.
+"""Decodes the samples of a WAV body; digital silence is 0 in every codec.
 
 Sources: the RIFF registration of the format tags (RFC 2361), and ITU-T G.711 for A-law and mu-law.
 """
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from bot.recordings.wav_header import A_LAW, FLOAT, MU_LAW, PCM, WavHeader
 
 Samples = NDArray[Any]
-"""Signed integers, the channels interleaved."""
+"""Signed integers with interleaved channels."""
 Decode = Callable[[memoryview], Samples]
 
 CHANNELS: Final = (1, 2)
 SAMPLE_RATES_HZ: Final = range(4_000, 192_001)
-"""What telephones and studios use; beyond it a header is more likely damaged than true."""
+"""The rates of telephones and studios; with a higher one a header is probably damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How samples are read.
+    """How samples are decoded.
 
     Attributes:
         sample_bytes: bytes of one sample of one channel.
-        dtype: of the samples it gives.
-        decode: reads whole samples; what it gives may be overwritten by the next call.
+        dtype: the type of the decoded samples.
+        decode: decodes whole samples; its next call may overwrite the result.
     """
 
     sample_bytes: int
@@ -37,7 +37,7 @@ class Codec:
 
 
 def codec_of(header: WavHeader, largest_bytes: int) -> Codec | None:
-    """Choose how to read a body in pieces of up to ``largest_bytes``; None where that is unknown.
+    """Choose the codec for pieces of up to ``largest_bytes``; None for an unknown encoding.
 
     Compressed and big-endian bodies have no codec here: PolyAI's recordings are telephone calls.
     """
@@ -70,7 +70,7 @@ def _by_table(table: NDArray[np.int16], largest_bytes: int) -> Decode:
     room = np.empty(largest_bytes, table.dtype)
 
     def decode(data: memoryview) -> Samples:
-        # `clip` never has anything to clip in a byte, and spares a copy that `raise` makes.
+        # A byte never needs clipping; unlike `raise`, `clip` makes no copy.
         return np.take(table, np.frombuffer(data, np.uint8), out=room[: len(data)], mode="clip")
 
     return decode
@@ -92,7 +92,7 @@ def _of_floats(dtype: str) -> Decode:
 
     def decode(data: memoryview) -> Samples:
         samples = np.clip(np.nan_to_num(np.frombuffer(data, dtype).astype(np.float64)), -1, 1)
-        # Rounded away from zero, so that nothing but zero becomes silence.
+        # Rounded away from zero, so that only zero becomes silence.
         rounded = np.copysign(np.ceil(np.abs(samples) * full_scale), samples)
         integers: Samples = np.minimum(rounded, full_scale - 1).astype("<i4")
         return integers
@@ -115,6 +115,6 @@ def _a_law() -> NDArray[np.int16]:
     exponent, mantissa = (code & 0x70) >> 4, (code & 0x0F) << 4
     size = np.where(exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0))
     table = np.where(code & 0x80, size, -size).astype(np.int16)
-    # A-law has no zero: 0xD5 and 0x55, its two smallest steps, are what a silent line sends.
+    # A-law has no zero: a silent line sends 0xD5 and 0x55, its two smallest steps.
     table[[0xD5, 0x55]] = 0
     return table

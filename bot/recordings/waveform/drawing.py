@@ -1,4 +1,4 @@
-"""Draws a waveform as a PNG that is at home on Slack's light and its dark background."""
+"""Draws a waveform as a PNG for Slack's light and dark backgrounds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,43 +21,43 @@ from bot.recordings.waveform.spans import Span
 
 WIDTH_PIXELS: Final = 1200
 LANE_PIXELS: Final = {1: 200, 2: 125}
-"""By the number of lanes; the time, and a legend where one is needed, are below."""
+"""The height by the number of lanes; the times and, if needed, a legend are below."""
 TIME_PIXELS: Final = 40
 BAND_PIXELS: Final = 24
-"""Of the band that holds the times, of a name and of a legend."""
+"""The heights of the band with the times, of a name and of a legend."""
 LEGEND_PIXELS: Final = 32
 MARGIN_PIXELS: Final = 28
 NAMES_PIXELS: Final = 100
-"""To the left of each lane where there are several."""
+"""The margin to the left of each lane, if there are several."""
 HEAD_PIXELS: Final = 20
-"""The solid head of a shaded stretch: it holds the label, and shows the shortest mute."""
+"""The solid head of a shaded stretch: it has the label, and makes a short mute visible."""
 ROOM_PIXELS: Final = 6
-"""To both sides of a label."""
+"""The margin on both sides of a label."""
 TICK_PIXELS: Final = 7
 SWING: Final = 0.44
-"""Of a lane's height: how far full loudness reaches from its middle."""
+"""How far full loudness reaches from the middle, as a share of a lane's height."""
 BAR_PIXELS: Final = 3
 PITCH_PIXELS: Final = 4
-"""From one bar to the next, in whole pixels: so their edges need no smoothing."""
-# Nothing is drawn behind the sound, so its colours must be seen on white and on near-black.
+"""The distance of bars, in whole pixels, so that their edges need no smoothing."""
+# The background is transparent, so the colours must be visible on white and on near-black.
 SOUND: Final = "#2b8fd6"
 MUTED: Final = "#cf7413"
-# No colour of letters can be read on both; so each word has its own ground.
+# No colour of letters is readable on both, so each word has its own background.
 BAND: Final = "#4b515a"
 ON_BAND: Final = "#f6f7f9"
 ON_MUTED: Final = "#1a1206"
 SILENCE_OPACITY: Final = 0.45
-"""Of the line in the middle, which is all there is to see of silence."""
+"""The thickness of the line in the middle, which represents silence."""
 SHADE_OPACITY: Final = 0.28
 LEAST_PEAK: Final = 0.05
-"""A recording quieter than that is drawn as quiet as it is, and not blown up further."""
+"""Below this level a recording is not scaled up further."""
 TICK_SECONDS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 MOST_TICKS: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
 class MuteMarks:
-    """Stretches to be shaded, and the word for them."""
+    """Stretches to be shaded, and their label."""
 
     label: str
     spans: tuple[Span, ...]
@@ -76,7 +76,7 @@ INKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """Where one channel is drawn, in pixels."""
+    """The area of one channel, in pixels."""
 
     left: int
     right: int
@@ -89,12 +89,12 @@ class _Lane:
         return (self.top + self.bottom) / 2
 
     def across(self, seconds: float) -> float:
-        """Where an instant of the recording is."""
+        """Return the place of a time of the recording."""
         return self.left + (self.right - self.left) * seconds / self.length_seconds
 
 
 def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
-    """Draw it: one lane a channel, minutes and seconds below; the same input, the same bytes."""
+    """Draw one lane per channel, with times below; the same input gives the same bytes."""
     lanes = list(_lanes(waveform))
     last = lanes[-1]
     labelled = labelled_spans(marks, last.length_seconds, len(lanes))
@@ -131,7 +131,7 @@ def labelled_spans(marks: MuteMarks | None, length_seconds: float, lanes: int) -
 
 
 def lane_width_pixels(lanes: int) -> int:
-    """Return how wide the sound is drawn."""
+    """Return the width of the drawn sound."""
     return WIDTH_PIXELS - _left(lanes) - MARGIN_PIXELS
 
 
@@ -152,7 +152,7 @@ def _lanes(waveform: Waveform) -> Iterator[_Lane]:
 
 
 def _sound(lane: _Lane, waveform: Waveform, channel: int, peak: float) -> Levels:
-    """Draw bars with round ends, each as high as the loudest in its part of the recording."""
+    """Draw bars with round ends, each with the height of its loudest sample."""
     height, width = lane.bottom - lane.top, lane.right - lane.left
     bars = width // PITCH_PIXELS
     starts = np.arange(bars) * (lane.length_seconds / bars / waveform.bin_seconds)
@@ -162,7 +162,7 @@ def _sound(lane: _Lane, waveform: Waveform, channel: int, peak: float) -> Levels
     bottoms = middle - reach * np.minimum.reduceat(waveform.lows[:, channel], firsts)
     levels = np.zeros((height, bars, PITCH_PIXELS), np.uint8)
     for column in range(BAR_PIXELS):
-        # The half circle at each end is lower at its edges than in its middle.
+        # The semicircle at each end is lower at its edges than in its middle.
         off = abs(column - (BAR_PIXELS - 1) / 2)
         rounding = (BAR_PIXELS**2 / 4 - off**2) ** 0.5
         levels[:, :, column] = _columns(tops - rounding, bottoms + rounding, height)
@@ -173,7 +173,7 @@ def _sound(lane: _Lane, waveform: Waveform, channel: int, peak: float) -> Levels
 
 
 def _columns(tops: NDArray[Any], bottoms: NDArray[Any], height: int) -> Levels:
-    """Draw columns a pixel wide that begin and end within a pixel."""
+    """Draw columns of one pixel's width, with anti-aliased ends."""
     rows = np.arange(height)[:, None]
     return degrees(np.minimum(rows + 1, bottoms) - np.maximum(rows, tops))
 
@@ -186,7 +186,7 @@ def _draw_mark(canvas: Canvas, lane: _Lane, span: Span) -> None:
 
 
 def _draw_time(canvas: Canvas, lane: _Lane) -> None:
-    """Lay the times on a ground as wide as the sound, and the half of a time to both sides."""
+    """Draw the times on a band as wide as the sound, plus half a time on both sides."""
     top = lane.bottom + TICK_PIXELS + 1
     bottom = top + BAND_PIXELS
     canvas.rounded(IN_BAND, (lane.left - MARGIN_PIXELS + 2, top, WIDTH_PIXELS - 2, bottom))
@@ -208,7 +208,7 @@ def _write_name(canvas: Canvas, lane: _Lane, name: str) -> None:
 
 
 def _draw_legend(canvas: Canvas, lane: _Lane, label: str) -> None:
-    """Say what is shaded where no stretch has room for the word."""
+    """Draw a legend for the shading, if no stretch has room for the label."""
     top = lane.bottom + TIME_PIXELS + 2
     bottom = top + BAND_PIXELS
     right = round(lane.left + text_pixels(label) + 4 * ROOM_PIXELS)

@@ -1,4 +1,4 @@
-"""The outline of audio of unknown length in a fixed number of bins."""
+"""Computes the outline of audio of unknown length in a fixed number of bins."""
 
 from typing import Any, Final
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from bot.recordings.waveform.codecs import Samples
 
 BINS: Final = 4096
-"""A power of two; between half of them and all are in use at the end of a long recording."""
+"""A power of two; after a long recording between half and all of them are used."""
 FIRST_BIN_FRAMES: Final = 64
 
 
 class PeakBins:
-    """Keeps least and greatest sample a bin; when the bins are full, each two become one."""
+    """Keeps the smallest and largest sample of each bin; full bins are merged in pairs."""
 
     def __init__(self, *, channels: int, dtype: np.dtype[Any], block_frames: int) -> None:
         self._channels = channels
@@ -31,7 +31,7 @@ class PeakBins:
         at = 0
         while at < len(rows):
             self._make_room()
-            # A cell is what one bin takes of a block: all of it once bins are longer than blocks.
+            # A cell is one bin's part of a block: the whole block once bins are longer than blocks.
             cell_frames = min(self.bin_frames, self._block)
             lows, highs = self._extremes(rows[at:], cell_frames)
             a_row = self._block // cell_frames
@@ -42,7 +42,7 @@ class PeakBins:
         return silent
 
     def finish(self, rest: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Add the rest; returns lows and highs, with a row for each bin, a column a channel."""
+        """Add the rest; returns lows and highs, with a row per bin and a column per channel."""
         frames = rest.reshape(-1, self._channels)
         while len(frames):
             self._make_room()
@@ -67,7 +67,7 @@ class PeakBins:
         return lows, highs
 
     def _fill(self, lows: NDArray[Any], highs: NDArray[Any]) -> int:
-        """Put cells into bins until all bins are full; returns how many cells it put."""
+        """Add cells to bins until all bins are full; returns the number of added cells."""
         per_bin = max(1, self.bin_frames // self._block)
         at = 0
         while at < len(lows) and self._full < BINS:

@@ -1,4 +1,4 @@
-"""The picture beside a recording: watched for, drawn, uploaded; a recording never fails for it."""
+"""Makes the picture of a recording during its transfer; its failure never fails the recording."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from bot.recordings.slack_files import upload_bytes
 from bot.recordings.slack_port import NewFile, SlackPort
 from bot.recordings.waveform.spans import Spans
 
-if TYPE_CHECKING:  # numpy is loaded by those who work, not by those who listen
+if TYPE_CHECKING:  # only workers load numpy, not web processes
     from bot.recordings.waveform.scan import WaveformScan
     from bot.recordings.waveform.shape import Waveform
 
@@ -22,11 +22,11 @@ log = get_logger(__name__)
 Draw = Callable[["Waveform", str | None], bytes]
 
 PICTURE_SECONDS: Final = 20.0
-"""The recording waits no longer for its picture."""
+"""The maximum time that a recording waits for its picture."""
 
 
 class Pictures:
-    """Makes the pictures; one is drawn at a time."""
+    """Makes pictures; one is drawn at a time."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Pictures:
         self._drawing = asyncio.Lock()
 
     async def begin(self, delivery: Delivery, size_bytes: int) -> "Picture":
-        """Begin to watch a recording of that size."""
+        """Start watching a recording of this size."""
         scan = await asyncio.to_thread(_new_scan)
         return Picture(self, delivery, scan, size_bytes)
 
@@ -66,10 +66,10 @@ class Pictures:
 
 
 class Picture:
-    """Sees one recording go by, and is made as soon as the last byte did.
+    """Watches one recording, and is drawn after its last byte.
 
     Attributes:
-        outline: what was seen; None while it is not whole, or where it cannot be drawn.
+        outline: the outline; None until it is complete, or if it cannot be drawn.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Picture:
         self._making: asyncio.Task[str | None] | None = None
 
     def see(self, piece: bytes) -> None:
-        """Take the next piece; the relay's ``Watcher``."""
+        """Add the next piece; the relay's ``Watcher``."""
         if self._scan is None:
             return
         self._left_bytes -= len(piece)
@@ -98,14 +98,14 @@ class Picture:
             self._making = asyncio.create_task(self._pictures.make(self._delivery, self.outline))
 
     async def file_id(self, within_seconds: float | None = None) -> str | None:
-        """Wait until it is uploaded; returns its file id, None if it failed or takes longer."""
+        """Wait for the upload; returns its file id, None if it failed or takes too long."""
         if self._making is None:
             return None
         done, _ = await asyncio.wait({self._making}, timeout=within_seconds)
         return self._making.result() if done else None
 
     async def drop(self) -> None:
-        """Stop making it, if it is being made."""
+        """Cancel the drawing and the upload."""
         if self._making:
             self._making.cancel()
             await asyncio.wait({self._making})
@@ -114,9 +114,9 @@ class Picture:
 def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
     """Classify stretches of digital silence as far as possible; None: only silence.
 
-    PolyAI redacts by muting, and a telephone line is never without noise: in both sides together
-    such a stretch was muted. One side alone may have been put together from what was spoken, as
-    synthetic speech is, with nothing in between; there a pause and a mute are the same zeros.
+    PolyAI redacts by muting, and a telephone line always has noise, so silence of both sides
+    together means a mute. A single side may be synthetic speech with digital silence between
+    sentences; there a pause and a mute are indistinguishable.
     """
     if raw:
         return None
@@ -136,7 +136,7 @@ def _new_scan() -> "WaveformScan":
 
 
 def draw_png(outline: "Waveform", word: str | None) -> bytes:
-    """Draw a PNG; stretches of silence are shaded where there is a word for them."""
+    """Draw a PNG; stretches of silence are shaded if they have a label."""
     from bot.recordings.waveform.drawing import MuteMarks, draw  # noqa: PLC0415 - see TYPE_CHECKING
 
     return draw(outline, MuteMarks(word, outline.silences.kept) if word else None)

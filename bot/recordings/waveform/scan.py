@@ -1,4 +1,4 @@
-"""Watches a recording go by and keeps its outline, in memory that does not grow with it."""
+"""Computes the outline of a recording during its transfer, in bounded memory."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,13 +16,13 @@ from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.silence import SilenceFinder, block_frames
 
 LEAST_SILENCE_SECONDS: Final = 0.3
-"""Shorter stretches are the pauses that synthetic speech makes between two sentences."""
+"""Shorter stretches may be pauses of synthetic speech between two sentences."""
 GATHERED_BYTES: Final = 2 * 1024 * 1024
-"""Worked on at a time: much beside what numpy takes to begin, and it stays in the cache."""
+"""The size of a block: large enough to make numpy efficient, and small enough for the cache."""
 
 
 class WaveformScan:
-    """Takes the body of a WAV piece by piece, header included; one scan a recording."""
+    """Reads the body of a WAV piece by piece, including its header; one scan per recording."""
 
     def __init__(self) -> None:
         self._prefix = b""
@@ -30,7 +30,7 @@ class WaveformScan:
         self._is_unreadable = False
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, of any length."""
+        """Add the next piece, of any length."""
         if self._is_unreadable:
             return
         if self._reading is None:
@@ -39,7 +39,7 @@ class WaveformScan:
             self._reading.take(memoryview(piece))
 
     def finish(self) -> Waveform | None:
-        """Return the outline; None where the codec is unknown or there was no audio."""
+        """Return the outline; None if the codec is unknown or there is no audio."""
         return self._reading.finish() if self._reading else None
 
     def _begin(self, piece: bytes) -> None:
@@ -62,7 +62,7 @@ class WaveformScan:
 
 @dataclass
 class _Reading:
-    """The audio after the header: gathered, then worked on block by block."""
+    """The audio after the header, processed in blocks."""
 
     header: WavHeader
     codec: Codec
@@ -99,7 +99,7 @@ class _Reading:
         whole = self._held // self._row_bytes * self._row_bytes
         if whole:
             self._work(whole)
-        end = self._held - self._held % self._frame_bytes  # the last frame may be cut
+        end = self._held - self._held % self._frame_bytes  # the last frame may be incomplete
         rest = self.codec.decode(self._room[whole:end])
         if len(rest):
             self._silence.add(rest.reshape(1, -1), np.array([not rest.any()]))
@@ -128,5 +128,5 @@ class _Reading:
 
 
 def _from_full_scale(samples: NDArray[Any]) -> NDArray[np.float32]:
-    # One more than the greatest sample, so that the least one is -1 exactly.
+    # One more than the largest sample, so that the smallest one is exactly -1.
     return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)

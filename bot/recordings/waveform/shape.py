@@ -1,4 +1,4 @@
-"""What is left of a recording when it has gone by."""
+"""The outline of a recording, kept after its transfer."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ class Waveform:
     """The outline of a recording, without any of its samples.
 
     Attributes:
-        lows: the least sample of each bin and channel, from -1 to 1; bins x channels.
-        highs: the greatest, likewise.
-        bin_seconds: how long each bin lasts; the last one may be cut.
-        length_seconds: how long the recording lasts.
-        silences: where every channel is digitally silent for a while.
+        lows: the smallest sample of each bin and channel, from -1 to 1; bins x channels.
+        highs: the largest, likewise.
+        bin_seconds: the length of each bin; the last one may be shorter.
+        length_seconds: the length of the recording.
+        silences: where every channel is digitally silent.
     """
 
     lows: NDArray[np.float32]
@@ -28,5 +28,5 @@ class Waveform:
 
     @property
     def channels(self) -> int:
-        """How many sides are drawn, one below the other."""
+        """The number of channels, each drawn in a lane."""
         return int(self.lows.shape[1])

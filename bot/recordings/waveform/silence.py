@@ -1,4 +1,4 @@
-"""Finds digital silence, to the frame, from blocks that are known to be silent or not."""
+"""Finds digital silence to the frame, given which blocks are entirely silent."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from bot.recordings.waveform.spans import SpanLog
 
 
 def block_frames(least_frames: int) -> int:
-    """Choose the length of a block: a power of two so short that a stretch must fill one.
+    """Choose the length of a block: a power of two so short that a stretch covers a whole block.
 
     A stretch of ``2 * block - 1`` frames covers a whole block wherever it begins.
     """
@@ -16,7 +16,7 @@ def block_frames(least_frames: int) -> int:
 
 
 class SilenceFinder:
-    """Takes blocks in order; only those beside silent ones are looked at sample by sample."""
+    """Reads blocks in order; only those beside silent ones are examined sample by sample."""
 
     def __init__(self, *, channels: int, least_frames: int) -> None:
         self.spans = SpanLog()
@@ -24,7 +24,7 @@ class SilenceFinder:
         self._least_frames = least_frames
         self._at = 0
         self._since: int | None = None
-        """The frame at which the silence began that lasts up to now."""
+        """The first frame of the current silence."""
 
     def add(self, rows: Samples, silent: NDArray[np.bool_]) -> None:
         """Add blocks, one per row; ``silent`` marks those that are all zeros."""
@@ -39,7 +39,7 @@ class SilenceFinder:
             self._since = self._at - trailing if trailing else None
 
     def finish(self) -> None:
-        """End with the recording."""
+        """Note the end of the recording."""
         self._close(self._at)
 
     def _add_runs(self, rows: Samples, silent: NDArray[np.bool_], frames: int) -> None:
@@ -63,7 +63,7 @@ class SilenceFinder:
         self._since = None
 
     def _leading(self, rows: Samples) -> NDArray[np.intp]:
-        """Count the silent frames each row begins with; none of the rows is silent as a whole."""
+        """Count the silent frames at the start of each row; no row is entirely silent."""
         return _first_sound(rows) // self._channels
 
     def _trailing(self, rows: Samples) -> NDArray[np.intp]:

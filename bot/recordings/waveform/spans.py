@@ -1,4 +1,4 @@
-"""Stretches of silence: counted and timed exactly, and kept in a list that stays short."""
+"""Stretches of silence: exact count and length, and a bounded list of their places."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +9,7 @@ MAX_SPANS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when, in seconds from the start of the recording."""
+    """Start and end, in seconds from the start of the recording."""
 
     start_seconds: float
     end_seconds: float
@@ -20,9 +20,9 @@ class Spans:
     """All the stretches of a recording.
 
     Attributes:
-        count: how many there are.
-        seconds: how long they are together.
-        kept: where they are; beyond ``MAX_SPANS`` the nearest neighbours run together.
+        count: their number.
+        seconds: their total length.
+        kept: their places; beyond ``MAX_SPANS`` the nearest neighbours are merged.
     """
 
     count: int
@@ -36,7 +36,7 @@ class Spans:
 
 
 class SpanLog:
-    """Takes stretches in frames, in the order of their time."""
+    """Collects stretches in frames, in chronological order."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -44,7 +44,7 @@ class SpanLog:
         self._kept: list[tuple[int, int]] = []
 
     def add(self, start: int, end: int) -> None:
-        """Take the stretch of the frames from ``start`` up to, not including, ``end``."""
+        """Add the stretch of frames from ``start`` up to, not including, ``end``."""
         self._count += 1
         self._frames += end - start
         self._kept.append((start, end))
@@ -52,7 +52,7 @@ class SpanLog:
             self._kept = _thinned(self._kept)
 
     def spans(self, sample_rate_hz: int) -> Spans:
-        """Return what was taken, in seconds."""
+        """Return the collected stretches, in seconds."""
         kept = (
             Span(start / sample_rate_hz, end / sample_rate_hz)
             for start, end in _thinned(self._kept)
@@ -61,7 +61,7 @@ class SpanLog:
 
 
 def _thinned(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Run those together that lie nearest to each other, until few enough are left."""
+    """Merge the nearest neighbours until few enough are left."""
     if len(spans) <= MAX_SPANS:
         return spans
     by_gap = sorted(range(1, len(spans)), key=lambda at: spans[at - 1][1] - spans[at][0])
