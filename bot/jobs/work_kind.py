@@ -9,7 +9,7 @@ from bot.concurrency.urgency import Urgency
 from bot.store.due_work import Due
 
 
-class Admits(Protocol):
+class AdmissionControl(Protocol):
     """Limits how much work of a kind may start now, for a scarce resource outside."""
 
     again_seconds: float
@@ -47,5 +47,5 @@ class WorkKind:
     waiting: Callable[[], int] = lambda: 0
     in_turn: bool = False
     urgency: Urgency = Urgency.UPKEEP
-    admission: Admits | None = None
+    admission: AdmissionControl | None = None
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None

@@ -26,7 +26,7 @@ LEASE: Final = timedelta(seconds=9)
 RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
-LONGEST_PUT_OFF_SECONDS: Final = 300.0
+LONGEST_POSTPONED_SECONDS: Final = 300.0
 MOST_TAKEOVERS: Final = 8
 """How many workers may die while running one piece of work before it is given up."""
 SET_ASIDE: Final = timedelta(hours=1)
@@ -172,12 +172,12 @@ class WorkLoop:
             if admission:
                 admission.note_claimed(wanted, len(claimed))
             for due in claimed:
-                if not self._goes_on(due):
+                if not self._continues_here(due):
                     self._start(self._kinds[name], due)
             if claimed:
                 self._woken.set()  # more may be due, and when the next is due is not known
 
-    def _goes_on(self, due: Due) -> bool:
+    def _continues_here(self, due: Due) -> bool:
         """Continue work that runs here already under its new claim; its lease had expired.
 
         The database was too slow for the renewals, and no other worker took it over. A second run
@@ -208,8 +208,8 @@ class WorkLoop:
     async def _work(self, kind: WorkKind, due: Due) -> None:
         # Every log line of the work has its key: for a delivery, the reference shown to people.
         with bound_to_logs(reference=due.key), working(kind.urgency):
-            again_at = await self._patiently(lambda: self._once(kind, due))
-            if not await self._patiently(lambda: self._finish(due, again_at)):
+            again_at = await self._retry_while_away(lambda: self._once(kind, due))
+            if not await self._retry_while_away(lambda: self._finish(due, again_at)):
                 self._note_lost(due)
 
     async def _finish(self, due: Due, again_at: datetime | None) -> bool:
@@ -234,9 +234,9 @@ class WorkLoop:
             if is_away(error):
                 raise
             log.exception("work_broke", kind=due.kind, key=due.key)
-        return self._clock() + timedelta(seconds=_put_off_seconds(due.tries))
+        return self._clock() + timedelta(seconds=_postponed_seconds(due.tries))
 
-    async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_while_away(self, act: Callable[[], Awaitable[T]]) -> T:
         """Retry ``act`` while the database is away: without it no result can be stored."""
         waits = FIRST_WAIT_SECONDS
         while True:
@@ -270,5 +270,5 @@ class WorkLoop:
         return min(self._poll_seconds, max(seconds, 0.001))
 
 
-def _put_off_seconds(tries: int) -> float:
-    return backoff_seconds(tries, first=1.0, longest=LONGEST_PUT_OFF_SECONDS)
+def _postponed_seconds(tries: int) -> float:
+    return backoff_seconds(tries, first=1.0, longest=LONGEST_POSTPONED_SECONDS)

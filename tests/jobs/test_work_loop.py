@@ -14,7 +14,7 @@ from bot.concurrency.in_flight import InFlight
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
-from bot.jobs.work_kind import Admits, WorkKind
+from bot.jobs.work_kind import AdmissionControl, WorkKind
 from bot.jobs.work_loop import (
     LEASE,
     MOST_TAKEOVERS,
@@ -112,7 +112,7 @@ async def running(
     waiting: Callable[[], int] = lambda: 0,
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
-    admission: Admits | None = None,
+    admission: AdmissionControl | None = None,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
