@@ -20,6 +20,8 @@ OWNERS = {
 }
 # Rows that belong to another package than the rest of their file.
 OWNERS_OF = {"AccessRequestRow": "access_requests", "RecentRequestRow": "store"}
+# The metrics of waiting work are of all domains, and counted in one place.
+ACROSS = {("bot/recordings/backlog.py", "DigestRunRow")}
 # The command line checks what the product has stored, as operators would.
 BY_HAND = {"bot/cli/audit.py", "bot/cli/checks/rights.py", "bot/cli/checks/zones.py"}
 
@@ -57,7 +59,9 @@ def test_no_package_reads_the_rows_of_one_above_it() -> None:
     found, height, of = sorted(readers()), layers(), owners()
     assert len(found) > 30
     assert [
-        (path, row) for path, row in found if height[path.split("/")[1]] < height[of[row]]
+        (path, row)
+        for path, row in found
+        if height[path.split("/")[1]] < height[of[row]] and (path, row) not in ACROSS
     ] == []
 
 
