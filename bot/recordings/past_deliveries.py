@@ -7,7 +7,8 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
-from bot.recordings.delivery_store import Delivery, delivery_of
+from bot.recordings.delivery import Delivery
+from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
 
