@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit import evidence_verifier
 from bot.audit.log import BATCH, AuditFilter, all_events
-from bot.audit.pruned_deliveries import pruned_deliveries
 from bot.audit.verify import heads, verify
 from bot.recordings.past_deliveries import deliveries_of_call
+from bot.recordings.pruned_deliveries import pruned_deliveries
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
 
 RequestedRow = TypeVar("RequestedRow", DeliveryRow, RedactionCheckRow)

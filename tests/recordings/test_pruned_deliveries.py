@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.audit.events import AuditTag
-from bot.audit.pruned_deliveries import summary_of
+from bot.recordings.pruned_deliveries import summary_of
 from bot.store.tables import AuditEventRow
 from tests.conftest import NOON
 
