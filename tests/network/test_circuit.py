@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from bot.concurrency.urgency import Urgency, working
-from bot.network.circuit import LONGEST_PROBE_SECONDS, Circuit
+from bot.network.circuit import LONGEST_PROBE_SECONDS, OPENS_AFTER, Circuit, Circuits
+from bot.observability.metrics import Metrics
+from bot.polyai.transport import build_http_client
 from tests.conftest import NOON
+from tests.ports import free_port
 
 
 class Host:
@@ -76,3 +80,23 @@ def test_answers_to_people_and_taking_back_are_tried_in_any_case(
     assert not host.call()
 
     assert host.call(urgency)
+
+
+async def test_a_closed_host_is_not_even_connected_to() -> None:
+    now, metrics, url = [NOON], Metrics(), f"http://127.0.0.1:{free_port()}/"
+    client = build_http_client(2, metrics=metrics, circuits=Circuits(lambda: now[0]))
+
+    async def made() -> float:
+        with working(Urgency.DELIVERY), pytest.raises(httpx.TransportError):
+            await client.get(url)
+        sample = {"host": "127.0.0.1", "status": "none"}
+        return metrics.http_requests.labels(**sample)._value.get()
+
+    async with client:
+        for number in range(1, 7):
+            assert await made() == number
+            now[0] += OPENS_AFTER / 4
+        assert await made() == 6, "it is away"
+        now[0] += timedelta(seconds=1)
+        assert await made() == 7, "one call finds out"
+        assert await made() == 7

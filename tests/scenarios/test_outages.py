@@ -27,7 +27,6 @@ BOBS_ROOM = "C0BOBSROOM"
 BOARD_ROOM = "C0BOARD000"
 OF_EACH_KIND = 2
 AT_ONCE = 12
-MOST_CALLS_A_MINUTE = 10
 WAITS = "has to wait"
 PACE = Pace(patience=Patience(visible_seconds=(0.05, 0.1, 0.2)), poll_seconds=0.15)
 
@@ -236,24 +235,6 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_failure_th
     assert {(o.state, o.files, o.notes) for o in found["refused"]} == {ENDS["refused"]}
 
 
-@pytest.mark.parametrize("service", ["slack", "polyai"])
-async def test_a_service_that_is_away_is_asked_seldom_however_much_waits(
-    batch: Batch, service: str
-) -> None:
-    batch.of_each_kind = 6
-    faults: Faults = getattr(batch.scene, service).faults
-    faults.everywhere = AWAY["connections break"]
-    kinds = await batch.ask()
-    await batch.pass_time(timedelta(seconds=30))  # until it is known to be away
-    before = calls_of(batch.scene, service)
-    await batch.pass_time(timedelta(minutes=2))
-    made = calls_of(batch.scene, service) - before
-    batch.end_outage(faults)
-
-    assert made <= 2 * MOST_CALLS_A_MINUTE
-    batch.assert_as_without_an_outage(await batch.outcomes(kinds))
-
-
 async def test_slow_answers_and_lost_ones_double_nothing_and_lose_nothing(batch: Batch) -> None:
     faults = batch.scene.slack.faults
     faults.everywhere = Fault("*", delay_seconds=0.05)
@@ -288,10 +269,6 @@ async def test_what_cannot_be_told_for_a_day_is_audited_and_stands_in_app_home(
     scene.slack.faults.clear()
     await scene.people.home_opened(ALICE)
     await until(lambda: "PolyAI knows no conversation with this id" in home_of(scene, ALICE))
-
-
-def calls_of(scene: Scene, service: str) -> int:
-    return len(scene.polyai.requests if service == "polyai" else scene.workspace.calls)
 
 
 async def until_state(batch: Batch, state: str) -> None:
