@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from bot.recordings.request_store import DOUBLE_SUBMIT_WINDOW
+from bot.recordings.request_writer import DOUBLE_SUBMIT_WINDOW
 from bot.sandbox import delivery
 from bot.sandbox.delivery import Ack, signature_headers
 from bot.sandbox.person import SlackClientSide

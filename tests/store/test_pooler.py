@@ -13,9 +13,10 @@ from bot.settings.database_url import for_drivers
 from bot.store.database import Database
 from bot.store.engines import async_url, connect_args
 from bot.store.revision import is_migrated, newest_revision
-from bot.store.schema import current_revision, sync_engine, upgrade
+from bot.store.schema import sync_engine, upgrade
 from bot.store.tables import StandingRow
 from tests.conftest import NOON
+from tests.migrated import current_revision
 from tests.patience import PATIENCE_SECONDS
 from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.ports import free_port
