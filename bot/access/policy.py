@@ -86,7 +86,7 @@ class Facts:
 
 
 def audited_facts(facts: Facts) -> dict[str, str | bool | None]:
-    """Spell the facts of a decision in codes, for the audit."""
+    """Return the facts of a decision as codes, for the audit."""
     return {
         name: value.value if isinstance(value, StrEnum) else value
         for name, value in asdict(facts).items()
@@ -110,7 +110,7 @@ def decide(facts: Facts) -> Decision:
 
 
 def is_certain(facts: Facts) -> bool:
-    """Tell whether the decision would be the same with whatever is not known."""
+    """Return whether the decision would be the same whatever the unknown facts are."""
     return decide(facts) == decide(_at_best(facts))
 
 
@@ -142,7 +142,7 @@ class Exposure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What it rests on whether a visible raw file may stay. None means that it is not known."""
+    """The facts that decide whether a visible raw file may stay. None: unknown."""
 
     requester_is_cleared: bool | None
     destination_is_external: bool | None
@@ -188,7 +188,7 @@ _COUNTING: Final = MappingProxyType(
         Standing.UNKNOWN: frozenset(Held) - {Held.NOT},
     }
 )
-"""By which grants somebody may hold a right; of whom nothing is listed, by none."""
+"""Which grants count for each standing. A standing that is not listed holds no right."""
 
 
 def counts(standing: Standing, held: Held) -> bool | None:

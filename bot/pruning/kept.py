@@ -39,7 +39,7 @@ class Kept(StrEnum):
 
 
 def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
-    """Spell each reason to keep a delivery that ended, or changed last, at some time.
+    """Build a condition for each reason to keep a delivery that ended or changed long ago.
 
     A delivery may go if none of them holds. Where a condition is unknown to the database, it stays.
     """
@@ -68,7 +68,7 @@ def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
 
 
 def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
-    """Spell which deliveries of a workspace may go, the oldest first.
+    """Build the query for the deliveries of a workspace that may go, the oldest first.
 
     Rows that somebody has locked are left for the next time.
     """
@@ -87,7 +87,7 @@ def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
 
 
 def _followed() -> Select[str | None]:
-    """Spell it by way of the work under way, which is little among all there ever was."""
+    """Return the query, by way of the work under way: it has few rows."""
     follower = aliased(DeliveryRow)
     under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
     return select(follower.replaces_id).where(

@@ -110,7 +110,7 @@ def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
 
 
 def _closed_requests(team_id: str, before: datetime) -> Select[Any]:
-    """Spell requests with nothing left to do, such as to warn of the end of their grant."""
+    """Build the condition for access requests with nothing left to do, such as a warning."""
     row, due = AccessRequestRow, DueWorkRow
     work = select(due.key).where(due.kind == ATTEND, due.key == row.id)
     closed = select(row.id).where(

@@ -81,7 +81,7 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
 
 
 def muted_columns(muted: Spans | None) -> dict[str, Any]:
-    """Spell in columns where a recording is muted."""
+    """Return the columns for the spans where a recording is muted."""
     if muted is None:
         return {}
     where = [[round(each.start_seconds, 3), round(each.end_seconds, 3)] for each in muted.kept]

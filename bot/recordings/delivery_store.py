@@ -129,7 +129,7 @@ class DeliveryStore:
         return event_of(delivery, tag, payload, actor_id=actor_id, now=self.clock())
 
     async def call_is_shown(self, delivery: Delivery) -> bool:
-        """Tell whether a card in the same thread tells the facts of the same call already."""
+        """Return whether a card in the same thread already shows the facts of the same call."""
         others = select(DeliveryRow.id).where(
             DeliveryRow.id != delivery.id,
             DeliveryRow.destination_channel_id == delivery.channel_id,
@@ -142,9 +142,9 @@ class DeliveryStore:
         return bool(await self._database.rows(others.limit(1)))
 
     async def leave_files(self, delivery: Delivery) -> None:
-        """The files of ``delivery`` are visible, and its row knows them no more: have them deleted.
+        """Schedule the deletion of visible files that the row of ``delivery`` no longer names.
 
-        Holds although the delivery has ended, as it may have in another worker's hands.
+        Another worker may have ended the delivery meanwhile.
         """
         now = self.clock()
         async with self._database.write(is_short=True) as session:
@@ -228,7 +228,7 @@ def _reading() -> Executable:
 
 @cache
 def _changing(changed: tuple[str, ...], held: tuple[str, ...]) -> Executable:
-    """Spell a change of these columns where those still hold what they held."""
+    """Build an update of these columns, if they still hold the expected values."""
     return (
         update(TABLE)
         .where(

@@ -35,7 +35,7 @@ class OrphanedFile:
 def orphaned_files_of(
     delivery: Delivery, file_ids: Iterable[str], until: datetime
 ) -> list[OrphanedFile]:
-    """Spell what has to be deleted although the delivery's row knows it no more."""
+    """Return the rows of files to delete that the delivery's row no longer names."""
     return [
         OrphanedFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
         for file_id in file_ids

@@ -104,13 +104,13 @@ class Rechecks:
 
 
 def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Spell the rows of an update of several, locked in the order in which everybody locks them."""
+    """Select rows by id in one lock order, so that two updates cannot deadlock."""
     ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
     return DeliveryRow.id.in_(ids.with_for_update())
 
 
 def _is_on_its_way_raw() -> ColumnElement[bool]:
-    """Spell it by way of the work under way, which is little among all there ever was."""
+    """Return the condition, by way of the work under way: it has few rows."""
     ended = [each.value for each in ENDED]
     under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
     return and_(

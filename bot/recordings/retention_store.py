@@ -30,7 +30,7 @@ from bot.store.tables import DeliveryRow
 
 
 class UnverifiedFact(StrEnum):
-    """Of what Slack has not told, by the column that says since when."""
+    """A fact that Slack does not confirm; the value is the column with the time since when."""
 
     CONVERSATION = "unverified_since"
     SHARES = "shares_unverified_since"

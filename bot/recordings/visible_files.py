@@ -18,7 +18,7 @@ VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 
 
 def visible() -> tuple[ColumnElement[bool], ...]:
-    """Spell which files are there, as far as is known, and may have to go."""
+    """Build the condition for files that are visible, as far as is known, and may be deleted."""
     # A failed delivery is looked at only where its file could not be deleted at its end.
     left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (

@@ -24,7 +24,7 @@ def end(expires_at: datetime | None) -> str:
 
 
 def clearance(person: Person) -> str:
-    """Tell somebody whether they may hear unredacted recordings, until when, and by whom."""
+    """Word whether a person may hear unredacted recordings, until when, and who granted it."""
     grant = person.grant_of(Right.PII)
     if Right.PII in person.held:
         return f"You may hear unredacted recordings{_by(grant)}."
