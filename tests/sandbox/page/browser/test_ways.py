@@ -31,7 +31,7 @@ async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab)
 
 async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
     workspace = tab.shared.stage.workspace
-    before = len(workspace.visible_recordings(QUALITY))
+    known = {file.id for file in workspace.visible_recordings(QUALITY)}
     await tab.goes(ADMIN, GENERAL)
     await tab.types("/callaudio-admin digest add calls #quality at 09:00 every day Europe/London")
     await tab.button("Save").click()
@@ -40,8 +40,12 @@ async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
     await tab.goes(CLEARED, QUALITY)
     digest = tab.row("Get call audio").filter(has_text="handed off")
     await digest.locator('button[name="pressed"]').first.click()
-    await tab.page.locator("#timeline audio").nth(before).wait_for()
-    file = workspace.visible_recordings(QUALITY)[-1]
+
+    def new():
+        return [file for file in workspace.visible_recordings(QUALITY) if file.id not in known]
+
+    (file,) = await until(new)
+    await tab.player(file).wait_for()
     (parent,) = [m for m in workspace.messages(QUALITY) if m.ts == file.thread_ts]
     assert "Get call audio" in str(parent.blocks)
     assert file.content == recordings.load("combined", redacted=False)
