@@ -53,6 +53,35 @@ async def test_a_guest_may_use_it_by_a_grant_of_their_own_and_a_group_s_does_not
     assert found.grant_of(Right.PII) == own, "not the group's, although that has no end"
 
 
+@pytest.mark.parametrize(
+    ("standing", "given_to", "held", "holds"),
+    [
+        pytest.param(Standing.MEMBER, ALICE, Held.BY_NAME, True, id="a member by name"),
+        pytest.param(Standing.MEMBER, GROUP, Held.BY_GROUP, True, id="a member by a group"),
+        pytest.param(Standing.MEMBER, None, Held.NOT, False, id="a member without a grant"),
+        pytest.param(Standing.GUEST, ALICE, Held.BY_NAME, True, id="a guest by name"),
+        pytest.param(Standing.GUEST, GROUP, Held.BY_GROUP, False, id="a guest by a group"),
+        pytest.param(Standing.EXTERNAL, ALICE, Held.BY_NAME, False, id="an external person"),
+    ],
+)
+async def test_every_reading_of_now_gives_the_same_answer(
+    sqlite_store, standing, given_to, held, holds
+):
+    """For the right that was given, in the workspace where it was given, and for no other."""
+    if given_to:
+        await give(sqlite_store, given_to)
+    clearances = readers(sqlite_store, standing).clearances
+    for found in (
+        await clearances.now(TEAM, Right.PII, ALICE),
+        await clearances.of_requester(TEAM, ALICE),
+        await clearances.now_or_unknown(TEAM, Right.PII, ALICE),
+    ):
+        assert (found.standing, found.held, found.counts) == (standing, held, holds)
+    assert await clearances.holds(TEAM, Right.PII, ALICE) is holds
+    assert not await clearances.holds(TEAM, Right.ADMIN, ALICE)
+    assert not await clearances.holds("T0ELSEWHERE", Right.PII, ALICE)
+
+
 @pytest.mark.parametrize("standing", NOBODY)
 async def test_it_is_for_nobody_else_whatever_they_hold(sqlite_store, standing):
     await give(sqlite_store)
