@@ -4,7 +4,6 @@ from collections.abc import Callable, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
@@ -40,8 +39,6 @@ from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_migrated
 from bot.wiring.slack_limits import SlackLimits, build_budget
-
-SLACK: Final = "slack"
 
 
 class DatabaseNotMigrated(Exception):
@@ -111,7 +108,6 @@ async def open_core(
         build_client(token, settings.slack_api_url, session),
         metrics=metrics,
         budget=budget,
-        circuit=circuits.of(SLACK),
     )
     identity = Identity(api, token=token, clock=clock)
     directory = SlackDirectory(api, identity)

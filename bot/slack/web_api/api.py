@@ -15,7 +15,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import CallAudioError
-from bot.network.circuit import Circuit
 from bot.network.connection_failures import why
 from bot.network.outbound import Outbound, direct
 from bot.network.retry import parse_retry_after, retrying
@@ -63,11 +62,9 @@ class SlackApi:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         metrics: Metrics | None = None,
         budget: Budget | None = None,
-        circuit: Circuit | None = None,
     ) -> None:
         self._client = client
         self._budget = budget or Budget()
-        self._circuit = circuit
         self._sleep = sleep
         self._calls = (metrics or Metrics()).slack_calls
 
@@ -114,26 +111,10 @@ class SlackApi:
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         await self._budget.enter(method, arguments, is_paid=use_paid(method))
         try:
-            return await self._guarded(method, arguments)
+            return await self._counted(method, arguments)
         except SlackRateLimited as error:
             await self._budget.hold(method, arguments, error.retry_after_seconds or 0.0)
             raise
-
-    async def _guarded(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
-        # By `auth.test` an answer that was lost is told from a Slack that is away: it asks itself.
-        seconds = self._circuit.wait_seconds() if self._circuit and method != WHO_AM_I else 0.0
-        if seconds:
-            raise SlackUnreachable(retry_after_seconds=seconds)
-        try:
-            response = await self._counted(method, arguments)
-        except CallAudioError as error:
-            if self._circuit:
-                is_away = isinstance(error, SlackUnreachable | SlackUnclear)
-                self._circuit.note(is_answer=not is_away)
-            raise
-        if self._circuit:
-            self._circuit.note(is_answer=True)
-        return response
 
     async def _counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         with logged_call(log, "slack_called", method=method, result="broken_off") as logged:
