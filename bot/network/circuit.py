@@ -1,4 +1,4 @@
-"""A circuit for each host of PolyAI: while it is away, few calls find out whether it is back.
+"""A circuit for each host: while it does not answer, few calls find out whether it is back.
 
 What waits for a host that is away would otherwise try at full rate, and keep places from what
 needs another host. Calls that answer people or take files back are made in any case.

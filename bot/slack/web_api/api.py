@@ -34,7 +34,6 @@ from bot.slack.web_api.hosts import is_trusted
 log = get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 30
-WHO_AM_I: Final = "auth.test"
 CONNECT_SECONDS: Final = 10
 """As for PolyAI. A call that made no connection had no effect, so it may be retried."""
 
@@ -90,7 +89,7 @@ class SlackApi:
         Raises:
             CallAudioError: Slack does not accept the token, or does not answer.
         """
-        headers = (await self._call(WHO_AM_I, {})).headers
+        headers = (await self._call("auth.test", {})).headers
         named = {str(name).lower(): str(value) for name, value in headers.items()}
         scopes = named.get("x-oauth-scopes", "").split(",")
         return Introduction(frozenset(map(str.strip, scopes)), _moment(named.get("date", "")))
