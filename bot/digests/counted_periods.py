@@ -17,9 +17,11 @@ from bot.store.tables import DigestRow, DigestRunRow
 class CountedPeriods:
     """Reads the digests of a workspace, paused ones too: they may be resumed or posted by hand."""
 
-    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, database: Database, digests: DigestStore, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
-        self._digests = DigestStore(database=database, clock=clock)
+        self._digests = digests
         self._clock = clock
 
     async def since(self, team_id: str) -> datetime:

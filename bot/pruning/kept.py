@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from bot.access_requests.request import AccessState
-from bot.recordings.delivery_store import DELIVER
+from bot.recordings.delivery_store import DELIVER, under_way
 from bot.recordings.file_checks import CHECK_SHARES, TAKE_BACK
 from bot.recordings.states import ENDED
 from bot.recordings.visible_files import visible
@@ -87,9 +87,7 @@ def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
 
 
 def _followed() -> Select[str | None]:
-    """Return the query, by way of the work under way: it has few rows."""
     follower = aliased(DeliveryRow)
-    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
     return select(follower.replaces_id).where(
-        follower.id.in_(under_way), follower.replaces_id.is_not(None)
+        follower.id.in_(under_way()), follower.replaces_id.is_not(None)
     )

@@ -6,7 +6,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from sqlalchemy import Executable, Row, Table, bindparam, func, select, update
+from sqlalchemy import Executable, Row, Select, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
@@ -20,7 +20,7 @@ from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_fi
 from bot.recordings.states import ENDED, State
 from bot.store.database import Database
 from bot.store.schedule import schedule
-from bot.store.tables import DeliveryRow
+from bot.store.tables import DeliveryRow, DueWorkRow
 
 log = get_logger(__name__)
 
@@ -218,6 +218,11 @@ class DeliveryStore:
         async with self._database.write(is_short=True) as session:
             await session.execute(statement.values(recheck_at=now))
             schedule(session, TAKE_BACK, delivery_id, now=now)
+
+
+def under_way() -> Select[str]:
+    """Build the query for the ids of deliveries under way, which are few among all rows."""
+    return select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
 
 
 # Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.

@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.recordings.delivery_store import DELIVER
+from bot.recordings.delivery_store import under_way
 from bot.recordings.file_checks import AHEAD, CHECK_AUDIENCE, CHECK_SHARES, conversation_key
 from bot.recordings.shares import MOST_PLACES
 from bot.recordings.states import ENDED
 from bot.recordings.visible_files import visible
 from bot.store.database import Database
 from bot.store.schedule import schedule
-from bot.store.tables import DeliveryRow, DueWorkRow
+from bot.store.tables import DeliveryRow
 
 
 class Rechecks:
@@ -110,11 +110,9 @@ def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool
 
 
 def _is_on_its_way_raw() -> ColumnElement[bool]:
-    """Return the condition, by way of the work under way: it has few rows."""
     ended = [each.value for each in ENDED]
-    under_way = select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
     return and_(
-        DeliveryRow.id.in_(under_way),
+        DeliveryRow.id.in_(under_way()),
         DeliveryRow.state.not_in(ended),
         DeliveryRow.outcome == Outcome.RAW.value,
     )

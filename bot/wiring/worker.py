@@ -163,11 +163,16 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     admission = Admission(core.budget)
     recheck = RightsRecheck(rechecks=core.rechecks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
+    counted = CountedPeriods(
+        database=core.database,
+        digests=DigestStore(database=core.database, clock=core.clock),
+        clock=core.clock,
+    )
     pruning = Pruning(
         database=core.database,
         clock=core.clock,
         keep=timedelta(days=days) if days else None,
-        counted_since=CountedPeriods(database=core.database, clock=core.clock).since,
+        counted_since=counted.since,
     )
     cleaning = CleanUp(claims=claims, pruning=pruning, database=core.database, clock=core.clock)
     return Worker(

@@ -81,4 +81,8 @@ async def put_slot(database: Database, state: str, *, covered_since: datetime) -
 
 
 async def since(database: Database) -> datetime:
-    return await CountedPeriods(database=database, clock=lambda: NOON).since(TEAM)
+    return await CountedPeriods(
+        database=database,
+        digests=DigestStore(database=database, clock=lambda: NOON),
+        clock=lambda: NOON,
+    ).since(TEAM)
