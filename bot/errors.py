@@ -14,12 +14,17 @@ from typing import Final
 from bot.ids import new_id
 
 MAX_QUOTED_CHARACTERS: Final = 60
+_PERSONAL_NUMBER: Final = re.compile(r"\+?\d(?:[ ().-]?\d){5,}")
 ASK_OPERATOR: Final = "Ask the callaudio operator to "
 
 
 def quoted(typed: str) -> str:
-    """Quote typed text, without backticks, which end the quote, and without tags."""
-    return f"`{re.sub(r'[`<>&]', '', typed)[:MAX_QUOTED_CHARACTERS]}`"
+    """Quote typed text, without backticks, which end the quote, and without tags.
+
+    What may be a person's number, six digits or more, is masked: the words are shown and logged.
+    """
+    shown = _PERSONAL_NUMBER.sub("•••", re.sub(r"[`<>&]", "", typed))
+    return f"`{shown[:MAX_QUOTED_CHARACTERS]}`"
 
 
 class CallAudioError(Exception):

@@ -111,6 +111,24 @@ def test_a_quotation_neither_ends_early_nor_calls_anybody():
     assert quoted("x" * 61) == f"`{'x' * 60}`"
 
 
+@each_row(
+    ("typed", "shown"),
+    [
+        ("+447700900123", "`•••`"),
+        ("digest +44 7700 900123 now", "`digest ••• now`"),
+        ("4111-1111-1111-1111", "`•••`"),
+        ("06 12 34 56 78", "`•••`"),
+        ("x447700900123", "`x•••`"),
+        ("x" * 55 + "447700900123", f"`{'x' * 55}•••`"),
+        ("55,5 0,23 * * *", "`55,5 0,23 * * *`"),
+        ("0 9 30 2 *", "`0 9 30 2 *`"),
+        ("digest pause g12", "`digest pause g12`"),
+    ],
+)
+def test_what_is_quoted_holds_no_number_of_a_person(typed, shown):
+    assert quoted(typed) == shown
+
+
 @pytest.mark.parametrize(
     "read",
     [parse_duration, zone_of, lambda typed: read_timetable(typed, "UTC")],

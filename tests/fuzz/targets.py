@@ -243,7 +243,7 @@ def _is_safe_to_show(refusal: CallAudioError) -> None:
     words = f"{refusal.what} {refusal.likely_cause} {refusal.fix}"
     assert refusal.what
     assert not re.search(r"<[@#!]|https?://", refusal.what)
-    assert not re.search(r"[0-9]{9}", re.sub(r"`CA[^`]*`", "", words))
+    assert not re.search(r"[0-9]{6}", words)
 
 
 def _keeps_no_number(*shown: object) -> None:
@@ -275,7 +275,9 @@ def targets() -> dict[str, Target]:
                 "who <@U0ALICE00>",
                 "explain <@U0ALICE00> <#C0QUALITY0|q>",
                 f"check {CALL}",
-                "unfreeze billing",
+                "thaw billing was repaired",
+                "ca0123456789abcdef0123456789abcdef",
+                "+447700900123",
                 "digest add calls <#C0QUALITY0|q> billing mon-fri 09:00 Europe/London",
                 "digest 3 pause",
             ),
