@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
+from bot.recordings.redaction.blocks import EDGE_SECONDS
 from bot.recordings.redaction.comparator import compare_streams
 from bot.recordings.redaction.outcome import Uncertainty, Verdict
 from bot.recordings.waveform.spans import Span
@@ -44,6 +45,10 @@ EVERY_ENCODING = pytest.mark.parametrize(
 
 def frames(seconds):
     return int(seconds * RATE_HZ)
+
+
+def inside(span):
+    return slice(frames(span.start_seconds), frames(span.end_seconds))
 
 
 def pair(encoding, channels, change=None, *, after=b"", spans=(CARD, NAME)):
@@ -323,6 +328,16 @@ async def test_the_recordings_of_the_demo_are_proven():
         assert found.muted.count
 
 
+async def test_a_fade_excuses_nothing_beside_a_pause_that_was_silent_anyway():
+    raw, pause = speech(SECONDS, 1), Span(2.002, 2.498)
+    redacted = muted(raw, CARD, pause, fade_seconds=EDGE_SECONDS)
+    assert not raw[inside(pause)].any()
+    encoding = ENCODINGS["16-bit PCM"]
+    both = Pair(*(wav(encoding, encoding.encode(each), 1) for each in (raw, redacted)))
+    found = await compared(both)
+    assert (found.verdict, found.heard.count) == (Verdict.DIFFERS, 2)
+
+
 @settings(max_examples=examples(20))
 @given(
     st.sampled_from(list(ENCODINGS.values())),
@@ -338,9 +353,10 @@ async def test_the_recordings_of_the_demo_are_proven():
 def test_no_clean_pair_raises_an_alarm(encoding, channels, wanted, seed, piece_bytes):
     raw = speech(40.0, channels, seed)
     redacted = raw
-    for start, length, fade in wanted:
-        redacted = muted(redacted, Span(start, min(start + length, 40.0)), fade_seconds=fade)
     known = tuple(Span(start, min(start + length, 40.0)) for start, length, _ in wanted)
+    for span, (_, _, fade) in zip(known, wanted, strict=True):
+        mutes = decoded(encoding, encoding.encode(raw[inside(span)])).reshape(-1, channels).any(0)
+        redacted = muted(redacted, span, fade_seconds=fade if mutes.all() else 0)
     both = Pair(
         wav(encoding, encoding.encode(raw), channels),
         wav(encoding, encoding.encode(redacted), channels),
