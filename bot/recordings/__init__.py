@@ -1,1 +1,1 @@
-"""The delivery of a recording: request, decision, relay, share, retention."""
+"""The delivery of a recording: request, decision, relay, share, take-back."""

@@ -119,7 +119,7 @@ class Completion:
         """End a delivery that cannot be finished; nothing half-done may stay visible.
 
         It uses the current row, so that files that another worker uploaded or began to share
-        meanwhile are left to retention as well.
+        meanwhile are left to the take-back as well.
         """
         while True:
             delivery = await self._deliveries.read(delivery_id)

@@ -5,7 +5,7 @@ from bot.errors import CallAudioError, UsageError
 from bot.recordings.action_authorization import ActionAuthorization
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.requester import Requester
-from bot.recordings.retention_store import RetentionStore
+from bot.recordings.take_back_store import TakeBackStore
 from bot.recordings.workspace_membership import WorkspaceMembership
 
 
@@ -35,7 +35,7 @@ class Deleting:
         *,
         deliveries: DeliveryStore,
         membership: WorkspaceMembership,
-        files: RetentionStore,
+        files: TakeBackStore,
         administration: Administration,
     ) -> None:
         self._deliveries = deliveries

@@ -44,7 +44,7 @@ class DeliveryStore:
         """Read one delivery.
 
         Raises:
-            LookupError: there is none of that id.
+            LookupError: no delivery has that id.
         """
         found = await self.find(delivery_id)
         if found is None:
@@ -53,7 +53,7 @@ class DeliveryStore:
         return found
 
     async def find(self, delivery_id: str) -> Delivery | None:
-        """Read a delivery that may not be there."""
+        """Read a delivery; None if it does not exist."""
         found = await self._database.rows(_reading(), {"of": delivery_id})
         return delivery_of(found[0]) if found else None
 
@@ -72,10 +72,10 @@ class DeliveryStore:
     ) -> Delivery | None:
         """Change the row and record ``tag``, both only if it has not ended and holds ``when``.
 
-        Gives the delivery as it is then, or None if nothing was changed: a step that runs twice
-        changes, and is told of, once. ``was_shared`` records first that it was shared; ``then``
-        runs in the same transaction. With ``leaves_files`` the files of ``delivery``, which the
-        change lets go of, are left to retention.
+        Returns the changed delivery, or None if nothing was changed: a step that runs twice changes
+        the row once and writes one event. ``was_shared`` records first that it was shared; ``then``
+        runs in the same transaction. With ``leaves_files`` the files of ``delivery`` become
+        orphaned files, which the take-back deletes.
         """
         statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
         parameters = {
@@ -211,8 +211,8 @@ class DeliveryStore:
                 await record(session, event)
             await session.execute(forget)
 
-    async def leave_to_retention(self, delivery_id: str) -> None:
-        """Have it looked at: its file may be visible, or its card may say what is no longer so."""
+    async def leave_to_take_back(self, delivery_id: str) -> None:
+        """Schedule the take-back: a file may be visible, or the card may be out of date."""
         now = self.clock()
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
         async with self._database.write(is_short=True) as session:

@@ -69,7 +69,7 @@ class Notification:
         if not delivery.has_ended:
             return None
         if delivery.state is State.FAILED and delivery.share_tried_at:
-            # Retention deletes them too; this is sooner.
+            # The take-back deletes them too, but later.
             await _attempt(delete_files(self._slack, delivery.file_ids), "delete_files")
         card_error = await _attempt(self._put_on_card(delivery), "card")
         note = _note_of(delivery)
@@ -172,7 +172,7 @@ class Notification:
         finally:
             if (await self._deliveries.read(delivery.id)).taken_back_at:
                 # It was taken back meanwhile; the card may have shown that before this update.
-                await self._deliveries.leave_to_retention(delivery.id)
+                await self._deliveries.leave_to_take_back(delivery.id)
 
     def _is_for_all_in_its_conversation(self, delivery: Delivery) -> bool:
         is_own_dm = str(delivery.channel_id).startswith("D")

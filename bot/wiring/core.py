@@ -29,7 +29,7 @@ from bot.recordings.agents import build_agents
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.rechecks import Rechecks
-from bot.recordings.retention_store import RetentionStore
+from bot.recordings.take_back_store import TakeBackStore
 from bot.settings.model import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.budget import Budget
@@ -69,7 +69,7 @@ class Core:
     group_changes: GroupChanges
     decider: Decider
     deliveries: DeliveryStore
-    raw_files: RetentionStore
+    take_back_store: TakeBackStore
     rechecks: Rechecks
     orphaned_files: OrphanedFiles
     home_store: HomeStore
@@ -155,7 +155,7 @@ async def open_core(
             external_channels=settings.callaudio_external_channels,
         ),
         deliveries=DeliveryStore(database=database, clock=clock),
-        raw_files=RetentionStore(database=database, clock=clock),
+        take_back_store=TakeBackStore(database=database, clock=clock),
         rechecks=Rechecks(database=database, clock=clock),
         orphaned_files=OrphanedFiles(database=database, clock=clock),
         home_store=HomeStore(database=database, clock=clock),

@@ -95,7 +95,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     deleting = Deleting(
         deliveries=core.deliveries,
         membership=membership,
-        files=core.raw_files,
+        files=core.take_back_store,
         administration=administration,
     )
     store = DigestStore(database=core.database, clock=core.clock)

@@ -13,9 +13,9 @@ from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.notification import FIRST_WAIT
 from bot.recordings.progress import ProgressPace
 from bot.recordings.redaction.sampling import SHARE
-from bot.recordings.retention import CHECK_EVERY
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
+from bot.recordings.take_back import CHECK_EVERY
 from bot.wiring.slack_limits import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0

@@ -42,8 +42,8 @@ from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.relay import Relay
-from bot.recordings.retention import Retention
 from bot.recordings.sharing import Sharing
+from bot.recordings.take_back import TakeBack
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.settings.model import AudienceRule, CheckRedaction
@@ -137,13 +137,13 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     claims = SlotClaims(database=core.database, clock=core.clock)
     due_slots = DueSlots(claims=claims, rule=pace.catch_up)
     digests = build_digest_workflow(core, outlets, pace)
-    retention = Retention(
+    take_back = TakeBack(
         due=DueFiles(
             database=core.database,
             clock=core.clock,
             rhythm=rhythm,
         ),
-        files=core.raw_files,
+        files=core.take_back_store,
         orphaned_files=core.orphaned_files,
         decider=core.decider,
         slack=slack,
@@ -194,11 +194,11 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
             # A check takes a second, or minutes while Slack hangs. Six may hang before others have
             # to wait; with six running, Slack's limits set the pace.
-            WorkKind(CHECK_AUDIENCE, retention.check_audience, at_once=6, urgency=Urgency.CHECK),
-            WorkKind(CHECK_SHARES, retention.check_shares, at_once=2, urgency=Urgency.CHECK),
+            WorkKind(CHECK_AUDIENCE, take_back.check_audience, at_once=6, urgency=Urgency.CHECK),
+            WorkKind(CHECK_SHARES, take_back.check_shares, at_once=2, urgency=Urgency.CHECK),
             WorkKind(RECHECK_RIGHTS, recheck.run, at_once=1, urgency=Urgency.TAKE_BACK),
-            WorkKind(TAKE_BACK, retention.take_back, at_once=4, urgency=Urgency.TAKE_BACK),
-            WorkKind(DELETE, retention.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
+            WorkKind(TAKE_BACK, take_back.delete_visible, at_once=4, urgency=Urgency.TAKE_BACK),
+            WorkKind(DELETE, take_back.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(PUBLISH, home_publishing.run, at_once=4),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CHECK_REDACTION, redaction.run, at_once=1),

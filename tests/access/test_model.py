@@ -55,9 +55,9 @@ from bot.recordings.rechecks import Rechecks
 from bot.recordings.relay import Relay
 from bot.recordings.request_store import RequestStore
 from bot.recordings.requester import Requester
-from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
-from bot.recordings.retention_store import RetentionStore
 from bot.recordings.sharing import Patience, Sharing
+from bot.recordings.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
+from bot.recordings.take_back_store import TakeBackStore
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database
@@ -78,7 +78,7 @@ from tests.access.outside import (
 from tests.conftest import NOON
 from tests.examples import examples
 from tests.migrated import migrated_sqlite_file
-from tests.recordings.test_retention import work_off
+from tests.recordings.test_take_back import work_off
 
 TEAM = "T0MODEL000"
 NEVER_AGAIN = AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0))
@@ -221,11 +221,11 @@ class Policy(RuleBasedStateMachine):
             clock=clock,
         )
         self.work = DueWork(database=self.database, clock=clock, lease=CHECK_EVERY)
-        self.raw_files = RetentionStore(database=self.database, clock=clock)
+        self.take_back_store = TakeBackStore(database=self.database, clock=clock)
         self.rechecks = Rechecks(database=self.database, clock=clock)
-        self.retention = Retention(
+        self.take_back = TakeBack(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
-            files=self.raw_files,
+            files=self.take_back_store,
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             decider=decider,
             slack=self.gateway,
@@ -606,9 +606,9 @@ class Policy(RuleBasedStateMachine):
             self.runner.run(self.rechecks.check_now(TEAM))
 
     async def _look(self) -> None:
-        await work_off(self.work, self.retention)
+        await work_off(self.work, self.take_back)
         for due in await self.work.claim(DELETE, 20, takes_over=True):
-            await self.work.finish(due, await self.retention.delete_orphaned(due))
+            await self.work.finish(due, await self.take_back.delete_orphaned(due))
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
         number = next(self.numbers)

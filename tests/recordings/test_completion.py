@@ -11,8 +11,8 @@ from bot.recordings.completion import Completion
 from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.file_checks import Rhythm
-from bot.recordings.retention import CHECK_EVERY
 from bot.recordings.slack_port import Problem
+from bot.recordings.take_back import CHECK_EVERY
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.conftest import NOON

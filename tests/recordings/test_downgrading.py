@@ -12,7 +12,7 @@ from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.downgrading import Downgrading, schedule_follower
 from bot.recordings.kinds import DeliveryKind
-from bot.recordings.retention_store import RetentionStore
+from bot.recordings.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
@@ -55,7 +55,7 @@ async def taken_back(
     """Store that it is gone; gives what follows."""
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
     downgrading = Downgrading(deliveries=deliveries, is_on=is_on)
-    files = RetentionStore(database=database, clock=lambda: NOON)
+    files = TakeBackStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # whoever comes second changes nothing
         then = downgrading.store
         gone = await files.taken_back(delivery, cause.value, update_card_by=NOON, then=then)

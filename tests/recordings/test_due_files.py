@@ -17,7 +17,7 @@ from bot.recordings.file_checks import (
     watch_file,
 )
 from bot.recordings.rechecks import Rechecks
-from bot.recordings.retention_store import RetentionStore, UnverifiedFact
+from bot.recordings.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.schedule import schedule
@@ -38,7 +38,7 @@ class Store:
         self.database = database
         self.rhythm = Rhythm(keep=keep, check_every=MINUTE)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
-        self.files = RetentionStore(database=database, clock=self.clock)
+        self.files = TakeBackStore(database=database, clock=self.clock)
         self.rechecks = Rechecks(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
 

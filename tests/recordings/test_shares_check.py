@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect
-from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.recordings.shares import FileShares
+from bot.recordings.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.patience import until
-from tests.recordings.test_retention import ALICE, BOB, OTHER, TEAM, Shelf
+from tests.recordings.test_take_back import ALICE, BOB, OTHER, TEAM, Shelf
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -166,7 +166,7 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
     shelf.gateway.visible["Fd1"].has_public_link = True
     delivery = await shelf.due.one("d1")
     assert delivery
-    found = await shelf.retention._shares.check(delivery)
+    found = await shelf.take_back._shares.check(delivery)
     assert await shelf.files.order_take_back(delivery, found)
     assert not await shelf.files.order_take_back(delivery, found), "once, whoever finds it"
     await shelf.gateway.delete_file("Fd1")

@@ -1,6 +1,6 @@
-"""Files that are visible and may have to go: what is known of them, and what becomes of them.
+"""Stores which visible files have to be deleted, why, and that they are deleted.
 
-Raw ones always may; a redacted one when somebody asked to delete it.
+A raw file may be taken back at any time; a redacted one is deleted only on request.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,10 +17,7 @@ from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery import Delivery, event_of
 from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.downgrading import schedule_follower
-from bot.recordings.file_checks import (
-    AHEAD,
-    TAKE_BACK,
-)
+from bot.recordings.file_checks import AHEAD, TAKE_BACK
 from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.shares_check import PassedOn
 from bot.recordings.visible_files import VISIBLE, visible
@@ -30,37 +27,37 @@ from bot.store.tables import DeliveryRow
 
 
 class UnverifiedFact(StrEnum):
-    """A fact that Slack does not confirm; the value is the column with the time since when."""
+    """A fact that Slack does not confirm; the value is the column with the time it began."""
 
     CONVERSATION = "unverified_since"
     SHARES = "shares_unverified_since"
 
 
-class RetentionStore:
-    """Reads and changes what is known of files that are visible and may have to go."""
+class TakeBackStore:
+    """Changes the rows of visible files: unverified facts, orders to delete, deletions."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
     async def mark_unverified(self, delivery: Delivery, subject: UnverifiedFact) -> datetime:
-        """Note that Slack does not tell; gives since when it has not."""
+        """Store that Slack does not confirm the fact; returns since when it has not."""
         since: datetime = getattr(delivery, subject) or self.clock()
         await self._set(delivery, **{subject: since})
         return since
 
     async def mark_verified(self, delivery: Delivery, subject: UnverifiedFact) -> None:
-        """Note that Slack tells again, and that all is well."""
+        """Store that Slack confirms the fact again."""
         if getattr(delivery, subject):
             await self._set(delivery, **{subject: None})
 
     async def order_take_back(self, delivery: Delivery, found: PassedOn) -> bool:
-        """Store that the file has to go, with what was found; gives whether this call did.
+        """Order the deletion of a forwarded file; returns whether this call ordered it.
 
-        Stored before anything is deleted: once the file is gone, nothing tells any more why.
+        It is stored before the deletion, because the cause cannot be found out afterwards.
         """
         place = found.place
-        return await self._have_it_go(
+        return await self._order(
             delivery,
             update(DeliveryRow)
             .where(DeliveryRow.taken_back_cause.is_(None), *visible())
@@ -76,8 +73,8 @@ class RetentionStore:
         )
 
     async def ask_deletion(self, delivery: Delivery, user_id: str) -> bool:
-        """Store that somebody wants the file deleted, at once; gives whether this call did."""
-        return await self._have_it_go(
+        """Order the deletion that a person requested; returns whether this call ordered it."""
+        return await self._order(
             delivery,
             update(DeliveryRow)
             .where(
@@ -91,18 +88,18 @@ class RetentionStore:
             payload={"file_id": delivery.file_id, "channel_id": delivery.channel_id},
         )
 
-    async def _have_it_go(
+    async def _order(
         self,
         delivery: Delivery,
-        ordering: Update,
+        change: Update,
         *,
         tag: AuditTag,
         actor_id: str,
         payload: Mapping[str, PayloadValue],
     ) -> bool:
-        """Store why a file has to go, and have it deleted ahead of what is merely due."""
+        """Store why a file has to be deleted, and schedule it before other due work."""
         now = self.clock()
-        statement = ordering.where(DeliveryRow.id == delivery.id).returning(DeliveryRow.id)
+        statement = change.where(DeliveryRow.id == delivery.id).returning(DeliveryRow.id)
         async with self._database.write() as session:
             changed = await session.scalar(statement)
             if changed:
@@ -110,8 +107,8 @@ class RetentionStore:
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
         return changed is not None
 
-    async def have_taken_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Have files taken back whose time is over."""
+    async def schedule_take_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Schedule the take-back of files whose retention has ended."""
         if not deliveries:
             return
         now = self.clock()
@@ -120,9 +117,9 @@ class RetentionStore:
                 schedule(session, TAKE_BACK, each.id, now=now)
 
     async def card_updated(self, delivery: Delivery, follower: Delivery | None = None) -> None:
-        """Note that the card says what became of the file, and have what follows it delivered.
+        """Store that the card shows the deletion, and schedule the redacted delivery that follows.
 
-        Where that has ended already, its own words are put on the card again.
+        If that delivery has ended already, its outcome is put on the card again.
         """
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
         async with self._database.write() as session:
@@ -130,15 +127,15 @@ class RetentionStore:
             if follower:
                 await schedule_follower(session, follower, self.clock())
 
-    async def must_go(self, delivery: Delivery, cause: str, *, again_at: datetime) -> None:
-        """Store that the file has to go, before it is deleted: the facts may be others by then."""
+    async def store_cause(self, delivery: Delivery, cause: str, *, again_at: datetime) -> None:
+        """Store the cause before the deletion, because the facts may change again meanwhile."""
         if delivery.taken_back_cause:
             return
-        ordering = update(DeliveryRow).where(
+        change = update(DeliveryRow).where(
             DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
         )
         async with self._database.write() as session:
-            await session.execute(ordering.values(taken_back_cause=cause))
+            await session.execute(change.values(taken_back_cause=cause))
             schedule(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
 
     async def taken_back(
@@ -149,14 +146,14 @@ class RetentionStore:
         update_card_by: datetime,
         then: Callable[[AsyncSession, Delivery, datetime], Awaitable[None]],
     ) -> Delivery | None:
-        """Store that the file is gone, with its audit event; gives the delivery if this call did.
+        """Store the deletion with its audit event; returns the delivery if this call stored it.
 
-        What somebody asked to delete meanwhile was deleted for them, whatever ``cause`` says.
-        Without a call of ``card_updated`` the card is updated again at ``update_card_by``: a worker
-        may stop in between. ``then`` runs in the same transaction.
+        If a person requested the deletion meanwhile, that is stored as the cause. The card is
+        updated again at ``update_card_by`` unless ``card_updated`` is called before, because a
+        worker may stop in between. ``then`` runs in the same transaction.
         """
         now = self.clock()
-        # What Slack never showed may come to light after it was deleted in vain.
+        # A file that Slack has not shown yet may still appear after the deletion.
         may_appear = delivery.file_ids if delivery.share_ts is None else ()
         until = now + STAYS_UNSEEN_AFTER
         asked = DeliveryRow.delete_asked_by.is_not(None)

@@ -1,4 +1,4 @@
-"""Looking after visible raw recordings: what is asked of Slack, how long doubt lasts, and when."""
+"""The checks of visible raw recordings, and how long an unverified fact is accepted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,8 +20,8 @@ from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm, watch_file
 from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.rechecks import Rechecks
-from bot.recordings.retention import CHECK_EVERY, LONGEST_UNVERIFIED, Retention
-from bot.recordings.retention_store import RetentionStore
+from bot.recordings.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
+from bot.recordings.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -80,7 +80,7 @@ class Shelf:
             first_admins=frozenset(),
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
-        self.files = RetentionStore(database=database, clock=self.clock)
+        self.files = TakeBackStore(database=database, clock=self.clock)
         self.rechecks = Rechecks(database=database, clock=self.clock)
         self.rhythm = Rhythm(keep=keep, check_every=CHECK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
@@ -88,7 +88,7 @@ class Shelf:
         self.downgrading = Downgrading(
             deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
         )
-        self.retention = Retention(
+        self.take_back = TakeBack(
             due=self.due,
             files=self.files,
             orphaned_files=OrphanedFiles(database=database, clock=self.clock),
@@ -159,7 +159,7 @@ class Shelf:
 
     async def work_off(self) -> None:
         """Do what is due, as a worker does, until nothing is."""
-        await work_off(self.work, self.retention)
+        await work_off(self.work, self.take_back)
 
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
         """Store that its files are gone."""
@@ -176,7 +176,7 @@ class Shelf:
             return [row.payload["cause"] for row in rows]
 
 
-async def work_off(work: DueWork, retention: Retention) -> None:
+async def work_off(work: DueWork, take_back: TakeBack) -> None:
     """Do what is due for visible files, each kind beside the others, until nothing is."""
 
     async def run(kind: str, act: Callable[[Due], Awaitable[datetime | None]]) -> int:
@@ -189,9 +189,9 @@ async def work_off(work: DueWork, retention: Retention) -> None:
         return len(claimed)
 
     kinds = {
-        CHECK_AUDIENCE: retention.check_audience,
-        CHECK_SHARES: retention.check_shares,
-        TAKE_BACK: retention.take_back,
+        CHECK_AUDIENCE: take_back.check_audience,
+        CHECK_SHARES: take_back.check_shares,
+        TAKE_BACK: take_back.delete_visible,
     }
     while any(await asyncio.gather(*(run(kind, act) for kind, act in kinds.items()))):
         pass
@@ -229,7 +229,7 @@ async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it
     await shelf.rechecks.check_now(TEAM)
     assert await shelf.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
 
-    await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_retention("d1")
+    await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_take_back("d1")
     shelf.world.away = frozenset({"delete"})
     assert await shelf.check() == {"Fd1"}
     shelf.world.away = frozenset()

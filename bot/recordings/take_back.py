@@ -20,11 +20,11 @@ from bot.recordings.due_files import DueFiles
 from bot.recordings.file_checks import IN_TURN
 from bot.recordings.naming import announcement_of
 from bot.recordings.orphaned_files import OrphanedFiles
-from bot.recordings.retention_store import RetentionStore, UnverifiedFact
 from bot.recordings.shares_check import PassedOn, SharesCheck
 from bot.recordings.slack_files import delete_files
 from bot.recordings.slack_port import SlackPort, TakenBack
 from bot.recordings.states import State
+from bot.recordings.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.due_work import Due
 
 log = get_logger(__name__)
@@ -42,14 +42,14 @@ CAUSES: Final = {
 }
 
 
-class Retention:
+class TakeBack:
     """Checks visible raw recordings, and takes back those that must not stay."""
 
     def __init__(
         self,
         *,
         due: DueFiles,
-        files: RetentionStore,
+        files: TakeBackStore,
         orphaned_files: OrphanedFiles,
         decider: Decider,
         slack: SlackPort,
@@ -71,7 +71,7 @@ class Retention:
             return None
         over = [each for each in deliveries if self._due.is_over(each)]
         # Separately, so that it does not wait for a conversation for which Slack is slow.
-        await self._files.have_taken_back(over)
+        await self._files.schedule_take_back(over)
         staying = [each for each in deliveries if each not in over]
         if staying:
             await self._check_conversations(team_id, channel_id, staying)
@@ -90,7 +90,7 @@ class Retention:
                 await self._settle(delivery, found, UnverifiedFact.SHARES)
         return await self._due.next_turn_at() if is_in_turn else None
 
-    async def take_back(self, due: Due) -> datetime | None:
+    async def delete_visible(self, due: Due) -> datetime | None:
         """Delete files unconditionally, and update the card; returns when to try again."""
         delivery = await self._due.to_go(due.key)
         if delivery is None:
@@ -113,7 +113,7 @@ class Retention:
             if await self._orphaned_files.deleted(file, TakeBackCause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
-            log.warning("left_file_stays", delivery_id=file.delivery_id, code=error.code)
+            log.warning("orphaned_file_not_deleted", delivery_id=file.delivery_id, code=error.code)
         return self._in_a_while()
 
     def _in_a_while(self) -> datetime:
@@ -145,7 +145,7 @@ class Retention:
             if self._files.clock() - since < LONGEST_UNVERIFIED:
                 return
             cause = TakeBackCause.UNVERIFIED
-        await self._files.must_go(delivery, cause.value, again_at=self._in_a_while())
+        await self._files.store_cause(delivery, cause.value, again_at=self._in_a_while())
         await self._take_back(delivery, cause)
 
     async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
@@ -177,7 +177,7 @@ class Retention:
             try:
                 await self._slack.show_taken_back(delivery.card_ts, taken)
             except CallAudioError as error:
-                log.warning("taken_back_unsaid", delivery_id=delivery.id, code=error.code)
+                log.warning("take_back_not_shown", delivery_id=delivery.id, code=error.code)
                 if error.retryable:
                     return False
         await self._files.card_updated(delivery, follower)
