@@ -29,12 +29,17 @@ class NotAdmin(CallAudioError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person who acts. The same ``trigger_id`` again is the same request."""
+    """A person who acts. The same ``trigger_id`` again is the same request.
+
+    ``sent_at`` is when Slack sent the request, if known: the process may have stalled before it
+    read the request.
+    """
 
     team_id: str
     enterprise_id: str | None
     user_id: str
     trigger_id: str | None = None
+    sent_at: datetime | None = None
 
 
 class Administration:

@@ -233,7 +233,9 @@ class Scheduling:
         check_channel(await self._directory.conversation(digest.channel_id))
         slot = timetable_of(digest).slot_on_request(self._store.clock())
         async with self._refusals_audited(actor, "digest_run"):
-            await self._claims.ask(digest, slot, actor.user_id, actor.trigger_id)
+            await self._claims.ask(
+                digest, slot, actor.user_id, trigger_id=actor.trigger_id, sent_at=actor.sent_at
+            )
         return digest
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
 from bot.store.inserts import insert_into
-from bot.store.once import claim_once
+from bot.store.once import DOUBLE_SUBMIT_WINDOW, claim_once
 from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
@@ -80,19 +80,38 @@ class SlotClaims:
         return [RunKey(digest.id, local) for local in sorted(claimed)]
 
     async def ask(
-        self, digest: Digest, slot: Slot, actor_id: str, trigger_id: str | None = None
+        self,
+        digest: Digest,
+        slot: Slot,
+        actor_id: str,
+        *,
+        trigger_id: str | None = None,
+        sent_at: datetime | None = None,
     ) -> None:
-        """Claim a post on request; the same time twice is one post.
+        """Claim a post on request.
+
+        A repeat joins the post that was requested before it: while that post is not finished, and
+        within ``DOUBLE_SUBMIT_WINDOW``, counted from when Slack sent the repeat.
 
         Raises:
             AlreadyDone: this trigger claimed it before.
         """
+        now, run = self.clock(), DigestRunRow
+        window_began = (sent_at or now) - DOUBLE_SUBMIT_WINDOW
+        requested = select(run.slot_local).where(
+            run.digest_id == digest.id,
+            run.asked_by.is_not(None),
+            (run.state == RunState.CLAIMED.value)
+            | ((run.state == RunState.POSTED.value) & (run.claimed_at > window_began)),
+        )
+        locked = select(DigestRow.id).where(DigestRow.id == digest.id).with_for_update()
         async with self._database.write() as session:
-            await claim_once(session, digest.team_id, trigger_id, self.clock())
+            await claim_once(session, digest.team_id, trigger_id, now)
+            await session.execute(locked)
+            if await session.scalar(requested.limit(1)) is not None:
+                return
             if await self._insert(session, digest, [slot], RunState.CLAIMED, asked_by=actor_id):
-                event = event_of(
-                    AuditTag.DIGEST_ASKED, digest, actor_id, self.clock(), slot=slot.local
-                )
+                event = event_of(AuditTag.DIGEST_ASKED, digest, actor_id, now, slot=slot.local)
                 await record(session, event)
 
     async def forget_older(self, than: timedelta) -> int:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
-from typing import Final
 
 from sqlalchemy import Executable, Select, UpdateBase, and_, bindparam, case, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -23,12 +22,9 @@ from bot.recordings.new_request import (
 from bot.recordings.turns import TooManyWaiting, count_people, read_turns
 from bot.store.database import Database
 from bot.store.inserts import insert_into
+from bot.store.once import DOUBLE_SUBMIT_WINDOW
 from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
-
-# People press Enter twice, because Slack leaves the text in the box. While the first request is
-# being delivered, later ones join it: after "it may still be done" people try again in a minute.
-DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class RequestWriter:
             claims: dict[str, tuple[str, datetime]] = {}
             for index in in_order:
                 if ids[index] not in known:
-                    sent_at = requests[index].requester.sent_at or now
+                    sent_at = requests[index].requester.actor.sent_at or now
                     claims.setdefault(fingerprints[index], (ids[index], sent_at))
             holders = await self._claim(connection, claims, now)
             found: dict[int, StoredRequest] = {}

@@ -1,7 +1,6 @@
 """The requester: an actor in a conversation, and the refusals of those who may not ask."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -13,15 +12,13 @@ from bot.errors import UsageError
 class Requester:
     """An actor who requests a recording in a conversation, and the URL for private answers.
 
-    A repeated ``trigger_id`` is the same request. ``sent_at`` is when Slack sent it, if known: the
-    process may have stalled before it read the request.
+    A repeated ``trigger_id`` is the same request.
     """
 
     actor: Actor
     channel_id: str
     trigger_id: str
     response_url: SecretStr | None
-    sent_at: datetime | None = None
 
 
 class NotYours(UsageError):

@@ -32,6 +32,7 @@ def actor_of_command(command: Mapping[str, Any]) -> Actor:
         enterprise_id=command.get("enterprise_id") or None,
         user_id=str(command["user_id"]),
         trigger_id=str(command["trigger_id"]),
+        sent_at=_sent_at(command),
     )
 
 
@@ -48,6 +49,7 @@ def actor_of(body: Mapping[str, Any]) -> Actor:
         enterprise_id=enterprise_id,
         user_id=str(user["id"]),
         trigger_id=body.get("trigger_id"),
+        sent_at=_sent_at(body),
     )
 
 
@@ -58,7 +60,6 @@ def requester_of_command(command: Mapping[str, Any]) -> Requester:
         channel_id=str(command["channel_id"]),
         trigger_id=str(command["trigger_id"]),
         response_url=secret(command.get("response_url")),
-        sent_at=_sent_at(command),
     )
 
 
@@ -72,7 +73,6 @@ def requester_of_action(body: Mapping[str, Any], action: Mapping[str, Any]) -> R
         # double submits then applies.
         trigger_id=str(body.get("trigger_id") or action.get("action_ts")),
         response_url=secret(body.get("response_url")),
-        sent_at=_sent_at(body),
     )
 
 
@@ -107,7 +107,6 @@ def requester_of_submission(
         channel_id=channel_id,
         trigger_id=submission_id_of(view, *choices),
         response_url=None,
-        sent_at=_sent_at(body),
     )
 
 

@@ -18,6 +18,9 @@ from bot.store.tables import RecentRequestRow
 KEPT: Final = timedelta(minutes=15)
 """Longer than Slack's signature is valid, with a margin for clock skew."""
 CHANGE: Final = "change"
+# People press Enter twice, because Slack leaves the text in the box. While the first request is
+# being carried out, later ones join it: after "it may still be done" people try again in a minute.
+DOUBLE_SUBMIT_WINDOW: Final = timedelta(seconds=10)
 
 
 class AlreadyDone(UsageError):

@@ -1,6 +1,7 @@
 """Slots in the store: claimed by whoever is first, found again, and ended once."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from bot.digests.digest import Digest
 from bot.digests.digest_store import DigestStore, DigestUnknown, PauseCause
 from bot.digests.due_slots import DueSlots
 from bot.digests.run_store import RunStore
-from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey
+from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey, RunState
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
@@ -163,9 +164,8 @@ async def test_digests_rest_once_their_workspace_removed_the_app(desk: Desk) -> 
 async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> None:
     digest = await desk.digest()
     desk.now = NOON + DAY
-    slot = timetable_of(digest).slot_on_request(desk.now)
     for _ in range(2):  # the same moment twice
-        await desk.claims.ask(digest, slot, "U0BOSS000")
+        await run_on_request(desk, digest)
 
     await desk.worker().check("g1")
 
@@ -174,6 +174,56 @@ async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> No
         "digest:g1:2026-06-04T12:00:00",
     ]
     assert (await desk.tags()).count("admin:digest:asked") == 1
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A second request for a post, and the number of posts requested then."""
+
+    id: str
+    posts: int
+    arrives_after: float
+    sent_after: float | None = None
+    first_ended: RunState | None = RunState.POSTED
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        Repeat("pressed twice: the same post", 1, arrives_after=9),
+        Repeat("after the window: another post", 2, arrives_after=11),
+        Repeat("sent in the window, read a minute later: the same post", 1, 60, sent_after=9),
+        Repeat("sent before the first, read a minute later: the same post", 1, 60, sent_after=-9),
+        Repeat("sent after the window: another post", 2, 60, sent_after=11),
+        Repeat("while the first is under way: the same post", 1, 60, first_ended=None),
+        Repeat("the first failed: another post", 2, 9, first_ended=RunState.FAILED),
+    ],
+    ids=lambda repeat: repeat.id,
+)
+async def test_a_repeated_request_joins_the_post_of_the_first(desk: Desk, repeat: Repeat) -> None:
+    digest = await desk.digest()
+    first_at = desk.now
+    await run_on_request(desk, digest)
+    (row,) = await runs(desk.database)
+    run = await desk.runs.read(RunKey(row.digest_id, row.slot_local))
+    if repeat.first_ended is RunState.POSTED:
+        await desk.runs.posted(run, "1.0")
+    elif repeat.first_ended:
+        await desk.runs.fail(run, "late")
+
+    desk.now = first_at + timedelta(seconds=repeat.arrives_after)
+    sent_at = repeat.sent_after
+    await run_on_request(
+        desk, digest, None if sent_at is None else first_at + timedelta(seconds=sent_at)
+    )
+
+    assert len(await runs(desk.database)) == repeat.posts
+    assert (await desk.tags()).count("admin:digest:asked") == repeat.posts
+
+
+async def run_on_request(desk: Desk, digest: Digest, sent_at: datetime | None = None) -> None:
+    slot = timetable_of(digest).slot_on_request(desk.now)
+    await desk.claims.ask(digest, slot, "U0BOSS000", sent_at=sent_at)
 
 
 async def test_a_run_ends_once_and_its_event_is_written_once(desk: Desk) -> None:

@@ -9,9 +9,7 @@ from bot.recordings.requester import Requester
 
 def changed_requester(requester: Requester, **changes: Any) -> Requester:
     """Change a requester, or the actor in it."""
-    own = {
-        name for name in changes if name in ("channel_id", "trigger_id", "response_url", "sent_at")
-    }
+    own = {name for name in changes if name in ("channel_id", "trigger_id", "response_url")}
     actor = replace(requester.actor, **{name: changes[name] for name in changes.keys() - own})
     return replace(requester, actor=actor, **{name: changes[name] for name in own})
 

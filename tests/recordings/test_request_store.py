@@ -15,9 +15,10 @@ from bot.polyai.payloads import Direction
 from bot.recordings.kinds import DeliveryKind
 from bot.recordings.new_request import NewRequest, delivery_id_of, fingerprint_of
 from bot.recordings.request_store import MAX_TOGETHER, RequestStore
-from bot.recordings.request_writer import DOUBLE_SUBMIT_WINDOW, StoredRequest
+from bot.recordings.request_writer import StoredRequest
 from bot.recordings.requester import Requester
 from bot.store.database import Database
+from bot.store.once import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.patience import until

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -47,9 +47,9 @@ async def add_digest(
     return await store.add(new, BOSS)
 
 
-async def ask_for(database: Database, digest: Digest) -> str:
+async def ask_for(database: Database, digest: Digest, *, seconds_later: int = 0) -> str:
     """Claim a post out of turn as `run` does: a worker finds the row by itself."""
-    slot = timetable_of(digest).slot_on_request(utc_now())
+    slot = timetable_of(digest).slot_on_request(utc_now() + timedelta(seconds=seconds_later))
     await SlotClaims(database=database, clock=utc_now).ask(digest, slot, BOSS)
     return slot.local
 

@@ -68,7 +68,9 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene:
     first, second, *_ = await runs(database_of(scene))
     assert second.due_at - first.due_at == timedelta(seconds=1)
     assert set(posts(scene.workspace).values()) == {1}
-    assert (await tags(scene))[:2] == ["admin:digest:added", "worker:digest:posted"]
+    # On a busy machine a second can pass before its slot is claimed, which skips that slot.
+    written = [tag for tag in await tags(scene) if tag != "worker:digest:skipped"]
+    assert written[:2] == ["admin:digest:added", "worker:digest:posted"]
 
 
 async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
@@ -128,9 +130,9 @@ async def test_a_channel_that_cannot_be_pauses_the_digest_and_its_owner_is_told_
 ) -> None:
     digest = await add_digest(database_of(scene))
     scene.workspace.change_channel(CHANNEL, **changes)
-    for _ in range(2):
-        await ask_for(database_of(scene), digest)
-        await asyncio.sleep(1.0)  # each is of another second
+    await ask_for(database_of(scene), digest)
+    await ended(database_of(scene))
+    await ask_for(database_of(scene), digest, seconds_later=1)
 
     first, second = await ended(database_of(scene), 2)
 

@@ -4,21 +4,26 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
-from bot.recordings.request_writer import DOUBLE_SUBMIT_WINDOW
 from bot.sandbox import delivery
 from bot.sandbox.delivery import Ack, signature_headers
 from bot.sandbox.person import SlackClientSide
-from bot.store.tables import RecentRequestRow
+from bot.store.once import DOUBLE_SUBMIT_WINDOW
+from bot.store.tables import DigestRunRow, RecentRequestRow
 from bot.wiring.application import Roles
 from tests.ports import free_port
+from tests.scenarios.conftest import OpenScene
+from tests.scenarios.digest_scene import add_digest, digest_messages, ended, runs
 from tests.scenarios.killed_bot import LOOPBACK, Nursery, open_street
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
+from tests.scenarios.test_digest_command import say
 from tests.scenarios.test_message_shortcut import chosen, open_form
 
 LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
@@ -76,6 +81,25 @@ async def test_a_form_that_arrives_after_its_repeat_was_delivered_joins_it(
     assert len(scene.every_visible_file()) == 1
 
 
+async def test_a_digest_run_that_arrives_after_its_repeat_was_posted_joins_it(
+    new_scene: OpenScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"CALLAUDIO_ADMINS": BOSS}
+    async with new_scene(environment=environment, open_outlets=plain_outlets) as scene:
+        database = scene.stage.application.database
+        await add_digest(database)
+        assert "in a few seconds" in (await say(scene, "digest run g1")).text
+        await ended(database)
+        since_posted = timedelta(seconds=SENT_BEFORE_SECONDS - 5)
+        await make_older(scene, DigestRunRow.claimed_at, since_posted)
+        monkeypatch.setattr(delivery, "signature_headers", signed_a_minute_ago)
+
+        assert (await say(scene, "digest run g1")).status == 200
+
+        assert [run.state for run in await runs(database)] == ["posted"]
+        assert len(digest_messages(scene.workspace)) == 1
+
+
 @pytest.mark.long
 async def test_a_stopped_process_that_wakes_stores_nothing_that_another_one_delivered(
     nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
@@ -106,9 +130,12 @@ def signed_a_minute_ago(secret: str, body: str) -> dict[str, str]:
 
 async def pass_the_window(scene: Scene) -> None:
     """Have the window of every request end, as if its seconds had passed."""
-    row = RecentRequestRow
     earlier = DOUBLE_SUBMIT_WINDOW + timedelta(seconds=5)
+    await make_older(scene, RecentRequestRow.requested_at, earlier)
+
+
+async def make_older(scene: Scene, column: InstrumentedAttribute[datetime], by: timedelta) -> None:
     async with scene.stage.application.database.write() as session:
-        requested_at = await session.scalar(select(func.min(row.requested_at)))
-        assert requested_at
-        await session.execute(update(row).values(requested_at=requested_at - earlier))
+        earliest = await session.scalar(select(func.min(column)))
+        assert earliest
+        await session.execute(update(column.class_).values({column: earliest - by}))
