@@ -10,7 +10,7 @@ from bot.access.grants import Right
 from bot.access.members import Members
 from bot.access.policy import Audience, Standing, may_listen
 from bot.access.rights import Holders, Rights
-from bot.access.standings import REMEMBERED_FOR, Standings
+from bot.access.standings import STANDING_VALID_FOR, Standings
 from bot.concurrency.gather import both
 from bot.store.database import Database
 
@@ -18,7 +18,7 @@ from bot.store.database import Database
 class AudienceReader:
     """Reads an audience: each listener is judged by the rule that judges requesters.
 
-    Rights are read each time. Stored standings count for ``REMEMBERED_FOR``. Slack is asked for
+    Rights are read each time. Stored standings count for ``STANDING_VALID_FOR``. Slack is asked for
     the others until the answer is known: one listener who is not cleared ends the search, and of
     people without a grant it only matters whether they are bots.
     """
@@ -89,7 +89,7 @@ class AudienceReader:
         """Read the grants and the stored standings of people."""
         return await both(
             self._rights.holders(team_id, Right.PII, user_ids),
-            self._standings.remembered(team_id, user_ids),
+            self._standings.stored(team_id, user_ids),
         )
 
     async def _classify(
@@ -97,7 +97,7 @@ class AudienceReader:
     ) -> Audience:
         """Classify some members: by one query, by stored standings, then by asking Slack."""
         now = self._clock()
-        since = now - REMEMBERED_FOR
+        since = now - STANDING_VALID_FOR
         if await are_all_cleared(self._database, team_id, user_ids, now=now, since=since):
             return Audience.CLEARED
         holders, known = await self._known(team_id, user_ids)

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import ChangeRefused, Effect, Grant, NewGrant, Right, Subject, add_grant
 from bot.access.grants import revoke as end_grants
-from bot.access.last_admin import AdminFacts, an_admin_is_kept
-from bot.access.rights_changed import rights_changed
+from bot.access.last_admin import AdminFacts, keep_an_admin
+from bot.access.rights_check import schedule_rights_check
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record_refusal
 from bot.store.database import Database
@@ -78,9 +78,9 @@ class RightsChanges:
         try:
             async with self._database.write() as session:
                 team_id, now = subject.team_id, self._clock()
-                rights_changed(session, team_id, now)
+                schedule_rights_check(session, team_id, now)
                 if takes_admin:
-                    async with an_admin_is_kept(session, team_id, facts, now):
+                    async with keep_an_admin(session, team_id, facts, now):
                         await claim_once(session, team_id, trigger_id, now)
                         yield session
                 else:

@@ -76,7 +76,7 @@ class Clearances:
         Stored standings are used where there are some.
         """
         standings: dict[str, Standing | None] = dict(
-            await self._standings.remembered(team_id, user_ids)
+            await self._standings.stored(team_id, user_ids)
         )
         try:
             async for some in self._standings.learn(team_id, set(user_ids) - standings.keys()):

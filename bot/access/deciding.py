@@ -1,4 +1,4 @@
-"""Gathers the facts of one decision, reading no more than it needs, and decides."""
+"""Reads the facts of one decision from Slack and the store, only as far as needed, and decides."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,18 +8,16 @@ from typing import Final, TypeVar
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory
+from bot.access.exposure import Exposure, ExposureFacts, exposure_of
 from bot.access.grants import Right
 from bot.access.members import Members
-from bot.access.place import Place, Surroundings
+from bot.access.place import ConversationFacts, Place
 from bot.access.policy import (
     Audience,
-    Circumstances,
     Decision,
-    Exposure,
     Facts,
     Reason,
     decide,
-    exposure,
     raw_or_nothing,
 )
 from bot.access.unknown_facts import note_unknown_fact
@@ -31,12 +29,12 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 DIRECT_MESSAGES: Final = "D"
-"""The first letter of their ids. It only saves a call; the flags of a conversation decide."""
+"""The first letter of the ids of direct messages. It only saves a call; Slack's flags decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who wants to hear what, where."""
+    """A requester, the destination, and the variants that are possible."""
 
     team_id: str
     user_id: str
@@ -44,7 +42,7 @@ class Question:
     asked_redacted: bool
     has_raw_key: bool
     raw_only: bool = False
-    """There is no redacted variant, and the audience must be cleared under any rule."""
+    """There is no redacted variant; the audience must be cleared under any audience rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Ruling:
 
 
 class Decider:
-    """Answers each question from facts read now: no decision uses facts of an earlier one."""
+    """Decides by facts read now: no decision uses facts of an earlier one."""
 
     def __init__(
         self,
@@ -97,42 +95,43 @@ class Decider:
         Show the result to admins only.
         """
         members = Members(self._directory, channel_id)
-        return await _or(
+        return await _read_or(
             (), "audience", lambda: self._audience.not_cleared(team_id, members, limit)
         )
 
-    async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> Surroundings:
-        """Read the facts of a conversation once, for all the recordings that are in it.
+    async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> ConversationFacts:
+        """Read the facts of a conversation once, for all recordings in it.
 
-        ``raw_only``: something in it has no redacted variant: the audience counts under any rule.
+        ``raw_only``: one of its files has no redacted variant, so the audience is read under any
+        audience rule.
         """
         try:
             conversation = await self._directory.conversation(channel_id)
         except CallAudioError as error:
             log.warning("fact_unknown", fact="conversation", code=error.code)
             is_withheld = not error.retryable and not error.is_own_mistake
-            return Surroundings(None, Audience.UNKNOWN, is_withheld=is_withheld)
+            return ConversationFacts(None, Audience.UNKNOWN, is_withheld=is_withheld)
         audience = Audience.UNKNOWN
         if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
             audience = await self._classify_audience(
                 team_id, Place(conversation, own_dm=False), members
             )
-        return Surroundings(conversation, audience)
+        return ConversationFacts(conversation, audience)
 
     async def judge(
-        self, team_id: str, user_id: str, around: Surroundings, *, raw_only: bool
+        self, team_id: str, user_id: str, facts: ConversationFacts, *, raw_only: bool
     ) -> Exposure:
         """Return whether a file of this requester may stay, by their rights now."""
         clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
-        place = Place.of(around.conversation, user_id)
-        return exposure(
-            Circumstances(
+        place = Place.of(facts.conversation, user_id)
+        return exposure_of(
+            ExposureFacts(
                 requester_is_cleared=clearance.counts,
                 destination_is_external=place.is_external,
                 destination_is_private=place.is_private,
                 audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
-                audience=Audience.CLEARED if place.own_dm else around.audience,
+                audience=Audience.CLEARED if place.own_dm else facts.audience,
             )
         )
 
@@ -166,14 +165,16 @@ class Decider:
         own_dm_is_possible = question.channel_id.startswith(DIRECT_MESSAGES)
 
         async def read_place() -> Place:
-            found = await _or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
+            found = await _read_or(
+                None, "conversation", lambda: conversation, raise_own_mistakes=True
+            )
             return Place.of(found, question.user_id)
 
         async def is_there() -> bool | None:
             # In direct messages with the bot there is no other member to list.
             if own_dm_is_possible and (await placing).own_dm:
                 return True
-            return await _or(
+            return await _read_or(
                 None, "members", lambda: members.include(question.user_id), raise_own_mistakes=True
             )
 
@@ -189,7 +190,7 @@ class Decider:
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
             has_raw_key=question.has_raw_key,
-            # What has no redacted variant is for cleared people only, under any audience rule.
+            # A file without a redacted variant is for cleared people only, under any audience rule.
             audience_must_be_cleared=self._audience_must_be_cleared or question.raw_only,
             audience=Audience.UNKNOWN,
         )
@@ -201,19 +202,19 @@ class Decider:
             return Audience.UNKNOWN
         if place.own_dm:
             return Audience.CLEARED
-        return await _or(
+        return await _read_or(
             Audience.UNKNOWN,
             "audience",
             lambda: self._audience.read(team_id, conversation, members),
         )
 
 
-async def _or(
-    unknown: T, fact: str, learn: Callable[[], Awaitable[T]], *, raise_own_mistakes: bool = False
+async def _read_or(
+    unknown: T, fact: str, read: Callable[[], Awaitable[T]], *, raise_own_mistakes: bool = False
 ) -> T:
-    """Read a fact, or return ``unknown`` if Slack fails: the only place that fails closed."""
+    """Read a fact; if Slack fails, return ``unknown``, with which the decision fails closed."""
     try:
-        return await learn()
+        return await read()
     except CallAudioError as error:
         if error.is_own_mistake and raise_own_mistakes:
             raise

@@ -1,4 +1,4 @@
-"""What the decision asks of Slack: who somebody is, what a conversation is, and who is in it."""
+"""The facts that a decision reads from Slack: people, conversations and their members."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from bot.access.policy import Standing
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A Slack conversation as the decision needs it; None is a flag Slack did not send."""
+    """A Slack conversation; None: Slack did not send the flag."""
 
     channel_id: str
     is_external: bool | None
@@ -16,7 +16,7 @@ class Conversation:
     is_im: bool
     im_user_id: str | None
     is_private: bool | None
-    """Whether only its members can open it. Anything else is open to everybody in the workspace."""
+    """Whether only its members can open it. Otherwise everybody in the workspace can."""
     is_archived: bool
     bot_is_member: bool
     member_count: int | None
@@ -31,10 +31,9 @@ class MemberPage:
 
 
 class Directory(Protocol):
-    """Slack's people and conversations, read afresh at each call.
+    """Slack's people and conversations, read from Slack at each call.
 
-    Each method raises ``CallAudioError`` where Slack does not answer; the caller then decides
-    without the fact.
+    Each method raises ``CallAudioError`` if Slack does not answer; the fact is then unknown.
     """
 
     async def conversation(self, channel_id: str) -> Conversation:
@@ -46,5 +45,5 @@ class Directory(Protocol):
         ...
 
     async def standing(self, user_id: str) -> Standing:
-        """Read what a person is to this workspace."""
+        """Read a person's standing in this workspace."""
         ...

@@ -13,7 +13,7 @@ def parse_duration(text: str) -> timedelta:
     """Read a duration.
 
     Raises:
-        UsageError: it is none, is nothing, or is longer than ten years.
+        UsageError: the text is not a duration, or is zero or longer than ten years.
     """
     match = re.fullmatch(r"([1-9]\d{0,6})([mhd])", text.strip())
     length = int(match[1]) * UNITS[match[2]] if match else timedelta()

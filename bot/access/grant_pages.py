@@ -1,4 +1,4 @@
-"""Grants and denies as they are looked at: never more of them than are shown, and how many more."""
+"""Queries for lists of grants and denies: the rows that are shown, and the number of the rest."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from bot.store.tables import GrantRow
 
 @dataclass(frozen=True, slots=True)
 class GrantPage:
-    """The first of some grants and denies."""
+    """The first grants and denies of a list."""
 
     shown: tuple[Grant, ...]
     more: int
     """How many follow."""
     first_admins: tuple[str, ...] = ()
-    """Who administers without a grant: those whom the settings name."""
+    """The admins that CALLAUDIO_ADMINS names, who need no grant."""
 
 
 async def list_grants(
     session: AsyncSession, *, team_id: str | None, now: datetime, ended: bool
 ) -> tuple[Grant, ...]:
-    """List the grants and denies in force, or with ``ended`` all that ever were, oldest first."""
+    """List the grants and denies in force, oldest first; with ``ended`` also all earlier ones."""
     query = select(GrantRow).order_by(GrantRow.id)
     if team_id:
         query = query.where(GrantRow.team_id == team_id)
@@ -51,7 +51,7 @@ async def next_to_end(
         GrantRow.team_id == team_id,
         GrantRow.effect == Effect.GRANT.value,
         in_force(now),
-        # Besides what makes it in force: a window that the index of ends knows.
+        # Redundant with `in_force`, but the index of ends can use this range.
         GrantRow.expires_at > now,
         GrantRow.expires_at <= until,
     )
@@ -59,10 +59,10 @@ async def next_to_end(
 
 
 async def groups_in_force(session: AsyncSession, team_id: str, now: datetime) -> frozenset[str]:
-    """Name the groups that anything in force is said of."""
+    """List the ids of the groups with a grant or deny in force."""
     query = select(GrantRow.subject_id).where(
         GrantRow.team_id == team_id,
-        # Spelt out: the planners then see that the index of groups serves.
+        # A literal, so that the planners can use the partial index of groups.
         GrantRow.subject_kind == literal(SubjectKind.GROUP.value, literal_execute=True),
         in_force(now),
     )
@@ -72,7 +72,7 @@ async def groups_in_force(session: AsyncSession, team_id: str, now: datetime) ->
 async def in_force_for(
     session: AsyncSession, team_id: str, subject_ids: Collection[str], now: datetime
 ) -> tuple[Grant, ...]:
-    """List what is in force for some people and groups, oldest first."""
+    """List the grants and denies in force for some people and groups, oldest first."""
     query = select(GrantRow).where(
         GrantRow.subject_id.in_(sorted(subject_ids)), GrantRow.team_id == team_id, in_force(now)
     )

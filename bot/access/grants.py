@@ -1,5 +1,6 @@
-"""Rights: given, denied, revoked. Each change shares a transaction with its audit event."""
+"""Grants, denies and revocations. Each change is in one transaction with its audit event."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +22,7 @@ class Right(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """Whom a grant names."""
+    """The kind of subject that a grant names."""
 
     USER = "user"
     GROUP = "group"
@@ -76,7 +77,7 @@ class NothingToRevoke(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class NewGrant:
-    """A grant or a deny about to be written."""
+    """A grant or a deny to be stored."""
 
     subject: Subject
     right: Right
@@ -90,7 +91,7 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant or a deny as it stands in the store."""
+    """A stored grant or deny."""
 
     id: int
     subject: Subject
@@ -170,17 +171,13 @@ async def revoke(
     is_denied = any(row.effect == Effect.DENY for row in rows)
     if reaches_actor and right is Right.PII and is_denied:
         raise OwnDenyKept
-    for row in rows:
-        row.revoked_by = by
-        row.revoked_at = now
-        await record(session, _event(AuditTag.GRANT_REVOKED, grant_of(row), by, now))
-    return len(rows)
+    return await _end(session, rows, by=by, now=now)
 
 
 async def revoke_all(session: AsyncSession, team_id: str, *, by: str, now: datetime) -> int:
-    """End every grant of a workspace, one that begins later included; returns their number.
+    """End every grant of a workspace, also those that begin later; returns their number.
 
-    Denies stay: they hold again if the app is installed again.
+    Denies stay in force, because the app may be installed again.
     """
     rows = await session.scalars(
         select(GrantRow)
@@ -193,16 +190,18 @@ async def revoke_all(session: AsyncSession, team_id: str, *, by: str, now: datet
         .order_by(GrantRow.id)
         .with_for_update()
     )
-    ended = 0
+    return await _end(session, rows.all(), by=by, now=now)
+
+
+async def _end(session: AsyncSession, rows: Sequence[GrantRow], *, by: str, now: datetime) -> int:
     for row in rows:
         row.revoked_by, row.revoked_at = by, now
         await record(session, _event(AuditTag.GRANT_REVOKED, grant_of(row), by, now))
-        ended += 1
-    return ended
+    return len(rows)
 
 
 def counts_for(user_id: str, right: Right, given_by: str) -> bool:
-    """Return whether a grant counts for a person: a grant of `pii` does not for its giver.
+    """Return whether a grant counts for a person: a grant of `pii` does not count for its giver.
 
     A grant to a group counts for each member except its giver.
     """
@@ -219,7 +218,7 @@ def in_force(now: datetime) -> ColumnElement[bool]:
 
 
 def grant_of(row: GrantRow) -> Grant:
-    """Read a row as a frozen value."""
+    """Build the frozen value of a row."""
     return Grant(
         id=row.id,
         subject=Subject(row.team_id, SubjectKind(row.subject_kind), row.subject_id),

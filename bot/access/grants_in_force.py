@@ -1,4 +1,4 @@
-"""Whom grants and denies in force name: the one query every decision rests on."""
+"""The grants and denies in force for some people and for all groups: one query per decision."""
 
 import json
 from collections.abc import Collection
@@ -16,16 +16,16 @@ IN_FORCE: Final = (
     'revoked_at IS NULL AND team_id = :team AND "right" = :right AND starts_at <= :now '
     "AND (expires_at IS NULL OR expires_at > :now)"
 )
-"""Tells in SQL whether a grant or deny counts, of the right and in the workspace asked about."""
+"""The SQL condition for a grant or deny of ``:right`` in force in the workspace ``:team``."""
 
 
 def _query(*, asked: str, named: str, gathered: str, pair: str) -> TextClause:
-    """Return a row for people and one for groups: who is granted and who is denied, as JSON.
+    """Build a query that returns one row for people and one for groups, with their ids as JSON.
 
-    A group comes with the giver, as a pair: it counts for its members, but not for all alike.
+    Each group comes with the giver of the grant, because the grant does not count for its giver.
 
-    The planner of PostgreSQL would look up each further column of the index for each id, which
-    takes ten times as long; so the asked are gathered first (`MATERIALIZED`) and sifted after.
+    The rows of the ids are read first (`MATERIALIZED`) and filtered afterwards. Otherwise
+    PostgreSQL looks up each further column of the index for each id, which takes ten times as long.
     """
     of_effect = "CAST({}({}) FILTER (WHERE effect = '{}') AS TEXT)"
     who, which = (
@@ -62,7 +62,7 @@ _ON_POSTGRESQL: Final = _query(
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
-    """A right given to a group, and by whom."""
+    """A grant to a group, with its giver."""
 
     group_id: str
     given_by: str
@@ -70,7 +70,7 @@ class GroupGrant:
 
 @dataclass(frozen=True, slots=True)
 class GrantsInForce:
-    """What the store says of some people, by name, and of all groups of the workspace."""
+    """The grants and denies of one right: by name for some people, and for all groups."""
 
     granted: frozenset[str]
     denied: frozenset[str]
@@ -83,13 +83,13 @@ async def read_grants_in_force(
 ) -> GrantsInForce:
     """Read every grant and deny in force at ``now`` that could concern ``user_ids``.
 
-    One statement and one parameter for all of them, one row for all who are named: ten thousand
-    people cost little more than a look into the index for each.
+    All ids are one parameter, and all people found are one row, so that ten thousand people cost
+    little more than an index look-up each.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     rows = await session.execute(
         _ON_SQLITE if is_sqlite else _ON_POSTGRESQL,
-        # In the order of the index, which then is read from front to back.
+        # Sorted, so that the index is scanned from front to back.
         {"team": team_id, "right": right.value, "now": now, "ids": json.dumps(sorted(user_ids))},
     )
     found = {
@@ -108,10 +108,10 @@ async def read_grants_in_force(
 async def granted_admins(
     session: AsyncSession, team_id: str, now: datetime
 ) -> list[tuple[str, datetime | None]]:
-    """List the people, not the groups, whom `admin` was given to, and when each grant ends."""
+    """List the people, without groups, who have a grant of `admin`, and when each grant ends."""
     granted = select(GrantRow.subject_id, GrantRow.expires_at).where(
         GrantRow.team_id == team_id,
-        # Spelt out: the planners then see that the index of admins serves.
+        # A literal, so that the planners can use the partial index of admins.
         GrantRow.right == literal(Right.ADMIN.value, literal_execute=True),
         GrantRow.subject_kind == SubjectKind.USER.value,
         in_force(now),
@@ -122,7 +122,7 @@ async def granted_admins(
 async def named_admins(
     session: AsyncSession, team_id: str, first_admins: frozenset[str], now: datetime
 ) -> frozenset[str]:
-    """List the people, not the groups, who hold `admin`."""
+    """List the people, without groups, who hold `admin`."""
     granted = {user_id for user_id, _ in await granted_admins(session, team_id, now)}
     named = await read_grants_in_force(session, team_id, Right.ADMIN, first_admins | granted, now)
     return (named.granted | first_admins) - named.denied

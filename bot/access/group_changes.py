@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from bot.access.rights_changed import rights_changed
+from bot.access.rights_check import schedule_rights_check
 from bot.store.database import Database
 from bot.store.tables import GroupChangeRow
 
@@ -16,12 +16,12 @@ class GroupChanges:
         self._database = database
 
     async def note(self, team_id: str, group_id: str, now: datetime) -> None:
-        """Store that the group changed, and have what its rights allowed checked."""
+        """Store that the group changed, and schedule a check of what its rights allowed."""
         key = (GroupChangeRow.team_id == team_id) & (GroupChangeRow.group_id == group_id)
         async with self._database.write() as session:
             await session.execute(delete(GroupChangeRow).where(key))
             session.add(GroupChangeRow(team_id=team_id, group_id=group_id, changed_at=now))
-            rights_changed(session, team_id, now)
+            schedule_rights_check(session, team_id, now)
 
     async def latest(self, team_id: str, group_id: str) -> datetime | None:
         """Return when the group last changed, or None."""

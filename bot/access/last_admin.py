@@ -59,10 +59,10 @@ class Admins:
 
 
 @asynccontextmanager
-async def an_admin_is_kept(
+async def keep_an_admin(
     session: AsyncSession, team_id: str, named: AdminFacts, now: datetime
 ) -> AsyncIterator[None]:
-    """Let a change happen in its transaction, unless it takes the last admin away.
+    """Run a change in its transaction, unless it takes the last admin away.
 
     If there was no admin before, every change is allowed. A person of unknown standing may have
     been an admin before, and does not count as one afterwards.
@@ -92,10 +92,10 @@ async def _admins(session: AsyncSession, team_id: str, named: AdminFacts, now: d
     ends = await granted_admins(session, team_id, now)
     everyone = named.first_admins | {user_id for user_id, _ in ends}
     endless = named.first_admins | {user_id for user_id, end in ends if end is None}
-    said = await read_grants_in_force(session, team_id, Right.ADMIN, everyone, now)
-    denied = said.denied
+    grants = await read_grants_in_force(session, team_id, Right.ADMIN, everyone, now)
+    denied = grants.denied
     if named.members is not None:
-        for group_id in said.denied_groups:
+        for group_id in grants.denied_groups:
             # A group that cannot be read may contain anybody.
             denied |= everyone if (found := named.members.get(group_id)) is None else found
     return Admins(now=everyone - denied, lasting=endless - denied)

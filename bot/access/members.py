@@ -1,4 +1,4 @@
-"""A conversation's members, paged only as far as somebody asks."""
+"""The members of a conversation; a page is fetched from Slack only when it is needed."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -7,7 +7,7 @@ from bot.access.directory import Directory, MemberPage
 from bot.network.paging import Pages
 
 MAX_PAGES: Final = 500
-"""Pages of 200: as many people as the largest audience that can be set."""
+"""Pages of 200 people: enough for the largest audience that can be set."""
 
 
 class Members:
@@ -23,7 +23,7 @@ class Members:
         )
 
     async def pages(self) -> AsyncIterator[tuple[str, ...]]:
-        """Return page after page: those already fetched, then new ones until Slack has no more.
+        """Yield the pages already fetched, then new ones until Slack has no more.
 
         Raises:
             CallAudioError: Slack does not answer, or its list does not end.
@@ -39,7 +39,7 @@ class Members:
             index += 1
 
     async def include(self, user_id: str) -> bool:
-        """Return whether the user is a member, reading no further than the page that says so."""
+        """Return whether the user is a member; no page after theirs is fetched."""
         async for page in self.pages():
             if user_id in page:
                 return True

@@ -1,4 +1,4 @@
-"""What one person may do now, until when, and by whose leave."""
+"""The rights of one person, and the grants and denies behind them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ from bot.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of one person: each right they hold, and every grant that concerns them."""
+    """A person's standing, the rights they hold, and the grants and denies that concern them."""
 
     standing: Standing
     held: frozenset[Right]
     grants: tuple[Grant, ...]
-    """In force, those that do not count for them included."""
+    """The grants and denies in force, including grants that do not count for the person."""
     is_first_admin: bool = False
-    """Whether they are named as admin where the bot runs; a deny beats that too."""
+    """Whether CALLAUDIO_ADMINS names the person; a deny beats that too."""
 
     @property
     def may_use(self) -> bool:
-        """Whether callaudio is for them: members, and guests for whom a right counts."""
+        """Whether they may use callaudio: members, and guests for whom a right counts."""
         return self.standing is Standing.MEMBER or bool(self.held)
 
     def is_counted(self, grant: Grant) -> bool:
-        """Return whether a grant gives them something, or a deny keeps something from them."""
+        """Return whether a grant counts for the person; a deny always does."""
         if grant.effect is Effect.DENY:
             return True
         by_name = grant.subject.kind is SubjectKind.USER
         return counts(self.standing, Held.BY_NAME if by_name else Held.BY_GROUP) is True
 
     def grant_of(self, right: Right) -> Grant | None:
-        """Return the grant that makes them hold a right for longest.
+        """Return the grant of a right that ends last.
 
-        None where they do not hold it, or hold it without a grant, as the first admins do.
+        None if they do not hold the right, or hold it without a grant, as the first admins do.
         """
         if right not in self.held:
             return None
@@ -49,13 +49,13 @@ class Person:
         return endless[0] if endless else max(ending)[-1] if ending else None
 
     def deny_of(self, right: Right) -> Grant | None:
-        """Return the deny that keeps a right from them; None where none does."""
+        """Return the deny of a right that applies to them, or None."""
         denies = (g for g in self.grants if g.right is right and g.effect is Effect.DENY)
         return next(denies, None)
 
 
 class People:
-    """Reads what people may do, afresh at each call."""
+    """Reads the rights of people; nothing is cached between calls."""
 
     def __init__(
         self,
@@ -71,29 +71,29 @@ class People:
         self._clock = clock
 
     async def read(self, team_id: str, user_id: str) -> Person:
-        """Return what rights a person holds, and which grants and denies make it so.
+        """Read a person's rights, with a standing that Slack returns now.
 
         Raises:
-            CallAudioError: Slack does not tell who it is.
+            CallAudioError: Slack did not return their standing.
         """
         return await self.read_as(team_id, user_id, await self._standings.now(team_id, user_id))
 
     async def read_or_unknown(self, team_id: str, user_id: str) -> Person:
-        """Do as ``read`` does; a person of unknown standing holds nothing."""
+        """Do as ``read`` does; if Slack fails, the standing is unknown and no right is held."""
         standing = await self._standings.now_or_unknown(team_id, user_id)
         return await self.read_as(team_id, user_id, standing)
 
     async def recent(self, team_id: str, user_id: str) -> Person:
-        """Return the rights alone, by a standing that may be remembered: for what is asked often.
+        """Read the rights without grants, with a stored standing if there is one.
 
         Raises:
-            CallAudioError: Slack does not tell who it is.
+            CallAudioError: no standing is stored, and Slack did not return it.
         """
         standing = await self._standings.recent(team_id, user_id)
         return Person(standing, await self._held(team_id, user_id, standing), grants=())
 
     async def read_as(self, team_id: str, user_id: str, standing: Standing) -> Person:
-        """Do as ``read`` does for somebody whose standing has just been read."""
+        """Do as ``read`` does, with a standing that the caller has just read."""
         now = self._clock()
         async with self._database.read() as session:
             group_ids = await groups_in_force(session, team_id, now)
@@ -109,8 +109,8 @@ class People:
         )
 
     async def _held(self, team_id: str, user_id: str, standing: Standing) -> frozenset[Right]:
-        said = {right: await self._rights.held(team_id, right, user_id) for right in Right}
-        return frozenset(right for right, held in said.items() if counts(standing, held))
+        held = {right: await self._rights.held(team_id, right, user_id) for right in Right}
+        return frozenset(right for right in Right if counts(standing, held[right]))
 
 
 def _concerns(grant: Grant, user_id: str, groups: Mapping[str, frozenset[str] | None]) -> bool:

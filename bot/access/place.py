@@ -7,7 +7,7 @@ from bot.access.policy import Audience
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ConversationFacts:
     """The facts of a conversation with raw recordings, for all their requesters.
 
     None: unknown.

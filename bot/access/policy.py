@@ -1,4 +1,4 @@
-"""The decision: raw, redacted or refused. Pure and total; every unknown falls to the safe side."""
+"""The decision: raw, redacted or refused. A pure, total function; an unknown fact fails closed."""
 
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why, in the order in which the rules are asked."""
+    """Why, in the order in which the rules are applied."""
 
     REQUESTER_NOT_ALLOWED = "requester_not_allowed"
     REQUESTER_NOT_IN_DESTINATION = "requester_not_in_destination"
@@ -25,12 +25,12 @@ class Reason(StrEnum):
     NO_RAW_KEY = "no_raw_key"
     AUDIENCE = "audience"
     CLEARED = "cleared"
-    NOT_TOLD = "not_told"
+    FACT_UNKNOWN = "not_told"
     """A fact stayed unknown, so the decision failed closed."""
 
 
 class Standing(StrEnum):
-    """What a person is to the workspace the bot is installed in."""
+    """A person's kind of membership in the workspace where the bot is installed."""
 
     MEMBER = "member"
     GUEST = "guest"
@@ -41,9 +41,9 @@ class Standing(StrEnum):
 
 
 class Held(StrEnum):
-    """What the grants and denies in force say of one person and one right.
+    """Whether a person holds a right by the grants and denies in force.
 
-    Perhaps: a user group that decides it cannot be read.
+    Perhaps: it depends on a user group that cannot be read.
     """
 
     BY_NAME = "by_name"
@@ -64,15 +64,15 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the decision rests on. None means that it could not be learnt."""
+    """The input of the decision. None: the fact is unknown."""
 
     standing: Standing
     held: Held
-    """What grants say of the requester and the right to hear raw."""
+    """Whether grants give the requester the right to hear raw."""
     requester_in_destination: bool | None
     destination_is_external: bool | None
     destination_is_private: bool | None
-    """False: everybody in the workspace can open it, and what is in it, without joining."""
+    """False: everybody in the workspace can open it and its files without joining."""
     destination_is_allow_listed: bool
     asked_redacted: bool
     has_raw_key: bool
@@ -81,7 +81,7 @@ class Facts:
 
     @property
     def requester_is_cleared(self) -> bool | None:
-        """Whether the requester may hear raw; None: not known."""
+        """Whether the requester may hear raw; None: unknown."""
         return counts(self.standing, self.held)
 
 
@@ -110,12 +110,12 @@ def decide(facts: Facts) -> Decision:
 
 
 def is_certain(facts: Facts) -> bool:
-    """Return whether the decision would be the same whatever the unknown facts are."""
+    """Return whether no value of the unknown facts would change the decision."""
     return decide(facts) == decide(_at_best(facts))
 
 
 def _at_best(facts: Facts) -> Facts:
-    """Take each unknown for what allows most; nothing may be decided by it."""
+    """Replace each unknown fact by the value that allows most; never used for a delivery."""
     certain = {Held.PERHAPS_BY_NAME: Held.BY_NAME, Held.PERHAPS_BY_GROUP: Held.BY_GROUP}
     is_unknown = facts.audience is Audience.UNKNOWN
     return replace(
@@ -129,52 +129,10 @@ def _at_best(facts: Facts) -> Facts:
     )
 
 
-class Exposure(StrEnum):
-    """Whether a raw file that is visible may stay so, and if not, why."""
-
-    FINE = "fine"
-    RIGHT_ENDED = "right_ended"
-    EXTERNAL = "external"
-    PUBLIC = "public"
-    AUDIENCE = "audience"
-    UNVERIFIED = "doubtful"
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """The facts that decide whether a visible raw file may stay. None: unknown."""
-
-    requester_is_cleared: bool | None
-    destination_is_external: bool | None
-    destination_is_private: bool | None
-    audience_must_be_cleared: bool
-    audience: Audience
-
-
-def exposure(now: Circumstances) -> Exposure:
-    """Judge a visible raw file as things are now: every listener still has to be cleared.
-
-    What is known to be wrong comes before what is not known. That the requester has left the
-    conversation changes nothing for those who are in it.
-    """
-    if now.requester_is_cleared is False:
-        return Exposure.RIGHT_ENDED
-    if now.destination_is_external:
-        return Exposure.EXTERNAL
-    unknown = [now.requester_is_cleared, now.destination_is_external]
-    if now.audience_must_be_cleared:
-        if now.destination_is_private is False:
-            return Exposure.PUBLIC
-        if now.audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
-            return Exposure.AUDIENCE
-        unknown += [now.destination_is_private, now.audience is Audience.CLEARED or None]
-    return Exposure.UNVERIFIED if None in unknown else Exposure.FINE
-
-
 def raw_or_nothing(decision: Decision) -> Decision:
-    """Judge what has no redacted variant: what may not go out raw is refused, for the same reason.
+    """Refuse, with the same reason, what may not be delivered raw and has no redacted variant.
 
-    A transcript is such a thing: it is as personal as the raw audio.
+    That is a transcript: it contains the same personal details as the raw audio.
     """
     if decision.outcome is Outcome.RAW:
         return decision
@@ -192,12 +150,11 @@ _COUNTING: Final = MappingProxyType(
 
 
 def counts(standing: Standing, held: Held) -> bool | None:
-    """Return whether somebody holds a right, here and now: the one answer for everybody.
+    """Return whether a person holds a right now; None: unknown.
 
-    Requesters, listeners, those whose files are taken back, admins and reviewers are all judged by
-    it. A member holds a right by any grant in force, a guest by a grant of their own name alone;
-    an external or deactivated person and a bot hold none, whatever they were granted. None: it
-    cannot be told.
+    This one rule judges requesters, listeners, admins, reviewers and the requesters of visible
+    files. A member holds a right by any grant in force, a guest only by a grant by name. External
+    and deactivated people and bots hold none, even if they have a grant.
     """
     if held not in _COUNTING.get(standing, ()):
         return False
@@ -206,14 +163,14 @@ def counts(standing: Standing, held: Held) -> bool | None:
 
 
 def may_use(standing: Standing, held: Held) -> bool:
-    """Return whether callaudio is for somebody: members, and guests for whom a right counts."""
+    """Return whether a person may use callaudio: members, and guests for whom a right counts."""
     return standing is Standing.MEMBER or counts(standing, held) is True
 
 
 def may_listen(standing: Standing | None, held: Held) -> bool | None:
-    """Return whether raw may be heard by somebody; a bot is no listener.
+    """Return whether a person may hear raw; True for a bot, which cannot listen.
 
-    A standing of None is unknown. A result of None: unknown.
+    Standing and result are None if they are unknown.
     """
     if standing is None:
         return None
@@ -221,7 +178,7 @@ def may_listen(standing: Standing | None, held: Held) -> bool | None:
 
 
 def is_stricter(decision: Decision, than: Outcome) -> bool:
-    """Return whether ``decision`` allows less than ``than`` did."""
+    """Return whether ``decision`` allows less than ``than``."""
     order = list(Outcome)
     return order.index(decision.outcome) > order.index(than)
 
@@ -230,7 +187,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
     admitted = may_use(facts.standing, facts.held)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
-    # Whoever is in the workspace can open what is not private: its members are not its audience.
+    # Everybody in the workspace can open a conversation that is not private, not only its members.
     all_listeners_cleared = (
         facts.destination_is_private is True and facts.audience is Audience.CLEARED
     )

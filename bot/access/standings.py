@@ -14,8 +14,8 @@ from sqlalchemy import Executable, and_, delete, or_
 
 from bot.access.directory import Directory
 from bot.access.policy import Standing
-from bot.access.remembered_standings import read_remembered
-from bot.access.rights_changed import rights_changed
+from bot.access.rights_check import schedule_rights_check
+from bot.access.stored_standings import read_stored_standings
 from bot.access.unknown_facts import note_unknown_fact
 from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError
@@ -26,7 +26,7 @@ from bot.store.tables import StandingRow
 
 log = get_logger(__name__)
 
-REMEMBERED_FOR: Final = timedelta(minutes=14)
+STANDING_VALID_FOR: Final = timedelta(minutes=14)
 """With a check each minute, a change without an event is seen within 15 minutes."""
 KEPT_FOR: Final = timedelta(days=1)
 """Kept longer than it is used: an event is compared with it."""
@@ -53,10 +53,10 @@ class Standings:
         """
         asked_at = self._clock()
         standing, known = await both(
-            self._directory.standing(user_id), self.remembered(team_id, {user_id})
+            self._directory.standing(user_id), self.stored(team_id, {user_id})
         )
         if known.get(user_id) is not standing:
-            await self._remember(team_id, {user_id: standing}, asked_at)
+            await self._store(team_id, {user_id: standing}, asked_at)
         return standing
 
     async def now_or_unknown(self, team_id: str, user_id: str) -> Standing:
@@ -80,26 +80,26 @@ class Standings:
             return _unknown(error)
 
     async def recent(self, team_id: str, user_id: str) -> Standing:
-        """Return a stored standing of at most ``REMEMBERED_FOR`` ago, else read it from Slack.
+        """Return a stored standing of at most ``STANDING_VALID_FOR`` ago, else read it from Slack.
 
         Raises:
             CallAudioError: Slack did not return it.
         """
-        known = await self.remembered(team_id, {user_id})
+        known = await self.stored(team_id, {user_id})
         return known[user_id] if known else await self.now(team_id, user_id)
 
-    async def remembered(self, team_id: str, user_ids: Collection[str]) -> dict[str, Standing]:
+    async def stored(self, team_id: str, user_ids: Collection[str]) -> dict[str, Standing]:
         """Return the stored standings of some people; people without one are left out."""
         if not user_ids:
             return {}
-        since = self._clock() - REMEMBERED_FOR
+        since = self._clock() - STANDING_VALID_FOR
         async with self._database.read(is_short=is_few(user_ids)) as session:
-            return await read_remembered(session, team_id, user_ids, since)
+            return await read_stored_standings(session, team_id, user_ids, since)
 
     async def learn(
         self, team_id: str, user_ids: Collection[str]
     ) -> AsyncIterator[Mapping[str, Standing | None]]:
-        """Read people from Slack, a few at a time, and yield the answers as they arrive.
+        """Read people from Slack, ``AT_ONCE`` at a time, and yield each group of answers.
 
         None: Slack does not return that person. A standing that another decision stores meanwhile
         is not read again.
@@ -110,12 +110,12 @@ class Standings:
         ids = sorted(user_ids)
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]
-            known = await self.remembered(team_id, some)
+            known = await self.stored(team_id, some)
             asked_at = self._clock()
             wanted = [user_id for user_id in some if user_id not in known]
             answers = dict(zip(wanted, await every(map(self._ask, wanted)), strict=True))
             read = {who: said for who, said in answers.items() if isinstance(said, Standing)}
-            await self._remember(team_id, read, asked_at)
+            await self._store(team_id, read, asked_at)
             yield {each: known.get(each) or read.get(each) for each in some}
             for said in answers.values():
                 if isinstance(said, CallAudioError) and said.retryable:
@@ -138,7 +138,7 @@ class Standings:
             # With flags missing nothing is certain; the next check asks Slack.
             is_change = is_news and was is not None and standing is not Standing.UNKNOWN
             if is_change:
-                rights_changed(session, team_id, self._clock())
+                schedule_rights_check(session, team_id, self._clock())
         return is_change
 
     async def _ask(self, user_id: str) -> Standing | CallAudioError:
@@ -149,7 +149,7 @@ class Standings:
                 log.warning("fact_unknown", fact="standing", code=error.code)
                 return error
 
-    async def _remember(
+    async def _store(
         self, team_id: str, standing: Mapping[str, Standing], asked_at: datetime
     ) -> None:
         """Store standings from Slack, unless one was invalidated since the look-up began."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.rights import Rights
-from bot.access.rights_changed import rights_changed
+from bot.access.rights_check import schedule_rights_check
 from bot.access_requests.request import AccessRequest, AccessState, event_of, request_of
 from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
@@ -89,7 +89,7 @@ class AccessRequestReview:
             if row:
                 grant = await add_grant(session, _grant_for(request, actor, now))
                 row.grant_id = grant.id
-                rights_changed(session, request.team_id, now)
+                schedule_rights_check(session, request.team_id, now)
                 tag = AuditTag.ACCESS_APPROVED
                 await record(session, event_of(tag, row, actor.user_id, now))
         if row is None:

@@ -50,7 +50,7 @@ RULES: Final = (
         "not everybody who could hear it is known to be cleared",
         "nobody could hear it who is not known to be cleared",
     ),
-    (Reason.NOT_TOLD, "Slack did not tell a fact", "Slack told every fact"),
+    (Reason.FACT_UNKNOWN, "Slack did not tell a fact", "Slack told every fact"),
     (
         Reason.CLEARED,
         "everybody who could hear it is cleared",

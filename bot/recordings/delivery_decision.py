@@ -83,7 +83,7 @@ class DeliveryDecider:
             if outcome is Outcome.REFUSED:
                 raise FactsUnknown(likely_cause=unknown_facts[0].what)
             if outcome is Outcome.REDACTED:
-                ruling = replace(ruling, decision=Decision(outcome, Reason.NOT_TOLD))
+                ruling = replace(ruling, decision=Decision(outcome, Reason.FACT_UNKNOWN))
         if self._freeze and ruling.decision.outcome is Outcome.REDACTED:
             await self._freeze.refuse()
         return ruling

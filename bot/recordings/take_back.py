@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.access.deciding import Decider
-from bot.access.policy import Exposure
+from bot.access.exposure import Exposure
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.causes import TakeBackCause

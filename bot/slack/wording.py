@@ -16,7 +16,7 @@ WHY_REDACTED: Final = MappingProxyType(
         Reason.NOT_CLEARED: "you are not cleared to hear unredacted recordings",
         Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
         Reason.AUDIENCE: "not everyone here is cleared to hear unredacted recordings",
-        Reason.NOT_TOLD: "Slack did not confirm, for minutes, all that this needs",
+        Reason.FACT_UNKNOWN: "Slack did not confirm, for minutes, all that this needs",
     }
 )
 
@@ -24,7 +24,7 @@ MUTED: Final = "personal details are muted"
 
 # The same for everyone in the thread; only the requester learns who is not cleared.
 WHY_REDACTED_IN_PUBLIC: Final = MappingProxyType(
-    {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED, Reason.NOT_TOLD: MUTED}
+    {**WHY_REDACTED, Reason.NOT_CLEARED: MUTED, Reason.AUDIENCE: MUTED, Reason.FACT_UNKNOWN: MUTED}
 )
 
 PUBLIC_CHANNEL: Final = "this is a public channel, and everybody in the workspace can open it"
@@ -65,7 +65,7 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
             "This agent no longer has the key for unredacted recordings, which transcripts need. "
             "Ask the callaudio operator to set `POLYAI_PII_API_KEY`."
         ),
-        Reason.NOT_TOLD: (
+        Reason.FACT_UNKNOWN: (
             "Slack did not tell me, for minutes, all that a transcript needs. Ask again in a few "
             "minutes."
         ),

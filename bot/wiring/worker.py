@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from bot.access.rights_changed import RECHECK_RIGHTS
+from bot.access.rights_check import RECHECK_RIGHTS
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.access_requests.store import ATTEND

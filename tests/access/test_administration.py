@@ -22,7 +22,7 @@ from bot.access.grants import (
 from bot.access.last_admin import LastAdminKept
 from bot.access.policy import Standing
 from bot.access.rights import Rights
-from bot.access.rights_changed import RECHECK_RIGHTS
+from bot.access.rights_check import RECHECK_RIGHTS
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.tables import AuditEventRow

@@ -8,7 +8,7 @@ from bot.access import all_cleared as all_cleared_module
 from bot.access.all_cleared import are_all_cleared
 from bot.access.grants import Right
 from bot.access.policy import Standing, may_listen
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from bot.store.database import Database
 from tests.access.builders import (
     ALICE,
@@ -129,9 +129,9 @@ async def test_what_is_not_remembered_or_too_old_or_elsewhere_is_no_standing(dat
     await remember(database, BOB, team=OTHER_TEAM)
     assert await all_cleared(database, ALICE)
     assert not await all_cleared(database, ALICE, BOB)
-    last = NOON + REMEMBERED_FOR - timedelta(microseconds=1)
+    last = NOON + STANDING_VALID_FOR - timedelta(microseconds=1)
     assert await all_cleared(database, ALICE, now=last)
-    assert not await all_cleared(database, ALICE, now=NOON + REMEMBERED_FOR)
+    assert not await all_cleared(database, ALICE, now=NOON + STANDING_VALID_FOR)
 
 
 async def test_a_standing_that_an_event_ended_is_none(database):
@@ -168,11 +168,11 @@ async def remember(database: Database, *user_ids: str, standings=None, team: str
 
 
 async def all_cleared(database, *user_ids: str, now=NOON) -> bool:
-    return await are_all_cleared(database, TEAM, user_ids, now=now, since=now - REMEMBERED_FOR)
+    return await are_all_cleared(database, TEAM, user_ids, now=now, since=now - STANDING_VALID_FOR)
 
 
 async def slowly(database, *user_ids: str, groups=None) -> bool:
     readers = readers_on(database, Workspace(), groups=groups or {GROUP: set()})
     holders = await readers.rights.holders(TEAM, Right.PII, user_ids)
-    known = await readers.standings.remembered(TEAM, user_ids)
+    known = await readers.standings.stored(TEAM, user_ids)
     return all(may_listen(known.get(each), holders.of(each)) for each in user_ids)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.access.grants import Right
 from bot.access.policy import Held, Standing
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from tests.access.builders import (
     ALICE,
     GROUP,
@@ -127,7 +127,7 @@ async def test_a_decision_asks_slack_each_time_and_a_look_only_after_a_while(sql
     assert len(slack.calls) == 2
 
     slack.standings = {ALICE: Standing.DEACTIVATED}
-    clock.now += REMEMBERED_FOR - timedelta(seconds=1)
+    clock.now += STANDING_VALID_FOR - timedelta(seconds=1)
     assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts
     clock.now += timedelta(seconds=1)
     assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts is False

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from bot.access.deciding import Decider, Question, Ruling
+from bot.access.exposure import Exposure
 from bot.access.grants import Right, revoke
-from bot.access.policy import Audience, Exposure, Held, Outcome, Reason, Standing
+from bot.access.policy import Audience, Held, Outcome, Reason, Standing
 from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access.policy import Audience, Circumstances, Exposure, exposure
+from bot.access.exposure import Exposure, ExposureFacts, exposure_of
+from bot.access.policy import Audience
 from tests.tables import each_row
 
-FINE = Circumstances(
+FINE = ExposureFacts(
     requester_is_cleared=True,
     destination_is_external=False,
     destination_is_private=True,
@@ -92,8 +93,8 @@ def row(sentence: str, found: Exposure, **changes: object):
         ),
     ],
 )
-def test_what_becomes_of_a_visible_raw_file(now: Circumstances, found: Exposure) -> None:
-    assert exposure(now) is found
+def test_what_becomes_of_a_visible_raw_file(now: ExposureFacts, found: Exposure) -> None:
+    assert exposure_of(now) is found
 
 
 FLAGS = st.sampled_from([True, False, None])
@@ -101,7 +102,7 @@ FLAGS = st.sampled_from([True, False, None])
 
 @given(
     st.builds(
-        Circumstances,
+        ExposureFacts,
         requester_is_cleared=FLAGS,
         destination_is_external=FLAGS,
         destination_is_private=FLAGS,
@@ -109,7 +110,7 @@ FLAGS = st.sampled_from([True, False, None])
         audience=st.sampled_from(Audience),
     )
 )
-def test_fine_means_cleared_inside_and_among_cleared_listeners_alone(now: Circumstances) -> None:
+def test_fine_means_cleared_inside_and_among_cleared_listeners_alone(now: ExposureFacts) -> None:
     among_the_cleared = now.audience is Audience.CLEARED and now.destination_is_private is True
     holds = (
         now.requester_is_cleared is True
@@ -117,4 +118,4 @@ def test_fine_means_cleared_inside_and_among_cleared_listeners_alone(now: Circum
         and (among_the_cleared or not now.audience_must_be_cleared)
     )
 
-    assert (exposure(now) is Exposure.FINE) is holds
+    assert (exposure_of(now) is Exposure.FINE) is holds

@@ -30,7 +30,7 @@ from bot.access.grants import (
 )
 from bot.access.policy import Standing
 from bot.access.rights import Rights
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from bot.audit.verify import verify
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import DeliveryWorkflow
@@ -484,7 +484,7 @@ class Policy(RuleBasedStateMachine):
     def _believable(self, person: str) -> set[Standing]:
         """What the bot may take somebody for: no event told that they are that no more."""
         lately = self.untold[person].items()
-        believed = {was for was, until in lately if self.now - until < REMEMBERED_FOR}
+        believed = {was for was, until in lately if self.now - until < STANDING_VALID_FOR}
         return {self.world.standing[person], *believed}
 
     def _may_seem_cleared(self, person: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.policy import Standing
-from bot.access.standings import AT_ONCE, KEPT_FOR, REMEMBERED_FOR, Standings, forget_standings
+from bot.access.standings import AT_ONCE, KEPT_FOR, STANDING_VALID_FOR, Standings, forget_standings
 from bot.errors import CallAudioError
 from bot.store.database import Database
 from tests.access.builders import (
@@ -53,8 +53,8 @@ class Office:
             answers |= some
         return answers
 
-    async def remembered(self, *user_ids: str, team: str = TEAM) -> dict[str, Standing]:
-        return await self.known.remembered(team, user_ids or (ALICE, BOB, CAROL))
+    async def stored(self, *user_ids: str, team: str = TEAM) -> dict[str, Standing]:
+        return await self.known.stored(team, user_ids or (ALICE, BOB, CAROL))
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ async def test_what_one_process_learns_all_know_for_a_while_and_for_one_workspac
     found = {ALICE: MEMBER, BOB: GUEST, CAROL: BOT}
     assert await office.learn(*found) == found
     other = office.another_process()
-    assert await other.remembered(TEAM, (*found, "U0NOBODY0")) == found
-    assert await other.remembered(OTHER_TEAM, found) == {}
-    assert await other.remembered(TEAM, ()) == {}
+    assert await other.stored(TEAM, (*found, "U0NOBODY0")) == found
+    assert await other.stored(OTHER_TEAM, found) == {}
+    assert await other.stored(TEAM, ()) == {}
 
-    office.clock.now += REMEMBERED_FOR - timedelta(microseconds=1)
-    assert await office.remembered() == found
+    office.clock.now += STANDING_VALID_FOR - timedelta(microseconds=1)
+    assert await office.stored() == found
     office.clock.now += timedelta(microseconds=1)
-    assert await office.remembered() == {}
+    assert await office.stored() == {}
 
 
 async def test_time_counts_from_the_question_not_from_the_answer(office):
@@ -82,14 +82,14 @@ async def test_time_counts_from_the_question_not_from_the_answer(office):
 
     class Slow(Workspace):
         async def standing(self, user_id):
-            office.clock.now += REMEMBERED_FOR
+            office.clock.now += STANDING_VALID_FOR
             slow.set()
             return await super().standing(user_id)
 
     office.slack = Slow()
     assert await office.another_process().now(TEAM, ALICE) is MEMBER
     assert slow.is_set()
-    assert await office.remembered() == {}
+    assert await office.stored() == {}
 
 
 async def test_now_asks_each_time_and_recently_only_when_nothing_is_remembered(office):
@@ -123,7 +123,7 @@ async def test_an_event_ends_what_is_remembered_and_tells_whether_that_matters(
         office.slack.standings = {ALICE: was}
         await office.learn(ALICE)
     assert await office.known.changed(TEAM, ALICE, told) is matters
-    assert (await office.remembered()).get(ALICE) is left
+    assert (await office.stored()).get(ALICE) is left
     assert await office.known.changed(TEAM, ALICE, told) is False, "Slack may tell twice"
 
 
@@ -147,7 +147,7 @@ async def test_an_answer_that_was_on_its_way_when_the_event_came_is_not_remember
 ):
     if knew:
         await office.learn(ALICE)
-        office.clock.now += REMEMBERED_FOR
+        office.clock.now += STANDING_VALID_FOR
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     class Held(Workspace):
@@ -167,11 +167,11 @@ async def test_an_answer_that_was_on_its_way_when_the_event_came_is_not_remember
     go_on.set()
     await asking
 
-    assert await office.remembered() == {}
+    assert await office.stored() == {}
     office.clock.now += SECOND
     office.slack.standings = {ALICE: GUEST}
     await office.learn(ALICE)
-    assert await office.remembered() == {ALICE: GUEST}, "but what is asked after it is"
+    assert await office.stored() == {ALICE: GUEST}, "but what is asked after it is"
 
 
 async def test_a_slower_answer_does_not_replace_a_newer_one(office):
@@ -180,14 +180,14 @@ async def test_a_slower_answer_does_not_replace_a_newer_one(office):
     office.slack.standings = {BOB: MEMBER}
     behind = Standings(database=office.database, directory=office.slack, clock=lambda: older)
     assert await behind.now(TEAM, BOB) is MEMBER
-    assert await office.remembered() == {BOB: GUEST}
+    assert await office.stored() == {BOB: GUEST}
 
 
 async def test_a_standing_slack_leaves_unknown_is_asked_for_again(office):
     office.slack.standings = {ALICE: UNKNOWN}
     assert await office.learn(ALICE) == {ALICE: UNKNOWN}
     assert await office.known.now(TEAM, ALICE) is UNKNOWN
-    assert await office.remembered() == {}
+    assert await office.stored() == {}
 
 
 async def test_people_are_asked_after_a_few_at_a_time_whoever_asks(sqlite_store):
@@ -216,7 +216,7 @@ async def test_people_are_asked_after_a_few_at_a_time_whoever_asks(sqlite_store)
 async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(office):
     office.slack.failing = {f"standing of {ALICE}"}
     assert await office.learn(ALICE, BOB) == {ALICE: None, BOB: GUEST}
-    assert await office.remembered() == {BOB: GUEST}
+    assert await office.stored() == {BOB: GUEST}
     with pytest.raises(Silent):
         await office.known.now(TEAM, ALICE)
     assert await office.known.now_or_unknown(TEAM, ALICE) is UNKNOWN
@@ -237,7 +237,7 @@ async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_i
     with pytest.raises(Busy):
         await office.learn(*crowd)
     kept = [*crowd[:AT_ONCE], *crowd[AT_ONCE + 1 : 2 * AT_ONCE]]
-    assert await office.remembered(*crowd) == dict.fromkeys(kept, MEMBER)
+    assert await office.stored(*crowd) == dict.fromkeys(kept, MEMBER)
 
 
 @pytest.mark.both_databases
@@ -250,6 +250,6 @@ async def test_two_processes_that_learn_the_same_people_do_not_wait_for_each_oth
             await process.changed(TEAM, user_ids[0], GUEST)
 
     for _ in range(3):
-        office.clock.now += REMEMBERED_FOR
+        office.clock.now += STANDING_VALID_FOR
         await asyncio.gather(learn(processes[0], crowd), learn(processes[1], crowd[::-1]))
-    assert len(await office.remembered(*crowd)) >= len(crowd) - 2
+    assert len(await office.stored(*crowd)) >= len(crowd) - 2

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 
 from bot.access.administration import Actor, Administration
 from bot.access.rights import Rights
-from bot.access.rights_changed import RECHECK_RIGHTS
+from bot.access.rights_check import RECHECK_RIGHTS
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access_requests.review import AccessRequestReview, AlreadyDecided
 from bot.access_requests.store import ATTEND, AccessRequests

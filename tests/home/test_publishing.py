@@ -8,7 +8,7 @@ import pytest
 
 from bot.access.grants import Right
 from bot.access.policy import Standing
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from bot.access_requests.request import LIFETIME, NewAccessRequest
 from bot.access_requests.store import AccessRequests
 from bot.digests.digest_store import DigestStore
@@ -127,7 +127,7 @@ async def test_whoever_became_a_guest_finds_nothing_after_a_quarter_of_an_hour(s
     assert office.shown() == {Right.PII}
 
     office.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
-    office.now += REMEMBERED_FOR - timedelta(seconds=1)
+    office.now += STANDING_VALID_FOR - timedelta(seconds=1)
     await look()
     assert office.wall.published == 1, "a guest's standing is not asked for at each look"
     office.now += MINUTE

@@ -12,7 +12,7 @@ from bot.access.directory import Conversation
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
 from bot.access.rights import Rights
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.downgrading import Downgrading
@@ -261,7 +261,7 @@ async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -
 
     assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
     shelf.world.asked.clear()
-    await shelf.check(REMEMBERED_FOR - CHECK_EVERY)
+    await shelf.check(STANDING_VALID_FOR - CHECK_EVERY)
     assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
     shelf.world.asked.clear()
     await shelf.check(CHECK_EVERY)
@@ -299,7 +299,7 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
         assert await shelf.readers.standings.changed(TEAM, person, standing)
         await shelf.rechecks.check_now(TEAM)
     else:
-        assert await shelf.check(REMEMBERED_FOR - timedelta(seconds=1)) == {"Fd1"}
+        assert await shelf.check(STANDING_VALID_FOR - timedelta(seconds=1)) == {"Fd1"}
         shelf.now += CHECK_EVERY
 
     assert await shelf.check() == set()
@@ -310,7 +310,7 @@ async def test_a_guest_with_a_grant_of_their_own_keeps_what_they_asked_for(shelf
     await shelf.put("d1")
     await shelf.check()
     shelf.world.standing[ALICE] = Standing.GUEST
-    assert await shelf.check(REMEMBERED_FOR) == {"Fd1"}
+    assert await shelf.check(STANDING_VALID_FOR) == {"Fd1"}
 
 
 async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> None:

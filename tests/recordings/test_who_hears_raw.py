@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bot.access.administration import Actor
 from bot.access.deciding import Decider, Question
-from bot.access.policy import Exposure, Outcome, Standing
+from bot.access.exposure import Exposure
+from bot.access.policy import Outcome, Standing
 from bot.access.rights import Rights
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.previewing import Previewing

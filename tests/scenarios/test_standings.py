@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.access.grants import Right
-from bot.access.standings import REMEMBERED_FOR
+from bot.access.standings import STANDING_VALID_FOR
 from bot.slack.actions import Action
 from bot.store.tables import StandingRow
 from bot.wiring.clock import utc_now
@@ -56,7 +56,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 async def standings_grow_old(scene: Scene) -> None:
     """Let the time pass for which standings are remembered."""
     async with scene.stage.application.database.write() as session:
-        long_ago = utc_now() - REMEMBERED_FOR
+        long_ago = utc_now() - STANDING_VALID_FOR
         await session.execute(update(StandingRow).values(learnt_at=long_ago))
 
 

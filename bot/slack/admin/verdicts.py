@@ -26,7 +26,7 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence
         Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear unredacted recordings",
         Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
         Reason.AUDIENCE: _audience(where, facts, not_cleared),
-        Reason.NOT_TOLD: "Slack did not tell all that a raw recording needs",
+        Reason.FACT_UNKNOWN: "Slack did not tell all that a raw recording needs",
         Reason.CLEARED: f"everyone in {where} is cleared"
         if facts.audience_must_be_cleared
         else f"{who} is cleared, and who else is in {where} does not count",

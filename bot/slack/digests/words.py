@@ -38,7 +38,7 @@ REASONS: Final = MappingProxyType(
         Reason.NO_RAW_KEY: "no key",
         Reason.AUDIENCE: "audience",
         Reason.CLEARED: "cleared",
-        Reason.NOT_TOLD: "Slack did not tell",
+        Reason.FACT_UNKNOWN: "Slack did not tell",
     }
 )
 

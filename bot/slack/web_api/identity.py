@@ -12,7 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.errors import CallAudioError
 from bot.slack.web_api.api import SlackApi
 
-REMEMBERED_FOR: Final = timedelta(minutes=10)
+STANDING_VALID_FOR: Final = timedelta(minutes=10)
 ASKED_FOR_SECONDS: Final = 1.0
 """How long refreshing a known identity may take, out of the three seconds of an ack."""
 ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
@@ -32,7 +32,7 @@ class BotIdentity:
 
 
 class Identity:
-    """Answers from a cache; calls ``auth.test`` at most once in ``REMEMBERED_FOR``.
+    """Answers from a cache; calls ``auth.test`` at most once in ``STANDING_VALID_FOR``.
 
     Bolt would call it before every listener, within the three seconds of an ack. While Slack does
     not answer, the cached identity remains valid, because the ids of a token do not change. A
@@ -74,7 +74,7 @@ class Identity:
                     raise
                 self._ask_at = now + ASKED_AGAIN_AFTER
             else:
-                self._ask_at = now + REMEMBERED_FOR
+                self._ask_at = now + STANDING_VALID_FOR
             return self._known
 
     async def _ask(self, *, once: bool) -> BotIdentity:

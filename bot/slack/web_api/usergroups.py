@@ -11,7 +11,7 @@ from bot.network.paging import Pages
 from bot.slack.web_api.api import SlackApi, next_cursor
 
 # The method may be called 20 times a minute (tier 2), and a decision may need several groups.
-REMEMBERED_FOR: Final = timedelta(seconds=60)
+STANDING_VALID_FOR: Final = timedelta(seconds=60)
 MAX_PAGES: Final = 100
 
 
@@ -49,7 +49,7 @@ class SlackGroups:
         return members
 
     def _is_recent(self, known: _Remembered) -> bool:
-        return self._clock() - known.read_at < REMEMBERED_FOR
+        return self._clock() - known.read_at < STANDING_VALID_FOR
 
     async def _list(self, group_id: str) -> frozenset[str]:
         """Read the members now. Slack documents no paging here, but a cursor is followed.

@@ -1,4 +1,4 @@
-"""What is remembered of many people's standings, in one question."""
+"""One query for the stored standings of many people."""
 
 import json
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from bot.store.tables import UtcDateTime
 
 
 def _query(*, asked: str, gathered: str) -> TextClause:
-    """Return a row for each standing, with those who have it as JSON: few rows for many people."""
+    """Build a query that returns a row for each standing, with the people's ids as JSON."""
     return text(
         f"""
         SELECT standing, CAST({gathered}(user_id) AS TEXT) FROM {asked} CROSS JOIN standings
@@ -29,10 +29,10 @@ _ON_POSTGRESQL: Final = _query(
 )
 
 
-async def read_remembered(
+async def read_stored_standings(
     session: AsyncSession, team_id: str, user_ids: Collection[str], since: datetime
 ) -> dict[str, Standing]:
-    """Read the standings that were learnt after ``since``; people without one are left out."""
+    """Read the standings stored after ``since``; people without one are left out."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     rows = await session.execute(
         _ON_SQLITE if is_sqlite else _ON_POSTGRESQL,
