@@ -22,6 +22,8 @@ EVERYTHING: Final = "everything"
 DELIVERIES: Final = "deliveries"
 """The key of its row for what is removed in batches."""
 CLEAN_EVERY: Final = timedelta(hours=1)
+CLEAN_AFTER: Final = timedelta(minutes=1)
+"""A worker that starts first does the work that people wait for."""
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 
@@ -52,11 +54,11 @@ class CleanUp:
         return self._clock() + CLEAN_EVERY
 
 
-async def schedule_clean_up(database: Database, now: datetime) -> None:
-    """Schedule the cleaning now and then periodically, by one worker of all."""
+async def schedule_clean_up(database: Database, now: datetime, after: timedelta) -> None:
+    """Schedule the cleaning soon and then periodically, by one worker of all."""
     async with database.write() as session:
         for key in (EVERYTHING, DELIVERIES):
-            schedule(session, CLEAN_UP, key, now=now)
+            schedule(session, CLEAN_UP, key, now=now, due_at=now + after)
 
 
 async def _forget_spent(database: Database, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from bot.digests.catch_up import CatchUp
 from bot.home.publishing import CHECK_EVERY as CHECK_HOMES_EVERY
 from bot.jobs.attempts import RetryRule
+from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.delivery_decision import AskAgain
@@ -44,6 +45,7 @@ class Pace:
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_again_after: timedelta = timedelta(seconds=60)
     home_check_every: timedelta = CHECK_HOMES_EVERY
+    clean_up_after: timedelta = CLEAN_AFTER
     redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)
     slack_limits: SlackLimits | None = None

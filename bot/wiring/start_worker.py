@@ -49,7 +49,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake, hear=holds)
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))
-    await schedule_clean_up(core.database, core.clock())
+    await schedule_clean_up(core.database, core.clock(), pace.clean_up_after)
     if core.settings.callaudio_canary:
         await schedule_canary(core.database, core.clock())
     return loop

@@ -1,0 +1,35 @@
+"""A bot that starts removes what is old, after the work that people wait for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.store.database import Database
+from bot.wiring.pace import Pace
+from tests.conftest import NOON
+from tests.patience import until
+from tests.pruning.test_pruning import fill, left
+from tests.scenarios.conftest import OpenScene
+
+MINUTE = timedelta(minutes=1)
+
+
+async def test_restarts_within_a_minute_do_not_put_it_off(
+    new_scene: OpenScene, sqlite_store: Database, pace: Pace
+) -> None:
+    pace = replace(pace, clean_up_after=MINUTE)
+    await fill(sqlite_store, 1, age=timedelta(days=4000))
+
+    for seconds in (0, 40):
+        async with new_scene(pace=pace, clock=after(seconds)):
+            assert await left(sqlite_store) == ["d0"]
+
+    async def is_gone() -> bool:
+        return await left(sqlite_store) == []
+
+    async with new_scene(pace=pace, clock=after(60)):
+        await until(is_gone)
+
+
+def after(seconds: float) -> Callable[[], datetime]:
+    return lambda: NOON + timedelta(seconds=seconds)
