@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
-from cron_descriptor import Options, get_description
+from cron_descriptor import FormatError, Options, get_description
 
 from bot.digests.digest import Period
 from bot.digests.slack_port import Slot
@@ -105,11 +105,17 @@ class Timetable:
         return wall.isoformat(timespec="seconds" if wall.second else "minutes")
 
     def in_words(self) -> str:
-        """Describe the timetable, such as "At 09:00, Monday through Friday"."""
+        """Describe the timetable, such as "At 09:00, Monday through Friday".
+
+        The library cannot describe some lists, such as `21,*/15`: these are shown as cron.
+        """
         options = Options()
         options.use_24hour_time_format = True
         options.locale_code = "en_US"
-        return str(get_description(self.cron, options))
+        try:
+            return str(get_description(self.cron, options))
+        except FormatError:
+            return f"`{self.cron}`"
 
     def moment(self, due_at: datetime, now: datetime) -> str:
         """Format an instant in the zone, such as "Mon 1 Jun 09:00 BST"."""

@@ -223,6 +223,11 @@ def test_it_is_said_in_words() -> None:
     assert timetable.moment(first + timedelta(days=217), now) == "Mon 4 Jan 2027 08:00 GMT"
 
 
+@pytest.mark.parametrize("cron", ["0 21,*/15 * * *", "* 9 1 *,1,5 *", "24 17,*/15,*/3 * 9,6 fri"])
+def test_lists_that_have_no_words_are_shown_as_cron(cron: str) -> None:
+    assert Timetable(cron, ZoneInfo("UTC")).in_words() == f"`{cron}`"
+
+
 def field(least: int, most: int) -> st.SearchStrategy[str]:
     number = st.integers(least, most)
     pairs = st.tuples(number, number).map(sorted)

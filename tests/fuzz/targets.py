@@ -283,7 +283,11 @@ def targets() -> dict[str, Target]:
             ),
         ),
         "timetable": Target(
-            _timetable, _texts("mon-fri 09:00", "0 9 * * 1-5", "daily 9:30", "*/15 9 1,15 * *"), 60
+            _timetable,
+            _texts(
+                "mon-fri 09:00", "0 9 * * 1-5", "daily 9:30", "*/15 9 1,15 * *", "* 9 1 *,1,5 *"
+            ),
+            60,
         ),
         "time span": Target(_time_span, _texts("0:05.2-0:10.4", "1:00:00-1:00:01"), 40),
         "wav header": Target(_wav_header, (*bodies, sound[:30])),
