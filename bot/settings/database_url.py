@@ -41,12 +41,23 @@ def for_drivers(url: str) -> str:
     if scheme != "postgresql" or not rest or not urlsplit(url).scheme:
         raise ValueError
     before, has_query, query = rest.partition("?")
+    if _has_a_bare_delimiter(before, query):
+        raise DatabaseUrlRefused(
+            "has a password with @, / or ? in it (write them as %40, %2F and %3F)"
+        )
     before, hosts = _one_host(before)
     if not has_query and not hosts:
         return f"postgresql://{before}"
     parameters = [*hosts, *_understood(parse_qsl(query, keep_blank_values=True))]
     kept = urlencode(parameters, quote_via=quote, safe="/:,")
     return f"postgresql://{before}{'?' if kept else ''}{kept}"
+
+
+def _has_a_bare_delimiter(before: str, query: str) -> bool:
+    """Whether a part of the password would be taken for a host, and be shown as one."""
+    authority, _, path = before.partition("/")
+    ends_at_the_query = "@" in query and not set("@/") & set(before)
+    return authority.count("@") > 1 or "@" in path or ends_at_the_query
 
 
 def _one_host(before: str) -> tuple[str, list[tuple[str, str]]]:

@@ -85,6 +85,15 @@ def test_what_cannot_be_done_is_told_in_a_sentence_without_the_url(query, said):
     assert "app" not in problem
 
 
+@each_row("password", ["hunter2@x", "hunter2/x", "hunter2?x", "hunter2?x=1/x"])
+def test_a_password_that_would_be_taken_for_a_host_is_told_with_what_to_write(password):
+    with pytest.raises(SettingsError) as caught:
+        load_database_url({"DATABASE_URL": f"postgresql://u:{password}@db:5432/callaudio"})
+    (problem,) = caught.value.problems
+    assert "write them as %40, %2F and %3F" in problem
+    assert "hunter2" not in problem
+
+
 @given(st.text())
 def test_any_parameters_are_understood_or_refused_in_words(query):
     try:
