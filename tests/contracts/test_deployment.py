@@ -95,7 +95,9 @@ def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive: in
     _, *arguments = json.loads(check.partition("CMD ")[2])
 
     def exit_code(port: int) -> int:
-        environ = {**os.environ, "PORT": str(port), "NO_PROXY": "127.0.0.1"}
+        # Docker hands a proxy to every container that its configuration names one for.
+        proxy = f"http://127.0.0.1:{free_port()}"
+        environ = {"PORT": str(port), "http_proxy": proxy, "HTTP_PROXY": proxy}
         return subprocess.run(
             [sys.executable, *arguments], env=environ, capture_output=True, check=False, timeout=30
         ).returncode
