@@ -1,5 +1,6 @@
 """`check-redaction`: whether a redacted recording equals the raw one with spans muted."""
 
+import logging
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
 
@@ -49,7 +50,8 @@ async def _compare(
     conversation: str, direction: Direction, must_be_muted: list[Span]
 ) -> Comparison:
     settings = console.settings()
-    configure_logging(settings.callaudio_log_format, settings.secret_values)
+    level = logging.WARNING  # the answer is printed; what was called for it is of no interest
+    configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
     reference: Reference = parse_reference(conversation)
     async with AsyncExitStack() as stack:
         try:

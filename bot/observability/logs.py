@@ -37,8 +37,10 @@ MAX_DEPTH: Final = 6  # deeper containers are masked as one text
 UNITS: Final = ("_bytes", "_seconds", "_ms")
 QUIET_LOGGERS: Final = (
     *("slack_bolt", "slack_sdk", "httpx", "aiohttp", "uvicorn.access"),
-    *("apscheduler", "sqlalchemy.engine"),
+    *("apscheduler", "sqlalchemy.engine", "alembic.runtime.plugins"),
 )
+USUAL_WARNING: Final = "As you gave `client` as well, `token` will be unused."
+"""Bolt's warning at each start where SLACK_BOT_TOKEN is in the environment: as it should be."""
 SECRET_NAME: Final = re.compile(
     r"(?:.*[_-])?(?:api[_-]?key|token|secret|password|cookie|authorization|(?:upload|response)_url)",
     re.IGNORECASE,
@@ -100,8 +102,13 @@ def logged_call(
         logger.info(event, **facts, took_ms=round(1000 * (time.perf_counter() - began)))
 
 
-def configure_logging(format: Literal["json", "console"], secrets: Iterable[str] = ()) -> None:  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT
-    """Write every record of this process from INFO on to stderr, as one masked line.
+def configure_logging(
+    format: Literal["json", "console"],  # noqa: A002 - the word operators know from CALLAUDIO_LOG_FORMAT
+    secrets: Iterable[str] = (),
+    *,
+    level: int = logging.INFO,
+) -> None:
+    """Write every record of this process from ``level`` on to stderr, as one masked line.
 
     Other handlers on the root logger are removed, because they would write unmasked.
     """
@@ -129,7 +136,8 @@ def configure_logging(format: Literal["json", "console"], secrets: Iterable[str]
     )
     logging.root.handlers[:] = [MaskedHandler()]
     logging.root.handlers[0].setFormatter(formatter)
-    logging.root.setLevel(logging.INFO)
+    logging.root.handlers[0].addFilter(lambda record: record.msg != USUAL_WARNING)
+    logging.root.setLevel(level)
     logging.captureWarnings(capture=True)
     for name in QUIET_LOGGERS:
         logger = logging.getLogger(name)

@@ -211,6 +211,8 @@ async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_pa
     assert b'"event": "stopping"' in err
     assert current_revision(async_url(url)) == newest_revision()
     assert b"Traceback" not in out + err
+    assert b'"level": "warning"' not in err, err.decode()
+    assert b"setup plugin" not in err
     for secret in (workspace.bot_token, workspace.signing_secret, environ["POLYAI_API_KEY"]):
         assert secret.encode() not in out + err
     assert second.returncode == 1
