@@ -1,8 +1,10 @@
 """`doctor`: checks settings, database, Slack and PolyAI, and says what to fix."""
 
+import logging
 import os
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -26,6 +28,7 @@ from bot.settings.environment import ENV_FILE, load_settings
 from bot.settings.model import Settings, SettingsError
 from bot.wiring.clock import utc_now
 
+EXAMPLE: Final = Path(".env.example")
 COLUMNS = ("state", "what", "says", "fix")
 NEEDED = ("database", "migrations")
 """What has to be in order before anything is read from the store."""
@@ -48,7 +51,9 @@ def doctor(
     except SettingsError as error:
         _print(_of_settings(error.problems), as_json=as_json)
         raise typer.Exit(console.BAD_USAGE) from None
-    configure_logging(settings.callaudio_log_format, settings.secret_values)
+    # The findings say what came of each call; a line for each would stand among them.
+    level = logging.WARNING
+    configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
 
     async def work() -> list[Finding]:
         reference = parse_reference(conversation) if conversation else None
@@ -64,18 +69,27 @@ def _of_settings(problems: tuple[str, ...]) -> list[Finding]:
     found = [Finding("settings", Status.WRONG, each) for each in problems]
     if not ENV_FILE.exists():
         says = f"there is no file {ENV_FILE} in this folder, and the environment does not hold all"
-        fix = f"Copy .env.example to {ENV_FILE}, and fill in what is required."
+        fix = (
+            f"Run `cp {EXAMPLE} {ENV_FILE}`, and fill in what is required."
+            if EXAMPLE.exists()
+            else f"Write a file {ENV_FILE} here, with a line NAME=value for each setting below."
+        )
         found.insert(0, Finding("settings", Status.WRONG, says, fix))
     return found
 
 
 def what_to_do(findings: list[Finding]) -> str:
     """Return the next step: the first fault to fix, else the first item to set up."""
-    for state, word in ((Status.WRONG, "Fix this first"), (Status.SET, "Next")):
-        for each in findings:
-            if each.state is state and each.fix:
-                return f"{word}: {each.what}. {each.fix}"
-    return "Everything is set up. Type /callaudio and a conversation id in a channel with the bot."
+    for each in findings:
+        if each.state is Status.WRONG:
+            return f"Fix this first: {each.what}. {each.fix or each.says}"
+    for each in findings:
+        if each.state is Status.SET and each.fix:
+            return f"Next: {each.what}. {each.fix}"
+    return (
+        "Everything is set up. While callaudio runs, type /callaudio and a conversation id in a "
+        "channel with the bot."
+    )
 
 
 def _print(findings: list[Finding], *, as_json: bool) -> None:
@@ -119,11 +133,13 @@ async def examine(
         check_zones,
         lambda store: check_rights(store, settings, in_slack.team_id, utc_now),
     )
-    is_usable = all(each.state is Status.OK for each in in_store if each.what in NEEDED)
+    missing = [
+        each.what for each in in_store if each.what in NEEDED and each.state is not Status.OK
+    ]
     canary, zones, rights = (
-        await every(read_store(settings.database_url, each) for each in stored)
-        if is_usable
-        else [[unchecked(each, "the database")] for each in ("canary", "time zones", "admins")]
+        [[unchecked(each, missing[0])] for each in ("canary", "time zones", "admins")]
+        if missing
+        else await every(read_store(settings.database_url, each) for each in stored)
     )
     rule_is = Finding("audience rule", Status.SET, rule)
     parts = (

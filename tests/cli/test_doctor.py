@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 
 from bot.cli.checks.finding import Finding, Status
+from bot.cli.checks.polyai import NAME_A_CALL
 from bot.cli.checks.samples import messages, views
 from bot.cli.doctor import examine, what_to_do
 from bot.cli.stage import (
@@ -134,12 +136,49 @@ async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody
             "Next: c. do it",
             id="what is left to set up",
         ),
+        pytest.param(
+            [("settings", Status.WRONG, ""), ("b", Status.WRONG, "then")],
+            "Fix this first: settings. says",
+            id="a fault that says itself what to do",
+        ),
         pytest.param([("a", Status.OK, "")], "Everything is set up.", id="nothing"),
     ],
 )
 def test_it_ends_with_the_one_thing_to_do_now(findings: list, told: str) -> None:
-    given = [Finding(what, state, "", fix) for what, state, fix in findings]
+    given = [Finding(what, state, "says", fix) for what, state, fix in findings]
     assert what_to_do(given).startswith(told)
+
+
+async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compares_the_keys(
+    environ: dict[str, str], polyai: PolyAISandbox, workspace: Workspace, run: Run
+) -> None:
+    polyai.calls.clear()
+    workspace.add_channel("C0HERE0000", is_private=True)
+    given = ("--team", "T0CALLAUDIO", "--user", "U0BOB0000", "--reason", "review")
+    await asyncio.to_thread(run, "grants", "add", *given)
+    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
+    assert findings["redaction for default"].state is Status.SET
+    assert what_to_do([*findings.values()]).startswith("Everything is set up.")
+
+
+async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
+    new = findings["migrations"]
+    assert (new.state, new.fix) == (Status.SET, "Start `callaudio run`.")
+    assert what_to_do([*findings.values()]) == "Next: migrations. Start `callaudio run`."
+    assert findings["admins"].says == "fix first: migrations"
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+async def test_a_terminal_shows_the_findings_alone(
+    environ: dict[str, str], run: Run, empty_environment: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        empty_environment.setenv(name, value)
+    result = await asyncio.to_thread(run, "doctor")
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 async def test_without_a_raw_key_nobody_is_told_to_give_the_right(environ: dict[str, str]) -> None:
@@ -444,7 +483,7 @@ async def test_the_token_of_socket_mode_is_tried(
 
 
 ALIKE = Recording.of(b"RIFF nothing to mute", b"RIFF nothing to mute")
-UNTOLD = "this call does not show it"
+UNTOLD = f"this call does not show it; {NAME_A_CALL}"
 
 
 @pytest.mark.parametrize(
@@ -472,12 +511,12 @@ UNTOLD = "this call does not show it"
             "without PII access",
             id="two raw keys",
         ),
-        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, UNTOLD, "--conversation", id="plain"),
+        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, UNTOLD, "", id="plain"),
         pytest.param(
             {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
             Status.SET,
             UNTOLD,
-            "--conversation",
+            "",
             id="two plain keys",
         ),
     ],
@@ -538,7 +577,7 @@ async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_wh
     finding = (await found(environ))["redaction for default"]
     assert (finding.state, finding.says) == (
         Status.SET,
-        "cannot be checked without a recording",
+        f"no recent call has a recording; {NAME_A_CALL}",
     )
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]
@@ -574,7 +613,27 @@ def test_settings_that_cannot_be_used_are_findings_too(
     assert "SLACK_SIGNING_SECRET has quotes around its value: remove the quotes." in result.stdout
     assert "`foo`" in result.stdout
     assert not [each for each in ("5ca1ab1e", "hunter2") if each in result.output]
-    assert "Copy .env.example to .env" in result.stdout
+    assert "cp .env.example .env" in result.stdout
     if as_json:
         rows = json.loads(result.stdout)
         assert {row["state"] for row in rows} == {"wrong"}
+
+
+def test_where_no_example_is_at_hand_it_says_how_the_file_is_written(
+    run: Run, empty_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty_environment.chdir(tmp_path)
+    result = run("doctor")
+    assert "Fix this first: settings. Write a file .env here, with a line" in result.stdout
+    assert "SLACK_BOT_TOKEN is not set" in result.stdout
+
+
+def test_with_a_file_env_that_cannot_be_used_the_first_problem_is_the_thing_to_do(
+    run: Run, empty_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty_environment.chdir(tmp_path)
+    (tmp_path / ".env").touch()
+    assert run("doctor").stdout.splitlines()[-1] == (
+        "Fix this first: settings. SLACK_BOT_TOKEN is not set: use the bot token of the installed "
+        "app; it starts with xoxb-."
+    )

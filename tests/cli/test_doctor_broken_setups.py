@@ -150,6 +150,12 @@ def app_removed(bench: Bench) -> None:
     bench.workspace.has_app = False
 
 
+def new_postgresql_database(bench: Bench) -> None:
+    on_postgresql("CREATE DATABASE {name}_new")(bench)
+    path, query = bench.environ["DATABASE_URL"].partition("?")[::2]
+    bench.environ["DATABASE_URL"] = f"{path}_new?{query}"
+
+
 def disk_nearly_full(bench: Bench) -> None:
     bench.patch.setattr("bot.cli.checks.store.LEAST_FREE_BYTES", 2**62)
 
@@ -282,7 +288,7 @@ ROWS = {
         OF_STORE | {"migrations", "writing to the database"},
     ),
     "a new database": Row(
-        setting(DATABASE_URL="sqlite:///{folder}/new.db"),
+        new_postgresql_database,
         "migrations",
         "Run `callaudio migrate`.",
         OF_STORE,

@@ -20,7 +20,8 @@ COMPARED_CALLS: Final = 3
 COMPARED_SECONDS: Final = 90.0
 LOOKBACK: Final = timedelta(days=30)
 CALLS_CONSIDERED: Final = 20
-NAME_A_CALL: Final = "Name a call with something to mute: `callaudio doctor --conversation <id>`."
+NAME_A_CALL: Final = "name one with something to mute: `callaudio doctor --conversation <id>`"
+"""No step of the set-up: where no call shows it, a run without a call never does."""
 
 _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
     KeyVerdict.APART: (
@@ -38,7 +39,7 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
         "the keys are swapped: the plain key returns raw recordings, the raw key redacted ones",
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
-    KeyVerdict.INCONCLUSIVE: (Status.SET, "this call does not show it", NAME_A_CALL),
+    KeyVerdict.INCONCLUSIVE: (Status.SET, f"this call does not show it; {NAME_A_CALL}", ""),
 }
 
 
@@ -108,8 +109,8 @@ class AgentChecks:
                 if verdict not in (None, KeyVerdict.INCONCLUSIVE):
                     break
             if verdict is None:
-                says = "cannot be checked without a recording"
-                return Finding(what, Status.SET, says, NAME_A_CALL)
+                says = f"no recent call has a recording; {NAME_A_CALL}"
+                return Finding(what, Status.SET, says)
             return Finding(what, *_SAYS[verdict])
 
         return await checked(what, check, seconds=COMPARED_SECONDS)

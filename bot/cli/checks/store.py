@@ -45,7 +45,7 @@ async def check_store(database_url: str) -> list[Finding]:
         async with asyncio.timeout(CHECK_SECONDS):
             at = await revisions(database)
             found.append(Finding(what, Status.OK, "answers"))
-            found.append(_migrations(at))
+            found.append(_migrations(at, is_file=database.is_sqlite))
             what = "writing to the database"
             found.append(await _writing(what, database))
             if not database.is_sqlite:
@@ -60,8 +60,11 @@ async def check_store(database_url: str) -> list[Finding]:
     return found
 
 
-def _migrations(at: list[str]) -> Finding:
+def _migrations(at: list[str], *, is_file: bool) -> Finding:
     newest = newest_revision()
+    if not at and is_file:
+        says = "a new file: `callaudio run` creates its tables"
+        return Finding("migrations", Status.SET, says, "Start `callaudio run`.")
     if at == [newest]:
         return Finding("migrations", Status.OK, "newest revision")
     if max(at, default="") > newest:

@@ -1,0 +1,111 @@
+"""From nothing to the first recording: what README says to type, and what `doctor` says next."""
+
+import asyncio
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bot.cli.stage import environment_of
+from bot.sandbox.person import SlackClientSide, SlackSocketSide
+from bot.sandbox.polyai_calls import Recording
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+from tests.cli.process import ready, start
+from tests.contracts.test_project_files import text
+from tests.patience import PATIENCE_SECONDS, until
+from tests.ports import free_port
+from tests.scenarios.scene import ALICE, CALL, CHANNEL
+
+ANOTHER = f"CA{2:032x}"
+SECTION = text("README.md").partition("## A real workspace")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL)
+
+
+def env_file(values: dict[str, str]) -> str:
+    """README's lines with values in the place of theirs, and a few that point to the stand-ins."""
+    (block,) = (each for each in BLOCKS if "SLACK_BOT_TOKEN=" in each)
+    lines = [line.strip() for line in block.splitlines()]
+    told = [line.partition("=")[0] for line in lines if not line.startswith("#")]
+    elsewhere = {name: value for name, value in values.items() if name not in told}
+    filled = [
+        f"{name}={values[name]}" if (name := line.partition("=")[0]) in values else line
+        for line in lines
+        if line.startswith("#") or line.partition("=")[0] in values
+    ]
+    return "\n".join([*filled, *(f"{name}={value}" for name, value in elsewhere.items())])
+
+
+async def typed(line: str, folder: Path) -> tuple[int | None, str]:
+    """What a line says that begins with `callaudio`, and its exit code."""
+    program, *arguments = shlex.split(line)
+    assert program == "callaudio"
+    process = await start(*arguments, folder=folder)
+    out, told = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    assert told == b""
+    return process.returncode, out.decode().strip()
+
+
+@pytest.mark.parametrize("is_socket", [False, True], ids=["events over HTTP", "Socket Mode"])
+async def test_each_step_of_readme_works_and_doctor_names_the_next_one(
+    tmp_path: Path, *, is_socket: bool
+) -> None:
+    port, workspace = free_port(), Workspace(scopes=REQUIRED | set(WITHOUT))
+    workspace.add_user(ALICE)
+    workspace.add_channel(CHANNEL, members=[ALICE], is_private=True, bot_is_member=False)
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        values = environment_of(workspace, slack, polyai)
+        for name, has_access in {"POLYAI_API_KEY": False, "POLYAI_PII_API_KEY": True}.items():
+            polyai.add_key(values[name], pii=has_access)
+        for call in (CALL, ANOTHER):
+            polyai.add_call(call, agent_id=values["POLYAI_AGENT_ID"], recording=Recording.speech())
+        values |= {"PORT": str(port), "CALLAUDIO_ADMINS": ALICE}
+        if is_socket:
+            values["SLACK_APP_TOKEN"] = workspace.app_token
+        (tmp_path / ".env").write_text(env_file(values))
+        people = (
+            SlackSocketSide(slack)
+            if is_socket
+            else SlackClientSide(workspace, f"http://127.0.0.1:{port}/slack/events")
+        )
+
+        async def next_step() -> str:
+            code, told = await typed("callaudio doctor", tmp_path)
+            assert code == 0
+            return told.splitlines()[-1]
+
+        assert await next_step() == "Next: migrations. Start `callaudio run`."
+        bot = await start("run", folder=tmp_path)
+        try:
+            assert (await ready(port)).get("socket", False) is is_socket
+            assert "/invite @callaudio" in await next_step()
+            workspace.change_channel(CHANNEL, bot_is_member=True)
+            step = await next_step()
+            assert step.startswith("Next: who may hear raw. callaudio grants add ")
+
+            assert (await people.command(ALICE, CHANNEL, CALL)).arrived
+            await arrived(workspace, f"{CALL}-redacted.wav")
+
+            assert (await typed(step.partition(". ")[2], tmp_path))[0] == 0
+            assert (await next_step()).startswith("Everything is set up.")
+            assert (await people.command(ALICE, CHANNEL, ANOTHER)).arrived
+            await arrived(workspace, f"{ANOTHER}-raw.wav")
+        finally:
+            bot.terminate()
+            await bot.communicate()
+
+
+async def arrived(workspace: Workspace, name: str) -> None:
+    await until(
+        lambda: [each for each in workspace.visible_recordings(CHANNEL) if each.name == name]
+    )
+
+
+def test_readme_s_lines_are_those_of_the_command_line() -> None:
+    lines = " ".join(BLOCKS).split("\n")
+    typed_lines = {line.split("#")[0].strip() for line in lines if "callaudio " in line}
+    assert {"callaudio doctor", "callaudio run"} <= typed_lines
+    assert not [line for line in typed_lines if ".venv/bin/callaudio" in line]
