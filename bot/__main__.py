@@ -14,6 +14,7 @@ def main() -> None:
     """
     os.umask(0o077)
     arguments = sys.argv[1:]
+    given = dict(os.environ)  # what wins over the file `.env`, also when that is read again
     # Imported modules stay in memory. Collecting garbage among them is a fifth of the start-up
     # time, and later most of the time of each collection.
     gc.disable()
@@ -22,7 +23,7 @@ def main() -> None:
     cli = build_cli(arguments)
     gc.freeze()
     gc.enable()
-    cli()
+    cli(obj=given)
 
 
 def _read_env_file() -> None:

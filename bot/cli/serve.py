@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from types import FrameType
 from typing import Annotated, Final
 
@@ -19,7 +20,7 @@ from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SecondWorkerRefused
 from bot.observability.logs import configure_logging, get_logger
 from bot.observability.tracing import start_tracing
-from bot.settings.environment import load_settings
+from bot.settings.environment import ENV_FILE, load_settings, read_env_file
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
@@ -39,19 +40,19 @@ ANSWERS_SECONDS: Final = 2
 """How long a stopping server waits for responses in progress."""
 
 
-def run(host: Host = LOOPBACK) -> None:
+def run(context: typer.Context, host: Host = LOOPBACK) -> None:
     """Serve Slack, deliver and schedule in one process; a SQLite file is migrated first."""
-    _serve(console.settings(), Roles(listens=True, works=True), host, migrates_file=True)
+    _serve(context, Roles(listens=True, works=True), host, migrates_file=True)
 
 
-def web(host: Host = LOOPBACK) -> None:
+def web(context: typer.Context, host: Host = LOOPBACK) -> None:
     """Serve Slack: store requests and answer at once."""
-    _serve(console.settings(), Roles(listens=True, works=False), host)
+    _serve(context, Roles(listens=True, works=False), host)
 
 
-def worker(host: Host = LOOPBACK) -> None:
+def worker(context: typer.Context, host: Host = LOOPBACK) -> None:
     """Run stored work; several workers may run on PostgreSQL."""
-    _serve(console.settings(), Roles(listens=False, works=True), host)
+    _serve(context, Roles(listens=False, works=True), host)
 
 
 def migrate() -> None:
@@ -64,7 +65,8 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
-def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
+def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
+    settings = console.settings()
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     stop_tracing = start_tracing(os.environ)
     try:
@@ -76,7 +78,7 @@ def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool =
                 port=settings.port,
                 migrates_file=migrates_file,
                 # A terminal that closes sends SIGHUP too: there it ends the process, as usual.
-                reread=None if sys.stderr.isatty() else lambda: load_settings(os.environ),
+                reread=None if sys.stderr.isatty() else partial(_reread, context.obj),
             )
             uvloop_run(serving)
             stop_tracing()
@@ -90,6 +92,15 @@ def _serve(settings: Settings, roles: Roles, host: str, *, migrates_file: bool =
             "Another worker already serves this SQLite file. Stop it, or use PostgreSQL.",
             code=console.FAILED,
         ) from None
+
+
+def _reread(given: Mapping[str, str] | None) -> Settings:
+    """Read the settings again, with what the file `.env` says now."""
+    if given is None:
+        return load_settings(os.environ)
+    environ = dict(given)
+    read_env_file(ENV_FILE, environ)
+    return load_settings(environ)
 
 
 async def serve(

@@ -68,5 +68,6 @@ class Rotation:
         self._core.agents.update(agents)
 
 
-def _names(fields: set[str] | dict[str, object]) -> list[str]:
-    return sorted(name.upper() for name in fields)
+def _names(fields: set[str] | dict[str, object]) -> str:
+    # As a list, two names would be masked, as a name and its value are.
+    return ", ".join(sorted(name.upper() for name in fields))

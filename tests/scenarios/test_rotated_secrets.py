@@ -1,15 +1,21 @@
 """Secrets in files are rotated while the bot runs: SIGHUP, and no work is lost."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
+from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY, environment_of
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Recording
-from tests.patience import until
+from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.slack_server import SlackSandbox
+from bot.sandbox.workspace import Workspace
+from tests.cli.process import ready, start
+from tests.patience import PATIENCE_SECONDS, until
+from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_canary import AGREED, CANARY_CALL
@@ -105,7 +111,7 @@ async def test_any_other_setting_waits_for_a_restart_and_is_named(
         await hang_up(bot, "restart_needed")
         await hang_up(bot, "restart_needed", times=2)
 
-        assert '"changed": ["DATABASE_URL"]' in street.logs
+        assert '"changed": "DATABASE_URL"' in street.logs
         assert "hunter2" not in street.logs
 
 
@@ -124,3 +130,64 @@ async def test_a_new_plain_key_that_hears_raw_freezes_deliveries_at_once(
         await hang_up(bot, "secrets_reloaded")
 
         assert (await looked(street, "broken")).frozen_at
+
+
+async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
+    """Read what a process logs, until it logs an event; gives that line."""
+    assert bot.stderr
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while f'"event": "{event}"' not in (line := (await bot.stderr.readline()).decode()):
+            assert line, "the bot has ended"
+    return line
+
+
+async def test_what_stands_in_a_file_env_is_rotated_too_and_the_environment_still_wins(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    port, workspace, file = free_port(), Workspace(), tmp_path / ".env"
+    workspace.add_user(ALICE)
+    workspace.add_channel(CHANNEL, members=[ALICE], is_private=True)
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        polyai.add_key(PLAIN_KEY)
+        polyai.add_call(CALL, agent_id=AGENT_ID, recording=Recording.speech())
+        values = environment_of(workspace, slack, polyai) | {"PORT": str(port)}
+        del values["POLYAI_PII_API_KEY"]
+        values["DATABASE_URL"] = sqlite_url
+
+        def write(**changes: str) -> None:
+            lines = (f"{name}={value}\n" for name, value in {**values, **changes}.items())
+            file.write_text("".join(lines))
+
+        write()
+        bot = await start("run", folder=tmp_path, SLACK_BOT_TOKEN=workspace.bot_token)
+        try:
+            await ready(port)
+            held = Fault("chat.postMessage", when="after", hang=True)
+            slack.faults.add(held)
+            url = f"http://127.0.0.1:{port}/slack/events"
+            assert (await SlackClientSide(workspace, url).command(ALICE, CHANNEL, CALL)).arrived
+            await slack.faults.reached(held.route)
+
+            new = {name: NEW[name] for name in ("SLACK_SIGNING_SECRET", "POLYAI_API_KEY")}
+            polyai.add_key(new["POLYAI_API_KEY"])
+            write(**new, SLACK_BOT_TOKEN="xoxb-OfTheFileAlone0123456789", PORT="3001")
+            bot.send_signal(signal.SIGHUP)
+            line = await logged(bot, "secrets_reloaded")
+            assert '"changed": "POLYAI_API_KEY, SLACK_SIGNING_SECRET"' in line
+            assert '"changed": "PORT"' in await logged(bot, "restart_needed")
+            del polyai.keys[PLAIN_KEY]
+            slack.faults.release_all()
+
+            await until(lambda: workspace.visible_recordings(CHANNEL))
+            people = SlackClientSide(workspace, url, NEW["SLACK_SIGNING_SECRET"])
+            another = f"CA{2:032x}"
+            polyai.add_call(another, agent_id=AGENT_ID, recording=Recording.speech())
+            assert (await people.command(ALICE, CHANNEL, another)).arrived
+            await until(lambda: len(workspace.visible_recordings(CHANNEL)) == 2)
+
+            file.unlink()
+            bot.send_signal(signal.SIGHUP)
+            assert "POLYAI_API_KEY is not set" in await logged(bot, "secrets_not_reloaded")
+        finally:
+            bot.terminate()
+            await bot.communicate()
