@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot.access.grants import revoke_all
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
@@ -11,6 +13,7 @@ from bot.observability.logs import get_logger
 from bot.recordings.rechecks import Rechecks
 from bot.recordings.visible_files import record_out_of_reach
 from bot.store.database import Database
+from bot.store.once import AlreadyDone, claim_once
 
 log = get_logger(__name__)
 
@@ -50,8 +53,9 @@ class Uninstallation:
     async def _end_rights(self, team_id: str) -> None:
         now = self._clock()
         async with self._database.write() as session:
+            is_repeated = await _is_repeated(session, team_id, now)
             grants = await revoke_all(session, team_id, by=SYSTEM_ACTOR, now=now)
-            if not grants:
+            if is_repeated and not grants:
                 return
             files = await record_out_of_reach(session, team_id, now)
             await record(
@@ -65,3 +69,12 @@ class Uninstallation:
                 ),
             )
         log.error("app_removed", team_id=team_id, raw_files_out_of_reach=files)
+
+
+async def _is_repeated(session: AsyncSession, team_id: str, now: datetime) -> bool:
+    """Return whether the removal was recorded minutes ago; a concurrent event is waited for."""
+    try:
+        await claim_once(session, team_id, AuditTag.APP_REMOVED.value, now)
+    except AlreadyDone:
+        return True
+    return False

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.sandbox.faults import Fault
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
@@ -40,6 +41,21 @@ async def test_rights_end_and_each_raw_file_that_stays_is_named(scene: Scene) ->
     assert left.payload == {"file_id": seen.delivery.file_id, "channel_id": CHANNEL}
     assert left.delivery_id == seen.delivery.id
     assert scene.workspace.violations == []
+
+
+async def test_a_raw_file_is_named_even_where_no_right_is_left_to_end(scene: Scene) -> None:
+    await scene.ask()
+    scene.slack.faults.add(Fault("files.delete", error="cant_delete_file", times=1000))
+    revoke = f"revoke <@{ALICE}> pii"
+    await scene.people.command(BOSS, CHANNEL, revoke, command="/callaudio-admin")
+
+    await scene.people.remove_app()  # Slack tells of it twice
+
+    events = await scene.all_audit()
+    (removed,) = [event for event in events if event.tag == "slack:app:removed"]
+    (left,) = [event for event in events if event.tag == "retention:file:out_of_reach"]
+    assert removed.payload == {"grants_ended": 0, "raw_files_out_of_reach": 1}
+    assert left.payload["channel_id"] == CHANNEL
 
 
 async def test_installed_again_the_raw_file_goes_and_nobody_hears_raw(scene: Scene) -> None:
