@@ -6,7 +6,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.access.grants import ChangeRefused, Effect, Grant, NewGrant, Right, Subject, add_grant
+from bot.access.grants import (
+    ChangeRefused,
+    Effect,
+    Grant,
+    NewGrant,
+    NothingToRevoke,
+    Right,
+    Subject,
+    add_grant,
+)
 from bot.access.grants import revoke as end_grants
 from bot.access.last_admin import AdminFacts, keep_an_admin
 from bot.access.rights_check import schedule_rights_check
@@ -86,7 +95,7 @@ class RightsChanges:
                 else:
                     await claim_once(session, team_id, trigger_id, now)
                     yield session
-        except (ChangeRefused, AlreadyDone) as error:
+        except (ChangeRefused, NothingToRevoke, AlreadyDone) as error:
             # The change is rolled back; the refusal needs a transaction of its own.
             payload = {
                 "action": action,

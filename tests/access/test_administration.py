@@ -11,6 +11,7 @@ from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.grants import (
     Effect,
     NewGrant,
+    NothingToRevoke,
     OwnDenyKept,
     Right,
     SelfGrantRefused,
@@ -190,6 +191,18 @@ async def test_anybody_may_give_up_what_was_given_to_them(database: Database) ->
 
 
 @pytest.mark.both_databases
+async def test_revoking_what_is_not_in_force_is_audited_and_changes_nothing(
+    database: Database,
+) -> None:
+    office = Office(database, BOSS.user_id)
+
+    with pytest.raises(NothingToRevoke):
+        await office.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
+
+    assert await office.codes() == [(BOSS.user_id, "revoke", "nothing_to_revoke")]
+    assert await office.checks() == []
+
+
 async def test_a_change_is_audited_and_followed(database: Database) -> None:
     office = Office(database, BOSS.user_id)
 
