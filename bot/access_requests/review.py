@@ -74,7 +74,7 @@ class AccessRequestReview:
         """Grant the requested right; the hours begin now.
 
         Raises:
-            RequestUnknown: there is no request of that id.
+            RequestUnknown: there is no request of that id; audited, as each of these.
             NotAdmin: the actor may not decide.
             OwnRequest: the actor is the requester.
             RequesterDenied: a deny is in force for the requester.
@@ -92,6 +92,8 @@ class AccessRequestReview:
                 schedule_rights_check(session, request.team_id, now)
                 tag = AuditTag.ACCESS_APPROVED
                 await record(session, event_of(tag, row, actor.user_id, now))
+            else:
+                await record(session, self._refusal(actor, request, "approve", AlreadyDecided.code))
         if row is None:
             raise await self._too_late(request)
         return request_of(row)
@@ -100,7 +102,7 @@ class AccessRequestReview:
         """Deny the request; the requester may ask again.
 
         Raises:
-            RequestUnknown: there is no request of that id.
+            RequestUnknown: there is no request of that id; audited, as each of these.
             NotAdmin: the actor may not decide.
             OwnRequest: the actor is the requester.
             AlreadyDecided: the request is not pending.
@@ -111,6 +113,8 @@ class AccessRequestReview:
             row = await close(session, request.id, AccessState.DENIED, by=actor.user_id, now=now)
             if row:
                 await record(session, event_of(AuditTag.ACCESS_DENIED, row, actor.user_id, now))
+            else:
+                await record(session, self._refusal(actor, request, "deny", AlreadyDecided.code))
         if row is None:
             raise await self._too_late(request)
         await self._on_decided(request.team_id)
@@ -120,6 +124,17 @@ class AccessRequestReview:
         try:
             request = await self._requests.read(request_id)
         except LookupError:
+            # Pruned or forged. The id may be any text, so it is not stored.
+            await record_refusal(
+                self._database,
+                AuditEvent(
+                    tag=AuditTag.BUTTON_REFUSED,
+                    team_id=actor.team_id,
+                    actor_id=actor.user_id,
+                    occurred_at=self._clock(),
+                    payload={"button": f"{action}_access", "code": RequestUnknown.code},
+                ),
+            )
             raise RequestUnknown from None
         # The message may be in a shared channel, so the actor may be of another workspace.
         is_of_here = actor.team_id == request.team_id
@@ -133,22 +148,18 @@ class AccessRequestReview:
         self, actor: Actor, request: AccessRequest, action: str, error: CallAudioError
     ) -> CallAudioError:
         """Audit a refusal; returns the error to raise."""
-        await record_refusal(
-            self._database,
-            AuditEvent(
-                tag=AuditTag.ADMIN_REFUSED,
-                team_id=request.team_id,  # the requester's, which may not be the actor's
-                actor_id=actor.user_id,
-                occurred_at=self._clock(),
-                delivery_id=request.delivery_id,
-                payload={
-                    "action": f"{action}_access",
-                    "code": error.code,
-                    "request_id": request.id,
-                },
-            ),
-        )
+        await record_refusal(self._database, self._refusal(actor, request, action, error.code))
         return error
+
+    def _refusal(self, actor: Actor, request: AccessRequest, action: str, code: str) -> AuditEvent:
+        return AuditEvent(
+            tag=AuditTag.ADMIN_REFUSED,
+            team_id=request.team_id,  # the requester's, which may not be the actor's
+            actor_id=actor.user_id,
+            occurred_at=self._clock(),
+            delivery_id=request.delivery_id,
+            payload={"action": f"{action}_access", "code": code, "request_id": request.id},
+        )
 
     async def _too_late(self, request: AccessRequest) -> AlreadyDecided:
         found = await self._requests.read(request.id)

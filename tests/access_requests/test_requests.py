@@ -12,7 +12,7 @@ from bot.access.administration import Actor, Administration
 from bot.access.rights import Rights
 from bot.access.rights_check import RECHECK_RIGHTS
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
-from bot.access_requests.review import AccessRequestReview, AlreadyDecided
+from bot.access_requests.review import AccessRequestReview, AlreadyDecided, RequestUnknown
 from bot.access_requests.store import ATTEND, AccessRequests
 from bot.access_requests.submit import choices
 from bot.store.database import Database
@@ -209,7 +209,49 @@ async def test_a_request_expires_once_and_is_then_past_approving(desk: Desk) -> 
         assert (await desk.requests.expire(request)).state is AccessState.EXPIRED
     async with desk.database.read() as session:
         tags = list(await session.scalars(select(AuditEventRow.tag)))
-    assert tags == ["slack:access:requested", "worker:access:expired"]
+    assert tags == [
+        "slack:access:requested",
+        "slack:admin:refused",
+        "worker:access:expired",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+@pytest.mark.parametrize("first", ["approve", "deny"])
+async def test_a_second_decision_changes_nothing_and_is_audited(
+    desk: Desk, first: str, verb: str
+) -> None:
+    request = await desk.ask()
+    await getattr(desk.approving, first)(Actor(TEAM, None, BOSS), request.id)
+
+    with pytest.raises(AlreadyDecided):
+        await getattr(desk.approving, verb)(Actor(TEAM, None, CHIEF), request.id)
+
+    refused = await refusals(desk)
+    payload = {"action": f"{verb}_access", "code": "already_decided", "request_id": request.id}
+    assert refused == [("slack:admin:refused", TEAM, CHIEF, "d0", payload)]
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+@pytest.mark.parametrize("who", [BOSS, ASKER])
+async def test_a_decision_on_a_request_that_is_not_there_is_audited_without_its_id(
+    desk: Desk, who: str, verb: str
+) -> None:
+    with pytest.raises(RequestUnknown):
+        await getattr(desk.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
+
+    payload = {"button": f"{verb}_access", "code": "request_unknown"}
+    assert await refusals(desk) == [("slack:button:refused", TEAM, who, None, payload)]
+
+
+async def refusals(desk: Desk) -> list[tuple[object, ...]]:
+    async with desk.database.read() as session:
+        rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
+        return [
+            (row.tag, row.team_id, row.actor_id, row.delivery_id, row.payload)
+            for row in rows
+            if row.tag.endswith(":refused")
+        ]
 
 
 @each_row(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from bot.access.grants import Effect, Right
 from bot.access_requests.store import ATTEND
@@ -572,6 +572,20 @@ async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
     assert (await tags(scene)).count("admin:access:approved") == 1
 
 
+async def test_a_press_on_a_request_that_is_gone_is_refused_in_words_and_audited(
+    scene: Scene,
+) -> None:
+    await ask(scene)
+    asked = await message(scene, dm(BOSS), "asks to hear unredacted")
+    async with scene.stage.application.database.write() as session:
+        await session.execute(delete(AccessRequestRow))
+
+    await press(scene, asked, "Approve", BOSS)
+
+    assert "I do not know that request any more." in told(scene, BOSS)
+    assert await refused_presses(scene) == [(BOSS, "approve_access", "request_unknown")]
+
+
 async def test_whom_a_deny_keeps_from_it_cannot_be_approved(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await ask(scene)
@@ -697,7 +711,11 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
     await press(scene, asked, "Approve", CHIEF)
     assert "has expired" in told(scene, CHIEF)
     assert await grants(scene) == []
-    assert await tags(scene) == ["slack:access:requested", "worker:access:expired"]
+    assert await tags(scene) == [
+        "slack:access:requested",
+        "worker:access:expired",
+        "slack:admin:refused",
+    ]
     button = buttons(answer)["Ask again"]
     view_id = await press_open(scene, button, dm(ALICE), answer.ts)
     assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
