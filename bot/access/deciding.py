@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, TypeVar
 
 from bot.access.audience import AudienceReader
@@ -47,10 +48,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision and the facts behind it."""
+    """A decision, the facts behind it, and when a delivery took it."""
 
     decision: Decision
     facts: Facts
+    taken_at: datetime | None = None
 
 
 class Decider:

@@ -9,7 +9,7 @@ from bot.jobs.attempts import RetryRule, WorkerDied, attempt
 from bot.recordings.completion import Completion
 from bot.recordings.deliver import DeliverySteps
 from bot.recordings.notification import Notification
-from bot.recordings.sharing import ShareResult
+from bot.recordings.share_attempts import ShareResult
 from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
 

@@ -16,7 +16,8 @@ from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.file_checks import Rhythm, watch_file
 from bot.recordings.notification import is_card_enough
-from bot.recordings.sharing import ShareResult, Sharing
+from bot.recordings.share_attempts import ShareResult
+from bot.recordings.sharing import Sharing
 from bot.recordings.slack_port import Problem
 from bot.recordings.states import State
 

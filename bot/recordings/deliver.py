@@ -25,7 +25,8 @@ from bot.recordings.destination import (
 from bot.recordings.fetching import Fetching, Upload
 from bot.recordings.naming import announcement_of, destination_of
 from bot.recordings.relay import Source
-from bot.recordings.sharing import ShareResult, Sharing, decided
+from bot.recordings.share_attempts import ShareResult
+from bot.recordings.sharing import Sharing, decided
 from bot.recordings.slack_port import SlackPort
 from bot.recordings.states import State
 from bot.recordings.uninterrupted import uninterrupted

@@ -86,4 +86,4 @@ class DeliveryDecider:
                 ruling = replace(ruling, decision=Decision(outcome, Reason.FACT_UNKNOWN))
         if self._freeze and ruling.decision.outcome is Outcome.REDACTED:
             await self._freeze.refuse()
-        return ruling
+        return replace(ruling, taken_at=self._clock())

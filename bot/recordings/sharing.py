@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, audited_facts, is_stricter
@@ -14,34 +13,12 @@ from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_decision import DeliveryDecider
 from bot.recordings.delivery_rows import NO_UPLOAD
 from bot.recordings.delivery_store import DeliveryStore
-from bot.recordings.naming import title_of
+from bot.recordings.share_attempts import ShareAttempts, ShareResult, same_try
 from bot.recordings.slack_files import delete_files
-from bot.recordings.slack_port import Share, SharedPicture, ShareUnclear, SlackPort
+from bot.recordings.slack_port import SlackPort
 from bot.recordings.states import State
 
 log = get_logger(__name__)
-
-
-class ShareResult(StrEnum):
-    """The result of one try to share."""
-
-    SHARED = "shared"
-    UNCLEAR = "unclear"
-    TIGHTENED = "tightened"
-    GONE = "gone"
-    UNSHOWN = "unshown"
-    """Slack accepted both files and shows neither: upload and share without the picture."""
-    ANEW = "anew"
-    """Slack refused the share with its picture: decide again, and share without it."""
-
-
-class UploadGone(CallAudioError):
-    """Slack has discarded the upload, and it was never visible: a new one is needed."""
-
-    code = "upload_gone"
-    what = "Slack discarded the upload before it could be posted."
-    likely_cause = "It took too long between the upload and the post, or a scan refused the file."
-    fix = "Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +41,7 @@ class Sharing:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._log = log
+        self._attempts = ShareAttempts(log=log, slack=slack)
         self._decider = decider
         self._slack = slack
         self._patience = patience
@@ -88,14 +66,16 @@ class Sharing:
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
-        ruling = ruling or await self._decider.rule(question, delivery)
+        await self._slack.await_share_turn()
+        if ruling is None or self._attempts.is_outdated(ruling):
+            ruling = await self._decider.rule(question, delivery)
         if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
-        claimed = await self._claim_try(delivery)
+        claimed = await self._attempts.claim(delivery)
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
         # From here on the stored upload cannot change, so it is what is shared.
-        result = await self._complete(claimed, is_first=True)
+        result = await self._attempts.complete(claimed, ruling, is_first=True)
         if result in (ShareResult.ANEW, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
@@ -104,23 +84,17 @@ class Sharing:
         """Check a lost try; if nothing is visible, decide again and complete once more."""
         if await self.find(delivery):
             return ShareResult.SHARED
-        if await self._tightened(delivery, await self._decider.rule(question, delivery)):
+        await self._slack.await_share_turn()
+        ruling = await self._decider.rule(question, delivery)
+        if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
-        claimed = await self._claim_try(delivery)
+        claimed = await self._attempts.claim(delivery)
         if not claimed:
             return await self.share(await self._log.read(delivery.id), question)
-        result = await self._complete(claimed, is_first=False)
+        result = await self._attempts.complete(claimed, ruling, is_first=False)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result
-
-    async def _claim_try(self, delivery: Delivery) -> Delivery | None:
-        """Store the time of a try before its call; None: another worker was faster.
-
-        A worker that finds it set asks Slack first; an unfinished try cannot reset a later one.
-        """
-        tried_at = {"share_tried_at": self._log.clock()}
-        return await self._log.change(delivery, tried_at, when=_same_try(delivery))
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait until the file is visible in the destination; returns its ts, or None."""
@@ -161,71 +135,6 @@ class Sharing:
         )
         return dropped is not None
 
-    async def _complete(self, delivery: Delivery, *, is_first: bool) -> ShareResult:
-        if delivery.file_id is None or delivery.channel_id is None or delivery.parent_ts is None:
-            return ShareResult.GONE
-        title = title_of(delivery)
-        picture_id = delivery.picture_file_id
-        try:
-            await self._slack.share(
-                Share(
-                    file_id=delivery.file_id,
-                    title=title,
-                    channel_id=delivery.channel_id,
-                    thread_ts=delivery.parent_ts,
-                    picture=SharedPicture(picture_id, f"{title}, waveform") if picture_id else None,
-                )
-            )
-        except ShareUnclear:
-            return ShareResult.UNCLEAR
-        except UploadGone:
-            if not is_first:
-                return ShareResult.UNCLEAR  # completed by the lost try, or discarded: unknown
-            if picture_id:
-                return await self._without_picture(delivery)
-            # Not if another worker tried meanwhile: it may have completed the upload.
-            dropped = await self._log.change(delivery, NO_UPLOAD, when=_same_try(delivery))
-            return ShareResult.GONE if dropped else ShareResult.UNCLEAR
-        except CallAudioError as error:
-            if picture_id and is_first and not error.retryable:
-                return await self._without_picture(delivery)
-            # A definite refusal had no effect, so the next try need not check it, unless an
-            # earlier answer was lost: that share may still become visible.
-            if is_first and not await self._log.change(
-                delivery, {"share_tried_at": None}, when=_same_try(delivery)
-            ):
-                return ShareResult.UNCLEAR  # another worker's try may have succeeded
-            raise
-        return await self._stands(delivery)
-
-    async def _without_picture(self, delivery: Delivery) -> ShareResult:
-        """Drop the picture, because it may be the reason for Slack's refusal."""
-        log.info("picture_dropped", delivery_id=delivery.id)
-        changed = await self._log.change(
-            delivery,
-            {"picture_file_id": None, "share_tried_at": None},
-            when=_same_try(delivery),
-        )
-        return ShareResult.ANEW if changed else ShareResult.UNCLEAR
-
-    async def _stands(self, delivery: Delivery) -> ShareResult:
-        """Take back a share whose decision was outdated.
-
-        If a worker stalled between its decision and its share, another one may have taken over and
-        dropped the upload meanwhile.
-        """
-        now = await self._log.read(delivery.id)
-        dropped = now.file_id != delivery.file_id or now.state in (State.REFUSED, State.FAILED)
-        if not dropped:
-            return ShareResult.SHARED
-        # Stored first, because no row refers to these visible files any more.
-        await self._log.leave_files(delivery)
-        try:
-            await delete_files(self._slack, delivery.file_ids)
-        except CallAudioError as error:
-            log.warning("dropped_share_left", delivery_id=delivery.id, code=error.code)
-        return ShareResult.GONE
-
     async def _tightened(self, delivery: Delivery, ruling: Ruling) -> bool:
         """If the new decision is stricter, drop the upload and store the decision."""
         decision = ruling.decision
@@ -246,16 +155,11 @@ class Sharing:
                 **audited_facts(ruling.facts),
             },
             # Never overwrites what another worker stored since; the next try decides on that.
-            when={**_same_try(delivery), "outcome": delivery.outcome},
+            when={**same_try(delivery), "outcome": delivery.outcome},
             # A worker that stalls during its try may still complete it, and then be killed.
             leaves_files=delivery.share_tried_at is not None,
         )
         return True
-
-
-def _same_try(delivery: Delivery) -> dict[str, object]:
-    """Build the condition that no other worker dropped or tried to share the upload since."""
-    return {"file_id": delivery.file_id, "share_tried_at": delivery.share_tried_at}
 
 
 def decided(ruling: Ruling) -> dict[str, str | bool | None]:

@@ -205,8 +205,18 @@ class SlackPort(Protocol):
         """Stream the bytes; the file stays invisible."""
         ...
 
+    async def await_share_turn(self) -> None:
+        """Wait until Slack's limits allow one more share.
+
+        Raises:
+            CallAudioError: it would take too long; try again later.
+        """
+        ...
+
     async def share(self, share: Share) -> None:
-        """Make the upload visible in the thread; never retried automatically.
+        """Make the upload visible in the thread, at once; never retried automatically.
+
+        The caller awaits a turn first, so that nothing waits between the decision and the share.
 
         Raises:
             ShareUnclear: it may have taken effect.

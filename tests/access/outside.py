@@ -203,6 +203,9 @@ class WorldPosting:
         if file.name.endswith(".wav"):
             await self.meanwhile()
 
+    async def await_share_turn(self) -> None:
+        """Slack's limits are never reached here."""
+
     async def share(self, share: Share) -> None:
         self.world.ask("share")
         if "share is lost" in self.world.away:

@@ -14,7 +14,7 @@ from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
 from bot.jobs.attempts import RetryRule
 from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow
-from bot.recordings.sharing import ShareResult
+from bot.recordings.share_attempts import ShareResult
 from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
 from tests.conftest import NOON

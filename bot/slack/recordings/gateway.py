@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger, logged_call
 from bot.recordings.destination import ConversationUnseen
+from bot.recordings.share_attempts import UploadGone
 from bot.recordings.shares import FileShares
-from bot.recordings.sharing import UploadGone
 from bot.recordings.slack_port import (
     Announcement,
     Delivered,
@@ -36,6 +36,7 @@ from bot.slack.web_api.response_urls import ResponseUrls
 log = get_logger(__name__)
 
 METADATA_TYPE: Final = "callaudio_delivery"
+SHARE: Final = "files.completeUploadExternal"
 UPLOAD_TIMEOUT: Final = httpx.Timeout(connect=10, read=120, write=60, pool=10)
 NOTE_SECONDS: Final = 10
 """How long a command's response URL may take to show a note; no person waits for it."""
@@ -163,6 +164,10 @@ class SlackGateway:
         if response.status_code != httpx.codes.OK or (count and int(count[1]) != file.size_bytes):
             raise UploadRefused
 
+    async def await_share_turn(self) -> None:
+        """Wait until Slack's limits allow one more share."""
+        await self._api.await_turn(SHARE)
+
     async def share(self, share: Share) -> None:
         """Complete the upload into the thread, once, and its picture in the same call.
 
@@ -175,8 +180,8 @@ class SlackGateway:
         if share.picture:
             files.append({"id": share.picture.file_id, "title": share.picture.title})
         try:
-            await self._api.write(
-                "files.completeUploadExternal",
+            await self._api.write_in_turn(
+                SHARE,
                 files=files,
                 channel_id=share.channel_id,
                 thread_ts=share.thread_ts,

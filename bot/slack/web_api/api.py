@@ -102,13 +102,31 @@ class SlackApi:
             SlackUnreachable, SlackRateLimited: it had no effect and may be retried.
             CallAudioError: Slack refused.
         """
-        data = (await self._call(method, arguments)).data
-        if not isinstance(data, dict):
-            raise SlackUnclear
-        return data
+        return _answer(await self._call(method, arguments))
+
+    async def await_turn(self, method: str) -> None:
+        """Wait until Slack's limits allow a call, which ``write_in_turn`` then makes.
+
+        Raises:
+            SlackRateLimited: it would take too long.
+        """
+        await self._budget.enter(method, {})
+
+    async def write_in_turn(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method once, like ``write``, but at once: its turn was awaited before.
+
+        Raises:
+            SlackRateLimited: Slack has put off all calls since; this one was not made.
+            CallAudioError: as ``write``.
+        """
+        self._budget.refuse_held(method)
+        return _answer(await self._send_counted(method, arguments))
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         await self._budget.enter(method, arguments, is_paid=use_paid(method))
+        return await self._send_counted(method, arguments)
+
+    async def _send_counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         try:
             return await self._counted(method, arguments)
         except SlackRateLimited as error:
@@ -149,6 +167,12 @@ class SlackApi:
         ) as error:
             # The SDK raises the last two for a body that is text, a list, or not UTF-8.
             raise SlackAnswerLost(likely_cause=why(error)) from None
+
+
+def _answer(response: AsyncSlackResponse) -> Mapping[str, Any]:
+    if not isinstance(response.data, dict):
+        raise SlackUnclear
+    return response.data
 
 
 def next_cursor(answer: Mapping[str, Any]) -> str | None:

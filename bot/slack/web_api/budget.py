@@ -151,6 +151,15 @@ class Budget:
         """Return for how long Slack accepts no calls."""
         return max(0.0, self._held_until.get(key, 0.0) - self._monotonic())
 
+    def refuse_held(self, key: str) -> None:
+        """Refuse a call that has its turn but that Slack does not accept now.
+
+        Raises:
+            SlackRateLimited: Slack accepts no calls at the moment.
+        """
+        if seconds := self.held_seconds(key):
+            raise SlackRateLimited(retry_after_seconds=seconds)
+
     async def take(self, key: str, limit: Limit, wanted: int) -> tuple[int, float]:
         """Take calls from the ledger; returns how many, and in how many seconds to ask again.
 

@@ -6,7 +6,7 @@ from typing import Final
 from bot.errors import CallAudioError, Unexpected
 from bot.home.publishing import HomeMovedOn
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.sharing import UploadGone
+from bot.recordings.share_attempts import UploadGone
 
 
 class SlackError(CallAudioError):

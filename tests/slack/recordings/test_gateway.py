@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.destination import ConversationUnseen
+from bot.recordings.share_attempts import UploadGone
 from bot.recordings.shares import FileShares
-from bot.recordings.sharing import UploadGone
 from bot.recordings.slack_port import (
     Announcement,
     Delivered,
@@ -360,6 +360,20 @@ async def test_a_share_that_slack_refused_did_not_happen(gateway, slack, fault, 
     slack.faults.add(Fault("files.completeUploadExternal", **fault))
     with pytest.raises(expected):
         await gateway.share(Share(file_id, "title", CHANNEL, ts))
+
+
+async def test_a_share_is_refused_rather_than_delayed_after_its_decision(gateway, slack, workspace):
+    share = Share(await uploaded(gateway), "title", CHANNEL, await gateway.announce(ANNOUNCEMENT))
+    method = "files.completeUploadExternal"
+    slack.faults.add(Fault(method, status=429, headers={"Retry-After": "5"}))
+    with pytest.raises(SlackRateLimited):
+        await gateway.share(share)
+
+    with pytest.raises(SlackRateLimited) as refused:
+        await gateway.share(share)
+
+    assert 0 < refused.value.retry_after_seconds <= 5
+    assert len(workspace.called(method)) == 1
 
 
 async def test_an_announcement_is_never_repeated_by_itself(gateway, slack, workspace):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.errors import Unexpected
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.sharing import UploadGone
+from bot.recordings.share_attempts import UploadGone
 from bot.slack.web_api import errors
 from bot.slack.web_api.errors import (
     BY_CODE,
