@@ -70,10 +70,14 @@ class DeliveryDecider:
         Raises:
             CallAudioError: a fact is temporarily unknown; try again later.
             FactsUnknown: a fact stayed unknown for too long, and without it nothing is delivered.
-            DeliveriesFrozen: it would be redacted, and the plain key may return raw.
+            DeliveriesFrozen: it would be redacted, or its upload is, and the plain key may return
+                raw.
         """
         with collect_unknown_facts() as unknown_facts:
             ruling = await self._decider.rule(question, conversation)
+        if delivery.outcome is Outcome.REDACTED:
+            # Its upload came with the plain key, whatever the rights allow by now.
+            await self._refuse_frozen()
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
         if unknown_facts and not is_certain(ruling.facts):
@@ -84,6 +88,10 @@ class DeliveryDecider:
                 raise FactsUnknown(likely_cause=unknown_facts[0].what)
             if outcome is Outcome.REDACTED:
                 ruling = replace(ruling, decision=Decision(outcome, Reason.FACT_UNKNOWN))
-        if self._freeze and ruling.decision.outcome is Outcome.REDACTED:
-            await self._freeze.refuse()
+        if ruling.decision.outcome is Outcome.REDACTED is not delivery.outcome:
+            await self._refuse_frozen()
         return replace(ruling, taken_at=self._clock())
+
+    async def _refuse_frozen(self) -> None:
+        if self._freeze:
+            await self._freeze.refuse()

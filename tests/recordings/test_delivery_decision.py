@@ -19,6 +19,7 @@ from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
 from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.freeze import DeliveriesFrozen
 from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
@@ -95,6 +96,58 @@ async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
     assert await decided() == (
         "passing" if asks_again else "facts_not_told" if is_refused else outcome
     )
+
+
+class Frozen:
+    """Deliveries are frozen."""
+
+    async def refuse(self) -> None:
+        raise DeliveriesFrozen
+
+
+@pytest.mark.parametrize(
+    ("decided", "now", "error", "code"),
+    [
+        pytest.param(None, Outcome.RAW, None, "raw", id="raw does not come with the plain key"),
+        pytest.param(None, Outcome.REDACTED, None, "deliveries_frozen", id="redacted does"),
+        pytest.param(
+            Outcome.REDACTED, Outcome.RAW, None, "deliveries_frozen",
+            id="uploaded redacted, and raw by the rights of now",
+        ),
+        pytest.param(
+            Outcome.REDACTED, Outcome.RAW, Passing(), "deliveries_frozen",
+            id="uploaded redacted, and a fact is unknown for a passing reason",
+        ),
+        pytest.param(Outcome.RAW, Outcome.RAW, None, "raw", id="uploaded raw, and still raw"),
+        pytest.param(
+            Outcome.RAW, Outcome.REDACTED, None, "deliveries_frozen",
+            id="uploaded raw, and redacted by the rights of now",
+        ),
+        pytest.param(None, Outcome.REFUSED, None, "refused", id="nothing is delivered anyway"),
+    ],
+)  # fmt: skip
+async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
+    sqlite_url, decided, now, error, code
+) -> None:
+    database = Database(sqlite_url)
+    log = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    await database.close()
+    decider = DeliveryDecider(
+        decider=Decider(now, error),  # type: ignore[arg-type]
+        clock=lambda: NOON,
+        ask_again=ASK_AGAIN,
+        freeze=Frozen(),  # type: ignore[arg-type]
+    )
+
+    async def outcome() -> str:
+        try:
+            ruling = await decider.rule(None, replace(delivery, outcome=decided))  # type: ignore[arg-type]
+        except CallAudioError as raised:
+            return raised.code
+        return ruling.decision.outcome.value
+
+    assert await outcome() == code
 
 
 @each_row(
