@@ -59,8 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Keep the garbage collector from going through thousands of tests again and again."""
+    """Keep the garbage collector from going through thousands of tests again and again.
+
+    Each bot is a large web of objects: at the usual threshold of 700 one test looks through what
+    lives dozens of times.
+    """
     gc.freeze()
+    gc.set_threshold(30_000, 20, 20)
     gc.enable()
 
 
