@@ -40,7 +40,12 @@ LONG_ENOUGH_SECONDS = 600.0
 @pytest.mark.parametrize(
     ("route", "when"),
     [
-        pytest.param("conversations.info", "before", id="between the claim and the post"),
+        pytest.param(
+            "conversations.info",
+            "before",
+            id="between the claim and the post",
+            marks=pytest.mark.long,  # without history it is the same: below
+        ),
         pytest.param("chat.postMessage", "before", id="as it posts, before Slack had it"),
         pytest.param("chat.postMessage", "after", id="between the post and the record"),
     ],

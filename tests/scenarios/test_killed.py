@@ -1,6 +1,7 @@
 """A bot killed at any moment finishes, after its next start, what it had accepted: once."""
 
 import asyncio
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,26 +43,54 @@ MOMENTS = {
     "looking whether it is visible": Moment("files.info"),
     "putting the facts on the announcement": Moment("chat.update"),
 }
-MORE_LOOKS = {
+ALIKE = {
     "looking at the requester",
     "deciding who listens",
+    "reading the call's facts",
+    "asking where to upload",
+    "asking where its picture goes",
     "deciding again what the destination is",
 }
-"""What was stored before them is what was stored before the look at their side."""
+"""What was stored before them is what was stored before the call at their side."""
+READS = {
+    "audio",
+    "conversation",
+    "conversations.info",
+    "conversations.members",
+    "files.info",
+    "users.info",
+}
+"""They change nothing, so whether one was answered makes no difference to the next start."""
+BOTH: tuple[When, ...] = ("before", "after")
 ONE_ANNOUNCEMENT_NEEDS = "groups:history"
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(moment, id=name, marks=[pytest.mark.long] if name in MORE_LOOKS else [])
-        for name, moment in MOMENTS.items()
-    ],
-)
+def in_turn(moments: dict[str, Moment], alike: Container[str] = ()) -> pytest.MarkDecorator:
+    """Parametrize a test: each moment, before and after its effect, some of them at length."""
+    cases = []
+    for name, moment in moments.items():
+        if name in alike:
+            cases.append(pytest.param(moment, BOTH, id=name, marks=pytest.mark.long))
+        elif moment.route in READS:
+            cases.append(pytest.param(moment, BOTH[:1], id=name))
+            cases.append(
+                pytest.param(moment, BOTH[1:], id=f"{name}, after", marks=pytest.mark.long)
+            )
+        else:
+            cases.append(pytest.param(moment, BOTH, id=name))
+    return pytest.mark.parametrize(("moment", "whens"), cases)
+
+
+@in_turn(MOMENTS, ALIKE)
 async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_once(
-    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
+    moment: Moment,
+    whens: Sequence[When],
+    nursery: Nursery,
+    template_databases: Path,
+    tmp_path: Path,
 ) -> None:
-    async def through(when: When, *, raw: bool) -> None:
+    async def through(when: When) -> None:
+        raw = when == "before" or moment.nth == 1
         folder = tmp_path / when
         async with open_street(nursery, folder, template=template_databases) as street:
             street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
@@ -73,8 +102,8 @@ async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_
 
     # At most two bots at once: each has its own database and its own stand-ins.
     async with asyncio.TaskGroup() as both:
-        both.create_task(through("before", raw=True))
-        both.create_task(through("after", raw=moment.nth == 1))
+        for when in whens:
+            both.create_task(through(when))
 
 
 async def test_killed_right_after_its_ack_it_delivers_what_it_accepted(

@@ -1,6 +1,7 @@
 """A bot killed after a press does, after its next start, what the press asked for: once."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ from bot.sandbox.objects import Message
 from bot.slack.actions import Action
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
-from tests.scenarios.test_killed import ONE_ANNOUNCEMENT_NEEDS, Moment, When, arm, faults_of
+from tests.scenarios.test_killed import (
+    ONE_ANNOUNCEMENT_NEEDS,
+    Moment,
+    When,
+    arm,
+    faults_of,
+    in_turn,
+)
 from tests.scenarios.thread import card, offered, press
 
 FETCHING = {
@@ -20,6 +28,8 @@ FETCHING = {
     "sharing it": Moment("files.completeUploadExternal"),
     "putting the facts on its card": Moment("chat.update"),
 }
+ALIKE = {"deciding", "uploading it", "putting the facts on its card"}
+"""There a transcript goes on as a recording does."""
 DELETING = {"deleting": Moment("files.delete"), "saying so": Moment("chat.update")}
 
 
@@ -42,9 +52,13 @@ async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it
     await street.start()
 
 
-@pytest.mark.parametrize("moment", FETCHING.values(), ids=FETCHING)
+@in_turn(FETCHING, ALIKE)
 async def test_a_transcript_comes_exactly_once(
-    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
+    moment: Moment,
+    whens: Sequence[When],
+    nursery: Nursery,
+    template_databases: Path,
+    tmp_path: Path,
 ) -> None:
     async def through(when: When) -> None:
         folder = tmp_path / when
@@ -55,8 +69,8 @@ async def test_a_transcript_comes_exactly_once(
             await assert_one_transcript(street, message)
 
     async with asyncio.TaskGroup() as both:
-        both.create_task(through("before"))
-        both.create_task(through("after"))
+        for when in whens:
+            both.create_task(through(when))
 
 
 async def assert_one_transcript(street: Street, message: Message) -> None:

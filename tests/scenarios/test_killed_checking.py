@@ -25,6 +25,7 @@ MOMENTS: dict[str, tuple[Moment, Literal["before", "halfway"]]] = {
     "in the middle of the raw one": (Moment("audio", 2, polyai=True), "halfway"),
     "in the middle of the redacted one": (Moment("audio", 3, polyai=True), "halfway"),
 }
+FIRST, *_, LAST = MOMENTS
 Opened = Callable[[str, str], AbstractAsyncContextManager[Street]]
 
 
@@ -40,6 +41,11 @@ def opened(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Opened
             yield street
 
     return street_of
+
+
+def at_length_but(*usual: str) -> list[object]:
+    """Give every moment; ``make test`` runs the usual ones alone."""
+    return [pytest.param(name, marks=[] if name in usual else pytest.mark.long) for name in MOMENTS]
 
 
 async def kill_at(street: Street, name: str, *, asks: str, command: str = "/callaudio") -> None:
@@ -68,7 +74,7 @@ async def tags(street: Street) -> list[str]:
     return [event.tag for event in await street.scene.all_audit()]
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("name", at_length_but(*MOMENTS.keys() - {FIRST}))
 async def test_killed_in_a_check_before_the_share_it_checks_again_and_delivers_once(
     name: str, opened: Opened
 ) -> None:
@@ -90,7 +96,7 @@ async def test_killed_in_a_check_before_the_share_it_checks_again_and_delivers_o
         assert scene.workspace.violations in ([], [BROKEN_OFF])
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("name", at_length_but(LAST))
 async def test_so_it_does_with_one_that_differs_which_is_never_shared(
     name: str, opened: Opened
 ) -> None:

@@ -38,7 +38,7 @@ DELIVERING = {
     "putting the facts on the card": Moment("chat.update", 2),
 }
 MOMENTS = {**TAKING_BACK, **DELIVERING}
-FEW = ("deleting the raw one", "saying that it is gone", "uploading", "sharing")
+FEW = ("deleting the raw one", "saying that it is gone", "sharing")
 
 
 async def tell(street: Street, kind: str = "member_joined_channel") -> None:

@@ -1,26 +1,31 @@
 """A bot killed while it takes a raw recording back has taken it back, and said so, in the end."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
-
-import pytest
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from tests.patience import until
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
+from tests.scenarios.test_killed import Moment, When, in_turn
 
 OPEN = "C0OPEN0000"
 ROUTES = ("conversations.info", "files.delete", "chat.update")
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@in_turn({route: Moment(route) for route in ROUTES})
 async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
-    route: str, nursery: Nursery, template_databases: Path, tmp_path: Path
+    moment: Moment,
+    whens: Sequence[When],
+    nursery: Nursery,
+    template_databases: Path,
+    tmp_path: Path,
 ) -> None:
-    async def through(when: Literal["before", "after"]) -> None:
+    route = moment.route
+
+    async def through(when: When) -> None:
         async with open_street(nursery, tmp_path / when, template=template_databases) as street:
             bot = await raw_alone(street)
             await delivered_raw(street)
@@ -35,15 +40,24 @@ async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
             await assert_taken_back_once(street)
 
     async with asyncio.TaskGroup() as both:
-        both.create_task(through("before"))
-        both.create_task(through("after"))
+        for when in whens:
+            both.create_task(through(when))
 
 
-@pytest.mark.parametrize("route", ["files.info", "files.delete", "chat.update"])
+@in_turn(
+    {route: Moment(route) for route in ("files.info", "files.delete", "chat.update")},
+    alike={"chat.update"},
+)
 async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it_is_deleted(
-    route: str, nursery: Nursery, template_databases: Path, tmp_path: Path
+    moment: Moment,
+    whens: Sequence[When],
+    nursery: Nursery,
+    template_databases: Path,
+    tmp_path: Path,
 ) -> None:
-    async def through(when: Literal["before", "after"]) -> None:
+    route = moment.route
+
+    async def through(when: When) -> None:
         async with open_street(nursery, tmp_path / when, template=template_databases) as street:
             bot = await raw_alone(street)
             file_id = await delivered_raw(street)
@@ -63,8 +77,8 @@ async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it
             assert [each.payload["channel_id"] for each in found] == [OPEN]
 
     async with asyncio.TaskGroup() as both:
-        both.create_task(through("before"))
-        both.create_task(through("after"))
+        for when in whens:
+            both.create_task(through(when))
 
 
 async def raw_alone(street: Street) -> Bot:

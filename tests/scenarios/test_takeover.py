@@ -51,7 +51,7 @@ def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
 @pytest.mark.parametrize(
     ("route", "when"),
     [
-        ("users.info", "before"),
+        pytest.param("users.info", "before", marks=pytest.mark.long),
         ("upload", "before"),
         ("files.completeUploadExternal", "after"),
     ],
