@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from bot.jobs.attempts import RetryRule
 from bot.recordings.sharing import Patience
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
@@ -222,6 +223,9 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_failure_th
 ) -> None:
     batch.scene.polyai.faults.everywhere = AWAY["service unavailable"]
     kinds = await batch.ask()
+    for _ in range(RetryRule().attempts):
+        await batch.pass_time(timedelta(seconds=20))
+        batch.clock.began_at += timedelta(minutes=1)  # no wait is longer
 
     found = await batch.outcomes(kinds)
 

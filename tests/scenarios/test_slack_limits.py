@@ -62,7 +62,7 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> int:
 
 @pytest.mark.parametrize(
     ("deliveries", "scale"),
-    [pytest.param(30, 0.1, id="30"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
+    [pytest.param(20, 0.1, id="20"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
 )
 async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -> None:
     async with new_scene(pace=pace(scale)) as scene:
