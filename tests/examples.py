@@ -18,6 +18,7 @@ def register_profiles() -> None:
     settings.load_profile("patient")
 
 
-def examples(usual: int) -> int:
+def examples(usual: int, *, at_length: int | None = None) -> int:
     """Give the number of examples for a property of which ``make test`` tries the usual number."""
-    return usual * (TIMES_AS_MANY if settings.get_current_profile_name() == LONG else 1)
+    is_long = settings.get_current_profile_name() == LONG
+    return (at_length or usual * TIMES_AS_MANY) if is_long else usual

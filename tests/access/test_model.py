@@ -664,6 +664,6 @@ QUICK = settings(
 )
 
 TestPolicy = Policy.TestCase
-TestPolicy.settings = settings(QUICK, max_examples=examples(4))
+TestPolicy.settings = settings(QUICK, max_examples=examples(2, at_length=200))
 TestOnlyTheRequester = OnlyTheRequester.TestCase
-TestOnlyTheRequester.settings = settings(QUICK, max_examples=examples(2))
+TestOnlyTheRequester.settings = settings(QUICK, max_examples=examples(1, at_length=100))

@@ -101,7 +101,10 @@ async def postgresql_desk(migrated_postgresql: Callable[[], str]) -> AsyncIterat
     await database.close()
 
 
-@pytest.mark.parametrize("times", [20, pytest.param(100, marks=pytest.mark.long)])
+so_often = pytest.mark.parametrize("times", [8, pytest.param(100, marks=pytest.mark.long)])
+
+
+@so_often
 async def test_two_approvals_at_the_same_instant_are_one_grant(
     postgresql_desk: Desk, times: int
 ) -> None:
@@ -129,9 +132,12 @@ async def test_two_approvals_at_the_same_instant_are_one_grant(
         assert await desk.work.finish(look, None)
 
 
-async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_desk: Desk) -> None:
+@so_often
+async def test_an_approval_and_a_denial_at_once_are_one_decision(
+    postgresql_desk: Desk, times: int
+) -> None:
     desk = postgresql_desk
-    for number in range(20):
+    for number in range(times):
         request = await desk.ask(number)
         deny = desk.approving.deny(Actor(TEAM, None, CHIEF), request.id)
 
@@ -144,8 +150,9 @@ async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_desk
             await session.execute(delete(GrantRow))
 
 
-async def test_two_requests_at_once_are_one(postgresql_desk: Desk) -> None:
-    for number in range(20):
+@so_often
+async def test_two_requests_at_once_are_one(postgresql_desk: Desk, times: int) -> None:
+    for number in range(times):
         first, second = await asyncio.gather(
             postgresql_desk.ask(2 * number), postgresql_desk.ask(2 * number + 1)
         )

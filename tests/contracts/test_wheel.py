@@ -58,13 +58,19 @@ PROGRAM = (
 )
 
 
-@pytest.fixture
-def away(wheel: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start a command of the unpacked wheel in an empty folder, with nothing in its environment."""
-    site, folder = tmp_path / "site", tmp_path / "elsewhere"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def site(wheel: Path) -> Path:
+    """The unpacked wheel; the first command that runs leaves its bytecode for the others."""
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
+        archive.extractall(wheel.parent / "site")
+    return wheel.parent / "site"
+
+
+@pytest.fixture
+def away(site: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a command of the unpacked wheel in an empty folder, with nothing in its environment."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
 
     def start(*arguments: str, **environ: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

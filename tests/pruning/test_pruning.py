@@ -150,6 +150,7 @@ async def test_old_checks_and_requests_go_too(database: Database) -> None:
     assert await findings(database) == []
 
 
+@pytest.mark.postgresql_at_length
 @pytest.mark.parametrize("moment", ["DELETE FROM deliveries", "INSERT INTO audit_events"])
 async def test_killed_in_a_batch_it_has_removed_nothing_and_the_next_worker_does(
     database: Database, database_url: str, moment: str

@@ -338,7 +338,7 @@ async def test_a_fade_excuses_nothing_beside_a_pause_that_was_silent_anyway():
     assert (found.verdict, found.heard.count) == (Verdict.DIFFERS, 2)
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(10, at_length=1_000))
 @given(
     st.sampled_from(list(ENCODINGS.values())),
     st.sampled_from([1, 2]),
