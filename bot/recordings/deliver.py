@@ -187,10 +187,14 @@ class DeliverySteps:
         The picture follows in the same step; if the worker is killed in between, there is none.
         The new decision is for the share that follows at once; it is left out if the picture is
         late. The gate checks the upload before it is stored, so a rejected one is never completed.
+        If the raw key was removed after the decision, nothing is fetched: it is only taken again.
         """
         if delivery.file_id:
             # It was stored after its last byte and may be visible: never send a second file.
             return delivery, None
+        if delivery.is_raw and not self._has_raw_key(delivery):
+            question = self._question(delivery, destination_of(delivery))
+            return delivery, await self._decider.rule(question, delivery)
 
         async def announce() -> str:
             return await self.announce(delivery, conversation)
@@ -264,13 +268,16 @@ class DeliverySteps:
             raise AgentRemoved
         return agent
 
+    def _has_raw_key(self, delivery: Delivery) -> bool:
+        return self._agent(delivery).pii_api_key is not None
+
     def _question(self, delivery: Delivery, channel_id: str) -> Question:
         return Question(
             team_id=delivery.team_id,
             user_id=delivery.user_id,
             channel_id=channel_id,
             asked_redacted=delivery.asked_redacted,
-            has_raw_key=self._agent(delivery).pii_api_key is not None,
+            has_raw_key=self._has_raw_key(delivery),
             raw_only=delivery.is_transcript,
         )
 

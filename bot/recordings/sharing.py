@@ -53,9 +53,9 @@ class Sharing:
         """Share the upload, unless the rights or the audience have become stricter.
 
         ``ruling``: the decision, if it was taken just now, after the last byte was uploaded; it is
-        valid for the first try only. After a try whose answer was lost, in this run or an earlier
-        one, Slack is asked first. Only if it shows nothing, the same file is completed again, under
-        a new decision.
+        valid for the first try only. If there is no upload, a stricter one is stored. After a try
+        whose answer was lost, in this run or an earlier one, Slack is asked first. Only if it shows
+        nothing, the same file is completed again, under a new decision.
 
         Raises:
             CallAudioError: Slack refused; nothing is visible.
@@ -63,6 +63,8 @@ class Sharing:
         if delivery.has_ended:
             return ShareResult.UNCLEAR  # ended by another worker while this one stalled
         if delivery.file_id is None:
+            if ruling and await self._tightened(delivery, ruling):
+                return ShareResult.TIGHTENED
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)

@@ -1,18 +1,24 @@
 """Rights and rooms change while the bytes are on their way: the stricter of two decisions holds."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import pytest
 
 from bot.access.grants import Effect, Right, Subject, SubjectKind, revoke
 from bot.audit.events import SYSTEM_ACTOR
+from bot.network.retry import ATTEMPTS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
+from bot.slack.actions import Action
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen
+from tests.scenarios.thread import card, press_for_more
+
+Asked = TypeVar("Asked")
 
 
 @asynccontextmanager
@@ -56,9 +62,15 @@ async def leave_the_company(scene: Scene) -> None:
     scene.workspace.change_user(ALICE, deleted=True)
 
 
+async def take_out_raw_key(scene: Scene) -> None:
+    rotation = scene.stage.application.rotation
+    await rotation.take(rotation.settings.model_copy(update={"polyai_pii_api_key": None}))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        (take_out_raw_key, "no_raw_key"),
         (end_right, "not_cleared"),
         (deny, "not_cleared"),
         (let_in_somebody_not_cleared, "audience"),
@@ -145,6 +157,46 @@ async def test_a_decision_is_not_used_once_the_picture_has_held_up_the_share(
     assert seen.file.content == recordings.load("combined", redacted=True)
 
 
+async def test_a_raw_key_taken_out_between_decision_and_fetch_lets_redacted_arrive(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    seen = await ask_while_the_raw_key_is_taken_out(scene, scene.ask())
+
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "no_raw_key")
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert WHY["no_raw_key"] in seen.note.text
+    assert [r.key_kind for r in seen.audio_requests] == ["raw"] * ATTEMPTS + ["plain"]
+    assert_tightened(seen, to="redacted", reason="no_raw_key", dropped=None)
+
+
+async def test_a_raw_key_taken_out_before_a_transcript_is_fetched_refuses_it_in_words(
+    scene: Scene,
+) -> None:
+    await scene.grant()
+    recording = await card(scene, (await scene.ask()).delivery, "*Unredacted*")
+    asking = press_for_more(scene, recording, Action.TRANSCRIPT)
+
+    row = await ask_while_the_raw_key_is_taken_out(scene, asking, route="conversation")
+
+    assert (row.state, row.reason) == ("refused", "no_raw_key")
+    assert "no longer has the key" in scene.workspace.ephemerals[-1].text
+    assert not any(file.name.endswith(".txt") for file in scene.workspace.files)
+
+
+async def ask_while_the_raw_key_is_taken_out(
+    scene: Scene, asking: Coroutine[Any, Any, Asked], route: str = "audio"
+) -> Asked:
+    """PolyAI fails for a while after the decision, and the key is gone at the next attempt."""
+    scene.polyai.faults.add(Fault(route, status=503, hang=True))
+    scene.polyai.faults.add(Fault(route, status=503, times=ATTEMPTS - 1))
+    task = asyncio.create_task(asking)
+    await scene.polyai.faults.reached(route)
+    await take_out_raw_key(scene)
+    scene.polyai.faults.release(route)
+    return await task
+
+
 async def test_a_right_given_meanwhile_loosens_nothing(scene: Scene) -> None:
     async with between_upload_and_share(scene) as asking:
         await scene.grant()
@@ -205,7 +257,7 @@ async def test_rights_that_shrink_twice_end_at_the_strictest(scene: Scene) -> No
     assert seen.tags.count("policy:delivery:tightened") == 2
 
 
-def assert_tightened(seen: Seen, *, to: str, reason: str, dropped: str) -> None:
+def assert_tightened(seen: Seen, *, to: str, reason: str, dropped: str | None) -> None:
     (event,) = [e for e in seen.audit if e.tag == "policy:delivery:tightened"]
     assert event.actor_id == SYSTEM_ACTOR
     assert event.payload["to"] == to
