@@ -7,15 +7,19 @@ from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
+from bot.recordings.delivery_rows import NO_UPLOAD
+from bot.recordings.delivery_store import under_way
 from bot.store.database import Database
 from bot.store.once import claim_once
 from bot.store.schedule import schedule
-from bot.store.tables import CanaryRow
+from bot.store.tables import CanaryRow, DeliveryRow
 
 log = get_logger(__name__)
 
@@ -122,6 +126,9 @@ class CanaryStore:
     ) -> int:
         """Lift every freeze, or those of one workspace; returns their number.
 
+        Redacted uploads that wait to be shared are dropped, and are fetched anew: what the key
+        returned before may be raw.
+
         Raises:
             NothingFrozen: there is no freeze.
             AlreadyDone: this trigger lifted it before.
@@ -137,13 +144,28 @@ class CanaryStore:
             await claim_once(session, rows[0].team_id, trigger_id, now)
             for row in rows:
                 row.frozen_at = None
+                dropped = (await session.scalars(_drop_redacted_uploads(row.team_id))).all()
                 payload: dict[str, PayloadValue] = {
                     "conversation": row.conversation,
                     "reason": reason,
+                    "dropped_uploads": tuple(sorted(dropped)),
                 }
                 event = _event(AuditTag.CANARY_THAWED, row, now, payload, actor_id)
                 await record(session, event)
         return len(rows)
+
+
+def _drop_redacted_uploads(team_id: str) -> ReturningUpdate[str]:
+    """Build the update of deliveries whose upload nobody has tried to share."""
+    row = DeliveryRow
+    waiting = update(row).where(
+        row.id.in_(under_way()),
+        row.team_id == team_id,
+        row.outcome == Outcome.REDACTED.value,
+        row.file_id.is_not(None),
+        row.share_tried_at.is_(None),
+    )
+    return waiting.values(**NO_UPLOAD).returning(row.id)
 
 
 async def schedule_canary(database: Database, now: datetime) -> None:

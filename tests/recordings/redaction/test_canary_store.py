@@ -1,7 +1,9 @@
 """What is kept of a canary: a freeze keeps its cause until somebody thaws it."""
 
 import pytest
+from sqlalchemy import select, update
 
+from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.redaction.canary_store import (
     CanaryResult,
     CanaryState,
@@ -10,7 +12,9 @@ from bot.recordings.redaction.canary_store import (
 )
 from bot.slack.admin import replies
 from bot.store.database import Database
+from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.test_request_store import Desk
 
 CALL, TEAM = "CA" + "c0ffee00" * 4, "T0CALLAUDIO"
 BROKEN = CanaryResult(CanaryVerdict.BROKEN, "span_heard", -12.0)
@@ -46,3 +50,28 @@ async def test_once_thawed_the_next_look_says_what_it_found(store):
     await after(store, BROKEN)
     await store.thaw("U0BOSS0000", "key replaced")
     assert (await after(store, AWAY)).found == "polyai_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_dropped"),
+    [
+        pytest.param({}, True, id="redacted, and not shared yet"),
+        pytest.param({"outcome": "raw"}, False, id="raw comes with the other key"),
+        pytest.param({"share_tried_at": NOON}, False, id="it may be visible already"),
+        pytest.param({"team_id": "T0ELSEWHERE"}, False, id="of another workspace"),
+    ],
+)
+async def test_thawing_drops_what_the_key_returned_before(store, database, changes, is_dropped):
+    stored = await Desk(database).store()
+    uploaded = {"file_id": "F1", "outcome": "redacted", "state": "uploaded", **changes}
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(uploaded))
+    await after(store, BROKEN)
+
+    await store.thaw("U0BOSS0000", "key replaced")
+
+    async with database.read() as session:
+        assert await session.scalar(select(DeliveryRow.file_id)) == (None if is_dropped else "F1")
+        (event,) = await newest_events(session, AuditFilter(), 1)
+    assert event.tag == "admin:canary:thawed"
+    assert event.payload["dropped_uploads"] == ([stored.delivery_id] if is_dropped else [])
