@@ -1,6 +1,6 @@
 """A running bot on its stand-ins for each scenario."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -48,6 +48,15 @@ on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
 postgresql_at_length = pytest.mark.parametrize(
     "scene_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
 )
+
+
+def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
+    """Give each case under its name; ``make test`` runs the usual ones, test-long all of them."""
+    assert cases.keys() >= {*usual}
+    return [
+        pytest.param(case, id=name, marks=[] if name in usual else pytest.mark.long)
+        for name, case in cases.items()
+    ]
 
 
 @pytest.fixture(autouse=True)

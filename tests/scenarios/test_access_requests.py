@@ -22,7 +22,7 @@ from bot.store.schedule import hasten
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases, postgresql_at_length
+from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -185,7 +185,7 @@ def told(scene: Scene, user: str) -> str:
 # ---- the way through
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene: Scene) -> None:
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
@@ -387,7 +387,7 @@ async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -
     assert await refused_presses(scene) == [(ALICE, "request_access", "requester_not_eligible")] * 2
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_second_request_joins_the_first(scene: Scene) -> None:
     seen = await ask(scene)
     second = await open_form(scene, seen)
@@ -414,7 +414,7 @@ async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
     assert [row.state for row in await rows(scene)] == ["denied", "pending"]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_the_form_sent_again_is_the_same_request_unless_it_asks_for_something_else(
     scene: Scene,
 ) -> None:
@@ -522,8 +522,8 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) 
     "standing",
     [
         {"is_stranger": True},
-        {"deleted": True},
-        {"is_bot": True},
+        pytest.param({"deleted": True}, marks=pytest.mark.long),
+        pytest.param({"is_bot": True}, marks=pytest.mark.long),
         {"omit": {"is_bot"}},
     ],
 )
@@ -558,7 +558,7 @@ async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
     assert len(await grants(scene)) == 1
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear unredacted")

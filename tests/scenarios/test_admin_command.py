@@ -320,7 +320,7 @@ async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
     assert "holds `pii`" in (await say(scene, f"who <@{ALICE}>")).text
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_leaving_a_group_counts_as_soon_as_slack_tells_of_it(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")

@@ -102,14 +102,23 @@ async def test_raw_that_may_no_longer_be_heard_is_dropped_and_redacted_arrives(
     assert [r.key_kind for r in seen.audio_requests] == ["raw", "plain"]
 
 
-@pytest.mark.parametrize("was_raw", [True, False], ids=["raw", "redacted"])
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "was_raw"),
     [
-        (share_with_others, "external_destination"),
-        (invite_others, "external_destination"),
-        (leave, "requester_not_in_destination"),
-        (leave_the_company, "requester_not_allowed"),
+        pytest.param(
+            change,
+            reason,
+            was_raw,
+            id=f"{reason}-{change.__name__}-{'raw' if was_raw else 'redacted'}",
+            marks=[] if was_raw or change is leave else pytest.mark.long,
+        )
+        for change, reason in (
+            (share_with_others, "external_destination"),
+            (invite_others, "external_destination"),
+            (leave, "requester_not_in_destination"),
+            (leave_the_company, "requester_not_allowed"),
+        )
+        for was_raw in (True, False)
     ],
 )
 async def test_what_may_no_longer_be_posted_at_all_is_refused_and_the_announcement_withdrawn(

@@ -17,7 +17,7 @@ from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow
 from tests.digests.builders import digest, listed, post
-from tests.scenarios.conftest import OpenScene
+from tests.scenarios.conftest import OpenScene, some_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -107,10 +107,17 @@ CASES = {
         ALICE, "external_destination", (ALICE,), shared=True, allow_listed=True
     ),
 }
+USUAL = (  # the rules themselves are in test_decision.py
+    "a cleared person among cleared people",
+    "a person who is not cleared",
+    "a cleared person in a public channel",
+    "somebody who is not in the channel",
+    "the same in one that is allowed",
+)
 REFUSED = {"requester_not_allowed", "requester_not_in_destination", "external_destination"}
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("case", some_at_length(CASES, *USUAL))
 async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -> None:
     allowed = CHANNEL if case.allow_listed else ""
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}

@@ -14,7 +14,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Shape
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK, OpenScene, some_at_length
 from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, SHARE, Scene
 
 ANNOUNCE = "chat.postMessage"
@@ -42,7 +42,11 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
         yield scene
 
 
-@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+# Which answers leave a share in doubt is in tests/slack/recordings/test_gateway.py.
+@pytest.mark.parametrize(
+    "fault",
+    some_at_length(LOST, "the connection breaks", "internal_error", "an answer that is no JSON"),
+)
 async def test_a_share_that_was_done_but_not_answered_is_found_and_not_repeated(
     scene: Scene, fault: Fault
 ) -> None:

@@ -259,7 +259,7 @@ def planted() -> dict[str, Recording]:
     }
 
 
-@pytest.mark.parametrize("how", ["deliver", "sample", "off"])
+@pytest.mark.parametrize("how", ["deliver", "sample", pytest.param("off", marks=pytest.mark.long)])
 async def test_no_sample_of_the_raw_recording_stays_anywhere(
     opened: Opened,
     how: str,

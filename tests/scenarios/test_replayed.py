@@ -12,7 +12,7 @@ from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action
 from bot.store.tables import DigestRow, DigestRunRow, GrantRow
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene, on_both_databases
+from tests.scenarios.conftest import OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.digest_scene import add_digest
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 
@@ -46,7 +46,7 @@ async def refused(scene: Scene) -> list[tuple[str, Any]]:
     ]
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_change_of_rights_is_made_once_for_its_trigger(scene: Scene) -> None:
     grant, deny = f"grant <@{ALICE}> pii quality", f"deny <@{ALICE}> pii left"
     revoke = f"revoke <@{ALICE}> pii"

@@ -14,7 +14,7 @@ from bot.sandbox.objects import Message
 from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow
 from tests.patience import PATIENCE_SECONDS, until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, on_both_databases, postgresql_at_length
+from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 from tests.tcp_relay import DatabaseRelay
 
@@ -72,7 +72,7 @@ async def tell(scene: Scene, **event: object) -> None:
     assert (await scene.people.event(event)).status == 200
 
 
-@on_both_databases
+@postgresql_at_length
 async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene: Scene) -> None:
     seen = await raw(scene)
 
