@@ -33,7 +33,7 @@ class Metrics:
         work_late_seconds: how long the oldest work that nobody holds waits, by ``kind``: since it
             was stored as due at once, or since ten minutes after a given time.
         digest_late_seconds: how long the oldest slot of a digest waits for its end; 0 without one.
-        raw_files_overdue: raw files that have to go and are still in Slack.
+        raw_files_overdue: raw files, and orphaned ones, that have to go and are still in Slack.
         canary_held: when the plain key was last found in order, in seconds since 1970; NaN: never.
         slack_calls_allowed: calls a minute that Slack allows, by ``method``, where a limit holds.
         slack_held_seconds: for how long Slack wants no calls, by ``method``.
@@ -158,7 +158,7 @@ class Metrics:
         )
         self.raw_files_overdue = Gauge(
             "callaudio_raw_files_overdue",
-            "Raw files that have to go and are still in Slack.",
+            "Raw files, and orphaned ones, that have to go and are still in Slack.",
             registry=self.registry,
         )
         self.canary_held = Gauge(

@@ -12,7 +12,7 @@ from bot.recordings.freeze import Freeze
 from bot.recordings.visible_files import visible
 from bot.store.database import Database
 from bot.store.schedule import LARGEST_CLOCK_SKEW
-from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow
+from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
 from bot.store.write_probe import takes_writes
 
 UNKNOWN = float("nan")
@@ -107,7 +107,11 @@ def _oldest_slot() -> Select[datetime]:
 
 
 def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
-    """Count the files that somebody or a fact wants gone; a look may find more."""
+    """Count the files that somebody or a fact wants gone; a look may find more.
+
+    An orphaned file counts from the time on when a deletion of it is final: if it is still stored
+    then, Slack refused.
+    """
     row = DeliveryRow
     reasons: list[ColumnElement[bool]] = [
         row.taken_back_cause.is_not(None),
@@ -117,7 +121,10 @@ def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
         reasons.append(row.ended_at <= now - keep_raw)
     of_file = and_(DueWorkRow.kind == TAKE_BACK, DueWorkRow.key == row.id)
     joined = select(func.count()).select_from(DueWorkRow).join(row, of_file)
-    return joined.where(*visible(), or_(*reasons))
+    delivered = joined.where(*visible(), or_(*reasons))
+    is_final = OrphanedFileRow.watched_until_at <= now
+    orphaned = select(func.count()).select_from(OrphanedFileRow).where(is_final)
+    return select(delivered.scalar_subquery() + orphaned.scalar_subquery())
 
 
 def _canary_held(conversation: str) -> Select[datetime | None]:

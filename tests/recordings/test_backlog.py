@@ -11,7 +11,7 @@ from bot.recordings.backlog import Backlog
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.schedule import schedule
-from bot.store.tables import CanaryRow, DigestRunRow, DueWorkRow
+from bot.store.tables import CanaryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
 from tests.conftest import NOON
 from tests.recordings.rows import delivery_row
 
@@ -124,6 +124,27 @@ async def test_a_file_that_has_to_go_is_overdue_until_it_is_gone(
         schedule(session, "take_back", "d1", now=NOON)
     await backlog.measure()
     assert figure(metrics, "raw_files_overdue") == overdue
+
+
+@pytest.mark.parametrize(
+    ("watched_until_at", "overdue"),
+    [
+        pytest.param(NOON, 1, id="Slack refuses to delete it"),
+        pytest.param(NOON + 2 * MINUTE, 0, id="it may not be visible yet"),
+    ],
+)
+async def test_an_orphaned_file_is_overdue_once_its_deletion_would_be_final(
+    database, metrics, backlog, watched_until_at, overdue
+):
+    row = {"state": "delivered", "outcome": "raw", "taken_back_cause": "audience"}
+    about = {"delivery_id": "d1", "team_id": "T1", "channel_id": CHANNEL}
+    async with database.write() as session:
+        session.add(delivery_row("d2", CHANNEL, team_id="T1", user_id="U1", **row))
+        schedule(session, "take_back", "d2", now=NOON)
+        session.add(OrphanedFileRow(file_id="F1", watched_until_at=watched_until_at, **about))
+        schedule(session, "orphaned_file", "F1", now=NOON, due_at=NOON + 2 * MINUTE)
+    await backlog.measure()
+    assert figure(metrics, "raw_files_overdue") == 1 + overdue
 
 
 async def test_a_digest_is_late_from_its_due_time_until_it_has_ended(database, metrics, backlog):
