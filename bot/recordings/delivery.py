@@ -60,7 +60,7 @@ class Delivery:
     unverified_since: datetime | None
     shares_unverified_since: datetime | None
     reported_channels: tuple[str, ...]
-    """Where events said that a file of it was shared."""
+    """Where a file of it was passed on to, by events or by Slack's list."""
     taken_back_at: datetime | None
     taken_back_cause: str | None
     delete_asked_by: str | None

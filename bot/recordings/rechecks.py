@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select, true, update
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
@@ -28,23 +28,35 @@ class Rechecks:
     async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
         """Something changed in the workspace, or in one conversation: look at all there is.
 
-        These come before what is merely due, however long it has been. What is on its way raw is
-        looked at as soon as it is there: its last decision may have been taken before.
+        These come before what is merely due, however long it has been. A file that was passed on
+        is looked at by itself. What is on its way raw is looked at as soon as it is there: its last
+        decision may have been taken before.
         """
         now = self._clock()
         place = DeliveryRow.destination_channel_id
-        here = [DeliveryRow.team_id == team_id, *([place == channel_id] if channel_id else [])]
+        is_of_team = DeliveryRow.team_id == team_id
+        is_here = place == channel_id if channel_id else true()
+        is_passed_on_here = _is_passed_on(channel_id)
         holding = (
-            select(place)
+            select(case((is_here, place)), case((is_passed_on_here, DeliveryRow.id)))
             .distinct()
-            .where(*visible(), *here, DeliveryRow.shares_due_at.is_not(None))
+            .where(
+                *visible(),
+                is_of_team,
+                DeliveryRow.shares_due_at.is_not(None),
+                or_(is_here, is_passed_on_here),
+            )
         )
-        coming = update(DeliveryRow).where(_locked_in_order([_is_on_its_way_raw(), *here]))
+        on_its_way = _locked_in_order([_is_on_its_way_raw(), is_of_team, is_here])
+        coming = update(DeliveryRow).where(on_its_way)
         async with self._database.write() as session:
             await session.execute(coming.values(recheck_at=now))
-            for each in await session.scalars(holding):
-                key = conversation_key(team_id, each or "")
-                schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            for channel, delivery_id in await session.execute(holding):
+                if channel:
+                    key = conversation_key(team_id, channel)
+                    schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+                if delivery_id:
+                    schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
 
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Something happened to a file: find out where it is now, before any other.
@@ -79,18 +91,28 @@ class Rechecks:
 
         Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
         """
-        at_old_id = [
-            DeliveryRow.team_id == team_id,
-            DeliveryRow.destination_channel_id == old_channel_id,
-        ]
+        is_there = DeliveryRow.destination_channel_id == old_channel_id
+        at_old_id = [DeliveryRow.team_id == team_id, or_(is_there, _is_passed_on(old_channel_id))]
         here = update(DeliveryRow).where(_locked_in_order(at_old_id))
+        moving = here.values(
+            destination_channel_id=case(
+                (is_there, new_channel_id), else_=DeliveryRow.destination_channel_id
+            )
+        ).returning(DeliveryRow.id, DeliveryRow.reported_channels)
         async with self._database.write() as session:
-            moving = here.values(destination_channel_id=new_channel_id).returning(DeliveryRow.id)
-            if not (await session.scalars(moving)).all():
+            moved = (await session.execute(moving)).all()
+            if not moved:
                 return
             now = self._clock()
             key = conversation_key(team_id, new_channel_id)
             schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            for delivery_id, places in moved:
+                if not places or old_channel_id not in places:
+                    continue
+                row = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
+                renamed = [new_channel_id if each == old_channel_id else each for each in places]
+                await session.execute(row.values(reported_channels=renamed))
+                schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
             await record(
                 session,
                 AuditEvent(
@@ -101,6 +123,15 @@ class Rechecks:
                     payload={"from": old_channel_id, "to": new_channel_id},
                 ),
             )
+
+
+def _is_passed_on(channel_id: str | None) -> ColumnElement[bool]:
+    """Build the condition for files that were passed on to this conversation, or to any.
+
+    The list is searched as text, which both databases write the same.
+    """
+    places = cast(DeliveryRow.reported_channels, Text)
+    return places.contains(f'"{channel_id}"' if channel_id else '"', autoescape=True)
 
 
 def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:

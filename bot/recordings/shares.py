@@ -37,8 +37,8 @@ def elsewhere(
 ) -> FileShares:
     """Collect where the files of one delivery are shared, except in their destination.
 
-    ``reported_channels``: conversations in which one of them was shared, according to events;
-    Slack's own list may omit conversations without the bot.
+    ``reported_channels``: conversations in which one of them was shared, according to events and to
+    earlier lists; Slack's own list may omit conversations without the bot.
     """
     known = tuple(shares)
     listed = [SharedIn(channel_id) for channel_id in reported_channels]

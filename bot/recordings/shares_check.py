@@ -8,7 +8,7 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.causes import TakeBackCause
 from bot.recordings.delivery import Delivery
-from bot.recordings.shares import SharedIn, elsewhere
+from bot.recordings.shares import FileShares, SharedIn, elsewhere
 from bot.recordings.slack_port import SlackPort
 
 log = get_logger(__name__)
@@ -34,14 +34,17 @@ class SharesCheck:
         self._decider = decider
         self._slack = slack
 
-    async def check(self, delivery: Delivery) -> PassedOn | Exposure:
-        """Return a forbidden share; certain ones take precedence over unknown facts."""
+    async def find(self, delivery: Delivery) -> FileShares | None:
+        """Return where the files are, except in their destination; None if Slack does not tell."""
         try:
             shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
-            return Exposure.UNVERIFIED
-        found = elsewhere(shares, delivery.reported_channels, delivery.channel_id)
+            return None
+        return elsewhere(shares, delivery.reported_channels, delivery.channel_id)
+
+    async def judge(self, delivery: Delivery, found: FileShares) -> PassedOn | Exposure:
+        """Return a forbidden share; certain ones take precedence over unknown facts."""
         if found.has_public_link:
             return PassedOn(TakeBackCause.PUBLIC_LINK)
         exposures = set()

@@ -82,12 +82,7 @@ class TakeBack:
         is_in_turn = due.key == IN_TURN
         delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
         if delivery:
-            found = await self._shares.check(delivery)
-            if isinstance(found, PassedOn):
-                # Retried like a requested deletion, however often Slack refuses it.
-                await self._files.order_take_back(delivery, found)
-            else:
-                await self._settle(delivery, found, UnverifiedFact.SHARES)
+            await self._check_shares_of(delivery)
         return await self._due.next_turn_at() if is_in_turn else None
 
     async def delete_visible(self, due: Due) -> datetime | None:
@@ -134,6 +129,20 @@ class TakeBack:
         for each in deliveries:
             exposure = judged[each.user_id, each.is_transcript]
             await self._settle(each, exposure, UnverifiedFact.CONVERSATION)
+
+    async def _check_shares_of(self, delivery: Delivery) -> None:
+        places = await self._shares.find(delivery)
+        if places is None:
+            await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES)
+            return
+        # Before they are judged, so that an event about one of them is never too early.
+        await self._files.note_places(delivery, places)
+        found = await self._shares.judge(delivery, places)
+        if isinstance(found, PassedOn):
+            # Retried like a requested deletion, however often Slack refuses it.
+            await self._files.order_take_back(delivery, found)
+        else:
+            await self._settle(delivery, found, UnverifiedFact.SHARES)
 
     async def _settle(self, delivery: Delivery, found: Exposure, subject: UnverifiedFact) -> None:
         if found is Exposure.FINE:

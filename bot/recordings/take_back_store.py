@@ -19,6 +19,7 @@ from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.downgrading import schedule_follower
 from bot.recordings.file_checks import AHEAD, TAKE_BACK
 from bot.recordings.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
+from bot.recordings.shares import MOST_PLACES, FileShares
 from bot.recordings.shares_check import PassedOn
 from bot.recordings.visible_files import VISIBLE, visible
 from bot.store.database import Database
@@ -50,6 +51,17 @@ class TakeBackStore:
         """Store that Slack confirms the fact again."""
         if getattr(delivery, subject):
             await self._set(delivery, **{subject: None})
+
+    async def note_places(self, delivery: Delivery, found: FileShares) -> None:
+        """Store where the files were found, so that a change there has them checked at once."""
+        places = [each.channel_id for each in found.places]
+        if set(places) <= set(delivery.reported_channels):
+            return
+        async with self._database.write() as session:
+            row = await session.get(DeliveryRow, delivery.id, with_for_update=True)
+            if row:
+                known = dict.fromkeys([*(row.reported_channels or []), *places])
+                row.reported_channels = list(known)[: MOST_PLACES + 1]
 
     async def order_take_back(self, delivery: Delivery, found: PassedOn) -> bool:
         """Order the deletion of a forwarded file; returns whether this call ordered it.

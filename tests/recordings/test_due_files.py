@@ -155,6 +155,33 @@ async def test_of_two_events_the_first_comes_first(store: Store) -> None:
     assert await store.claim(most=2) == conversations(TWO, ONE)
 
 
+@pytest.mark.parametrize(
+    ("channel", "looked_at", "conversations_looked_at"),
+    [
+        pytest.param(THREE, ["d1"], [], id="where one was passed on to"),
+        pytest.param(ONE, [], [ONE], id="where another was delivered"),
+        pytest.param("C0THREE", [], [], id="where nothing is"),
+        pytest.param(None, ["d1"], [ONE, TWO], id="the workspace"),
+    ],
+)
+@pytest.mark.both_databases
+async def test_an_event_has_only_those_files_looked_at_that_are_where_it_happened(
+    store: Store,
+    channel: str | None,
+    looked_at: list[str],
+    conversations_looked_at: list[str],
+) -> None:
+    await store.put("d1", TWO, late=-DAY)
+    await store.put("d2", ONE, late=-DAY)
+    await store.rechecks.check_file(TEAM, "Fd1", THREE)
+    assert await store.ask() == "d1"
+
+    await store.rechecks.check_now(TEAM, channel)
+
+    assert await store.claim(CHECK_SHARES, most=9) == looked_at
+    assert sorted(await store.claim(most=9)) == conversations(*conversations_looked_at)
+
+
 @pytest.mark.parametrize("channel", [ONE, None], ids=["the conversation", "the workspace"])
 async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_it_is_there(
     store: Store, channel: str | None

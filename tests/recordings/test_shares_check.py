@@ -166,7 +166,9 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
     shelf.gateway.visible["Fd1"].has_public_link = True
     delivery = await shelf.due.one("d1")
     assert delivery
-    found = await shelf.take_back._shares.check(delivery)
+    places = await shelf.take_back._shares.find(delivery)
+    assert places
+    found = await shelf.take_back._shares.judge(delivery, places)
     assert await shelf.files.order_take_back(delivery, found)
     assert not await shelf.files.order_take_back(delivery, found), "once, whoever finds it"
     await shelf.gateway.delete_file("Fd1")

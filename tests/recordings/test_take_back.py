@@ -346,6 +346,63 @@ async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> No
     assert await shelf.check() == set()
 
 
+@pytest.mark.parametrize("told", ["by an event", "by Slack's list"])
+@pytest.mark.parametrize(
+    ("happens", "where", "cause"),
+    [
+        pytest.param("joins", OTHER, "forwarded", id="somebody joins there"),
+        pytest.param("shared", OTHER, "forwarded", id="that channel is shared"),
+        pytest.param("denied", None, "forwarded", id="a listener there is denied"),
+        pytest.param("requester", None, "right_ended", id="who asked for it is denied"),
+    ],
+)
+@pytest.mark.both_databases
+async def test_what_was_passed_on_is_judged_at_once_when_something_changes_where_it_is_now(
+    shelf: Shelf, told: str, happens: str, where: str | None, cause: str
+) -> None:
+    boss = "U0LISTENER"
+    shelf.world.standing[boss] = Standing.MEMBER
+    await shelf.clear(boss)
+    shelf.world.channels[OTHER].members.add(boss)
+    await shelf.put("d1")
+    await shelf.put("d2")
+    shelf.gateway.visible["Fd1"].elsewhere = (OTHER,)
+    if told == "by an event":
+        await shelf.rechecks.check_file(TEAM, "Fd1", OTHER)
+    for _ in range(2):  # Slack is asked about each in its turn
+        assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+    if told == "by an event":
+        shelf.gateway.visible["Fd1"].elsewhere = ()
+
+    if happens == "joins":
+        shelf.world.channels[OTHER].members.add(BOB)
+    elif happens == "shared":
+        shelf.world.channels[OTHER].is_external = True
+    else:
+        await shelf.clear(boss if happens == "denied" else ALICE, effect=Effect.DENY)
+    shelf.now += timedelta(seconds=1)
+    await shelf.rechecks.check_now(TEAM, where)
+
+    assert await shelf.check() == (set() if happens == "requester" else {"Fd2"})
+    assert set(await shelf.causes()) == {cause}
+
+
+async def test_where_it_was_passed_on_to_is_known_by_its_new_id(shelf: Shelf) -> None:
+    moved = "C0MOVED000"
+    await shelf.put("d1")
+    await shelf.rechecks.check_file(TEAM, "Fd1", OTHER)
+    assert await shelf.check() == {"Fd1"}
+
+    shelf.world.channels[moved] = shelf.world.channels.pop(OTHER)
+    await shelf.rechecks.follow(TEAM, OTHER, moved)
+    assert await shelf.check() == {"Fd1"}
+    shelf.world.channels[moved].members.add(BOB)
+    await shelf.rechecks.check_now(TEAM, moved)
+
+    assert await shelf.check() == set()
+    assert await shelf.causes() == ["forwarded"]
+
+
 async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once(
     shelf: Shelf,
 ) -> None:

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from bot.recordings.file_checks import CHECK_SHARES
 from bot.sandbox.faults import Fault
 from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow
 from bot.wiring.pace import Pace
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
-from tests.scenarios.scene import ALICE, BOB, CHANNEL, SHARE, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
 SECOND = timedelta(seconds=1)
@@ -167,6 +168,35 @@ async def test_what_is_passed_on_to_cleared_people_alone_stays(new_scene: OpenSc
         scene.workspace.join(CLEARED, BOB)
         found = await assert_taken_back(scene, seen, "forwarded")
         assert found.payload["because"] == "audience"
+
+
+@postgresql_at_length
+@pytest.mark.parametrize("happens", ["somebody joins", "a listener is denied"])
+async def test_a_change_where_it_was_passed_on_to_takes_it_back_at_once(
+    new_scene: OpenScene, happens: str
+) -> None:
+    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        seen = await raw(scene)
+        await scene.grant(BOB)
+        await scene.people.forward_file(ALICE, seen.file.id, MIXED)
+
+        async def is_judged() -> bool:
+            is_due = await scene.due(CHECK_SHARES, seen.delivery.id)
+            return not is_due and bool((await scene.row(seen.delivery.id)).reported_channels)
+
+        await until(is_judged)
+        assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
+
+        if happens == "somebody joins":
+            scene.workspace.join(MIXED, BOSS)
+            event = {"type": "member_joined_channel", "channel": MIXED, "user": BOSS}
+            assert (await scene.people.event(event)).status == 200
+        else:
+            deny = f"deny <@{BOB}> pii left"
+            await scene.people.command(BOSS, CHANNEL, deny, command="/callaudio-admin")
+
+        found = await assert_taken_back(scene, seen, "forwarded")
+        assert (found.payload["channel_id"], found.payload["because"]) == (MIXED, "audience")
 
 
 async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(

@@ -91,7 +91,7 @@ class DeliveryRow(Base):
     shares_due_at: Mapped[datetime | None]
     # Since when that check fails.
     shares_unverified_since: Mapped[datetime | None]
-    # Conversations in which the file was shared, according to events.
+    # Conversations to which the file was passed on, according to events and to Slack's list.
     reported_channels: Mapped[list[str] | None] = mapped_column(
         JSON().with_variant(JSONB(), "postgresql")
     )
