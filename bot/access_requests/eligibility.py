@@ -92,7 +92,7 @@ class Eligibility:
         """
         try:
             delivery = await self._deliveries.read(delivery_id)
-        except LookupError:  # a forged id: no button has it
+        except LookupError:  # the id is forged: no button contains it
             raise await self.refused(actor, None, NothingToAskFor()) from None
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)

@@ -1,4 +1,4 @@
-"""Tells the admins that deliveries are frozen."""
+"""Notifies the admins that deliveries are frozen."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -10,11 +10,11 @@ from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.store.due_work import Due
 
 Warn = Callable[[str, CanaryState], Awaitable[bool]]
-"""Writes to one admin; returns whether Slack took it."""
+"""Writes to one admin; returns whether Slack accepted the message."""
 
 
 class FreezeWarning:
-    """Writes to everybody who holds `admin` now, until somebody was reached."""
+    """Writes to everybody who holds `admin` now; repeated until one of them was reached."""
 
     def __init__(self, *, store: CanaryStore, reviewers: Reviewers, warn: Warn) -> None:
         self._store = store
@@ -22,10 +22,10 @@ class FreezeWarning:
         self._warn = warn
 
     async def run(self, due: Due) -> datetime | None:
-        """Warn of one freeze, unless it is over or known.
+        """Warn of one freeze, unless it has ended or was announced before.
 
         Raises:
-            CallAudioError: nobody was reached; another try follows.
+            NobodyReached: no admin was reached; a retry follows.
         """
         for state in await self._store.read():
             if state.conversation != due.key or state.frozen_at is None or state.notified_at:

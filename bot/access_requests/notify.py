@@ -180,5 +180,5 @@ class AccessRequestNotifier:
         except CallAudioError as error:
             if error.retryable:
                 raise
-            log.warning("access_unsaid", request_id=request.id, code=error.code)
+            log.warning("access_message_refused", request_id=request.id, code=error.code)
             return None

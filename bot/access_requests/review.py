@@ -18,12 +18,12 @@ VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
 
 
 class RequestUnknown(UsageError):
-    """There is no such request."""
+    """No request has that id."""
 
     code = "request_unknown"
-    what = "I do not know that request any more."
-    likely_cause = "It belongs to another installation of callaudio, or was removed since."
-    fix = "The person can ask again."
+    what = "That request does not exist any more."
+    likely_cause = "It belongs to another installation of callaudio, or has been removed."
+    fix = "The person can request access again."
 
 
 class OwnRequest(UsageError):
@@ -38,7 +38,7 @@ class RequesterDenied(UsageError):
     """A deny is in force, so an approval would have no effect."""
 
     code = "requester_denied"
-    what = "A deny keeps that person from hearing unredacted recordings, and it beats every grant."
+    what = "That person is denied unredacted recordings, and a deny beats every grant."
     likely_cause = "An admin denied it, or a denied group cannot be read at the moment."
     fix = "Revoke the deny with `/callaudio-admin revoke` first, or deny the request."
 
@@ -47,7 +47,7 @@ class AlreadyDecided(UsageError):
     """Another admin decided first, or the request has expired."""
 
     code = "already_decided"
-    fix = "Nothing is left to do; the person can ask again."
+    fix = "There is nothing left to do; the person can request access again."
 
 
 class AccessRequestReview:
@@ -137,8 +137,8 @@ class AccessRequestReview:
             )
             raise RequestUnknown from None
         # The message may be in a shared channel, so the actor may be of another workspace.
-        is_of_here = actor.team_id == request.team_id
-        if not is_of_here or not await self._administration.is_admin(actor):
+        is_same_team = actor.team_id == request.team_id
+        if not is_same_team or not await self._administration.is_admin(actor):
             raise await self._refused(actor, request, action, NotAdmin())
         if actor.user_id == request.user_id:
             raise await self._refused(actor, request, action, OwnRequest())

@@ -60,5 +60,5 @@ class Reviewers:
         except CallAudioError as error:
             if error.retryable:
                 raise
-            log.warning("approver_unknown", code=error.code)
+            log.warning("reviewer_unknown", code=error.code)
             return False

@@ -145,12 +145,12 @@ async def close(
 
     Admins can decide until a request expires, so a decision and the expiry exclude each other.
     """
-    born = AccessRequestRow.requested_at
-    alive = born <= now - LIFETIME if state is AccessState.EXPIRED else born > now - LIFETIME
+    requested_at, expired = AccessRequestRow.requested_at, now - LIFETIME
+    is_in_time = requested_at <= expired if state is AccessState.EXPIRED else requested_at > expired
     statement = update(AccessRequestRow).where(
         AccessRequestRow.id == request_id,
         AccessRequestRow.state == AccessState.PENDING.value,
-        alive,
+        is_in_time,
     )
     ending = {"state": state.value, "decided_by": by, "decided_at": now}
     found: AccessRequestRow | None = await session.scalar(

@@ -20,7 +20,7 @@ class NobodyToAsk(UsageError):
     """No admin could decide."""
 
     code = "nobody_to_ask"
-    what = "There is no admin who could decide on your request."
+    what = "No admin can decide on your request."
     fix = "Ask the callaudio operator to name one in `CALLAUDIO_ADMINS`."
 
 
@@ -29,7 +29,7 @@ class ReasonUnusable(UsageError):
 
     code = "reason_unusable"
     what = f"A reason has 1 to {LONGEST_REASON} characters."
-    fix = "Say in a sentence what you need the recordings for."
+    fix = "Write in one sentence why you need the recordings."
 
 
 class HoursUnusable(UsageError):
@@ -37,7 +37,7 @@ class HoursUnusable(UsageError):
 
     code = "hours_unusable"
     what = "That duration is not offered."
-    fix = "Open the form again and choose one of those in it."
+    fix = "Open the form again and choose one of its durations."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ class Thawing:
         """Lift every freeze of the workspace.
 
         Raises:
-            NotAdmin: the actor is none.
-            NothingFrozen: there is none.
-            AlreadyDone: it was done for the same trigger.
+            NotAdmin: the actor is not an admin.
+            NothingFrozen: nothing is frozen.
+            AlreadyDone: the freeze was lifted for the same trigger before.
         """
         await self._administration.require_admin(actor, "thaw")
         await self._store.thaw(

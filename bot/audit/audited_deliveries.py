@@ -21,8 +21,8 @@ _UNAUDITED: Final = text(
     "AND NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = d.team_id "
     "AND c.sealed_at >= d.requested_at) ORDER BY d.team_id, d.requested_at"
 ).bindparams(**_REQUESTED)
-# Each delivery that an event names as pruned, one row each. The database compares them with those
-# that are gone: there may be millions. A payload that the bot never wrote names none.
+# One row for each delivery that an event names as pruned. The database compares them with the
+# missing deliveries, because there may be millions. A payload of another shape names none.
 _PRUNED: Final = {
     "sqlite": (
         "SELECT e.team_id, named.value AS id FROM audit_events AS e, json_each("
@@ -73,10 +73,10 @@ async def unaudited_deliveries(
     """Find deliveries without an event, and events without their delivery that was not pruned."""
     async for row in streamed(session, _UNAUDITED):
         if plain(row.team_id) not in without_chain:
-            says = f"no event tells that delivery {plain(row.id)} was requested"
-            yield ChainFinding(plain(row.team_id), None, ChainFault.DELIVERY_UNTOLD, says)
+            says = f"no event records the request of delivery {plain(row.id)}"
+            yield ChainFinding(plain(row.team_id), None, ChainFault.DELIVERY_UNAUDITED, says)
     async for row in streamed(session, _GONE[session.get_bind().dialect.name]):
-        event = f"event {plain(row.seq)} tells of delivery {plain(row.delivery_id)}"
-        says = f"{event}, which is gone, and no event pruned it"
+        event = f"event {plain(row.seq)} refers to delivery {plain(row.delivery_id)}"
+        says = f"{event}, which is missing, and no event records its pruning"
         seq = row.seq if isinstance(row.seq, int) else None
         yield ChainFinding(plain(row.team_id), seq, ChainFault.DELIVERY_GONE, says)

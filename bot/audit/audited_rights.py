@@ -61,18 +61,18 @@ async def unaudited_rights(
         if chain.is_empty:
             continue
         if row.given:
-            yield _finding(row, ChainFault.GRANT_ALTERED, "was revoked, and no event tells of it")
+            yield _finding(row, ChainFault.GRANT_ALTERED, "was revoked without an event")
         elif chain.rights:
             digests[row.team_id].add(row)
         elif not _is_covered(row, chain.newest_seal):
-            yield _finding(row, ChainFault.GRANT_UNTOLD, "is there, and no event gave it")
+            yield _finding(row, ChainFault.GRANT_UNAUDITED, "exists without an event")
     for team, digest in digests.items():
         if digest.sealed() != chains[team].rights:
             says = (
-                f"the rights whose events were sealed away are not those there were then: "
+                "the rights whose events were sealed away differ from those recorded in the seal: "
                 f"{digest.count} now, {_count(chains[team].rights)} then"
             )
-            yield ChainFinding(plain(team), None, ChainFault.GRANT_UNTOLD, says)
+            yield ChainFinding(plain(team), None, ChainFault.GRANT_UNAUDITED, says)
 
 
 async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
@@ -80,7 +80,7 @@ async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFindi
     async for row in _events_with_rows(session):
         wrong = list(_differences(row))
         if wrong:
-            says = f"event {plain(row.seq)} ({plain(row.tag)}) tells of a right that {wrong[0]}"
+            says = f"event {plain(row.seq)} ({plain(row.tag)}) refers to a right that {wrong[0]}"
             seq = row.seq if isinstance(row.seq, int) else None
             yield ChainFinding(plain(row.team_id), seq, ChainFault.GRANT_ALTERED, says)
 
@@ -117,7 +117,7 @@ class _Digest:
 def _without_events(
     session: AsyncSession, team_id: str | None = None, seq: int = 0
 ) -> AsyncIterator[Row[Any]]:
-    """Stream the rights that should have an event and have none; ``seq``: no later event."""
+    """Stream the rights without an event for their start or end after event ``seq``."""
     given = _audited_grants(session, _GIVING, team_id, seq)
     revoked = _audited_grants(session, (AuditTag.GRANT_REVOKED,), team_id, seq)
     grants = _GRANTS.c
@@ -184,11 +184,11 @@ def _differences(row: Row[Any]) -> Iterator[str]:
     """Describe the differences between a right and its event, the most important first."""
     payload = mapping_of(row.payload) or {}
     if row.id is None:
-        yield "is not there"
+        yield "is missing"
         return
     if row.tag == AuditTag.GRANT_REVOKED:
         if row.revoked_at is None:
-            yield "is there as if it had never been revoked"
+            yield "is not revoked"
         compared = [("revoked_by", row.revoked_by, row.actor_id)]
         compared.append(("revoked_at", _time_text(row.revoked_at), _time_text(row.occurred_at)))
     else:
@@ -200,7 +200,7 @@ def _differences(row: Row[Any]) -> Iterator[str]:
     )
     for name, is_now, was in compared:
         if is_now != was:
-            yield f"says {name} = {plain(is_now)} now instead of {plain(was)}"
+            yield f"has {name} = {plain(is_now)} instead of {plain(was)}"
 
 
 def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
@@ -218,8 +218,8 @@ def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
         number = case((is_json, case((is_number, func.json_extract(payload, path)))))
         # Without the type SQLite would build no index for the join.
         return cast(number, BigInteger)
-    said = payload.op("->>")("grant_id")
-    return case((said.op("~")("^[0-9]{1,18}$"), cast(said, BigInteger)))
+    found = payload.op("->>")("grant_id")
+    return case((found.op("~")("^[0-9]{1,18}$"), cast(found, BigInteger)))
 
 
 def _time_text(value: object) -> object:

@@ -11,7 +11,7 @@ HASH_LENGTH: Final = 64
 FIRST_PREVIOUS: Final = "0" * HASH_LENGTH
 
 # Built once: `json.dumps` would build an encoder for each of a million events.
-_SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Link:
 
     def canonical(self) -> bytes:
         """Serialize the event; equal events give equal bytes on every database."""
-        return _SPELL(
+        return _ENCODE(
             {
                 "actor": self.actor_id,
                 "at": self.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),

@@ -25,18 +25,18 @@ COVERED = ("actor", "at", "delivery", "payload", "previous", "seq", "tag", "team
 def faults(path: Path, anchors: tuple[str, ...] = ()) -> Iterator[str]:
     """List the faults of a pack; empty if it is sound."""
     if not _is_unchanged(path):
-        yield "the pack: some byte of it was changed"
+        yield "the pack: its bytes were changed"
         return
     with zipfile.ZipFile(path) as pack:
         manifest = json.loads(pack.read(MANIFEST))
         names = sorted(each.filename for each in pack.infolist() if each.filename != MANIFEST)
         if names != sorted(manifest["files"]):
-            yield "the manifest: it names other files than there are"
+            yield "the manifest: it lists other files than the pack contains"
             return
         for name in names:
             with pack.open(name) as file:
                 if _digest(file) != manifest["files"][name]:
-                    yield f"{name}: it is not what the manifest says"
+                    yield f"{name}: its digest differs from the manifest"
         with pack.open(EVENTS) as lines:
             yield from _faults_of_events(lines, manifest, set(anchors))
 
@@ -74,16 +74,16 @@ def _faults_of_events(
             yield f"{where}: it was altered"
         seq, previous = last.get(event["team"], (0, ""))
         if event["seq"] <= seq:
-            yield f"{where}: it is out of turn"
+            yield f"{where}: it is out of order"
         if event["seq"] == seq + 1 and previous and event["previous"] != previous:
             yield f"{where}: it does not continue the one before it"
         last[event["team"]] = (event["seq"], event["hash"])
         anchors.discard(f"{event['team']}:{event['seq']}:{event['hash']}")
     if count != manifest["events"]:
-        yield f"{EVENTS}: {manifest['events']} events were packed, and {count} are there"
+        yield f"{EVENTS}: {manifest['events']} events were packed, but it contains {count}"
     anchors -= set(manifest["heads"])
     for each in sorted(anchors):
-        yield f"anchor {each}: nothing in the pack is it"
+        yield f"anchor {each}: it matches no event or head of the pack"
     for each in manifest["faults"]:
         yield f"the chain, when it was packed: {each}"
 

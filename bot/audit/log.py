@@ -80,8 +80,8 @@ async def append(session: AsyncSession, head: Head, events: Iterable[AuditEvent]
             previous_hash=head.hash,
         )
         head = Head(head.team_id, link.seq, link.hash())
-        spelled = {each.name: getattr(link, each.name) for each in fields(link)}
-        links.append({**spelled, "hash": head.hash})
+        values = {each.name: getattr(link, each.name) for each in fields(link)}
+        links.append({**values, "hash": head.hash})
     connection = await session.connection()
     await connection.execute(_adding(), links)
     await connection.execute(_moving(), {"of": head.team_id, "to": head.seq, "its_hash": head.hash})

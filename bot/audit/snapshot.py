@@ -16,7 +16,7 @@ async def snapshot(database: Database) -> AsyncIterator[AsyncSession]:
     """
     async with database.engine.connect() as connection:
         if database.is_sqlite:
-            # A read transaction there sees one state anyway.
+            # A read transaction of SQLite always sees one state.
             async with _any_text(connection), AsyncSession(connection) as session, session.begin():
                 yield session
             return

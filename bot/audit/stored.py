@@ -25,7 +25,7 @@ from bot.audit.checkpoints import Checkpoint
 
 BATCH: Final = 2000
 
-_OFEVENTS: Final = (
+_OF_EVENTS: Final = (
     "id",
     "seq",
     "team_id",
@@ -39,7 +39,7 @@ _OFEVENTS: Final = (
 _OF_CHECKPOINTS: Final = ("team_id", "seq", "hash", "sealed_by")
 # Without types, so that an invalid time or invalid JSON is returned instead of failing.
 EVENTS: Final = table(
-    "audit_events", *(column(name) for name in (*_OFEVENTS, "occurred_at", "payload"))
+    "audit_events", *(column(name) for name in (*_OF_EVENTS, "occurred_at", "payload"))
 )
 _HEADS: Final = table("audit_heads", *(column(name) for name in ("team_id", "seq", "hash")))
 _CHECKPOINTS: Final = table(
@@ -51,7 +51,7 @@ _CHECKPOINTS: Final = table(
 async def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
     """Stream every event of every workspace, chain by chain, in bounded memory."""
     columns = EVENTS.c
-    selected: list[ColumnElement[Any]] = [columns[name] for name in _OFEVENTS]
+    selected: list[ColumnElement[Any]] = [columns[name] for name in _OF_EVENTS]
     selected += [time_text(session, columns.occurred_at), json_text(session, columns.payload)]
     query = select(*selected).order_by(columns.team_id, columns.seq, columns.id)
     result = await session.stream(query, execution_options={"yield_per": BATCH})
@@ -146,7 +146,7 @@ async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Ro
 
 
 def moment_of(value: object) -> datetime | None:
-    """Read a time; SQLite's have no zone and are UTC."""
+    """Read a time from its text; None if it is not one. Without a zone, as on SQLite, it is UTC."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
         if at is None:
@@ -159,14 +159,14 @@ def moment_of(value: object) -> datetime | None:
 def mapping_of(value: object) -> dict[str, Any] | None:
     """Read a JSON object from its text; None if it is not one."""
     try:
-        said = json.loads(value) if isinstance(value, str) else None
+        found = json.loads(value) if isinstance(value, str) else None
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Read a time as text: PostgreSQL has times that Python has not, such as infinity."""
+    """Select a time as text: PostgreSQL has times that Python cannot read, such as infinity."""
     if _is_sqlite(session):
         return time
     # The same text under every DateStyle.
@@ -174,7 +174,7 @@ def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[A
 
 
 def json_text(session: AsyncSession, json_: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Read JSON as text: it may hold numbers that are too long for Python's parser."""
+    """Select JSON as text: it may contain numbers that are too long for Python's parser."""
     return json_ if _is_sqlite(session) else cast(json_, Text).label(json_.name)
 
 

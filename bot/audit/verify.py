@@ -101,7 +101,7 @@ async def _findings(
 
 async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIterator[ChainFinding]:
     for name in await missing_triggers(session):
-        says = f"the trigger {name}, by which the database refuses changes, is gone or another"
+        says = f"the trigger {name}, with which the database refuses changes, is missing or differs"
         yield ChainFinding("-", None, ChainFault.TRIGGER_MISSING, says)
     lost = await without_chain(session)
     for finding in lost:
@@ -144,7 +144,7 @@ class _Chains:
                 self._seals[checkpoint.team_id].append(checkpoint)
             else:
                 seq = row.seq if is_number(row.seq) else None
-                says = f"the checkpoint at {plain(row.seq)} is none that the bot could have written"
+                says = f"the checkpoint at {plain(row.seq)} is invalid: the bot did not write it"
                 found.append(ChainFinding(plain(row.team_id), seq, ChainFault.UNSEALED, says))
         return found
 

@@ -34,9 +34,9 @@ class ChainFault(StrEnum):
     ANCHOR_UNPROVABLE = "anchor_unprovable"
     TRIGGER_MISSING = "trigger_missing"
     CHAIN_MISSING = "chain_missing"
-    GRANT_UNTOLD = "grant_untold"
+    GRANT_UNAUDITED = "grant_untold"
     GRANT_ALTERED = "grant_altered"
-    DELIVERY_UNTOLD = "delivery_untold"
+    DELIVERY_UNAUDITED = "delivery_untold"
     DELIVERY_GONE = "delivery_gone"
 
 
@@ -102,25 +102,23 @@ class Walk:
         yield from self._unlinked(row)
         digest = hash_of(row)
         if digest is None or digest != row.hash:
-            says = f"event {row.seq} ({plain(row.tag)}) does not say what it said when written"
+            says = f"event {row.seq} ({plain(row.tag)}) does not match its hash"
             yield self._finding(row.seq, ChainFault.ALTERED, says)
         elif row.tag == AuditTag.AUDIT_SEALED and self._seals:
             self._check_seal(row)
         if (row.seq, row.hash) in self._anchors:
             self._met.add((row.seq, row.hash))
-        if row.seq != self._seq:  # of several with one number, the first counts
+        if row.seq != self._seq:  # of several events with one number, the first counts
             self._seq, self._hash, self._id = row.seq, row.hash, row.id
 
     def end(self) -> Iterator[ChainFinding]:
         """Compare the end of the chain with the head row, the checkpoints and the anchors."""
         yield from self._wrong_head()
         if not self._is_seal_read:
-            says = (
-                f"no event tells of the checkpoint at {self._start_seq}: the bot did not write it"
-            )
+            says = f"no event records the checkpoint at {self._start_seq}: the bot did not write it"
             yield self._finding(self._start_seq, ChainFault.UNSEALED, says)
         if self._vouched is False:
-            says = f"the checkpoints before {self._start_seq} are not those there were at its time"
+            says = f"the checkpoints before {self._start_seq} differ from those it was written with"
             yield self._finding(self._start_seq, ChainFault.UNSEALED, says)
         for seq, digest in sorted(self._anchors - self._met):
             yield from self._wrong_anchor(seq, digest)
@@ -129,7 +127,7 @@ class Walk:
         seq = row.seq if is_number(row.seq) else None
         says = (
             f"the row with id {plain(row.id)} is numbered {plain(row.seq)}: "
-            f"the chain goes from {self._start_seq + 1} on"
+            f"the chain starts at {self._start_seq + 1}"
         )
         return self._finding(seq, ChainFault.STRAY, says)
 
@@ -144,7 +142,7 @@ class Walk:
             says = f"event {row.seq} does not follow event {self._seq}: inserted or reordered"
             yield self._finding(row.seq, ChainFault.UNLINKED, says)
         elif not is_number(row.id) or (is_number(self._id) and row.id <= self._id):
-            says = f"event {row.seq} has an id that was given before event {self._seq}'s"
+            says = f"event {row.seq} has a smaller id than event {self._seq}"
             yield self._finding(row.seq, ChainFault.REORDERED, says)
 
     def _check_seal(self, row: Row[Any]) -> None:
@@ -173,11 +171,12 @@ class Walk:
             return
         if 0 < seq < self._start_seq and seq not in retained:
             says = (
-                f"event {seq} was sealed away, with all up to {self._start_seq}: nothing proves it"
+                f"event {seq} was sealed away with all up to {self._start_seq}: "
+                "its anchor cannot be proved"
             )
             yield self._finding(seq, ChainFault.ANCHOR_UNPROVABLE, says)
             return
-        says = f"event {seq} is not the one that was anchored: the chain was written anew"
+        says = f"event {seq} differs from the anchored one: the chain was rewritten"
         yield self._finding(seq, ChainFault.ANCHOR_BROKEN, says)
 
     def _finding(self, seq: int | None, fault: ChainFault, says: str) -> ChainFinding:

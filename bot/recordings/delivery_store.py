@@ -225,7 +225,7 @@ def under_way() -> Select[str]:
     return select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
 
 
-# Each statement is spelled once: spelling one costs SQLAlchemy as much as running it.
+# Each statement is built once: building one costs SQLAlchemy as much as running it.
 @cache
 def _reading() -> Executable:
     return select(TABLE).where(TABLE.c.id == bindparam("of"))

@@ -28,8 +28,8 @@ from tests.recordings.rows import delivery_row
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
 ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"
 HOUR = timedelta(hours=1)
-UNTOLD, ALTERED = ChainFault.GRANT_UNTOLD, ChainFault.GRANT_ALTERED
-DELIVERY_UNTOLD, DELIVERY_GONE = ChainFault.DELIVERY_UNTOLD, ChainFault.DELIVERY_GONE
+UNTOLD, ALTERED = ChainFault.GRANT_UNAUDITED, ChainFault.GRANT_ALTERED
+DELIVERY_UNAUDITED, DELIVERY_GONE = ChainFault.DELIVERY_UNAUDITED, ChainFault.DELIVERY_GONE
 
 Found = list[tuple[int | None, ChainFault]]
 
@@ -186,7 +186,7 @@ def grants(change: str, subject_id: str) -> str:
         ),
         pytest.param(
             "UPDATE deliveries SET id = 'd2'",
-            [(None, DELIVERY_UNTOLD), (6, DELIVERY_GONE)],
+            [(None, DELIVERY_UNAUDITED), (6, DELIVERY_GONE)],
             id="a delivery under another id",
         ),
         pytest.param("DELETE FROM deliveries", [(6, DELIVERY_GONE)], id="a delivery is gone"),
@@ -205,7 +205,7 @@ async def test_what_differs_is_spelt(told: Database) -> None:
     async with told.read() as session:
         (finding,) = [e async for e in verify(session) if e.fault is ChainFault.GRANT_ALTERED]
     assert finding.says == (
-        "event 2 (admin:grant:added) tells of a right that says expires_at = None now instead of "
+        "event 2 (admin:grant:added) refers to a right that has expires_at = None instead of "
         "2026-06-03T17:00:00.000000+00:00"
     )
 
@@ -213,7 +213,7 @@ async def test_what_differs_is_spelt(told: Database) -> None:
 async def test_a_delivery_without_events_is_found(told: Database) -> None:
     async with told.write() as session:
         session.add(delivery("d2", hour=7))
-    assert await findings(told) == [(None, DELIVERY_UNTOLD)]
+    assert await findings(told) == [(None, DELIVERY_UNAUDITED)]
 
 
 @pytest.mark.parametrize("keeps_head", [True, False])
@@ -309,7 +309,7 @@ async def test_workspaces_are_told_apart(told: Database) -> None:
         found = [(e.team_id, e.fault, e.says) async for e in verify(session)]
     ((team_id, fault, says),) = found
     assert (team_id, fault) == (OTHER, UNTOLD)
-    assert says == f"grant {6} of pii to {BOB} is there, and no event gave it"
+    assert says == f"grant {6} of pii to {BOB} exists without an event"
 
 
 async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) -> None:

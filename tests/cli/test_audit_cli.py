@@ -26,7 +26,7 @@ from tests.recordings.rows import delivery_row
 from tests.tables import each_row
 
 TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"
-GONE = ", which is gone, and no event pruned it"
+GONE = ", which is missing, and no event records its pruning"
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 SECRET = "https://hooks.slack.invalid/commands/1/a-way-to-answer"
 
@@ -283,8 +283,8 @@ def test_what_the_chain_ought_to_tell_of_and_does_not_is_named(run: Run, sqlite_
 
     assert told.exit_code == 1
     assert told.stdout.splitlines()[:2] == [
-        f"{TEAM} - delivery_untold: no event tells that delivery d9 was requested",
-        f"{TEAM} 3 delivery_gone: event 3 tells of delivery d2{GONE}",
+        f"{TEAM} - delivery_untold: no event records the request of delivery d9",
+        f"{TEAM} 3 delivery_gone: event 3 refers to delivery d2{GONE}",
     ]
 
 
@@ -319,7 +319,7 @@ def test_what_a_terminal_would_obey_is_spelt_out(run: Run, sqlite_url: str) -> N
     result = run("verify")
 
     assert result.exit_code == 1
-    assert f"{TEAM} 3 altered: event 3 ('\\x1b[2J') does not say" in result.stdout
+    assert f"{TEAM} 3 altered: event 3 ('\\x1b[2J') does not match its hash" in result.stdout
 
 
 @pytest.mark.parametrize(

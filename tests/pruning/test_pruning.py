@@ -209,7 +209,7 @@ async def test_a_delivery_that_was_removed_by_hand_is_found(database: Database) 
         (found,) = [each async for each in verify(session) if each.seq]
 
     assert found.fault is ChainFault.DELIVERY_GONE
-    assert "delivery by_hand0, which is gone, and no event pruned it" in found.says
+    assert "delivery by_hand0, which is missing, and no event records its pruning" in found.says
 
 
 @pytest.mark.parametrize("said", ['{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3"])

@@ -139,7 +139,7 @@ async def test_the_verifier_in_the_pack_needs_nothing_but_python(
     unknown = await asyncio.to_thread(verified, str(path), wrong)
     nothing = await asyncio.to_thread(verified)
     assert sound == (0, "sound\n")
-    assert unknown == (1, f"anchor {wrong}: nothing in the pack is it\n")
+    assert unknown == (1, f"anchor {wrong}: it matches no event or head of the pack\n")
     assert nothing[0] == 2
 
 
@@ -157,7 +157,7 @@ async def test_a_pack_that_was_written_anew_does_not_hold_the_anchor(
     assert list(faults(tmp_path / "true.zip", (anchor,))) == []
     assert list(faults(tmp_path / "forged.zip")) == []
     told = list(faults(tmp_path / "forged.zip", (anchor,)))
-    assert told == [f"anchor {anchor}: nothing in the pack is it"]
+    assert told == [f"anchor {anchor}: it matches no event or head of the pack"]
 
 
 async def test_a_pack_that_is_there_is_not_written_over(

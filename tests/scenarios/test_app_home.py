@@ -487,7 +487,7 @@ async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
             BOB, None, "", Action.DENY_ACCESS, "a0", view_id=workspace.homes[BOSS].id
         )
         assert refused.arrived
-        assert "I do not know that request" in str(list(workspace.views.values())[-1].body)
+        assert "That request does not exist" in str(list(workspace.views.values())[-1].body)
 
 
 async def test_help_is_for_who_asks(scene: Scene) -> None:
