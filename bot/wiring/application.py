@@ -124,7 +124,7 @@ def _measuring(core: Core) -> Callable[[], Awaitable[None]]:
     )
 
     async def measure() -> None:
-        core.budget.measure(core.metrics)
+        core.rate_limiter.measure(core.metrics)
         await backlog.measure()
 
     return measure

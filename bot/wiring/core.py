@@ -32,13 +32,13 @@ from bot.recordings.rechecks import Rechecks
 from bot.recordings.take_back_store import TakeBackStore
 from bot.settings.model import AudienceRule, Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
-from bot.slack.web_api.budget import Budget
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity
+from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_migrated
-from bot.wiring.slack_limits import SlackLimits, build_budget
+from bot.wiring.slack_limits import SlackLimits, build_rate_limiter
 
 
 class DatabaseNotMigrated(Exception):
@@ -59,7 +59,7 @@ class Core:
     client: AsyncWebClient
     """Without a token: Bolt and Socket Mode bring their own."""
     api: SlackApi
-    budget: Budget
+    rate_limiter: RateLimiter
     identity: Identity
     directory: SlackDirectory
     rights: Rights
@@ -101,13 +101,13 @@ async def open_core(
     metrics = Metrics()
     agents = dict(build_agents(settings))
     database.on_recorded = counting(metrics)
-    budget = build_budget(settings, database, slack_limits)
-    stack.push_async_callback(budget.close)
+    rate_limiter = build_rate_limiter(settings, database, slack_limits)
+    stack.push_async_callback(rate_limiter.close)
     circuits = Circuits(clock)
     api = SlackApi(
         build_client(token, settings.slack_api_url, session),
         metrics=metrics,
-        budget=budget,
+        rate_limiter=rate_limiter,
     )
     identity = Identity(api, token=token, clock=clock)
     directory = SlackDirectory(api, identity)
@@ -139,7 +139,7 @@ async def open_core(
         ),
         client=build_client(None, settings.slack_api_url, session),
         api=api,
-        budget=budget,
+        rate_limiter=rate_limiter,
         identity=identity,
         directory=directory,
         rights=rights,

@@ -8,7 +8,7 @@ from bot.jobs.upkeep import schedule_clean_up
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkLoop
 from bot.recordings.redaction.canary_store import schedule_canary
-from bot.slack.web_api.ledgers import HOLD_CHANNEL
+from bot.slack.web_api.rate_limit_stores import HOLD_CHANNEL
 from bot.store.due_work import DueWork
 from bot.store.engines import sqlite_path
 from bot.wiring.core import Core
@@ -45,7 +45,7 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
         await stack.enter_async_context(in_background(loop.renew()))
     stack.push_async_callback(loop.stop, pace.drain_seconds)
     core.database.on_work_stored = loop.wake
-    holds = {HOLD_CHANNEL: core.budget.hear}
+    holds = {HOLD_CHANNEL: core.rate_limiter.note_notified_hold}
     hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake, hear=holds)
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))

@@ -160,7 +160,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         slack=SlackAccessGateway(core.api),
         again_after=pace.access_again_after,
     )
-    admission = Admission(core.budget)
+    admission = Admission(core.rate_limiter)
     recheck = RightsRecheck(rechecks=core.rechecks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     counted = CountedPeriods(
@@ -180,7 +180,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # Most running deliveries wait for another server.
             WorkKind(
                 DELIVER,
-                admission.paying(deliveries.run),
+                admission.with_reserved_calls(deliveries.run),
                 at_once=32,
                 waiting=fetching.waiting,
                 in_turn=True,

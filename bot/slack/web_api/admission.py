@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.slack.web_api.budget import UNASKED, Budget
 from bot.slack.web_api.limits import INFO
+from bot.slack.web_api.rate_limiter import RateLimiter
+from bot.slack.web_api.unstored_calls import UNSTORED_SHARE
 from bot.store.due_work import Due
 
 CALLS_EACH: Final = 2
@@ -21,11 +22,11 @@ CALLS_EACH: Final = 2
 MOST_AT_ONCE: Final = 16
 
 
-class _Paid:
+class _Reserved:
     """The calls of one delivery that were reserved before it started, by their times."""
 
-    def __init__(self, budget: Budget, taken: Sequence[float | None]) -> None:
-        self._budget = budget
+    def __init__(self, limiter: RateLimiter, taken: Sequence[float | None]) -> None:
+        self._limiter = limiter
         self._taken = list(taken)
 
     def use(self) -> bool:
@@ -34,32 +35,34 @@ class _Paid:
             return False
         taken_at = self._taken.pop(0)
         if taken_at is not None:
-            self._budget.note_used(INFO, taken_at)
+            self._limiter.unstored.add_taken(INFO, taken_at)
         return True
 
 
-_PAID: ContextVar[_Paid | None] = ContextVar("paid", default=None)
+_RESERVED: ContextVar[_Reserved | None] = ContextVar("reserved", default=None)
 
 
-def use_paid(method: str) -> bool:
+def use_reserved(method: str) -> bool:
     """Return whether this call was reserved before its delivery started, and use it."""
-    paid = _PAID.get() if method == INFO else None
-    return paid is not None and paid.use()
+    reserved = _RESERVED.get() if method == INFO else None
+    return reserved is not None and reserved.use()
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call that is reserved for a delivery not yet claimed."""
+    """A call reserved for a delivery that is not yet claimed."""
 
     taken_at: float
-    is_in_ledger: bool
+    is_stored: bool
 
 
 class Admission:
     """Reserves the calls of deliveries before they are claimed, more at a time if many wait."""
 
-    def __init__(self, budget: Budget, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._budget = budget
+    def __init__(
+        self, limiter: RateLimiter, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limiter = limiter
         self._monotonic = monotonic
         self._taken: deque[_Call] = deque()
         self._claimed: deque[_Call] = deque()
@@ -70,10 +73,10 @@ class Admission:
 
     async def admit(self, room: int) -> int:
         """Return how many deliveries may be claimed."""
-        self.again_seconds = self._budget.held_seconds(INFO)
+        self.again_seconds = self._limiter.held_seconds(INFO)
         if self.again_seconds:
             return 0
-        known = self._budget.limit_of(INFO, {})
+        known = self._limiter.limit_of(INFO, {})
         if known is None:
             return room
         key, limit = known
@@ -82,15 +85,17 @@ class Admission:
             self._taken.popleft()
         wanted = CALLS_EACH * min(room, self._step) - len(self._taken)
         if wanted > 0 and now >= self._again_at:
-            is_few = self._budget.unasked(key, limit) + wanted <= limit.calls // UNASKED
-            is_unasked = is_few and self._budget.is_idle(key, limit)
-            if is_unasked:
-                self._budget.note_unasked(key, wanted)
+            is_few = (
+                self._limiter.unstored.count(key, limit) + wanted <= limit.calls // UNSTORED_SHARE
+            )
+            is_unstored = is_few and self._limiter.unstored.is_idle(key, limit)
+            if is_unstored:
+                self._limiter.unstored.add(key, wanted)
                 calls = wanted
             else:
-                calls, again_seconds = await self._budget.take(key, limit, wanted)
+                calls, again_seconds = await self._limiter.take(key, limit, wanted)
                 self._again_at = now + again_seconds if calls < wanted else 0.0
-            self._taken.extend([_Call(now, not is_unasked)] * calls)
+            self._taken.extend([_Call(now, not is_unstored)] * calls)
         self.again_seconds = max(0.0, self._again_at - now)
         return min(room, self._step, len(self._taken) // CALLS_EACH)
 
@@ -100,15 +105,15 @@ class Admission:
         for _ in range(min(CALLS_EACH * claimed, len(self._taken))):
             self._claimed.append(self._taken.popleft())
 
-    def paying(
+    def with_reserved_calls(
         self, run: Callable[[Due], Awaitable[datetime | None]]
     ) -> Callable[[Due], Awaitable[datetime | None]]:
         """Run deliveries with the calls that are reserved for them."""
 
-        async def paid(due: Due) -> datetime | None:
+        async def reserved(due: Due) -> datetime | None:
             calls = [self._claimed.popleft() for _ in range(min(CALLS_EACH, len(self._claimed)))]
-            taken = [each.taken_at if each.is_in_ledger else None for each in calls]
-            _PAID.set(_Paid(self._budget, taken))
+            taken = [each.taken_at if each.is_stored else None for each in calls]
+            _RESERVED.set(_Reserved(self._limiter, taken))
             return await run(due)
 
-        return paid
+        return reserved

@@ -20,8 +20,7 @@ from bot.network.outbound import Outbound, direct
 from bot.network.retry import parse_retry_after, retrying
 from bot.observability.logs import get_logger, logged_call
 from bot.observability.metrics import Metrics
-from bot.slack.web_api.admission import use_paid
-from bot.slack.web_api.budget import Budget
+from bot.slack.web_api.admission import use_reserved
 from bot.slack.web_api.errors import (
     SlackAnswerLost,
     SlackRateLimited,
@@ -30,6 +29,7 @@ from bot.slack.web_api.errors import (
     error_of,
 )
 from bot.slack.web_api.hosts import is_trusted
+from bot.slack.web_api.rate_limiter import RateLimiter
 
 log = get_logger(__name__)
 
@@ -60,10 +60,10 @@ class SlackApi:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         metrics: Metrics | None = None,
-        budget: Budget | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         self._client = client
-        self._budget = budget or Budget()
+        self._rate_limiter = rate_limiter or RateLimiter()
         self._sleep = sleep
         self._calls = (metrics or Metrics()).slack_calls
 
@@ -110,7 +110,7 @@ class SlackApi:
         Raises:
             SlackRateLimited: it would take too long.
         """
-        await self._budget.enter(method, {})
+        await self._rate_limiter.enter(method, {})
 
     async def write_in_turn(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
         """Call a method once, like ``write``, but at once: its turn was awaited before.
@@ -119,18 +119,18 @@ class SlackApi:
             SlackRateLimited: Slack has put off all calls since; this one was not made.
             CallAudioError: as ``write``.
         """
-        self._budget.refuse_held(method)
+        self._rate_limiter.refuse_held(method)
         return _answer(await self._send_counted(method, arguments))
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
-        await self._budget.enter(method, arguments, is_paid=use_paid(method))
+        await self._rate_limiter.enter(method, arguments, is_reserved=use_reserved(method))
         return await self._send_counted(method, arguments)
 
     async def _send_counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
         try:
             return await self._counted(method, arguments)
         except SlackRateLimited as error:
-            await self._budget.hold(method, arguments, error.retry_after_seconds or 0.0)
+            await self._rate_limiter.hold(method, arguments, error.retry_after_seconds or 0.0)
             raise
 
     async def _counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:

@@ -24,7 +24,7 @@ from bot.recordings.slack_port import (
     ShareUnclear,
     UploadTicket,
 )
-from bot.recordings.wav import BodyTruncated
+from bot.recordings.wav_parser import BodyTruncated
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused

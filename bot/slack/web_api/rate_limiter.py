@@ -9,9 +9,8 @@ import asyncio
 import heapq
 import itertools
 import json
-import math
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,9 +19,9 @@ from bot.concurrency.urgency import Urgency, urgency_now
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.web_api.errors import SlackRateLimited
-from bot.slack.web_api.ledgers import Ledger, MemoryLedger
 from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
-from bot.slack.web_api.spending import Since
+from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore, RateLimitStore
+from bot.slack.web_api.unstored_calls import UNSTORED_SHARE, UnstoredCalls
 
 log = get_logger(__name__)
 
@@ -30,13 +29,6 @@ LONGEST_HOLD_SECONDS: Final = 10.0
 """For a longer ``Retry-After`` the call fails here, and durable work is postponed."""
 LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
-UNASKED: Final = 10
-"""One in this many calls is made without the ledger, so that an idle delivery costs no query."""
-SPARE: Final = 2
-"""Progress may use one in this many calls."""
-QUIET_SECONDS: Final = 10.0
-CALM_SECONDS: Final = 60.0
-"""After this long without a post and a query, this process may post without the ledger."""
 
 
 @dataclass(order=True, slots=True)
@@ -46,29 +38,26 @@ class _Waiter:
     turn: "asyncio.Future[None]" = field(compare=False)
 
 
-class Budget:
-    """The calls of one process, taken from a ledger that all processes share."""
+class RateLimiter:
+    """Limits the calls of one process by a store that all processes share."""
 
     def __init__(
         self,
-        ledger: Ledger | None = None,
+        store: RateLimitStore | None = None,
         *,
         is_published: bool = False,
         scale: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._ledger = ledger or MemoryLedger(monotonic)
+        self._store = store or MemoryRateLimitStore(monotonic)
         self._is_published = is_published
         self._scale = scale
         self._monotonic = monotonic
         self._sleep = sleep
+        self.unstored = UnstoredCalls(monotonic, scale)
         self._learnt_until: dict[str, float] = {}
         self._held_until: dict[str, float] = {}
-        self._unasked: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._used: defaultdict[str, list[float]] = defaultdict(list)
-        self._asked_at: dict[str, float] = {}
-        self._last_asked_at = -math.inf
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._serving: dict[str, asyncio.Task[None]] = {}
         self._reporting: set[asyncio.Task[None]] = set()
@@ -86,55 +75,55 @@ class Budget:
         return key, Limit(limit.calls, limit.seconds * self._scale)
 
     async def enter(
-        self, method: str, arguments: Mapping[str, Any], *, is_paid: bool = False
+        self, method: str, arguments: Mapping[str, Any], *, is_reserved: bool = False
     ) -> None:
-        """Return once the call may be made; ``is_paid``: it was taken from the ledger before.
+        """Wait until the call may be made; ``is_reserved``: it was taken from the store before.
 
         Raises:
-            SlackRateLimited: that would take too long.
+            SlackRateLimited: the wait would be too long.
         """
         urgency = urgency_now()
         limited = limited_by(method, arguments)
         if urgency is not Urgency.ANSWER and limited:
             await self._wait_for_hold(limited[0], urgency)
         known = self.limit_of(method, arguments)
-        if known is None or is_paid:
+        if known is None or is_reserved:
             return
         key, limit = known
         if urgency <= Urgency.TAKE_BACK:
-            self._recent(key, limit).append(self._monotonic())
+            self.unstored.add(key)
             self._report(key, limit)
-        elif self._is_free(key, limit, urgency):
-            self._recent(key, limit).append(self._monotonic())
+        elif self.unstored.has_room(key, limit, urgency):
+            self.unstored.add(key)
         elif urgency is Urgency.PROGRESS:
             raise SlackRateLimited(retry_after_seconds=limit.seconds / limit.calls)
         else:
             await self._wait_for_turn(key, limit, urgency)
 
     async def hold(self, method: str, arguments: Mapping[str, Any], seconds: float) -> None:
-        """Obey a ``Retry-After``: no process calls for that long."""
+        """Obey a ``Retry-After``: no process makes such a call for that long."""
         limited = limited_by(method, arguments)
         if limited is None or seconds <= 0:
             return
-        self.hear_hold(limited[0], seconds)
+        self.note_hold(limited[0], seconds)
         try:
-            await self._ledger.hold(limited[0], seconds)
-        except Exception as error:  # noqa: BLE001 - the others find out by themselves
+            await self._store.hold(limited[0], seconds)
+        except Exception as error:  # noqa: BLE001 - the others get their own Retry-After
             log.warning("hold_not_shared", error=type(error).__name__)
 
-    def hear(self, payload: str) -> None:
-        """Handle a notification of another process."""
+    def note_notified_hold(self, payload: str) -> None:
+        """Obey a ``Retry-After`` that another process got and sent as a notification."""
         hold = json.loads(payload)
-        self.hear_hold(str(hold["key"]), float(hold["seconds"]))
+        self.note_hold(str(hold["key"]), float(hold["seconds"]))
 
-    def hear_hold(self, key: str, seconds: float) -> None:
-        """Note that Slack accepts no calls for that long, as any process was told."""
+    def note_hold(self, key: str, seconds: float) -> None:
+        """Make no such call for that long."""
         now = self._monotonic()
         self._held_until[key] = max(self._held_until.get(key, 0.0), now + seconds)
         self._learnt_until[key] = now + LEARNT_FOR_SECONDS
 
     def measure(self, metrics: Metrics) -> None:
-        """Set the figures of the limits that hold now, and of what Slack has put off."""
+        """Set the metrics of the limits in force and of the time until Slack accepts calls."""
         metrics.slack_calls_allowed.clear()
         metrics.slack_held_seconds.clear()
         for method in PUBLISHED:
@@ -161,70 +150,28 @@ class Budget:
             raise SlackRateLimited(retry_after_seconds=seconds)
 
     async def take(self, key: str, limit: Limit, wanted: int) -> tuple[int, float]:
-        """Take calls from the ledger; returns how many, and in how many seconds to ask again.
+        """Take calls from the store; returns how many, and in how many seconds to ask again.
 
-        If the ledger is unavailable, all are granted: Slack itself then limits them.
+        If the store is unavailable, all are granted: Slack itself then limits them.
         """
-        now = self._monotonic()
-        since = Since(
-            made=[now - at for at in self._recent(key, limit)],
-            taken=[now - at for at in self._used.pop(key, ())],
-        )
-        self._unasked[key].clear()
-        self._asked_at[key] = self._last_asked_at = now
+        since = self.unstored.pop(key, limit)
         try:
-            allowed = await self._ledger.take(key, limit, wanted, since=since)
+            allowed = await self._store.take(key, limit, wanted, since=since)
         except Exception as error:  # noqa: BLE001 - logged; no call depends on it
-            log.warning("ledger_away", error=type(error).__name__)
+            log.warning("rate_limit_store_unavailable", error=type(error).__name__)
             return wanted, limit.seconds
         return allowed.calls, allowed.again_seconds
 
-    def is_idle(self, key: str, limit: Limit) -> bool:
-        """Return whether this process has not asked the ledger recently."""
-        asked_at = self._asked_at.get(key)
-        return asked_at is None or self._monotonic() - asked_at > limit.seconds
-
-    def unasked(self, key: str, limit: Limit) -> int:
-        """Count the calls recently made without the ledger."""
-        return len(self._recent(key, limit))
-
-    def note_used(self, key: str, taken_at: float) -> None:
-        """Count a call when it is made, not when it was taken from the ledger."""
-        self._used[key].append(taken_at)
-        self._unasked[key].append(self._monotonic())
-
-    def note_unasked(self, key: str, calls: int) -> None:
-        """Count calls that will be made without the ledger."""
-        self._unasked[key].extend([self._monotonic()] * calls)
-
     def _report(self, key: str, limit: Limit) -> None:
-        """Have the ledger know of calls that did not wait for it, once they are many."""
-        if len(self._recent(key, limit)) > limit.calls // UNASKED and key not in self._serving:
-            reporting = asyncio.create_task(self._taking_none(key, limit))
+        """Store the calls that did not wait for the store, once they are many."""
+        is_many = self.unstored.count(key, limit) > limit.calls // UNSTORED_SHARE
+        if is_many and key not in self._serving:
+            reporting = asyncio.create_task(self._store_calls(key, limit))
             self._reporting.add(reporting)
             reporting.add_done_callback(self._reporting.discard)
 
-    async def _taking_none(self, key: str, limit: Limit) -> None:
+    async def _store_calls(self, key: str, limit: Limit) -> None:
         await self.take(key, limit, 0)
-
-    def _is_free(self, key: str, limit: Limit, urgency: Urgency) -> bool:
-        if not self.is_idle(key, limit):
-            return False
-        recent = self._recent(key, limit)
-        if limit.calls == 1:
-            now = self._monotonic()
-            is_quiet = not recent or now - recent[-1] > QUIET_SECONDS * self._scale
-            # Under load, other processes probably post there as well.
-            return is_quiet and now - self._last_asked_at > CALM_SECONDS * self._scale
-        share = SPARE if urgency is Urgency.PROGRESS else UNASKED
-        return len(recent) < limit.calls // share
-
-    def _recent(self, key: str, limit: Limit) -> deque[float]:
-        kept_seconds = max(limit.seconds, QUIET_SECONDS * self._scale)
-        recent, since = self._unasked[key], self._monotonic() - kept_seconds
-        while recent and recent[0] < since:
-            recent.popleft()
-        return recent
 
     async def close(self) -> None:
         """Stop serving waiting calls."""

@@ -1,4 +1,4 @@
-"""Ledgers of the calls spent against Slack's limits: in memory, or in the shared database."""
+"""Stores of the calls counted against Slack's rate limits: in memory, or in PostgreSQL."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.slack.web_api.limits import Limit
-from bot.slack.web_api.spending import Allowed, Since, Spent, hold, spend
+from bot.slack.web_api.sliding_window import Allowed, Since, Spent, hold, spend
 from bot.store.database import Database
 from bot.store.inserts import insert_into
 from bot.store.tables import SlackBudgetRow
@@ -19,27 +19,27 @@ HOLD_CHANNEL: Final = "callaudio_slack_holds"
 """On PostgreSQL a notification on this channel informs the other processes of a hold."""
 
 
-class Ledger(Protocol):
-    """The calls spent against each of Slack's limits."""
+class RateLimitStore(Protocol):
+    """Counts the calls of each of Slack's limits."""
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
-        """Take calls; the times in ``since`` are seconds before now."""
+        """Take calls as far as the limit allows; the times in ``since`` are seconds before now."""
         ...
 
     async def hold(self, key: str, seconds: float) -> None:
-        """Let nobody take any for so long."""
+        """Grant no calls for that long."""
         ...
 
 
-class MemoryLedger:
-    """The ledger of a single process."""
+class MemoryRateLimitStore:
+    """Counts the calls of a single process, in memory."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._spent: dict[str, Spent] = {}
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
-        """Take calls."""
+        """Take calls as far as the limit allows."""
         now = self._monotonic()
         self._spent = {each: spent for each, spent in self._spent.items() if spent.ends_at > now}
         spent = self._spent.get(key, Spent())
@@ -49,19 +49,19 @@ class MemoryLedger:
         return allowed
 
     async def hold(self, key: str, seconds: float) -> None:
-        """Let nobody take any for so long."""
+        """Grant no calls for that long."""
         spent = self._spent.get(key, Spent())
         self._spent[key] = hold(spent, seconds=seconds, now=self._monotonic())
 
 
-class SharedLedger:
-    """The ledger of all processes on one PostgreSQL, by its clock; a row lock serializes them."""
+class SharedRateLimitStore:
+    """Counts the calls of all processes in PostgreSQL, by its clock; a row lock serializes them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
-        """Take calls."""
+        """Take calls as far as the limit allows."""
 
         async def change(connection: AsyncConnection, spent: Spent, now: float) -> Allowed:
             changed, allowed = spend(spent, limit, wanted=wanted, now=now, since=_at(since, now))

@@ -9,10 +9,10 @@ import pytest
 from bot.concurrency.urgency import Urgency, working
 from bot.observability.metrics import Metrics
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
-from bot.slack.web_api.admission import Admission, use_paid
-from bot.slack.web_api.budget import Budget
+from bot.slack.web_api.admission import Admission, use_reserved
 from bot.slack.web_api.errors import SlackRateLimited
-from bot.slack.web_api.ledgers import MemoryLedger
+from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore
+from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.store.due_work import Due
 from tests.slack.web_api.virtual_time import VirtualTime
 
@@ -25,43 +25,47 @@ def virtual() -> VirtualTime:
     return VirtualTime()
 
 
-def budget_on(virtual: VirtualTime, ledger: MemoryLedger | None = None, **more: bool) -> Budget:
-    ledger = ledger or MemoryLedger(virtual.monotonic)
+def limiter_on(
+    virtual: VirtualTime, store: MemoryRateLimitStore | None = None, **more: bool
+) -> RateLimiter:
+    store = store or MemoryRateLimitStore(virtual.monotonic)
     more = {"is_published": True, **more}
-    return Budget(ledger, monotonic=virtual.monotonic, sleep=virtual.sleep, **more)
+    return RateLimiter(store, monotonic=virtual.monotonic, sleep=virtual.sleep, **more)
 
 
-async def enter(budget: Budget, urgency: Urgency, method: str = INFO, **arguments: str) -> None:
+async def enter(
+    limiter: RateLimiter, urgency: Urgency, method: str = INFO, **arguments: str
+) -> None:
     with working(urgency):
-        await budget.enter(method, arguments)
+        await limiter.enter(method, arguments)
 
 
-async def spend_all(budget: Budget) -> None:
+async def spend_all(limiter: RateLimiter) -> None:
     for _ in range(50):
-        await enter(budget, Urgency.DELIVERY)
+        await enter(limiter, Urgency.DELIVERY)
 
 
 async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual) -> None:
-    budget = budget_on(virtual)
+    limiter = limiter_on(virtual)
 
     async def story() -> float:
-        await spend_all(budget)
+        await spend_all(limiter)
         began = virtual.now
-        await enter(budget, Urgency.DELIVERY)
+        await enter(limiter, Urgency.DELIVERY)
         return virtual.now - began
 
     assert 59 < await virtual.until_done(story()) < 63
 
 
 async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virtual) -> None:
-    budget, order = budget_on(virtual), []
+    limiter, order = limiter_on(virtual), []
 
     async def ask(name: str, urgency: Urgency) -> None:
-        await enter(budget, urgency)
+        await enter(limiter, urgency)
         order.append(name)
 
     async def story() -> None:
-        await spend_all(budget)
+        await spend_all(limiter)
         asked = [
             ("upkeep", Urgency.UPKEEP),
             ("first", Urgency.DELIVERY),
@@ -75,36 +79,36 @@ async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virt
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
-async def test_answers_and_taking_back_never_wait_for_the_budget(virtual, urgency) -> None:
-    budget = budget_on(virtual)
+async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency) -> None:
+    limiter = limiter_on(virtual)
 
     async def story() -> float:
-        await spend_all(budget)
+        await spend_all(limiter)
         began = virtual.now
-        await enter(budget, urgency)
+        await enter(limiter, urgency)
         return virtual.now - began
 
     assert await virtual.until_done(story()) == 0
 
 
 async def test_progress_is_passed_over_where_others_need_the_calls(virtual) -> None:
-    budget = budget_on(virtual)
+    limiter = limiter_on(virtual)
     for _ in range(25):
-        await enter(budget, Urgency.PROGRESS, UPDATE)
+        await enter(limiter, Urgency.PROGRESS, UPDATE)
 
     with pytest.raises(SlackRateLimited):
-        await enter(budget, Urgency.PROGRESS, UPDATE)
-    await enter(budget, Urgency.DELIVERY, UPDATE)
+        await enter(limiter, Urgency.PROGRESS, UPDATE)
+    await enter(limiter, Urgency.DELIVERY, UPDATE)
 
 
 async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual) -> None:
-    ledger = MemoryLedger(virtual.monotonic)
-    one, other = budget_on(virtual, ledger), budget_on(virtual, ledger)
+    store = MemoryRateLimitStore(virtual.monotonic)
+    one, other = limiter_on(virtual, store), limiter_on(virtual, store)
 
     async def story() -> float:
-        for budget in (one, other):
-            for _ in range(6):  # beyond what is made without asking the ledger
-                await enter(budget, Urgency.DELIVERY)
+        for limiter in (one, other):
+            for _ in range(6):  # beyond what is made without asking the store
+                await enter(limiter, Urgency.DELIVERY)
         await one.hold(INFO, {}, 30)
         began = virtual.now
         await enter(other, Urgency.DELIVERY)
@@ -114,8 +118,8 @@ async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual)
 
 
 async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(virtual) -> None:
-    ledger = MemoryLedger(virtual.monotonic)
-    web, worker = budget_on(virtual, ledger), budget_on(virtual, ledger)
+    store = MemoryRateLimitStore(virtual.monotonic)
+    web, worker = limiter_on(virtual, store), limiter_on(virtual, store)
 
     async def story() -> float:
         for _ in range(36):
@@ -136,56 +140,56 @@ async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(vi
 async def test_a_long_retry_after_puts_work_off_instead_of_being_sat_out(
     virtual, seconds, waits
 ) -> None:
-    budget = budget_on(virtual)
-    await budget.hold(INFO, {}, seconds)
+    limiter = limiter_on(virtual)
+    await limiter.hold(INFO, {}, seconds)
     if waits:
-        await virtual.until_done(enter(budget, Urgency.DELIVERY))
+        await virtual.until_done(enter(limiter, Urgency.DELIVERY))
         return
 
     with pytest.raises(SlackRateLimited) as put_off:
-        await enter(budget, Urgency.DELIVERY)
+        await enter(limiter, Urgency.DELIVERY)
 
     assert put_off.value.retry_after_seconds == seconds
     assert put_off.value.retryable
 
 
 async def test_where_no_limits_are_published_they_hold_from_the_first_refusal_on(virtual) -> None:
-    budget = budget_on(virtual, is_published=False)
+    limiter = limiter_on(virtual, is_published=False)
 
     async def story() -> float:
         for _ in range(3):
-            await spend_all(budget)
+            await spend_all(limiter)
         began = virtual.now
-        await budget.hold(INFO, {}, 1)
-        await spend_all(budget)
-        await enter(budget, Urgency.DELIVERY)
+        await limiter.hold(INFO, {}, 1)
+        await spend_all(limiter)
+        await enter(limiter, Urgency.DELIVERY)
         return virtual.now - began
 
     assert await virtual.until_done(story()) > 60
 
 
-class AwayLedger(MemoryLedger):
+class UnavailableStore(MemoryRateLimitStore):
     async def take(self, *_: object, **__: object) -> None:  # type: ignore[override]
         raise ConnectionError
 
 
 async def test_while_the_ledger_is_away_slack_itself_counts(virtual) -> None:
-    budget = budget_on(virtual, AwayLedger(virtual.monotonic))
+    limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
 
-    await virtual.until_done(spend_all(budget))
-    await virtual.until_done(enter(budget, Urgency.DELIVERY))
+    await virtual.until_done(spend_all(limiter))
+    await virtual.until_done(enter(limiter, Urgency.DELIVERY))
 
 
 async def test_the_first_deliveries_of_an_idle_process_never_ask_the_ledger(virtual) -> None:
-    budget = budget_on(virtual, AwayLedger(virtual.monotonic))
-    budget.take = None  # type: ignore[method-assign,assignment]
-    admission = Admission(budget, virtual.monotonic)
-    worker = Worker(budget, admission, deque(), virtual, Slack(virtual))
+    limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
+    limiter.take = None  # type: ignore[method-assign,assignment]
+    admission = Admission(limiter, virtual.monotonic)
+    worker = Worker(limiter, admission, deque(), virtual, Slack(virtual))
 
     for _ in range(2):
         assert await admission.admit(32) == 1
         admission.note_claimed(1, 1)
-        await virtual.until_done(admission.paying(worker.run)(due_named("d1")))  # type: ignore[arg-type]
+        await virtual.until_done(admission.with_reserved_calls(worker.run)(due_named("d1")))  # type: ignore[arg-type]
         admission.note_claimed(1, 0)  # the next look finds nothing
         virtual.now += 30
 
@@ -218,7 +222,7 @@ class Slack:
 class Worker:
     """Claims deliveries as they are admitted, and makes the calls of each."""
 
-    budget: Budget
+    limiter: RateLimiter
     admission: Admission
     queue: deque[str]
     virtual: VirtualTime
@@ -226,7 +230,7 @@ class Worker:
 
     async def work(self) -> None:
         running: list[asyncio.Task[object]] = []
-        run = self.admission.paying(self.run)
+        run = self.admission.with_reserved_calls(self.run)
         while self.queue:
             admitted = await self.admission.admit(32)
             keys = [self.queue.popleft() for _ in range(min(admitted, len(self.queue)))]
@@ -244,8 +248,8 @@ class Worker:
         share = ["files.completeUploadExternal", "files.info", UPDATE]
         for method in (*decision, *upload, *decision, *share):
             with working(Urgency.DELIVERY):
-                is_paid = use_paid(method)
-                await self.budget.enter(method, {"channel": channel}, is_paid=is_paid)
+                is_reserved = use_reserved(method)
+                await self.limiter.enter(method, {"channel": channel}, is_reserved=is_reserved)
             await self.virtual.sleep(CALL_SECONDS)
             self.slack.call(method, channel)
 
@@ -255,14 +259,14 @@ async def test_two_hundred_deliveries_take_what_the_limits_demand_and_meet_no_re
     virtual, workers
 ) -> None:
     queue, slack = deque(f"d{number}" for number in range(200)), Slack(virtual)
-    ledger = MemoryLedger(virtual.monotonic)
+    store = MemoryRateLimitStore(virtual.monotonic)
 
     async def story() -> float:
         began = virtual.now
-        budgets = [budget_on(virtual, ledger) for _ in range(workers)]
+        limiters = [limiter_on(virtual, store) for _ in range(workers)]
         crew = [
             Worker(each, Admission(each, virtual.monotonic), queue, virtual, slack)
-            for each in budgets
+            for each in limiters
         ]
         await asyncio.gather(*(each.work() for each in crew))
         return virtual.now - began
@@ -280,7 +284,7 @@ async def test_the_limits_that_hold_are_told_by_method_and_what_slack_put_off(vi
     def told(name: str, method: str) -> float | None:
         return metrics.registry.get_sample_value(f"callaudio_{name}", {"method": method})
 
-    learning = budget_on(virtual, is_published=False)
+    learning = limiter_on(virtual, is_published=False)
     learning.measure(metrics)
     assert told("slack_calls_allowed", INFO) is None
 

@@ -1,13 +1,17 @@
-"""What may be called now, of a limit on any minute; a table, and the ledgers that keep it."""
+"""What may be called now, of a limit on any minute; a table, and the stores that keep it."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
-from bot.slack.web_api.ledgers import Ledger, MemoryLedger, SharedLedger
 from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
-from bot.slack.web_api.spending import MARGIN, Since, Spent, hold, spend
+from bot.slack.web_api.rate_limit_stores import (
+    MemoryRateLimitStore,
+    RateLimitStore,
+    SharedRateLimitStore,
+)
+from bot.slack.web_api.sliding_window import MARGIN, Since, Spent, hold, spend
 from bot.store.database import Database
 from tests.tables import each_row
 
@@ -59,22 +63,24 @@ def test_nothing_is_allowed_while_slack_asks_to_wait() -> None:
 
 
 @pytest.fixture
-async def ledgers(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Ledger, Ledger]]:
+async def stores(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[tuple[RateLimitStore, RateLimitStore]]:
     """Two that are one: of two processes on PostgreSQL, or one in memory."""
     if request.param == "memory":
-        memory = MemoryLedger()
+        memory = MemoryRateLimitStore()
         yield memory, memory
         return
     url = request.getfixturevalue("migrated_postgresql")()
     databases = Database(url), Database(url)
-    yield SharedLedger(databases[0]), SharedLedger(databases[1])
+    yield SharedRateLimitStore(databases[0]), SharedRateLimitStore(databases[1])
     for each in databases:
         await each.close()
 
 
-@pytest.mark.parametrize("ledgers", ["memory", "shared"], indirect=True)
-async def test_what_one_process_takes_the_other_does_not_have(ledgers) -> None:
-    one, other = ledgers
+@pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
+async def test_what_one_process_takes_the_other_does_not_have(stores) -> None:
+    one, other = stores
 
     assert (await one.take("m", LIMIT, 7, since=Since())).calls == 7
     assert (await other.take("m", LIMIT, 7, since=Since())).calls == 3
@@ -84,9 +90,9 @@ async def test_what_one_process_takes_the_other_does_not_have(ledgers) -> None:
     assert (await one.take("another", LIMIT, 1, since=Since())).calls == 1
 
 
-@pytest.mark.parametrize("ledgers", ["memory", "shared"], indirect=True)
-async def test_a_retry_after_that_one_process_saw_holds_the_other(ledgers) -> None:
-    one, other = ledgers
+@pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
+async def test_a_retry_after_that_one_process_saw_holds_the_other(stores) -> None:
+    one, other = stores
 
     await one.hold("m", 45)
 

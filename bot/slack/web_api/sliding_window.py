@@ -1,4 +1,4 @@
-"""A sliding-window rate limit: the calls that were spent, and how many may be made now."""
+"""A sliding-window rate limit: the calls that count now, and how many more may be made."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ class Spent:
 
     @property
     def ends_at(self) -> float:
-        """From when on none of it counts."""
+        """When none of the calls counts any more, and no hold is in force."""
         return max([self.held_until, *(until for until, _ in self.calls)])
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The calls since the ledger was last asked, as times of its clock."""
+    """The calls since the last query of the store, as times of its clock."""
 
     made: Sequence[float] = ()
-    """Calls unknown to the ledger."""
+    """Calls that the store has not counted."""
     taken: Sequence[float] = ()
     """Times at which calls were taken that were made later and are in ``made``."""
 
