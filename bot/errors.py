@@ -1,11 +1,11 @@
 """The base of every error that is shown to people.
 
 CallAudioError
-├── UsageError            the input cannot be acted on
-├── Unexpected            a bug or an unforeseen failure
-├── (bot.polyai.errors)   PolyAI's answers, translated
-├── (bot.recordings.wav)  a body that is not a valid recording
-└── (bot.slack.web_api.errors)    Slack's answers, translated
+├── UsageError                   the input cannot be acted on
+├── Unexpected                   a bug or an unforeseen failure
+├── (bot.polyai.errors)          PolyAI's error answers
+├── (bot.recordings.wav_errors)  a body that is not a valid recording
+└── (bot.slack.web_api.errors)   Slack's error answers
 """
 
 import re

@@ -15,9 +15,9 @@ from bot.recordings.exact_body import ExactBody, RecordingChanged, Watcher
 from bot.recordings.places import Holder, Places
 from bot.recordings.slack_port import NewFile, SlackPort, UploadTicket
 from bot.recordings.speed import Arrival, Floor
-from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
 from bot.recordings.wav_header import WavHeader
+from bot.recordings.wav_parser import parse_wav_header
 
 MISSING_BYTES: Final = 64
 """Typical errors of sizes in headers: they include the header, or omit it."""

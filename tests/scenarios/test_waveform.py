@@ -24,7 +24,7 @@ from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.recordings.test_wav import chunk, riff
+from tests.recordings.test_wav_parser import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, OpenScene, some_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 

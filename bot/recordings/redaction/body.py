@@ -3,9 +3,9 @@
 import hashlib
 from typing import Final
 
-from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_errors import WavError
 from bot.recordings.wav_header import WavHeader
+from bot.recordings.wav_parser import parse_wav_header
 from bot.recordings.waveform.audio_chunks import HEADING
 
 MISSING_BYTES: Final = 64

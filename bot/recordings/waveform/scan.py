@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_errors import WavError
 from bot.recordings.wav_header import WavHeader
+from bot.recordings.wav_parser import parse_wav_header
 from bot.recordings.waveform.audio_chunks import AudioChunks
 from bot.recordings.waveform.codecs import Codec, Samples, codec_of
 from bot.recordings.waveform.peaks import PeakBins

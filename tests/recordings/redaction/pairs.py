@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from bot.recordings.redaction.comparator import compare_streams
 from bot.recordings.redaction.outcome import Comparison
-from bot.recordings.wav import parse_wav_header
 from bot.recordings.wav_header import A_LAW, MU_LAW, PCM
+from bot.recordings.wav_parser import parse_wav_header
 from bot.recordings.waveform.codecs import codec_of
 from bot.recordings.waveform.spans import Span
-from tests.recordings.test_wav import chunk, fmt, riff
+from tests.recordings.test_wav_parser import chunk, fmt, riff
 
 RATE_HZ = 8000
 Sound = NDArray[np.int16]

@@ -26,7 +26,7 @@ from tests.recordings.redaction.pairs import (
     speech,
     wav,
 )
-from tests.recordings.test_wav import chunk, fmt, riff
+from tests.recordings.test_wav_parser import chunk, fmt, riff
 
 CARD, NAME = Span(1.0, 1.6), Span(3.0, 3.4)
 SECONDS = 5.0

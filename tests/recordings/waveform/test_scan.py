@@ -15,7 +15,7 @@ from bot.recordings.waveform.shape import Waveform
 from bot.recordings.waveform.spans import MAX_SPANS
 from bot.sandbox import recordings
 from tests.examples import examples
-from tests.recordings.test_wav import chunk, extensible, fmt, riff
+from tests.recordings.test_wav_parser import chunk, extensible, fmt, riff
 from tests.tables import each_row
 
 RATE_HZ = 4000

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bot.errors import CallAudioError
 from bot.recordings import wav_errors as wav
-from bot.recordings.wav import MAX_HEADER_BYTES, parse_wav_header
 from bot.recordings.wav_header import WavHeader
+from bot.recordings.wav_parser import MAX_HEADER_BYTES, parse_wav_header
 from tests.tables import each_row
 
 
