@@ -50,7 +50,7 @@ RULES: Final = (
         "not everybody who could hear it is known to be cleared",
         "nobody could hear it who is not known to be cleared",
     ),
-    (Reason.FACT_UNKNOWN, "Slack did not tell a fact", "Slack told every fact"),
+    (Reason.FACT_UNKNOWN, "Slack did not return a fact", "Slack returned every fact"),
     (
         Reason.CLEARED,
         "everybody who could hear it is cleared",

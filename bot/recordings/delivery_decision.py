@@ -17,7 +17,7 @@ class FactsUnknown(CallAudioError):
     """Slack did not return the facts of the decision within the time limit."""
 
     code = "facts_not_told"
-    what = "Slack did not tell me who you are, or what that conversation is, so I posted nothing."
+    what = "Slack did not say who you are, or what that conversation is, so I posted nothing."
     likely_cause = "Slack does not answer, or limits how often it may be asked."
     fix = "Ask again in a few minutes."
 

@@ -66,7 +66,7 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
             "Ask the callaudio operator to set `POLYAI_PII_API_KEY`."
         ),
         Reason.FACT_UNKNOWN: (
-            "Slack did not tell me, for minutes, all that a transcript needs. Ask again in a few "
+            "Slack did not confirm, for minutes, all that a transcript needs. Ask again in a few "
             "minutes."
         ),
         Reason.AUDIENCE: (

@@ -60,8 +60,8 @@ async def test_a_fault_that_passes_changes_nothing(
 @pytest.mark.parametrize(
     ("fact", "state", "code", "said"),
     [
-        ("conversations.members", "failed", "facts_not_told", "Slack did not tell me"),
-        ("users.info", "failed", "facts_not_told", "Slack did not tell me"),
+        ("conversations.members", "failed", "facts_not_told", "Slack did not say who"),
+        ("users.info", "failed", "facts_not_told", "Slack did not say who"),
         ("usergroups.users.list", "delivered", "not_told", "Slack did not confirm, for minutes"),
     ],
 )

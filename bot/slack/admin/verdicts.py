@@ -26,7 +26,7 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence
         Reason.NOT_CLEARED: f"{who} in {where} is not cleared to hear unredacted recordings",
         Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
         Reason.AUDIENCE: _audience(where, facts, not_cleared),
-        Reason.FACT_UNKNOWN: "Slack did not tell all that a raw recording needs",
+        Reason.FACT_UNKNOWN: "Slack did not confirm all that an unredacted recording needs",
         Reason.CLEARED: f"everyone in {where} is cleared"
         if facts.audience_must_be_cleared
         else f"{who} is cleared, and who else is in {where} does not count",
@@ -36,7 +36,7 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence
 
 
 def _known(fact: bool | None, known: str, asked: str) -> str:  # noqa: FBT001 - the fact is what it is about
-    return f"Slack did not tell whether {asked}" if fact is None else known
+    return f"Slack did not say whether {asked}" if fact is None else known
 
 
 def _standing(who: str, standing: Standing) -> str:
@@ -46,7 +46,7 @@ def _standing(who: str, standing: Standing) -> str:
         Standing.BOT: "is a bot",
         Standing.DEACTIVATED: "is deactivated",
     }.get(standing)
-    return f"{who} {says}" if says else f"Slack did not tell who {who} is"
+    return f"{who} {says}" if says else f"Slack did not say who {who} is"
 
 
 def _audience(where: str, facts: Facts, not_cleared: Sequence[str]) -> str:
@@ -59,7 +59,7 @@ def _audience(where: str, facts: Facts, not_cleared: Sequence[str]) -> str:
     return {
         Audience.NOT_CLEARED: _listeners(where, not_cleared),
         Audience.TOO_LARGE: f"more people are in {where} than `CALLAUDIO_MAX_AUDIENCE` allows",
-    }.get(facts.audience, f"Slack did not tell who is in {where}")
+    }.get(facts.audience, f"Slack did not say who is in {where}")
 
 
 def _listeners(where: str, not_cleared: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ def _direction(now: Figures) -> str | None:
     if not now.inbound + now.outbound:
         return None
     unknown = now.calls - now.inbound - now.outbound
-    rest = f", {unknown:,} not told" if unknown else ""
+    rest = f", {unknown:,} unknown" if unknown else ""
     return f"{now.inbound:,} inbound, {now.outbound:,} outbound{rest}"
 
 
@@ -105,7 +105,7 @@ def _reasons(figures: Figures) -> list[Block]:
     ]
     rest = figures.handoffs - sum(each.count for each in figures.reasons[:MAX_REASONS])
     if rest:
-        top.append(f"other or not told ({rest:,})")
+        top.append(f"other or unknown ({rest:,})")
     return [quotation(f"Handed off because: {', '.join(top)}")]
 
 

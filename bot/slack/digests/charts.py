@@ -92,7 +92,7 @@ def _of_handoffs(figures: Figures, before: Figures | None) -> list[Chart]:
     if not names:
         return []
     has_more = any(each and each.handoffs > sum(_named(each, names)) for each in (figures, before))
-    labels = [*names, "other or not told"] if has_more else names
+    labels = [*names, "other or unknown"] if has_more else names
     series = [Series(THIS, _with_rest(figures, names, has_more=has_more))]
     if before:
         series.append(Series(BEFORE, _with_rest(before, names, has_more=has_more)))

@@ -30,15 +30,15 @@ MARKS: Final = MappingProxyType(
 # At most 20 characters, the limit for a chart's labels.
 REASONS: Final = MappingProxyType(
     {
-        Reason.REQUESTER_NOT_ALLOWED: "may not ask",
+        Reason.REQUESTER_NOT_ALLOWED: "may not request",
         Reason.REQUESTER_NOT_IN_DESTINATION: "not in the channel",
         Reason.EXTERNAL_DESTINATION: "external channel",
-        Reason.ASKED: "asked for redacted",
+        Reason.ASKED: "redacted on request",
         Reason.NOT_CLEARED: "not cleared",
         Reason.NO_RAW_KEY: "no key",
         Reason.AUDIENCE: "audience",
         Reason.CLEARED: "cleared",
-        Reason.FACT_UNKNOWN: "Slack did not tell",
+        Reason.FACT_UNKNOWN: "Slack did not answer",
     }
 )
 
@@ -47,7 +47,7 @@ CHECKED: Final = MappingProxyType(
         "proven": "proven",
         "nothing_muted": "nothing muted",
         "differs": "differs",
-        "cannot_tell": "cannot be told",
+        "cannot_tell": "inconclusive",
     }
 )
 TAKEN_BACK: Final = MappingProxyType(
@@ -58,9 +58,9 @@ TAKEN_BACK: Final = MappingProxyType(
         "external": "channel shared",
         "public": "public channel",
         "audience": "audience",
-        "forwarded": "passed on",
+        "forwarded": "forwarded",
         "public_link": "public link",
-        "doubt": "Slack did not tell",
+        "doubt": "Slack did not answer",
         "unfinished": "delivery failed",
     }
 )

@@ -28,12 +28,12 @@ ALONE = {"audience_must_be_cleared": False}
         ),
         (
             {"standing": Standing.UNKNOWN},
-            "*Nothing* because Slack did not tell who <@U1> is.",
+            "*Nothing* because Slack did not say who <@U1> is.",
         ),
         ({"requester_in_destination": False}, "*Nothing* because <@U1> is not in <#C1>."),
         (
             {"requester_in_destination": None},
-            "*Nothing* because Slack did not tell whether <@U1> is in <#C1>.",
+            "*Nothing* because Slack did not say whether <@U1> is in <#C1>.",
         ),
         (
             {"destination_is_external": True},
@@ -45,7 +45,7 @@ ALONE = {"audience_must_be_cleared": False}
         ),
         (
             {"destination_is_external": None},
-            "*Nothing* because Slack did not tell whether <#C1> is shared with others.",
+            "*Nothing* because Slack did not say whether <#C1> is shared with others.",
         ),
         (
             {"held": Held.NOT},
@@ -65,7 +65,7 @@ ALONE = {"audience_must_be_cleared": False}
         ),
         (
             {"audience": Audience.UNKNOWN},
-            "*Redacted* because Slack did not tell who is in <#C1>.",
+            "*Redacted* because Slack did not say who is in <#C1>.",
         ),
         (
             {"destination_is_private": False},
@@ -73,7 +73,7 @@ ALONE = {"audience_must_be_cleared": False}
         ),
         (
             {"destination_is_private": None},
-            "*Redacted* because Slack did not tell whether <#C1> is private.",
+            "*Redacted* because Slack did not say whether <#C1> is private.",
         ),
         ({"asked_redacted": True}, "*Redacted* because that was asked for."),
     ],

@@ -134,7 +134,7 @@ def test_reasons_that_look_alike_when_cut_stay_apart():
     message = cards.message(post(calls_report(figures=figures)))
     labels = of_type(message, "data_visualization")[1]["chart"]["axis_config"]["categories"]
     assert len(set(labels)) == len(labels) == 9
-    assert labels[-1] == "other or not told"
+    assert labels[-1] == "other or unknown"
     assert labels[:2] == ["same beginning of a…", "same beginning of… 2"]
 
 
