@@ -66,12 +66,12 @@ def choose_agent(agents: Mapping[str, Agent], reference: Reference) -> Agent:
         AgentNotConfigured: no configured agent matches.
     """
     known = ", ".join(f"`{name}`" for name in sorted(agents) if name != DEFAULT_AGENT)
-    fix = f"Set up are the default agent and {known}." if known else "Only the default one is."
+    fix = f"Use the default agent or {known}." if known else "Use the default agent."
     if reference.agent_name:
         agent = agents.get(reference.agent_name)
         if agent is None:
             raise AgentNotConfigured(
-                what=f"No agent is set up under the name `{reference.agent_name}`.", fix=fix
+                what=f"No agent of the name `{reference.agent_name}` is configured.", fix=fix
             )
         return agent
     if reference.project is None:

@@ -62,7 +62,7 @@ class Backlog:
         for kind, waiting, held, due_at in kinds:
             metrics.work_waiting.labels(kind=kind).set(waiting)
             metrics.work_held.labels(kind=kind).set(held)
-            # What is due at once is stored as due this much earlier.
+            # Work that is due at once is stored as due this much earlier.
             late_seconds = _age(due_at, now - LARGEST_CLOCK_SKEW)
             metrics.work_late_seconds.labels(kind=kind).set(late_seconds)
         metrics.oldest_delivery_seconds.set(_age(oldest, now))
@@ -80,7 +80,7 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 def _by_kind(now: datetime, *, has_leases: bool) -> Select[str, int, int, datetime]:
     row = DueWorkRow
-    # The claims of a dead worker stay in the table, and hold nothing once their leases are over.
+    # A dead worker's claim stays in the table, but is void once its lease has ended.
     lasts = row.lease_ends_at > func.now() if has_leases else true()
     is_held = and_(row.claim.is_not(None), lasts)
     is_waiting = and_(not_(is_held), row.due_at <= now)
@@ -107,10 +107,10 @@ def _oldest_slot() -> Select[datetime]:
 
 
 def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
-    """Count the files that somebody or a fact wants gone; a look may find more.
+    """Count the files that are ordered or due to be deleted, and orphaned files that stay.
 
-    An orphaned file counts from the time on when a deletion of it is final: if it is still stored
-    then, Slack refused.
+    An orphaned file counts from the time on at which its deletion is final: if it is still stored
+    then, Slack refused the deletion.
     """
     row = DeliveryRow
     reasons: list[ColumnElement[bool]] = [

@@ -51,7 +51,7 @@ class Completion:
     async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
         """Check that the file is visible, and store the end; or drop it: see ``UNSHOWN``.
 
-        ``was_shared``: Slack took the share, or showed the file already.
+        ``was_shared``: Slack accepted the share, or showed the file already.
         """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.has_ended:
@@ -59,7 +59,7 @@ class Completion:
         share_ts = await self._sharing.find(delivery)
         was_shared = was_shared and delivery.state is not State.SHARED
         if share_ts is None and was_shared:
-            # What follows may drop it.
+            # Stored first, because the file may be dropped next.
             await self._deliveries.change(delivery, {"state": State.SHARED.value}, was_shared=True)
             was_shared = False
         if share_ts is None and await self._sharing.drop_unshown(delivery):

@@ -1,4 +1,4 @@
-"""Requests to delete a delivered file before its time."""
+"""Requests to delete a delivered file early."""
 
 from bot.access.administration import Administration
 from bot.errors import CallAudioError, UsageError
@@ -13,8 +13,8 @@ class DeletionRefused(CallAudioError):
     """The person neither requested the file nor is an admin."""
 
     code = "deletion_refused"
-    what = "Only the person who asked for it, or an admin of callaudio, can delete it."
-    likely_cause = "Somebody else asked for it, and you are not an admin of callaudio."
+    what = "Only the person who requested it, or an admin of callaudio, can delete it."
+    likely_cause = "Another person requested it, and you are not an admin of callaudio."
     fix = "Ask the person named on the message, or an admin."
 
 
@@ -24,7 +24,7 @@ class NothingToDelete(UsageError):
     code = "nothing_to_delete"
     what = "There is nothing to delete any more."
     likely_cause = "It was deleted a moment ago, or taken back."
-    fix = "Look at the message again; if it still shows the file, press *Delete* once more."
+    fix = "Check the message; if it still shows the file, press *Delete* again."
 
 
 class Deleting:

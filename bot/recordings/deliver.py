@@ -13,23 +13,19 @@ from bot.access.policy import audited_facts
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
+from bot.recordings.announcing import Announcing
 from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_decision import DeliveryDecider
 from bot.recordings.delivery_rows import muted_columns
 from bot.recordings.delivery_store import DeliveryStore
-from bot.recordings.destination import (
-    ConversationArchived,
-    ConversationUnseen,
-    Destinations,
-)
+from bot.recordings.destination import ConversationUnseen, Destinations, read_result
 from bot.recordings.fetching import Fetching, Upload
-from bot.recordings.naming import announcement_of, destination_of
+from bot.recordings.naming import destination_of
 from bot.recordings.relay import Source
 from bot.recordings.share_attempts import ShareResult
 from bot.recordings.sharing import Sharing, decided
 from bot.recordings.slack_port import SlackPort
 from bot.recordings.states import State
-from bot.recordings.uninterrupted import uninterrupted
 from bot.recordings.waveform.pictures import muted_in
 
 Gate = Callable[[Delivery, Upload], Awaitable[None]]
@@ -57,7 +53,7 @@ class TranscriptRefused(CallAudioError):
 
 
 class DeliverySteps:
-    """The steps of a delivery, in the order of the workflow."""
+    """The steps of a delivery: begin, decide, upload (which announces), share."""
 
     def __init__(
         self,
@@ -76,7 +72,7 @@ class DeliverySteps:
         self._decider = decider
         self._fetching = fetching
         self._sharing = sharing
-        self._slack = slack
+        self._announcing = Announcing(deliveries=deliveries, destinations=destinations, slack=slack)
         self._agents = agents
         self._gate = gate
 
@@ -108,10 +104,10 @@ class DeliverySteps:
                 self._question(delivery, channel_id), delivery, reading
             )
         except CallAudioError:
-            _seen(reading)
+            read_result(reading)
             raise
         try:
-            conversation = _seen(reading)
+            conversation = read_result(reading)
         except ConversationUnseen:
             if delivery.channel_id or not channel_id.startswith(DIRECT_MESSAGES):
                 raise
@@ -130,53 +126,6 @@ class DeliverySteps:
             when={"outcome": None},
         )
         return stored or await self._deliveries.read(delivery.id), conversation
-
-    async def announce(self, delivery: Delivery, conversation: Conversation | None) -> str:
-        """Post the card, or find the card of an earlier run; returns its ts.
-
-        The card is the parent of a new thread, or a reply in the thread of the request. Without the
-        history scope the bot cannot see whether an earlier run posted it before it was killed; then
-        a second card may appear.
-        """
-        channel_id = destination_of(delivery)
-        if delivery.card_ts:
-            return delivery.card_ts
-        await self._destinations.enter(channel_id, conversation)
-        ts = None
-        if delivery.announce_tried_at:
-            ts = await self._slack.find_announcement(
-                announcement_of(delivery), delivery.announce_tried_at
-            )
-        if ts is None:
-            await self._deliveries.change(
-                delivery,
-                {"announce_tried_at": self._deliveries.clock()},
-                when={"announce_tried_at": None},
-            )
-        # A cancellation in between would leave a card that no row knows.
-        return await uninterrupted(self._post_card(delivery, ts))
-
-    async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:
-        ts = found_ts or await self._slack.announce(announcement_of(delivery))
-        channel_id = destination_of(delivery)
-        stored = await self._deliveries.change(
-            delivery,
-            {
-                "card_ts": ts,
-                "parent_ts": delivery.asked_thread_ts or ts,
-                "state": State.ANNOUNCED.value,
-            },
-            tag=AuditTag.DELIVERY_ANNOUNCED,
-            payload={"channel_id": channel_id, "ts": ts},
-            when={"card_ts": None},
-        )
-        if stored:
-            return ts
-        # Another worker was faster: its announcement counts.
-        kept = (await self._deliveries.read(delivery.id)).card_ts
-        if ts != kept:
-            await self._slack.withdraw(channel_id, ts)
-        return kept or ts
 
     async def upload(
         self, delivery: Delivery, conversation: Conversation | None
@@ -197,7 +146,7 @@ class DeliverySteps:
             return delivery, await self._decider.rule(question, delivery)
 
         async def announce() -> str:
-            return await self.announce(delivery, conversation)
+            return await self._announcing.announce(delivery, conversation)
 
         source = self._source(delivery)
         fetched = (
@@ -212,7 +161,7 @@ class DeliverySteps:
             picture_id = await picture.file_id(PICTURE_GRACE_SECONDS) if picture else None
             if picture and picture_id is None:
                 return await self._stored(delivery, upload, None), None
-            # Nothing is left to upload, so this decision is as fresh as one after the store.
+            # Nothing is left to upload, so this decision is as recent as one after the store.
             question = self._question(delivery, destination_of(delivery))
             deciding = asyncio.ensure_future(self._decider.rule(question, delivery))
             try:
@@ -296,18 +245,3 @@ class DeliverySteps:
             direction=delivery.direction,
             raw=delivery.is_raw,
         )
-
-
-def _seen(reading: "asyncio.Future[Conversation]") -> Conversation | None:
-    """Return the conversation; None: Slack refused, which the decision handles itself.
-
-    Raises:
-        ConversationUnseen, ConversationArchived: the bot cannot post there.
-        CallAudioError: a later try may succeed.
-    """
-    error = reading.exception()
-    if isinstance(error, CallAudioError) and (
-        error.retryable or isinstance(error, ConversationUnseen | ConversationArchived)
-    ):
-        raise error
-    return None if error else reading.result()

@@ -1,4 +1,4 @@
-"""A delivery as it stands in the store, and the audit events about it."""
+"""A stored delivery, and its audit events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bot.recordings.waveform.spans import Spans
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery as it stands in the store."""
+    """One stored delivery."""
 
     id: str
     team_id: str
@@ -38,7 +38,7 @@ class Delivery:
     outcome: Outcome | None
     reason: str | None
     destination_is_private: bool | None
-    """As it was when that was decided; None: nothing is decided yet, or Slack did not tell."""
+    """As at the decision; None: there is no decision yet, or Slack did not send the flag."""
     announce_tried_at: datetime | None
     parent_ts: str | None
     card_ts: str | None
@@ -48,46 +48,46 @@ class Delivery:
     size_bytes: int | None
     length_seconds: float | None
     encoding: str | None
-    """Its name, where a player may not know it."""
+    """The name of an encoding that players may not support; None for all others."""
     without_picture: bool
     ended_at: datetime | None
     problem: Problem | None
-    """What a failed delivery failed of, in words for the requester."""
+    """Why a delivery failed, worded for the requester."""
     waiting_since: datetime | None
-    """Since when it has been waiting for Slack or PolyAI, which could not be used for a while."""
+    """Since when it has been waiting for Slack or PolyAI, which are not available."""
     waiting_notified_at: datetime | None
     notified_at: datetime | None
     unverified_since: datetime | None
     shares_unverified_since: datetime | None
     reported_channels: tuple[str, ...]
-    """Where a file of it was passed on to, by events or by Slack's list."""
+    """Channels to which a file of it was forwarded, by events or by Slack's list."""
     taken_back_at: datetime | None
     taken_back_cause: str | None
     delete_asked_by: str | None
     picture_file_id: str | None
     muted: Spans | None
-    """None: not known, or nothing that may be called so."""
+    """The muted spans; None: unknown, or there are none."""
     replaces_id: str | None
-    """The delivery whose raw file was taken back, where this one follows it unasked."""
+    """The delivery whose raw file was taken back, if this one follows it."""
 
     @property
     def is_transcript(self) -> bool:
-        """Whether it brings the transcript."""
+        """Whether it delivers the transcript."""
         return self.kind is DeliveryKind.TRANSCRIPT
 
     @property
     def file_ids(self) -> tuple[str, ...]:
-        """Every file of the upload: the recording first, then its picture if it has one."""
+        """The files of the upload: the recording, then its picture if it has one."""
         return tuple(each for each in (self.file_id, self.picture_file_id) if each)
 
     @property
     def is_raw(self) -> bool:
-        """Whether the last decision allows raw; anything else, none included, does not."""
+        """Whether the last decision allows raw; False without a decision."""
         return self.outcome is Outcome.RAW
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will be done for it."""
+        """Whether it has ended."""
         return self.state in ENDED
 
 

@@ -18,7 +18,7 @@ class FactsUnknown(CallAudioError):
 
     code = "facts_not_told"
     what = "Slack did not say who you are, or what that conversation is, so I posted nothing."
-    likely_cause = "Slack does not answer, or limits how often it may be asked."
+    likely_cause = "Slack does not answer, or limits the number of calls."
     fix = "Ask again in a few minutes."
 
 

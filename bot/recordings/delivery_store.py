@@ -25,12 +25,12 @@ from bot.store.tables import DeliveryRow, DueWorkRow
 log = get_logger(__name__)
 
 DELIVER: Final = "deliver"
-"""The kind of due work that brings a recording from its request to its end, and tells of that."""
+"""The kind of due work that runs a delivery to its end and notifies the requester."""
 
 TABLE: Final = cast("Table", DeliveryRow.__table__)
-"""For statements that are run once a step: of the class SQLAlchemy would build objects."""
+"""The table without its class, so that SQLAlchemy builds no objects in frequent statements."""
 ALWAYS: Final[Mapping[str, None]] = MappingProxyType({})
-"""Of a change that depends on nothing else than that the delivery has not ended."""
+"""No condition besides that the delivery has not ended."""
 
 
 class DeliveryStore:
@@ -103,7 +103,7 @@ class DeliveryStore:
                 left = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
                 await leave(session, left, now)
         if tag:
-            # The payload holds ids, codes and sizes alone.
+            # The payload holds only ids, codes and sizes.
             log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
         return delivery_of(row)
 
@@ -115,7 +115,7 @@ class DeliveryStore:
         *,
         actor_id: str,
     ) -> None:
-        """Record an event about a delivery that changes nothing of it."""
+        """Record an event about a delivery that does not change it."""
         async with self._database.write(is_short=True) as session:
             await record(session, self._event(delivery, tag, payload, actor_id))
 
@@ -163,7 +163,10 @@ class DeliveryStore:
         was_shared: bool = False,
         then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
     ) -> bool:
-        """End the delivery once; gives whether this call did. Its work goes on until it is told."""
+        """End the delivery once; returns whether this call ended it.
+
+        Its due work stays until the requester is notified.
+        """
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
         ended = await self.change(
             delivery,
@@ -178,7 +181,7 @@ class DeliveryStore:
         return ended is not None
 
     async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
-        """Note since when it waits for a service, and whether its requester knows."""
+        """Store since when it waits for a service, and whether its requester was notified."""
         now = self.clock()
         changes: dict[str, Any] = {"waiting_since": delivery.waiting_since or now}
         if is_notified:
@@ -186,7 +189,7 @@ class DeliveryStore:
         await self.change(delivery, changes)
 
     async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
-        """Note that the requester knows; once that is all, the way to answer is forgotten."""
+        """Store that the requester was notified; with ``is_all`` the response URL is removed."""
         row = DeliveryRow
         changes: dict[str, Any] = {"notified_at": func.coalesce(row.notified_at, self.clock())}
         if is_all:
@@ -197,7 +200,7 @@ class DeliveryStore:
     async def note_notify_failed(
         self, delivery: Delivery, payload: Mapping[str, PayloadValue]
     ) -> None:
-        """Give telling up, with its audit event, unless the requester knows by now."""
+        """Stop notifying, with an audit event, unless the requester was notified meanwhile."""
         row = DeliveryRow
         failed = (
             update(row)
@@ -221,7 +224,7 @@ class DeliveryStore:
 
 
 def under_way() -> Select[str]:
-    """Build the query for the ids of deliveries under way, which are few among all rows."""
+    """Build the query for the ids of deliveries under way; few among all rows."""
     return select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
 
 

@@ -1,5 +1,7 @@
 """The destination of a delivery."""
 
+import asyncio
+
 from bot.access.directory import Conversation, Directory
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
@@ -84,10 +86,10 @@ class Destinations:
         except CallAudioError as error:
             if error.retryable:
                 raise
-            log.warning("moved_untold", delivery_id=delivery.id, code=error.code)
+            log.warning("moved_not_notified", delivery_id=delivery.id, code=error.code)
 
     async def enter(self, channel_id: str, known: Conversation | None) -> None:
-        """Make sure that the bot can post: join the channel if it is public.
+        """Join the channel if it is public and the bot is not a member.
 
         ``known``: the conversation, if it has just been read.
 
@@ -118,3 +120,18 @@ async def find_conversation(directory: Directory, channel_id: str) -> Conversati
     if conversation.is_archived:
         raise ConversationArchived
     return conversation
+
+
+def read_result(reading: "asyncio.Future[Conversation]") -> Conversation | None:
+    """Return the conversation; None: Slack refused, which the decision handles itself.
+
+    Raises:
+        ConversationUnseen, ConversationArchived: the bot cannot post there.
+        CallAudioError: a later try may succeed.
+    """
+    error = reading.exception()
+    if isinstance(error, CallAudioError) and (
+        error.retryable or isinstance(error, ConversationUnseen | ConversationArchived)
+    ):
+        raise error
+    return None if error else reading.result()

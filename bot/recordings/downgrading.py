@@ -65,9 +65,9 @@ class Downgrading:
 
 async def schedule_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
     """Schedule the follower in a turn of its own, so that it does not delay people's requests."""
-    unasked = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
-    turns = await read_turns(await session.connection(), [unasked], now)
-    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(unasked))
+    key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
+    turns = await read_turns(await session.connection(), [key], now)
+    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(key))
 
 
 def _is_followed(taken_back: Delivery) -> bool:

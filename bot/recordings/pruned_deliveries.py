@@ -1,4 +1,4 @@
-"""Reads from audit events what became of deliveries whose rows were pruned."""
+"""Summarizes pruned deliveries, for evidence packs, from their audit events."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ async def pruned_deliveries(
     since: datetime | None,
     until: datetime | None,
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield those of a call or a period as a pack of evidence tells of deliveries, oldest first."""
+    """Yield the summaries of a call's or a period's pruned deliveries, oldest first."""
     event = AuditEventRow
     of_row = select(DeliveryRow.id).where(DeliveryRow.id == event.delivery_id)
     query = select(event.id, event.delivery_id).where(
@@ -60,30 +60,30 @@ def summary_of(events: Iterable[AuditEventRow]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     file_id = None
     for each in events:
-        said = each.payload
+        payload = each.payload
         at = each.occurred_at.isoformat(timespec="microseconds")
         if each.tag in REQUESTED:
             found |= {
                 "delivery": each.delivery_id,
                 "team": each.team_id,
-                "conversation": said.get("conversation_id"),
-                "kind": said.get("kind"),
+                "conversation": payload.get("conversation_id"),
+                "kind": payload.get("kind"),
                 "asked_by": each.actor_id,
                 "asked_at": at,
-                "asked_redacted": said.get("asked_redacted"),
-                "destination": said.get("channel_id"),
-                "replaces": said.get("replaces"),
+                "asked_redacted": payload.get("asked_redacted"),
+                "destination": payload.get("channel_id"),
+                "replaces": payload.get("replaces"),
                 "is_pruned": True,
             }
         elif each.tag == AuditTag.DELIVERY_DECIDED:
-            found |= {"outcome": said.get("outcome"), "reason": said.get("reason")}
+            found |= {"outcome": payload.get("outcome"), "reason": payload.get("reason")}
         elif each.tag == AuditTag.DELIVERY_TIGHTENED:
-            found |= {"outcome": said.get("to"), "reason": said.get("reason")}
+            found |= {"outcome": payload.get("to"), "reason": payload.get("reason")}
         elif each.tag in ENDS:
-            file_id = said.get("file_id")
-            found |= {"state": each.tag.rpartition(":")[2], "error": said.get("code")}
+            file_id = payload.get("file_id")
+            found |= {"state": each.tag.rpartition(":")[2], "error": payload.get("code")}
             if each.tag == SHOWN:
-                found |= {"destination": said.get("channel_id"), "audible_since": at}
-        elif each.tag in TAKEN_BACK and said.get("file_id") == file_id:  # not a dropped upload
-            found |= {"audible_until": at, "taken_back_because": said.get("cause")}
+                found |= {"destination": payload.get("channel_id"), "audible_since": at}
+        elif each.tag in TAKEN_BACK and payload.get("file_id") == file_id:  # not a dropped upload
+            found |= {"audible_until": at, "taken_back_because": payload.get("cause")}
     return found

@@ -1,4 +1,4 @@
-"""Has visible files checked again, ahead of their time, when Slack says that something changed."""
+"""Schedules early checks of visible files when Slack reports a change."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,36 +19,36 @@ from bot.store.tables import DeliveryRow
 
 
 class Rechecks:
-    """Schedules checks of what is visible, and notes what is on its way, to be checked after."""
+    """Schedules checks of visible files; those under way are checked when they end."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
     async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
-        """Something changed in the workspace, or in one conversation: look at all there is.
+        """Handle a change in the workspace, or in one conversation: check all its raw files now.
 
-        These come before what is merely due, however long it has been. A file that was passed on
-        is looked at by itself. What is on its way raw is looked at as soon as it is there: its last
-        decision may have been taken before.
+        These checks precede all other work of their kind. The shares of each forwarded file are
+        checked separately. Raw deliveries under way are checked when they end, because their last
+        decision may have been taken before the change.
         """
         now = self._clock()
         place = DeliveryRow.destination_channel_id
         is_of_team = DeliveryRow.team_id == team_id
         is_here = place == channel_id if channel_id else true()
-        is_passed_on_here = _is_passed_on(channel_id)
+        is_forwarded_here = _is_forwarded(channel_id)
         holding = (
-            select(case((is_here, place)), case((is_passed_on_here, DeliveryRow.id)))
+            select(case((is_here, place)), case((is_forwarded_here, DeliveryRow.id)))
             .distinct()
             .where(
                 *visible(),
                 is_of_team,
                 DeliveryRow.shares_due_at.is_not(None),
-                or_(is_here, is_passed_on_here),
+                or_(is_here, is_forwarded_here),
             )
         )
-        on_its_way = _locked_in_order([_is_on_its_way_raw(), is_of_team, is_here])
-        coming = update(DeliveryRow).where(on_its_way)
+        under_way_here = _locked_in_order([_is_raw_under_way(), is_of_team, is_here])
+        coming = update(DeliveryRow).where(under_way_here)
         async with self._database.write() as session:
             await session.execute(coming.values(recheck_at=now))
             for channel, delivery_id in await session.execute(holding):
@@ -59,27 +59,27 @@ class Rechecks:
                     schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
 
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
-        """Something happened to a file: find out where it is now, before any other.
+        """Handle an event about a file: check its shares before all other files.
 
-        ``channel_id``: where it was shared, if that was told; Slack may tell it this once. A file
-        whose delivery is not stored as ended yet may be in Slack already: it is looked at then.
+        ``channel_id``: where it was shared, if the event contains that; Slack may report it only
+        once. A file may be visible before its delivery has ended; then it is checked at that end.
         """
         is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
         query = select(DeliveryRow).where(
-            or_(is_there, _is_on_its_way_raw()),
+            or_(is_there, _is_raw_under_way()),
             DeliveryRow.team_id == team_id,
             or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
         )
         async with self._database.read() as session:
             if await session.scalar(query) is None:
-                return  # somebody else's file, as nearly all are
+                return  # not a file of the bot, like nearly all files
         async with self._database.write() as session:
             row = await session.scalar(query.with_for_update())
             if row is None or row.destination_channel_id == channel_id:
                 return
-            told = row.reported_channels or []
-            if channel_id and channel_id not in told and len(told) <= MOST_PLACES:
-                row.reported_channels = [*told, channel_id]
+            reported = row.reported_channels or []
+            if channel_id and channel_id not in reported and len(reported) <= MOST_PLACES:
+                row.reported_channels = [*reported, channel_id]
             now = self._clock()
             if row.state in ENDED:
                 schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
@@ -87,12 +87,12 @@ class Rechecks:
                 row.recheck_at = now
 
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
-        """A conversation got another id, as it does when it is shared: keep hold of its files.
+        """Handle a changed channel id, as when a channel is shared: move its deliveries to it.
 
-        Slack may tell twice; where nothing goes by the old id any more, nothing is recorded.
+        A repeated event finds no delivery with the old id, and records nothing.
         """
         is_there = DeliveryRow.destination_channel_id == old_channel_id
-        at_old_id = [DeliveryRow.team_id == team_id, or_(is_there, _is_passed_on(old_channel_id))]
+        at_old_id = [DeliveryRow.team_id == team_id, or_(is_there, _is_forwarded(old_channel_id))]
         here = update(DeliveryRow).where(_locked_in_order(at_old_id))
         moving = here.values(
             destination_channel_id=case(
@@ -125,7 +125,7 @@ class Rechecks:
             )
 
 
-def _is_passed_on(channel_id: str | None) -> ColumnElement[bool]:
+def _is_forwarded(channel_id: str | None) -> ColumnElement[bool]:
     """Build the condition for files that were passed on to this conversation, or to any.
 
     The list is searched as text, which both databases write the same.
@@ -140,7 +140,7 @@ def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool
     return DeliveryRow.id.in_(ids.with_for_update())
 
 
-def _is_on_its_way_raw() -> ColumnElement[bool]:
+def _is_raw_under_way() -> ColumnElement[bool]:
     ended = [each.value for each in ENDED]
     return and_(
         DeliveryRow.id.in_(under_way()),

@@ -89,10 +89,10 @@ def test_an_agent_that_is_not_set_up_is_refused_in_words(reference, what):
 def test_the_refusal_names_the_agents_that_may_be_typed_and_no_project_of_theirs():
     with pytest.raises(AgentNotConfigured) as refused:
         choose_agent(AGENTS, Reference(CALL, agent_name="support"))
-    assert refused.value.fix == "Set up are the default agent and `sales`, `twin`."
+    assert refused.value.fix == "Use the default agent or `sales`, `twin`."
     with pytest.raises(AgentNotConfigured) as refused:
         choose_agent({DEFAULT_AGENT: AGENTS[DEFAULT_AGENT]}, Reference(CALL, agent_name="sales"))
-    assert refused.value.fix == "Only the default one is."
+    assert refused.value.fix == "Use the default agent."
     assert "PROJECT" not in str(refused.value) + refused.value.what + refused.value.fix
 
 

@@ -59,7 +59,7 @@ async def test_anybody_else_is_refused_in_words_and_audited(scene: Scene) -> Non
 
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
 
-    assert "Only the person who asked for it" in told.text
+    assert "Only the person who requested it" in told.text
     assert "*What to do:*" in told.text
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
     assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
@@ -72,7 +72,7 @@ async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
 
     _, (told,) = await press(scene, message, Action.DELETE, user=BOSS)
 
-    assert "Only the person who asked for it" in told.text
+    assert "Only the person who requested it" in told.text
     assert await refused_presses(scene) == [(BOSS, "delete", "deletion_refused")]
 
 
@@ -80,7 +80,7 @@ async def test_a_guest_who_did_not_ask_for_it_is_refused(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_ultra_restricted=True)
     _, message = await delivered(scene, raw=False)
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
-    assert "Only the person who asked for it" in told.text
+    assert "Only the person who requested it" in told.text
 
 
 async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: Scene) -> None:
@@ -91,7 +91,7 @@ async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: S
 
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
 
-    assert "Only the person who asked for it" in told.text
+    assert "Only the person who requested it" in told.text
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
     await press(scene, message, Action.DELETE, user=BOSS)
     await card(scene, seen.delivery, f"was deleted from Slack by <@{BOSS}>")

@@ -124,7 +124,7 @@ async def test_an_agent_that_is_not_set_up_is_told_of_before_anything_is_asked(
         await scene.grant()
         studio = "https://studio.{}.poly.ai/acme/{}/conversations/" + CALL
         refused = {
-            f"support:{CALL}": "No agent is set up under the name `support`",
+            f"support:{CALL}": "No agent of the name `support` is configured",
             f"<{studio.format('us', 'PROJECT-UNKNOWN')}>": "not configured here",
             f"<{studio.format('uk', AGENT_ID)}>": "not configured here",
             f"<{studio.format('eu', SALES)}>": "not configured here",

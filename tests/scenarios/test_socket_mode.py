@@ -111,7 +111,7 @@ async def test_a_refused_press_on_a_card_is_told_over_the_socket(scene: Scene) -
     scene.workspace.join(CHANNEL, BOB)
     ack, told = await press(scene, message, Action.DELETE, user=BOB)
     assert ack.arrived
-    assert "Only the person who asked for it" in told[-1].text
+    assert "Only the person who requested it" in told[-1].text
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
 
 
