@@ -94,8 +94,8 @@ def database_errors_shown() -> Iterator[None]:
             raise  # a mistake in a statement of ours
         says = failure.says if failure else "it fails"
         fix = failure.fix if failure else "Check DATABASE_URL."
-        said = f"It says: {error.orig}".splitlines()[0]
-        raise complain(f"The database cannot be used: {says}.", fix, said, code=FAILED) from None
+        detail = f"It says: {error.orig}".splitlines()[0]
+        raise complain(f"The database cannot be used: {says}.", fix, detail, code=FAILED) from None
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

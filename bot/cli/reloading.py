@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 @contextmanager
 def hangups(*, are_heard: bool) -> Iterator[asyncio.Event]:
-    """Set the event at each SIGHUP from now on, where it would end the process otherwise."""
+    """Set the event at each SIGHUP from now on, instead of ending the process."""
     hung_up, loop = asyncio.Event(), asyncio.get_running_loop()
     if are_heard:
         loop.add_signal_handler(signal.SIGHUP, hung_up.set)
@@ -30,7 +30,7 @@ def hangups(*, are_heard: bool) -> Iterator[asyncio.Event]:
 async def reload_at(
     hung_up: asyncio.Event, read: Callable[[], Settings], rotation: Rotation
 ) -> None:
-    """Read the settings each time; where they cannot be used, the present ones stay."""
+    """Read the settings at each SIGHUP; if they cannot be used, the current ones stay."""
     masked = rotation.settings.secret_values
     while True:
         await hung_up.wait()
@@ -41,7 +41,7 @@ async def reload_at(
             configure_logging(fresh.callaudio_log_format, masked)
             await rotation.take(fresh)
         except SettingsError as error:
-            log.error("secrets_not_reloaded", problems=list(error.problems))  # noqa: TRY400 - its traceback tells nothing
+            log.error("secrets_not_reloaded", problems=list(error.problems))  # noqa: TRY400 - its traceback adds nothing
         except SQLAlchemyError as error:
-            # The secrets are in use, and the canary looks within the hour.
+            # The new secrets are in use, and the canary is checked within the hour anyway.
             log.warning("canary_not_scheduled", error=type(error).__name__)

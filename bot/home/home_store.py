@@ -31,14 +31,14 @@ class StoredHome:
 
 
 class HomeStore:
-    """Keeps the Homes to check; one without rights or requests is left until it is opened."""
+    """Stores the Homes to check; a Home without rights or requests is not checked until opened."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self.clock = clock
 
     async def opened(self, team_id: str, user_id: str) -> None:
-        """A person opened their Home: schedule it to be published."""
+        """Handle that a person opened their Home: schedule it to be published."""
         statement = insert_into(HomeRow, is_sqlite=self._database.is_sqlite).values(
             team_id=team_id, user_id=user_id, is_stale=True
         )
@@ -51,7 +51,7 @@ class HomeStore:
             schedule(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
 
     async def check_now(self, team_id: str) -> None:
-        """Rights or requests changed in the workspace: check each Home that shows any."""
+        """Handle a change of rights or requests: check every Home that shows some."""
         async with self._database.write() as session:
             await hasten(session, PUBLISH, key_of(team_id, ""), now=self.clock())
 
@@ -71,10 +71,10 @@ class HomeStore:
             if not await is_unchanged(session, due):
                 await session.execute(_change(home, is_stale=True))
 
-    async def moved_on(self, home: StoredHome) -> None:
-        """Another worker published it meanwhile: check again, with the hash that worker stored.
+    async def note_conflict(self, home: StoredHome) -> None:
+        """Handle that another worker published it: check again, with the hash that worker stored.
 
-        If that worker died before it stored the hash, the next publish goes without one.
+        If that worker was killed before it stored the hash, the next publish sends no hash.
         """
         async with self._database.write() as session:
             await session.execute(_change(home, is_stale=True))

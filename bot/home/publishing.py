@@ -1,7 +1,7 @@
 """Publishes App Homes: when they are opened, and again when what they show has changed.
 
 Due work says which to check, and a failure is retried. A Home that shows a right or a pending
-request is checked periodically, so it is updated whatever ended them: a revocation, a deny, an
+request is checked periodically, so it is updated after every kind of end: a revocation, a deny, an
 expiry, a decision, a change of a group, or a person who is no longer a member.
 """
 
@@ -21,11 +21,11 @@ REFUSED_AGAIN_AFTER: Final = timedelta(hours=1)
 """After a permanent refusal, such as for a deactivated person, Slack is not asked every time."""
 
 
-class HomeMovedOn(CallAudioError):
-    """Slack holds a newer Home than the one to be replaced."""
+class HomeConflict(CallAudioError):
+    """Slack has a newer Home than the one to be replaced."""
 
     code = "home_moved_on"
-    what = "The Home was published by somebody else meanwhile."
+    what = "The Home was published by another worker meanwhile."
     likely_cause = "Two workers published it at the same time."
     retryable = True
 
@@ -37,7 +37,7 @@ class HomePort(Protocol):
         """Publish a Home in place of the one with that hash; returns the new hash.
 
         Raises:
-            HomeMovedOn: Slack holds a Home with another hash.
+            HomeConflict: Slack has a Home with another hash.
             CallAudioError: Slack refused.
         """
         ...
@@ -61,8 +61,8 @@ class HomePublishing:
             return None
         try:
             return await self._check(home, due)
-        except HomeMovedOn:
-            await self._home_store.moved_on(home)
+        except HomeConflict:
+            await self._home_store.note_conflict(home)
             return self._home_store.clock()
         except CallAudioError as error:
             log.warning("home_delayed", user_id=home.user_id, code=error.code)
@@ -77,7 +77,7 @@ class HomePublishing:
         read = await self._reader.read(home.team_id, home.user_id)
         view_hash = await self._slack.publish(read, home.view_hash)
         await self._home_store.published(home, due, shown=read.watched.digest, view_hash=view_hash)
-        return self._next() if read.may_grow_old else None
+        return self._next() if read.has_to_be_checked else None
 
     def _next(self) -> datetime:
         return self._home_store.clock() + self._check_every

@@ -82,7 +82,7 @@ class Home:
         return self.watched.own if self.may_use else None
 
     @property
-    def may_grow_old(self) -> bool:
+    def has_to_be_checked(self) -> bool:
         """Whether it shows a right or a pending request, so that it has to be checked."""
         return bool(self.person.held) or self.asked is not None
 
@@ -122,7 +122,7 @@ class HomeReader:
         Raises:
             CallAudioError: Slack did not return the standing of the person.
         """
-        # Read first: if a right ends meanwhile, the next check sees that and updates.
+        # Read first: if a right ends meanwhile, the next check finds a difference and publishes.
         watched = await self.watched(team_id, user_id)
         person = await self._people.read(team_id, user_id)
         return Home(

@@ -1,7 +1,7 @@
-"""A circuit for each host: while it does not answer, few calls find out whether it is back.
+"""A circuit breaker for each host: while a host does not answer, only occasional probes call it.
 
-What waits for a host that is away would otherwise try at full rate, and keep places from what
-needs another host. Calls that answer people or take files back are made in any case.
+Without it, work for an unreachable host would be retried at full rate and occupy places that work
+for other hosts needs. Calls that answer people or take files back are always made.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,16 @@ log = get_logger(__name__)
 
 OPENS_AFTER_FAILURES: Final = 5
 OPENS_AFTER: Final = timedelta(seconds=5)
-"""Without any answer; a host that fails for moments alone is tried as before."""
+"""How long a host must not have answered; short failures do not open the circuit."""
 FIRST_PROBE_SECONDS: Final = 1.0
 LONGEST_PROBE_SECONDS: Final = 15.0
 
 
 class Circuit:
-    """Whether one host answers; one call at a time finds out, after waits that double."""
+    """The circuit breaker of one host; while it is open, one probe is made after each wait.
+
+    The waits double from ``FIRST_PROBE_SECONDS`` to ``LONGEST_PROBE_SECONDS``.
+    """
 
     def __init__(self, host: str, clock: Callable[[], datetime]) -> None:
         self._host = host
@@ -43,7 +46,7 @@ class Circuit:
         return 0.0
 
     def note(self, *, is_answer: bool) -> None:
-        """Count what became of a call: any answer closes the circuit, an error of a server none."""
+        """Count the result of a call: an answer closes the circuit, a server error does not."""
         now = self._clock()
         if is_answer:
             if self._probe_at:
@@ -66,7 +69,7 @@ class Circuit:
 
 
 class Circuits:
-    """One for each host."""
+    """The circuits of all hosts."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._of: dict[str, Circuit] = {}

@@ -11,29 +11,29 @@ from typing import Final
 import aiohttp
 
 DNS: Final = "The name of the host cannot be resolved (DNS)."
-CERTIFICATE_UNKNOWN: Final = "Whoever signed its TLS certificate is not trusted here."
+CERTIFICATE_UNKNOWN: Final = "The authority that signed its TLS certificate is not trusted here."
 CERTIFICATE_EXPIRED: Final = "Its TLS certificate has expired, or the clock here is wrong."
-CERTIFICATE_OF_ANOTHER: Final = "Its TLS certificate is another host's."
+CERTIFICATE_OF_ANOTHER: Final = "Its TLS certificate belongs to another host."
 TLS: Final = "The TLS handshake failed."
 PROXY_AWAY: Final = "The proxy cannot be reached."
-PROXY_LOGIN: Final = "The proxy asks for another user or password."
+PROXY_LOGIN: Final = "The proxy refuses the user or the password."
 PROXY_REFUSES: Final = "The proxy refuses to connect."
 CONNECT_TIMEOUT: Final = "No connection was made in time (time-out)."
 ANSWER_TIMEOUT: Final = "No answer came in time (time-out)."
 REFUSED: Final = "The host refuses the connection."
-UNREACHABLE: Final = "There is no way to the host in this network."
+UNREACHABLE: Final = "The host cannot be reached from this network."
 
 FIXES: Final = {
     DNS: "Check the host's name and this machine's DNS; behind a proxy, set HTTPS_PROXY.",
     CERTIFICATE_UNKNOWN: "Set SSL_CERT_FILE to the certificate of the company's own authority.",
-    CERTIFICATE_EXPIRED: "Check the clock of this machine, then what stands in between.",
-    CERTIFICATE_OF_ANOTHER: "Check the URL, and what stands in between.",
-    TLS: "Check whether something in between speaks TLS; behind a proxy, set HTTPS_PROXY.",
+    CERTIFICATE_EXPIRED: "Check the clock of this machine, then any gateway in between.",
+    CERTIFICATE_OF_ANOTHER: "Check the URL, and any gateway in between.",
+    TLS: "Check whether a gateway in between supports TLS; behind a proxy, set HTTPS_PROXY.",
     PROXY_AWAY: "Check HTTPS_PROXY, and whether the proxy is up.",
-    PROXY_LOGIN: "Put user and password into HTTPS_PROXY: http://user:password@host:port.",
+    PROXY_LOGIN: "Set user and password in HTTPS_PROXY: http://user:password@host:port.",
     PROXY_REFUSES: "Have the host allowed in the proxy, or named in NO_PROXY.",
     CONNECT_TIMEOUT: "Check the firewall; behind a proxy, set HTTPS_PROXY.",
-    ANSWER_TIMEOUT: "Try again; if it keeps failing, check what stands in between.",
+    ANSWER_TIMEOUT: "Try again; if it keeps failing, check any gateway in between.",
     REFUSED: "Check the URL and its port, and the firewall.",
     UNREACHABLE: "Check this machine's network; behind a proxy, set HTTPS_PROXY.",
 }

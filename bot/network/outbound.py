@@ -20,7 +20,7 @@ from yarl import URL
 from bot.settings.model import Settings
 
 KEEPALIVE_SECONDS: Final = 4.0
-"""How long a connection is kept for the next call: some load balancers cut idle ones after five.
+"""How long an idle connection is kept: some load balancers cut idle connections after five seconds.
 
 A post on a cut connection may have taken effect, so it cannot simply be sent again.
 """
@@ -58,7 +58,7 @@ class Outbound:
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         read_buffer_bytes: int = 2**16,
     ) -> aiohttp.ClientSession:
-        """Build a session that follows this policy, whatever a library passes in its calls."""
+        """Build a session that applies this policy to every call, also to calls of libraries."""
         connector = aiohttp.TCPConnector(
             limit=max_connections, keepalive_timeout=keepalive_seconds, ssl=self.trust
         )
@@ -97,7 +97,7 @@ def _names(entry: str, host: str, port: int | None) -> bool:
 
 
 def trust_of(ca_file: Path | None = None, ca_folder: Path | None = None) -> ssl.SSLContext:
-    """Trust a company's own authorities, or by default the system's and those browsers trust.
+    """Trust a company's own authorities, or by default those of the system and of certifi.
 
     Raises:
         OSError: the file does not exist, or holds no certificate (``ssl.SSLError``).

@@ -101,7 +101,7 @@ def parse_retry_after(header: str | None, now: datetime) -> float | None:
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # "-0000": UTC without saying so
+        if moment.tzinfo is None:  # "-0000" means UTC
             moment = moment.replace(tzinfo=UTC)
         seconds = (moment - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):

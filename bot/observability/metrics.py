@@ -33,14 +33,14 @@ class Metrics:
         work_late_seconds: how long the oldest work that nobody holds waits, by ``kind``: since it
             was stored as due at once, or since ten minutes after a given time.
         digest_late_seconds: how long the oldest slot of a digest waits for its end; 0 without one.
-        raw_files_overdue: raw files, and orphaned ones, that have to go and are still in Slack.
-        canary_held: when the plain key was last found in order, in seconds since 1970; NaN: never.
+        raw_files_overdue: raw and orphaned files that have to be deleted and are still in Slack.
+        canary_held: when the canary last passed, in seconds since 1970; NaN: never.
         slack_calls_allowed: calls a minute that Slack allows, by ``method``, where a limit holds.
-        slack_held_seconds: for how long Slack wants no calls, by ``method``.
+        slack_held_seconds: for how long Slack accepts no calls, by ``method``.
         polyai_errors: answers of PolyAI other than 200, by ``agent`` and ``status``; ``none``: no
             answer.
         oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
-        backlog_known: 1 if the database told what waits at this scrape, else 0.
+        backlog_known: 1 if the waiting work could be read at this scrape, else 0.
         database_takes_writes: 1 if a write succeeded at this scrape, else 0.
         takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
         leases_lost: pieces of work that another worker took over from this one, by ``kind``.
@@ -50,7 +50,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "callaudio_requests", "Requests taken.", ["source"], registry=self.registry
+            "callaudio_requests", "Requests accepted.", ["source"], registry=self.registry
         )
         self.deliveries = Counter(
             "callaudio_deliveries",
@@ -63,7 +63,7 @@ class Metrics:
         )
         self.rejected_requests = Counter(
             "callaudio_requests_turned_away",
-            "Requests and connections not let in.",
+            "Requests and connections rejected.",
             ["cause"],
             registry=self.registry,
         )
@@ -80,7 +80,7 @@ class Metrics:
         )
         self.redaction_checks = Counter(
             "callaudio_redaction_checks",
-            "Redacted recordings held against the raw ones.",
+            "Redacted recordings compared with the raw ones.",
             ["verdict"],
             registry=self.registry,
         )
@@ -88,7 +88,9 @@ class Metrics:
             "callaudio_relay_bytes", "Bytes sent to Slack.", ["variant"], registry=self.registry
         )
         self.relays_in_progress = Gauge(
-            "callaudio_relays_in_progress", "Recordings on their way now.", registry=self.registry
+            "callaudio_relays_in_progress",
+            "Recordings being transferred now.",
+            registry=self.registry,
         )
         self.socket_envelope_age_seconds = Gauge(
             "callaudio_socket_last_envelope_age_seconds",
@@ -123,7 +125,7 @@ class Metrics:
         )
         self.slack_held_seconds = Gauge(
             "callaudio_slack_held_seconds",
-            "For how long Slack wants no calls.",
+            "For how long Slack accepts no calls.",
             ["method"],
             registry=self.registry,
         )
@@ -158,12 +160,12 @@ class Metrics:
         )
         self.raw_files_overdue = Gauge(
             "callaudio_raw_files_overdue",
-            "Raw files, and orphaned ones, that have to go and are still in Slack.",
+            "Raw and orphaned files that have to be deleted and are still in Slack.",
             registry=self.registry,
         )
         self.canary_held = Gauge(
             "callaudio_canary_held_timestamp_seconds",
-            "When the plain key was last found in order.",
+            "When the canary last passed.",
             registry=self.registry,
         )
         self.canary_held.set(float("nan"))

@@ -1,7 +1,7 @@
-"""Spans of calls to the outside and of statements, with `callaudio[otel]`: no URL, id or text.
+"""Spans of outbound calls and of SQL statements, with `callaudio[otel]`: no URL, id or text.
 
-What a span may hold is listed here; everything else an instrumentation adds is dropped before it is
-exported: upload and response URLs, conversation ids, exceptions' words, statements.
+A span is exported only with the attributes in ``KEPT``. Everything else that an instrumentation
+adds is dropped: upload and response URLs, conversation ids, exception texts, statements.
 """
 
 import re
@@ -29,9 +29,9 @@ KEPT: Final = frozenset(
 
 
 def start_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
-    """Export spans where an ``OTEL_EXPORTER_OTLP_…ENDPOINT`` is set; call the result at the end.
+    """Export spans if an ``OTEL_EXPORTER_OTLP_…ENDPOINT`` is set; returns a function that ends it.
 
-    Without the packages of ``callaudio[otel]`` that is a warning, and nothing is traced.
+    Without the packages of ``callaudio[otel]`` a warning is logged and nothing is traced.
     """
     if not any(environ.get(name) for name in CONFIGURED_BY):
         return _nothing
@@ -46,7 +46,7 @@ def start_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
 
 
 def trace_with(processor: Any) -> Callable[[], None]:  # noqa: ANN401 - of an extra
-    """Instrument aiohttp, which is below httpx too, and SQLAlchemy; call the result at the end."""
+    """Instrument aiohttp, which httpx uses too, and SQLAlchemy; returns a function that ends it."""
     from opentelemetry.instrumentation.aiohttp_client import (  # noqa: PLC0415 - extra
         AioHttpClientInstrumentor,
     )
@@ -78,13 +78,13 @@ def safe_url(url: object) -> str:
 
 
 class AllowedSpans:
-    """Passes spans on to an exporter with the attributes in ``KEPT`` alone, and without events."""
+    """Passes spans to an exporter, only with the attributes in ``KEPT`` and without events."""
 
     def __init__(self, exporter: Any) -> None:  # noqa: ANN401 - of an extra
         self._exporter = exporter
 
     def export(self, spans: Sequence[Any]) -> Any:  # noqa: ANN401 - of an extra
-        """Export what may be shown."""
+        """Export the spans without other attributes."""
         return self._exporter.export([_allowed(each) for each in spans])
 
     def shutdown(self) -> None:
@@ -92,7 +92,7 @@ class AllowedSpans:
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Have the exporter send what it holds."""
+        """Have the exporter send its buffer."""
         return bool(self._exporter.force_flush(timeout_millis))
 
 
@@ -100,12 +100,12 @@ def _allowed(span: Any) -> Any:  # noqa: ANN401 - of an extra
     from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415 - extra
     from opentelemetry.trace import Status  # noqa: PLC0415 - extra
 
-    attributes = {name: told for name, told in span.attributes.items() if name in KEPT}
+    attributes = {name: value for name, value in span.attributes.items() if name in KEPT}
     for name in ("http.url", "url.full"):
         if name in attributes:
             attributes[name] = safe_url(attributes[name])
     return ReadableSpan(
-        name=str(span.name).split(" ", 1)[0],  # of a statement the verb alone
+        name=str(span.name).split(" ", 1)[0],  # only the verb of a statement
         context=span.context,
         parent=span.parent,
         resource=span.resource,

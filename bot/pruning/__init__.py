@@ -1,1 +1,1 @@
-"""Forgets what ended long ago, in a way that the audit can prove."""
+"""Removes deliveries that ended long ago; audit events record which."""

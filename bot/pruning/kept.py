@@ -25,23 +25,23 @@ class Kept(StrEnum):
     UNDER_WAY = "under_way"
     RECENT = "recent"
     FILE_WATCHED = "file_watched"
-    """Its raw file is there, or it was asked to be deleted: who hears it is checked by the row."""
+    """Its file is visible and raw, or its deletion was requested; the checks read the row."""
     CARD_BEHIND = "card_behind"
-    """Its card does not say yet that the file was taken back."""
+    """Its card does not show yet that the file was taken back."""
     WORK_DUE = "work_due"
-    """Something is due for it, such as to notify its requester."""
+    """It has due work, such as notifying its requester."""
     FILE_ORPHANED = "file_orphaned"
-    """A file that it dropped is to be deleted."""
+    """A file of a dropped upload still has to be deleted."""
     FOLLOWED = "followed"
-    """The redacted recording that stands in for it is under way."""
+    """The redacted recording that follows its take-back is under way."""
     ACCESS_ASKED = "access_asked"
-    """Its requester waits for an admin's decision, whose notification has a button for it."""
+    """Its request for access is pending; the notification of the decision has a button for it."""
 
 
 def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
     """Build a condition for each reason to keep a delivery that ended or changed long ago.
 
-    A delivery may go if none of them holds. Where a condition is unknown to the database, it stays.
+    A delivery may be removed if none of them holds. If a condition is NULL, the delivery stays.
     """
     row, due = DeliveryRow, DueWorkRow
     since = [
@@ -68,9 +68,9 @@ def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
 
 
 def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
-    """Build the query for the deliveries of a workspace that may go, the oldest first.
+    """Build the query for the deliveries of a workspace that may be removed, the oldest first.
 
-    Rows that somebody has locked are left for the next time.
+    Locked rows are skipped, and removed in a later batch.
     """
     row = DeliveryRow
     return (

@@ -1,7 +1,7 @@
 """Removes deliveries that ended long ago, and what depends on them, a batch at a time.
 
-What was decided and done stays in the audit chain. The event of a batch names each delivery that
-was removed, so one that is missing without such an event is found by `audit verify`.
+Their audit events stay. The event of a batch names each removed delivery, so that `audit verify`
+finds a delivery that is missing without such an event.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 PRUNE_EVERY: Final = timedelta(hours=1)
 A_BATCH: Final = 200
-"""Rows of one table in a transaction: few enough that a request to be stored waits milliseconds."""
+"""Rows of one table in a transaction: few, so that storing a request waits only milliseconds."""
 
 Pruned = TypeVar("Pruned", DeliveryRow, RedactionCheckRow, AccessRequestRow)
 
@@ -46,9 +46,9 @@ class Pruning:
         keep: timedelta | None,
         counted_since: Callable[[str], Awaitable[datetime]],
     ) -> None:
-        """Keep deliveries for ``keep``, None: for ever.
+        """Keep deliveries for ``keep`` (None: permanently), and those since ``counted_since``.
 
-        Longer where a digest of the workspace still counts them: from ``counted_since`` on.
+        ``counted_since`` returns the time from which a digest of a workspace may still count them.
         """
         self._database = database
         self._clock = clock
@@ -56,19 +56,19 @@ class Pruning:
         self._counted_since = counted_since
 
     async def run(self) -> datetime | None:
-        """Prune a batch of each workspace; returns when to do so again, if ever."""
+        """Prune a batch of each workspace; returns when to prune again, None if never."""
         if self._keep is None:
             return None
         async with self._database.read() as session:
             team_ids = (await session.scalars(select(AuditHeadRow.team_id))).all()
-        there_are_more = False
+        has_more = False
         for team_id in sorted(team_ids):
             before = min(self._clock() - self._keep, await self._counted_since(team_id))
-            there_are_more |= await self.prune(team_id, before) >= A_BATCH
-        return self._clock() if there_are_more else self._clock() + PRUNE_EVERY
+            has_more |= await self.prune(team_id, before) >= A_BATCH
+        return self._clock() if has_more else self._clock() + PRUNE_EVERY
 
     async def prune(self, team_id: str, before: datetime) -> int:
-        """Remove a batch of what ended before a time; returns the rows of its longest part."""
+        """Remove a batch of rows that ended before a time; returns the most rows of one table."""
         async with self._database.write() as session:
             deliveries = await _remove(
                 session, DeliveryRow, prunable(team_id, before, most=A_BATCH)
@@ -110,7 +110,7 @@ def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
 
 
 def _closed_requests(team_id: str, before: datetime) -> Select[Any]:
-    """Build the condition for access requests with nothing left to do, such as a warning."""
+    """Build the query for decided access requests without due work, such as a warning."""
     row, due = AccessRequestRow, DueWorkRow
     work = select(due.key).where(due.kind == ATTEND, due.key == row.id)
     closed = select(row.id).where(

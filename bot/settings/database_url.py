@@ -20,7 +20,7 @@ KNOWN_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", 
 
 
 class DatabaseUrlRefused(ValueError):
-    """Says in a sentence which part of the URL cannot be used, without its secrets."""
+    """A part of the URL cannot be used; the text names it, without secrets."""
 
 
 def for_drivers(url: str) -> str:
@@ -90,13 +90,13 @@ def _understood(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         else:
             shown = f"`{name}`" if re.fullmatch(r"[A-Za-z_]{1,30}", name) else "one"
             raise DatabaseUrlRefused(
-                f"holds a parameter that PostgreSQL's client library does not know, {shown} "
+                f"contains a parameter that PostgreSQL's client library does not know, {shown} "
                 "(leave it out)"
             )
     return kept
 
 
 def _of_the_client_library() -> frozenset[str]:
-    from psycopg import pq  # noqa: PLC0415 - who keeps to SQLite need not load it
+    from psycopg import pq  # noqa: PLC0415 - not loaded with SQLite
 
     return frozenset(each.keyword.decode() for each in pq.Conninfo.get_defaults())

@@ -72,7 +72,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         problems += [each for each in found if each[0] not in unreadable]
     problems.sort(key=lambda problem: names.index(problem[0]))
     problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
-    if settings is None or problems:  # raised here, so that no cause with values hangs on it
+    if settings is None or problems:  # raised here, so that its cause contains no values
         raise SettingsError(tuple(sentence for _, sentence in problems))
     return settings
 
@@ -137,7 +137,7 @@ def _read(
                 values[name] = text
             else:
                 place = "a file" if re.search(r"xox|xapp", path) else repr(path)
-                use = "name a readable text file that holds the secret alone"
+                use = "name a readable text file that contains only the secret"
                 problems.append((name, f"{name}_FILE is {place}, unreadable or empty: {use}."))
     for name in [each for each, text in values.items() if text[0] in QUOTES or text[-1] in QUOTES]:
         del values[name]

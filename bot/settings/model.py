@@ -57,14 +57,14 @@ class CheckRedaction(StrEnum):
 
 
 class HeldLimits(StrEnum):
-    """Which of Slack's rate limits the bot keeps to."""
+    """Which of Slack's rate limits the bot applies."""
 
     PUBLISHED = "published"
     LEARNT = "learnt"
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; ``problems`` holds one sentence per problem, no secret."""
+    """The settings cannot be used; ``problems`` has one sentence per problem, without secrets."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         self.problems = problems

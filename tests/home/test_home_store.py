@@ -104,7 +104,7 @@ async def test_a_late_writer_starts_again_from_what_the_other_noted(shelf):
     await shelf.publish(await shelf.one(), NOON)
     late = await shelf.one()
     await shelf.publish(late, NOON, view_hash="h2")
-    await shelf.homes.moved_on(late[0])
+    await shelf.homes.note_conflict(late[0])
     again, _ = await shelf.one()
     assert (again.is_stale, again.view_hash) == (True, "h2")
 
@@ -113,7 +113,7 @@ async def test_a_hash_that_died_with_its_writer_is_done_without(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), NOON)
     home, due = await shelf.one()
-    await shelf.homes.moved_on(home)
+    await shelf.homes.note_conflict(home)
     await shelf.work.finish(due, NOON)
     again, _ = await shelf.one()
     assert again.view_hash is None

@@ -14,7 +14,7 @@ from bot.access_requests.store import AccessRequests
 from bot.digests.digest_store import DigestStore
 from bot.errors import CallAudioError
 from bot.home.home_store import PUBLISH, HomeStore
-from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeMovedOn, HomePublishing
+from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeConflict, HomePublishing
 from bot.home.reading import Home, HomeReader
 from bot.settings.model import AudienceRule
 from bot.store.database import Database
@@ -42,7 +42,7 @@ class Wall:
             raise self.error
         held = self.homes.get(home.user_id)
         if view_hash and (held is None or held[0] != view_hash):
-            raise HomeMovedOn
+            raise HomeConflict
         self.published += 1
         self.homes[home.user_id] = (f"h{self.published}", home)
         return f"h{self.published}"
@@ -176,14 +176,14 @@ async def test_a_request_that_waits_is_watched_and_gone_in_time_whoever_says_so(
 async def test_the_request_of_another_is_not_shown(office):
     await ask_for_access(office, BOB)
     home = await office.reader.read(TEAM, ALICE)
-    assert (home.asked, home.may_grow_old) == (None, False)
+    assert (home.asked, home.has_to_be_checked) == (None, False)
 
 
 async def test_whoever_may_not_use_it_is_not_told_of_a_request_either(office):
     office.people.standings = {ALICE: Standing.GUEST}
     await ask_for_access(office)
     home = await office.reader.read(TEAM, ALICE)
-    assert (home.may_use, home.asked, home.may_grow_old) == (False, None, False)
+    assert (home.may_use, home.asked, home.has_to_be_checked) == (False, None, False)
 
 
 async def test_what_slack_refuses_for_good_is_tried_again_only_after_long(office):
@@ -230,6 +230,6 @@ async def test_who_sees_what(sqlite_url, standing, by, may_use, held):
     home = await office.reader.read(TEAM, ALICE)
     await database.close()
     assert (home.may_use, home.person.held) == (may_use, held)
-    assert home.may_grow_old == bool(held)
+    assert home.has_to_be_checked == bool(held)
     assert home.admin is None
     assert may_use or home.deliveries == ()

@@ -1,4 +1,4 @@
-"""Tells causes from consequences: of findings with one cause, one is to be fixed."""
+"""Separates causes from consequences: of several findings with one cause, one is the fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,13 +23,13 @@ OF_THE_WAY: Final[Mapping[str, str]] = {
 """The cause of a failed call, and the finding whose setting is at fault."""
 
 OF_THE_NETWORK: Final = (DNS, CONNECT_TIMEOUT, UNREACHABLE)
-"""What is at fault on this machine where it keeps every call from being answered."""
+"""Causes that count as a fault of this machine's network if no call is answered."""
 
 OF_THE_SCOPES: Final = ("conversations", "approvals channel", "messages")
 
 
 def without_consequences(findings: Sequence[Finding]) -> list[Finding]:
-    """Leave each fault where it is to be fixed; what follows from it is ``not checked``."""
+    """Keep each fault at the finding with its fix; its consequences become ``not checked``."""
     blamed = _with_blame(findings)
     wrong = {each.what for each in blamed if each.state is Status.WRONG}
     return [
@@ -41,7 +41,7 @@ def without_consequences(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _with_blame(findings: Sequence[Finding]) -> list[Finding]:
-    """Move what failed by the way to the outside to the finding of that way."""
+    """Move the failures of proxy, authorities and network to the finding with their setting."""
     failures = [each for each in findings if each.state is Status.WRONG]
     fixes = {FIXES[cause]: (what, cause) for cause, what in OF_THE_WAY.items()}
     called = [each for each in failures if each.what == "Slack" or each.what.startswith("plain")]
@@ -67,7 +67,7 @@ def _has(failures: Sequence[Finding], fix: str) -> bool:
 
 
 def _cause_of(finding: Finding, wrong: set[str]) -> str | None:
-    """Name the fault that has to be fixed first."""
+    """Return the fault that has to be fixed first."""
     if finding.what in OF_THE_SCOPES and "scopes" in wrong:
         return "scopes"
     kind, _, agent = finding.what.rpartition(" of ")

@@ -11,7 +11,7 @@ from bot.errors import CallAudioError
 from bot.network.connection_failures import ANSWER_TIMEOUT, FIXES
 
 CHECK_SECONDS: Final = 20.0
-"""For one check: two connections that are not made, and a little."""
+"""For one check: the time-outs of two connections, and some seconds."""
 
 
 class Status(StrEnum):

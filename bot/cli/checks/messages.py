@@ -1,4 +1,4 @@
-"""Messages and views: whether this workspace takes one of each (docs: `blocks.validate`)."""
+"""Messages and views: whether this workspace accepts one of each (docs: `blocks.validate`)."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -14,7 +14,7 @@ REPORT: Final = (
 
 
 async def check_messages(api: SlackApi) -> Finding:
-    """Have Slack judge one of each; nothing is posted and nobody sees it."""
+    """Have Slack validate one of each; nothing is posted."""
 
     async def check() -> Finding:
         refused = [name for name, arguments in _samples() if not await _is_taken(api, arguments)]

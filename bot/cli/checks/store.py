@@ -123,5 +123,5 @@ def _failed(what: str, error: Exception) -> Finding:
     if failure:
         return Finding(what, Status.WRONG, failure.says, failure.fix)
     original = error.orig if isinstance(error, DBAPIError) else error
-    said = (str(original).splitlines() or [""])[0] or type(error).__name__
-    return Finding(what, Status.WRONG, f"it fails: {said}", "Check DATABASE_URL.")
+    first_line = (str(original).splitlines() or [""])[0] or type(error).__name__
+    return Finding(what, Status.WRONG, f"it fails: {first_line}", "Check DATABASE_URL.")

@@ -17,7 +17,7 @@ class SlackHomeGateway:
         """Publish a Home, replacing the one of that hash; returns the new hash.
 
         Raises:
-            HomeMovedOn: Slack has a Home of another hash.
+            HomeConflict: Slack has a Home of another hash.
             CallAudioError: Slack refused.
         """
         workspace = await self._identity.read()

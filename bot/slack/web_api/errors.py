@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from bot.errors import CallAudioError, Unexpected
-from bot.home.publishing import HomeMovedOn
+from bot.home.publishing import HomeConflict
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
 from bot.recordings.share_attempts import UploadGone
 
@@ -210,7 +210,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "invalid_message": BlocksRefused,
     "invalid_view": BlocksRefused,
     "not_found": ModalClosed,
-    "hash_conflict": HomeMovedOn,
+    "hash_conflict": HomeConflict,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
     "user_disabled": PersonUnknown,
