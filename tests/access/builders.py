@@ -1,4 +1,4 @@
-"""What the tests of rights and decisions arrange: grants, and a workspace in memory."""
+"""Grants and a workspace in memory, for the tests of rights and decisions."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ def rights_on(
     clock: Callable[[], datetime] = lambda: NOON,
     groups: Mapping[str, set[str] | None] | None = None,
 ) -> Rights:
-    """The rights of a store where nobody is admin from the start; no group but those named.
+    """The rights of a store without first admins, and only with the named groups.
 
     A group without a set of members cannot be read.
     """
@@ -96,7 +96,7 @@ def rights_on(
 
 @dataclass(frozen=True)
 class Readers:
-    """What reads rights and standings, on one store."""
+    """The readers of rights and standings on one store."""
 
     rights: Rights
     standings: Standings
@@ -114,7 +114,7 @@ def readers_on(
     rights: Rights | None = None,
     most: int = 10,
 ) -> Readers:
-    """Everything that judges people, with the directory as Slack and at most ``most`` listeners."""
+    """All readers, with the directory as Slack and at most ``most`` listeners."""
     rights = rights or rights_on(database, clock=clock, groups=groups)
     standings = Standings(database=database, directory=directory, clock=clock)
     return Readers(
@@ -129,7 +129,7 @@ def readers_on(
 
 
 def nobody_cleared(database: Database) -> Clearances:
-    """The clearances of a workspace without people, for a bot that decides nothing."""
+    """The clearances of a workspace without people."""
     nowhere = WorldDirectory(World(standing={}, channels={}, groups={}))
     return readers_on(database, nowhere).clearances
 
@@ -147,7 +147,7 @@ async def who_holds(
 
 
 async def written(database: Database) -> tuple[list[GrantRow], list[str]]:
-    """Every grant ever, and every audit tag."""
+    """All grants, also ended ones, and all audit tags."""
     async with database.read() as session:
         grants = list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
         return grants, [event.tag async for event in all_events(session, AuditFilter())]
@@ -191,7 +191,7 @@ class Clock:
 
 @dataclass
 class Workspace:
-    """A `Directory` in memory: everyone not named is a member; what fails is named by its call."""
+    """A `Directory` in memory: people are members by default; ``failing`` names failing calls."""
 
     members_in: Sequence[str] = (ALICE,)
     page_size: int = 2

@@ -1,4 +1,4 @@
-"""The outside of the access rules, in memory: people, conversations, groups, files, recordings."""
+"""Slack and PolyAI in memory: people, conversations, groups, files, recordings."""
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,12 +49,12 @@ class Channel:
     is_external: bool | None = False
     is_private: bool | None = True
     im_user_id: str | None = None
-    """Whose direct messages with the bot these are."""
+    """The person of these direct messages with the bot."""
 
 
 @dataclass
 class World:
-    """What is true outside; ``away`` names the questions that get no answer now."""
+    """The state of Slack; ``away`` names the calls that get no answer now."""
 
     standing: dict[str, Standing]
     channels: dict[str, Channel]
@@ -69,7 +69,7 @@ class World:
 
 
 class Unanswered(CallAudioError):
-    """Slack did not answer this once."""
+    """Slack did not answer this call."""
 
     retryable = True
 
@@ -125,16 +125,16 @@ class WorldGroups:
 class File:
     channel_id: str
     is_raw: bool
-    """By its bytes, not by what its title says."""
+    """Decided by its bytes, not by its title."""
     asked_by: str = ""
     elsewhere: tuple[str, ...] = ()
-    """Where it was passed on to."""
+    """The channels it was forwarded to."""
     has_public_link: bool | None = False
     is_told_whole: bool = True
 
 
 def draw_whether_raw(outline: Waveform, _word: str | None) -> bytes:
-    """Tell from the outline alone which variant it was taken from."""
+    """Return from the outline which variant it was drawn from."""
     raw = outline_of(RAW)
     is_raw = outline.highs.tobytes() == raw.highs.tobytes()
     return RAW_PICTURE if is_raw else REDACTED_PICTURE
@@ -150,7 +150,7 @@ def outline_of(body: bytes) -> Waveform:
 
 
 async def nothing() -> None:
-    """What happens meanwhile, mostly."""
+    """A hook that runs during a call."""
 
 
 @dataclass
@@ -161,7 +161,7 @@ class WorldPosting:
     visible: dict[str, File] = field(default_factory=dict)
     on_share: Callable[[File], None] = lambda _: None
     meanwhile: Callable[[], Awaitable[None]] = nothing
-    """Happens while a recording is on its way."""
+    """A hook that runs during a transfer."""
     taken_back: list[str] = field(default_factory=list)
     _is_raw: dict[str, bool] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -259,7 +259,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 def polyai() -> httpx.AsyncClient:
-    """A PolyAI on which the plain key alone never opens what is raw; it knows no facts."""
+    """A PolyAI whose plain key never returns raw; it has no facts of calls."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if not request.url.path.endswith("/audio"):

@@ -1,4 +1,4 @@
-"""Admins change rights; nobody clears themselves, and somebody always remains an admin."""
+"""Admins change rights; nobody grants themselves `pii`, and one admin always remains."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -61,7 +61,7 @@ class Office:
         )
 
     async def checks(self) -> list[str]:
-        """Take the workspaces in which what rights allowed is to be checked again."""
+        """Claim the scheduled checks of rights; returns their workspaces."""
         work = DueWork(database=self.database, clock=lambda: NOON, lease=timedelta(minutes=1))
         due = await work.claim(RECHECK_RIGHTS, 9, takes_over=False)
         for each in due:
@@ -87,7 +87,7 @@ class Office:
         await self.admin.give(actor, subject(who), right, effect, lasting=None, reason="why")
 
     async def codes(self) -> list[tuple[str, str, str]]:
-        """Who was refused which change, and under which code."""
+        """The refused changes: actor, change and code."""
         async with self.database.read() as session:
             rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))
             refused = [row for row in rows if row.tag == "admin:grant:refused"]
@@ -104,7 +104,7 @@ def subject(subject_id: str) -> Subject:
     return Subject(TEAM, kind, subject_id)
 
 
-async def test_a_refused_person_is_audited_with_what_they_tried(database: Database) -> None:
+async def test_a_refusal_is_audited_with_the_action(database: Database) -> None:
     office = Office(database, BOSS.user_id)
 
     for attempt in (
@@ -159,7 +159,7 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database)
     ],
 )
 @pytest.mark.both_databases
-async def test_nobody_lifts_what_keeps_themselves_from_pii(
+async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(
     database: Database, denied: str, away: bool, kept: bool
 ) -> None:
     office = Office(database, "U0BOB", "U0BOSS")
@@ -182,7 +182,7 @@ async def test_nobody_lifts_what_keeps_themselves_from_pii(
         assert await office.admin.revoke(BOSS, subject(denied), Right.PII) >= 1, "another admin may"
 
 
-async def test_anybody_may_give_up_what_was_given_to_them(database: Database) -> None:
+async def test_an_admin_may_revoke_their_own_grant(database: Database) -> None:
     office = Office(database, "U0BOB", "U0BOSS")
     for each in (BOB.user_id, GROUP):
         await office.give(BOSS, each)
@@ -191,7 +191,7 @@ async def test_anybody_may_give_up_what_was_given_to_them(database: Database) ->
 
 
 @pytest.mark.both_databases
-async def test_revoking_what_is_not_in_force_is_audited_and_changes_nothing(
+async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_nothing(
     database: Database,
 ) -> None:
     office = Office(database, BOSS.user_id)
@@ -203,7 +203,7 @@ async def test_revoking_what_is_not_in_force_is_audited_and_changes_nothing(
     assert await office.checks() == []
 
 
-async def test_a_change_is_audited_and_followed(database: Database) -> None:
+async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> None:
     office = Office(database, BOSS.user_id)
 
     await office.give(BOSS, ALICE.user_id)
@@ -331,7 +331,7 @@ MINUTE = timedelta(minutes=1)
         ),
     ],
 )
-async def test_the_last_admin_is_kept_whichever_way_it_is_tried(
+async def test_no_change_of_rights_removes_the_last_admin(
     database: Database,
     first: list[str],
     appointed: list[tuple[str, timedelta | None]],
@@ -372,7 +372,7 @@ ALICES = "standing of U0ALICE"
     ],
 )
 @pytest.mark.parametrize("act", [revoking("U0BOB"), denying("U0BOB"), denying(GROUP)])
-async def test_only_who_may_administer_counts_as_an_admin_who_is_left(
+async def test_only_people_for_whom_admin_counts_are_remaining_admins(
     database: Database, act: Act, alice: Standing, failing: list[str], kept: bool
 ) -> None:
     office = Office(database, "U0ALICE")
@@ -430,7 +430,7 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Data
         pytest.param(Standing.UNKNOWN, "U0BOB", False, id="of nobody Slack tells nothing of"),
     ],
 )
-async def test_admin_counts_for_those_for_whom_rights_count(
+async def test_admin_counts_for_members_and_guests_with_a_grant_by_name(
     database: Database, standing: Standing, by: str | None, counts: bool
 ) -> None:
     office = Office(database, *(() if by else ("U0BOB",)))
@@ -445,7 +445,7 @@ async def test_admin_counts_for_those_for_whom_rights_count(
         assert ("slack:admin:refused", "U0BOB") in await office.audit()
 
 
-async def test_whether_somebody_without_the_right_is_a_guest_is_not_asked(
+async def test_slack_is_not_asked_about_a_person_without_the_right(
     database: Database,
 ) -> None:
     office = Office(database, "U0BOSS")
@@ -454,7 +454,7 @@ async def test_whether_somebody_without_the_right_is_a_guest_is_not_asked(
     assert office.people.calls == []
 
 
-async def test_while_slack_does_not_tell_who_an_admin_is_nothing_is_done(
+async def test_an_admin_of_unknown_standing_changes_nothing(
     database: Database,
 ) -> None:
     office = Office(database, "U0BOSS")
@@ -466,7 +466,7 @@ async def test_while_slack_does_not_tell_who_an_admin_is_nothing_is_done(
 
 
 @pytest.mark.both_databases
-async def test_who_names_rights_and_the_grants_that_make_them(database: Database) -> None:
+async def test_who_lists_rights_and_the_grants_behind_them(database: Database) -> None:
     office = Office(database, BOSS.user_id)
     await office.appoint(GROUP)
     await office.give(BOSS, BOB.user_id)

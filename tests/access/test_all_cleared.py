@@ -1,4 +1,4 @@
-"""The quick question says yes only where the slow one would, on both databases."""
+"""The single query returns True only if reading every person would, on both databases."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ MINUTES = timedelta(minutes=5)
 
 
 async def nothing(_) -> None:
-    """Only what everybody here has: Alice and Bob hold a grant of their own."""
+    """Alice and Bob have a grant by name."""
 
 
 async def twice(database) -> None:
@@ -66,9 +66,7 @@ async def a_granted_group(database) -> None:
         pytest.param(a_denied_group, False, id="a denied group may hold anybody, or nobody"),
     ],
 )
-async def test_all_are_cleared_where_each_has_a_grant_and_nothing_is_denied(
-    database, happens, answer
-):
+async def test_all_are_cleared_if_each_has_a_grant_and_nothing_is_denied(database, happens, answer):
     for user_id in (ALICE, BOB):
         await give(database, user_id)
     await remember(database, ALICE, BOB)
@@ -77,7 +75,7 @@ async def test_all_are_cleared_where_each_has_a_grant_and_nothing_is_denied(
     assert await slowly(database, ALICE, BOB) is (answer or happens is a_denied_group)
 
 
-async def test_somebody_without_a_grant_is_enough_for_a_no(database):
+async def test_one_person_without_a_grant_makes_it_false(database):
     await give(database, ALICE)
     await give(database, ALICE)
     await remember(database, ALICE, BOB)
@@ -100,7 +98,7 @@ async def test_a_grant_counts_until_it_ends_and_not_after(database):
     assert not await all_cleared(database, ALICE, now=NOON + MINUTES)
 
 
-async def test_a_grant_of_another_workspace_or_right_is_none(database):
+async def test_a_grant_of_another_workspace_or_right_does_not_count(database):
     await give(database, ALICE, right=Right.ADMIN)
     await give(database, BOB, team=OTHER_TEAM)
     await remember(database, ALICE, BOB)
@@ -111,8 +109,8 @@ async def test_a_grant_of_another_workspace_or_right_is_none(database):
 @pytest.mark.parametrize("standing", Standing)
 @pytest.mark.parametrize("granted", [None, ALICE, GROUP])
 @pytest.mark.postgresql_at_length
-async def test_a_standing_counts_as_the_one_rule_says(database, standing, granted):
-    """It says yes where the rule does, but for members in groups, who take the slow way."""
+async def test_a_standing_counts_as_in_may_listen(database, standing, granted):
+    """It agrees with the rule, except for members of groups, whose rights are read one by one."""
     if granted:
         await give(database, granted)
     await give(database, BOB)
@@ -122,7 +120,7 @@ async def test_a_standing_counts_as_the_one_rule_says(database, standing, grante
     assert await all_cleared(database, ALICE, BOB) is (answer and is_quick)
 
 
-async def test_what_is_not_remembered_or_too_old_or_elsewhere_is_no_standing(database):
+async def test_a_missing_old_or_foreign_standing_does_not_count(database):
     for user_id in (ALICE, BOB):
         await give(database, user_id)
     await remember(database, ALICE)
@@ -134,7 +132,7 @@ async def test_what_is_not_remembered_or_too_old_or_elsewhere_is_no_standing(dat
     assert not await all_cleared(database, ALICE, now=NOON + STANDING_VALID_FOR)
 
 
-async def test_a_standing_that_an_event_ended_is_none(database):
+async def test_an_invalidated_standing_does_not_count(database):
     await give(database, ALICE)
     await remember(database, ALICE)
     standings = readers_on(database, Workspace()).standings
@@ -143,7 +141,7 @@ async def test_a_standing_that_an_event_ended_is_none(database):
 
 
 @pytest.mark.parametrize("user_id", ["U1,U2", 'U"1', "U'1", "U\\1", "U%1", "Ué", "U:now"])
-async def test_an_id_is_what_it_is_and_no_part_of_the_query(database, user_id):
+async def test_an_id_cannot_change_the_query(database, user_id):
     await give(database, "U1")
     await remember(database, "U1", user_id)
     assert not await all_cleared(database, user_id)
@@ -151,7 +149,7 @@ async def test_an_id_is_what_it_is_and_no_part_of_the_query(database, user_id):
     assert await all_cleared(database, user_id, "U1")
 
 
-async def test_of_many_one_in_either_half_is_enough_for_a_no(database, monkeypatch):
+async def test_one_person_in_either_half_of_many_makes_it_false(database, monkeypatch):
     monkeypatch.setattr(all_cleared_module, "TOGETHER", 10)
     crowd = [f"U{number:08d}" for number in range(12)]
     robots = dict.fromkeys(crowd, Standing.BOT)

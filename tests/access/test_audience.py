@@ -1,4 +1,4 @@
-"""Whether everyone who would hear is cleared: read no further than the answer needs."""
+"""Whether every listener is cleared, with as few reads as possible."""
 
 import asyncio
 
@@ -45,7 +45,7 @@ def asked_after(workspace) -> list[str]:
     return sorted(call.removeprefix("standing of ") for call in workspace.calls if "of" in call)
 
 
-async def test_all_humans_cleared_and_only_bots_beside_them_is_cleared(database):
+async def test_an_audience_of_cleared_people_and_bots_is_cleared(database):
     for user_id in (ALICE, BOB):
         await give(database, user_id)
     workspace = Workspace(members_in=(ALICE, ROBOT, BOB, OTHER_ROBOT), standings=BOTS)
@@ -53,7 +53,7 @@ async def test_all_humans_cleared_and_only_bots_beside_them_is_cleared(database)
     assert asked_after(workspace) == [ALICE, BOB, ROBOT, OTHER_ROBOT]
 
 
-async def test_somebody_is_asked_after_once_and_then_remembered_for_that_team_alone(database):
+async def test_a_standing_is_read_once_and_stored_for_its_workspace_only(database):
     await give(database, ALICE)
     await give(database, ALICE, team=OTHER_TEAM)
     workspace = Workspace(members_in=(ALICE, ROBOT), standings=BOTS)
@@ -65,7 +65,7 @@ async def test_somebody_is_asked_after_once_and_then_remembered_for_that_team_al
     assert asked_after(workspace) == [ALICE, ALICE, ROBOT, ROBOT]
 
 
-async def test_two_who_learn_of_the_same_people_at_once_both_get_their_answer(database):
+async def test_two_concurrent_readers_of_the_same_people_both_get_an_answer(database):
     await give(database, ALICE)
     met = asyncio.Barrier(2)
 
@@ -87,8 +87,8 @@ MEMBER, GUEST = Standing.MEMBER, Standing.GUEST
 @pytest.mark.parametrize("standing", sorted(set(Standing) - {Standing.BOT}))
 @pytest.mark.parametrize("granted", [None, BOB, GROUP])
 @pytest.mark.postgresql_at_length
-async def test_a_listener_is_judged_as_if_they_asked(database, standing, granted):
-    """A guest in a granted group, an outsider with a grant: whoever would be refused counts."""
+async def test_a_listener_is_judged_like_a_requester(database, standing, granted):
+    """A guest in a granted group or an external person with a grant is not cleared."""
     await give(database, ALICE)
     if granted:
         await give(database, granted)
@@ -112,7 +112,7 @@ async def test_reading_stops_at_the_first_human_who_is_not_cleared(sqlite_store)
     assert workspace.calls == ["members from 0", f"standing of {CAROL}"]
 
 
-async def test_one_who_is_remembered_as_human_and_holds_nothing_spares_every_look_up(sqlite_store):
+async def test_a_stored_person_without_a_right_saves_every_call(sqlite_store):
     await give(sqlite_store, ALICE)
     await read(sqlite_store, Workspace(members_in=(ALICE, CAROL)))
     workspace = Workspace(members_in=(ALICE, CAROL, BOB))
@@ -120,19 +120,19 @@ async def test_one_who_is_remembered_as_human_and_holds_nothing_spares_every_loo
     assert workspace.calls == ["members from 0"]
 
 
-async def test_one_who_is_denied_is_not_cleared(sqlite_store):
+async def test_a_denied_listener_is_not_cleared(sqlite_store):
     await give(sqlite_store, ALICE)
     await deny(sqlite_store, ALICE)
     assert await read(sqlite_store, Workspace()) is Audience.NOT_CLEARED
 
 
-async def test_a_count_above_the_limit_spares_every_question(sqlite_store):
+async def test_a_count_above_the_limit_saves_every_call(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), place=conversation(member_count=11))
     assert await read(sqlite_store, workspace, most=10) is Audience.TOO_LARGE
     assert workspace.calls == []
 
 
-async def test_a_list_longer_than_the_limit_is_too_large_whatever_the_count_said(sqlite_store):
+async def test_a_list_longer_than_the_limit_is_too_large_for_any_count(sqlite_store):
     for user_id in (ALICE, BOB, CAROL):
         await give(sqlite_store, user_id)
     workspace = Workspace(members_in=(ALICE, BOB, CAROL), place=conversation(member_count=2))
@@ -140,7 +140,7 @@ async def test_a_list_longer_than_the_limit_is_too_large_whatever_the_count_said
 
 
 @pytest.mark.parametrize("count", [None, 0, 2, 3])
-async def test_the_list_is_the_fact_and_the_count_need_not_be_known(sqlite_store, count):
+async def test_the_member_list_decides_without_a_count(sqlite_store, count):
     for user_id in (ALICE, BOB, CAROL):
         await give(sqlite_store, user_id)
     workspace = Workspace(members_in=(ALICE, BOB, CAROL), place=conversation(member_count=count))
@@ -151,12 +151,12 @@ async def test_the_list_is_the_fact_and_the_count_need_not_be_known(sqlite_store
     ]
 
 
-async def test_an_empty_list_is_no_proof_that_nobody_listens(sqlite_store):
+async def test_an_empty_member_list_is_unknown_not_cleared(sqlite_store):
     assert await read(sqlite_store, Workspace(members_in=())) is Audience.UNKNOWN
 
 
 @pytest.mark.parametrize("call", ["members from 0", "members from 2"])
-async def test_members_slack_does_not_list_are_not_guessed(sqlite_store, call):
+async def test_an_unreadable_member_list_raises(sqlite_store, call):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, ALICE, ROBOT), standings=BOTS, failing={call})
     with pytest.raises(Silent):
@@ -164,7 +164,7 @@ async def test_members_slack_does_not_list_are_not_guessed(sqlite_store, call):
 
 
 @pytest.mark.parametrize("untold", [ALICE, ROBOT])
-async def test_a_standing_slack_does_not_tell_is_not_guessed(sqlite_store, untold):
+async def test_an_unknown_standing_makes_the_audience_unknown(sqlite_store, untold):
     await give(sqlite_store, ALICE)
     failing = {f"standing of {untold}"}
     workspace = Workspace(members_in=(ALICE, ROBOT), standings=BOTS, failing=failing)
@@ -172,7 +172,7 @@ async def test_a_standing_slack_does_not_tell_is_not_guessed(sqlite_store, untol
     assert (TEAM, untold) not in await remembered(sqlite_store)
 
 
-async def test_nor_does_it_hide_one_who_is_certainly_not_cleared(sqlite_store):
+async def test_an_unknown_standing_does_not_hide_an_uncleared_listener(sqlite_store):
     for user_id in (ALICE, BOB):
         await give(sqlite_store, user_id)
     workspace = Workspace(
@@ -202,7 +202,7 @@ async def test_nor_does_it_hide_one_who_is_certainly_not_cleared(sqlite_store):
         ),
     ],
 )
-async def test_while_a_group_cannot_be_read_its_members_are_doubtful(
+async def test_an_unreadable_granted_group_makes_its_members_unknown(
     sqlite_store, members, standings, found
 ):
     await give(sqlite_store, ALICE)
@@ -212,7 +212,7 @@ async def test_while_a_group_cannot_be_read_its_members_are_doubtful(
     assert await read(sqlite_store, workspace, groups={GROUP: None}) is found
 
 
-async def test_while_a_denied_group_cannot_be_read_everybody_is_doubtful(sqlite_store):
+async def test_an_unreadable_denied_group_makes_everybody_unknown(sqlite_store):
     await give(sqlite_store, ALICE)
     await deny(sqlite_store, GROUP)
     for standing, found in {
@@ -231,7 +231,7 @@ async def forget(database) -> None:
 
 
 @pytest.mark.parametrize("pages", [1, 2, 5, 6, 20, 21, 23])
-async def test_however_many_pages_there_are_everybody_in_them_counts(sqlite_store, pages):
+async def test_every_member_on_every_page_counts(sqlite_store, pages):
     everybody = [f"U0PERSON{number:02d}" for number in range(pages)]
     for user_id in everybody:
         await give(sqlite_store, user_id)
@@ -245,7 +245,7 @@ async def test_however_many_pages_there_are_everybody_in_them_counts(sqlite_stor
 @pytest.mark.parametrize(
     ("limit", "named"), [(1, 1), (2, 2), (9, 2)], ids=["the first", "so many", "all there are"]
 )
-async def test_who_is_not_cleared_is_named_to_an_admin_who_asks(sqlite_store, limit, named):
+async def test_an_admin_sees_the_uncleared_listeners(sqlite_store, limit, named):
     await give(sqlite_store, ALICE)
     listeners = (ALICE, ROBOT, BOB, CAROL)
     workspace = Workspace(members_in=listeners, standings=BOTS)

@@ -1,4 +1,4 @@
-"""Whether a right counts for somebody, and what Slack is asked to tell it."""
+"""Whether a right counts for a person, and which calls of Slack that takes."""
 
 from datetime import timedelta
 
@@ -32,14 +32,14 @@ def readers(database, standing: Standing = Standing.MEMBER, *, is_away: bool = F
     return readers_on(database, workspace(standing, is_away=is_away), groups=GROUPS)
 
 
-async def test_a_member_holds_every_right_given_to_them_or_their_group(sqlite_store):
+async def test_a_member_holds_rights_by_name_and_by_group(sqlite_store):
     people = readers(sqlite_store).people
     assert (await people.read(TEAM, ALICE)).held == frozenset()
     await give(sqlite_store, GROUP)
     assert (await people.read(TEAM, ALICE)).held == {Right.PII}
 
 
-async def test_a_guest_may_use_it_by_a_grant_of_their_own_and_a_group_s_does_not_count(
+async def test_a_guest_holds_a_right_by_name_only(
     sqlite_store,
 ):
     people = readers(sqlite_store, Standing.GUEST).people
@@ -64,10 +64,8 @@ async def test_a_guest_may_use_it_by_a_grant_of_their_own_and_a_group_s_does_not
         pytest.param(Standing.EXTERNAL, ALICE, Held.BY_NAME, False, id="an external person"),
     ],
 )
-async def test_every_reading_of_now_gives_the_same_answer(
-    sqlite_store, standing, given_to, held, holds
-):
-    """For the right that was given, in the workspace where it was given, and for no other."""
+async def test_every_reading_of_a_clearance_agrees(sqlite_store, standing, given_to, held, holds):
+    """Only for the granted right, in the workspace of the grant."""
     if given_to:
         await give(sqlite_store, given_to)
     clearances = readers(sqlite_store, standing).clearances
@@ -83,13 +81,13 @@ async def test_every_reading_of_now_gives_the_same_answer(
 
 
 @pytest.mark.parametrize("standing", NOBODY)
-async def test_it_is_for_nobody_else_whatever_they_hold(sqlite_store, standing):
+async def test_nobody_else_may_use_callaudio_with_any_grant(sqlite_store, standing):
     await give(sqlite_store)
     found = await readers(sqlite_store, standing).people.read(TEAM, ALICE)
     assert (found.may_use, found.held) == (False, frozenset())
 
 
-async def test_nobody_is_let_in_or_sent_away_for_a_guess(sqlite_store):
+async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):
     await give(sqlite_store)
     away = readers(sqlite_store, is_away=True)
     for asking in (
@@ -110,7 +108,7 @@ async def test_nobody_is_let_in_or_sent_away_for_a_guess(sqlite_store):
         assert (unknown.counts, unknown.may_use) == (None, False)
 
 
-async def test_slack_is_not_asked_after_those_whom_no_standing_could_help(sqlite_store):
+async def test_slack_is_not_asked_about_people_without_a_grant(sqlite_store):
     slack = workspace(is_away=True)
     clearances = readers_on(sqlite_store, slack).clearances
     assert not await clearances.holds(TEAM, Right.PII, ALICE)
@@ -118,7 +116,7 @@ async def test_slack_is_not_asked_after_those_whom_no_standing_could_help(sqlite
     assert slack.calls == []
 
 
-async def test_a_decision_asks_slack_each_time_and_a_look_only_after_a_while(sqlite_store):
+async def test_a_decision_asks_slack_each_time_and_a_check_uses_stored_standings(sqlite_store):
     await give(sqlite_store)
     clock, slack = Clock(), workspace()
     clearances = readers_on(sqlite_store, slack, clock=clock).clearances

@@ -1,4 +1,4 @@
-"""A decision from its facts: no fact read in vain, none kept, none guessed in favour of raw."""
+"""A decision reads only the facts it needs, caches none, and an unknown fact never leads to raw."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -84,7 +84,7 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     ]
 
 
-async def test_somebody_not_cleared_makes_it_redacted_on_account_of_the_audience(sqlite_store):
+async def test_a_listener_without_clearance_makes_it_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)))
     assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
@@ -92,7 +92,7 @@ async def test_somebody_not_cleared_makes_it_redacted_on_account_of_the_audience
 
 
 @pytest.mark.parametrize("private", [False, None])
-async def test_what_is_not_known_to_be_private_is_open_to_all_and_its_members_are_not_listed(
+async def test_a_conversation_not_known_to_be_private_is_public_and_not_listed(
     sqlite_store, private
 ):
     await give(sqlite_store, ALICE)
@@ -150,7 +150,7 @@ CHEAP = ["conversation", "members from 0", f"standing of {ALICE}"]
         ),
     ],
 )
-async def test_nobody_asks_about_the_audience_where_an_earlier_rule_decides(
+async def test_the_audience_is_not_read_if_an_earlier_rule_decides(
     sqlite_store, ask, arranged, expected
 ):
     await give(sqlite_store, ALICE)
@@ -159,13 +159,13 @@ async def test_nobody_asks_about_the_audience_where_an_earlier_rule_decides(
     assert sorted(workspace.calls) == CHEAP
 
 
-async def test_whoever_is_not_cleared_gets_redacted_without_a_look_at_the_others(sqlite_store):
+async def test_an_uncleared_requester_gets_redacted_without_reading_the_audience(sqlite_store):
     workspace = Workspace(members_in=(ALICE, BOB))
     assert said(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
     assert sorted(workspace.calls) == CHEAP
 
 
-async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
+async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
     refused = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
     assert said(await rule(sqlite_store, workspace)) == refused
@@ -178,7 +178,7 @@ async def test_a_guest_needs_a_grant_of_their_own(sqlite_store):
     assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
 
-async def test_a_right_through_a_group_that_cannot_be_read_is_not_known_and_gives_nothing(
+async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
     sqlite_store,
 ):
     await give(sqlite_store, GROUP)
@@ -187,7 +187,7 @@ async def test_a_right_through_a_group_that_cannot_be_read_is_not_known_and_give
     assert said(ruling) == (Outcome.REDACTED, Reason.NOT_CLEARED)
 
 
-async def test_a_listener_whose_right_is_not_known_is_not_cleared(sqlite_store):
+async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     await give(sqlite_store, GROUP)
     ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None})
@@ -203,14 +203,14 @@ async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
     assert sorted(workspace.calls) == CHEAP
 
 
-async def test_the_allow_list_lets_redacted_into_a_shared_channel_and_nothing_more(sqlite_store):
+async def test_the_allow_list_permits_only_redacted_in_a_shared_channel(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(place=conversation(is_external=True))
     ruling = await rule(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
     assert said(ruling) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
 
 
-async def test_ones_own_direct_messages_have_no_other_listener_and_no_sharing_flags(sqlite_store):
+async def test_own_direct_messages_have_one_listener_and_need_no_sharing_flags(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own)
@@ -221,7 +221,7 @@ async def test_ones_own_direct_messages_have_no_other_listener_and_no_sharing_fl
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
-async def test_somebody_elses_direct_messages_are_not_ones_own(sqlite_store):
+async def test_another_persons_direct_messages_are_no_own_ones(sqlite_store):
     await give(sqlite_store, ALICE)
     theirs = conversation(DM, im_user_id=BOB, is_external=None)
     for members in ((BOB,), (ALICE, BOB)):
@@ -241,7 +241,7 @@ async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_st
     )
 
 
-async def test_rights_are_read_afresh_at_each_ruling(database):
+async def test_rights_are_read_again_at_each_decision(database):
     clock = Clock()
     workspace = Workspace()
     ruling = decider(database, workspace, clock=clock)
@@ -265,7 +265,7 @@ async def test_rights_are_read_afresh_at_each_ruling(database):
     assert await outcome() is Outcome.REDACTED
 
 
-async def test_members_and_flags_are_read_afresh_at_each_ruling(sqlite_store):
+async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace()
     ruling = decider(sqlite_store, workspace)
@@ -286,9 +286,7 @@ async def test_members_and_flags_are_read_afresh_at_each_ruling(sqlite_store):
         (f"standing of {ROBOT}", (Outcome.REDACTED, Reason.AUDIENCE)),
     ],
 )
-async def test_each_fact_that_slack_does_not_tell_falls_to_the_safe_side(
-    sqlite_store, lost, expected
-):
+async def test_each_unknown_fact_fails_closed(sqlite_store, lost, expected):
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     workspace = Workspace(
@@ -320,7 +318,7 @@ LOOKUPS = (
     max_examples=examples(20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer(
+async def test_a_failed_read_of_slack_never_leads_to_raw(
     sqlite_store, failing, page_size, members, audience_rule, in_own_dm, allowed
 ):
     async with sqlite_store.write() as session:
@@ -346,7 +344,7 @@ async def test_whatever_fails_raw_never_comes_of_a_question_slack_did_not_answer
     assert (ruling.decision.outcome is Outcome.RAW) == (not workspace.failed)
 
 
-async def test_what_has_no_redacted_variant_is_refused_where_redacted_would_be_given(database):
+async def test_a_transcript_is_refused_where_audio_would_be_redacted(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone = Workspace(members_in=(ALICE,))
@@ -357,7 +355,7 @@ async def test_what_has_no_redacted_variant_is_refused_where_redacted_would_be_g
     assert said(await rule(database, alone, ask=no_key)) == (Outcome.REFUSED, Reason.NO_RAW_KEY)
 
 
-async def test_what_has_no_redacted_variant_needs_a_cleared_audience_whatever_the_rule(database):
+async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone, with_bob = Workspace(members_in=(ALICE,)), Workspace(members_in=(ALICE, BOB))
@@ -367,7 +365,7 @@ async def test_what_has_no_redacted_variant_needs_a_cleared_audience_whatever_th
     assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
 
 
-async def test_a_survey_is_of_the_members_and_asks_after_no_requester(database):
+async def test_a_survey_reads_members_and_no_requester(database):
     await give(database, ALICE)
     workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
     around = await decider(database, workspace).survey(TEAM, CHANNEL, raw_only=False)
@@ -394,7 +392,7 @@ async def test_a_survey_is_of_the_members_and_asks_after_no_requester(database):
         ),
     ],
 )
-async def test_a_survey_lists_no_members_where_they_settle_nothing(
+async def test_a_survey_lists_no_members_if_they_do_not_matter(
     sqlite_store, place, audience_rule, found
 ):
     await give(sqlite_store, ALICE)
@@ -405,7 +403,7 @@ async def test_a_survey_lists_no_members_where_they_settle_nothing(
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
-async def test_what_has_no_redacted_variant_may_stay_among_the_cleared_alone_whatever_the_rule(
+async def test_a_transcript_may_stay_only_among_cleared_people_under_any_rule(
     sqlite_store,
 ):
     await give(sqlite_store, ALICE)
@@ -417,7 +415,7 @@ async def test_what_has_no_redacted_variant_may_stay_among_the_cleared_alone_wha
     assert judged == [Exposure.AUDIENCE, Exposure.FINE]
 
 
-async def test_one_survey_serves_all_requesters_each_by_their_right_of_now(sqlite_store):
+async def test_one_survey_serves_all_requesters_each_by_their_current_right(sqlite_store):
     for user_id in (ALICE, BOB):
         await give(sqlite_store, user_id)
     surveying = decider(sqlite_store, Workspace(members_in=(ALICE, BOB)))
@@ -428,14 +426,14 @@ async def test_one_survey_serves_all_requesters_each_by_their_right_of_now(sqlit
 
 
 @pytest.mark.parametrize("lost", ["conversation", "members from 0"])
-async def test_what_a_survey_does_not_learn_is_doubtful(sqlite_store, lost):
+async def test_a_survey_with_unknown_facts_leaves_files_unverified(sqlite_store, lost):
     await give(sqlite_store, ALICE)
     surveying = decider(sqlite_store, Workspace(failing={lost}))
     around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
     assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
 
 
-async def test_a_survey_finds_the_uncleared_though_slack_does_not_tell_what_is_private(
+async def test_a_survey_finds_uncleared_listeners_without_the_private_flag(
     sqlite_store,
 ):
     await give(sqlite_store, ALICE)
@@ -464,7 +462,7 @@ NO_GRANT, BY_NAME, BY_GROUP = None, ALICE, GROUP
     ],
 )
 @pytest.mark.parametrize("place", [conversation(), conversation(DM, im_user_id=ALICE)])
-async def test_whoever_is_not_what_they_were_has_lost_the_right(
+async def test_a_requester_of_changed_standing_has_lost_the_right(
     sqlite_store, standing, granted, found, place
 ):
     if granted:
@@ -477,7 +475,7 @@ async def test_whoever_is_not_what_they_were_has_lost_the_right(
     assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
 
 
-async def test_a_standing_that_slack_does_not_tell_is_doubtful(sqlite_store):
+async def test_an_unknown_standing_leaves_a_file_unverified(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(
         members_in=(ROBOT,), standings={ROBOT: Standing.BOT}, failing={f"standing of {ALICE}"}

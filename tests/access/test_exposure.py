@@ -1,4 +1,4 @@
-"""What becomes of a raw file that is visible: a sentence a row, and when all is well."""
+"""Whether a visible raw file may stay: a sentence a row, and every combination of facts."""
 
 from dataclasses import replace
 
@@ -93,7 +93,7 @@ def row(sentence: str, found: Exposure, **changes: object):
         ),
     ],
 )
-def test_what_becomes_of_a_visible_raw_file(now: ExposureFacts, found: Exposure) -> None:
+def test_whether_a_visible_raw_file_may_stay(now: ExposureFacts, found: Exposure) -> None:
     assert exposure_of(now) is found
 
 
@@ -110,7 +110,9 @@ FLAGS = st.sampled_from([True, False, None])
         audience=st.sampled_from(Audience),
     )
 )
-def test_fine_means_cleared_inside_and_among_cleared_listeners_alone(now: ExposureFacts) -> None:
+def test_a_file_is_fine_only_among_cleared_listeners_of_one_organisation(
+    now: ExposureFacts,
+) -> None:
     among_the_cleared = now.audience is Audience.CLEARED and now.destination_is_private is True
     holds = (
         now.requester_is_cleared is True

@@ -59,7 +59,7 @@ async def crowd(database: Database) -> Database:
 
 @contextmanager
 def rows_read() -> Iterator[list[str]]:
-    """Which grants are made into objects meanwhile, by whom they are for."""
+    """The subjects of the rows that are loaded as objects in the block."""
     read: list[str] = []
 
     def note(row: GrantRow, _context: object) -> None:
@@ -85,7 +85,7 @@ def admin_of(database: Database) -> Administration:
 
 
 @pytest.mark.postgresql_at_length
-async def test_a_list_reads_what_it_shows_and_counts_the_rest(crowd):
+async def test_a_list_reads_the_shown_rows_and_counts_the_rest(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     with rows_read() as read:
         page = await admin_of(crowd).list(Actor(TEAM, None, BOSS), 30)
@@ -95,7 +95,7 @@ async def test_a_list_reads_what_it_shows_and_counts_the_rest(crowd):
 
 
 @pytest.mark.postgresql_at_length
-async def test_who_reads_what_concerns_one_person_alone(crowd):
+async def test_who_reads_only_the_rows_of_one_person(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     await give(crowd, ALICE)
     await give(crowd, GROUP)
@@ -126,7 +126,7 @@ async def test_an_admin_s_home_reads_the_grants_it_shows(crowd):
     assert len(read) == 1 + MOST_ENDING
 
 
-async def test_a_page_holds_what_is_in_force_there_and_then(database):
+async def test_a_page_lists_grants_in_force_in_that_workspace(database):
     await give(database, ALICE, lasting=HOUR)
     await give(database, BOB, team=OTHER_TEAM)
     later = await give(database, BOB)
@@ -149,7 +149,7 @@ async def test_a_page_holds_what_is_in_force_there_and_then(database):
         (HOUR, Effect.DENY, False),
     ],
 )
-async def test_what_ends_within_a_time_is_what_is_in_force_now_and_then_is_not(
+async def test_grants_that_end_within_a_time_are_listed_by_their_end(
     database, lasting, effect, shown
 ):
     await give(database, lasting=lasting, effect=effect)
@@ -158,7 +158,7 @@ async def test_what_ends_within_a_time_is_what_is_in_force_now_and_then_is_not(
     assert len(page.shown) == shown
 
 
-async def test_sqlite_finds_persons_groups_and_ends_along_their_indexes(sqlite_store):
+async def test_sqlite_uses_the_indexes_of_people_groups_and_ends(sqlite_store):
     for number in range(40):
         await give(sqlite_store, f"U0PERSON{number:02d}", lasting=DAY)
     asked: list[tuple[str, object]] = []

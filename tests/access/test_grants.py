@@ -1,4 +1,4 @@
-"""Grants: each change leaves its audit event or nothing at all; test_rights: who holds what."""
+"""Grants: each change writes its audit event, or nothing. Who holds a right: test_rights."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ HOUR = timedelta(hours=1)
 MEMBERS = {GROUP: {ALICE, BOB}}
 
 
-async def test_what_is_revoked_is_gone_with_its_denies_and_nothing_is_left_to_revoke(database):
+async def test_a_revocation_ends_grants_and_denies_and_a_second_one_fails(database):
     await give(database, ALICE)
     await deny(database, ALICE)
     await give(database, BOB)
@@ -67,7 +67,7 @@ async def test_what_is_revoked_is_gone_with_its_denies_and_nothing_is_left_to_re
     assert len((await written(database))[1]) == len(tags)
 
 
-async def test_every_grant_of_a_workspace_ends_at_once_and_its_denies_stay(database):
+async def test_revoking_all_ends_every_grant_and_keeps_denies(database):
     await give(database, ALICE)
     await give(database, BOB, now=NOON + 2 * HOUR)
     await give(database, CAROL, lasting=HOUR / 2)
@@ -87,7 +87,7 @@ async def test_every_grant_of_a_workspace_ends_at_once_and_its_denies_stay(datab
     assert tags.count("admin:grant:revoked") == 2
 
 
-async def test_a_group_gives_and_takes_in_its_own_workspace_until_it_is_revoked(database):
+async def test_a_group_grant_or_deny_counts_in_its_workspace_until_revoked(database):
     await give(database, GROUP)
     assert await who_holds(database, ALICE, BOB, CAROL, groups=MEMBERS) == {ALICE, BOB}
     assert await who_holds(database, groups=MEMBERS, team=OTHER_TEAM) == set()
@@ -101,14 +101,14 @@ async def test_a_group_gives_and_takes_in_its_own_workspace_until_it_is_revoked(
     assert await who_holds(database, groups=MEMBERS) == {ALICE}
 
 
-async def test_a_group_deny_that_has_ended_or_is_for_another_right_takes_nothing(sqlite_store):
+async def test_an_ended_group_deny_or_one_of_another_right_has_no_effect(sqlite_store):
     await give(sqlite_store, ALICE)
     await deny(sqlite_store, GROUP, now=NOON - HOUR, lasting=HOUR)
     await deny(sqlite_store, GROUP, right=Right.ADMIN)
     assert await who_holds(sqlite_store, groups=MEMBERS) == {ALICE}
 
 
-async def test_asking_about_nobody_names_nobody(sqlite_store):
+async def test_no_people_have_no_grants(sqlite_store):
     await give(sqlite_store, ALICE)
     nobody = await rights_on(sqlite_store).holders(TEAM, Right.PII, [])
     assert nobody == Holders(everyone=frozenset(), by_name=frozenset())
@@ -132,9 +132,7 @@ async def test_admins_may_make_themselves_admin_and_deny_themselves_raw(sqlite_s
     ("effect", "tag"),
     [(Effect.GRANT, "admin:grant:added"), (Effect.DENY, "admin:grant:denied")],
 )
-async def test_each_grant_and_deny_says_in_the_audit_log_who_gave_what_to_whom(
-    database, effect, tag
-):
+async def test_each_grant_and_deny_is_audited_with_giver_subject_and_right(database, effect, tag):
     grant = await give(database, ALICE, effect=effect, lasting=HOUR)
     async with database.read() as session:
         (event,) = await newest_events(session, AuditFilter(), 9)
@@ -176,7 +174,7 @@ async def test_a_change_that_is_rolled_back_leaves_neither_a_right_nor_an_event(
     assert await who_holds(database) == {ALICE}
 
 
-async def test_the_list_shows_what_is_in_force_and_on_demand_all_that_ever_was(sqlite_store):
+async def test_the_list_shows_grants_in_force_and_optionally_ended_ones(sqlite_store):
     await give(sqlite_store, ALICE, lasting=HOUR)
     await give(sqlite_store, BOB)
     await give(sqlite_store, BOB, team=OTHER_TEAM)
@@ -192,7 +190,7 @@ async def test_the_list_shows_what_is_in_force_and_on_demand_all_that_ever_was(s
     assert await listed(team_id="T0NOBODY", ended=True) == []
 
 
-async def test_a_grant_is_listed_as_it_was_given_and_not_to_be_changed(sqlite_store):
+async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(sqlite_store):
     given = await give(sqlite_store, ALICE, lasting=HOUR)
     assert given == Grant(
         id=given.id,
@@ -212,7 +210,7 @@ async def test_a_grant_is_listed_as_it_was_given_and_not_to_be_changed(sqlite_st
         given.right = Right.ADMIN
 
 
-async def test_of_many_who_revoke_at_once_one_ends_the_grant_and_the_others_find_none(database):
+async def test_one_of_many_concurrent_revocations_ends_the_grant_and_the_others_fail(database):
     async with database.write() as session:
         await add_grant(session, new_grant())
 

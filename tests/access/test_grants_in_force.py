@@ -1,4 +1,4 @@
-"""The query of a decision: who is named, whatever the names look like, along the index for it."""
+"""The query of a decision: the people and groups it returns, and its use of the index."""
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +15,7 @@ async def named(database: Database, *user_ids: str, right: Right = Right.PII) ->
         return await read_grants_in_force(session, TEAM, right, user_ids, NOON)
 
 
-async def test_all_groups_and_those_people_who_were_asked_after_are_named(database):
+async def test_all_groups_and_the_requested_people_are_returned(database):
     for user_id in (ALICE, BOB, CAROL):
         await give(database, user_id)
     await deny(database, BOB)
@@ -32,13 +32,13 @@ async def test_all_groups_and_those_people_who_were_asked_after_are_named(databa
 
 
 @pytest.mark.parametrize("user_id", ["U1,U2", 'U"1', "U'1", "U\\1", "U%1", "Ué", "U:now"])
-async def test_an_id_is_what_it_is_and_no_part_of_the_query(database, user_id):
+async def test_an_id_cannot_change_the_query(database, user_id):
     await give(database, user_id)
     await give(database, "U1")
     assert (await named(database, user_id)).granted == {user_id}
 
 
-async def test_two_grants_and_a_deny_of_one_person_are_one_name_each(database):
+async def test_several_grants_of_one_person_return_one_id(database):
     await give(database)
     await give(database)
     await deny(database)
@@ -46,7 +46,7 @@ async def test_two_grants_and_a_deny_of_one_person_are_one_name_each(database):
     assert (found.granted, found.denied) == ({ALICE}, {ALICE})
 
 
-async def test_a_group_is_named_once_for_each_who_gave_it_the_right(database):
+async def test_a_group_is_returned_once_for_each_giver(database):
     for giver in (BOSS, BOSS, 'U"é,'):
         await give(database, GROUP, by=giver)
     await give(database, GROUP, by=CAROL, right=Right.ADMIN)
@@ -63,7 +63,7 @@ async def test_the_admins_by_name_are_found_among_all_others(database):
 
 
 @pytest.mark.parametrize("is_analyzed", [False, True])
-async def test_sqlite_reads_along_the_indexes_even_when_nearly_all_grants_are_alike(
+async def test_sqlite_uses_the_indexes_even_if_nearly_all_grants_are_alike(
     sqlite_store, is_analyzed
 ):
     for number in range(40):
@@ -80,7 +80,7 @@ async def test_sqlite_reads_along_the_indexes_even_when_nearly_all_grants_are_al
 
 
 async def plans_of(database: Database) -> list[str]:
-    """Let the product ask, and SQLite say how it looks."""
+    """Run the product's query, and return SQLite's query plan."""
     async with database.read() as session:
         connection = await (await session.connection()).get_raw_connection()
         asked: list[str] = []

@@ -1,4 +1,4 @@
-"""What one person may do, until when, and by whose leave."""
+"""The rights of one person, and the grants behind them."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from tests.conftest import NOON
 
 
 class Unread:
-    """Slack tells of no group."""
+    """Slack returns no group."""
 
     async def members(self, team_id: str, group_id: str) -> frozenset[str]:
         del team_id, group_id
@@ -23,7 +23,7 @@ async def person(database, user_id=ALICE, groups=None):
     return await people.read(TEAM, user_id)
 
 
-async def test_nobody_holds_anything_by_themselves(sqlite_store):
+async def test_a_person_without_grants_holds_no_right(sqlite_store):
     found = await person(sqlite_store)
     assert (found.held, found.grants) == (frozenset(), ())
     assert found.grant_of(Right.PII) is None
@@ -33,28 +33,28 @@ async def test_nobody_holds_anything_by_themselves(sqlite_store):
 @pytest.mark.parametrize(
     ("hours", "longest"), [([1, 8, 2], 8), ([1, None, 8], None), ([None, 8], None)]
 )
-async def test_the_grant_that_lasts_longest_is_told(sqlite_store, hours, longest):
+async def test_the_grant_that_ends_last_is_returned(sqlite_store, hours, longest):
     for each in hours:
         await give(sqlite_store, lasting=timedelta(hours=each) if each else None)
     grant = (await person(sqlite_store)).grant_of(Right.PII)
     assert grant.expires_at == (NOON + timedelta(hours=longest) if longest else None)
 
 
-async def test_one_s_groups_count_and_others_do_not(sqlite_store):
+async def test_grants_of_a_persons_groups_count_and_others_do_not(sqlite_store):
     await give(sqlite_store, GROUP)
     groups = {GROUP: {ALICE}}
     assert (await person(sqlite_store, groups=groups)).grant_of(Right.PII).subject.id == GROUP
     assert (await person(sqlite_store, BOB, groups)).grants == ()
 
 
-async def test_what_one_gave_to_one_s_own_group_is_no_grant_of_theirs(sqlite_store):
+async def test_a_grant_to_a_group_does_not_count_for_its_giver(sqlite_store):
     await give(sqlite_store, GROUP, by=ALICE)
     groups = {GROUP: {ALICE, BOB}}
     assert (await person(sqlite_store, ALICE, groups)).grants == ()
     assert (await person(sqlite_store, BOB, groups)).held == {Right.PII}
 
 
-async def test_a_deny_leaves_no_grant_and_is_told(sqlite_store):
+async def test_a_deny_beats_the_grant_and_is_returned(sqlite_store):
     await give(sqlite_store)
     denied = await deny(sqlite_store)
     found = await person(sqlite_store)

@@ -196,14 +196,14 @@ CAUSES = (
 
 
 @each_row("first", range(len(CAUSES)))
-def test_the_first_row_that_applies_decides_whatever_follows(first):
+def test_the_first_row_that_applies_decides(first):
     everything_after = {name: value for cause, _ in CAUSES[first:] for name, value in cause.items()}
     assert decide(facts(**everything_after)).reason is CAUSES[first][1]
 
 
 @each_row("asked_redacted", [True, False])
 @each_row("is_cleared", [True, False])
-def test_rows_5_6_and_9_are_the_apis_own_table(asked_redacted, is_cleared):
+def test_rows_5_6_and_9_match_the_api_table(asked_redacted, is_cleared):
     held = Held.BY_NAME if is_cleared else Held.NOT
     decision = decide(facts(asked_redacted=asked_redacted, held=held))
     assert decision.outcome is (RAW if is_cleared and not asked_redacted else REDACTED)
@@ -245,7 +245,7 @@ def all_that_raw_needs(known: Facts) -> bool:
     )
 
 
-def test_over_every_combination_raw_comes_of_exactly_what_it_needs():
+def test_raw_is_decided_for_exactly_the_combinations_that_allow_it():
     flags = (True, False)
     everything = product(
         Standing,
@@ -278,7 +278,7 @@ OUTCOMES_OF = {
 
 
 @given(ALL_FACTS)
-def test_every_question_gets_an_answer_and_a_reason_that_fits_it(known):
+def test_every_combination_has_an_outcome_with_a_matching_reason(known):
     decision = decide(known)
     assert decision.outcome in OUTCOMES_OF[decision.reason]
     assert decide(known) == decision
@@ -301,7 +301,7 @@ SAFE_SIDE = {
 
 @pytest.mark.parametrize("name", SAFE_SIDE)
 @given(known=ALL_FACTS)
-def test_a_fact_that_is_lost_never_loosens_the_outcome(name, known):
+def test_a_lost_fact_never_loosens_the_outcome(name, known):
     lost = decide(replace(known, **{name: SAFE_SIDE[name]}))
     assert lost.outcome == decide(known).outcome or is_stricter(lost, decide(known).outcome)
 
@@ -327,7 +327,7 @@ def test_stricter_is_a_strict_order(one, two, three):
 
 @each_row("outcome", Outcome)
 @each_row("reason", Reason)
-def test_what_has_no_redacted_variant_goes_out_raw_or_not_at_all(outcome, reason):
+def test_a_transcript_is_raw_or_refused(outcome, reason):
     judged = raw_or_nothing(Decision(outcome, reason))
     assert judged == Decision(RAW if outcome is RAW else REFUSED, reason)
 
@@ -358,7 +358,7 @@ def test_whether_a_right_counts(standing):
 
 @each_row("standing", Standing)
 @each_row("held", Held)
-def test_whoever_may_listen_to_raw_is_a_bot_or_would_get_it_if_they_asked(standing, held):
+def test_a_listener_of_raw_is_a_bot_or_would_be_cleared_as_requester(standing, held):
     asked = decide(facts(standing=standing, held=held))
     gets_raw = asked.outcome is RAW
     assert (may_listen(standing, held) is True) == (gets_raw or standing is Standing.BOT)
@@ -367,6 +367,6 @@ def test_whoever_may_listen_to_raw_is_a_bot_or_would_get_it_if_they_asked(standi
 
 @each_row("standing", Standing)
 @each_row("held", Held)
-def test_callaudio_is_for_those_whom_row_1_lets_pass(standing, held):
+def test_may_use_agrees_with_row_1(standing, held):
     passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
     assert may_use(standing, held) == passes

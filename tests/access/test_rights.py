@@ -1,4 +1,4 @@
-"""Who holds a right: by name, through a group, never against a deny."""
+"""Who holds a right: by name or by group; a deny beats every grant."""
 
 from datetime import timedelta
 
@@ -85,7 +85,7 @@ GIVE, DENY = Effect.GRANT, Effect.DENY
         pytest.param([(GIVE, ONE), (DENY, TWO)], {ALICE}, id="a deny of a group beats a group"),
     ],
 )
-async def test_who_holds_the_right_after_what_was_said(
+async def test_who_holds_the_right_after_grants_denies_and_revocations(
     database: Database, rights: Rights, said: list[tuple[Effect, str]], hold: set[str]
 ) -> None:
     for effect, subject_id in said:
@@ -127,7 +127,7 @@ async def test_a_revocation_ends_grants_and_denies_alike(
 
 
 @pytest.mark.both_databases
-async def test_rights_do_not_reach_from_one_workspace_or_right_into_another(
+async def test_rights_do_not_apply_to_another_workspace_or_right(
     database: Database, rights: Rights
 ) -> None:
     await say(database, GIVE, ALICE, team_id="T0OTHER000")
@@ -187,7 +187,7 @@ async def test_rights_do_not_reach_from_one_workspace_or_right_into_another(
         ),
     ],
 )
-async def test_while_a_group_cannot_be_read_what_it_decides_is_unknown(
+async def test_rights_that_depend_on_an_unreadable_group_are_unknown(
     database: Database,
     rights: Rights,
     world: World,
@@ -223,7 +223,7 @@ async def test_while_a_group_cannot_be_read_what_it_decides_is_unknown(
         pytest.param([(ONE, "cli:ops")], {ALICE, BOB}, id="nor does one where the bot runs"),
     ],
 )
-async def test_a_group_s_pii_counts_for_its_members_but_not_for_who_gave_it(
+async def test_a_group_grant_of_pii_counts_for_members_except_its_giver(
     database: Database, rights: Rights, given: list[tuple[str, str]], hold: set[str]
 ) -> None:
     for subject_id, giver in given:
@@ -236,7 +236,7 @@ async def test_a_group_s_pii_counts_for_its_members_but_not_for_who_gave_it(
         assert held is (named if each in hold else Held.NOT)
 
 
-async def test_who_comes_into_a_group_after_granting_to_it_gets_nothing_by_it(
+async def test_a_giver_who_joins_the_group_later_does_not_get_pii(
     database: Database, rights: Rights, world: World
 ) -> None:
     await say(database, GIVE, TWO, by=ALICE)
@@ -245,13 +245,13 @@ async def test_who_comes_into_a_group_after_granting_to_it_gets_nothing_by_it(
     assert await holders(rights) == {BOB, CAROL}
 
 
-async def test_admin_may_come_from_oneself(database: Database, rights: Rights) -> None:
+async def test_admin_counts_for_its_giver(database: Database, rights: Rights) -> None:
     await say(database, GIVE, ONE, right=Right.ADMIN, by=ALICE)
 
     assert await holders(rights, right=Right.ADMIN) == {ALICE, BOB, CAROL}
 
 
-async def test_while_the_group_cannot_be_read_its_giver_is_known_to_get_nothing(
+async def test_a_giver_holds_no_pii_by_an_unreadable_group(
     database: Database, rights: Rights, world: World
 ) -> None:
     await say(database, GIVE, ONE, by=ALICE)
@@ -272,7 +272,7 @@ async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(
     assert await rights.is_denied(TEAM, Right.PII, ALICE)
 
 
-async def test_first_admins_hold_admin_alone_and_a_deny_beats_them_too(
+async def test_first_admins_hold_only_admin_and_a_deny_beats_that(
     database: Database, rights: Rights
 ) -> None:
     assert await holders(rights, right=Right.ADMIN) == {CAROL}
@@ -282,9 +282,7 @@ async def test_first_admins_hold_admin_alone_and_a_deny_beats_them_too(
     assert await holders(rights, right=Right.ADMIN) == set()
 
 
-async def test_only_grants_of_their_own_count_as_by_name(
-    database: Database, rights: Rights
-) -> None:
+async def test_only_grants_by_name_count_as_by_name(database: Database, rights: Rights) -> None:
     await say(database, GIVE, ALICE)
     await say(database, GIVE, TWO)
 
@@ -320,7 +318,7 @@ async def test_groups_are_read_only_as_far_as_needed(
 
 
 @pytest.mark.both_databases
-async def test_ten_thousand_people_can_be_asked_after_at_once(
+async def test_ten_thousand_people_are_read_in_one_query(
     database: Database, rights: Rights
 ) -> None:
     await say(database, GIVE, "U0009999")

@@ -1,4 +1,4 @@
-"""What people are: remembered for a while, forgotten when an event tells, asked a few at a time."""
+"""Standings: stored for a while, invalidated by events, read a few at a time."""
 
 import asyncio
 from datetime import timedelta
@@ -63,7 +63,7 @@ def office(database: Database) -> Office:
 
 
 @pytest.mark.both_databases
-async def test_what_one_process_learns_all_know_for_a_while_and_for_one_workspace(office):
+async def test_a_standing_is_stored_for_all_processes_for_a_while_and_one_workspace(office):
     found = {ALICE: MEMBER, BOB: GUEST, CAROL: BOT}
     assert await office.learn(*found) == found
     other = office.another_process()
@@ -77,7 +77,7 @@ async def test_what_one_process_learns_all_know_for_a_while_and_for_one_workspac
     assert await office.stored() == {}
 
 
-async def test_time_counts_from_the_question_not_from_the_answer(office):
+async def test_validity_counts_from_the_call_not_from_its_answer(office):
     slow = asyncio.Event()
 
     class Slow(Workspace):
@@ -92,7 +92,7 @@ async def test_time_counts_from_the_question_not_from_the_answer(office):
     assert await office.stored() == {}
 
 
-async def test_now_asks_each_time_and_recently_only_when_nothing_is_remembered(office):
+async def test_now_reads_slack_each_time_and_recent_only_without_a_stored_standing(office):
     assert await office.known.recent(TEAM, ALICE) is MEMBER
     assert await office.known.recent(TEAM, ALICE) is MEMBER
     assert office.asked == [ALICE]
@@ -116,7 +116,7 @@ async def test_now_asks_each_time_and_recently_only_when_nothing_is_remembered(o
         pytest.param(None, MEMBER, False, None, id="nobody we know of has a new photo"),
     ],
 )
-async def test_an_event_ends_what_is_remembered_and_tells_whether_that_matters(
+async def test_an_event_invalidates_the_standing_and_returns_whether_it_changed(
     office, was, told, matters, left
 ):
     if was:
@@ -128,7 +128,7 @@ async def test_an_event_ends_what_is_remembered_and_tells_whether_that_matters(
 
 
 @pytest.mark.both_databases
-async def test_what_nobody_uses_any_more_still_tells_whether_an_event_is_news(office):
+async def test_an_expired_standing_still_shows_whether_an_event_is_a_change(office):
     await office.learn(ALICE)
     office.clock.now += KEPT_FOR
     await forget_standings(office.database, office.clock())
@@ -142,9 +142,7 @@ async def test_what_nobody_uses_any_more_still_tells_whether_an_event_is_news(of
 
 @pytest.mark.parametrize("knew", [True, False])
 @pytest.mark.parametrize("way", ["learn", "now"])
-async def test_an_answer_that_was_on_its_way_when_the_event_came_is_not_remembered(
-    office, knew, way
-):
+async def test_an_answer_requested_before_the_event_is_not_stored(office, knew, way):
     if knew:
         await office.learn(ALICE)
         office.clock.now += STANDING_VALID_FOR
@@ -183,14 +181,14 @@ async def test_a_slower_answer_does_not_replace_a_newer_one(office):
     assert await office.stored() == {BOB: GUEST}
 
 
-async def test_a_standing_slack_leaves_unknown_is_asked_for_again(office):
+async def test_an_unknown_standing_is_read_again(office):
     office.slack.standings = {ALICE: UNKNOWN}
     assert await office.learn(ALICE) == {ALICE: UNKNOWN}
     assert await office.known.now(TEAM, ALICE) is UNKNOWN
     assert await office.stored() == {}
 
 
-async def test_people_are_asked_after_a_few_at_a_time_whoever_asks(sqlite_store):
+async def test_all_readers_together_make_few_parallel_calls(sqlite_store):
     most = under_way = 0
 
     class Counting(Workspace):
@@ -213,7 +211,7 @@ async def test_people_are_asked_after_a_few_at_a_time_whoever_asks(sqlite_store)
     assert len(office.asked) == 9 * AT_ONCE
 
 
-async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(office):
+async def test_a_person_unknown_to_slack_does_not_stop_the_others(office):
     office.slack.failing = {f"standing of {ALICE}"}
     assert await office.learn(ALICE, BOB) == {ALICE: None, BOB: GUEST}
     assert await office.stored() == {BOB: GUEST}
@@ -223,7 +221,7 @@ async def test_whom_slack_does_not_know_does_not_keep_it_from_telling_of_others(
 
 
 @pytest.mark.both_databases
-async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_is_kept(office):
+async def test_an_outage_stops_reading_and_keeps_the_answers_so_far(office):
     crowd = [f"U{number:08d}" for number in range(3 * AT_ONCE)]
 
     class Away(Workspace):
@@ -241,7 +239,7 @@ async def test_while_slack_is_away_nobody_else_is_asked_after_and_what_it_told_i
 
 
 @pytest.mark.both_databases
-async def test_two_processes_that_learn_the_same_people_do_not_wait_for_each_other(office):
+async def test_two_processes_reading_the_same_people_do_not_deadlock(office):
     crowd = [f"U{number:08d}" for number in range(5 * AT_ONCE)]
     processes = [office.another_process() for _ in range(2)]
 

@@ -1,4 +1,4 @@
-"""Who may ask for access with which recording, and that whoever may not is audited."""
+"""Who may request access for which recording; refusals are audited."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ CONVERSATION = f"CA{1:032x}"
 async def delivered(
     database: Database, outcome: str | None = "redacted", reason: str | None = "not_cleared"
 ) -> str:
-    """Store what ALICE asked for, and what was decided."""
+    """Store a delivery of ALICE with its decision."""
     store = RequestStore(database=database, clock=lambda: NOON)
     stored = await store.store(replace(REQUEST, conversation_id=CONVERSATION))
     async with database.write() as session:
@@ -63,7 +63,7 @@ async def refusals(database: Database) -> list[tuple[str, str, str | None, objec
         return [(row.team_id, row.actor_id, row.delivery_id, row.payload) for row in rows]
 
 
-async def test_who_got_it_redacted_for_want_of_a_right_may_ask(database):
+async def test_a_requester_without_the_right_may_request_access(database):
     delivery_id = await delivered(database)
     found = await eligibility(database).admit(Actor(TEAM, None, ALICE), delivery_id)
     assert found == CONVERSATION
@@ -80,7 +80,7 @@ async def test_who_got_it_redacted_for_want_of_a_right_may_ask(database):
         pytest.param(TEAM, ALICE, (None, None), id="not decided yet"),
     ],
 )
-async def test_others_are_refused_and_audited_where_the_recording_is(database, team, user, decided):
+async def test_others_are_refused_and_audited_in_the_bots_workspace(database, team, user, decided):
     delivery_id = await delivered(database, *decided)
     with pytest.raises(NothingToAskFor):
         await eligibility(database).admit(Actor(team, None, user), delivery_id)
@@ -89,7 +89,7 @@ async def test_others_are_refused_and_audited_where_the_recording_is(database, t
 
 
 @pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
-async def test_a_recording_that_never_was_is_nobody_s(database, team):
+async def test_a_forged_delivery_id_is_refused(database, team):
     with pytest.raises(NothingToAskFor):
         await eligibility(database).admit(Actor(team, None, ALICE), "d-made-up")
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
@@ -110,7 +110,9 @@ async def test_a_recording_that_never_was_is_nobody_s(database, team):
     ],
 )
 @pytest.mark.postgresql_at_length
-async def test_only_those_ask_for_whom_a_right_would_count(database, standing, given, may_ask):
+async def test_only_people_for_whom_a_grant_would_count_may_request_access(
+    database, standing, given, may_ask
+):
     delivery_id = await delivered(database)
     if given:
         await give(database, given)
@@ -124,12 +126,12 @@ async def test_only_those_ask_for_whom_a_right_would_count(database, standing, g
     assert (actor, payload["code"]) == (ALICE, "requester_not_eligible")
 
 
-async def test_a_denied_member_may_still_ask(sqlite_store):
+async def test_a_denied_member_may_request_access(sqlite_store):
     await deny(sqlite_store)
     await eligibility(sqlite_store).admit(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
 
 
-async def test_while_slack_does_not_tell_who_somebody_is_they_are_told_that(sqlite_store):
+async def test_an_unknown_standing_is_reported_instead_of_a_refusal(sqlite_store):
     people = Workspace(failing=[f"standing of {ALICE}"])
     with pytest.raises(Silent):
         await eligibility(sqlite_store, people).admit(

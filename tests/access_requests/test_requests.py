@@ -1,4 +1,4 @@
-"""Requests for access in the store: decided once, and looked after when something is due."""
+"""Stored requests for access: decided once, and due for each step."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -44,7 +44,7 @@ class NoGroups:
 
 
 class Desk:
-    """The use cases on one database, with a clock that stands."""
+    """The use cases on one database, with a fixed clock."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -175,7 +175,7 @@ async def test_one_person_s_request_is_not_another_s(desk: Desk) -> None:
     assert first.id != second.id
 
 
-async def test_a_new_request_and_its_decision_are_each_work_for_a_worker(desk: Desk) -> None:
+async def test_a_request_and_its_decision_each_schedule_work(desk: Desk) -> None:
     request = await desk.ask()
     await desk.ask()
     (asked,) = await desk.due()
@@ -187,7 +187,7 @@ async def test_a_new_request_and_its_decision_are_each_work_for_a_worker(desk: D
     assert (asked.key, decided.key) == (request.id, request.id)
 
 
-async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(desk: Desk) -> None:
+async def test_a_message_posted_after_the_decision_is_updated_too(desk: Desk) -> None:
     request = await desk.ask()
     await desk.requests.add_message(request, "D1", "1.0")
     await desk.approve(request, BOSS)
@@ -205,7 +205,7 @@ async def test_a_question_posted_after_the_decision_is_shown_the_outcome_too(des
     assert (await desk.requests.read(request.id)).shown_at == desk.now
 
 
-async def test_a_request_expires_once_and_is_then_past_approving(desk: Desk) -> None:
+async def test_a_request_expires_once_and_cannot_be_approved_afterwards(desk: Desk) -> None:
     request = await desk.ask()
     assert (await desk.requests.expire(request)).is_pending
     desk.now += LIFETIME
@@ -277,7 +277,7 @@ async def told(desk: Desk) -> list[tuple[str, str | None, object]]:
         return [(row.tag, row.delivery_id, row.payload.get("request_id")) for row in rows]
 
 
-async def test_who_asks_again_while_a_request_is_pending_joins_it_and_the_audit_tells(
+async def test_a_second_request_joins_the_pending_one_and_is_audited(
     desk: Desk,
 ) -> None:
     first = await desk.ask(1)
@@ -291,7 +291,7 @@ async def test_who_asks_again_while_a_request_is_pending_joins_it_and_the_audit_
     ]
 
 
-async def test_the_same_submission_again_is_told_once(desk: Desk) -> None:
+async def test_a_repeated_submission_is_audited_once(desk: Desk) -> None:
     await desk.ask(1)
     assert not (await desk.requests.store(new_request(1))).is_new
     await desk.approve(await desk.requests.read("a1"), BOSS)

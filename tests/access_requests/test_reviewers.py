@@ -1,4 +1,4 @@
-"""Whom a request for access is put to: only those who could decide on it now."""
+"""The reviewers of a request: only people who could decide now."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ class Busy(CallAudioError):
 
 
 class Notification(Workspace):
-    """A workspace that cannot tell who some people are, for good or for now."""
+    """A workspace in which reading some standings fails, permanently or temporarily."""
 
     errors: dict[str, CallAudioError]
 
@@ -52,21 +52,21 @@ async def admin(database, user_id: str, **how) -> None:
     await give(database, user_id, right=Right.ADMIN, **how)
 
 
-async def test_those_who_run_the_bot_come_first_and_the_asker_never(database):
+async def test_first_admins_come_first_and_the_requester_is_left_out(database):
     for user_id in (ALICE, BOB, CAROL):
         await admin(database, user_id)
     assert await reviewers(database).people(TEAM, BOB) == (BOSS, ALICE, CAROL)
     assert await reviewers(database).people(TEAM, BOSS) == (ALICE, BOB, CAROL)
 
 
-async def test_an_admin_for_a_while_is_asked_and_one_whose_time_is_over_is_not(database):
+async def test_a_temporary_admin_reviews_until_the_grant_ends(database):
     await admin(database, ALICE, lasting=timedelta(hours=1))
     past = NOON - timedelta(hours=2)
     await admin(database, CAROL, now=past, lasting=timedelta(hours=1))
     assert await reviewers(database).people(TEAM, BOB) == (BOSS, ALICE)
 
 
-async def test_who_is_denied_the_right_is_not_asked(database):
+async def test_a_denied_admin_does_not_review(database):
     await admin(database, ALICE)
     await deny(database, ALICE, right=Right.ADMIN)
     await deny(database, BOSS, right=Right.ADMIN)
@@ -84,15 +84,13 @@ async def test_who_is_denied_the_right_is_not_asked(database):
         (Standing.UNKNOWN, False),
     ],
 )
-async def test_what_somebody_wrote_is_put_to_nobody_who_may_not_decide(
-    sqlite_store, standing, is_asked
-):
+async def test_only_people_for_whom_admin_counts_review(sqlite_store, standing, is_asked):
     await admin(sqlite_store, ALICE)
     asked = await reviewers(sqlite_store, standings={ALICE: standing}).people(TEAM, BOB)
     assert asked == ((BOSS, ALICE) if is_asked else (BOSS,))
 
 
-async def test_who_slack_does_not_know_is_left_out_and_nobody_for_a_hiccup(sqlite_store):
+async def test_a_person_unknown_to_slack_is_left_out_and_an_outage_raises(sqlite_store):
     await admin(sqlite_store, ALICE)
     gone = reviewers(sqlite_store, errors={ALICE: CallAudioError()})
     assert await gone.people(TEAM, BOB) == (BOSS,)
@@ -103,7 +101,7 @@ async def test_who_slack_does_not_know_is_left_out_and_nobody_for_a_hiccup(sqlit
         await hiccup.people(TEAM, BOB)
 
 
-async def test_no_more_are_asked_than_can_agree(sqlite_store):
+async def test_the_number_of_reviewers_is_limited(sqlite_store):
     for number in range(MOST_ASKED + 5):
         await admin(sqlite_store, f"U0ADMIN{number:02}")
     asked = await reviewers(sqlite_store).people(TEAM, BOB)

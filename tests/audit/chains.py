@@ -1,4 +1,4 @@
-"""Chains that are the same in every run, and a way of editing them that nothing refuses."""
+"""Chains that are equal in every run, and a way to edit them without triggers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -36,7 +36,7 @@ def event(number: int, team_id: str = TEAM) -> AuditEvent:
 
 
 def link(number: int, previous: str, team_id: str = TEAM, actor_id: str = BOSS) -> Link:
-    """The event of that number, as the chain sees it."""
+    """The link of that number."""
     said = event(number, team_id)
     return Link(
         seq=number,
@@ -66,7 +66,7 @@ async def write(database: Database, numbers: Iterable[int], team_id: str = TEAM)
 
 
 async def seal_at(database: Database, seq: int, team_id: str = SEALED) -> Head:
-    """Seal a chain of `event`s at one of them; gives the anchor."""
+    """Seal a chain of `event`s at one of them; returns the anchor."""
     async with database.write() as session:
         sealed = await seal(
             session,
@@ -94,7 +94,7 @@ def fill(url: str) -> None:
 
 
 async def found(session: AsyncSession, *anchors: Head) -> Found:
-    """What is wrong, but for the triggers that whoever edited the chains has dropped."""
+    """The findings, without those about dropped triggers."""
     return [
         (each.team_id, each.seq, each.fault)
         async for each in verify(session, anchors=anchors)
@@ -103,7 +103,7 @@ async def found(session: AsyncSession, *anchors: Head) -> Found:
 
 
 async def tamper(session: AsyncSession, *statements: str) -> None:
-    """Edit as somebody can who owns the database: free of triggers, constraints and keys."""
+    """Edit as the owner of the database can: without triggers, constraints and keys."""
     connection = await session.connection()
     for name in ("audit_events", "audit_heads", "audit_checkpoints"):
         for statement in (
@@ -117,7 +117,7 @@ async def tamper(session: AsyncSession, *statements: str) -> None:
 
 
 async def overrule(database: Database, *statements: str) -> None:
-    """Edit for good, free of triggers alone, so that the bot can go on."""
+    """Edit permanently, without triggers only, so that the bot can continue."""
     drop = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'"
     async with database.engine.begin() as connection:
         if database.is_sqlite:
@@ -131,13 +131,13 @@ async def overrule(database: Database, *statements: str) -> None:
 
 @asynccontextmanager
 async def undone(database: Database) -> AsyncIterator[AsyncSession]:
-    """Give a session of which nothing stays."""
+    """Open a session that is rolled back."""
     async with database.engine.connect() as connection, AsyncSession(connection) as session:
         yield session
 
 
 def inserted(link: Link, *, row_id: int = 99) -> str:
-    """The statement that puts an event where the bot did not."""
+    """The statement that inserts a forged event."""
     return (
         "INSERT INTO audit_events (id, seq, occurred_at, team_id, tag, actor_id, version, payload, "
         f"previous_hash, hash) VALUES ({row_id}, {link.seq}, "

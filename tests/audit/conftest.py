@@ -1,4 +1,4 @@
-"""The three chains of `chains.py`, written once for every test that leaves them as they are."""
+"""The three chains of `chains.py`, written once for all tests that do not change them."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.postgresql import Databases
 
 @pytest.fixture(scope="session")
 def filled() -> dict[str, str]:
-    """The URLs of the stores with the three chains that are there so far, by kind."""
+    """The URLs of the stores with the three chains, by kind of database."""
     return {}
 
 
@@ -41,7 +41,7 @@ def chained_url(
 
 @pytest.fixture
 async def chained(chained_url: str) -> AsyncIterator[Database]:
-    """A store with the three chains, to be left as it is."""
+    """A store with the three chains; a test must not change it."""
     database = Database(chained_url)
     yield database
     await database.close()

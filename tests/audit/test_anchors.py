@@ -1,4 +1,4 @@
-"""What a head that was written down elsewhere proves, and when it proves nothing any more."""
+"""What an anchor proves, and when it proves nothing any more."""
 
 import pytest
 
@@ -64,7 +64,7 @@ ANCHORS = {
 
 @pytest.mark.parametrize(("anchors", "expected"), ANCHORS.values(), ids=ANCHORS)
 @pytest.mark.postgresql_at_length
-async def test_an_anchor_proves_what_is_there_or_sealed_at_it_and_nothing_else(
+async def test_an_anchor_proves_only_its_event_or_checkpoint(
     chained: Database,
     anchors: list[tuple[str, int, str]],
     expected: list[tuple[str, int, ChainFault]],
@@ -73,7 +73,7 @@ async def test_an_anchor_proves_what_is_there_or_sealed_at_it_and_nothing_else(
         assert await found(session, *(Head(*each) for each in anchors)) == expected
 
 
-async def test_a_chain_written_anew_is_found_by_its_anchor(database: Database) -> None:
+async def test_a_rewritten_chain_is_found_by_its_anchor(database: Database) -> None:
     await write(database, range(1, 4))
     anchor = await newest(database)
     await overrule(database, "DELETE FROM audit_events", "DELETE FROM audit_heads")
@@ -83,7 +83,7 @@ async def test_a_chain_written_anew_is_found_by_its_anchor(database: Database) -
     assert await proof(database, anchor) == [(TEAM, 3, BROKEN)]
 
 
-async def test_a_history_forged_behind_a_forged_checkpoint_cannot_meet_an_anchor_before_it(
+async def test_a_forged_checkpoint_cannot_prove_an_earlier_anchor(
     database: Database,
 ) -> None:
     await write(database, range(1, 6))
@@ -100,7 +100,7 @@ async def test_a_history_forged_behind_a_forged_checkpoint_cannot_meet_an_anchor
     assert await proof(database, anchor) == [(TEAM, 5, UNPROVABLE)]
 
 
-async def test_the_anchor_that_sealing_gives_proves_the_seal_and_all_that_follows(
+async def test_the_anchor_of_a_seal_proves_the_seal_and_all_later_events(
     database: Database,
 ) -> None:
     await write(database, range(1, 7))
@@ -122,7 +122,7 @@ async def test_the_anchor_that_sealing_gives_proves_the_seal_and_all_that_follow
     assert await proof(database, anchor) == [(TEAM, 7, BROKEN)]
 
 
-async def test_an_earlier_seal_that_is_not_vouched_for_proves_no_anchor(
+async def test_an_earlier_seal_that_no_event_covers_proves_no_anchor(
     database: Database,
 ) -> None:
     await write(database, range(1, 7))
@@ -157,7 +157,7 @@ async def newest(database: Database) -> Head:
 
 
 async def seal_as_before(database: Database, seq: int, digest: str) -> None:
-    """Write a checkpoint and tell of it, but not of those before it: as bots did at first."""
+    """Write a checkpoint whose event does not cover the earlier ones, as early versions did."""
     async with database.write() as session:
         session.add(
             AuditCheckpointRow(team_id=TEAM, seq=seq, hash=digest, sealed_at=LATER, sealed_by=OPS)

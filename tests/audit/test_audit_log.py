@@ -1,4 +1,4 @@
-"""Audit events: written with the change they tell of, read back newest last."""
+"""Audit events: written in the transaction of the change, read newest last."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -54,7 +54,7 @@ async def test_an_event_comes_back_as_it_was_written(database):
     assert row.version == PAYLOAD_VERSION
 
 
-async def test_an_event_without_a_delivery_and_details_is_one_too(database):
+async def test_an_event_may_have_no_delivery_and_no_payload(database):
     await write(database, replace(EVENT, delivery_id=None, payload={}))
     (row,) = await read(database)
     assert (row.delivery_id, row.payload) == (None, {})
@@ -93,7 +93,7 @@ def numbers(rows) -> list[int]:
         pytest.param({"delivery_id": "d9"}, [], id="nothing that never was"),
     ],
 )
-async def test_what_a_filter_lets_through(sqlite_url, monkeypatch, wanted, found):
+async def test_which_events_a_filter_returns(sqlite_url, monkeypatch, wanted, found):
     monkeypatch.setattr("bot.audit.log.BATCH", 2)
     database = Database(sqlite_url)
     await write(database, *FOUR)
@@ -102,7 +102,7 @@ async def test_what_a_filter_lets_through(sqlite_url, monkeypatch, wanted, found
     await database.close()
 
 
-async def test_a_limit_gives_the_newest_that_match_the_older_of_them_first(sqlite_url):
+async def test_a_limit_returns_the_newest_matches_oldest_first(sqlite_url):
     database = Database(sqlite_url)
     await write(database, *FOUR)
     assert numbers(await read_newest(database, 2)) == [2, 3]
@@ -139,7 +139,7 @@ def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
     )
 
 
-async def test_what_was_told_under_a_reference_is_found_by_it(database):
+async def test_events_are_found_by_the_reference_shown_to_the_requester(database):
     told = replace(EVENT, delivery_id=None, payload={"reference": "e0123456789a"})
     await write(database, EVENT, told)
     (row,) = await read(database, delivery_id="e0123456789a")

@@ -1,4 +1,4 @@
-"""Rights and deliveries are held against the chain, both ways: a row a way of tampering."""
+"""Rights and deliveries are compared with the chain both ways: a row for each tampering."""
 
 from datetime import timedelta
 
@@ -100,7 +100,7 @@ async def seal_before(database: Database, *, hour: int, at: int) -> None:
 
 
 async def findings(database: Database) -> Found:
-    """What is wrong, but for the triggers that tampering dropped."""
+    """The findings, without those about dropped triggers."""
     async with database.read() as session:
         return [
             (each.seq, each.fault)
@@ -123,12 +123,12 @@ async def told(database: Database) -> Database:
 
 @pytest.fixture
 async def sealed(told: Database) -> Database:
-    """The same, sealed behind event 5, so that no event gives any of the rights."""
+    """The same, sealed after event 5, so that no right has an event."""
     await seal_before(told, hour=6, at=7)
     return told
 
 
-async def test_what_the_bot_wrote_is_told_of(told: Database) -> None:
+async def test_rights_and_deliveries_of_the_bot_have_events(told: Database) -> None:
     assert await findings(told) == []
 
 
@@ -193,14 +193,14 @@ def grants(change: str, subject_id: str) -> str:
     ],
 )
 @pytest.mark.postgresql_at_length
-async def test_what_was_changed_behind_the_chain_s_back_is_found(
+async def test_a_change_without_an_event_is_found(
     told: Database, statement: str, expected: Found
 ) -> None:
     await overrule(told, statement)
     assert sorted(await findings(told), key=str) == sorted(expected, key=str)
 
 
-async def test_what_differs_is_spelt(told: Database) -> None:
+async def test_a_finding_names_the_difference(told: Database) -> None:
     await overrule(told, grants("expires_at = NULL", GROUP))
     async with told.read() as session:
         (finding,) = [e async for e in verify(session) if e.fault is ChainFault.GRANT_ALTERED]
@@ -217,7 +217,7 @@ async def test_a_delivery_without_events_is_found(told: Database) -> None:
 
 
 @pytest.mark.parametrize("keeps_head", [True, False])
-async def test_a_chain_that_was_emptied_is_found_by_what_is_left_of_its_workspace(
+async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(
     told: Database, keeps_head: bool
 ) -> None:
     head = (
@@ -232,11 +232,13 @@ async def test_a_chain_that_was_emptied_is_found_by_what_is_left_of_its_workspac
     assert found[0].says == "there are 1 deliveries and 4 grants and denies, and no events"
 
 
-async def test_rights_whose_events_were_sealed_away_are_no_finding(sealed: Database) -> None:
+async def test_rights_with_sealed_events_are_no_finding(sealed: Database) -> None:
     assert await findings(sealed) == []
 
 
-async def test_nor_are_they_after_what_happens_later(sealed: Database) -> None:
+async def test_rights_with_sealed_events_are_no_finding_after_later_changes(
+    sealed: Database,
+) -> None:
     await take(sealed, ALICE, hour=8)
     await give(sealed, CAROL, hour=9)
     await ask(sealed, "d2", hour=9)
@@ -249,7 +251,7 @@ async def test_nor_are_they_after_what_happens_later(sealed: Database) -> None:
 
 
 async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Database) -> None:
-    """Its end was stamped before the seal, and came behind it into the chain."""
+    """Its end has an earlier time than the seal, but a later event."""
     await seal_before(told, hour=6, at=9)
     await take(told, ALICE, hour=8)
     assert await findings(told) == []
@@ -267,14 +269,14 @@ async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Da
     ],
 )
 @pytest.mark.postgresql_at_length
-async def test_but_if_they_are_not_those_there_were_then_that_is_found(
+async def test_rights_with_sealed_events_that_were_changed_are_found(
     sealed: Database, statement: str
 ) -> None:
     await overrule(sealed, statement)
     assert await findings(sealed) == [(None, UNTOLD)]
 
 
-async def test_a_seal_from_before_rights_were_asked_for_excuses_what_began_before_it(
+async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(
     told: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def seal_payload(newest, earlier, rights):
@@ -290,13 +292,13 @@ async def test_a_seal_from_before_rights_were_asked_for_excuses_what_began_befor
     assert await findings(told) == [(None, UNTOLD)]
 
 
-async def test_the_first_admins_have_no_rows_and_cost_no_finding(database: Database) -> None:
-    """They are named where the bot runs, so that what they do comes into the chain, no more."""
+async def test_first_admins_without_rows_are_no_finding(database: Database) -> None:
+    """CALLAUDIO_ADMINS names them, so the chain contains only their actions."""
     await give(database, ALICE, hour=1)
     assert await findings(database) == []
 
 
-async def test_workspaces_are_told_apart(told: Database) -> None:
+async def test_findings_name_their_workspace(told: Database) -> None:
     await give(told, ALICE, hour=7, team_id=OTHER)
     async with told.write() as session:
         forged = {"subject_kind": "user", "subject_id": BOB, "right": "pii", "effect": "grant"}
@@ -333,7 +335,7 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) ->
     await database.close()
 
 
-async def test_it_reads_what_no_bot_wrote_on_sqlite(sqlite_url: str) -> None:
+async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await give(database, ALICE, hour=1)
     async with database.engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The audit chain: every event in line, whoever writes, and equal events equal everywhere."""
+"""The audit chain: one chain for all writers, and equal hashes for equal events."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ WRITERS, PROCESSES = 50, 2
 
 
 async def lengths(database: Database) -> dict[str, int]:
-    """Tell how long each chain is, and prove that it is whole."""
+    """Return the length of each chain, after its verification."""
     async with database.read() as session:
         assert [each async for each in verify(session)] == []
         return {head.team_id: head.seq for head in await heads(session)}
@@ -91,7 +91,7 @@ def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(
 
 
 @given(PAYLOADS, PAYLOADS)
-def test_events_that_say_something_else_have_another_hash(
+def test_different_events_have_different_hashes(
     one: dict[str, object], other: dict[str, object]
 ) -> None:
     same = link(one, NOON).canonical() == link(other, NOON).canonical()

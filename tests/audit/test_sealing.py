@@ -1,4 +1,4 @@
-"""Retention: what is old goes, what remains verifies, and nothing else changes."""
+"""Sealing: old events are removed, the rest verifies, and nothing else changes."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ async def numbers(database: Database, team_id: str = TEAM) -> list[int]:
         return [event.seq async for event in events if event.team_id == team_id]
 
 
-async def test_what_is_older_is_removed_and_the_rest_verifies(database: Database) -> None:
+async def test_older_events_are_removed_and_the_rest_verifies(database: Database) -> None:
     await write(database, range(1, 7))
     await write(database, range(1, 3), OTHER)
     await seal_at(database, 3, TEAM)
@@ -61,7 +61,7 @@ async def test_everything_can_be_sealed_and_the_chain_goes_on(database: Database
     assert await numbers(database) == [4, 5, 6]
 
 
-async def test_where_nothing_is_older_nothing_is_written(database: Database) -> None:
+async def test_a_seal_without_older_events_writes_nothing(database: Database) -> None:
     await write(database, range(1, 3))
     for team_id in (TEAM, "T0NOBODY00"):
         async with database.write() as session:
@@ -72,7 +72,7 @@ async def test_where_nothing_is_older_nothing_is_written(database: Database) -> 
         assert list(await session.scalars(select(AuditHeadRow.team_id))) == [TEAM]
 
 
-async def test_two_who_seal_at_once_make_one_checkpoint_each_or_one_alone(
+async def test_two_concurrent_seals_write_one_checkpoint(
     database: Database,
 ) -> None:
     await write(database, range(1, 6))
@@ -86,7 +86,7 @@ async def test_two_who_seal_at_once_make_one_checkpoint_each_or_one_alone(
     assert await numbers(database) == [6]
 
 
-async def test_a_row_below_the_checkpoint_is_not_swept_away_by_the_next_seal(
+async def test_the_next_seal_does_not_remove_a_row_below_the_checkpoint(
     database: Database,
 ) -> None:
     await write(database, range(1, 6))

@@ -1,4 +1,4 @@
-"""A proof sees one state of the store: a bot that writes and seals beside it raises no alarm."""
+"""A verification reads one state of the store, while a bot writes and seals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ async def all_of_it(database: Database) -> None:
 
 
 @pytest.mark.parametrize("change", [written, begun, sealed, all_of_it])
-async def test_what_is_changed_after_the_first_look_is_not_seen(
+async def test_a_snapshot_does_not_see_later_changes(
     database: Database, change: Callable[[Database], Awaitable[None]]
 ) -> None:
     await write(database, range(1, 7))
@@ -46,7 +46,7 @@ async def test_what_is_changed_after_the_first_look_is_not_seen(
         assert await found(session) == []
 
 
-async def test_proofs_beside_a_writer_and_a_sealer_find_nothing(
+async def test_verification_beside_a_writer_and_a_seal_finds_no_fault(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored, "BATCH", 5)
@@ -69,7 +69,7 @@ async def test_proofs_beside_a_writer_and_a_sealer_find_nothing(
         is_over.set()
 
 
-async def test_a_snapshot_is_for_reading_and_leaves_its_connection_as_it_was(
+async def test_a_snapshot_is_read_only_and_restores_its_connection(
     database: Database,
 ) -> None:
     if not database.is_sqlite:
@@ -83,7 +83,7 @@ async def test_a_snapshot_is_for_reading_and_leaves_its_connection_as_it_was(
         assert (await heads(session))[0].seq == 2
 
 
-async def test_who_reads_a_snapshot_may_take_longer_than_a_writer(
+async def test_a_snapshot_may_last_longer_than_a_write(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write(database, range(1, 4))
@@ -102,7 +102,7 @@ async def write_within_a_snapshot(database: Database) -> None:
         await connection.exec_driver_sql("DELETE FROM audit_heads")
 
 
-async def test_text_that_is_no_utf_8_is_an_altered_event(sqlite_url: str) -> None:
+async def test_invalid_utf_8_is_an_altered_event(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await write(database, range(1, 4))
     await overrule(database, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2")

@@ -1,4 +1,4 @@
-"""Every kind of tampering is found and named: one row a kind, edited behind the program's back."""
+"""Every kind of tampering is found and named: one row for each kind."""
 
 from dataclasses import replace
 
@@ -415,7 +415,7 @@ async def test_tampering_is_found_and_named(
 
 @pytest.mark.parametrize("chained_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_SQLITE))
-async def test_what_only_sqlite_can_hold_is_found_and_named(
+async def test_tampering_that_only_sqlite_allows_is_found_and_named(
     chained: Database, statements: tuple[str, ...], expected: Found
 ) -> None:
     async with undone(chained) as session:
@@ -425,7 +425,7 @@ async def test_what_only_sqlite_can_hold_is_found_and_named(
 
 @pytest.mark.parametrize("chained_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_POSTGRESQL))
-async def test_what_only_postgresql_can_hold_is_found_and_named(
+async def test_tampering_that_only_postgresql_allows_is_found_and_named(
     chained: Database, statements: tuple[str, ...], expected: Found
 ) -> None:
     async with undone(chained) as session:
@@ -433,14 +433,14 @@ async def test_what_only_postgresql_can_hold_is_found_and_named(
         assert order(await found(session)) == order(expected)
 
 
-async def test_untouched_chains_are_whole(chained: Database) -> None:
+async def test_untouched_chains_have_no_finding(chained: Database) -> None:
     async with undone(chained) as session:
         assert await found(session) == []
         await tamper(session)
         assert await found(session) == []
 
 
-async def test_of_many_alike_the_first_are_named_and_the_rest_counted(
+async def test_of_many_equal_findings_the_first_are_named_and_the_rest_counted(
     chained: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "MOST_NAMED", 2)

@@ -1,4 +1,4 @@
-"""The triggers that keep the audit as it was written: there, on, and the ones of the migrations."""
+"""The triggers that make the audit insert-only: present, enabled, and equal to the migrations."""
 
 import pytest
 
@@ -30,7 +30,7 @@ async def missing(database: Database, *statements: str) -> list[str]:
         return await missing_triggers(session)
 
 
-async def test_a_migrated_store_has_them_all(database: Database) -> None:
+async def test_a_migrated_store_has_all_triggers(database: Database) -> None:
     assert await missing(database) == []
     kept = OF_SQLITE if database.is_sqlite else OF_POSTGRESQL
     query = (
@@ -42,7 +42,7 @@ async def test_a_migrated_store_has_them_all(database: Database) -> None:
         assert set((await connection.exec_driver_sql(query)).scalars()) == set(kept)
 
 
-async def test_each_that_was_dropped_is_named(database: Database) -> None:
+async def test_each_dropped_trigger_is_named(database: Database) -> None:
     kept = OF_SQLITE if database.is_sqlite else OF_POSTGRESQL
     gone: list[str] = []
     for name, on in kept.items():
@@ -87,7 +87,7 @@ async def test_each_that_was_dropped_is_named(database: Database) -> None:
         ),
     ],
 )
-async def test_another_of_the_same_name_does_not_count_on_sqlite(
+async def test_another_trigger_of_the_same_name_does_not_count_on_sqlite(
     sqlite_url: str, statements: tuple[str, ...]
 ) -> None:
     database = Database(sqlite_url)
@@ -154,7 +154,7 @@ DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
         ),
     ],
 )
-async def test_another_of_the_same_name_does_not_count_on_postgresql(
+async def test_another_trigger_of_the_same_name_does_not_count_on_postgresql(
     migrated_postgresql, statements: tuple[str, ...], names: list[str]
 ) -> None:
     database = Database(migrated_postgresql())

@@ -73,12 +73,12 @@ def post(report: Report, **changes) -> DigestPost:
 
 
 class Listing:
-    """A source that gives what it holds, breaking off where it is told to."""
+    """A source that yields its calls, and fails where ``breaks`` says."""
 
     def __init__(self, calls: Iterable[CallSummary] = ()) -> None:
         self.calls = list(calls)
         self.breaks: dict[datetime, tuple[int, Exception]] = {}
-        """By the start of a period: after how many calls, and with what."""
+        """By the start of a period: the number of calls before the failure, and its error."""
         self.asked: list[tuple[str, datetime, datetime]] = []
 
     async def between(

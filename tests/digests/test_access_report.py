@@ -75,7 +75,7 @@ async def report(database, period=PERIOD) -> AccessReport:
     return await AccessReporter(database=database).report(ACCESS, period)
 
 
-async def test_a_store_in_which_nothing_happened_gives_an_empty_report(database):
+async def test_an_empty_store_gives_an_empty_report(database):
     assert await report(database) == AccessReport()
 
 
@@ -131,7 +131,7 @@ async def test_the_first_ten_people_are_named_and_all_are_counted(database):
     assert found.people_in_all == 12
 
 
-async def test_requests_are_counted_where_they_were_made_and_where_they_were_decided(database):
+async def test_requests_are_counted_in_the_periods_of_request_and_decision(database):
     await stored(
         database,
         request(1, "approved"),
@@ -147,7 +147,7 @@ async def test_requests_are_counted_where_they_were_made_and_where_they_were_dec
     assert found.requests == RequestTally(asked=5, approved=2, denied=1, expired=1, pending=2)
 
 
-async def test_changes_of_rights_and_those_about_to_end(database):
+async def test_changed_and_ending_grants_are_counted(database):
     def grant(user, **changes) -> NewGrant:
         new = NewGrant(
             subject=Subject(TEAM, SubjectKind.USER, user),
@@ -217,7 +217,7 @@ async def test_groups_that_hold_a_right_are_listed_with_its_end(database):
     assert found.groups_in_all == 3
 
 
-async def test_files_taken_back_are_counted_by_cause_when_they_were(database):
+async def test_take_backs_are_counted_by_cause_in_their_period(database):
     await stored(
         database,
         delivery(1, taken_back_at=NOON, taken_back_cause="time_over"),
@@ -229,7 +229,7 @@ async def test_files_taken_back_are_counted_by_cause_when_they_were(database):
     assert found.taken_back == (NameCount("time_over", 2), NameCount("external", 1))
 
 
-async def test_checks_of_redaction_are_counted_by_what_came_of_them(database):
+async def test_redaction_checks_are_counted_by_verdict(database):
     def checked(number, **changes) -> RedactionCheckRow:
         values = {
             "id": f"k{number}",
@@ -257,7 +257,7 @@ async def test_checks_of_redaction_are_counted_by_what_came_of_them(database):
     assert (await report(database)).checked == (NameCount("proven", 2), NameCount("differs", 1))
 
 
-async def test_the_head_of_the_audit_chain_is_the_one_verify_would_tell(database):
+async def test_the_head_of_the_audit_chain_equals_the_head_of_verify(database):
     async with database.write() as session:
         for at in (SINCE - timedelta(seconds=1), NOON, NOON, UNTIL):
             await record(session, AuditEvent(AuditTag.DELIVERY_DELIVERED, TEAM, "system", at))

@@ -1,4 +1,4 @@
-"""The report on an agent's conversations, also where PolyAI breaks off."""
+"""The report on an agent's conversations, also if PolyAI's list breaks off."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ def reporter(source) -> CallsReporter:
     return CallsReporter(source=source, agents=AGENTS)
 
 
-async def test_a_period_is_summed_up_and_so_is_the_one_before(source):
+async def test_a_period_and_the_one_before_are_summarized(source):
     report = await reporter(source).report(digest(), PERIOD)
     assert (report.figures.conversations, report.before.conversations) == (6, 4)
     assert [each.call.conversation_id for each in report.notable] == [listed(3).conversation_id]
@@ -36,7 +36,7 @@ async def test_a_period_is_summed_up_and_so_is_the_one_before(source):
     ]
 
 
-async def test_a_period_that_breaks_off_says_what_is_missing_and_is_compared_with_nothing(source):
+async def test_an_incomplete_period_names_the_gap_and_has_no_comparison(source):
     source.breaks[SINCE] = (4, PolyAIUnavailable())
     report = await reporter(source).report(digest(), PERIOD)
     assert report.is_partial
@@ -50,7 +50,7 @@ async def test_a_period_that_breaks_off_says_what_is_missing_and_is_compared_wit
     assert len(source.asked) == 1  # a list that fails is not asked for more
 
 
-async def test_the_period_before_failing_does_not_spoil_the_report(source):
+async def test_a_failure_of_the_period_before_leaves_out_only_the_comparison(source):
     source.breaks[BEFORE.since] = (2, PolyAIUnavailable())
     report = await reporter(source).report(digest(), PERIOD)
     assert not report.is_partial
@@ -59,30 +59,30 @@ async def test_the_period_before_failing_does_not_spoil_the_report(source):
     assert report.before_problem.code == PolyAIUnavailable.code
 
 
-async def test_where_nothing_can_be_read_there_is_no_report(source):
+async def test_an_unreadable_period_raises(source):
     source.breaks[SINCE] = (0, PolyAIUnavailable())
     with pytest.raises(PolyAIUnavailable):
         await reporter(source).report(digest(), PERIOD)
 
 
-async def test_an_agent_that_is_not_set_up_any_more_is_told(source):
+async def test_an_agent_that_is_no_longer_configured_raises(source):
     with pytest.raises(AgentNotConfigured, match="no longer configured"):
         await reporter(source).report(digest(agent_name="gone"), PERIOD)
 
 
-async def test_what_is_no_failure_of_polyai_is_not_swallowed(source):
+async def test_an_unexpected_error_is_raised(source):
     source.breaks[SINCE] = (4, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         await reporter(source).report(digest(), PERIOD)
 
 
-async def test_a_period_without_conversations_is_a_report_too():
+async def test_a_period_without_conversations_gives_a_report():
     report = await reporter(Listing()).report(digest(), PERIOD)
     assert report.figures.conversations == 0
     assert not report.is_partial
 
 
-async def test_progress_is_logged_and_others_get_their_turn(source, monkeypatch):
+async def test_progress_is_logged_and_other_tasks_run(source, monkeypatch):
     monkeypatch.setattr(module, "PROGRESS_EVERY", 2)
     monkeypatch.setattr(module, "BREATHE_EVERY", 1)
     turns = 0

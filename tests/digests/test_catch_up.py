@@ -1,4 +1,4 @@
-"""What is made up for after an outage: the newest slot, while it is not too old."""
+"""Which slots are posted after an outage: the newest one, if it is not too old."""
 
 from datetime import datetime, timedelta
 
@@ -45,7 +45,7 @@ DAY = timedelta(days=1)
         ),
     ],
 )
-def test_the_newest_slot_is_made_up_for_within_its_grace(
+def test_the_newest_slot_is_posted_late_within_its_grace(
     due: list[timedelta],
     following: timedelta,
     posted: list[timedelta],

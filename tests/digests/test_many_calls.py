@@ -14,7 +14,7 @@ ALLOWED_GROWTH_MIB = 64
 
 
 @pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=pytest.mark.long)])
-def test_many_thousand_conversations_are_summed_up_exactly_in_flat_memory(count):
+def test_many_conversations_are_summarized_exactly_in_bounded_memory(count):
     ran = subprocess.run(
         [sys.executable, "-m", "tests.digests.many_calls", str(count)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Which calls are worth hearing."""
+"""Which calls are notable."""
 
 from datetime import timedelta
 
@@ -57,7 +57,7 @@ def test_the_score(changes, marks, points):
     assert (scored.marks, scored.points) == (marks, points)
 
 
-def test_of_equals_the_later_call_comes_first_and_then_the_id_decides():
+def test_ties_are_ordered_by_time_then_by_id():
     calls = [
         listed(1, handoff=True, started_at=SINCE),
         listed(2, handoff=True, started_at=SINCE + timedelta(hours=1)),
@@ -83,7 +83,7 @@ def test_of_equals_the_later_call_comes_first_and_then_the_id_decides():
     st.integers(1, 10),
     st.randoms(use_true_random=False),
 )
-def test_the_best_are_kept_whatever_their_number_and_order(calls, limit, random):
+def test_the_best_calls_are_kept_for_any_number_and_order(calls, limit, random):
     kept = MostNotable(limit)
     for call in random.sample(calls, len(calls)):
         kept.add(call)

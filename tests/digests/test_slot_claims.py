@@ -1,4 +1,4 @@
-"""Slots in the store: claimed by whoever is first, found again, and ended once."""
+"""Stored slots: claimed by the first worker, found again, and ended once."""
 
 import asyncio
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Desk:
         return DueSlots(claims=self.claims, rule=CatchUp())
 
     async def to_post(self) -> list[str]:
-        """The runs that a worker is to post."""
+        """The runs that a worker claimed."""
         async with self.database.read() as session:
             rows = select(DueWorkRow.key).where(DueWorkRow.kind == POST).order_by(DueWorkRow.key)
             return list(await session.scalars(rows))
@@ -60,7 +60,7 @@ def desk(database: Database) -> Desk:
     return Desk(database)
 
 
-async def test_of_several_workers_one_has_the_slot(desk: Desk) -> None:
+async def test_one_of_several_workers_claims_the_slot(desk: Desk) -> None:
     await desk.digest()
     desk.now = NOON + DAY
 
@@ -72,7 +72,7 @@ async def test_of_several_workers_one_has_the_slot(desk: Desk) -> None:
     assert run.covered_since == NOON - 3 * HOUR
 
 
-async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_nothing(
+async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(
     desk: Desk,
 ) -> None:
     await desk.digest()
@@ -83,7 +83,7 @@ async def test_a_look_tells_when_the_next_slot_is_due_and_looking_again_does_not
     assert len(await desk.to_post()) == 1
 
 
-async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are_let_go(
+async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_skipped(
     desk: Desk,
 ) -> None:
     await desk.digest()
@@ -105,7 +105,7 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_the_older_ones_are
     assert await desk.runs.missed_before(run) == tuple(local for local, _ in found[:3])
 
 
-async def test_a_digest_of_yesterday_evening_is_let_go_this_noon(desk: Desk) -> None:
+async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(desk: Desk) -> None:
     await desk.digest("20:00")
     desk.now = NOON + DAY
 
@@ -131,7 +131,7 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
     assert await runs(desk.database) == []
 
 
-async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> None:
+async def test_slots_of_a_pause_are_not_posted_later(desk: Desk) -> None:
     digest = await desk.digest()
     await desk.store.pause(digest, "U0BOSS000")
     desk.now = NOON + 2 * DAY
@@ -147,7 +147,7 @@ async def test_what_was_due_during_a_pause_is_not_made_up_for(desk: Desk) -> Non
     ]
 
 
-async def test_digests_rest_once_their_workspace_removed_the_app(desk: Desk) -> None:
+async def test_digests_are_paused_when_the_workspace_removes_the_app(desk: Desk) -> None:
     digest = await desk.digest()
     assert await desk.store.pause_all("T0ELSEWHERE") == 0
     assert await desk.store.pause_all(digest.team_id) == 1
@@ -161,7 +161,7 @@ async def test_digests_rest_once_their_workspace_removed_the_app(desk: Desk) -> 
     assert await desk.tags() == ["admin:digest:added", "worker:digest:suspended"]
 
 
-async def test_a_post_out_of_turn_leaves_the_slots_as_they_are(desk: Desk) -> None:
+async def test_a_post_on_request_does_not_change_the_slots(desk: Desk) -> None:
     digest = await desk.digest()
     desk.now = NOON + DAY
     for _ in range(2):  # the same moment twice
@@ -240,7 +240,7 @@ async def test_a_run_ends_once_and_its_event_is_written_once(desk: Desk) -> None
     assert (await desk.tags())[1:] == ["worker:digest:posted"]
 
 
-async def test_of_two_runs_that_find_the_channel_gone_one_pauses_the_digest(desk: Desk) -> None:
+async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(desk: Desk) -> None:
     digest = await desk.digest()
     claims = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2)]
     keys = await desk.claims.claim(digest, claims, [])
@@ -254,7 +254,7 @@ async def test_of_two_runs_that_find_the_channel_gone_one_pauses_the_digest(desk
     assert (await desk.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
 
 
-async def test_old_runs_are_forgotten_but_for_the_newest_and_those_under_way(desk: Desk) -> None:
+async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(desk: Desk) -> None:
     digest = await desk.digest()
     slots = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2, 3)]
     await desk.claims.claim(digest, [slots[0]], slots[1:])
@@ -265,7 +265,7 @@ async def test_old_runs_are_forgotten_but_for_the_newest_and_those_under_way(des
     assert left == ["2026-06-04T09:00", "2026-06-06T09:00"]
 
 
-async def test_a_digest_that_was_added_or_changed_is_looked_at_and_a_pause_is_told_of(
+async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_owner(
     desk: Desk,
 ) -> None:
     async def due(kind: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""The figures of a period: exact, whatever comes in whatever order."""
+"""The figures of a period: exact for any calls in any order."""
 
 import pickle
 import statistics
@@ -47,7 +47,7 @@ def summed(calls, zone=LONDON) -> Figures:
 
 
 def naive(calls, zone) -> Figures:
-    """The same, from the list as a whole, the plain way."""
+    """The same figures, computed from the whole list."""
     spoken = [call for call in calls if call.channel not in ("WEBCHAT", "CHAT")]
     ended = [call for call in spoken if not call.in_progress]
     timed = [call for call in ended if call.length_seconds is not None]
@@ -107,15 +107,15 @@ def naive(calls, zone) -> Figures:
     st.sampled_from(ZONES),
     st.randoms(use_true_random=False),
 )
-def test_it_equals_the_plain_computation_for_any_calls_in_any_order(calls, zone, random):
+def test_the_summary_equals_the_plain_computation_in_any_order(calls, zone, random):
     assert summed(random.sample(calls, len(calls)), zone) == naive(calls, zone)
 
 
-def test_nothing_has_no_median_and_no_busiest_hour():
+def test_an_empty_period_has_no_median_and_no_busiest_hour():
     assert summed([]) == Figures()
 
 
-def test_an_hour_that_the_clock_repeats_is_two_hours_but_one_hour_of_the_day():
+def test_a_repeated_hour_is_two_hours_and_one_hour_of_the_day():
     # In London the clock goes back from 02:00 to 01:00 at 01:00 UTC.
     first = [datetime(2026, 10, 25, 0, minute, tzinfo=UTC) for minute in (5, 10)]
     second = [datetime(2026, 10, 25, 1, minute, tzinfo=UTC) for minute in (5, 10, 15)]
@@ -125,13 +125,13 @@ def test_an_hour_that_the_clock_repeats_is_two_hours_but_one_hour_of_the_day():
     assert figures.busiest.starts_at.isoformat() == "2026-10-25T01:00:00+00:00"
 
 
-def test_an_hour_that_the_clock_skips_stays_empty():
+def test_a_skipped_hour_stays_empty():
     before, after = (datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in (0, 1))
     figures = summed([listed(1, started_at=before), listed(2, started_at=after)])
     assert (figures.hours[0], figures.hours[1], figures.hours[2]) == (1, 0, 1)
 
 
-def test_hours_begin_where_the_zone_says():
+def test_hours_begin_by_the_time_zone():
     figures = summed(
         [listed(started_at=datetime(2026, 6, 1, 12, 45, tzinfo=UTC))], ZoneInfo("Asia/Kolkata")
     )
@@ -148,7 +148,7 @@ def test_distinct_reasons_beyond_the_bound_count_as_other(monkeypatch):
     assert (figures.handoffs, figures.other_handoffs) == (6, 3)
 
 
-def test_a_length_beyond_a_week_counts_as_not_told():
+def test_a_length_beyond_a_week_counts_as_unknown():
     figures = summed([listed(1, length_seconds=7 * 86_400 + 1), listed(2, length_seconds=-1)])
     assert (figures.conversations, figures.timed, figures.longest) == (2, 0, None)
 
@@ -167,7 +167,7 @@ def test_memory_does_not_grow_with_the_number_of_calls():
     assert summary.conversations == 6_000
 
 
-def test_the_period_it_saw_is_known():
+def test_the_earliest_and_latest_call_are_known():
     summary = Summary(LONDON)
     for number in (5, 1, 9):
         summary.add(listed(number))

@@ -1,4 +1,4 @@
-"""When a digest is due: over changes of the clock, and beside another reading of cron."""
+"""When a digest is due: over clock changes, and compared with another cron library."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -150,26 +150,26 @@ def due(cron: str, zone: str, since: str, count: int) -> list[str]:
         ),
     ],
 )
-def test_over_the_changes_of_the_clock(
+def test_due_times_over_clock_changes(
     cron: str, zone: str, since: str, expected: list[str]
 ) -> None:
     assert due(cron, zone, since, len(expected)) == expected
 
 
-def test_asked_within_the_repeated_hour_it_is_due_after_it() -> None:
+def test_a_check_within_the_repeated_hour_finds_the_next_slot_after_it() -> None:
     second_time = at("2026-10-25T01:10")  # 02:10 in Warsaw, for the second time
     timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
 
     assert timetable.after(second_time) == at("2026-10-26T01:30")
 
 
-def test_asked_right_after_a_gap_what_was_in_it_may_be_due_yet() -> None:
+def test_a_slot_in_a_gap_may_still_be_due_right_after_it() -> None:
     timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
 
     assert timetable.after(at("2026-03-29T01:10")) == at("2026-03-29T01:30")
 
 
-def test_a_slot_tells_of_the_time_since_the_one_before() -> None:
+def test_a_slot_covers_the_time_since_the_slot_before() -> None:
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     slot = timetable.slot(at("2026-03-30T08:00"))
 
@@ -190,14 +190,14 @@ def test_a_slot_tells_of_the_time_since_the_one_before() -> None:
         ("0 9 1 6 *", timedelta(days=365)),
     ],
 )
-def test_the_slot_before_is_found_however_far_it_is(cron: str, length: timedelta) -> None:
+def test_the_slot_before_is_found_up_to_a_year_back(cron: str, length: timedelta) -> None:
     timetable = Timetable(cron, ZoneInfo("UTC"))
     due_at = timetable.after(at("2026-05-31T23:59:59"))
 
     assert due_at - timetable.before(due_at) == length
 
 
-def test_out_of_turn_it_tells_of_as_much_time_as_the_next_slot_will() -> None:
+def test_a_slot_on_request_covers_as_much_time_as_the_next_slot() -> None:
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     saturday = at("2026-06-06T14:23:05")
     slot = timetable.slot_on_request(saturday)
@@ -207,12 +207,12 @@ def test_out_of_turn_it_tells_of_as_much_time_as_the_next_slot_will() -> None:
     assert slot.period.until - slot.period.since == timedelta(days=3)
 
 
-def test_what_the_calendar_does_not_have_is_never_due() -> None:
+def test_a_date_that_does_not_exist_is_never_due() -> None:
     with pytest.raises(NeverDue):
         Timetable("0 9 30 2 *", ZoneInfo("UTC")).after(at("2026-06-03T12:00"))
 
 
-def test_it_is_said_in_words() -> None:
+def test_a_timetable_is_described_in_words() -> None:
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     now = at("2026-05-30T12:00")
     first, second, _ = timetable.upcoming(now, 3)
@@ -258,7 +258,7 @@ INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa
 
 
 def independently(cron: str, zone: ZoneInfo, since: datetime, count: int) -> list[datetime]:
-    """Read the cron by another library on a plain calendar, and put the zone's clock on it."""
+    """Compute due times with another library on naive times, then apply the zone."""
     start = since - timedelta(hours=30)
     walls = CronSim(cron, start.replace(tzinfo=None))
     found: set[datetime] = set()
@@ -275,7 +275,7 @@ def independently(cron: str, zone: ZoneInfo, since: datetime, count: int) -> lis
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_the_next_slots_are_those_of_an_independent_reading(
+def test_the_next_slots_equal_those_of_another_library(
     cron: str, zone: str, since: datetime
 ) -> None:
     timetable = read_timetable(cron, zone)
@@ -285,9 +285,7 @@ def test_the_next_slots_are_those_of_an_independent_reading(
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_slots_come_in_order_each_with_a_name_of_its_own(
-    cron: str, zone: str, since: datetime
-) -> None:
+def test_slots_are_ordered_and_have_unique_names(cron: str, zone: str, since: datetime) -> None:
     timetable = read_timetable(cron, zone)
     found = list(islice(timetable.between(since, since + timedelta(days=400)), 30))
     names = [timetable.local(each) for each in found]
@@ -303,7 +301,9 @@ def test_slots_come_in_order_each_with_a_name_of_its_own(
     day=st.sampled_from(["03-08", "03-29", "04-05", "10-04", "10-25", "11-01"]),
     minutes=st.integers(-600, 1440),
 )
-def test_near_a_change_of_the_clock_too(cron: str, zone: str, day: str, minutes: int) -> None:
+def test_the_next_slots_near_a_clock_change_equal_those_of_another_library(
+    cron: str, zone: str, day: str, minutes: int
+) -> None:
     since = at(f"2026-{day}T00:00") + timedelta(minutes=minutes)
     timetable = read_timetable(cron, zone)
 

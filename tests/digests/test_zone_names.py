@@ -17,7 +17,7 @@ from tests.tables import each_row
         ("`x`", None),
     ],
 )
-def test_a_zone_that_is_none_is_told_with_the_nearest(name: str, near: str | None) -> None:
+def test_an_unknown_zone_suggests_the_nearest(name: str, near: str | None) -> None:
     with pytest.raises(ZoneUnknown) as caught:
         zone_of(name)
 
@@ -51,5 +51,5 @@ def test_a_zone_may_be_typed_in_any_case() -> None:
         ("sales", False),
     ],
 )
-def test_a_mistyped_zone_is_told_from_words_of_a_timetable(word: str, is_meant: bool) -> None:
+def test_a_mistyped_zone_is_distinguished_from_timetable_words(word: str, is_meant: bool) -> None:
     assert is_meant_as_zone(word) is is_meant

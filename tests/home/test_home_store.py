@@ -1,4 +1,4 @@
-"""Whose Home is due, with nothing lost that comes up while it is published."""
+"""Which Homes are due; a change during a publish is not lost."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Shelf:
-    """Homes on one database, with a clock that stands."""
+    """Homes on one database, with a fixed clock."""
 
     def __init__(self, database: Database) -> None:
         self.now = NOON
@@ -43,7 +43,7 @@ def shelf(database: Database) -> Shelf:
     return Shelf(database)
 
 
-async def test_opened_twice_it_is_one_home_that_is_due(shelf):
+async def test_a_home_opened_twice_is_due_once(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.homes.opened(TEAM, ALICE)
     home, _ = await shelf.one()
@@ -51,7 +51,7 @@ async def test_opened_twice_it_is_one_home_that_is_due(shelf):
     assert (home.shown, home.view_hash) == (None, None)
 
 
-async def test_a_published_one_is_due_when_it_may_have_grown_old(shelf):
+async def test_a_published_home_with_rights_is_due_again(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), NOON + MINUTE)
     assert await shelf.claimed() == []
@@ -60,7 +60,7 @@ async def test_a_published_one_is_due_when_it_may_have_grown_old(shelf):
     assert (home.is_stale, home.shown, home.view_hash) == (False, "digest", "h1")
 
 
-async def test_one_that_cannot_grow_old_is_due_only_when_it_is_opened(shelf):
+async def test_a_home_without_rights_is_due_only_when_opened(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), None)
     await shelf.homes.check_now(TEAM)
@@ -71,7 +71,7 @@ async def test_one_that_cannot_grow_old_is_due_only_when_it_is_opened(shelf):
     assert home.is_stale
 
 
-async def test_opened_while_it_is_published_it_is_published_once_more(shelf):
+async def test_a_home_opened_during_its_publish_is_published_again(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     claimed = await shelf.one()
     await shelf.homes.opened(TEAM, ALICE)
@@ -80,7 +80,7 @@ async def test_opened_while_it_is_published_it_is_published_once_more(shelf):
     assert (again.is_stale, again.view_hash) == (True, "h1")
 
 
-async def test_a_change_while_it_is_published_is_looked_at_at_once(shelf):
+async def test_a_change_during_a_publish_is_checked_at_once(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     claimed = await shelf.one()
     await shelf.homes.check_now(TEAM)
@@ -89,7 +89,7 @@ async def test_a_change_while_it_is_published_is_looked_at_at_once(shelf):
     assert home.shown == "digest"
 
 
-async def test_a_change_concerns_its_own_workspace(shelf):
+async def test_a_change_checks_only_homes_of_its_workspace(shelf):
     for team in (TEAM, "T0OTHERTEAM"):
         await shelf.homes.opened(team, ALICE)
     for due in await shelf.claimed():
@@ -99,7 +99,7 @@ async def test_a_change_concerns_its_own_workspace(shelf):
     assert home.team_id == TEAM
 
 
-async def test_a_late_writer_starts_again_from_what_the_other_noted(shelf):
+async def test_a_late_writer_uses_the_hash_of_the_other(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), NOON)
     late = await shelf.one()
@@ -109,7 +109,7 @@ async def test_a_late_writer_starts_again_from_what_the_other_noted(shelf):
     assert (again.is_stale, again.view_hash) == (True, "h2")
 
 
-async def test_a_hash_that_died_with_its_writer_is_done_without(shelf):
+async def test_a_lost_hash_is_replaced_by_none(shelf):
     await shelf.homes.opened(TEAM, ALICE)
     await shelf.publish(await shelf.one(), NOON)
     home, due = await shelf.one()

@@ -1,4 +1,4 @@
-"""Two workers at one Home: what stands there in the end is what was true last."""
+"""Two workers publish one Home: the final Home shows the newest facts."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Wall:
-    """What Slack holds; like Slack it refuses a hash that is not of that."""
+    """Slack's stored Home; like Slack it refuses a publish with another hash."""
 
     def __init__(self) -> None:
         self.homes: dict[str, tuple[str, Home]] = {}
@@ -72,7 +72,7 @@ class Office:
         return lambda: self.check(publishing)
 
     async def check(self, publishing: HomePublishing) -> int:
-        """Do what is due; gives how much that was."""
+        """Run the due work; returns how much there was."""
         claimed = await self.work.claim(PUBLISH, 10, takes_over=True)
         for due in claimed:
             await self.work.finish(due, await publishing.run(due))
@@ -89,7 +89,7 @@ async def office(sqlite_url):
     await database.close()
 
 
-async def test_a_late_worker_does_not_put_the_old_right_back(office):
+async def test_a_late_worker_does_not_publish_an_ended_right(office):
     await give(office.database, ALICE)
     await office.homes.opened(TEAM, ALICE)
     first, second = office.worker(), office.worker()
@@ -117,7 +117,7 @@ async def test_a_late_worker_does_not_put_the_old_right_back(office):
     assert await second() == 0  # and both rest
 
 
-async def test_whoever_became_a_guest_finds_nothing_after_a_quarter_of_an_hour(sqlite_url):
+async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):
     database = Database(sqlite_url)
     office = Office(database, groups={GROUP: {ALICE}})
     await give(database, GROUP)
@@ -154,7 +154,7 @@ async def ask_for_access(office: Office, user_id: str = ALICE) -> None:
     )
 
 
-async def test_a_request_that_waits_is_watched_and_gone_in_time_whoever_says_so(office):
+async def test_a_pending_request_disappears_after_every_kind_of_end(office):
     await ask_for_access(office)
     await office.homes.opened(TEAM, ALICE)
     look = office.worker()
@@ -173,20 +173,20 @@ async def test_a_request_that_waits_is_watched_and_gone_in_time_whoever_says_so(
     assert await look() == 0  # and it rests
 
 
-async def test_the_request_of_another_is_not_shown(office):
+async def test_another_persons_request_is_not_shown(office):
     await ask_for_access(office, BOB)
     home = await office.reader.read(TEAM, ALICE)
     assert (home.asked, home.has_to_be_checked) == (None, False)
 
 
-async def test_whoever_may_not_use_it_is_not_told_of_a_request_either(office):
+async def test_a_person_who_may_not_use_callaudio_sees_no_request(office):
     office.people.standings = {ALICE: Standing.GUEST}
     await ask_for_access(office)
     home = await office.reader.read(TEAM, ALICE)
     assert (home.may_use, home.asked, home.has_to_be_checked) == (False, None, False)
 
 
-async def test_what_slack_refuses_for_good_is_tried_again_only_after_long(office):
+async def test_a_permanent_refusal_is_retried_after_an_hour(office):
     await office.homes.opened(TEAM, ALICE)
     office.wall.error = CallAudioError()
     look = office.worker()
@@ -199,7 +199,7 @@ async def test_what_slack_refuses_for_good_is_tried_again_only_after_long(office
     assert ALICE in office.wall.homes
 
 
-async def test_one_that_slack_refuses_does_not_keep_the_others_waiting(office):
+async def test_a_refused_home_does_not_delay_the_others(office):
     await office.homes.opened(TEAM, BOB)
     await office.homes.opened(TEAM, ALICE)
     office.people.failing = [f"standing of {BOB}"]
@@ -221,7 +221,7 @@ async def test_one_that_slack_refuses_does_not_keep_the_others_waiting(office):
         pytest.param(Standing.UNKNOWN, ALICE, False, set(), id="somebody Slack tells nothing of"),
     ],
 )
-async def test_who_sees_what(sqlite_url, standing, by, may_use, held):
+async def test_what_each_person_sees(sqlite_url, standing, by, may_use, held):
     database = Database(sqlite_url)
     office = Office(database, groups={GROUP: {ALICE}})
     office.people.standings = {ALICE: standing}
