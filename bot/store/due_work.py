@@ -8,18 +8,10 @@ any more, because its own claim id no longer matches.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Final
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
-    Executable,
-    bindparam,
-    case,
-    delete,
-    func,
-    or_,
     select,
     tuple_,
     update,
@@ -28,6 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.ids import new_id
 from bot.store.database import Database
+from bot.store.due_work_statements import (
+    delete_finished,
+    end_of_lease,
+    locked_in_order,
+    select_due,
+    select_first_due,
+    set_claims,
+    set_free,
+    set_postponed,
+)
 from bot.store.tables import DueWorkRow
 
 SUSPECT_FROM: Final = 2
@@ -81,7 +83,7 @@ class DueWork:
         if not kinds:
             return {}
         takes_over = takes_over and not self._database.is_sqlite
-        firsts = _first_due(tuple(kinds), takes_over=takes_over)
+        firsts = select_first_due(tuple(kinds), takes_over=takes_over)
         (found,) = await self._database.rows(firsts)
         return {kind: due_at for kind, due_at in zip(kinds, found, strict=True) if due_at}
 
@@ -106,7 +108,7 @@ class DueWork:
             connection = await session.connection()
             claimed = []
             for each in await connection.execute(
-                _due(takes_over=takes_over, in_turn=in_turn), wanted
+                select_due(takes_over=takes_over, in_turn=in_turn), wanted
             ):
                 was_held = each.claim is not None
                 takeovers = each.takeovers + was_held
@@ -119,7 +121,7 @@ class DueWork:
                 )
             if claimed:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
-                await connection.execute(_claiming(self._lease_or_none()), taken)
+                await connection.execute(set_claims(self._lease_or_none()), taken)
         return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
@@ -127,7 +129,7 @@ class DueWork:
         row = DueWorkRow
         renewed = (
             update(row)
-            .where(_locked_in_order(claims))
+            .where(locked_in_order(claims))
             .values(lease_ends_at=self._until())
             .returning(row.kind, row.key, row.claim)
         )
@@ -144,118 +146,22 @@ class DueWork:
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
             if again_at is None:
-                done = await connection.scalar(_ending(), unchanged)
+                done = await connection.scalar(delete_finished(), unchanged)
             else:
-                done = await connection.scalar(_postponing(), {**unchanged, "again_at": again_at})
-            return bool(done or await connection.scalar(_freeing(), mine))
+                done = await connection.scalar(set_postponed(), {**unchanged, "again_at": again_at})
+            return bool(done or await connection.scalar(set_free(), mine))
 
     async def release(self, held: Sequence[Due]) -> None:
         """Release unfinished work: it is due at once, for any worker."""
         row = DueWorkRow
         these = tuple_(row.kind, row.key).in_([(each.kind, each.key) for each in held])
-        mine = _locked_in_order({each.claim for each in held})
+        mine = locked_in_order({each.claim for each in held})
         async with self._database.write() as session:
             await session.execute(update(row).where(mine, these).values(claim=None))
 
     def _until(self) -> ColumnElement[datetime] | None:
-        return _end_of(self._lease_or_none())
+        return end_of_lease(self._lease_or_none())
 
     def _lease_or_none(self) -> timedelta | None:
         """Return the end of a lease; NULL on SQLite, which has one worker."""
         return None if self._database.is_sqlite else self._lease
-
-
-# Each statement is built once: building one costs SQLAlchemy as much as running it.
-@cache
-def _first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
-    row = DueWorkRow
-    return select(
-        *(
-            select(func.min(row.due_at))
-            .where(row.kind == kind, _is_free(takes_over=takes_over))
-            .scalar_subquery()
-            for kind in kinds
-        )
-    )
-
-
-@cache
-def _due(*, takes_over: bool, in_turn: bool) -> Executable:
-    row = DueWorkRow
-    free = _is_free(takes_over=takes_over)
-    order = (row.turn, row.due_at) if in_turn else (row.due_at,)
-    # An expression, so that SQLite does not choose the index on due_at and then sort all waiting
-    # work by turn at each claim.
-    due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
-    return (
-        select(row.key, row.tries, row.revision, row.claim, row.takeovers)
-        .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free)
-        .order_by(*order)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-    )
-
-
-@cache
-def _claiming(lease: timedelta | None) -> Executable:
-    row = DueWorkRow
-    held = case((row.claim.is_not(None), 1), else_=0)
-    keys: BindParameter[list[str]] = bindparam("keys", expanding=True)
-    return (
-        update(row)
-        .where(row.kind == bindparam("of"), row.key.in_(keys))
-        .values(
-            claim=bindparam("by"),
-            lease_ends_at=_end_of(lease),
-            takeovers=row.takeovers + held,
-        )
-    )
-
-
-@cache
-def _ending() -> Executable:
-    row = DueWorkRow
-    return delete(row).where(*_mine(), row.revision == bindparam("as_of")).returning(row.key)
-
-
-@cache
-def _postponing() -> Executable:
-    row = DueWorkRow
-    postponed = update(row).where(*_mine(), row.revision == bindparam("as_of"))
-    again = {"due_at": bindparam("again_at"), "tries": row.tries + 1, "claim": None, "takeovers": 0}
-    return postponed.values(**again).returning(row.key)
-
-
-@cache
-def _freeing() -> Executable:
-    row = DueWorkRow
-    return update(row).where(*_mine()).values(claim=None, tries=0, takeovers=0).returning(row.key)
-
-
-def _mine() -> tuple[ColumnElement[bool], ...]:
-    """Build the condition for one piece of work that is held under a claim."""
-    row = DueWorkRow
-    return (
-        row.kind == bindparam("of"),
-        row.key == bindparam("its_key"),
-        row.claim == bindparam("by"),
-    )
-
-
-def _end_of(lease: timedelta | None) -> ColumnElement[datetime] | None:
-    return None if lease is None else func.clock_timestamp() + lease
-
-
-def _is_free(*, takes_over: bool) -> ColumnElement[bool]:
-    row = DueWorkRow
-    if not takes_over:
-        return row.claim.is_(None)
-    # By the database's clock, so that a wrong clock of a machine cannot make a lease expire early.
-    return or_(row.claim.is_(None), row.lease_ends_at < func.clock_timestamp())
-
-
-def _locked_in_order(claims: Collection[str]) -> ColumnElement[bool]:
-    """Build the condition for rows held under these claims, locked in the order of their keys."""
-    row = DueWorkRow
-    held = select(row.kind, row.key).where(row.claim.in_(claims)).order_by(row.kind, row.key)
-    return tuple_(row.kind, row.key).in_(held.with_for_update())
