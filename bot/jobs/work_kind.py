@@ -1,12 +1,23 @@
-"""A kind of work, as the work loop runs it."""
+"""A kind of work, and one run of it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from bot.concurrency.urgency import Urgency
+from bot.errors import CallAudioError
+from bot.network.retry import backoff_seconds
+from bot.observability.logs import get_logger
 from bot.store.due_work import Due
+from bot.store.failures import is_away
+
+log = get_logger(__name__)
+
+LONGEST_POSTPONED_SECONDS: Final = 300.0
+MOST_TAKEOVERS: Final = 8
+"""How many workers may die while running one piece of work before it is given up."""
+SET_ASIDE: Final = timedelta(hours=1)
 
 
 class AdmissionControl(Protocol):
@@ -49,3 +60,26 @@ class WorkKind:
     urgency: Urgency = Urgency.UPKEEP
     admission: AdmissionControl | None = None
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None
+
+
+async def run_once(kind: WorkKind, due: Due, clock: Callable[[], datetime]) -> datetime | None:
+    """Run one piece of work; returns when it is due again, None if it is done.
+
+    A failure postpones it. Errors of an unavailable database are raised: without it no result can
+    be stored.
+    """
+    try:
+        if due.takeovers < MOST_TAKEOVERS:
+            return await kind.run(due)
+        log.error("work_given_up", kind=due.kind, key=due.key, takeovers=due.takeovers)
+        if kind.give_up:
+            return await kind.give_up(due)
+        return clock() + SET_ASIDE
+    except CallAudioError as error:
+        log.warning("work_delayed", kind=due.kind, key=due.key, code=error.code)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("work_broke", kind=due.kind, key=due.key)
+    seconds = backoff_seconds(due.tries, first=1.0, longest=LONGEST_POSTPONED_SECONDS)
+    return clock() + timedelta(seconds=seconds)

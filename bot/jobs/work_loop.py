@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from bot.concurrency.urgency import working
-from bot.errors import CallAudioError
-from bot.jobs.work_kind import WorkKind
-from bot.network.retry import backoff_seconds
+from bot.jobs.work_kind import WorkKind, run_once
 from bot.observability.logs import bound_to_logs, get_logger
 from bot.observability.metrics import Metrics
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
@@ -26,10 +24,6 @@ LEASE: Final = timedelta(seconds=9)
 RENEWALS_A_LEASE: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
-LONGEST_POSTPONED_SECONDS: Final = 300.0
-MOST_TAKEOVERS: Final = 8
-"""How many workers may die while running one piece of work before it is given up."""
-SET_ASIDE: Final = timedelta(hours=1)
 HAND_OVER_SECONDS: Final = 1.5
 """How long a stop may take to cancel running work and release it."""
 MOST_WAITING: Final = 8
@@ -208,7 +202,7 @@ class WorkLoop:
     async def _work(self, kind: WorkKind, due: Due) -> None:
         # Every log line of the work has its key: for a delivery, the reference shown to people.
         with bound_to_logs(reference=due.key), working(kind.urgency):
-            again_at = await self._retry_while_away(lambda: self._once(kind, due))
+            again_at = await self._retry_while_away(lambda: run_once(kind, due, self._clock))
             if not await self._retry_while_away(lambda: self._finish(due, again_at)):
                 self._note_lost(due)
 
@@ -219,22 +213,6 @@ class WorkLoop:
         now_held, _ = self._held[due.kind, due.key]
         # It was claimed again in the meantime.
         return now_held is not held and await self._due_work.finish(now_held, again_at)
-
-    async def _once(self, kind: WorkKind, due: Due) -> datetime | None:
-        try:
-            if due.takeovers < MOST_TAKEOVERS:
-                return await kind.run(due)
-            log.error("work_given_up", kind=due.kind, key=due.key, takeovers=due.takeovers)
-            if kind.give_up:
-                return await kind.give_up(due)
-            return self._clock() + SET_ASIDE
-        except CallAudioError as error:
-            log.warning("work_delayed", kind=due.kind, key=due.key, code=error.code)
-        except Exception as error:
-            if is_away(error):
-                raise
-            log.exception("work_broke", kind=due.kind, key=due.key)
-        return self._clock() + timedelta(seconds=_postponed_seconds(due.tries))
 
     async def _retry_while_away(self, act: Callable[[], Awaitable[T]]) -> T:
         """Retry ``act`` while the database is away: without it no result can be stored."""
@@ -268,7 +246,3 @@ class WorkLoop:
             return self._poll_seconds
         seconds = (self._next_at - self._clock()).total_seconds()
         return min(self._poll_seconds, max(seconds, 0.001))
-
-
-def _postponed_seconds(tries: int) -> float:
-    return backoff_seconds(tries, first=1.0, longest=LONGEST_POSTPONED_SECONDS)

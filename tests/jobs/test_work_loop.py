@@ -14,16 +14,8 @@ from bot.concurrency.in_flight import InFlight
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
-from bot.jobs.work_kind import AdmissionControl, WorkKind
-from bot.jobs.work_loop import (
-    LEASE,
-    MOST_TAKEOVERS,
-    MOST_WAITING,
-    POLL_SECONDS,
-    RENEWALS_A_LEASE,
-    SET_ASIDE,
-    WorkLoop,
-)
+from bot.jobs.work_kind import MOST_TAKEOVERS, SET_ASIDE, AdmissionControl, WorkKind
+from bot.jobs.work_loop import LEASE, MOST_WAITING, POLL_SECONDS, RENEWALS_A_LEASE, WorkLoop
 from bot.store.due_work import SUSPECT_FROM, Due
 from tests.conftest import NOON
 from tests.patience import PATIENCE_SECONDS, until

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from bot.jobs.work_loop import MOST_TAKEOVERS
+from bot.jobs.work_kind import MOST_TAKEOVERS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault, Faults
 from tests.scenarios.killed_bot import Nursery, Street, open_street
