@@ -7,7 +7,8 @@ import typer
 from bot.cli import console
 from bot.cli.grants import AsJson, Team, operator
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_store import WHY_PAUSED, DigestStore
+from bot.digests.digest_store import DigestStore
+from bot.digests.pause_causes import WHY_PAUSED
 from bot.digests.scheduling import (
     DigestPreview,
     Draft,

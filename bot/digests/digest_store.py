@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select, update
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.pause_causes import PauseCause
 from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
@@ -28,31 +27,6 @@ class DigestUnknown(UsageError):
     what = "There is no such digest."
     likely_cause = "It was removed, or its id has a typing mistake."
     fix = "`/callaudio-admin digest list` shows the ids."
-
-
-class PauseCause(StrEnum):
-    """Why a digest is paused."""
-
-    ASKED = "asked"
-    ARCHIVED = "archived"
-    UNSEEN = "unseen"
-    EXTERNAL = "external"
-    NOT_INVITED = "not_invited"
-    REMOVED = "removed"
-
-
-WHY_PAUSED: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        PauseCause.ASKED: "an admin paused it",
-        PauseCause.ARCHIVED: "the channel is archived",
-        PauseCause.UNSEEN: "the channel is gone, or it is private and I am not in it any more",
-        PauseCause.EXTERNAL: (
-            "the channel is, or is about to be, shared with another organisation"
-        ),
-        PauseCause.NOT_INVITED: "I am not in the channel any more",
-        PauseCause.REMOVED: "the app was removed from the workspace, and installed again since",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

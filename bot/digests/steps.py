@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.access.directory import Conversation, Directory
-from bot.digests.digest_store import WHY_PAUSED, PauseCause
+from bot.digests.pause_causes import WHY_PAUSED, PauseCause
 from bot.digests.run_store import POST_UNCLEAR, RunStore
 from bot.digests.runs import RunKey, RunState
 from bot.digests.slack_port import DigestPort, DigestPost, Reporter

@@ -15,7 +15,7 @@ from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, re
 from bot.digests.digest_store import DigestStore
 from bot.digests.scheduling import Listed, listed
 from bot.recordings.past_deliveries import PastDelivery, past_deliveries
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.tables import AccessRequestRow
 

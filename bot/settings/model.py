@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import unquote
@@ -12,6 +11,7 @@ import pydantic
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.settings.choices import AudienceRule, CheckRedaction, HeldLimits
 from bot.settings.value_types import (
     MASK,
     AdminIds,
@@ -39,28 +39,6 @@ SECRET_NAMES: Final = (  # each may also be set as NAME_FILE
     *("POLYAI_PII_API_KEY", "POLYAI_AGENTS", "POLYAI_PLATFORM_API_KEY", "DATABASE_URL"),
     "HTTPS_PROXY",  # it may hold a password
 )
-
-
-class AudienceRule(StrEnum):
-    """Whose rights decide whether raw audio may be posted."""
-
-    CLEARED = "cleared"
-    REQUESTER = "requester"
-
-
-class CheckRedaction(StrEnum):
-    """Which redacted recordings are compared with the raw ones."""
-
-    DELIVER = "deliver"
-    SAMPLE = "sample"
-    OFF = "off"
-
-
-class HeldLimits(StrEnum):
-    """Which of Slack's rate limits the bot applies."""
-
-    PUBLISHED = "published"
-    LEARNT = "learnt"
 
 
 class SettingsError(Exception):

@@ -30,7 +30,8 @@ from bot.recordings.delivery_store import DeliveryStore
 from bot.recordings.orphaned_files import OrphanedFiles
 from bot.recordings.rechecks import Rechecks
 from bot.recordings.take_back_store import TakeBackStore
-from bot.settings.model import AudienceRule, Settings
+from bot.settings.choices import AudienceRule
+from bot.settings.model import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity

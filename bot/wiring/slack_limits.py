@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bot.settings.model import HeldLimits, Settings
+from bot.settings.choices import HeldLimits
+from bot.settings.model import Settings
 from bot.slack.web_api.rate_limit_stores import SharedRateLimitStore
 from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.store.database import Database

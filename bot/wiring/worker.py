@@ -46,7 +46,7 @@ from bot.recordings.sharing import Sharing
 from bot.recordings.take_back import TakeBack
 from bot.recordings.transcripts import Transcripts
 from bot.recordings.waveform.pictures import Pictures
-from bot.settings.model import AudienceRule, CheckRedaction
+from bot.settings.choices import AudienceRule, CheckRedaction
 from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway

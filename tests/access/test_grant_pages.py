@@ -12,7 +12,7 @@ from bot.access.grant_pages import next_to_end, oldest_in_force
 from bot.access.grants import Effect, Right
 from bot.digests.digest_store import DigestStore
 from bot.home.reading import MOST_ENDING, HomeReader
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.tables import GrantRow
 from tests.access.builders import (

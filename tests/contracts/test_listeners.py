@@ -23,7 +23,7 @@ from bot.recordings.request_writer import StoredRequest
 from bot.recordings.slack_port import PrivateNoteKind, TakenBack
 from bot.recordings.viewing import WaveformShown
 from bot.recordings.waveform.spans import Span, Spans
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form

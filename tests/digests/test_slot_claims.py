@@ -10,8 +10,9 @@ from sqlalchemy import select
 from bot.audit.log import AuditFilter, newest_events
 from bot.digests.catch_up import CatchUp
 from bot.digests.digest import Digest
-from bot.digests.digest_store import DigestStore, DigestUnknown, PauseCause
+from bot.digests.digest_store import DigestStore, DigestUnknown
 from bot.digests.due_slots import DueSlots
+from bot.digests.pause_causes import PauseCause
 from bot.digests.run_store import RunStore
 from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey, RunState
 from bot.digests.slot_claims import SlotClaims

@@ -16,7 +16,7 @@ from bot.errors import CallAudioError
 from bot.home.home_store import PUBLISH, HomeStore
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeConflict, HomePublishing
 from bot.home.reading import Home, HomeReader
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, readers_on

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from bot.digests.catch_up import CatchUp
-from bot.digests.digest_store import DigestStore, PauseCause
+from bot.digests.digest_store import DigestStore
+from bot.digests.pause_causes import PauseCause
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from bot.settings.choices import AudienceRule
 from bot.settings.environment import (
     load_database_url,
     load_first_admins,
     load_settings,
     read_env_file,
 )
-from bot.settings.model import SECRET_NAMES, AudienceRule, Settings, SettingsError
+from bot.settings.model import SECRET_NAMES, Settings, SettingsError
 from bot.settings.value_types import Region
 from tests.tables import each_row
 from tests.tls import AUTHORITY

@@ -27,7 +27,7 @@ from bot.recordings.slack_port import (
     Problem,
     TakenBack,
 )
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form
 from bot.slack.digests import cards as digest_cards

@@ -11,7 +11,7 @@ from bot.digests.scheduling import Listed
 from bot.home.reading import MOST_ENDING, AdminPart, Home
 from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import rights_wording
 from bot.slack.actions import Action

@@ -15,7 +15,7 @@ from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State
 from bot.sandbox.block_limits import problems
-from bot.settings.model import AudienceRule
+from bot.settings.choices import AudienceRule
 from bot.slack.home.view import home
 from tests.conftest import NOON
 from tests.contracts.test_listeners import request
