@@ -114,12 +114,16 @@ class Standings:
             asked_at = self._clock()
             wanted = [user_id for user_id in some if user_id not in known]
             answers = dict(zip(wanted, await every(map(self._ask, wanted)), strict=True))
-            read = {who: said for who, said in answers.items() if isinstance(said, Standing)}
+            read = {
+                user_id: answer
+                for user_id, answer in answers.items()
+                if isinstance(answer, Standing)
+            }
             await self._store(team_id, read, asked_at)
             yield {each: known.get(each) or read.get(each) for each in some}
-            for said in answers.values():
-                if isinstance(said, CallAudioError) and said.retryable:
-                    raise said
+            for answer in answers.values():
+                if isinstance(answer, CallAudioError) and answer.retryable:
+                    raise answer
 
     async def changed(self, team_id: str, user_id: str, standing: Standing) -> bool:
         """Handle a change event: invalidate the stored standing, unless it is the same.

@@ -14,7 +14,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.agents import choose_agent
 from bot.recordings.redaction.check_store import CheckCause, new_check
 from bot.recordings.redaction.outcome import Comparison, Verdict
-from bot.recordings.redaction.wording import said
+from bot.recordings.redaction.wording import described
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.waveform.spans import Span, Spans
 from bot.text.time_spans import parse_time_span
@@ -76,7 +76,7 @@ def _shown(conversation: str, found: Comparison) -> dict[str, Any]:
     return {
         "conversation": conversation,
         "verdict": found.verdict.value,
-        "says": said(found),
+        "says": described(found),
         "doubt": found.uncertainty.value if found.uncertainty else None,
         "length_seconds": round(found.length_seconds, 3),
         "muted": _spans(found.muted),

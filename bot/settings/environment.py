@@ -112,9 +112,9 @@ def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
     try:
         return pydantic.TypeAdapter(AdminIds).validate_python(values[name])
     except pydantic.ValidationError as error:
-        said = error.errors(include_url=False)[0]["msg"]
+        fault = error.errors(include_url=False)[0]["msg"]
         use = Settings.model_fields[name.lower()].description
-        raise SettingsError((f"{name} {said}: use {use}.",)) from None
+        raise SettingsError((f"{name} {fault}: use {use}.",)) from None
 
 
 def _read(
@@ -156,22 +156,22 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
     field, *rest = (str(each) for each in error["loc"])
     name = field.upper()
     if error["type"] == "worded":
-        said = error["msg"]
+        fault = error["msg"]
         if rest:
-            said = f"entry {shown(rest[0])} has an unusable {shown(rest[-1])}: it {said}"
+            fault = f"entry {shown(rest[0])} has an unusable {shown(rest[-1])}: it {fault}"
     elif rest:
         entry, key = shown(rest[0]), shown(rest[-1])
         faults = {"missing": f"lacks {key}", "extra_forbidden": f"holds {key}, which is unknown"}
         if len(rest) == 1 or rest[-1] == "[key]":
             key = "name" if len(rest) > 1 else "value"
-        said = f"entry {entry} {faults.get(error['type'], f'has an unusable {key}')}"
+        fault = f"entry {entry} {faults.get(error['type'], f'has an unusable {key}')}"
     elif name not in values:
-        said = "is not set"
+        fault = "is not set"
     elif name in SECRET_NAMES or name.endswith("_URL"):  # a URL may hold a password
-        said = "is not valid"
+        fault = "is not valid"
     else:
-        said = f"is {shown(values[name])}"
-    return name, f"{name} {said}: use {Settings.model_fields[field].description}."
+        fault = f"is {shown(values[name])}"
+    return name, f"{name} {fault}: use {Settings.model_fields[field].description}."
 
 
 def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, str]]:

@@ -30,9 +30,9 @@ class Region(StrEnum):
     STUDIO = "studio"
 
 
-def problem(said: str) -> PydanticCustomError:
+def problem(text: str) -> PydanticCustomError:
     """Build an error whose message may be shown; messages of other kinds may contain values."""
-    return PydanticCustomError("worded", "{said}", {"said": said})
+    return PydanticCustomError("worded", "{text}", {"text": text})
 
 
 def shown(value: str) -> str:

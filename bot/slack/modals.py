@@ -114,7 +114,7 @@ class Modals:
                 view = await fill()
         except TimeoutError:
             view = notice(self._answers.words_for(FillTooSlow()))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the modal
+        except Exception as error:  # noqa: BLE001 - every error is shown in the modal
             view = notice(self._answers.words_for(error))
         try:
             await self._show(view_id, view)

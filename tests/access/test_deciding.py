@@ -63,7 +63,7 @@ async def rule(database, workspace, *, ask=None, **how) -> Ruling:
     return await decider(database, workspace, **how).rule(ask or question())
 
 
-def said(ruling: Ruling) -> tuple[Outcome, Reason]:
+def result(ruling: Ruling) -> tuple[Outcome, Reason]:
     return ruling.decision.outcome, ruling.decision.reason
 
 
@@ -72,7 +72,7 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     await give(database, BOB)
     workspace = Workspace(members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT})
     ruling = await rule(database, workspace)
-    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
     assert ruling.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience.
     # Nor is Slack asked once more who the requester is.
@@ -87,7 +87,7 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
 async def test_a_listener_without_clearance_makes_it_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)))
-    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
     assert ruling.facts.audience is Audience.NOT_CLEARED
 
 
@@ -100,7 +100,7 @@ async def test_a_conversation_not_known_to_be_private_is_public_and_not_listed(
         members_in=(ALICE, ROBOT, ROBOT, OTHER_ROBOT), place=conversation(is_private=private)
     )
     ruling = await rule(sqlite_store, workspace)
-    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
     assert ruling.facts.destination_is_private is private
     # One page, to see whether the requester is there at all.
     assert sorted(workspace.calls) == CHEAP
@@ -155,27 +155,27 @@ async def test_the_audience_is_not_read_if_an_earlier_rule_decides(
 ):
     await give(sqlite_store, ALICE)
     workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
-    assert said(await rule(sqlite_store, workspace, ask=ask)) == expected
+    assert result(await rule(sqlite_store, workspace, ask=ask)) == expected
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_an_uncleared_requester_gets_redacted_without_reading_the_audience(sqlite_store):
     workspace = Workspace(members_in=(ALICE, BOB))
-    assert said(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert result(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
     refused = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
-    assert said(await rule(sqlite_store, workspace)) == refused
+    assert result(await rule(sqlite_store, workspace)) == refused
     await give(sqlite_store, GROUP)
     through_group = await rule(sqlite_store, workspace, groups={GROUP: {ALICE}})
     assert through_group.facts.held is Held.BY_GROUP
     assert through_group.facts.requester_is_cleared is False
-    assert said(through_group) == refused
+    assert result(through_group) == refused
     await give(sqlite_store, ALICE)
-    assert said(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
 
 async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
@@ -184,7 +184,7 @@ async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
     await give(sqlite_store, GROUP)
     ruling = await rule(sqlite_store, Workspace(), groups={GROUP: None})
     assert ruling.facts.requester_is_cleared is None
-    assert said(ruling) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert result(ruling) == (Outcome.REDACTED, Reason.NOT_CLEARED)
 
 
 async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
@@ -192,14 +192,14 @@ async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
     await give(sqlite_store, GROUP)
     ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None})
     assert ruling.facts.audience is Audience.UNKNOWN
-    assert said(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
 
 
 async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB))
     ruling = await rule(sqlite_store, workspace, audience_rule=False)
-    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
     assert sorted(workspace.calls) == CHEAP
 
 
@@ -207,14 +207,14 @@ async def test_the_allow_list_permits_only_redacted_in_a_shared_channel(sqlite_s
     await give(sqlite_store, ALICE)
     workspace = Workspace(place=conversation(is_external=True))
     ruling = await rule(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
-    assert said(ruling) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
+    assert result(ruling) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
 
 
 async def test_own_direct_messages_have_one_listener_and_need_no_sharing_flags(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own)
-    assert said(await rule(sqlite_store, workspace, ask=question(DM))) == (
+    assert result(await rule(sqlite_store, workspace, ask=question(DM))) == (
         Outcome.RAW,
         Reason.CLEARED,
     )
@@ -235,7 +235,7 @@ async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_st
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own, standings={ALICE: Standing.EXTERNAL})
-    assert said(await rule(sqlite_store, workspace, ask=question(DM))) == (
+    assert result(await rule(sqlite_store, workspace, ask=question(DM))) == (
         Outcome.REFUSED,
         Reason.REQUESTER_NOT_ALLOWED,
     )
@@ -269,11 +269,14 @@ async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace()
     ruling = decider(sqlite_store, workspace)
-    assert said(await ruling.rule(question())) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await ruling.rule(question())) == (Outcome.RAW, Reason.CLEARED)
     workspace.members_in = (ALICE, BOB)
-    assert said(await ruling.rule(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(await ruling.rule(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
     workspace.place = conversation(is_external=True)
-    assert said(await ruling.rule(question())) == (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)
+    assert result(await ruling.rule(question())) == (
+        Outcome.REFUSED,
+        Reason.EXTERNAL_DESTINATION,
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,7 +295,7 @@ async def test_each_unknown_fact_fails_closed(sqlite_store, lost, expected):
     workspace = Workspace(
         members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
     )
-    assert said(await rule(sqlite_store, workspace)) == expected
+    assert result(await rule(sqlite_store, workspace)) == expected
 
 
 LOOKUPS = (
@@ -348,11 +351,14 @@ async def test_a_transcript_is_refused_where_audio_would_be_redacted(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone = Workspace(members_in=(ALICE,))
-    assert said(await rule(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await rule(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
     with_bob = Workspace(members_in=(ALICE, BOB))
-    assert said(await rule(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
+    assert result(await rule(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
     no_key = replace(ask, has_raw_key=False)
-    assert said(await rule(database, alone, ask=no_key)) == (Outcome.REFUSED, Reason.NO_RAW_KEY)
+    assert result(await rule(database, alone, ask=no_key)) == (
+        Outcome.REFUSED,
+        Reason.NO_RAW_KEY,
+    )
 
 
 async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
@@ -360,9 +366,9 @@ async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
     ask = replace(question(), raw_only=True)
     alone, with_bob = Workspace(members_in=(ALICE,)), Workspace(members_in=(ALICE, BOB))
     ruling = await rule(database, with_bob, ask=ask, audience_rule=False)
-    assert said(ruling) == (Outcome.REFUSED, Reason.AUDIENCE)
+    assert result(ruling) == (Outcome.REFUSED, Reason.AUDIENCE)
     ruling = await rule(database, alone, ask=ask, audience_rule=False)
-    assert said(ruling) == (Outcome.RAW, Reason.CLEARED)
+    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
 
 
 async def test_a_survey_reads_members_and_no_requester(database):

@@ -186,24 +186,24 @@ async def test_changed_and_ending_grants_are_counted(database):
 async def test_groups_that_hold_a_right_are_listed_with_its_end(database):
     end = UNTIL + timedelta(days=1)
 
-    def said(group_id, team=TEAM, **changes) -> NewGrant:
+    def described(group_id, team=TEAM, **changes) -> NewGrant:
         group = Subject(team, SubjectKind.GROUP, group_id)
         new = NewGrant(group, Right.PII, Effect.GRANT, BOSS, "call quality", SINCE)
         return replace(new, **changes)
 
     async with database.write() as session:
         for each in (
-            said("S0BOTH000", expires_at=end),
-            said("S0BOTH000", expires_at=None),
-            said("S0BOTH000", right=Right.ADMIN),
-            said("S0ENDS000", expires_at=end),
-            said("S0OVER000", expires_at=UNTIL),
-            said("S0DENIED0"),
-            said("S0DENIED0", effect=Effect.DENY),
-            said("S0REVOKED"),
-            said("S0LATER00", now=UNTIL + timedelta(hours=1)),
-            said("S0OTHER00", team="T0OTHER"),
-            said(ALICE, subject=Subject(TEAM, SubjectKind.USER, ALICE)),
+            described("S0BOTH000", expires_at=end),
+            described("S0BOTH000", expires_at=None),
+            described("S0BOTH000", right=Right.ADMIN),
+            described("S0ENDS000", expires_at=end),
+            described("S0OVER000", expires_at=UNTIL),
+            described("S0DENIED0"),
+            described("S0DENIED0", effect=Effect.DENY),
+            described("S0REVOKED"),
+            described("S0LATER00", now=UNTIL + timedelta(hours=1)),
+            described("S0OTHER00", team="T0OTHER"),
+            described(ALICE, subject=Subject(TEAM, SubjectKind.USER, ALICE)),
         ):
             await add_grant(session, each)
         gone = Subject(TEAM, SubjectKind.GROUP, "S0REVOKED")

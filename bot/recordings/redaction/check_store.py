@@ -14,7 +14,7 @@ from bot.audit.log import record
 from bot.ids import new_id
 from bot.polyai.payloads import Direction
 from bot.recordings.redaction.outcome import Comparison
-from bot.recordings.redaction.wording import said
+from bot.recordings.redaction.wording import described
 from bot.store.database import Database
 from bot.store.once import claim_once
 from bot.store.schedule import schedule
@@ -120,7 +120,7 @@ class CheckStore:
     async def end(self, check: Check, found: Comparison) -> bool:
         """Store the outcome once; returns whether this call did."""
         row, now = RedactionCheckRow, self.clock()
-        outcome = {"ended_at": now, "verdict": found.verdict.value, "says": said(found)}
+        outcome = {"ended_at": now, "verdict": found.verdict.value, "says": described(found)}
         ended = update(row).where(row.id == check.id, row.ended_at.is_(None)).values(**outcome)
         async with self._database.write() as session:
             if await session.scalar(ended.returning(row.id)) is None:
@@ -133,7 +133,11 @@ class CheckStore:
         """Store a finished check."""
         async with self._database.write() as session:
             row = _row_of(check, self.clock())
-            row.ended_at, row.verdict, row.says = row.requested_at, found.verdict.value, said(found)
+            row.ended_at, row.verdict, row.says = (
+                row.requested_at,
+                found.verdict.value,
+                described(found),
+            )
             session.add(row)
             event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
             await record(session, event)

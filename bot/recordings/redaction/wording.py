@@ -29,7 +29,7 @@ UNCERTAINTIES: Final = MappingProxyType(
 )
 
 
-def said(found: Comparison) -> str:
+def described(found: Comparison) -> str:
     """Word the outcome in one or two sentences."""
     match found.verdict:
         case Verdict.PROVEN:

@@ -26,9 +26,9 @@ def question(request: AccessRequest, *, is_reminder: bool) -> Message:
 
 def outcome(request: AccessRequest) -> Message:
     """The same message after the decision."""
-    said = OUTCOMES[request.state](request)
-    text = f"{_requested(request)} {said}"
-    return {"text": text, "blocks": [*_about(request, _requested(request)), context(said)]}
+    outcome = OUTCOMES[request.state](request)
+    text = f"{_requested(request)} {outcome}"
+    return {"text": text, "blocks": [*_about(request, _requested(request)), context(outcome)]}
 
 
 def answer(request: AccessRequest) -> Message:

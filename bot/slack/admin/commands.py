@@ -60,7 +60,7 @@ class AdminUsage(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class NamedSubject:
     """A mentioned person or user group."""
 
     kind: SubjectKind
@@ -77,7 +77,7 @@ class Give:
     """`grant @user|@group pii|admin [for 8h] reason…`, and `deny` without an end."""
 
     effect: Effect
-    whom: Whom
+    named: NamedSubject
     right: Right
     lasting: timedelta | None
     reason: str
@@ -87,7 +87,7 @@ class Give:
 class Revoke:
     """`revoke @user|@group pii|admin`."""
 
-    whom: Whom
+    named: NamedSubject
     right: Right
 
 
@@ -148,8 +148,8 @@ def parse_admin_command(text: str) -> AdminCommand:
         case "digest", _:
             return parse_digest_command([made_plain(word) for word in rest])
         case "revoke", [_, _]:
-            whom, right = _whom_first(words)
-            return Revoke(_whom(whom), _right(right))
+            named, right = _subject_first(words)
+            return Revoke(_named_subject(named), _right(right))
         case "who", [user]:
             return Who(_user(user))
         case "explain", [reference, user, channel]:
@@ -178,14 +178,14 @@ def _unreadable(verb: str) -> AdminUsage:
     )
 
 
-def _whom_first(words: Sequence[str]) -> Sequence[str]:
+def _subject_first(words: Sequence[str]) -> Sequence[str]:
     """Put the subject before the right: people type them in either order."""
-    whom, right, *rest = words
-    return [right, whom, *rest] if right.startswith("<") else words
+    named, right, *rest = words
+    return [right, named, *rest] if right.startswith("<") else words
 
 
 def _give(effect: Effect, words: list[str]) -> Give:
-    whom, right, *words = _whom_first(words)
+    named, right, *words = _subject_first(words)
     lasting = None
     if words and plain_word(words[0]).lower() == "for":
         if effect is Effect.DENY:
@@ -196,15 +196,17 @@ def _give(effect: Effect, words: list[str]) -> Give:
     reason = unescaped(" ".join(words))
     if not reason:
         raise AdminUsage(what="The reason is missing.", fix="Write it at the end of the command.")
-    return Give(effect, _whom(whom), _right(right), lasting, reason[:MAX_REASON_CHARACTERS])
+    return Give(
+        effect, _named_subject(named), _right(right), lasting, reason[:MAX_REASON_CHARACTERS]
+    )
 
 
-def _whom(word: str) -> Whom:
+def _named_subject(word: str) -> NamedSubject:
     word = plain_word(word)
     if user := USER.fullmatch(word):
-        return Whom(SubjectKind.USER, user[1])
+        return NamedSubject(SubjectKind.USER, user[1])
     if group := GROUP.fullmatch(word):
-        return Whom(SubjectKind.GROUP, group[1])
+        return NamedSubject(SubjectKind.GROUP, group[1])
     raise AdminUsage(
         what=f"I cannot tell who {quoted(word)} is.",
         fix="Choose the person or group from the list that opens after `@`.",
@@ -212,10 +214,10 @@ def _whom(word: str) -> Whom:
 
 
 def _user(word: str) -> str:
-    whom = _whom(word)
-    if whom.kind is not SubjectKind.USER:
+    named = _named_subject(word)
+    if named.kind is not SubjectKind.USER:
         raise AdminUsage(what="That takes a person, not a group.")
-    return whom.id
+    return named.id
 
 
 def _right(word: str) -> Right:

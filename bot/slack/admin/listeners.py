@@ -20,11 +20,11 @@ from bot.slack.admin.commands import (
     Give,
     Help,
     ListAll,
+    NamedSubject,
     Revoke,
     RightsCommand,
     Thaw,
     Who,
-    Whom,
     parse_admin_command,
 )
 from bot.slack.blocks import Message
@@ -78,14 +78,14 @@ class AdminListeners:
                 is_admin = await administration.is_admin(actor)
                 everything = f"{replies.HELP}\n{schedules.HELP}"
                 return everything if is_admin else replies.HELP_FOR_OTHERS
-            case Give(effect, whom, right, lasting, reason):
+            case Give(effect, named, right, lasting, reason):
                 return replies.given(
                     await administration.give(
-                        actor, _subject(actor, whom), right, effect, lasting=lasting, reason=reason
+                        actor, _subject(actor, named), right, effect, lasting=lasting, reason=reason
                     )
                 )
-            case Revoke(whom, right):
-                ended = await administration.revoke(actor, _subject(actor, whom), right)
+            case Revoke(named, right):
+                ended = await administration.revoke(actor, _subject(actor, named), right)
                 return replies.revoked(ended)
             case ListAll():
                 return replies.listed(await administration.list(actor, replies.MAX_LISTED))
@@ -102,5 +102,5 @@ class AdminListeners:
                 return replies.THAWED
 
 
-def _subject(actor: Actor, whom: Whom) -> Subject:
-    return Subject(actor.team_id, whom.kind, whom.id)
+def _subject(actor: Actor, named: NamedSubject) -> Subject:
+    return Subject(actor.team_id, named.kind, named.id)

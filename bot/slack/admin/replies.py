@@ -98,10 +98,10 @@ def given(grant: Grant) -> str:
     """Word a new grant or deny."""
     if grant.effect is Effect.DENY:
         return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
-    said = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
+    text = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
     if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
-        return f"{said} It does not count for you: you cannot grant `pii` to yourself."
-    return said
+        return f"{text} It does not count for you: you cannot grant `pii` to yourself."
+    return text
 
 
 def revoked(count: int) -> str:

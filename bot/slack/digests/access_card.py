@@ -13,24 +13,24 @@ WHO_EDITS = "People who can edit one of these groups in Slack decide who holds i
 
 def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Block]:
     """Build the blocks; ``is_plain``: without blocks that a workspace may refuse."""
-    said = [_fields(report)]
+    parts = [_fields(report)]
     if not is_plain:
-        said += [charts.block(chart) for chart in charts.charts_of(report, period)]
+        parts += [charts.block(chart) for chart in charts.charts_of(report, period)]
     if report.reasons:
         why = (
             f"{words.outcome(each.outcome)}, {escape(words.reason(each.reason))}: {each.count:,}"
             for each in report.reasons
         )
-        said.append(section("*By reason*\n" + "\n".join(why)))
-    said += _people(report, is_plain=is_plain)
+        parts.append(section("*By reason*\n" + "\n".join(why)))
+    parts += _people(report, is_plain=is_plain)
     if report.grants.next_to_end:
         ends = (_ending(each, period) for each in report.grants.next_to_end)
-        said.append(section("*Ending soon*\n" + "\n".join(ends)))
+        parts.append(section("*Ending soon*\n" + "\n".join(ends)))
     if report.groups:
-        said.append(section("*Groups that hold a right*\n" + _groups(report, period)))
-        said.append(context(WHO_EDITS))
-    said.append(context(_audit(report)))
-    return said
+        parts.append(section("*Groups that hold a right*\n" + _groups(report, period)))
+        parts.append(context(WHO_EDITS))
+    parts.append(context(_audit(report)))
+    return parts
 
 
 def summary(report: AccessReport) -> str:
@@ -83,12 +83,14 @@ def _people(report: AccessReport, *, is_plain: bool) -> list[Block]:
     if not report.people:
         return []
     more = report.people_in_all - len(report.people)
-    said = (
+    parts = (
         [section("*Who received what*\n" + "\n".join(map(_person, report.people)))]
         if is_plain
         else [tables.people(report.people)]
     )
-    return [*said, context(f"and {counted(more, 'more person', 'more people')}")] if more else said
+    return (
+        [*parts, context(f"and {counted(more, 'more person', 'more people')}")] if more else parts
+    )
 
 
 def _person(person: PersonTally) -> str:

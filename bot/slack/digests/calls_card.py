@@ -18,18 +18,18 @@ MAX_REASON: Final = 80
 
 def blocks(report: CallsReport, period: Period, *, is_plain: bool) -> list[Block]:
     """Build the blocks; ``is_plain``: without blocks that a workspace may refuse."""
-    said = [section(words.gap(report.gap, period.zone))] if report.gap else []
+    parts = [section(words.gap(report.gap, period.zone))] if report.gap else []
     if report.before_problem:
-        said.append(context(words.not_compared(report.before_problem)))
+        parts.append(context(words.not_compared(report.before_problem)))
     if not report.figures.conversations:
-        return [*said, section("There were no conversations in this period.")]
-    said.append(_fields(report, period.zone))
-    said += _reasons(report.figures)
+        return [*parts, section("There were no conversations in this period.")]
+    parts.append(_fields(report, period.zone))
+    parts += _reasons(report.figures)
     if not is_plain:
-        said += [charts.block(chart) for chart in charts.charts_of(report, period)]
+        parts += [charts.block(chart) for chart in charts.charts_of(report, period)]
     if report.notable:
-        said += _notable(report, period.zone, is_plain=is_plain)
-    return said
+        parts += _notable(report, period.zone, is_plain=is_plain)
+    return parts
 
 
 def summary(report: CallsReport) -> str:
@@ -111,16 +111,16 @@ def _reasons(figures: Figures) -> list[Block]:
 
 def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Block]:
     worth_hearing = report.notable[:MAX_LISTED_NOTABLE]
-    said = [] if is_plain else [tables.notable_calls(report.notable, zone)]
-    said.append(section("*Most worth hearing*"))
-    said += [
+    parts = [] if is_plain else [tables.notable_calls(report.notable, zone)]
+    parts.append(section("*Most worth hearing*"))
+    parts += [
         _row(report.agent_name, at, notable, zone)
         for at, notable in enumerate(worth_hearing, start=1)
     ]
     if is_plain:
         rest = enumerate(report.notable[MAX_LISTED_NOTABLE:], start=MAX_LISTED_NOTABLE + 1)
-        said += [context(f"{at}. {_line(notable, zone)}") for at, notable in rest]
-    return said
+        parts += [context(f"{at}. {_line(notable, zone)}") for at, notable in rest]
+    return parts
 
 
 def _row(agent_name: str, at: int, notable: NotableCall, zone: ZoneInfo) -> Block:

@@ -76,10 +76,10 @@ def _heading(text: str) -> Block:
 
 
 def _clearance(read: Home) -> list[Block]:
-    said = [rights_wording.clearance(read.person), rights_wording.administration(read.person)]
+    lines = [rights_wording.clearance(read.person), rights_wording.administration(read.person)]
     if read.asked:
-        said.append(_asked(read.asked))
-    text = "\n".join(line for line in said if line)
+        lines.append(_asked(read.asked))
+    text = "\n".join(line for line in lines if line)
     return [_heading("What you may hear"), section(text), context(RULES[read.audience_rule])]
 
 

@@ -65,7 +65,7 @@ def delivered(result: Delivered) -> Message:
         wording.size(result.size_bytes),
         None if is_transcript else wording.SIDES[result.direction],
     ]
-    said = " · ".join(part for part in file if part)
+    file_facts = " · ".join(part for part in file if part)
     variant = wording.variant(
         result.outcome,
         result.reason,
@@ -76,7 +76,7 @@ def delivered(result: Delivered) -> Message:
         replaced_because=result.replaced_because,
     )
     # If another card of the thread shows the call's facts, one line is enough.
-    about = [f"{said} · {variant}"] if result.is_follow_up else [variant, said]
+    about = [f"{file_facts} · {variant}"] if result.is_follow_up else [variant, file_facts]
     not_shown = None if result.is_confirmed else wording.NOT_SHOWN_YET
     lines = [*about, wording.encoding(result.encoding), wording.call_facts(result.call), not_shown]
     contexts = [context(line) for line in lines if line]

@@ -70,20 +70,20 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
         UsageError: a word is unknown, or contradicts another one.
     """
     words = [word for word in typed_words(text) if word.lower() != COMMAND]
-    said: defaultdict[_Kind, list[str]] = defaultdict(list)
+    by_kind: defaultdict[_Kind, list[str]] = defaultdict(list)
     for word in words:
-        said[_kind_of(word)].append(word)
-    check_nothing_personal(said[_Kind.OTHER])
-    if said[_Kind.HELP] or not words:
+        by_kind[_kind_of(word)].append(word)
+    check_nothing_personal(by_kind[_Kind.OTHER])
+    if by_kind[_Kind.HELP] or not words:
         return AskForHelp()
-    named, others = said[_Kind.CONVERSATION], without_labels(said[_Kind.OTHER])
+    named, others = by_kind[_Kind.CONVERSATION], without_labels(by_kind[_Kind.OTHER])
     if not named:  # then take the first argument that is more than a word
         named = [word for word in others if not word.isalpha()]
         others = [word for word in others if word.isalpha()]
     if others:
         raise _not_understood(others[0])
-    channels = {channel_of(word) for word in said[_Kind.CHANNEL]}
-    directions = {DIRECTIONS[_bare(word)] for word in said[_Kind.DIRECTION]}
+    channels = {channel_of(word) for word in by_kind[_Kind.CHANNEL]}
+    directions = {DIRECTIONS[_bare(word)] for word in by_kind[_Kind.DIRECTION]}
     if len(channels) > 1:
         raise UsageError(
             what="More than one channel is named.", fix="Send one request for each channel."
@@ -97,7 +97,7 @@ def parse_command(text: str) -> AskForHelp | AskForRecording:
         reference_of(named),
         next(iter(channels), None),
         next(iter(directions), Direction.COMBINED),
-        redacted=bool(said[_Kind.REDACTED]),
+        redacted=bool(by_kind[_Kind.REDACTED]),
     )
 
 

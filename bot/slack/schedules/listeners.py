@@ -41,8 +41,8 @@ class ScheduleListeners:
         draft = unpack(str(action["value"]))
         digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
         await ack()
-        said = {"text": replies.saved(digest)}
-        await self._answers.respond(body, said, replace_original=True)
+        answer = {"text": replies.saved(digest)}
+        await self._answers.respond(body, answer, replace_original=True)
 
     async def open_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """*Add a digest* in App Home; the form also shows errors, as App Home cannot."""

@@ -117,8 +117,8 @@ def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
 
 def accepted(stored: StoredRequest, conversation_id: str) -> View:
     """The notice in place of the form when the request is stored."""
-    said = replies.accepted(stored, conversation_id)
-    return notice(f"{said}\nYou can close this.")
+    text = replies.accepted(stored, conversation_id)
+    return notice(f"{text}\nYou can close this.")
 
 
 def _refused(state: Filled, preview: DeliveryPreview) -> View:

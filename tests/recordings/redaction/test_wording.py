@@ -3,7 +3,7 @@
 import pytest
 
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
-from bot.recordings.redaction.wording import said
+from bot.recordings.redaction.wording import described
 from bot.recordings.waveform.spans import Span, Spans
 from tests.tables import each_row
 
@@ -35,14 +35,14 @@ MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
     ],
 )
 def test_each_outcome_is_said(found, words):
-    assert said(found) == words
+    assert described(found) == words
 
 
 @each_row("uncertainty", Uncertainty)
 def test_each_uncertainty_is_worded(uncertainty):
-    assert said(inconclusive(uncertainty)).startswith("The check is inconclusive: ")
+    assert described(inconclusive(uncertainty)).startswith("The check is inconclusive: ")
 
 
 def test_of_many_moments_the_first_are_shown():
-    assert said(Comparison(Verdict.PROVEN, muted=MANY)).count("-0:") == 10
-    assert "and 2 more" in said(Comparison(Verdict.PROVEN, muted=MANY))
+    assert described(Comparison(Verdict.PROVEN, muted=MANY)).count("-0:") == 10
+    assert "and 2 more" in described(Comparison(Verdict.PROVEN, muted=MANY))

@@ -18,9 +18,9 @@ from bot.slack.admin.commands import (
     Give,
     Help,
     ListAll,
+    NamedSubject,
     Revoke,
     Who,
-    Whom,
     parse_admin_command,
 )
 from bot.slack.recordings.commands import parse_command
@@ -28,15 +28,15 @@ from bot.slack.schedules.commands import AddDigest, ChangeDigest, DigestVerb, Li
 from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
-ALICE = Whom(SubjectKind.USER, "U0ALICE00")
-TEAM = Whom(SubjectKind.GROUP, "S0QUALITY0")
+ALICE = NamedSubject(SubjectKind.USER, "U0ALICE00")
+TEAM = NamedSubject(SubjectKind.GROUP, "S0QUALITY0")
 PII, ADMIN = Right.PII, Right.ADMIN
 
 
 def grant(
-    whom: Whom = ALICE, right: Right = PII, hours: int | None = None, why: str = "why"
+    named: NamedSubject = ALICE, right: Right = PII, hours: int | None = None, why: str = "why"
 ) -> Give:
-    return Give(Effect.GRANT, whom, right, timedelta(hours=hours) if hours else None, why)
+    return Give(Effect.GRANT, named, right, timedelta(hours=hours) if hours else None, why)
 
 
 READ_AS = {
@@ -128,10 +128,10 @@ PIECES = st.sampled_from(
 
 @given(st.text() | st.lists(PIECES | st.text(max_size=3)).map(" ".join))
 def test_any_text_is_a_command_or_a_refusal_in_words(text: str) -> None:
-    def said() -> str:
+    def described() -> str:
         try:
             return str(parse_admin_command(text))
         except UsageError as error:
             return re.sub("[<>&]", "\x00", error.what)
 
-    assert "\x00" not in said()
+    assert "\x00" not in described()
