@@ -8,18 +8,16 @@ from bot.sandbox.page.trials import TRIALS
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-PRESSED = {"limited", "killed"}
-"""The page's own requests throw them all in ``tests/sandbox/page/test_trials.py``."""
-
-
-async def test_each_button_says_what_to_expect_and_how_its_fault_ended(tab):
+# The page's own requests throw them all in tests/sandbox/page/test_trials.py.
+@pytest.mark.parametrize("pressed", ["limited", pytest.param("killed", marks=pytest.mark.long)])
+async def test_each_button_says_what_to_expect_and_how_its_fault_ended(tab, pressed):
     await tab.goes(CLEARED, QUALITY)
     faults = tab.page.locator("#trials")
     await faults.locator("summary").click()
     for trial in TRIALS:
         row = faults.locator("li").filter(has_text=trial.label)
         assert trial.expects in await row.inner_text()
-        if trial.name not in PRESSED:
+        if trial.name != pressed:
             continue
         await row.get_by_role("button", name=trial.label).click()
         await row.get_by_text("✓ as the rules say").wait_for()
