@@ -128,7 +128,13 @@ async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
     assert [len(scene.workspace.visible_recordings(channel)) for channel in CHANNELS] == [1] * 5
 
 
-@pytest.mark.parametrize("shape", [Shape.CONTENT_LENGTH, Shape.CHUNKED_SIZES_UNKNOWN])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(Shape.CONTENT_LENGTH, marks=pytest.mark.long),
+        Shape.CHUNKED_SIZES_UNKNOWN,
+    ],
+)
 async def test_a_large_recording_passes_through_in_small_memory_and_touches_no_disk(
     scene: Scene, shape: Shape, own_folder: Path
 ) -> None:

@@ -181,8 +181,15 @@ async def test_it_can_be_deleted(scene: Scene) -> None:
     ("call", "code"),
     [
         pytest.param({"row": {"turns": []}}, "transcript_missing", id="none is kept"),
-        pytest.param({"row": {"turns": None}}, "transcript_missing", id="null"),
-        pytest.param({"said": (("", None), (None, ""))}, "transcript_missing", id="nobody spoke"),
+        pytest.param(
+            {"row": {"turns": None}}, "transcript_missing", id="null", marks=pytest.mark.long
+        ),
+        pytest.param(
+            {"said": (("", None), (None, ""))},
+            "transcript_missing",
+            id="nobody spoke",
+            marks=pytest.mark.long,
+        ),
         pytest.param({"row": {"inProgress": True}}, "transcript_not_ready", id="still going on"),
     ],
 )
