@@ -80,9 +80,13 @@ STORMY = replace(
     lease=LEASE,
     drain_seconds=DRAIN_SECONDS,
 )
-PACES = {"quick": QUICK, "stormy": STORMY}
+PACES = {
+    "quick": QUICK,
+    "stormy": STORMY,
+    "impatient": replace(QUICK, drain_seconds=0.5),  # a stop cuts off what hangs
+}
 # A busy machine is no reason to give an answer up, unless that is what is looked at.
-ANSWER_SECONDS = {"quick": PATIENCE_SECONDS, "stormy": ack_window.ANSWER_SECONDS}
+ANSWER_SECONDS = dict.fromkeys(PACES, PATIENCE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -10,14 +11,21 @@ from structlog.testing import capture_logs
 
 from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
+from bot.wiring.pace import Pace
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
+from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 from tests.scenarios.test_from_outside import get
 from tests.scenarios.test_watched import figures
 
 ASKED = 20
 MOST_ASKED = 400
+
+
+@pytest.fixture
+def pace() -> Pace:
+    """What cannot be stored is not waited for at the end."""
+    return replace(QUICK, drain_seconds=0.2)
 
 
 async def is_ready(scene: Scene) -> bool:

@@ -53,7 +53,7 @@ async def test_what_a_signal_cuts_short_is_handed_over_and_delivered_once(
         scene.polyai.faults.add(Fault("audio", when="halfway", hang=True, times=2))
         large = scene.another_call(recording=Recording.synthetic(LARGE_BYTES))
         calls = [scene.another_call(shape=Shape.CHUNKED), large]
-        first = await opened.start()
+        first = await opened.start(pace="impatient")
         for call in calls:
             assert "Got it" in (await scene.people.command(ALICE, CHANNEL, call)).text
         await scene.polyai.faults.reached("audio", times=2)
