@@ -73,7 +73,10 @@ class AuditTag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One audit event; the payload holds ids, codes and sizes, never contents."""
+    """One audit event; the payload holds ids, codes and sizes, never contents.
+
+    Only the reason of a thaw is what an admin typed.
+    """
 
     tag: AuditTag
     team_id: str

@@ -20,7 +20,7 @@ def build() -> typer.Typer:
 
 
 def thaw(
-    reason: Annotated[str, typer.Option("--reason", help="Kept in the audit log.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the audit log as typed.")],
 ) -> None:
     """Lift every freeze; ends with 1 if there is none."""
     if not reason.strip():

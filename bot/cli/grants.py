@@ -19,7 +19,7 @@ Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
 User = Annotated[str | None, typer.Option("--user", help="User id, U…")]
 Group = Annotated[str | None, typer.Option("--group", help="User group id, S…")]
 WhichRight = Annotated[Right, typer.Option("--right", help="pii: hear raw; admin: administer")]
-Why = Annotated[str, typer.Option("--reason", help="Kept with the grant.")]
+Why = Annotated[str, typer.Option("--reason", help="Kept with the grant as typed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON array.")]
 
 COLUMNS = (

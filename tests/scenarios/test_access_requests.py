@@ -301,6 +301,8 @@ async def test_the_form_is_opened_in_time_and_carries_ids_only(scene: Scene) -> 
     assert view["private_metadata"] == seen.delivery.id
     (choice,) = [b["element"] for b in view["blocks"] if b.get("block_id") == Input.HOURS]
     assert [option["value"] for option in choice["options"]] == ["1", "4", "8"]
+    (why,) = [b for b in view["blocks"] if b.get("block_id") == Input.REASON]
+    assert why["hint"]["text"] == "Kept as you type it. Write no names or numbers of callers."
     (opened,) = scene.workspace.called("views.open")
     assert opened.status == "ok"
 

@@ -270,7 +270,9 @@ async def test_explain_tells_that_a_channel_is_public_though_its_members_are_cle
 
 
 async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
-    assert "grant @user" in (await say(scene, "help")).text
+    text = (await say(scene, "help")).text
+    assert "grant @user" in text
+    assert "A reason is kept as you type it" in text
     assert "you are not one" in (await say(scene, "", user=ALICE)).text
 
 

@@ -22,6 +22,7 @@ def form(offer: Offer) -> View:
                 "type": "input",
                 "block_id": Input.REASON.value,
                 "label": plain("Why do you need access?"),
+                "hint": plain("Kept as you type it. Write no names or numbers of callers."),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": Input.REASON.value,

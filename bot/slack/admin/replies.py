@@ -29,7 +29,8 @@ HELP: Final = f"""*Rights of callaudio*
 `{FORMS["thaw"]}` resumes deliveries of redacted recordings after a freeze
 `{FORMS["check"]}` checks that the redacted recording is the unredacted one with spans muted
 `pii` is the right to hear unredacted recordings, `admin` the right to manage rights.
-Nobody can give `pii` to themselves."""
+Nobody can give `pii` to themselves.
+A reason is kept as you type it: write no names or numbers of callers."""
 
 STANDINGS: Final = MappingProxyType(
     {
