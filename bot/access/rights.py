@@ -37,7 +37,7 @@ class Holders:
     by_name: frozenset[str]
     """Those of ``everyone`` and ``unknown`` who hold it by a grant by name."""
     unknown: frozenset[str] = frozenset()
-    """Those for whom it depends on a group that cannot be read."""
+    """The people whose right depends on a group that cannot be read."""
 
     def of(self, user_id: str) -> Held:
         """Classify one person."""

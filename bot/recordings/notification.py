@@ -75,7 +75,7 @@ class Notification:
         note = _note_of(delivery)
         note_error = None
         if note and delivery.notified_at is None:
-            note_error = await _attempt(self._send(note), "tell")
+            note_error = await _attempt(self._send(note), "notify")
             if note_error is None and card_error:
                 await self._deliveries.note_notified(delivery, is_all=False)
         for error in (note_error, card_error):

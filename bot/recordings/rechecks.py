@@ -126,9 +126,9 @@ class Rechecks:
 
 
 def _is_forwarded(channel_id: str | None) -> ColumnElement[bool]:
-    """Build the condition for files that were passed on to this conversation, or to any.
+    """Build the condition for files that were forwarded to this conversation; None: to any.
 
-    The list is searched as text, which both databases write the same.
+    The list is searched as text, which is the same on both databases.
     """
     places = cast(DeliveryRow.reported_channels, Text)
     return places.contains(f'"{channel_id}"' if channel_id else '"', autoescape=True)

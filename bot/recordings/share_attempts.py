@@ -1,4 +1,4 @@
-"""One attempt to share an upload: claimed before its call, and made under a fresh decision."""
+"""One attempt to share an upload: claimed before its call, and made under a recent decision."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -27,7 +27,7 @@ class ShareResult(StrEnum):
     GONE = "gone"
     UNSHOWN = "unshown"
     """Slack accepted both files and shows neither: upload and share without the picture."""
-    ANEW = "anew"
+    RETRY = "retry"
     """Nothing was shared: decide again, and share, without a picture that Slack refused."""
 
 
@@ -40,8 +40,8 @@ class DecisionOutdated(CallAudioError):
 
     code = "decision_outdated"
     what = "Too much time passed between the last decision and the post."
-    likely_cause = "The process or its machine stood still in between."
-    fix = "Nothing is left to do: I decide again."
+    likely_cause = "The process or its machine was paused in between."
+    fix = "There is nothing to do: I decide again."
     retryable = True
 
 
@@ -87,7 +87,7 @@ class ShareAttempts:
         if self.is_outdated(ruling):
             if not is_first:
                 raise DecisionOutdated
-            return ShareResult.ANEW if await self._forget(delivery) else ShareResult.UNCLEAR
+            return ShareResult.RETRY if await self._forget(delivery) else ShareResult.UNCLEAR
         try:
             await self._slack.share(share)
         except ShareUnclear:
@@ -126,7 +126,7 @@ class ShareAttempts:
             {"picture_file_id": None, "share_tried_at": None},
             when=same_try(delivery),
         )
-        return ShareResult.ANEW if changed else ShareResult.UNCLEAR
+        return ShareResult.RETRY if changed else ShareResult.UNCLEAR
 
     async def _stands(self, delivery: Delivery) -> ShareResult:
         """Take back a share whose decision was outdated.

@@ -35,7 +35,7 @@ class SharesCheck:
         self._slack = slack
 
     async def find(self, delivery: Delivery) -> FileShares | None:
-        """Return where the files are, except in their destination; None if Slack does not tell."""
+        """Return the shares of the files except in their destination; None if Slack fails."""
         try:
             shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
         except CallAudioError as error:

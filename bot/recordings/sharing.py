@@ -78,7 +78,7 @@ class Sharing:
             return await self.share(await self._log.read(delivery.id), question)
         # From here on the stored upload cannot change, so it is what is shared.
         result = await self._attempts.complete(claimed, ruling, is_first=True)
-        if result in (ShareResult.ANEW, ShareResult.UNCLEAR):
+        if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
 

@@ -13,13 +13,13 @@ from bot.recordings.delivery_rows import delivery_of
 from bot.recordings.states import State
 from bot.store.tables import DeliveryRow
 
-# An unconfirmed one may come to light later.
+# An unconfirmed file may become visible later.
 VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 
 
 def visible() -> tuple[ColumnElement[bool], ...]:
     """Build the condition for files that are visible, as far as is known, and may be deleted."""
-    # A failed delivery is looked at only where its file could not be deleted at its end.
+    # A failed delivery is included only if its file could not be deleted at its end.
     left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (
         or_(DeliveryRow.state.in_(VISIBLE), left),

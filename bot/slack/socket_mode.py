@@ -25,7 +25,7 @@ from bot.slack.web_api.hosts import is_trusted
 log = get_logger(__name__)
 
 FINISH_SECONDS: Final = 2.0
-"""How long received envelopes may take to be stored and acked after the bot is told to stop."""
+"""How long received envelopes may take to be stored and acked after a signal to stop."""
 OPEN_SECONDS: Final = 10.0
 """How long a start waits for the connection before it continues without."""
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)

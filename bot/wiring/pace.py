@@ -20,7 +20,7 @@ from bot.recordings.take_back import CHECK_EVERY
 from bot.wiring.slack_limits import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
-"""How long running deliveries may take to finish after the process is told to stop.
+"""How long running deliveries may take to finish after a signal to stop.
 
 Docker and Heroku kill a process ten seconds after SIGTERM. In that time the bot ends, in sequence,
 responses in progress (``bot/cli/serve.py``), the socket (``bot/slack/socket_mode.py``), running

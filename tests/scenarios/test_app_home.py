@@ -148,7 +148,7 @@ async def test_a_deny_is_told_with_its_giver(scene: Scene) -> None:
 
 async def test_the_other_audience_rule_is_told(new_scene: OpenScene) -> None:
     async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
-        assert "whoever else listens" in await opened(scene)
+        assert "others do not count" in await opened(scene)
 
 
 async def test_the_last_recordings_stand_there_with_state_and_link(scene: Scene) -> None:

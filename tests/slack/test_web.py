@@ -208,7 +208,7 @@ async def test_help_is_private_too(door, text):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("<@U0BOB0000>", "I found no conversation"), (f"nobody:{CALL}", "No agent is set up")],
+    [("<@U0BOB0000>", "I found no conversation"), (f"nobody:{CALL}", "No agent of the name")],
 )
 async def test_what_cannot_be_done_is_said_with_cause_fix_and_reference(door, text, said):
     response = await door.command(text=text)

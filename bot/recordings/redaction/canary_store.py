@@ -126,8 +126,8 @@ class CanaryStore:
     ) -> int:
         """Lift every freeze, or those of one workspace; returns their number.
 
-        Redacted uploads that wait to be shared are dropped, and are fetched anew: what the key
-        returned before may be raw.
+        Redacted uploads that wait for their share are dropped and fetched again, because they may
+        be raw.
 
         Raises:
             NothingFrozen: there is no freeze.

@@ -36,7 +36,7 @@ RULES: Final = MappingProxyType(
     {
         AudienceRule.CLEARED: "Recordings are unredacted only where every listener is cleared.",
         AudienceRule.REQUESTER: (
-            "Recordings are unredacted where the requester is cleared, whoever else listens."
+            "Recordings are unredacted where the requester is cleared; others do not count."
         ),
     }
 )
