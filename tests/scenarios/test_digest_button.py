@@ -201,7 +201,7 @@ async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> No
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (f"gone:{CALL}", "No agent is set up"),
+        (f"gone:{CALL}", "No agent of the name"),
         ("default:+441234567890", "personal number"),
         ("default:../../etc", "not a conversation id"),
         ("default", "not a conversation id"),
