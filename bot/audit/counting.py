@@ -13,6 +13,9 @@ def counting(metrics: Metrics) -> Callable[[Sequence[AuditEvent]], None]:
         for event in events:
             metrics.audit_events.labels(tag=event.tag.value).inc()
             if event.tag is AuditTag.FILE_TAKEN_BACK:
-                metrics.take_backs.labels(cause=str(event.payload["cause"])).inc()
+                cause = str(event.payload["cause"])
+                metrics.take_backs.labels(cause=cause).inc()
+                if isinstance(after := event.payload.get("after_seconds"), float):
+                    metrics.take_back_seconds.labels(cause=cause).observe(after)
 
     return count

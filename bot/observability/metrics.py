@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 DELIVERY_BUCKETS_SECONDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+# About what docs/security.md promises: seconds, a minute, a quarter of an hour.
+TAKE_BACK_BUCKETS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 90, 120, 300, 900, 1800, 3600)
 
 
 class Metrics:
@@ -28,6 +30,7 @@ class Metrics:
             ``none`` if no answer came.
         audit_events: committed audit events by ``tag``.
         take_backs: raw files deleted from Slack, by ``cause``.
+        take_back_seconds: from the cause to the deletion of a raw file, by ``cause``.
         work_waiting: pieces of work that are due and that no worker holds, by ``kind``.
         work_held: pieces of work that workers hold now, by ``kind``.
         work_late_seconds: how long the oldest work that nobody holds waits, by ``kind``: since it
@@ -136,6 +139,13 @@ class Metrics:
             "callaudio_take_backs",
             "Raw files deleted from Slack.",
             ["cause"],
+            registry=self.registry,
+        )
+        self.take_back_seconds = Histogram(
+            "callaudio_take_back_seconds",
+            "Seconds from the cause to the deletion of a raw file.",
+            ["cause"],
+            buckets=TAKE_BACK_BUCKETS_SECONDS,
             registry=self.registry,
         )
         self.work_waiting = Gauge(

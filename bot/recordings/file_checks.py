@@ -7,7 +7,8 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.schedule import schedule
+from bot.store.due_work import Due
+from bot.store.schedule import LARGEST_CLOCK_SKEW, schedule
 from bot.store.tables import DeliveryRow
 
 CHECK_AUDIENCE: Final = "check_audience"
@@ -34,6 +35,13 @@ class Rhythm:
     keep: timedelta | None
     """None: without a time limit."""
     check_every: timedelta
+
+    def began_after(self, due: Due, now: datetime) -> datetime:
+        """Return when what a check finds began: at its event, else after the check before it."""
+        if due.due_at is None:
+            return now
+        told_at = due.due_at + AHEAD
+        return told_at if told_at <= now + LARGEST_CLOCK_SKEW else due.due_at - self.check_every
 
     @property
     def shares_every(self) -> timedelta:

@@ -1,7 +1,9 @@
 """Where in Slack a file is shared, and which of these conversations have to be checked."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 MOST_PLACES: Final = 10
@@ -15,6 +17,13 @@ class SharedIn:
     channel_id: str
     ts: str | None = None
     shared_by: str | None = None
+
+    @property
+    def shared_at(self) -> datetime | None:
+        """When it was shared there; None: Slack does not tell."""
+        seconds = (self.ts or "").partition(".")[0]
+        known = re.fullmatch(r"\d{9,10}", seconds)
+        return datetime.fromtimestamp(int(seconds), UTC) if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class TakeBack:
         await self._files.schedule_take_back(over)
         staying = [each for each in deliveries if each not in over]
         if staying:
-            await self._check_conversations(team_id, channel_id, staying)
+            since = self._due.rhythm.began_after(due, self._files.clock())
+            await self._check_conversations(team_id, channel_id, staying, since)
         return self._in_a_while()
 
     async def check_shares(self, due: Due) -> datetime | None:
@@ -82,7 +83,9 @@ class TakeBack:
         is_in_turn = due.key == IN_TURN
         delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
         if delivery:
-            await self._check_shares_of(delivery)
+            began_after = self._due.rhythm.began_after
+            since = None if is_in_turn else began_after(due, self._files.clock())
+            await self._check_shares_of(delivery, since)
         return await self._due.next_turn_at() if is_in_turn else None
 
     async def delete_visible(self, due: Due) -> datetime | None:
@@ -115,7 +118,7 @@ class TakeBack:
         return self._files.clock() + self._due.rhythm.check_every
 
     async def _check_conversations(
-        self, team_id: str, channel_id: str, deliveries: list[Delivery]
+        self, team_id: str, channel_id: str, deliveries: list[Delivery], since: datetime
     ) -> None:
         """Check the files of a conversation; no fact is cached beyond this check."""
         holds_transcripts = any(each.is_transcript for each in deliveries)
@@ -128,33 +131,40 @@ class TakeBack:
         }
         for each in deliveries:
             exposure = judged[each.user_id, each.is_transcript]
-            await self._settle(each, exposure, UnverifiedFact.CONVERSATION)
+            await self._settle(each, exposure, UnverifiedFact.CONVERSATION, since)
 
-    async def _check_shares_of(self, delivery: Delivery) -> None:
+    async def _check_shares_of(self, delivery: Delivery, since: datetime | None) -> None:
+        """Check one file; ``since``: the event's time, None without an event."""
+        now = self._files.clock()
         places = await self._shares.find(delivery)
         if places is None:
-            await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES)
+            await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES, since or now)
             return
         # Before they are judged, so that an event about one of them is never too early.
         await self._files.note_places(delivery, places)
         found = await self._shares.judge(delivery, places)
         if isinstance(found, PassedOn):
             # Retried like a requested deletion, however often Slack refuses it.
-            await self._files.order_take_back(delivery, found)
+            shared_at = found.place and found.place.shared_at
+            await self._files.order_take_back(delivery, found, since or shared_at or now)
         else:
-            await self._settle(delivery, found, UnverifiedFact.SHARES)
+            await self._settle(delivery, found, UnverifiedFact.SHARES, since or now)
 
-    async def _settle(self, delivery: Delivery, found: Exposure, subject: UnverifiedFact) -> None:
+    async def _settle(
+        self, delivery: Delivery, found: Exposure, subject: UnverifiedFact, since: datetime
+    ) -> None:
+        """Store what a check found; ``since``: when that began, at the earliest."""
         if found is Exposure.FINE:
             await self._files.mark_verified(delivery, subject)
             return
         cause = CAUSES.get(found)
         if cause is None:
-            since = await self._files.mark_unverified(delivery, subject)
-            if self._files.clock() - since < LONGEST_UNVERIFIED:
+            since = await self._files.mark_unverified(delivery, subject) + LONGEST_UNVERIFIED
+            if self._files.clock() < since:
                 return
             cause = TakeBackCause.UNVERIFIED
-        await self._files.store_cause(delivery, cause.value, again_at=self._in_a_while())
+        since = max(since, delivery.ended_at or since)
+        await self._files.store_cause(delivery, cause.value, since, again_at=self._in_a_while())
         await self._take_back(delivery, cause)
 
     async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
@@ -164,8 +174,13 @@ class TakeBack:
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False
+        is_over = cause is TakeBackCause.TIME_OVER
         gone = await self._files.taken_back(
-            delivery, cause.value, update_card_by=self._in_a_while(), then=self._downgrading.store
+            delivery,
+            cause.value,
+            since=self._due.over_at(delivery) if is_over else delivery.ended_at,
+            update_card_by=self._in_a_while(),
+            then=self._downgrading.store,
         )
         if gone:
             await self._notify(gone, str(gone.taken_back_cause))

@@ -63,7 +63,7 @@ class TakeBackStore:
                 known = dict.fromkeys([*(row.reported_channels or []), *places])
                 row.reported_channels = list(known)[: MOST_PLACES + 1]
 
-    async def order_take_back(self, delivery: Delivery, found: PassedOn) -> bool:
+    async def order_take_back(self, delivery: Delivery, found: PassedOn, since: datetime) -> bool:
         """Order the deletion of a forwarded file; returns whether this call ordered it.
 
         It is stored before the deletion, because the cause cannot be found out afterwards.
@@ -73,7 +73,7 @@ class TakeBackStore:
             delivery,
             update(DeliveryRow)
             .where(DeliveryRow.taken_back_cause.is_(None), *visible())
-            .values(taken_back_cause=found.cause.value),
+            .values(taken_back_cause=found.cause.value, must_go_since=since),
             tag=AuditTag.FILE_PASSED_ON,
             actor_id=(place and place.shared_by) or SYSTEM_ACTOR,
             payload={
@@ -139,7 +139,9 @@ class TakeBackStore:
             if follower:
                 await schedule_follower(session, follower, self.clock())
 
-    async def store_cause(self, delivery: Delivery, cause: str, *, again_at: datetime) -> None:
+    async def store_cause(
+        self, delivery: Delivery, cause: str, since: datetime, *, again_at: datetime
+    ) -> None:
         """Store the cause before the deletion, because the facts may change again meanwhile."""
         if delivery.taken_back_cause:
             return
@@ -147,7 +149,7 @@ class TakeBackStore:
             DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
         )
         async with self._database.write() as session:
-            await session.execute(change.values(taken_back_cause=cause))
+            await session.execute(change.values(taken_back_cause=cause, must_go_since=since))
             schedule(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
 
     async def taken_back(
@@ -155,11 +157,13 @@ class TakeBackStore:
         delivery: Delivery,
         cause: str,
         *,
+        since: datetime | None,
         update_card_by: datetime,
         then: Callable[[AsyncSession, Delivery, datetime], Awaitable[None]],
     ) -> Delivery | None:
         """Store the deletion with its audit event; returns the delivery if this call stored it.
 
+        ``since``: when the cause began, unless that was stored with the cause.
         If a person requested the deletion meanwhile, that is stored as the cause. The card is
         updated again at ``update_card_by`` unless ``card_updated`` is called before, because a
         worker may stop in between. ``then`` runs in the same transaction.
@@ -188,6 +192,8 @@ class TakeBackStore:
                     "channel_id": delivery.channel_id,
                     "cause": row.taken_back_cause,
                 }
+                if (began_at := row.must_go_since or since) and not row.delete_asked_by:
+                    payload["after_seconds"] = round(max(0.0, (now - began_at).total_seconds()), 1)
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
                 await then(session, delivery_of(row), now)
         return delivery_of(row) if row else None

@@ -50,6 +50,7 @@ class Due:
     """Whether another worker held it and its lease expired."""
     takeovers: int = 0
     """How many times in a row its lease expired."""
+    due_at: datetime | None = None
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:
@@ -117,7 +118,16 @@ class DueWork:
                     if suspects < 0:
                         continue
                 claimed.append(
-                    Due(kind, each.key, each.tries, claim, each.revision, was_held, takeovers)
+                    Due(
+                        kind,
+                        each.key,
+                        each.tries,
+                        claim,
+                        each.revision,
+                        was_held,
+                        takeovers,
+                        each.due_at,
+                    )
                 )
             if claimed:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}

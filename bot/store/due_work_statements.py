@@ -46,7 +46,7 @@ def select_due(*, takes_over: bool, in_turn: bool) -> Executable:
     # work by turn at each claim.
     due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
     return (
-        select(row.key, row.tries, row.revision, row.claim, row.takeovers)
+        select(row.key, row.tries, row.revision, row.claim, row.takeovers, row.due_at)
         .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free)
         .order_by(*order)
         .limit(bindparam("most"))

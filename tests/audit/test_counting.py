@@ -11,7 +11,9 @@ from bot.audit.log import record
 from bot.observability.metrics import Metrics
 from tests.audit.test_audit_log import EVENT, write
 
-TAKEN_BACK = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload={"cause": "audience"})
+PAYLOAD = {"cause": "audience", "after_seconds": 61.5}
+TAKEN_BACK = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload=PAYLOAD)
+LEFT_BEHIND = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload={"cause": "unfinished"})
 
 
 @pytest.fixture
@@ -31,6 +33,17 @@ async def test_committed_events_count_by_tag_and_files_taken_back_by_cause(sqlit
     assert figure(metrics, "callaudio_audit_events_total", tag=EVENT.tag.value) == 2
     assert figure(metrics, "callaudio_audit_events_total", tag=TAKEN_BACK.tag.value) == 2
     assert figure(metrics, "callaudio_take_backs_total", cause="audience") == 2
+
+
+async def test_the_seconds_from_the_cause_to_the_deletion_are_in_a_histogram_by_cause(
+    sqlite_store, metrics
+):
+    await write(sqlite_store, TAKEN_BACK, LEFT_BEHIND)
+    name = "callaudio_take_back_seconds"
+    assert figure(metrics, f"{name}_sum", cause="audience") == 61.5
+    assert figure(metrics, f"{name}_bucket", cause="audience", le="60.0") == 0
+    assert figure(metrics, f"{name}_bucket", cause="audience", le="90.0") == 1
+    assert figure(metrics, f"{name}_count", cause="unfinished") is None, "nobody knows since when"
 
 
 async def test_events_of_a_transaction_that_failed_do_not_count(sqlite_store, metrics):

@@ -58,7 +58,9 @@ async def taken_back(
     files = TakeBackStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # whoever comes second changes nothing
         then = downgrading.store
-        gone = await files.taken_back(delivery, cause.value, update_card_by=NOON, then=then)
+        gone = await files.taken_back(
+            delivery, cause.value, since=None, update_card_by=NOON, then=then
+        )
         assert (gone is not None) is is_first
     return await downgrading.follower_of(delivery)
 

@@ -169,8 +169,8 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
     places = await shelf.take_back._shares.find(delivery)
     assert places
     found = await shelf.take_back._shares.judge(delivery, places)
-    assert await shelf.files.order_take_back(delivery, found)
-    assert not await shelf.files.order_take_back(delivery, found), "once, whoever finds it"
+    assert await shelf.files.order_take_back(delivery, found, shelf.now)
+    assert not await shelf.files.order_take_back(delivery, found, shelf.now), "once"
     await shelf.gateway.delete_file("Fd1")
 
     await shelf.check()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -165,15 +166,22 @@ class Shelf:
         """Store that its files are gone."""
         update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
         return await self.files.taken_back(
-            delivery, cause, update_card_by=update_card_by, then=then
+            delivery, cause, since=None, update_card_by=update_card_by, then=then
         )
 
+    async def after_seconds(self) -> list[float]:
+        """How long after their causes files were taken back."""
+        return [payload["after_seconds"] for payload in await self._payloads()]
+
     async def causes(self) -> list[str]:
+        return [payload["cause"] for payload in await self._payloads()]
+
+    async def _payloads(self) -> list[Any]:
         async with self.database.read() as session:
             rows = await session.scalars(
                 select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")
             )
-            return [row.payload["cause"] for row in rows]
+            return [row.payload for row in rows]
 
 
 async def work_off(work: DueWork, take_back: TakeBack) -> None:
@@ -519,6 +527,47 @@ async def test_its_time_is_counted_from_its_end(
     assert await shelf.check(timedelta(hours=24) - CHECK_EVERY) == {"Fd1"}
     assert await shelf.check(CHECK_EVERY) == left
     assert await shelf.causes() == ([] if left else ["time_over"])
+
+
+@pytest.mark.both_databases
+async def test_the_delay_counts_from_the_event_also_while_slack_refuses_the_deletion(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    await shelf.check()
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.rechecks.check_now(TEAM)
+    shelf.world.away = frozenset({"delete"})
+    assert await shelf.check(timedelta(seconds=3)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+    shelf.world.away = frozenset()
+
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
+
+
+async def test_without_an_event_the_delay_counts_from_the_check_before(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    await shelf.check()
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.check(CHECK_EVERY + timedelta(seconds=5))
+    assert await shelf.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
+
+
+async def test_the_delay_of_retention_counts_from_its_end(database: Database) -> None:
+    shelf = Shelf(database, timedelta(hours=24))
+    await shelf.clear()
+    await shelf.put("d1")
+    await shelf.check(timedelta(hours=24, seconds=7))
+    assert (await shelf.causes(), await shelf.after_seconds()) == (["time_over"], [7])
+
+
+async def test_the_delay_of_doubt_counts_from_when_it_is_borne_no_longer(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({"members"})
+    await shelf.check()
+    await shelf.check(LONGEST_UNVERIFIED + timedelta(seconds=9))
+    assert (await shelf.causes(), await shelf.after_seconds()) == (["doubt"], [9])
 
 
 @pytest.mark.both_databases

@@ -98,6 +98,8 @@ class DeliveryRow(Base):
     taken_back_at: Mapped[datetime | None]
     # Set before the deletion, because the cause cannot be found afterwards.
     taken_back_cause: Mapped[str | None] = mapped_column(String(32))
+    # When that cause began, as far as it is known.
+    must_go_since: Mapped[datetime | None]
     # Who pressed *Delete*; a worker deletes the file.
     delete_asked_by: Mapped[str | None]
     # The delivery whose raw file was taken back, if this redacted one was created to replace it.
