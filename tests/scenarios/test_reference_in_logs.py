@@ -3,13 +3,18 @@
 import io
 import json
 import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
 from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
-from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw
+from tests.contracts.test_docs import rows
+from tests.patience import until
+from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw, assert_redacted
 
 
 @pytest.fixture
@@ -59,6 +64,29 @@ async def test_a_delivery_is_followed_from_its_request_to_its_file(
     assert CALL in text
     for secret in (PLAIN_KEY, RAW_KEY, scene.workspace.bot_token, "+44", "/upload/", "/commands/"):
         assert secret not in text
+
+
+async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delivery(
+    scene: Scene, written: io.StringIO
+) -> None:
+    seen = await scene.ask()
+    assert_redacted(seen, "not_cleared")
+
+    def lines() -> list[tuple[object, object]]:
+        found = lines_of(written, seen.delivery.id)
+        return [(line["event"], line.get("method") or line.get("tag")) for line in found]
+
+    await until(lambda: ("slack_called", "response_url") in lines())
+    told = Counter(each for each in lines() if each != ("slack_called", "auth.test"))
+    assert told == Counter(documented())
+
+
+def documented() -> Iterator[tuple[str, str | None]]:
+    """Each line that the table of the example names: its event, and what it is about."""
+    for event, about, _ in rows("| event | about |"):
+        names = re.findall(r"`([^`]+)`", about) or [None] * (2 if "twice" in event else 1)
+        for name in names:
+            yield event.split("`")[1], name
 
 
 async def test_the_cause_of_a_failure_stands_in_the_lines_of_its_reference(
