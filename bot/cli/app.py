@@ -126,7 +126,9 @@ def _print_version(*, value: bool) -> None:
     if value:
         from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms, for this alone
 
-        typer.echo(f"callaudio {version('callaudio')}")
+        from bot.store.revision import newest_revision  # noqa: PLC0415 - as above
+
+        typer.echo(f"callaudio {version('callaudio')}, database revision {newest_revision()}")
         raise typer.Exit
 
 

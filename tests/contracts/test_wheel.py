@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.store.revision import newest_revision
 from tests.cli.process import ready
 from tests.contracts.test_project_files import REQUIRED
 from tests.ports import free_port
@@ -92,7 +93,8 @@ def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(
     version, _ = away("--version").communicate(timeout=300)
     assert migrated == "The database is up to date.\n"
     assert (tmp_path / "elsewhere/away.db").exists()
-    assert version == f"callaudio {wheel.name.split('-')[1]}\n"
+    named = f"callaudio {wheel.name.split('-')[1]}, database revision {newest_revision()}\n"
+    assert version == named
 
 
 async def test_away_from_the_repository_it_runs(away, tmp_path):
