@@ -17,6 +17,7 @@ OF_OTHER_PROGRAMS: Final = frozenset(
 SCHEMA_NAMES: Final = frozenset({"schema", "currentschema", "search_path"})
 SSL_MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 KNOWN_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+HOST_AND_PORT: Final = re.compile(r"(\[[^\[\]/]*\]|[^:\[\]/]*)(:[0-9]{1,5})?")
 
 
 class DatabaseUrlRefused(ValueError):
@@ -45,6 +46,10 @@ def for_drivers(url: str) -> str:
         raise DatabaseUrlRefused(
             "has a password with @, / or ? in it (write them as %40, %2F and %3F)"
         )
+    if not _has_ports_alone(before, parse_qsl(query)):
+        raise DatabaseUrlRefused(
+            "has something else than a number as its port (is `@host` missing after the password?)"
+        )
     before, hosts = _one_host(before)
     if not has_query and not hosts:
         return f"postgresql://{before}"
@@ -58,6 +63,16 @@ def _has_a_bare_delimiter(before: str, query: str) -> bool:
     authority, _, path = before.partition("/")
     ends_at_the_query = "@" in query and not set("@/") & set(before)
     return authority.count("@") > 1 or "@" in path or ends_at_the_query
+
+
+def _has_ports_alone(before: str, parameters: list[tuple[str, str]]) -> bool:
+    """Whether the drivers read each port as a number: their errors would show anything else."""
+    hosts = before.partition("/")[0].rpartition("@")[2].split(",")
+    named = [value for name, value in parameters if name == "host" and value.count(":") == 1]
+    ports = [value for name, value in parameters if name == "port"]
+    spelt = [*hosts, *(each for each in named if not each.startswith("/"))]
+    spelt += [f":{port}" for value in ports for port in value.split(",") if port]
+    return all(HOST_AND_PORT.fullmatch(each) for each in spelt)
 
 
 def _one_host(before: str) -> tuple[str, list[tuple[str, str]]]:

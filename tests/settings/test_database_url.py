@@ -94,6 +94,39 @@ def test_a_password_that_would_be_taken_for_a_host_is_told_with_what_to_write(pa
     assert "hunter2" not in problem
 
 
+@each_row(
+    "rest",
+    [
+        pytest.param(f"app:{SECRET}/db", id="no host"),
+        pytest.param(f"app:{SECRET}", id="no host and no name"),
+        pytest.param(f"app:{SECRET}?sslmode=require", id="no host, with a parameter"),
+        pytest.param(f"app:{SECRET},db/x", id="no host, with a comma"),
+        pytest.param(f"u@/x?host=app:{SECRET}", id="as a parameter"),
+        pytest.param(f"u@db/x?port={SECRET}", id="as the port"),
+        pytest.param("app:123456/db", id="more digits than a port has"),
+        pytest.param("u@db:/x", id="no digit"),
+        pytest.param("u@[::1]:a/x", id="behind IPv6"),
+    ],
+)
+def test_what_stands_where_a_port_belongs_is_told_and_not_shown(rest):
+    with pytest.raises(SettingsError) as caught:
+        load_database_url({"DATABASE_URL": f"postgresql://{rest}"})
+    (problem,) = caught.value.problems
+    assert "is `@host` missing after the password?" in problem
+    assert SECRET not in problem
+    assert "123456" not in problem
+    assert caught.value.__context__ is None
+
+
+@given(st.text(alphabet=st.sampled_from("ab1:@/?,[]=&%. -") | st.characters()))
+def test_the_drivers_read_whatever_is_accepted(rest):
+    try:
+        url = async_url(for_drivers(f"postgresql://{rest}"))
+    except ValueError:
+        return
+    url.get_dialect()().create_connect_args(url)
+
+
 @given(st.text())
 def test_any_parameters_are_understood_or_refused_in_words(query):
     try:
