@@ -54,6 +54,12 @@ class UploadGone(CallAudioError):
     fix = "Try again."
 
 
+class FileDeleted(UploadGone):
+    """Slack says that the file was deleted, not only that it does not find it."""
+
+    code = "file_deleted"
+
+
 class ShareAttempts:
     """Makes attempts to share; each is stored before its call, so that no second one follows it."""
 

@@ -26,8 +26,12 @@ async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
         yield content[at : at + PIECE_BYTES]
 
 
-async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
+async def delete_files(
+    slack: SlackPort, file_ids: Iterable[str], shown_in: str | None = None
+) -> None:
     """Delete each of the files, even if another one cannot be deleted.
+
+    ``shown_in``: the conversation in which they may be visible, if they must provably be gone.
 
     Raises:
         CallAudioError: at least one was not deleted.
@@ -35,7 +39,7 @@ async def delete_files(slack: SlackPort, file_ids: Iterable[str]) -> None:
     failure: CallAudioError | None = None
     for file_id in file_ids:
         try:
-            await slack.delete_file(file_id)
+            await slack.delete_file(file_id, shown_in)
         except CallAudioError as error:
             failure = error
     if failure:

@@ -235,8 +235,12 @@ class SlackPort(Protocol):
         """Return where a file of ours is shared; a deleted file is shared nowhere."""
         ...
 
-    async def delete_file(self, file_id: str) -> None:
-        """Delete a file of ours; an already deleted file is no error."""
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        """Delete a file of ours; an already deleted file is no error.
+
+        ``shown_in``: the conversation in which it may be visible; there must be proof that it is
+        not.
+        """
         ...
 
     async def notify(self, note: PrivateNote) -> None:

@@ -107,7 +107,7 @@ class TakeBack:
         if file is None:
             return None
         try:
-            await self._slack.delete_file(file.file_id)
+            await self._slack.delete_file(file.file_id, file.channel_id)
             if await self._orphaned_files.deleted(file, TakeBackCause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
@@ -170,7 +170,7 @@ class TakeBack:
     async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
         """Delete the files and update the card; returns whether that is done or scheduled."""
         try:
-            await delete_files(self._slack, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids, delivery.channel_id)
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
             return False

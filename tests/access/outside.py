@@ -242,7 +242,8 @@ class WorldPosting:
         )
         return FileShares(places, file.has_public_link, file.is_told_whole)
 
-    async def delete_file(self, file_id: str) -> None:
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        del shown_in
         self.world.ask("delete")
         self.visible.pop(file_id, None)
 

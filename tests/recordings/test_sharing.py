@@ -79,7 +79,8 @@ class Slack:
         del channel_id
         return "2.0" if file_id in self.visible else None
 
-    async def delete_file(self, file_id: str) -> None:
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        del shown_in
         self.visible.discard(file_id)
 
 

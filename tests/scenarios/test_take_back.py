@@ -366,3 +366,32 @@ async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) ->
 
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
         assert (await scene.row(seen.delivery.id)).recheck_at is None
+
+
+async def test_with_another_app_s_token_no_file_counts_as_taken_back(
+    new_scene: OpenScene,
+) -> None:
+    async with new_scene(pace=EVERY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+        await scene.grant()
+        seen = await raw(scene)
+        # The other app is not in the private channel, and sees neither it nor the file.
+        scene.slack.faults.add(Fault("files.delete", error="file_not_found", times=1000))
+        scene.slack.faults.add(Fault("conversations.info", error="channel_not_found", times=1000))
+
+        revoke = f"revoke <@{ALICE}> pii"
+        await scene.people.command(BOSS, CHANNEL, revoke, command="/callaudio-admin")
+        # A second round begins only after the first has ended.
+        await until(
+            lambda: (
+                len(scene.workspace.called("files.delete")) > len(seen.files) + len(seen.pictures)
+            )
+        )
+
+        assert scene.workspace.visible_files(CHANNEL)
+        assert (await scene.row(seen.delivery.id)).taken_back_at is None
+        assert "*Unredacted*" in str((await parent(scene, CALL)).blocks)
+        assert "retention:file:taken_back" not in [e.tag for e in await scene.all_audit()]
+
+        scene.slack.faults.clear()
+        await gone(scene)
+        assert await cause(scene) in LOST

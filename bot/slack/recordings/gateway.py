@@ -23,7 +23,7 @@ from bot.recordings.slack_port import (
     TakenBack,
     UploadTicket,
 )
-from bot.slack.recordings import cards
+from bot.slack.recordings import cards, deletion
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
@@ -213,12 +213,9 @@ class SlackGateway:
         file: dict[str, Any] = answer.get("file") or {}
         return bool(file.get("mimetype")) and not any((file.get("shares") or {}).values())
 
-    async def delete_file(self, file_id: str) -> None:
-        """Delete a file of ours; an already deleted file is no error."""
-        try:
-            await self._api.read("files.delete", file=file_id)
-        except UploadGone:
-            return
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        """Delete a file of ours; ``shown_in``: where it may be visible unless provably gone."""
+        await deletion.delete_file(self._api, file_id, shown_in)
 
     async def notify(self, note: PrivateNote) -> None:
         """Notify the requester where they asked or, if that is impossible, in a direct message.

@@ -6,7 +6,7 @@ from typing import Final
 from bot.errors import CallAudioError, Unexpected
 from bot.home.publishing import HomeConflict
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.share_attempts import UploadGone
+from bot.recordings.share_attempts import FileDeleted, UploadGone
 
 
 class SlackError(CallAudioError):
@@ -129,6 +129,15 @@ class TriggerLapsed(SlackError):
     fix = "Press the button again."
 
 
+class FileUnseen(SlackError):
+    """Slack does not find a file that may be there, unseen by this app."""
+
+    code = "slack_file_unseen"
+    what = "Slack does not show me that file, so I cannot tell whether it was deleted."
+    likely_cause = "Another app posted it, or I am not in its conversation any more."
+    fix = "Ask the callaudio operator to use the token of the app that posted it, or invite me."
+
+
 class ModalClosed(SlackError):
     """The modal to be changed is no longer open."""
 
@@ -190,7 +199,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "is_archived": ConversationArchived,
     "thread_not_found": ThreadGone,
     "file_not_found": UploadGone,
-    "file_deleted": UploadGone,
+    "file_deleted": FileDeleted,
     "file_uploads_disabled": FilesRestricted,
     "file_uploads_except_images_disabled": FilesRestricted,
     "file_upload_size_restricted": FilesRestricted,

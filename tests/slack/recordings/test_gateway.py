@@ -168,6 +168,40 @@ async def test_an_upload_is_invisible_until_it_is_shared_into_its_thread(gateway
     assert workspace.violations == []
 
 
+@pytest.mark.parametrize(
+    ("error", "bot", "is_gone"),
+    [
+        pytest.param("file_deleted", "outside", True, id="Slack says it was deleted"),
+        pytest.param("file_not_found", "inside", True, id="the bot would see it"),
+        pytest.param("file_not_found", "outside", False, id="the bot may not see it"),
+        pytest.param("file_not_found", "unseeing", False, id="it may be of another app"),
+        pytest.param("cant_delete_file", "inside", False, id="it is of another app"),
+    ],
+)
+async def test_a_file_that_slack_does_not_find_is_gone_only_where_the_bot_would_see_it(
+    gateway, slack, workspace, error, bot, is_gone
+):
+    workspace.add_channel("C0SHOWN000", bot_is_member=bot == "inside")
+    slack.faults.add(Fault("files.delete", error=error))
+    if bot == "unseeing":
+        slack.faults.add(Fault("conversations.info", error="channel_not_found"))
+
+    if is_gone:
+        await gateway.delete_file("F0GONE0000", "C0SHOWN000")
+        return
+    with pytest.raises(CallAudioError):
+        await gateway.delete_file("F0GONE0000", "C0SHOWN000")
+
+
+async def test_an_upload_that_nobody_can_see_yet_needs_no_proof(gateway):
+    await gateway.delete_file("F0NEVER000")
+
+
+async def test_a_file_in_direct_messages_that_slack_does_not_find_is_gone(gateway):
+    dm = await gateway.open_dm(ALICE)
+    await gateway.delete_file("F0GONE0000", dm)
+
+
 async def test_a_share_in_a_private_channel_is_found_too(gateway, workspace):
     workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
     ts = await gateway.announce(replace(ANNOUNCEMENT, channel_id="G0PRIVATE0"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.errors import Unexpected
 from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.share_attempts import UploadGone
+from bot.recordings.share_attempts import FileDeleted, UploadGone
 from bot.slack.web_api import errors
 from bot.slack.web_api.errors import (
     BY_CODE,
@@ -40,6 +40,7 @@ def translated(code, status=200, retry_after=None):
         ("invalid_auth", SlackTokenRejected),
         ("token_revoked", SlackTokenRejected),
         ("file_not_found", UploadGone),
+        ("file_deleted", FileDeleted),
         ("file_update_failed", SlackUnclear),
         ("internal_error", SlackUnclear),
         ("file_uploads_disabled", FilesRestricted),
