@@ -2,6 +2,7 @@
 
 CallAudioError
 ├── UsageError                   the input cannot be acted on
+├── TooManyLookups               people press more than Slack's limits allow
 ├── Unexpected                   a bug or an unforeseen failure
 ├── (bot.polyai.errors)          PolyAI's error answers
 ├── (bot.recordings.wav_errors)  a body that is not a valid recording
@@ -82,6 +83,16 @@ class UsageError(CallAudioError):
     code = "usage"
     what = "I could not read that."
     fix = "Type `/callaudio help` to see what can be asked."
+
+
+class TooManyLookups(CallAudioError):
+    """Answers to people would use up the calls that checks and deliveries need."""
+
+    code = "too_many_lookups"
+    what = "I cannot look that up at the moment."
+    likely_cause = "Too many buttons were pressed within a minute, and Slack limits my look-ups."
+    fix = "Try again in a minute; `/callaudio` with the conversation id works now."
+    retryable = True
 
 
 class Unexpected(CallAudioError):

@@ -23,7 +23,7 @@ from bot.access.policy import (
 )
 from bot.access.unknown_facts import note_unknown_fact
 from bot.concurrency.gather import both
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, TooManyLookups
 from bot.observability.logs import get_logger
 
 T = TypeVar("T")
@@ -81,8 +81,8 @@ class Decider:
         ``conversation``: the destination, if the caller is reading it already.
 
         Raises:
-            CallAudioError: the call to Slack was malformed. A refusal would state a reason that
-                nobody has checked.
+            CallAudioError: the call to Slack was malformed, or not made because people press too
+                much. A refusal would state a reason that nobody has checked.
         """
         ruling = await self._rule(
             question, conversation or self._directory.conversation(question.channel_id)
@@ -218,7 +218,8 @@ async def _read_or(
     try:
         return await read()
     except CallAudioError as error:
-        if error.is_own_mistake and raise_own_mistakes:
+        is_raised = error.is_own_mistake and raise_own_mistakes
+        if is_raised or isinstance(error, TooManyLookups):  # Slack was not asked
             raise
         log.warning("fact_unknown", fact=fact, code=error.code)
         note_unknown_fact(error)

@@ -7,10 +7,11 @@ from typing import Final
 from bot.access.administration import Actor
 from bot.access.clearance import Clearances
 from bot.audit.events import AuditTag
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, TooManyLookups
 from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter, Screen
 from bot.recordings.agents import choose_agent
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.reference import Reference
 from bot.recordings.workspace_membership import WorkspaceMembership
 
@@ -39,12 +40,14 @@ class CallFinder:
         browser: CallBrowser,
         agents: Mapping[str, Agent],
         clock: Callable[[], datetime],
+        lookup_limit: LookupLimit,
     ) -> None:
         self._membership = membership
         self._clearances = clearances
         self._browser = browser
         self._agents = agents
         self.clock = clock
+        self._lookup_limit = lookup_limit
 
     @property
     def agent_names(self) -> tuple[str, ...]:
@@ -56,6 +59,7 @@ class CallFinder:
 
         Raises:
             FinderRefused: the actor may not request recordings; audited.
+            TooManyLookups: nothing was looked up; audited.
             CallAudioError: Slack did not return the actor's standing.
             AgentNotConfigured: there is no such agent.
             PolyAIError: PolyAI did not list them.
@@ -65,6 +69,13 @@ class CallFinder:
         return await self._browser.screen(agent, wanted, size=CALLS_PER_SCREEN, place=place)
 
     async def _admit(self, actor: Actor) -> None:
+        try:
+            self._lookup_limit.count(actor.user_id)
+        except TooManyLookups as error:
+            payload = {"code": error.code}
+            tag = AuditTag.REQUEST_REFUSED
+            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
+            raise
         person = await self._clearances.of_requester(actor.team_id, actor.user_id)
         if person.may_use:
             return

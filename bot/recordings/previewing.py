@@ -8,13 +8,14 @@ from bot.access.deciding import Decider, Question
 from bot.access.directory import Conversation, Directory
 from bot.access.policy import Decision, Outcome
 from bot.audit.events import AuditTag
-from bot.errors import new_reference
+from bot.errors import TooManyLookups, new_reference
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.polyai.payloads import CallFacts
 from bot.recordings.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
 from bot.recordings.destination import find_conversation
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.reference import Reference
 from bot.recordings.workspace_membership import WorkspaceMembership
 
@@ -69,6 +70,7 @@ class Previewing:
         open_dm: Callable[[str], Awaitable[str]],
         calls: CallReader,
         agents: Mapping[str, Agent],
+        lookup_limit: LookupLimit,
     ) -> None:
         self._membership = membership
         self._decider = decider
@@ -76,6 +78,7 @@ class Previewing:
         self._open_dm = open_dm
         self._calls = calls
         self._agents = agents
+        self._lookup_limit = lookup_limit
 
     def sort(self, references: Iterable[Reference]) -> Sorted:
         """Separate fetchable conversations from others; a link never adds an agent or a region."""
@@ -101,7 +104,20 @@ class Previewing:
             AgentNotConfigured: the agent is no longer configured.
             ConversationUnseen: the bot has to be invited first.
             ConversationArchived: nobody can post there.
+            TooManyLookups: nothing was looked up; that is audited.
         """
+        try:
+            self._lookup_limit.count(actor.user_id)
+            return await self._decide(actor, choice, channel_id, asked_redacted=asked_redacted)
+        except TooManyLookups as error:
+            payload = {"code": error.code, "channel_id": channel_id}
+            tag = AuditTag.REQUEST_REFUSED
+            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
+            raise
+
+    async def _decide(
+        self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool
+    ) -> DeliveryPreview:
         agent = self._agents[DEFAULT_AGENT]
         if choice:
             agent = choose_agent(self._agents, choice.reference)

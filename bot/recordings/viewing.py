@@ -8,9 +8,10 @@ from bot.access.administration import Actor
 from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditTag
-from bot.errors import CallAudioError, UsageError
+from bot.errors import CallAudioError, TooManyLookups, UsageError
 from bot.recordings.delivery import Delivery
 from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.states import State
 from bot.recordings.waveform.spans import Spans
 from bot.recordings.workspace_membership import WorkspaceMembership
@@ -103,11 +104,13 @@ class Viewing:
         membership: WorkspaceMembership,
         decider: Decider,
         shares: Shares,
+        lookup_limit: LookupLimit,
     ) -> None:
         self._deliveries = deliveries
         self._membership = membership
         self._decider = decider
         self._shares = shares
+        self._lookup_limit = lookup_limit
 
     async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
         """Return the picture, if the person may hear the recording in this conversation now.
@@ -118,9 +121,14 @@ class Viewing:
             WaveformRefused: the person may not hear it.
             WaveformGone: it was deleted, or never existed.
             WaveformNotReady: Slack does not show it.
+            TooManyLookups: nothing was looked up.
         """
         delivery = await self._find(actor, delivery_id)
-        refusal = await self._refusal(actor, channel_id, delivery)
+        try:
+            self._lookup_limit.count(actor.user_id)
+            refusal = await self._refusal(actor, channel_id, delivery)
+        except TooManyLookups as too_many:
+            raise await self._refused(actor, delivery, too_many.code, too_many) from None
         if refusal:
             error = WaveformRefused(likely_cause=WHY.get(refusal, ""))
             raise await self._refused(actor, delivery, refusal, error)

@@ -19,6 +19,7 @@ from bot.recordings.deleting import Deleting
 from bot.recordings.delivery_requests import DeliveryRequests
 from bot.recordings.explaining import Explaining
 from bot.recordings.finding import CallFinder
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.previewing import Previewing
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
@@ -112,13 +113,16 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         decider=core.decider,
         agents=core.agents,
     )
+    lookup_limit = LookupLimit()
     viewing = Viewing(
         deliveries=core.deliveries,
         membership=membership,
         decider=core.decider,
         shares=SlackGateway(core.api, core.http),
+        lookup_limit=lookup_limit,
     )
     finding = CallFinder(
+        lookup_limit=lookup_limit,
         membership=membership,
         clearances=core.clearances,
         browser=CallBrowser(core.http, clock=core.clock),
@@ -154,7 +158,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
             FinderListeners(finding, delivery_requests, modals, Zones(core.api)),
-            ShortcutListeners(delivery_requests, build_previewing(core), modals),
+            ShortcutListeners(delivery_requests, build_previewing(core, lookup_limit), modals),
             EventListeners(
                 changes=core.group_changes,
                 standings=core.standings,
@@ -184,7 +188,7 @@ def build_membership(core: Core) -> WorkspaceMembership:
     )
 
 
-def build_previewing(core: Core) -> Previewing:
+def build_previewing(core: Core, lookup_limit: LookupLimit) -> Previewing:
     """Build the preview of a delivery."""
     return Previewing(
         membership=build_membership(core),
@@ -193,4 +197,5 @@ def build_previewing(core: Core) -> Previewing:
         open_dm=SlackGateway(core.api, core.http).open_dm,
         calls=CallReader(PolyAIClient(core.http, clock=core.clock)),
         agents=core.agents,
+        lookup_limit=lookup_limit,
     )

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from bot.access.deciding import Decider, Question, Ruling
+from bot.access.directory import Conversation
 from bot.access.exposure import Exposure
 from bot.access.grants import Right, revoke
 from bot.access.policy import Audience, Held, Outcome, Reason, Standing
+from bot.errors import TooManyLookups
 from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,
@@ -82,6 +84,14 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
         "members from 2",
         f"standing of {ROBOT}",
     ]
+
+
+async def test_a_look_up_that_was_not_made_is_no_reason_for_a_decision(sqlite_store):
+    async def not_asked() -> Conversation:
+        raise TooManyLookups
+
+    with pytest.raises(TooManyLookups):
+        await decider(sqlite_store, Workspace()).rule(question(), not_asked())
 
 
 async def test_a_listener_without_clearance_makes_it_redacted(sqlite_store):

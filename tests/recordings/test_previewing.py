@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.previewing import Choice, Previewing
 from bot.recordings.reference import Reference
 from tests.recordings.test_agents import AGENTS, CALL, link
@@ -19,6 +20,7 @@ def previewing() -> Previewing:
         open_dm=None,
         calls=None,
         agents=AGENTS,
+        lookup_limit=LookupLimit(),
     )
 
 

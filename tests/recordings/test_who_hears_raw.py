@@ -18,6 +18,7 @@ from bot.access.exposure import Exposure
 from bot.access.policy import Outcome, Standing
 from bot.access.rights import Rights
 from bot.recordings.delivery_store import DeliveryStore
+from bot.recordings.lookup_limit import LookupLimit
 from bot.recordings.previewing import Previewing
 from bot.recordings.viewing import Viewing, WaveformRefused
 from bot.recordings.workspace_membership import WorkspaceMembership
@@ -101,6 +102,7 @@ class Office:
         membership = WorkspaceMembership(
             database=database, home_team=self._home, clock=lambda: NOON
         )
+        minutes = itertools.count(0.0, 60.0)
         self.previewing = Previewing(
             membership=membership,
             decider=self.decider,
@@ -108,12 +110,14 @@ class Office:
             open_dm=self._nowhere,
             calls=None,  # type: ignore[arg-type] - none is named
             agents={AGENT.name: AGENT},
+            lookup_limit=LookupLimit(lambda: next(minutes)),
         )
         self.viewing = Viewing(
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=membership,
             decider=self.decider,
             shares=self,
+            lookup_limit=LookupLimit(lambda: next(minutes)),
         )
 
     def _decider(self, audience_must_be_cleared: bool) -> Decider:

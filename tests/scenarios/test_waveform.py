@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.access.grants import Right, Subject, SubjectKind, revoke
+from bot.recordings.lookup_limit import MOST
 from bot.recordings.waveform.drawing import MuteMarks, draw
 from bot.recordings.waveform.scan import WaveformScan
 from bot.sandbox import recordings
@@ -414,6 +415,35 @@ async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
             return redacted.picture.id in str(await modal(scene))
 
         await until(is_shown)
+
+
+async def test_who_presses_without_end_is_told_so_and_others_are_served(scene: Scene) -> None:
+    scene.workspace.join(CHANNEL, BOB)
+    seen = await scene.ask()
+    for _ in range(MOST):
+        await press(scene, seen, BOB)
+
+    async def all_are_shown() -> bool:
+        return len(await events(scene, "slack:waveform:shown")) == MOST
+
+    await until(all_are_shown)
+    before = len(scene.workspace.called("conversations.info"))
+
+    await press(scene, seen, BOB)
+    told = str(await modal(scene))
+    assert "Too many buttons were pressed within a minute" in told
+    assert "Try again in a minute" in told
+    assert len(scene.workspace.called("conversations.info")) == before
+    assert [e["reason"] for e in await events(scene, "slack:waveform:refused")] == [
+        "too_many_lookups"
+    ]
+
+    await press(scene, seen, ALICE)
+
+    async def is_shown() -> bool:
+        return seen.picture.id in str(await modal(scene))
+
+    await until(is_shown)
 
 
 async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:

@@ -2,7 +2,8 @@
 
 If it is unknown whether Slack's published limits apply, as behind a gateway, they apply for a while
 after the first ``Retry-After``. Answers to people and take-backs never wait here; deliveries and
-upkeep wait for their turn, and updates of progress are skipped.
+upkeep wait for their turn, and updates of progress are skipped. Answers may use only a share of the
+narrowest limit, so that presses of buttons alone cannot stop checks and deliveries.
 """
 
 import asyncio
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.concurrency.urgency import Urgency, urgency_now
+from bot.errors import TooManyLookups
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.web_api.errors import SlackRateLimited
-from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
+from bot.slack.web_api.limits import INFO, PUBLISHED, Limit, limited_by
 from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore, RateLimitStore
 from bot.slack.web_api.unstored_calls import UNSTORED_SHARE, UnstoredCalls
 
@@ -29,6 +31,8 @@ LONGEST_HOLD_SECONDS: Final = 10.0
 """For a longer ``Retry-After`` the call fails here, and durable work is postponed."""
 LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
+ANSWERS_OF_FIVE: Final = 3
+"""Answers to people may use so many of five calls of ``conversations.info``."""
 
 
 @dataclass(order=True, slots=True)
@@ -81,6 +85,7 @@ class RateLimiter:
 
         Raises:
             SlackRateLimited: the wait would be too long.
+            TooManyLookups: answers to people have used their share.
         """
         urgency = urgency_now()
         limited = limited_by(method, arguments)
@@ -90,6 +95,8 @@ class RateLimiter:
         if known is None or is_reserved:
             return
         key, limit = known
+        if urgency is Urgency.ANSWER and key == INFO:
+            await self._take_share(limit)
         if urgency <= Urgency.TAKE_BACK:
             self.unstored.add(key)
             self._report(key, limit)
@@ -161,6 +168,17 @@ class RateLimiter:
             log.warning("rate_limit_store_unavailable", error=type(error).__name__)
             return wanted, limit.seconds
         return allowed.calls, allowed.again_seconds
+
+    async def _take_share(self, limit: Limit) -> None:
+        """Take a call from the share of answers, which all processes have together."""
+        key = f"{INFO} for answers"
+        share = Limit(limit.calls * ANSWERS_OF_FIVE // 5, limit.seconds)
+        if self.unstored.has_room(key, share, Urgency.ANSWER):
+            self.unstored.add(key)
+            return
+        calls, again_seconds = await self.take(key, share, 1)
+        if not calls:
+            raise TooManyLookups(retry_after_seconds=again_seconds)
 
     def _report(self, key: str, limit: Limit) -> None:
         """Store the calls that did not wait for the store, once they are many."""

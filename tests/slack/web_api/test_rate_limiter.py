@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.concurrency.urgency import Urgency, working
+from bot.errors import TooManyLookups
 from bot.observability.metrics import Metrics
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
 from bot.slack.web_api.admission import Admission, use_reserved
@@ -91,6 +92,49 @@ async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency
     assert await virtual.until_done(story()) == 0
 
 
+@pytest.mark.parametrize("webs", [1, 3])
+async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, webs) -> None:
+    store, waited, put_off = MemoryRateLimitStore(virtual.monotonic), [], []
+    pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
+    worker = limiter_on(virtual, store)
+    answered = Counter[str]()
+
+    async def press() -> None:
+        for number in range(360):  # two a second
+            try:
+                await enter(pressed_at[number % webs], Urgency.ANSWER)
+                answered["answered"] += 1
+            except TooManyLookups as error:
+                answered["refused"] += 1
+                put_off.append(error.retry_after_seconds or 0.0)
+            await virtual.sleep(0.5)
+
+    async def work(urgency: Urgency, every: float) -> None:
+        for _ in range(int(180 / every)):
+            began = virtual.now
+            await enter(worker, urgency)
+            waited.append(virtual.now - began)
+            await virtual.sleep(every)
+
+    async def story() -> None:
+        await asyncio.gather(press(), work(Urgency.CHECK, 6.0), work(Urgency.DELIVERY, 10.0))
+
+    await virtual.until_done(story())
+    assert max(waited) < 45, "none waited for long enough to be put off"
+    assert answered["answered"] >= 60, "and people are still answered"
+    assert answered["refused"] >= 180
+    assert min(put_off) > 0
+    assert max(put_off) <= 62, "they may try again in a minute, as they are told"
+
+
+async def test_who_presses_now_and_then_is_never_refused_and_costs_no_query(virtual) -> None:
+    limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
+    limiter.take = None  # type: ignore[method-assign,assignment]
+    for _ in range(50):
+        await enter(limiter, Urgency.ANSWER)
+        virtual.now += 30
+
+
 async def test_progress_is_passed_over_where_others_need_the_calls(virtual) -> None:
     limiter = limiter_on(virtual)
     for _ in range(25):
@@ -122,11 +166,11 @@ async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(vi
     web, worker = limiter_on(virtual, store), limiter_on(virtual, store)
 
     async def story() -> float:
-        for _ in range(36):
+        for _ in range(30):
             await enter(web, Urgency.ANSWER)
             await asyncio.sleep(0)
         began = virtual.now
-        for _ in range(12):
+        for _ in range(18):
             await enter(worker, Urgency.DELIVERY)
         assert virtual.now == began
         for _ in range(6):
