@@ -31,7 +31,8 @@ FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     """Add the variables of a file such as ``.env``, if it exists; ``environ`` takes precedence.
 
-    Quotes around a value and a carriage return after it are dropped. ``$`` has no meaning.
+    An empty variable of ``environ`` counts as not set. Quotes around a value and a carriage return
+    after it are dropped. ``$`` has no meaning.
 
     Raises:
         SettingsError: the file cannot be read, or a line of it cannot.
@@ -48,8 +49,8 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
         lines = ", ".join(str(line) for line in broken)
         raise SettingsError((f"{path}: a line is not NAME=value: {lines}.",))
     for each in found:
-        if each.key and each.value is not None:
-            environ.setdefault(each.key, each.value)
+        if each.key and each.value is not None and not environ.get(each.key, "").strip():
+            environ[each.key] = each.value
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:

@@ -516,6 +516,16 @@ def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
     assert environ["PATH"] == "/bin"
 
 
+def test_an_empty_variable_hides_nothing_that_the_file_says(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("DATABASE_URL=postgresql://db/x\nPORT=4000\nCALLAUDIO_LOG_FORMAT=\n")
+    environ = {"DATABASE_URL": "", "PORT": " ", "CALLAUDIO_LOG_FORMAT": "console"}
+    read_env_file(file, environ)
+    assert load_database_url(environ) == "postgresql://db/x"
+    assert load_settings(REQUIRED | environ).port == 4000
+    assert environ["CALLAUDIO_LOG_FORMAT"] == "console"
+
+
 def test_no_file_of_settings_is_no_problem(tmp_path):
     environ: dict[str, str] = {}
     read_env_file(tmp_path / ".env", environ)
