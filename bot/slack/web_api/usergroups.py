@@ -19,6 +19,8 @@ MAX_PAGES: Final = 100
 class _Remembered:
     members: frozenset[str]
     read_at: datetime
+    changed_at: datetime | None
+    """The last change of the group that was stored before it was read."""
 
 
 class SlackGroups:
@@ -36,16 +38,18 @@ class SlackGroups:
         Raises:
             CallAudioError: Slack does not answer, or its list does not end.
         """
+        # Read before the call, so that a change during the call makes the answer stale. Compared
+        # with what was stored then, not with a time here: the clocks of two machines differ.
+        changed_at = await self._changes.latest(team_id, group_id)
         known = self._remembered.get((team_id, group_id))
-        if known and self._is_recent(known):
-            changed_at = await self._changes.latest(team_id, group_id)
-            if changed_at is None or changed_at < known.read_at:
-                return known.members
-        # Read before the call, so that a change during the call makes the answer stale.
+        if known and self._is_recent(known) and known.changed_at == changed_at:
+            return known.members
         read_at = self._clock()
         members = await self._list(group_id)
         still_used = (each for each in self._remembered.items() if self._is_recent(each[1]))
-        self._remembered = dict(still_used) | {(team_id, group_id): _Remembered(members, read_at)}
+        self._remembered = dict(still_used) | {
+            (team_id, group_id): _Remembered(members, read_at, changed_at)
+        }
         return members
 
     def _is_recent(self, known: _Remembered) -> bool:

@@ -105,6 +105,16 @@ async def test_a_change_in_the_very_moment_of_reading_counts(office: Office) -> 
     assert await office.members() == set()
 
 
+async def test_a_change_noted_by_a_machine_whose_clock_is_behind_counts(office: Office) -> None:
+    await office.members()
+    office.workspace.usergroups[ONE] = ()
+    office.now -= timedelta(seconds=30)
+    await office.changed()
+    office.now += timedelta(seconds=31)
+
+    assert await office.members() == set()
+
+
 async def test_after_a_change_the_new_members_are_remembered_again(office: Office) -> None:
     await office.members()
     office.now += timedelta(seconds=1)
