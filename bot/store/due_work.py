@@ -5,13 +5,15 @@ while it works. When a lease expires, another worker claims the row; the first o
 any more, because its own claim id no longer matches.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     select,
     tuple_,
     update,
@@ -105,30 +107,20 @@ class DueWork:
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
         wanted = {"of": kind, "now": self._clock(), "most": limit}
+        select_any = select_due(takes_over=takes_over, in_turn=in_turn)
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
-            claimed = []
-            for each in await connection.execute(
-                select_due(takes_over=takes_over, in_turn=in_turn), wanted
-            ):
-                was_held = each.claim is not None
-                takeovers = each.takeovers + was_held
-                if takeovers >= SUSPECT_FROM:
-                    suspects -= 1
-                    if suspects < 0:
-                        continue
-                claimed.append(
-                    Due(
-                        kind,
-                        each.key,
-                        each.tries,
-                        claim,
-                        each.revision,
-                        was_held,
-                        takeovers,
-                        each.due_at,
-                    )
+            found = [_due(kind, claim, row) for row in await connection.execute(select_any, wanted)]
+            claimed = _within(found, suspects)
+            if len(claimed) < len(found):
+                # Other work must not wait until all suspects before it are done.
+                select_others = select_due(
+                    takes_over=takes_over, in_turn=in_turn, fewer_takeovers=True
                 )
+                suspected = [due for due in claimed if due.takeovers >= SUSPECT_FROM]
+                wanted |= {"most": limit - len(suspected), "suspect_from": SUSPECT_FROM}
+                others = await connection.execute(select_others, wanted)
+                claimed = suspected + [_due(kind, claim, row) for row in others]
             if claimed:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
                 await connection.execute(set_claims(self._lease_or_none()), taken)
@@ -175,3 +167,15 @@ class DueWork:
     def _lease_or_none(self) -> timedelta | None:
         """Return the end of a lease; NULL on SQLite, which has one worker."""
         return None if self._database.is_sqlite else self._lease
+
+
+def _due(kind: str, claim: str, row: Row[Any]) -> Due:
+    was_held = row.claim is not None
+    takeovers = row.takeovers + was_held
+    return Due(kind, row.key, row.tries, claim, row.revision, was_held, takeovers, row.due_at)
+
+
+def _within(found: Sequence[Due], suspects: int) -> list[Due]:
+    """Leave out suspects beyond a number of them."""
+    numbers = itertools.count(1)
+    return [due for due in found if due.takeovers < SUSPECT_FROM or next(numbers) <= suspects]

@@ -37,17 +37,21 @@ def select_first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
 
 
 @cache
-def select_due(*, takes_over: bool, in_turn: bool) -> Executable:
-    """Select and lock free work that is due, of one kind; ``in_turn``: by turn, then by time."""
+def select_due(*, takes_over: bool, in_turn: bool, fewer_takeovers: bool = False) -> Executable:
+    """Select and lock free work that is due, of one kind; ``in_turn``: by turn, then by time.
+
+    ``fewer_takeovers``: only work that was taken over less often than ``suspect_from``.
+    """
     row = DueWorkRow
     free = _is_free(takes_over=takes_over)
     order = (row.turn, row.due_at) if in_turn else (row.due_at,)
     # An expression, so that SQLite does not choose the index on due_at and then sort all waiting
     # work by turn at each claim.
     due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
+    trusted = (row.takeovers + _was_held() < bindparam("suspect_from"),) if fewer_takeovers else ()
     return (
         select(row.key, row.tries, row.revision, row.claim, row.takeovers, row.due_at)
-        .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free)
+        .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free, *trusted)
         .order_by(*order)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
@@ -58,7 +62,6 @@ def select_due(*, takes_over: bool, in_turn: bool) -> Executable:
 def set_claims(lease: timedelta | None) -> Executable:
     """Claim work under a lease; work that was held counts as taken over."""
     row = DueWorkRow
-    held = case((row.claim.is_not(None), 1), else_=0)
     keys: BindParameter[list[str]] = bindparam("keys", expanding=True)
     return (
         update(row)
@@ -66,7 +69,7 @@ def set_claims(lease: timedelta | None) -> Executable:
         .values(
             claim=bindparam("by"),
             lease_ends_at=end_of_lease(lease),
-            takeovers=row.takeovers + held,
+            takeovers=row.takeovers + _was_held(),
         )
     )
 
@@ -109,6 +112,10 @@ def _is_held() -> tuple[ColumnElement[bool], ...]:
 def end_of_lease(lease: timedelta | None) -> ColumnElement[datetime] | None:
     """Build the end of a lease by the database's clock; None: without leases."""
     return None if lease is None else func.clock_timestamp() + lease
+
+
+def _was_held() -> ColumnElement[int]:
+    return case((DueWorkRow.claim.is_not(None), 1), else_=0)
 
 
 def _is_free(*, takes_over: bool) -> ColumnElement[bool]:

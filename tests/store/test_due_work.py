@@ -333,6 +333,28 @@ async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(s
     await shared_desk.database.close()
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
+async def test_suspects_before_other_work_do_not_make_it_wait(sqlite_url, in_turn):
+    desk = Desk(Database(sqlite_url))
+    await desk.store("s1", "s2", "s3", due_at=desk.now - SECOND)
+    await claim(desk.worker())
+    for _ in range(SUSPECT_FROM):
+        await desk.worker().free_all()
+        await claim(desk.worker())
+    await desk.worker().free_all()
+    await desk.store("d1", "d2", "d3", due_at=desk.now)
+    worker = desk.worker()
+
+    async def claimed(limit: int, suspects: int) -> list[str]:
+        found = await worker.claim(KIND, limit, takes_over=True, suspects=suspects, in_turn=in_turn)
+        return ["suspect" if due.takeovers >= SUSPECT_FROM else due.key for due in found]
+
+    assert await claimed(2, suspects=1) == ["suspect", "d1"]
+    assert await claimed(2, suspects=0) == ["d2", "d3"]
+    assert await claimed(2, suspects=1) == ["suspect"]
+    await desk.database.close()
+
+
 async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
     database = Database(sqlite_url)
     desk = Desk(database)
