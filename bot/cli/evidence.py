@@ -41,7 +41,7 @@ def evidence(
         raise console.complain(why, code=console.FAILED) from None
     console.say(f"{out}: {packed.events} events. Verify with `python verify.py`, which is in it.")
     for head in packed.heads:
-        console.say(f"anchor {head}")
+        console.say(f"head {head}")
     for fault in packed.faults:
         console.say(f"fault {fault}")
     if packed.faults:

@@ -37,7 +37,7 @@ class Packed:
 
     Attributes:
         events: the number of events.
-        heads: the newest link of each chain, as an anchor to write down.
+        heads: the newest link of each chain, as an anchor to write down; it may not be packed.
         faults: the faults of the chains.
     """
 

@@ -6,14 +6,14 @@ from bot.audit.evidence_verifier import faults
 from tests.cli.conftest import Run
 
 
-def test_a_pack_is_written_once_and_its_anchor_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_pack_is_written_once_and_the_head_of_the_chain_is_told(run: Run, tmp_path: Path) -> None:
     run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
     out = str(tmp_path / "pack.zip")
     packed = run("evidence", "--since", "2020-01-01", "--out", out)
     assert packed.exit_code == 0
-    said, anchor = packed.stdout.splitlines()
+    said, head = packed.stdout.splitlines()
     assert said.startswith(f"{out}: 1 events.")
-    assert list(faults(Path(out), (anchor.removeprefix("anchor "),))) == []
+    assert list(faults(Path(out), (head.removeprefix("head "),))) == []
     again = run("evidence", "--since", "2020-01-01", "--out", out)
     assert (again.exit_code, "cannot be written" in again.stderr) == (1, True)
 

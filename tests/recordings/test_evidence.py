@@ -1,19 +1,22 @@
 """An evidence pack proves itself offline: any byte that was changed is found."""
 
 import asyncio
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.evidence_verifier import faults, main
+from bot.audit.evidence_verifier import COVERED, DIGEST_LENGTH, EVENTS, MANIFEST, faults, main
 from bot.audit.log import AuditFilter, append, locked_head, record
 from bot.audit.snapshot import snapshot
 from bot.recordings.evidence import Packed, pack
@@ -24,6 +27,7 @@ from tests.recordings.rows import delivery_row
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 TEAM, CALL = "T0CALLAUDIO", "CA1"
 NUMBER = "+441234567890"
+NO_EVENT = "it matches no event of the pack, so it proves nothing"
 
 
 def event(tag: AuditTag, delivery_id: str | None = "d1", **payload) -> AuditEvent:
@@ -138,8 +142,14 @@ async def test_the_verifier_in_the_pack_needs_nothing_but_python(
     sound = await asyncio.to_thread(verified, str(path), *told.heads)
     unknown = await asyncio.to_thread(verified, str(path), wrong)
     nothing = await asyncio.to_thread(verified)
-    assert sound == (0, "sound\n")
-    assert unknown == (1, f"anchor {wrong}: it matches no event or head of the pack\n")
+    assert sound == (
+        0,
+        (
+            f"sound\nanchor {told.heads[0]} proves events 3 to 5\n"
+            "events that no anchor proves: 1 of 4\n"
+        ),
+    )
+    assert unknown == (1, f"anchor {wrong}: {NO_EVENT}\n")
     assert nothing[0] == 2
 
 
@@ -157,7 +167,111 @@ async def test_a_pack_that_was_written_anew_does_not_hold_the_anchor(
     assert list(faults(tmp_path / "true.zip", (anchor,))) == []
     assert list(faults(tmp_path / "forged.zip")) == []
     told = list(faults(tmp_path / "forged.zip", (anchor,)))
-    assert told == [f"anchor {anchor}: it matches no event or head of the pack"]
+    assert told == [f"anchor {anchor}: {NO_EVENT}"]
+
+
+def written_anew(path: Path, change: Callable[[bytes], bytes], out: Path) -> Path:
+    """Change the events of a pack, and write a pack whose digests are those of the change."""
+    with zipfile.ZipFile(path) as pack, zipfile.ZipFile(out, "w") as forged:
+        manifest = json.loads(pack.read(MANIFEST))
+        for name in manifest["files"]:
+            content = change(pack.read(name)) if name == EVENTS else pack.read(name)
+            manifest["files"][name] = hashlib.sha256(content).hexdigest()
+            forged.writestr(name, content)
+        forged.writestr(MANIFEST, json.dumps(manifest))
+        forged.comment = b"0" * DIGEST_LENGTH
+    content = out.read_bytes()[:-DIGEST_LENGTH]
+    out.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
+    return out
+
+
+def by_another(events: bytes) -> bytes:
+    """Tell the same events of another person, with matching hashes and links."""
+    told, last = [], {"seq": 0, "hash": ""}
+    for line in events.splitlines():
+        each = json.loads(line) | {"actor": "U0FORGER0"}
+        if each["seq"] == last["seq"] + 1:
+            each["previous"] = last["hash"]
+        covered = {name: each[name] for name in COVERED}
+        text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
+        last = each | {"hash": hashlib.sha256(text.encode()).hexdigest()}
+        told.append(json.dumps(last).encode() + b"\n")
+    return b"".join(told)
+
+
+async def test_a_head_that_is_no_packed_event_proves_nothing(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+    forged = written_anew(tmp_path / "true.zip", by_another, tmp_path / "forged.zip")
+    assert list(faults(forged)) == []
+    assert list(faults(forged, (head,))) == [f"anchor {head}: {NO_EVENT}"]
+
+
+async def test_an_anchor_proves_the_events_without_a_gap_up_to_it(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    """A call's events are not consecutive: those before the gap may be of any other chain."""
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+
+    def first_by_another(events: bytes) -> bytes:
+        first, *others = events.splitlines(keepends=True)
+        return by_another(first) + b"".join(others)
+
+    proved: list[str] = []
+    forged = written_anew(tmp_path / "true.zip", first_by_another, tmp_path / "forged.zip")
+    assert list(faults(forged, (head,), proved.append)) == []
+    assert proved == [
+        f"anchor {head} proves events 3 to 5",
+        "events that no anchor proves: 1 of 4",
+    ]
+
+
+async def test_two_anchors_count_each_event_once(sqlite_store: Database, tmp_path: Path) -> None:
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)).heads
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        third = json.loads(files.read(EVENTS).splitlines()[2])
+    anchor = f"{TEAM}:3:{third['hash']}"
+    proved: list[str] = []
+    assert list(faults(tmp_path / "pack.zip", (head, anchor), proved.append)) == []
+    assert proved == [
+        f"anchor {anchor} proves events 1 to 3",
+        f"anchor {head} proves events 1 to 5",
+        "events that no anchor proves: 0 of 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("forged", "finding"),
+    [
+        pytest.param(
+            b'{"actor": "U0FORGER0", ',
+            "the pack: it cannot be read (ValueError)",
+            id="a name twice, of which other readers may take the first",
+        ),
+        pytest.param(
+            b'{"asked_by": "U0FORGER0", ',
+            f"event {TEAM}:1: it has other fields than its hash covers",
+            id="a name that no hash covers",
+        ),
+    ],
+)
+async def test_what_no_hash_covers_is_found(
+    sqlite_store: Database,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    forged: bytes,
+    finding: str,
+) -> None:
+    await stored(sqlite_store)
+    await packed(sqlite_store, tmp_path / "true.zip")
+    out = tmp_path / "forged.zip"
+    written_anew(tmp_path / "true.zip", lambda events: events.replace(b"{", forged, 1), out)
+    assert main([str(out)]) == 1
+    assert capsys.readouterr().out == f"{finding}\n"
 
 
 async def test_a_pack_that_is_there_is_not_written_over(
