@@ -77,7 +77,7 @@ ENTRIES: Final = (
         "evidence",
         "bot.cli.evidence",
         "evidence",
-        "Pack the audit events of a call or a period; ends with 1 if the chain is not sound.",
+        "Pack the audit events of a call or period; ends with 1 if there are none or on any fault.",
     ),
     Entry(
         "canary",

@@ -12,6 +12,7 @@ from bot.cli import console
 from bot.recordings.evidence import Packed, pack
 
 DEFAULT_FILE = Path("callaudio-evidence.zip")
+NOTHING_PACKED = "No event is in it: check the id, the dates and DATABASE_URL, and remove the file."
 
 
 def evidence(
@@ -21,7 +22,7 @@ def evidence(
     until: Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")] = None,
     out: Annotated[Path, typer.Option("--out", help="Not written over.")] = DEFAULT_FILE,
 ) -> None:
-    """Pack the audit events of a call or a period; ends with 1 if the chain is not sound."""
+    """Pack the audit events of a call or period; ends with 1 if there are none or on any fault."""
     if conversation is None and since is None and until is None:
         raise console.complain("Name a conversation or a period.", code=console.BAD_USAGE)
     wanted = AuditFilter(
@@ -44,5 +45,7 @@ def evidence(
         console.say(f"head {head}")
     for fault in packed.faults:
         console.say(f"fault {fault}")
+    if not packed.events:
+        raise console.complain(NOTHING_PACKED, code=console.FAILED)
     if packed.faults:
         raise typer.Exit(console.FAILED)

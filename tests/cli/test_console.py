@@ -1,8 +1,11 @@
 """What commands print: nothing in it steers the terminal, and ids stay whole."""
 
+from pathlib import Path
+
 import pytest
 
 from bot.cli import console
+from tests.cli.conftest import Run
 
 COLUMNS = ("id", "team", "subject", "given_by", "starts_at", "reason")
 ROW = {
@@ -35,3 +38,21 @@ def test_a_reason_cannot_steer_the_terminal_that_lists_it(
     assert "\x1b" not in printed
     assert "\\x1b" in printed
     assert "\nT0000" not in printed
+
+
+@pytest.mark.parametrize(
+    "arguments", [("audit", "verify"), ("audit", "export"), ("evidence", "CA1"), ("grants", "list")]
+)
+def test_in_the_wrong_folder_no_database_is_made_and_its_path_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DATABASE_URL", "")
+
+    told = run(*arguments)
+
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert f"There is no database file {folder / 'callaudio.db'}." in told.stderr
+    assert list(folder.iterdir()) == []

@@ -18,5 +18,13 @@ def test_a_pack_is_written_once_and_the_head_of_the_chain_is_told(run: Run, tmp_
     assert (again.exit_code, "cannot be written" in again.stderr) == (1, True)
 
 
+def test_a_pack_of_nothing_is_no_success(run: Run, tmp_path: Path) -> None:
+    run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
+    packed = run("evidence", "CAtypo", "--out", str(tmp_path / "pack.zip"))
+    assert packed.exit_code == 1
+    assert packed.stdout.startswith(f"{tmp_path / 'pack.zip'}: 0 events.")
+    assert "No event is in it: check the id" in packed.stderr
+
+
 def test_a_conversation_or_a_period_has_to_be_named(run: Run) -> None:
     assert run("evidence").exit_code == 2
