@@ -25,7 +25,11 @@ class CountedPeriods:
         self._clock = clock
 
     async def since(self, team_id: str) -> datetime:
-        """Return the start of the earliest period that a report may count from now on."""
+        """Return the start of the earliest period that a report may count from now on.
+
+        Raises:
+            UsageError: a timetable cannot be read; this machine may not know its time zone.
+        """
         now = self._clock()
         digests = await self._digests.list(team_id)
         periods = [

@@ -12,7 +12,13 @@ from bot.digests.digest_store import DigestStore, NewDigest
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.steps import check_channel
 from bot.digests.timetable import Timetable
-from bot.digests.timetable_text import TimetableUnclear, timetable_for_people, timetable_of
+from bot.digests.timetable_text import (
+    TimetableUnclear,
+    read_timetable,
+    timetable_for_people,
+    timetable_of,
+)
+from bot.digests.zone_names import ZoneUnknown
 from bot.errors import UsageError
 from bot.ids import new_id
 from bot.recordings.agents import DEFAULT_AGENT
@@ -20,6 +26,7 @@ from bot.store.once import AlreadyDone
 
 SHOWN_RUNS = 3
 LONGEST_TIMETABLE = 100
+NO_SUCH_ZONE = "never, as my machine does not know the time zone"
 
 
 class DigestAgentUnknown(UsageError):
@@ -59,7 +66,10 @@ class DigestPreview:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A digest and its next run; None while it is paused."""
+    """A digest and its next run; None while it is paused.
+
+    If this machine does not know its time zone, the next run says so instead.
+    """
 
     digest: Digest
     in_words: str
@@ -114,8 +124,12 @@ def new_digest(draft: Draft, team_id: str, owner_id: str) -> NewDigest:
 
 def listed(digest: Digest, now: datetime) -> Listed:
     """Add the next run to a digest."""
-    timetable: Timetable = timetable_of(digest)
     is_running = digest.paused_because is None
+    try:
+        timetable: Timetable = timetable_of(digest)
+    except ZoneUnknown:  # one digest must not hide the others
+        in_words = read_timetable(digest.timetable, "UTC").in_words()
+        return Listed(digest, in_words, NO_SUCH_ZONE if is_running else None)
     next_run = timetable.moment(timetable.after(now), now) if is_running else None
     return Listed(digest, timetable.in_words(), next_run)
 

@@ -15,6 +15,7 @@ from bot.access_requests.request import AccessState
 from bot.access_requests.store import ATTEND
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.pruning.kept import prunable
 from bot.store.database import Database
@@ -48,7 +49,8 @@ class Pruning:
     ) -> None:
         """Keep deliveries for ``keep`` (None: permanently), and those since ``counted_since``.
 
-        ``counted_since`` returns the time from which a digest of a workspace may still count them.
+        ``counted_since`` returns the time from which a digest of a workspace may still count them,
+        or raises UsageError if that cannot be told.
         """
         self._database = database
         self._clock = clock
@@ -56,14 +58,22 @@ class Pruning:
         self._counted_since = counted_since
 
     async def run(self) -> datetime | None:
-        """Prune a batch of each workspace; returns when to prune again, None if never."""
+        """Prune a batch of each workspace; returns when to prune again, None if never.
+
+        A workspace is skipped if the timetable of one of its digests cannot be read, for example
+        because this machine does not know its time zone: what it still counts is unknown.
+        """
         if self._keep is None:
             return None
         async with self._database.read() as session:
             team_ids = (await session.scalars(select(AuditHeadRow.team_id))).all()
         has_more = False
         for team_id in sorted(team_ids):
-            before = min(self._clock() - self._keep, await self._counted_since(team_id))
+            try:
+                before = min(self._clock() - self._keep, await self._counted_since(team_id))
+            except UsageError as error:
+                log.warning("pruning_skipped", team_id=team_id, code=error.code)
+                continue
             has_more |= await self.prune(team_id, before) >= A_BATCH
         return self._clock() if has_more else self._clock() + PRUNE_EVERY
 

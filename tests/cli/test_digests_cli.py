@@ -1,6 +1,8 @@
 """`callaudio digests`: schedules from the machine the bot runs on."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -55,6 +57,17 @@ def test_without_a_yes_nothing_is_saved(run):
 def test_as_json_it_is_one_array(run):
     result = run("digests", "add", *WHERE, "--at", "0 9 * * 1", "--yes", "--json")
     assert [row["in_words"] for row in json.loads(result.stdout)] == ["At 09:00, only on Monday"]
+
+
+def test_one_in_a_zone_that_this_machine_lacks_hides_no_other(run, sqlite_url):
+    for minute in ("00", "30"):
+        run("digests", "add", *WHERE, "--at", f"09:{minute}", "--yes")
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as store, store:
+        store.execute("UPDATE digests SET zone = 'Mars/Olympus' WHERE timetable = '09:00'")
+    by_timetable = {each["timetable"]: each for each in listed(run)}
+    assert by_timetable["09:00"]["in_words"] == "At 09:00"
+    assert by_timetable["09:00"]["next"] == "never, as my machine does not know the time zone"
+    assert " 09:30 " in by_timetable["09:30"]["next"]
 
 
 def test_it_is_removed_and_run(run):

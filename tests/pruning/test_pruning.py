@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.evidence_verifier import faults
@@ -19,6 +20,9 @@ from bot.audit.log import AuditFilter, record
 from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFault, verify
+from bot.digests.counted_periods import CountedPeriods
+from bot.digests.digest import DigestKind
+from bot.digests.digest_store import DigestStore, NewDigest
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
 from bot.recordings.evidence import pack
 from bot.store.database import Database
@@ -106,6 +110,27 @@ async def test_what_a_digest_still_counts_stays_though_it_is_old(database: Datab
 
     await pruning(database, counted_since=a_year_ago).run()
     assert await left(database) == ["counted0"]
+
+
+async def test_a_digest_in_an_unknown_zone_stops_pruning_in_its_workspace_alone(
+    database: Database,
+) -> None:
+    await fill(database, 1)
+    await fill(database, 1, name="theirs", team_id="T0SALES000")
+    digests = DigestStore(database=database, clock=lambda: NOON)
+    await digests.add(
+        NewDigest("g1", TEAM, DigestKind.ACCESS, CHANNEL, "", "0 9 * * *", "Mars/Olympus", ALICE),
+        actor_id=ALICE,
+    )
+    counted = CountedPeriods(database=database, digests=digests, clock=lambda: NOON)
+
+    with capture_logs() as logs:
+        assert await pruning(database, counted_since=counted.since).run() == NOON + PRUNE_EVERY
+
+    assert await left(database) == ["d0"]
+    skipped = {"team_id": TEAM, "code": "zone_unknown", "log_level": "warning"}
+    assert logs[0] == {"event": "pruning_skipped", **skipped}
+    assert await findings(database) == []
 
 
 async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database: Database) -> None:
