@@ -1,6 +1,5 @@
 """`audit verify|seal`: the proof that no event is missing, and retention that preserves it."""
 
-import getpass
 import json
 import re
 import sys
@@ -18,6 +17,7 @@ from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
 from bot.cli import console
+from bot.cli.grants import operator
 from bot.slack.wording import counted
 from bot.text.characters import printable
 from bot.wiring.clock import utc_now
@@ -112,7 +112,7 @@ def seal_(
                 session,
                 team,
                 before=before.replace(tzinfo=UTC),
-                by=f"cli:{getpass.getuser()}",
+                by=operator(),
                 now=utc_now(),
             )
 

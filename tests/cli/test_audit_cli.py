@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import getpass
 import io
 import json
 import os
@@ -243,6 +244,20 @@ def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
     rows = exported(run("export"))
     assert [row["seq"] for row in rows] == [3, 4, 5]
     assert (rows[-1]["tag"], rows[-1]["actor"]) == ("admin:audit:sealed", "cli:ops")
+
+
+def test_who_has_no_name_on_this_machine_seals_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4242")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    refused = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
+
+    assert (refused.exit_code, type(refused.exception)) == (1, SystemExit)
+    assert "This account has no name; set LOGNAME." in refused.stderr
+    assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
 def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: Run) -> None:
