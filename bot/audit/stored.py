@@ -1,6 +1,7 @@
 """Reads the audit tables without assumptions: any column may hold any value."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -42,6 +43,10 @@ EVENTS: Final = table(
     "audit_events", *(column(name) for name in (*_OF_EVENTS, "occurred_at", "payload"))
 )
 _HEADS: Final = table("audit_heads", *(column(name) for name in ("team_id", "seq", "hash")))
+# An escape of a character that the bot writes as itself.
+_ESCAPED_PLAIN: Final = re.compile(
+    r"(?<!\\)(?:\\\\)*\\(?:/|u00(?:[2-6][0-9a-f]|7[0-9a-e]))", re.IGNORECASE
+)
 _CHECKPOINTS: Final = table(
     "audit_checkpoints",
     *(column(name) for name in (*_OF_CHECKPOINTS, "sealed_at")),
@@ -157,12 +162,26 @@ def moment_of(value: object) -> datetime | None:
 
 
 def mapping_of(value: object) -> dict[str, Any] | None:
-    """Read a JSON object from its text; None if it is not one."""
+    """Read a JSON object from its text; None if it is not one, or SQL may read another one.
+
+    Of a repeated name SQLite reads the first value, and Python the last. SQLite before 3.45 does
+    not find a name that is written with escapes.
+    """
+    if not isinstance(value, str) or ("\\" in value and _ESCAPED_PLAIN.search(value)):
+        return None
     try:
-        found = json.loads(value) if isinstance(value, str) else None
+        found = json.loads(value, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        msg = "a name is repeated"
+        raise ValueError(msg)
+    return found
 
 
 def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:

@@ -339,6 +339,16 @@ OF_SQLITE: list[Case] = [
     ("a payload that is no JSON", (event("payload = 'not json'"),), at((3, ALTERED))),
     ("a payload of bytes", (event("payload = x'ff00'"),), at((3, ALTERED))),
     ("a payload that is a number", (event("payload = 7"),), at((3, ALTERED))),
+    (
+        "a name twice, of which SQL reads the first",
+        (event("""payload = '{"number": 9, "number": 3, "until": null, "right": "pii"}'"""),),
+        at((3, ALTERED)),
+    ),
+    (
+        "a name in escapes, which SQL does not find",
+        (event("""payload = '{"n\\u0075mber": 3, "until": null, "right": "pii"}'"""),),
+        at((3, ALTERED)),
+    ),
     ("a time that is none", (event("occurred_at = 'garbage'"),), at((3, ALTERED))),
     ("a time that is a number", (event("occurred_at = 7"),), at((3, ALTERED))),
     (
