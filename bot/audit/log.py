@@ -139,16 +139,15 @@ async def newest_events(
 
 async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[AuditEventRow]:
     """Return every matching event, oldest first, in bounded memory."""
-    last_id = 0
+    matching = query = select(AuditEventRow).where(*_conditions(wanted))
     while True:
-        query = select(AuditEventRow).where(AuditEventRow.id > last_id, *_conditions(wanted))
         rows = (await session.scalars(query.order_by(AuditEventRow.id).limit(BATCH))).all()
         for row in rows:
             yield row
         session.expunge_all()
         if len(rows) < BATCH:
             return
-        last_id = rows[-1].id
+        query = matching.where(AuditEventRow.id > rows[-1].id)
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

@@ -141,7 +141,10 @@ class Walk:
         elif row.previous_hash != self._hash:
             says = f"event {row.seq} does not follow event {self._seq}: inserted or reordered"
             yield self._finding(row.seq, ChainFault.UNLINKED, says)
-        elif not is_number(row.id) or (is_number(self._id) and row.id <= self._id):
+        elif not is_number(row.id) or row.id < 1:
+            says = f"event {row.seq} has the id {plain(row.id)}: ids start at 1"
+            yield self._finding(row.seq, ChainFault.REORDERED, says)
+        elif is_number(self._id) and row.id <= self._id:
             says = f"event {row.seq} has a smaller id than event {self._seq}"
             yield self._finding(row.seq, ChainFault.REORDERED, says)
 

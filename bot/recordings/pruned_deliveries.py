@@ -42,9 +42,8 @@ async def pruned_deliveries(
         query = query.where(event.occurred_at >= since)
     if until:
         query = query.where(event.occurred_at < until)
-    last_id = 0
+    page = query = query.order_by(event.id).limit(BATCH)
     while True:
-        page = query.where(event.id > last_id).order_by(event.id).limit(BATCH)
         found = (await session.execute(page)).all()
         for each in found:
             its = select(event).where(event.delivery_id == each.delivery_id).order_by(event.id)
@@ -52,7 +51,7 @@ async def pruned_deliveries(
         session.expunge_all()
         if len(found) < BATCH:
             return
-        last_id = found[-1].id
+        page = query.where(event.id > found[-1].id)
 
 
 def summary_of(events: Iterable[AuditEventRow]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from bot.audit.log import AuditFilter, all_events, newest_events, record
 from bot.recordings.past_deliveries import deliveries_of_call
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
+from tests.audit.chains import overrule
 from tests.conftest import NOON
 from tests.recordings.rows import delivery_row
 
@@ -109,6 +110,13 @@ async def test_a_limit_returns_the_newest_matches_oldest_first(sqlite_url):
     newest = await read_newest(database, 1, actor_id="U0PERSON0", until=NOON + 3 * MINUTE)
     assert numbers(newest) == [2]
     await database.close()
+
+
+async def test_events_with_ids_below_1_are_read_too(database, monkeypatch):
+    monkeypatch.setattr("bot.audit.log.BATCH", 2)
+    await write(database, *FOUR)
+    await overrule(database, "UPDATE audit_events SET id = id - 1000")
+    assert numbers(await read(database)) == [0, 1, 2, 3]
 
 
 async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(database):

@@ -204,6 +204,11 @@ REORDERING: list[Case] = [
         (event("id = -1", 2), event("id = 2", 3), event("id = 3", 2)),
         at((3, REORDERED)),
     ),
+    (
+        "all have ids below 1, in their order",
+        (events("id = id - 1000", "seq > 0"),),
+        at(*((seq, REORDERED) for seq in range(1, LAST + 1))),
+    ),
 ]
 
 HEADS: list[Case] = [
