@@ -27,7 +27,9 @@ class Sealed:
 async def seal(
     session: AsyncSession, team_id: str, *, before: datetime, by: str, now: datetime
 ) -> Sealed | None:
-    """Seal the workspace's chain at its last event before ``before``, and remove up to it.
+    """Seal the workspace's chain below its first event from ``before`` on, and remove up to there.
+
+    The clocks of machines differ: events behind that one stay, even if their times are earlier.
 
     The checkpoint stores the number and hash of that event. A new event records the checkpoint, all
     earlier checkpoints and the rights whose events are removed, so the rest still verifies. Anchors
@@ -70,13 +72,14 @@ async def seal(
 
 
 async def _last(session: AsyncSession, team_id: str, before: datetime) -> Row[int, str] | None:
-    """Find the newest event before a time and after the last checkpoint."""
+    """Find the newest event after the last checkpoint without an event from ``before`` below it."""
     passed = select(func.coalesce(func.max(AuditCheckpointRow.seq), 0)).where(
         AuditCheckpointRow.team_id == team_id
     )
-    query = select(AuditEventRow.seq, AuditEventRow.hash).where(
-        AuditEventRow.team_id == team_id,
-        AuditEventRow.occurred_at < before,
-        AuditEventRow.seq > passed.scalar_subquery(),
+    row = AuditEventRow
+    of_chain = (row.team_id == team_id, row.seq > passed.scalar_subquery())
+    kept = await session.scalar(
+        select(func.min(row.seq)).where(*of_chain, row.occurred_at >= before)
     )
-    return (await session.execute(query.order_by(AuditEventRow.seq.desc()).limit(1))).first()
+    query = select(row.seq, row.hash).where(*of_chain).order_by(row.seq.desc()).limit(1)
+    return (await session.execute(query if kept is None else query.where(row.seq < kept))).first()

@@ -105,15 +105,18 @@ def seal_(
 
     First verify with your anchors. Then write down the anchor that this command prints.
     """
+    now, older_than = utc_now(), before.replace(tzinfo=UTC)
+    if older_than > now:
+        raise console.complain("--before is in the future.", code=console.BAD_USAGE)
 
     async def work() -> Sealed | None:
         async with console.store() as database, database.write() as session:
             return await seal(
                 session,
                 team,
-                before=before.replace(tzinfo=UTC),
+                before=older_than,
                 by=operator(),
-                now=utc_now(),
+                now=now,
             )
 
     sealed = console.run_async(work())

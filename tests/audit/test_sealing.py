@@ -1,6 +1,7 @@
 """Sealing: old events are removed, the rest verifies, and nothing else changes."""
 
 import asyncio
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -39,6 +40,20 @@ async def test_older_events_are_removed_and_the_rest_verifies(database: Database
 
     assert await numbers(database) == [4, 5, 6, 7]
     assert await numbers(database, OTHER) == [1, 2]
+
+
+async def test_an_event_of_a_clock_that_was_behind_takes_no_newer_one_with_it(
+    database: Database,
+) -> None:
+    """Only event 1 is older, and has no newer one before it."""
+    await write(database, (1, 7, 8, 0, 9))
+    async with database.write() as session:
+        before = NOON + timedelta(seconds=5)
+        sealed = await seal(session, TEAM, before=before, by=OPS, now=LATER)
+
+    assert sealed
+    assert sealed.removed == 1
+    assert await numbers(database) == [2, 3, 4, 5, 6]
 
 
 async def test_sealing_again_keeps_every_checkpoint(database: Database) -> None:

@@ -289,6 +289,14 @@ def test_where_nothing_is_older_nothing_is_sealed(run: Run) -> None:
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
+def test_a_date_in_the_future_seals_nothing(run: Run) -> None:
+    sealed = run("seal", "--team", TEAM, "--before", "9999-01-01")
+
+    assert (sealed.exit_code, sealed.stdout) == (2, "")
+    assert "--before is in the future." in sealed.stderr
+    assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
+
+
 def test_what_the_chain_ought_to_tell_of_and_does_not_is_named(run: Run, sqlite_url: str) -> None:
     tamper(sqlite_url, "INSERT INTO deliveries SELECT * FROM deliveries WHERE FALSE")
     assert run("verify").exit_code == 0

@@ -404,9 +404,9 @@ async def findings(database: Database) -> list[ChainFault]:
 
 
 async def seal_before(database: Database, before: datetime) -> int:
-    """Seal the chain; gives the number of events that went."""
+    """Seal the chain at that time; gives the number of events that went."""
     async with database.write() as session:
-        sealed = await seal(session, TEAM, before=before, by=OPS, now=NOON + DAY)
+        sealed = await seal(session, TEAM, before=before, by=OPS, now=before)
     return sealed.removed if sealed else 0
 
 
