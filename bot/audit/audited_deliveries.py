@@ -14,12 +14,15 @@ _REQUESTED: Final = {
     "requested": AuditTag.DELIVERY_REQUESTED.value,
     "downgraded": AuditTag.DELIVERY_DOWNGRADED.value,
 }
-# Events up to a checkpoint were deleted, so deliveries from before it have none.
+# Events up to a checkpoint were deleted, and all are older than the first one after it: so
+# deliveries that are older than that one have none.
 _UNAUDITED: Final = text(
     "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
     "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag IN (:requested, :downgraded)) "
-    "AND NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = d.team_id "
-    "AND c.sealed_at >= d.requested_at) ORDER BY d.team_id, d.requested_at"
+    "AND NOT coalesce(d.requested_at < (SELECT f.occurred_at FROM audit_events AS f "
+    "WHERE f.team_id = d.team_id AND f.seq > (SELECT max(c.seq) FROM audit_checkpoints AS c "
+    "WHERE c.team_id = d.team_id) ORDER BY f.seq LIMIT 1), FALSE) "
+    "ORDER BY d.team_id, d.requested_at"
 ).bindparams(**_REQUESTED)
 # One row for each delivery that an event names as pruned. The database compares them with the
 # missing deliveries, because there may be millions. A payload of another shape names none.

@@ -216,6 +216,27 @@ async def test_a_delivery_without_events_is_found(told: Database) -> None:
     assert await findings(told) == [(None, DELIVERY_UNAUDITED)]
 
 
+async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_its_own(
+    told: Database,
+) -> None:
+    """It is older than the seal itself, which came four hours after the last sealed event."""
+    await seal_before(told, hour=6, at=9)
+    async with told.write() as session:
+        session.add(delivery("d0", hour=5))
+        session.add(delivery("d2", hour=8))
+    async with told.read() as session:
+        (finding,) = [each async for each in verify(session)]
+    assert (finding.fault, finding.says) == (
+        DELIVERY_UNAUDITED,
+        "no event records the request of delivery d2",
+    )
+
+
+async def test_a_delivery_is_no_finding_where_all_events_were_sealed(told: Database) -> None:
+    await seal_before(told, hour=7, at=9)
+    assert await findings(told) == []
+
+
 @pytest.mark.parametrize("keeps_head", [True, False])
 async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(
     told: Database, keeps_head: bool
