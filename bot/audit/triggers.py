@@ -72,7 +72,8 @@ async def _missing_on_postgresql(session: AsyncSession) -> list[str]:
     query = text(
         "SELECT t.tgname, c.relname, t.tgtype, p.prosrc FROM pg_trigger AS t "
         "JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid "
-        "WHERE pg_table_is_visible(c.oid) AND t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL"
+        "WHERE pg_table_is_visible(c.oid) AND t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL "
+        "AND t.tgattr::text = ''"
     )
     found = {
         name: (table, kind, _spaced(source))

@@ -116,6 +116,17 @@ DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
             id="it fires for replicas alone",
         ),
         pytest.param(
+            (
+                "DROP TRIGGER audit_events_no_change ON audit_events",
+                (
+                    "CREATE TRIGGER audit_events_no_change BEFORE UPDATE OF version OR DELETE "
+                    "ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()"
+                ),
+            ),
+            ["audit_events_no_change"],
+            id="it fires for one column alone",
+        ),
+        pytest.param(
             (DROP, MADE_ANEW.format(table="grants", function="audit_events_refuse")),
             ["audit_events_no_truncate"],
             id="it is on another table",
