@@ -64,7 +64,7 @@ async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_ba
     with capture_logs() as lines:
         assert await asyncio.gather(*(reader.read(agent, CALL) for _ in range(3))) == [None] * 3
 
-    assert desk.asked == 1, "the others waited for a place alone"
+    assert desk.most == 1, "the others waited for a place alone"
     assert [line["code"] for line in lines] == ["too_slow"] * 3
     desk.may_answer.set()
     facts = await reader.read(agent, CALL)
