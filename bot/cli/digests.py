@@ -7,9 +7,7 @@ import typer
 from bot.cli import console
 from bot.cli.grants import AsJson, Team, operator
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_store import DigestStore
-from bot.digests.pause_causes import WHY_PAUSED
-from bot.digests.scheduling import (
+from bot.digests.digest_administration import (
     DigestPreview,
     Draft,
     listed,
@@ -18,6 +16,8 @@ from bot.digests.scheduling import (
     preview,
     usual_agent,
 )
+from bot.digests.digest_store import DigestStore
+from bot.digests.pause_causes import WHY_PAUSED
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.recordings.agents import DEFAULT_AGENT

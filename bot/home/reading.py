@@ -12,8 +12,8 @@ from bot.access.grant_pages import next_to_end
 from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
+from bot.digests.digest_administration import Listed, listed
 from bot.digests.digest_store import DigestStore
-from bot.digests.scheduling import Listed, listed
 from bot.recordings.past_deliveries import PastDelivery, past_deliveries
 from bot.settings.choices import AudienceRule
 from bot.store.database import Database

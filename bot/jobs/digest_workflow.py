@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.digests.runs import RunKey
 from bot.digests.steps import DigestSteps
-from bot.jobs.attempts import RetryRule, WorkerDied, attempt
+from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
 from bot.store.due_work import Due
 
 

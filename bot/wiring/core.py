@@ -39,7 +39,7 @@ from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_migrated
-from bot.wiring.slack_limits import SlackLimits, build_rate_limiter
+from bot.wiring.rate_limiting import SlackLimits, build_rate_limiter
 
 
 class DatabaseNotMigrated(Exception):

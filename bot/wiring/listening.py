@@ -9,8 +9,8 @@ from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
 from bot.access_requests.thawing import Thawing
+from bot.digests.digest_administration import Scheduling
 from bot.digests.digest_store import DigestStore
-from bot.digests.scheduling import Scheduling
 from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.digests.catch_up import CatchUp
 from bot.home.publishing import CHECK_EVERY as CHECK_HOMES_EVERY
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
@@ -17,7 +17,7 @@ from bot.recordings.redaction.sampling import SHARE
 from bot.recordings.sharing import Patience
 from bot.recordings.speed import Floor
 from bot.recordings.take_back import CHECK_EVERY
-from bot.wiring.slack_limits import SlackLimits
+from bot.wiring.rate_limiting import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
 """How long running deliveries may take to finish after a signal to stop.

@@ -18,16 +18,16 @@ from bot.digests.slot_claims import SlotClaims
 from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
+from bot.jobs.delivery_workflow import DeliveryWorkflow
 from bot.jobs.rights_recheck import RightsRecheck
 from bot.jobs.upkeep import CLEAN_UP, CleanUp
 from bot.jobs.work_kind import WorkKind
-from bot.jobs.workflow import DeliveryWorkflow
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.pruning.pruning import Pruning
 from bot.recordings.completion import Completion
-from bot.recordings.deliver import DeliverySteps
 from bot.recordings.delivery_decision import DeliveryDecider
+from bot.recordings.delivery_steps import DeliverySteps
 from bot.recordings.delivery_store import DELIVER
 from bot.recordings.destination import Destinations
 from bot.recordings.downgrading import Downgrading

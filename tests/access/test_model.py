@@ -32,15 +32,15 @@ from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.audit.verify import verify
-from bot.jobs.attempts import RetryRule
-from bot.jobs.workflow import DeliveryWorkflow
+from bot.jobs.delivery_workflow import DeliveryWorkflow
+from bot.jobs.retry_rule import RetryRule
 from bot.observability.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.recordings.completion import Completion
-from bot.recordings.deliver import DeliverySteps
 from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.delivery_steps import DeliverySteps
 from bot.recordings.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.destination import Destinations
 from bot.recordings.downgrading import Downgrading

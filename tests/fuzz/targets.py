@@ -32,7 +32,7 @@ from bot.recordings.wav_parser import parse_wav_header
 from bot.recordings.waveform.scan import WaveformScan
 from bot.slack.admin.commands import parse_admin_command
 from bot.slack.payloads import actor_of, requester_of_action, requester_of_command, thread_of
-from bot.slack.recordings.commands import AskForRecording, parse_command
+from bot.slack.recordings.command_text import AskForRecording, parse_command
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by

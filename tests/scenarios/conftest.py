@@ -10,7 +10,7 @@ import pytest
 from tenacity.wait import wait_exponential_jitter
 
 from bot.cli.stage import open_stage
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
 from bot.recordings.delivery_decision import AskAgain
 from bot.recordings.sharing import Patience

@@ -34,7 +34,7 @@ from bot.cli import serve as serving
 from bot.cli.serve import uvloop_run
 from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.catch_up import CatchUp
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics

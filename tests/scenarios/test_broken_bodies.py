@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.stage import PLAIN_KEY
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.recordings.speed import Floor
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault

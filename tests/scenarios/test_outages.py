@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.recordings.sharing import Patience
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow

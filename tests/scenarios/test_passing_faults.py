@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Right
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.network.retry import ATTEMPTS
 from bot.recordings.delivery_decision import AskAgain
 from bot.sandbox.faults import Fault

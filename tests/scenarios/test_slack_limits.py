@@ -12,12 +12,12 @@ from dataclasses import replace
 import pytest
 
 from bot.cli.stage import environment_of
-from bot.jobs.attempts import RetryRule
+from bot.jobs.retry_rule import RetryRule
 from bot.recordings.delivery_decision import AskAgain
 from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.pace import Pace
-from bot.wiring.slack_limits import SlackLimits
+from bot.wiring.rate_limiting import SlackLimits
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_many_at_once import everything_ended

@@ -88,7 +88,7 @@ async def test_words_may_stand_in_any_order_and_case(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE])
-    # Every order, case and mark is a row of tests/slack/recordings/test_commands.py.
+    # Every order, case and mark is a row of tests/slack/recordings/test_command_text.py.
     typed = {
         "{call}": (CHANNEL, "combined", False),
         f"{{call}} redacted user {OTHER}": (OTHER, "user", True),

@@ -14,7 +14,7 @@ from bot.errors import UsageError, quoted
 from bot.recordings.reference import Reference, parse_reference
 from bot.recordings.typed import plain_word, unescaped, words_of
 from bot.slack.actions import ADMIN_COMMAND
-from bot.slack.recordings.commands import channel_of
+from bot.slack.recordings.command_text import channel_of
 from bot.slack.schedules.commands import DigestCommand, parse_digest_command
 from bot.text.characters import made_plain
 

@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.grants import Grant, Right
 from bot.access.policy import Outcome, Reason
 from bot.access_requests.request import AccessRequest
-from bot.digests.scheduling import Listed
+from bot.digests.digest_administration import Listed
 from bot.home.reading import MOST_ENDING, AdminPart, Home
 from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State

@@ -11,7 +11,7 @@ from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import COMMAND, Action
 from bot.slack.payloads import actor_of_command, requester_of_action, requester_of_command
 from bot.slack.recordings import replies
-from bot.slack.recordings.commands import AskForHelp, parse_command
+from bot.slack.recordings.command_text import AskForHelp, parse_command
 
 
 class Listeners:

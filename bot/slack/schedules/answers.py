@@ -1,7 +1,7 @@
 """The answers to `/callaudio-admin digest …`: calls one use case, and renders."""
 
 from bot.access.administration import Actor
-from bot.digests.scheduling import Scheduling
+from bot.digests.digest_administration import Scheduling
 from bot.slack.blocks import Message
 from bot.slack.schedules import replies
 from bot.slack.schedules.commands import (

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.digests.scheduling import Scheduling
+from bot.digests.digest_administration import Scheduling
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, ModalCallback
 from bot.slack.blocks import View, notice

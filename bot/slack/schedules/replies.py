@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest_administration import DigestPreview, Listed
 from bot.digests.pause_causes import WHY_PAUSED
-from bot.digests.scheduling import DigestPreview, Listed
 from bot.slack.actions import Action
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.schedules.drafts import pack

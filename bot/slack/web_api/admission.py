@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.slack.web_api.limits import INFO
+from bot.slack.web_api.published_limits import INFO
 from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.unstored_calls import UNSTORED_SHARE
 from bot.store.due_work import Due

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.slack.web_api.limits import Limit
+from bot.slack.web_api.published_limits import Limit
 from bot.slack.web_api.sliding_window import Allowed, Since, Spent, hold, spend
 from bot.store.database import Database
 from bot.store.inserts import insert_into

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.slack.web_api.limits import Limit
+from bot.slack.web_api.published_limits import Limit
 
 MARGIN: Final = 1.025
 """A call counts a little longer, because it reaches Slack some time after it was allowed."""

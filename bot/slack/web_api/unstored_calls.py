@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.concurrency.urgency import Urgency
-from bot.slack.web_api.limits import Limit
+from bot.slack.web_api.published_limits import Limit
 from bot.slack.web_api.sliding_window import Since
 
 UNSTORED_SHARE: Final = 10

@@ -23,7 +23,7 @@ from bot.slack.admin.commands import (
     Who,
     parse_admin_command,
 )
-from bot.slack.recordings.commands import parse_command
+from bot.slack.recordings.command_text import parse_command
 from bot.slack.schedules.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
 from tests.tables import each_row
 

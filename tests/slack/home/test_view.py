@@ -10,7 +10,7 @@ from bot.access.person import Person
 from bot.access.policy import Outcome, Standing
 from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.scheduling import Listed
+from bot.digests.digest_administration import Listed
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.recordings.past_deliveries import PastDelivery
 from bot.recordings.states import State

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
-from bot.slack.web_api.limits import PUBLISHED, Limit, limited_by
+from bot.slack.web_api.published_limits import PUBLISHED, Limit, limited_by
 from bot.slack.web_api.rate_limit_stores import (
     MemoryRateLimitStore,
     RateLimitStore,

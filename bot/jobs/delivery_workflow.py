@@ -5,9 +5,9 @@ from datetime import datetime
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
-from bot.jobs.attempts import RetryRule, WorkerDied, attempt
+from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
 from bot.recordings.completion import Completion
-from bot.recordings.deliver import DeliverySteps
+from bot.recordings.delivery_steps import DeliverySteps
 from bot.recordings.notification import Notification
 from bot.recordings.share_attempts import ShareResult
 from bot.recordings.slack_port import Problem

@@ -10,7 +10,7 @@ from bot.polyai.identifiers import is_machine_made, may_be_personal
 from bot.polyai.payloads import Direction
 from bot.recordings.reference import Reference
 from bot.recordings.typed import MAX_TYPED_CHARACTERS
-from bot.slack.recordings.commands import AskForHelp, AskForRecording, parse_command
+from bot.slack.recordings.command_text import AskForHelp, AskForRecording, parse_command
 from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
-from bot.jobs.attempts import RetryRule
-from bot.jobs.workflow import MAX_ROUNDS, DeliveryWorkflow
+from bot.jobs.delivery_workflow import MAX_ROUNDS, DeliveryWorkflow
+from bot.jobs.retry_rule import RetryRule
 from bot.recordings.share_attempts import ShareResult
 from bot.recordings.slack_port import Problem
 from bot.store.due_work import Due
