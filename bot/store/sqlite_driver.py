@@ -7,6 +7,7 @@ transaction. Here only calls that may wait for the disk or for a lock run in the
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 ROWS_WITH_STATEMENT: Final = 200
 """Rows that are read in the same hop as the statement; further rows are read on demand."""
 ROWS_A_FETCH: Final = 64
+ONE_WAIT_MS: Final = 200
+"""How long a cancelled transaction may still wait for another writer."""
 BEGIN_READING: Final = "BEGIN"
 """Takes no lock and reads nothing yet (sqlite.org: "Transactions", deferred)."""
 BEGIN_SHORT_READING: Final = "BEGIN -- short"
@@ -118,8 +121,9 @@ class OneHopConnection(Connection):
         self._begins_with: str | None = None
         self._is_short = False
         self._stopped: asyncio.Future[Any] | None = None
-        # Two counts, each written by one thread alone.
-        self._asked = self._answered = 0
+        # Counts, each written by one thread alone; the last is that of the newest statement that
+        # was cancelled.
+        self._asked = self._answered = self._cancelled = 0
 
     @property
     def is_idle(self) -> bool:
@@ -139,8 +143,35 @@ class OneHopConnection(Connection):
         """Begin the transaction, unless it has begun."""
         begins_with, self._begins_with = self._begins_with, None
         if begins_with is not None:
-            cursor.execute(begins_with)
+            self._begin_writing(cursor, begins_with)
             self._is_short = begins_with == BEGIN_SHORT
+
+    def _begin_writing(self, cursor: sqlite3.Cursor, sql: str) -> None:
+        """Wait for another writer as long as ``busy_timeout`` allows, or until it is cancelled.
+
+        SQLite itself looks at nothing else while it waits, not even at ``sqlite3_interrupt``, and
+        a process that stops waited with it. So it waits here for a short time, again and again.
+        """
+        (most_ms,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+        gives_up_at = time.monotonic() + most_ms / 1000
+        cursor.execute(f"PRAGMA busy_timeout={min(most_ms, ONE_WAIT_MS)}")
+        try:
+            while True:
+                try:
+                    cursor.execute(sql)
+                except sqlite3.OperationalError as error:
+                    is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not is_busy or self._is_cancelled or time.monotonic() >= gives_up_at:
+                        raise
+                else:
+                    return
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={most_ms}")
+
+    @property
+    def _is_cancelled(self) -> bool:
+        """Whether nobody waits any more for the statement that its thread runs."""
+        return self._cancelled > self._answered
 
     async def _connect(self) -> "OneHopConnection":
         """Open the file; if that fails, wait until the thread has ended."""
@@ -205,7 +236,12 @@ class OneHopConnection(Connection):
                 self._answered += 1
 
         self._asked += 1
-        return await super()._execute(act)  # type: ignore[no-untyped-call]
+        number = self._asked
+        try:
+            return await super()._execute(act)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            self._cancelled = number
+            raise
 
 
 def use_one_hop(engine: Engine) -> None:

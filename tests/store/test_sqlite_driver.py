@@ -1,7 +1,9 @@
 """The driver below the engine on SQLite: the same answers, in one hop to its thread a statement."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.store.database import Database
 from bot.store.sqlite_driver import ROWS_WITH_STATEMENT
+from tests.patience import PATIENCE_SECONDS
 
 COUNTING = text(
     "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < :most)"
@@ -166,6 +169,31 @@ async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(
         order.append("first")
     await writing
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+async def test_a_cancelled_writer_waits_no_longer_for_one_that_keeps_the_lock(
+    database: Database, monkeypatch: pytest.MonkeyPatch, is_short: bool
+) -> None:
+    monkeypatch.setattr("bot.store.engines.BUSY_TIMEOUT_MS", 3_600_000)
+    await database.engine.dispose()
+    with closing(sqlite3.connect(database.url.database or "", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def write() -> None:
+            async with database.write(is_short=is_short) as session:
+                await session.execute(text("INSERT INTO notes VALUES ('late')"))
+
+        writing = asyncio.create_task(write())
+        await asyncio.sleep(0.05)  # it stands at the lock by then
+        writing.cancel()
+        ended, _ = await asyncio.wait({writing}, timeout=PATIENCE_SECONDS)
+    assert ended == {writing}
+    assert writing.cancelled()
+
+    async with database.write() as session:
+        assert list(await session.scalars(text("SELECT words FROM notes"))) == []
+        assert await session.scalar(text("PRAGMA busy_timeout")) == 3_600_000
 
 
 async def test_what_a_transaction_changed_that_was_begun_for_reading_is_committed(
