@@ -1,7 +1,8 @@
-"""Spans of outbound calls and of SQL statements, with `callaudio[otel]`: no URL, id or text.
+"""Spans of outbound calls, with `callaudio[otel]`: no URL, id or text.
 
 A span is exported only with the attributes in ``KEPT``. Everything else that an instrumentation
-adds is dropped: upload and response URLs, conversation ids, exception texts, statements.
+adds is dropped: upload and response URLs, conversation ids, exception texts. Statements have no
+spans, because no instrumentation supports the pinned SQLAlchemy.
 """
 
 import re
@@ -22,7 +23,7 @@ KEPT: Final = frozenset(
     {
         *("http.method", "http.request.method", "http.status_code", "http.response.status_code"),
         *("http.host", "net.peer.name", "net.peer.port", "server.address", "server.port"),
-        *("http.url", "url.full", "error.type", "db.system", "db.system.name"),
+        *("http.url", "url.full", "error.type"),
         REFERENCE,
     }
 )
@@ -46,25 +47,20 @@ def start_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
 
 
 def trace_with(processor: Any) -> Callable[[], None]:  # noqa: ANN401 - of an extra
-    """Instrument aiohttp, which httpx uses too, and SQLAlchemy; returns a function that ends it."""
+    """Instrument aiohttp, which httpx uses too; returns a function that ends it."""
     from opentelemetry.instrumentation.aiohttp_client import (  # noqa: PLC0415 - extra
         AioHttpClientInstrumentor,
-    )
-    from opentelemetry.instrumentation.sqlalchemy import (  # noqa: PLC0415 - extra
-        SQLAlchemyInstrumentor,
     )
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - extra
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - extra
 
     provider = TracerProvider(resource=Resource.create({"service.name": "callaudio"}))
     provider.add_span_processor(processor)
-    http, statements = AioHttpClientInstrumentor(), SQLAlchemyInstrumentor()
+    http = AioHttpClientInstrumentor()
     http.instrument(tracer_provider=provider, url_filter=safe_url, request_hook=_with_reference)
-    statements.instrument(tracer_provider=provider)
 
     def stop() -> None:
         http.uninstrument()
-        statements.uninstrument()
         provider.shutdown()
 
     return stop
@@ -105,7 +101,7 @@ def _allowed(span: Any) -> Any:  # noqa: ANN401 - of an extra
         if name in attributes:
             attributes[name] = safe_url(attributes[name])
     return ReadableSpan(
-        name=str(span.name).split(" ", 1)[0],  # only the verb of a statement
+        name=str(span.name).split(" ", 1)[0],  # only the HTTP method
         context=span.context,
         parent=span.parent,
         resource=span.resource,

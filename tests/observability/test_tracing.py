@@ -1,9 +1,14 @@
 """Spans tell which service was called, how it answered and for which request, and nothing else."""
 
+import tomllib
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
 import httpx
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from packaging.requirements import Requirement
 
 from bot.observability.logs import bound_to_logs
 from bot.observability.tracing import AllowedSpans, safe_url, start_tracing, trace_with
@@ -13,6 +18,7 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from tests.tables import each_row
 
+ROOT = Path(__file__).parents[2]
 UPLOAD = "https://files.slack.com/upload/v1/CwABAAAAXQoAAeSecret"
 RESPONSE = "https://hooks.slack.com/commands/T1/2/secretOfAResponse"
 AUDIO = "https://api.us.poly.ai/v1/agents/PROJECT-1/conversations/+447700900123/audio?redacted=true"
@@ -36,6 +42,16 @@ def test_nothing_is_loaded_where_nothing_is_configured() -> None:
     stop = start_tracing({})
     stop()
     assert stop.__name__ == "_nothing"
+
+
+def test_each_instrumentation_accepts_the_version_that_it_is_to_instrument() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = {Requirement(each).name for each in project["optional-dependencies"]["otel"]}
+    found = entry_points(group="opentelemetry_instrumentor")
+    ours = [each.load()() for each in found if each.dist and each.dist.name in extra]
+    needed = [Requirement(text) for each in ours for text in each.instrumentation_dependencies()]
+    assert needed
+    assert [str(each) for each in needed if version(each.name) not in each.specifier] == []
 
 
 async def test_no_url_id_word_or_number_of_a_call_is_exported() -> None:
