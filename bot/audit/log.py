@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
-from bot.audit.events import PAYLOAD_VERSION, AuditEvent
+from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.walk import Head
 from bot.store.database import RECORDED, Database, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
@@ -38,6 +38,7 @@ class AuditFilter:
     actor_id: str | None = None
     delivery_id: str | None = None
     conversation_id: str | None = None
+    tag: AuditTag | None = None
     deliveries: Select[str] | None = None
     """Selects the ids of the conversation's deliveries; their events match it, too."""
 
@@ -156,6 +157,8 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         found.append(AuditEventRow.occurred_at >= wanted.since)
     if wanted.until:
         found.append(AuditEventRow.occurred_at < wanted.until)
+    if wanted.tag:
+        found.append(AuditEventRow.tag == wanted.tag.value)
     if wanted.actor_id:
         about = AuditEventRow.payload["subject_id"].as_string() == wanted.actor_id
         found.append(or_(AuditEventRow.actor_id == wanted.actor_id, about))

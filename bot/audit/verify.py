@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.audited_deliveries import unaudited_deliveries, without_chain
 from bot.audit.audited_rights import Chain, contradicted_rights, unaudited_rights
 from bot.audit.checkpoints import Checkpoint
+from bot.audit.contradicted_deliveries import contradicted_deliveries
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
 from bot.audit.triggers import missing_triggers
 from bot.audit.walk import ChainFault, ChainFinding, Head, Walk, plain
@@ -113,6 +114,8 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
     async for finding in contradicted_rights(session):
         yield finding
     async for finding in unaudited_deliveries(session, without):
+        yield finding
+    async for finding in contradicted_deliveries(session):
         yield finding
 
 

@@ -38,6 +38,7 @@ class ChainFault(StrEnum):
     GRANT_ALTERED = "grant_altered"
     DELIVERY_UNAUDITED = "delivery_untold"
     DELIVERY_GONE = "delivery_gone"
+    DELIVERY_ALTERED = "delivery_altered"
 
 
 @dataclass(frozen=True, slots=True)

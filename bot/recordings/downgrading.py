@@ -54,7 +54,11 @@ class Downgrading:
         row = {**row_of(delivery_id, request, now), **on_the_same_card}
         await session.execute(insert(DeliveryRow), [row])
         asked = request_event(delivery_id, request, now)
-        payload: Mapping[str, PayloadValue] = {**asked.payload, "replaces": taken_back.id}
+        payload: Mapping[str, PayloadValue] = {
+            **asked.payload,
+            "replaces": taken_back.id,
+            "subject_id": taken_back.user_id,
+        }
         tag = AuditTag.DELIVERY_DOWNGRADED
         await record(session, replace(asked, tag=tag, actor_id=SYSTEM_ACTOR, payload=payload))
 

@@ -12,14 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit import evidence_verifier
+from bot.audit.events import AuditTag
 from bot.audit.log import BATCH, AuditFilter, all_events
 from bot.audit.verify import heads, verify
+from bot.recordings.delivery_summaries import REQUESTED, delivery_summaries
 from bot.recordings.past_deliveries import deliveries_of_call
-from bot.recordings.pruned_deliveries import pruned_deliveries
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
 
 RequestedRow = TypeVar("RequestedRow", DeliveryRow, RedactionCheckRow)
@@ -147,53 +148,82 @@ def _event(row: AuditEventRow) -> Mapping[str, Any]:
 async def _deliveries(
     session: AsyncSession, wanted: AuditFilter
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield each delivery: requester, decision, and from when to when it was visible."""
-    async for each in _requested(session, DeliveryRow, wanted):
-        yield {
-            "delivery": each.id,
-            "team": each.team_id,
-            "conversation": each.conversation_id,
-            "kind": each.kind,
-            "asked_by": each.user_id,
-            "asked_at": _time(each.requested_at),
-            "asked_redacted": each.asked_redacted,
-            "outcome": each.outcome,
-            "reason": each.reason,
-            "destination": each.destination_channel_id,
-            "destination_is_private": each.destination_is_private,
-            "state": each.state,
-            "error": each.error_code,
-            "audible_since": _time(each.ended_at) if each.share_ts else None,
-            "audible_until": _time(each.taken_back_at),
-            "taken_back_because": each.taken_back_cause,
-            "replaces": each.replaces_id,
-        }
-    async for pruned in pruned_deliveries(
+    """Yield each delivery: requester, decision, and from when to when it was visible.
+
+    Its events say so. If their start was sealed away, its row does, which no hash covers.
+    """
+    async for each in delivery_summaries(
         session, conversation_id=wanted.conversation_id, since=wanted.since, until=wanted.until
     ):
-        yield pruned
+        yield each
+    event = AuditEventRow
+    requests = select(event.id).where(event.delivery_id == DeliveryRow.id, event.tag.in_(REQUESTED))
+    async for row in _rows(session, DeliveryRow, wanted, ~requests.exists()):
+        yield {
+            "delivery": row.id,
+            "team": row.team_id,
+            "conversation": row.conversation_id,
+            "kind": row.kind,
+            "asked_by": row.user_id,
+            "asked_at": _time(row.requested_at),
+            "asked_redacted": row.asked_redacted,
+            "outcome": row.outcome,
+            "reason": row.reason,
+            "destination": row.destination_channel_id,
+            "destination_is_private": row.destination_is_private,
+            "state": row.state,
+            "error": row.error_code,
+            "audible_since": _time(row.ended_at) if row.share_ts else None,
+            "audible_until": _time(row.taken_back_at),
+            "taken_back_because": row.taken_back_cause,
+            "replaces": row.replaces_id,
+            "source": "row",
+            "is_pruned": False,
+        }
 
 
 async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[Mapping[str, Any]]:
-    async for each in _requested(session, RedactionCheckRow, wanted):
+    """Yield each finished check, from its event; or from its row, if the event was sealed away."""
+    async for each in all_events(session, replace(wanted, tag=AuditTag.REDACTION_CHECKED)):
         yield {
-            "check": each.id,
+            "check": each.payload.get("check_id"),
             "team": each.team_id,
-            "conversation": each.conversation_id,
-            "asked_by": each.asked_by,
-            "cause": each.cause,
+            "conversation": each.payload.get("conversation_id"),
+            "asked_by": each.actor_id,
+            "cause": each.payload.get("cause"),
             "delivery": each.delivery_id,
-            "ended_at": _time(each.ended_at),
-            "verdict": each.verdict,
-            "says": each.says,
+            "ended_at": _time(each.occurred_at),
+            "verdict": each.payload.get("verdict"),
+            "source": "events",
+        }
+    check_id = AuditEventRow.payload["check_id"].as_string()
+    # Compared with all at once: no index finds the event of one check.
+    told = select(check_id).where(
+        AuditEventRow.tag == AuditTag.REDACTION_CHECKED, check_id.is_not(None)
+    )
+    is_untold = RedactionCheckRow.id.not_in(told)
+    async for row in _rows(session, RedactionCheckRow, wanted, is_untold):
+        yield {
+            "check": row.id,
+            "team": row.team_id,
+            "conversation": row.conversation_id,
+            "asked_by": row.asked_by,
+            "cause": row.cause,
+            "delivery": row.delivery_id,
+            "ended_at": _time(row.ended_at),
+            "verdict": row.verdict,
+            "source": "row",
         }
 
 
-async def _requested(
-    session: AsyncSession, row: type[RequestedRow], wanted: AuditFilter
+async def _rows(
+    session: AsyncSession,
+    row: type[RequestedRow],
+    wanted: AuditFilter,
+    condition: ColumnElement[bool],
 ) -> AsyncIterator[RequestedRow]:
     """Yield the rows of a call or a period, oldest first, in bounded memory."""
-    query = select(row).order_by(row.requested_at, row.id)
+    query = select(row).where(condition).order_by(row.requested_at, row.id)
     if wanted.conversation_id:
         query = query.where(row.conversation_id == wanted.conversation_id)
     if wanted.since:

@@ -16,7 +16,7 @@ from bot.access.grants import (
     revoke,
 )
 from bot.audit import log
-from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.seal import seal
 from bot.audit.verify import ChainFault, verify
 from bot.store.database import Database
@@ -89,6 +89,7 @@ async def ask(database: Database, delivery_id: str, *, hour: int) -> None:
                 actor_id=ALICE,
                 occurred_at=NOON + hour * HOUR,
                 delivery_id=delivery_id,
+                payload={"conversation_id": "CA1"},
             ),
         )
 
@@ -208,6 +209,94 @@ async def test_a_finding_names_the_difference(told: Database) -> None:
         "event 2 (admin:grant:added) refers to a right that has expires_at = None instead of "
         "2026-06-03T17:00:00.000000+00:00"
     )
+
+
+async def note(
+    database: Database,
+    tag: AuditTag,
+    *,
+    hour: int,
+    delivery_id: str | None = "d1",
+    **payload: PayloadValue,
+) -> None:
+    async with database.write() as session:
+        at = NOON + hour * HOUR
+        await log.record(session, AuditEvent(tag, TEAM, ALICE, at, delivery_id, payload))
+
+
+@pytest.fixture
+async def delivered(database: Database) -> Database:
+    """A delivery of CA1 that was decided twice, and delivered in a channel that then moved."""
+    await ask(database, "d1", hour=1)
+    await note(database, AuditTag.DELIVERY_DECIDED, hour=1, outcome="raw", reason="cleared")
+    await note(database, AuditTag.DELIVERY_TIGHTENED, hour=1, to="redacted", reason="no_right")
+    await note(database, AuditTag.DELIVERY_DELIVERED, hour=1, channel_id="C9")
+    await note(
+        database, AuditTag.CHANNEL_MOVED, hour=1, delivery_id=None, **{"from": "C9", "to": "C8"}
+    )
+    await note(
+        database, AuditTag.CHANNEL_MOVED, hour=1, delivery_id=None, **{"from": "C8", "to": "C0"}
+    )
+    await overrule(database, "UPDATE deliveries SET outcome = 'redacted', reason = 'no_right'")
+    return database
+
+
+async def test_a_delivery_that_its_events_tell_of_is_no_finding(delivered: Database) -> None:
+    assert await findings(delivered) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "seq", "says"),
+    [
+        ("user_id = 'U0FORGER0'", 1, "user_id = U0FORGER0 instead of U0ALICE00"),
+        ("conversation_id = 'CA999'", 1, "conversation_id = CA999 instead of CA1"),
+        ("outcome = 'raw'", 3, "outcome = raw instead of redacted"),
+        ("outcome = NULL", 3, "outcome = None instead of redacted"),
+        ("reason = 'cleared'", 3, "reason = cleared instead of no_right"),
+        ("destination_channel_id = 'C7'", 4, "destination_channel_id = C7 instead of C9"),
+    ],
+)
+async def test_a_delivery_that_contradicts_its_events_is_named(
+    delivered: Database, change: str, seq: int, says: str
+) -> None:
+    await overrule(delivered, f"UPDATE deliveries SET {change}")
+    async with delivered.read() as session:
+        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
+    assert [(each.seq, each.fault) for each in found] == [(seq, ChainFault.DELIVERY_ALTERED)]
+    assert found[0].says.endswith(f" refers to delivery d1, which has {says}")
+
+
+async def test_the_requester_of_a_recording_that_follows_is_compared(database: Database) -> None:
+    """The bot asked for it, and its event names the person for whom."""
+    async with database.write() as session:
+        session.add(delivery("d1", hour=1))
+        event = AuditEvent(
+            AuditTag.DELIVERY_DOWNGRADED, TEAM, "system", NOON, "d1", {"subject_id": ALICE}
+        )
+        await log.record(session, event)
+    assert await findings(database) == []
+    await overrule(database, "UPDATE deliveries SET user_id = 'U0FORGER0'")
+    assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
+
+
+async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(
+    sqlite_url: str,
+) -> None:
+    database = Database(sqlite_url)
+    await ask(database, "d1", hour=1)
+    await note(database, AuditTag.DELIVERY_DELIVERED, hour=1, channel_id="C0")
+    await note(database, AuditTag.CHANNEL_MOVED, hour=1, delivery_id=None)
+    await overrule(
+        database,
+        """UPDATE audit_events SET payload = '{"from": [], "to": {}}' WHERE seq = 3""",
+        """UPDATE audit_events SET payload = '{"channel_id": []}' WHERE seq = 2""",
+    )
+    assert await findings(database) == [
+        (2, ChainFault.ALTERED),
+        (3, ChainFault.ALTERED),
+        (2, ChainFault.DELIVERY_ALTERED),
+    ]
+    await database.close()
 
 
 async def test_a_delivery_without_events_is_found(told: Database) -> None:

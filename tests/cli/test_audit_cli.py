@@ -55,8 +55,8 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
 async def fill(url: str) -> None:
     database = Database(url)
     async with database.write() as session:
-        for delivery_id, conversation_id in (("d1", "CA1"), ("d2", "CA2")):
-            session.add(delivery(delivery_id, conversation_id))
+        session.add(delivery("d1", "CA1", ALICE))
+        session.add(delivery("d2", "CA2", BOB))
     for hour, (actor_id, subject_id, delivery_id) in enumerate(EVENTS):
         event = AuditEvent(
             tag=AuditTag.DELIVERY_REQUESTED if delivery_id else AuditTag.ADMIN_REFUSED,
@@ -71,12 +71,12 @@ async def fill(url: str) -> None:
     await database.close()
 
 
-def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
+def delivery(delivery_id: str, conversation_id: str, user_id: str) -> DeliveryRow:
     return delivery_row(
         delivery_id,
         "C0",
         team_id=TEAM,
-        user_id=ALICE,
+        user_id=user_id,
         conversation_id=conversation_id,
         response_url=SECRET,
         state="requested",
@@ -205,7 +205,7 @@ def test_tampering_ends_with_1_and_its_place_is_named(
 
     assert (told.exit_code, as_json.exit_code) == (1, 1)
     assert place in told.stdout
-    (fault,) = json.loads(as_json.stdout)["faults"]
+    fault, *_ = json.loads(as_json.stdout)["faults"]
     assert f"{fault['team']} {fault['seq']} {fault['fault']}" == place
 
 

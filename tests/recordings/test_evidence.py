@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,12 @@ import pytest
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.evidence_verifier import COVERED, DIGEST_LENGTH, EVENTS, MANIFEST, faults, main
 from bot.audit.log import AuditFilter, append, locked_head, record
+from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.recordings.evidence import Packed, pack
 from bot.store.database import Database
 from bot.store.tables import RedactionCheckRow
+from tests.audit.chains import overrule
 from tests.recordings.rows import delivery_row
 
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -52,7 +54,8 @@ async def stored(database: Database) -> None:
                     taken_back_cause="audience",
                 )
             )
-            await record(session, event(AuditTag.DELIVERY_REQUESTED, delivery_id))
+            asked = event(AuditTag.DELIVERY_REQUESTED, delivery_id, conversation_id=conversation)
+            await record(session, asked)
         session.add(
             RedactionCheckRow(
                 id="k1",
@@ -68,9 +71,10 @@ async def stored(database: Database) -> None:
                 says="Proven.",
             )
         )
-        await record(session, event(AuditTag.REDACTION_CHECKED, None, conversation_id=CALL))
-        await record(session, event(AuditTag.DELIVERY_DELIVERED))
-        await record(session, event(AuditTag.FILE_TAKEN_BACK, cause="audience"))
+        checked = {"check_id": "k1", "verdict": "proven", "conversation_id": CALL}
+        await record(session, event(AuditTag.REDACTION_CHECKED, None, **checked))
+        await record(session, event(AuditTag.DELIVERY_DELIVERED, channel_id="C1", file_id="Fd1"))
+        await record(session, event(AuditTag.FILE_TAKEN_BACK, file_id="Fd1", cause="audience"))
 
 
 async def packed(database: Database, path: Path, **wanted) -> Packed:
@@ -93,6 +97,51 @@ async def test_a_pack_of_a_call_is_sound_and_holds_what_concerns_it(
     assert "CA2" not in "".join(held.values())
     assert NUMBER not in "".join(held.values())
     assert "hooks.example" not in "".join(held.values())
+
+
+EDITED = (
+    "UPDATE deliveries SET user_id = 'U0FORGER0', taken_back_at = NULL, taken_back_cause = NULL",
+    "UPDATE redaction_checks SET asked_by = 'U0FORGER0', verdict = 'leaking'",
+)
+
+
+async def test_an_edited_row_is_named_and_changes_nothing_in_the_pack(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    await overrule(database, *EDITED)
+    told = await packed(database, tmp_path / "pack.zip")
+    named = [each for each in told.faults if "trigger_missing" not in each]
+    assert named == [f"{TEAM}:{seq} delivery_altered" for seq in (1, 2)]
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
+        (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
+        held = b"".join(files.read(each) for each in files.namelist())
+    assert (delivery["asked_by"], delivery["source"]) == ("U0ALICE00", "events")
+    assert (delivery["taken_back_because"], delivery["is_pruned"]) == ("audience", False)
+    assert (check["verdict"], check["asked_by"], check["source"]) == (
+        "proven",
+        "U0ALICE00",
+        "events",
+    )
+    assert b"U0FORGER0" not in held
+
+
+async def test_of_what_was_sealed_away_the_rows_tell_and_say_so(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    later = NOON + timedelta(hours=1)
+    async with database.write() as session:
+        assert await seal(session, TEAM, before=later, by="cli:ops", now=later)
+    told = await packed(database, tmp_path / "pack.zip")
+    assert (told.events, told.faults) == (0, ())
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
+        (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
+    assert (delivery["asked_by"], delivery["taken_back_because"]) == ("U0ALICE00", "audience")
+    assert (check["verdict"], check["asked_by"]) == ("proven", "system")
+    assert {delivery["source"], check["source"]} == {"row"}
 
 
 async def test_a_pack_of_a_period_holds_what_was_in_it(database: Database, tmp_path: Path) -> None:

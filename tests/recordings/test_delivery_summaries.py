@@ -1,4 +1,4 @@
-"""What evidence tells of a delivery whose row is gone, from its events: a row a course."""
+"""What evidence tells of a delivery, from its events: a row a course."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.audit.events import AuditTag
-from bot.recordings.pruned_deliveries import summary_of
+from bot.recordings.delivery_summaries import summary_of
 from bot.store.tables import AuditEventRow
 from tests.conftest import NOON
 
@@ -21,7 +21,14 @@ REQUESTED = {
     "asked_redacted": False,
     "destination": "D1",
     "replaces": None,
-    "is_pruned": True,
+    "outcome": None,
+    "reason": None,
+    "destination_is_private": None,
+    "state": None,
+    "error": None,
+    "audible_since": None,
+    "audible_until": None,
+    "taken_back_because": None,
 }
 RAW = {"outcome": "raw", "reason": "cleared"}
 SHOWN = {"state": "delivered", "error": None, "destination": "C1"}
@@ -74,7 +81,7 @@ Told = tuple[AuditTag, dict[str, Any]]
         ),
     ],
 )
-def test_the_events_tell_what_its_row_told(course: list[Told], expected: dict[str, Any]) -> None:
+def test_the_events_tell_its_course(course: list[Told], expected: dict[str, Any]) -> None:
     asked = {
         "conversation_id": "CA1",
         "kind": "audio",
