@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -196,7 +197,7 @@ def _differences(row: Row[Any]) -> Iterator[str]:
         compared.append(("starts_at", _time_text(row.starts_at), _time_text(row.occurred_at)))
     compared += [(name, getattr(row, name), payload.get(name)) for name in _IDS]
     compared.append(
-        ("expires_at", _time_text(row.expires_at), _time_text(payload.get("expires_at")))
+        ("expires_at", _time_text(row.expires_at), _recorded(payload.get("expires_at")))
     )
     for name, is_now, was in compared:
         if is_now != was:
@@ -226,6 +227,15 @@ def _time_text(value: object) -> object:
     """Format a time identically for all databases; other values are unchanged."""
     at = moment_of(value)
     return at.isoformat(timespec="microseconds") if at else value
+
+
+def _recorded(value: object) -> object:
+    """Format a time of a payload likewise."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return at.astimezone(UTC).isoformat(timespec="microseconds") if at else value
+    except (ValueError, OverflowError):
+        return value
 
 
 def _count(rights: SealedRights | None) -> object:

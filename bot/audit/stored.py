@@ -12,6 +12,7 @@ from sqlalchemy import (
     Executable,
     Row,
     Text,
+    case,
     cast,
     column,
     func,
@@ -151,14 +152,17 @@ async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Ro
 
 
 def moment_of(value: object) -> datetime | None:
-    """Read a time from its text; None if it is not one. Without a zone, as on SQLite, it is UTC."""
+    """Read a time from the text that the bot stores on SQLite; None if it is another text.
+
+    SQLite compares times as text, so another text of the same time is earlier or later to it.
+    """
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if at is None:
-            return None
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    if at is None or at.tzinfo or at.isoformat(" ", "microseconds") != value:
+        return None
+    return at.replace(tzinfo=UTC)
 
 
 def mapping_of(value: object) -> dict[str, Any] | None:
@@ -185,11 +189,17 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Select a time as text: PostgreSQL has times that Python cannot read, such as infinity."""
+    """Select a time as the text that SQLite stores; infinity and the like as another text."""
     if _is_sqlite(session):
         return time
-    # The same text under every DateStyle.
-    return func.to_json(time).op("#>>")(literal_column("'{}'")).label(time.name)
+    # The same text under every DateStyle and zone.
+    at = time.op("AT TIME ZONE")(literal_column("'UTC'"))
+    as_stored = func.to_char(at, literal_column("'YYYY-MM-DD HH24:MI:SS.US'"))
+    is_readable = time.between(
+        literal_column("timestamptz '0001-01-01 00:00:00+00'"),
+        literal_column("timestamptz '9999-12-31 23:59:59.999999+00'"),
+    )
+    return case((is_readable, as_stored), else_=cast(time, Text)).label(time.name)
 
 
 def json_text(session: AsyncSession, json_: ColumnClause[Any]) -> ColumnElement[Any]:

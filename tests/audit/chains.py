@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Link
 from bot.audit.events import AuditEvent, AuditTag
@@ -112,8 +112,7 @@ async def tamper(session: AsyncSession, *statements: str) -> None:
             f"ALTER TABLE forged RENAME TO {name}",
         ):
             await connection.exec_driver_sql(statement)
-    for statement in statements:
-        await connection.exec_driver_sql(statement)
+    await _execute(connection, statements)
 
 
 async def overrule(database: Database, *statements: str) -> None:
@@ -125,8 +124,14 @@ async def overrule(database: Database, *statements: str) -> None:
         else:
             tables = ("audit_events", "audit_checkpoints")
             free = [f"ALTER TABLE {name} DISABLE TRIGGER ALL" for name in tables]
-        for statement in (*free, *statements):
-            await connection.exec_driver_sql(statement)
+        await _execute(connection, (*free, *statements))
+
+
+async def _execute(connection: AsyncConnection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        is_sqlite = connection.dialect.name == "sqlite"  # which stores times without a zone
+        plain = statement.replace("+00:00'", "'") if is_sqlite else statement
+        await connection.exec_driver_sql(plain)
 
 
 @asynccontextmanager

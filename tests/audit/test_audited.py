@@ -445,6 +445,15 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) ->
     await database.close()
 
 
+async def test_an_end_in_another_zone_lasts_longer_and_is_found_on_sqlite(sqlite_url: str) -> None:
+    """SQLite compares times as text: this text of the same time is 23 hours later."""
+    database = Database(sqlite_url)
+    await give(database, GROUP, hour=2, lasting=3 * HOUR)
+    await overrule(database, grants("expires_at = '2026-06-04 16:00:00.000000+23:00'", GROUP))
+    assert await findings(database) == [(1, ALTERED)]
+    await database.close()
+
+
 async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await give(database, ALICE, hour=1)

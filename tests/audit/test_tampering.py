@@ -81,7 +81,7 @@ ALTERING: list[Case] = [
     ("its version is another", (event("version = 2"),), at((3, ALTERED))),
     (
         "its time is another",
-        (event("occurred_at = '2026-06-03 11:00:00+00:00'"),),
+        (event("occurred_at = '2026-06-03 11:00:00.000000+00:00'"),),
         at((3, ALTERED)),
     ),
     (
@@ -268,7 +268,7 @@ CHECKPOINTS: list[Case] = [
     ),
     (
         "it was made at another time",
-        (checkpoint("sealed_at = '2026-06-03 11:00:00+00:00'", 4),),
+        (checkpoint("sealed_at = '2026-06-03 11:00:00.000000+00:00'", 4),),
         at((4, UNSEALED), team_id=SEALED),
     ),
     (
@@ -353,6 +353,18 @@ OF_SQLITE: list[Case] = [
         "a name in escapes, which SQL does not find",
         (event("""payload = '{"n\\u0075mber": 3, "until": null, "right": "pii"}'"""),),
         at((3, ALTERED)),
+    ),
+    *(
+        (
+            f"the same time as {text}, which SQL compares otherwise",
+            (event(f"occurred_at = '{text}'"),),
+            at((3, ALTERED)),
+        )
+        for text in (
+            "2026-06-04 11:00:03.000000+23:00",
+            "2026-06-03T12:00:03.000000",
+            "2026-06-03 12:00:03",
+        )
     ),
     ("a time that is none", (event("occurred_at = 'garbage'"),), at((3, ALTERED))),
     ("a time that is a number", (event("occurred_at = 7"),), at((3, ALTERED))),
