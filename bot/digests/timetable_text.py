@@ -209,7 +209,8 @@ def _parts(field: str) -> Iterator[tuple[str, str | None, str | None]]:
 def _is_weekday(word: str) -> bool:
     """Return whether a word is a weekday: `mon`, `monday`, or a form between, such as `tues`."""
     full = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-    return len(word) > 2 and any(day.startswith(word.removesuffix("s")) for day in full)  # noqa: PLR2004 - as in `mon`
+    stem = word.removesuffix("s")
+    return len(stem) > 2 and any(day.startswith(stem) for day in full)  # noqa: PLR2004 - as in `mon`
 
 
 def _int(word: str, field: str) -> int:

@@ -64,6 +64,8 @@ def test_typed_timetables(typed: str, cron: str) -> None:
         ("09:00 10:75", TimetableUnclear, "`10:75` is not a time"),
         ("0 9 * * 8", TimetableUnclear, "`8`"),
         ("0 9 * * mo", TimetableUnclear, "`mo`"),
+        ("09:00 frs", TimetableUnclear, "`frs`"),
+        ("0 9 * * mos-fri", TimetableUnclear, "`mos-fri`"),
         ("0 9 5-1 * *", TimetableUnclear, "`5-1`"),
         ("0 9 *-3 * *", TimetableUnclear, "`*-3`"),
         ("0 */0 * * *", TimetableUnclear, "`*/0`"),

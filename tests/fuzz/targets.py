@@ -285,7 +285,12 @@ def targets() -> dict[str, Target]:
         "timetable": Target(
             _timetable,
             _texts(
-                "mon-fri 09:00", "0 9 * * 1-5", "daily 9:30", "*/15 9 1,15 * *", "* 9 1 *,1,5 *"
+                "mon-fri 09:00",
+                "0 9 * * 1-5",
+                "daily 9:30",
+                "*/15 9 1,15 * *",
+                "* 9 1 *,1,5 *",
+                "frs 5:01",
             ),
             60,
         ),
