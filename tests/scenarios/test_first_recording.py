@@ -49,7 +49,13 @@ async def typed(line: str, folder: Path) -> tuple[int | None, str]:
     return process.returncode, out.decode().strip()
 
 
-@pytest.mark.parametrize("is_socket", [False, True], ids=["events over HTTP", "Socket Mode"])
+@pytest.mark.parametrize(
+    "is_socket",
+    [
+        pytest.param(False, id="events over HTTP"),
+        pytest.param(True, id="Socket Mode", marks=pytest.mark.long),
+    ],
+)
 async def test_each_step_of_readme_works_and_doctor_names_the_next_one(
     tmp_path: Path, *, is_socket: bool
 ) -> None:

@@ -78,7 +78,7 @@ async def test_a_request_for_access_is_approved_and_then_brings_raw(visitor):
 
 
 async def _direct_messages(visitor, user_id):
-    page = await visitor.waits_for("direct messages", user_id, QUALITY)
+    page = await visitor.waits_for("in=D", user_id, QUALITY)
     return re.search(r"in=(D\w+)", page)[1]
 
 
