@@ -68,16 +68,7 @@ class Sharing:
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
-        await self._slack.await_share_turn()
-        if ruling is None or self._attempts.is_outdated(ruling):
-            ruling = await self._decider.rule(question, delivery)
-        if await self._tightened(delivery, ruling):
-            return ShareResult.TIGHTENED
-        claimed = await self._attempts.claim(delivery)
-        if not claimed:
-            return await self.share(await self._log.read(delivery.id), question)
-        # From here on the stored upload cannot change, so it is what is shared.
-        result = await self._attempts.complete(claimed, ruling, is_first=True)
+        result = await self._attempt(delivery, question, ruling, is_first=True)
         if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
@@ -86,17 +77,27 @@ class Sharing:
         """Check a lost try; if nothing is visible, decide again and complete once more."""
         if await self.find(delivery):
             return ShareResult.SHARED
+        result = await self._attempt(delivery, question, None, is_first=False)
+        if result is ShareResult.RETRY:
+            return await self.share(await self._log.read(delivery.id), question)
+        if result is ShareResult.UNCLEAR and await self.find(delivery):
+            return ShareResult.SHARED
+        return result
+
+    async def _attempt(
+        self, delivery: Delivery, question: Question, ruling: Ruling | None, *, is_first: bool
+    ) -> ShareResult:
+        """Complete the upload under a recent decision; RETRY: another worker was faster."""
         await self._slack.await_share_turn()
-        ruling = await self._decider.rule(question, delivery)
+        if ruling is None or self._attempts.is_outdated(ruling):
+            ruling = await self._decider.rule(question, delivery)
         if await self._tightened(delivery, ruling):
             return ShareResult.TIGHTENED
         claimed = await self._attempts.claim(delivery)
         if not claimed:
-            return await self.share(await self._log.read(delivery.id), question)
-        result = await self._attempts.complete(claimed, ruling, is_first=False)
-        if result is ShareResult.UNCLEAR and await self.find(delivery):
-            return ShareResult.SHARED
-        return result
+            return ShareResult.RETRY
+        # From here on the stored upload cannot change, so it is what is shared.
+        return await self._attempts.complete(claimed, ruling, is_first=is_first)
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait until the file is visible in the destination; returns its ts, or None."""
