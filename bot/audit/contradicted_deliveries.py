@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, column, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import AuditTag
-from bot.audit.stored import EVENTS, is_number, json_text, mapping_of, streamed
+from bot.audit.stored import EVENTS, consecutive, is_number, json_text, mapping_of, streamed
 from bot.audit.walk import ChainFault, ChainFinding, plain
 
 _COMPARED: Final = ("user_id", "conversation_id", "outcome", "reason", "destination_channel_id")
@@ -33,15 +33,10 @@ async def contradicted_deliveries(session: AsyncSession) -> AsyncIterator[ChainF
     Compared are the requester, the conversation, the decision and the destination.
     """
     moves = await _moves(session)
-    its: list[Row[Any]] = []
-    async for row in _events_with_rows(session):
-        if its and (its[0].team_id, its[0].delivery_id) != (row.team_id, row.delivery_id):
-            for finding in _differences(its, moves):
-                yield finding
-            its = []
-        its.append(row)
-    for finding in _differences(its, moves) if its else ():
-        yield finding
+    rows = _events_with_rows(session)
+    async for its in consecutive(rows, lambda row: (row.team_id, row.delivery_id)):
+        for finding in _differences(its, moves):
+            yield finding
 
 
 def _differences(events: list[Row[Any]], moves: _Moves) -> Iterator[ChainFinding]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -149,6 +149,20 @@ async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Ro
                 yield row
     finally:
         await result.close()
+
+
+async def consecutive(
+    rows: AsyncIterator[Row[Any]], key: Callable[[Row[Any]], object]
+) -> AsyncIterator[list[Row[Any]]]:
+    """Group rows that follow one another and have the same key, one group at a time in memory."""
+    group: list[Row[Any]] = []
+    async for row in rows:
+        if group and key(group[0]) != key(row):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
 
 
 def moment_of(value: object) -> datetime | None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.audit.events import AuditTag
-from bot.audit.log import BATCH
+from bot.audit.stored import consecutive, streamed
 from bot.store.tables import AuditEventRow, DeliveryRow
 
 REQUESTED: Final = (AuditTag.DELIVERY_REQUESTED, AuditTag.DELIVERY_DOWNGRADED)
@@ -63,13 +63,7 @@ async def delivery_summaries(
         query = query.where(request.occurred_at >= since)
     if until:
         query = query.where(request.occurred_at < until)
-    its: list[Row[Any]] = []
-    async for row in await session.stream(query, execution_options={"yield_per": BATCH}):
-        if its and its[0].request_id != row.request_id:
-            yield _summary(its)
-            its = []
-        its.append(row)
-    if its:
+    async for its in consecutive(streamed(session, query), lambda row: row.request_id):
         yield _summary(its)
 
 

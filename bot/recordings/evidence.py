@@ -198,11 +198,11 @@ async def _checks(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[M
         }
     check_id = AuditEventRow.payload["check_id"].as_string()
     # Compared with all at once: no index finds the event of one check.
-    told = select(check_id).where(
+    recorded = select(check_id).where(
         AuditEventRow.tag == AuditTag.REDACTION_CHECKED, check_id.is_not(None)
     )
-    is_untold = RedactionCheckRow.id.not_in(told)
-    async for row in _rows(session, RedactionCheckRow, wanted, is_untold):
+    is_unrecorded = RedactionCheckRow.id.not_in(recorded)
+    async for row in _rows(session, RedactionCheckRow, wanted, is_unrecorded):
         yield {
             "check": row.id,
             "team": row.team_id,
