@@ -134,7 +134,7 @@ def listed(digest: Digest, now: datetime) -> Listed:
     return Listed(digest, timetable.in_words(), next_run)
 
 
-class Scheduling:
+class DigestAdministration:
     """The admins' use cases; each first checks that the actor is an admin now.
 
     A change is made once for each trigger: a repeated request raises AlreadyDone and is audited.

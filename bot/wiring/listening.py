@@ -9,7 +9,7 @@ from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
 from bot.access_requests.thawing import Thawing
-from bot.digests.digest_administration import Scheduling
+from bot.digests.digest_administration import DigestAdministration
 from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
@@ -100,7 +100,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         administration=administration,
     )
     store = DigestStore(database=core.database, clock=core.clock)
-    scheduling = Scheduling(
+    scheduling = DigestAdministration(
         administration=administration,
         store=store,
         claims=SlotClaims(database=core.database, clock=core.clock),

@@ -1,7 +1,7 @@
 """The answers to `/callaudio-admin digest …`: calls one use case, and renders."""
 
 from bot.access.administration import Actor
-from bot.digests.digest_administration import Scheduling
+from bot.digests.digest_administration import DigestAdministration
 from bot.slack.blocks import Message
 from bot.slack.schedules import replies
 from bot.slack.schedules.commands import (
@@ -16,7 +16,7 @@ from bot.slack.schedules.commands import (
 class DigestAnswers:
     """Carries out an admin's command about digests, and answers."""
 
-    def __init__(self, scheduling: Scheduling) -> None:
+    def __init__(self, scheduling: DigestAdministration) -> None:
         self._scheduling = scheduling
 
     async def answer(self, actor: Actor, asked: DigestCommand) -> Message:

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.digests.digest_administration import Scheduling
+from bot.digests.digest_administration import DigestAdministration
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, ModalCallback
 from bot.slack.blocks import View, notice
@@ -19,7 +19,9 @@ from bot.slack.schedules.drafts import unpack
 class ScheduleListeners:
     """*Save*, *Add a digest*, and its form."""
 
-    def __init__(self, scheduling: Scheduling, modals: Modals, answers: ErrorAnswers) -> None:
+    def __init__(
+        self, scheduling: DigestAdministration, modals: Modals, answers: ErrorAnswers
+    ) -> None:
         self._scheduling = scheduling
         self._answers = answers
         self._modals = modals
