@@ -5,7 +5,7 @@ CallAudioError
 ├── TooManyLookups               people press more than Slack's limits allow
 ├── Unexpected                   a bug or an unforeseen failure
 ├── (bot.polyai.errors)          PolyAI's error answers
-├── (bot.recordings.wav_errors)  a body that is not a valid recording
+├── (bot.recordings.audio.wav_errors)  a body that is not a valid recording
 └── (bot.slack.web_api.errors)   Slack's error answers
 """
 

@@ -10,8 +10,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import DigestStore
 from bot.observability.logs import get_logger
-from bot.recordings.rechecks import Rechecks
-from bot.recordings.visible_files import record_out_of_reach
+from bot.recordings.deliveries.visible_files import record_out_of_reach
+from bot.recordings.take_back.early_checks import EarlyChecks
 from bot.store.database import Database
 from bot.store.once import AlreadyDone, claim_once
 
@@ -26,13 +26,13 @@ class Uninstallation:
         *,
         database: Database,
         digests: DigestStore,
-        rechecks: Rechecks,
+        early_checks: EarlyChecks,
         is_installed: Callable[[str], Awaitable[bool]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._digests = digests
-        self._rechecks = rechecks
+        self._early_checks = early_checks
         self._is_installed = is_installed
         self._clock = clock
 
@@ -48,7 +48,7 @@ class Uninstallation:
             return
         await self._end_rights(team_id)
         await self._digests.pause_all(team_id)
-        await self._rechecks.check_now(team_id)
+        await self._early_checks.check_now(team_id)
 
     async def _end_rights(self, team_id: str) -> None:
         now = self._clock()

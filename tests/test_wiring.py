@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from bot.cli.stage import environment_of, serving
 from bot.polyai.agents import BUILD_HOSTS
-from bot.recordings.agents import build_agents
+from bot.recordings.references.agents import build_agents
 from bot.sandbox.delivery import SocketEnvelopes
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.polyai_server import PolyAISandbox

@@ -15,7 +15,7 @@ from psycopg import DataError
 from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
 from bot.cli import audit_proof, console
-from bot.recordings.past_deliveries import deliveries_of_call
+from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.tables import AuditEventRow
 from bot.text.characters import printable
 

@@ -11,12 +11,12 @@ from bot.cli.grants import operator
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
-from bot.recordings.agents import choose_agent
+from bot.recordings.audio.spans import Span, Spans
 from bot.recordings.redaction.check_store import CheckCause, new_check
 from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.recordings.redaction.wording import described
-from bot.recordings.reference import Reference, parse_reference
-from bot.recordings.waveform.spans import Span, Spans
+from bot.recordings.references.agents import choose_agent
+from bot.recordings.references.reference import Reference, parse_reference
 from bot.text.time_spans import parse_time_span
 from bot.wiring.clock import utc_now
 from bot.wiring.core import DatabaseNotMigrated, open_core

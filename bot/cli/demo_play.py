@@ -9,9 +9,9 @@ from bot.access.policy import Outcome
 from bot.cli.demo_acts import LINK, Act
 from bot.cli.demo_script import CALL, NAMES
 from bot.cli.stage import Stage
-from bot.recordings.delivery import Delivery
-from bot.recordings.past_deliveries import all_deliveries
-from bot.recordings.states import State
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.past_deliveries import all_deliveries
+from bot.recordings.deliveries.states import State
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.slack.actions import Action

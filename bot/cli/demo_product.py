@@ -16,9 +16,9 @@ from bot.cli.demo_play import Line, perform, typed
 from bot.cli.demo_script import PAGE_NAMES
 from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import AGENT_ID, Stage
-from bot.recordings.causes import TakeBackCause
-from bot.recordings.delivery import Delivery
-from bot.recordings.past_deliveries import deliveries_of_message
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.past_deliveries import deliveries_of_message
+from bot.recordings.take_back.causes import TakeBackCause
 from bot.sandbox import recordings
 from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionShown, Rule, Scene
 from bot.sandbox.person import SlackPerson

@@ -20,7 +20,7 @@ from bot.digests.digest_store import DigestStore
 from bot.digests.pause_causes import WHY_PAUSED
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
-from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
 

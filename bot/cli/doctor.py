@@ -22,8 +22,8 @@ from bot.concurrency.gather import both, every
 from bot.network.outbound import outbound_of
 from bot.observability.logs import configure_logging
 from bot.polyai.transport import build_http_client
-from bot.recordings.agents import build_agents, choose_agent
-from bot.recordings.reference import Reference, parse_reference
+from bot.recordings.references.agents import build_agents, choose_agent
+from bot.recordings.references.reference import Reference, parse_reference
 from bot.settings.environment import ENV_FILE, load_settings
 from bot.settings.model import Settings, SettingsError
 from bot.wiring.clock import utc_now

@@ -9,7 +9,7 @@ import typer
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
 from bot.cli import console
-from bot.recordings.evidence import Packed, pack
+from bot.recordings.evidence.evidence_pack import Packed, pack
 
 DEFAULT_FILE = Path("callaudio-evidence.zip")
 NOTHING_PACKED = "No event is in it: check the id, the dates and DATABASE_URL, and remove the file."

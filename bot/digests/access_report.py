@@ -23,7 +23,7 @@ from bot.digests.report import (
     ReasonTally,
     RequestTally,
 )
-from bot.recordings.delivery_statistics import DeliveryStatistics
+from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
 from bot.store.database import Database
 from bot.store.tables import (
     AccessRequestRow,

@@ -13,8 +13,8 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.agents import AgentNotConfigured
-from bot.recordings.slack_port import Problem
+from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.references.agents import AgentNotConfigured
 
 log = get_logger(__name__)
 

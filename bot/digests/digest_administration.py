@@ -21,7 +21,7 @@ from bot.digests.timetable_text import (
 from bot.digests.zone_names import ZoneUnknown
 from bot.errors import UsageError
 from bot.ids import new_id
-from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.store.once import AlreadyDone
 
 SHOWN_RUNS = 3

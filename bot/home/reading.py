@@ -14,7 +14,7 @@ from bot.access.person import People, Person
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
 from bot.digests.digest_administration import Listed, listed
 from bot.digests.digest_store import DigestStore
-from bot.recordings.past_deliveries import PastDelivery, past_deliveries
+from bot.recordings.deliveries.past_deliveries import PastDelivery, past_deliveries
 from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.tables import AccessRequestRow

@@ -6,11 +6,11 @@ from datetime import datetime
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
 from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
-from bot.recordings.completion import Completion
-from bot.recordings.delivery_steps import DeliverySteps
-from bot.recordings.notification import Notification
-from bot.recordings.share_attempts import ShareResult
-from bot.recordings.slack_port import Problem
+from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.steps.completion import Completion
+from bot.recordings.steps.delivery_steps import DeliverySteps
+from bot.recordings.steps.notification import Notification
+from bot.recordings.steps.share_attempts import ShareResult
 from bot.store.due_work import Due
 
 # raw, then redacted, then refused; and one upload that Slack discarded for each.

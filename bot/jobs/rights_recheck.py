@@ -1,18 +1,18 @@
 """What a worker does after a change of rights in a workspace."""
 
 from bot.home.home_store import HomeStore
-from bot.recordings.rechecks import Rechecks
+from bot.recordings.take_back.early_checks import EarlyChecks
 from bot.store.due_work import Due
 
 
 class RightsRecheck:
     """Makes the checks due of raw files and Homes that depend on the rights of a workspace."""
 
-    def __init__(self, *, rechecks: Rechecks, home_store: HomeStore) -> None:
-        self._rechecks = rechecks
+    def __init__(self, *, early_checks: EarlyChecks, home_store: HomeStore) -> None:
+        self._early_checks = early_checks
         self._home_store = home_store
 
     async def run(self, due: Due) -> None:
         """Make the checks of one workspace due now."""
-        await self._rechecks.check_now(due.key)
+        await self._early_checks.check_now(due.key)
         await self._home_store.check_now(due.key)

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from bot.access_requests.request import AccessState
-from bot.recordings.delivery_store import DELIVER, under_way
-from bot.recordings.file_checks import CHECK_SHARES, TAKE_BACK
-from bot.recordings.states import ENDED
-from bot.recordings.visible_files import visible
+from bot.recordings.deliveries.delivery_store import DELIVER, under_way
+from bot.recordings.deliveries.file_checks import CHECK_SHARES, TAKE_BACK
+from bot.recordings.deliveries.states import ENDED
+from bot.recordings.deliveries.visible_files import visible
 from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 
 OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)

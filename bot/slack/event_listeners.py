@@ -12,7 +12,7 @@ from bot.access.policy import Standing
 from bot.access.standings import Standings
 from bot.digests.digest_store import DigestStore
 from bot.home.home_store import HomeStore
-from bot.recordings.rechecks import Rechecks
+from bot.recordings.take_back.early_checks import EarlyChecks
 from bot.slack.actions import (
     APP_UNINSTALLED,
     CHANNEL_ID_CHANGED,
@@ -39,7 +39,7 @@ class EventListeners:
         changes: GroupChanges,
         standings: Standings,
         read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
-        rechecks: Rechecks,
+        early_checks: EarlyChecks,
         home_store: HomeStore,
         digests: DigestStore,
         uninstallation: Uninstallation,
@@ -48,7 +48,7 @@ class EventListeners:
         self._changes = changes
         self._standings = standings
         self._read_standing = read_standing
-        self._rechecks = rechecks
+        self._early_checks = early_checks
         self._home_store = home_store
         self._digests = digests
         self._uninstallation = uninstallation
@@ -106,13 +106,13 @@ class EventListeners:
         self, context: AsyncBoltContext, event: Mapping[str, Any]
     ) -> None:
         """`member_joined_channel`, `channel_shared`: others may hear what is there."""
-        await self._rechecks.check_now(str(context.team_id), required_id(event, "channel"))
+        await self._early_checks.check_now(str(context.team_id), required_id(event, "channel"))
 
     async def channel_id_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`channel_id_changed`: the same conversation has a new id, for example when shared."""
         team_id = str(context.team_id)
         old, new = required_id(event, "old_channel_id"), required_id(event, "new_channel_id")
-        await self._rechecks.follow(team_id, old, new)
+        await self._early_checks.follow(team_id, old, new)
         await self._digests.follow(team_id, old, new)
 
     async def file_changed(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
@@ -122,6 +122,6 @@ class EventListeners:
         `file_shared` says where the file is.
         """
         channel_id = required_id(event, "channel_id") if event.get("channel_id") else None
-        await self._rechecks.check_file(
+        await self._early_checks.check_file(
             str(context.team_id), required_id(event, "file_id"), channel_id
         )

@@ -6,8 +6,8 @@ from typing import Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.kinds import DeliveryKind
-from bot.recordings.waveform.spans import Spans
+from bot.recordings.audio.spans import Spans
+from bot.recordings.deliveries.kinds import DeliveryKind
 
 WHY_REDACTED: Final = MappingProxyType(
     {

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from bot.access.clearance import Clearances
 from bot.observability.metrics import Metrics
 from bot.observability.service_reach import Reach, reach_of
-from bot.recordings.backlog import Backlog
-from bot.recordings.freeze import Freeze
+from bot.recordings.deliveries.backlog import Backlog
+from bot.recordings.deliveries.freeze import Freeze
 from bot.settings.model import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.rejected_requests import RejectedRequests

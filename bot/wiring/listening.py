@@ -15,18 +15,18 @@ from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
-from bot.recordings.deleting import Deleting
-from bot.recordings.delivery_requests import DeliveryRequests
-from bot.recordings.explaining import Explaining
-from bot.recordings.finding import CallFinder
-from bot.recordings.lookup_limit import LookupLimit
-from bot.recordings.previewing import Previewing
+from bot.recordings.lookups.call_finder import CallFinder
+from bot.recordings.lookups.explaining import Explaining
+from bot.recordings.lookups.lookup_limit import LookupLimit
+from bot.recordings.lookups.previewing import Previewing
+from bot.recordings.lookups.waveform_viewing import WaveformViewing
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.requests import RedactionRequests
-from bot.recordings.request_store import RequestStore
-from bot.recordings.viewing import Viewing
-from bot.recordings.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.delivery_requests import DeliveryRequests
+from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.take_back.deleting import Deleting
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
@@ -114,7 +114,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         agents=core.agents,
     )
     lookup_limit = LookupLimit()
-    viewing = Viewing(
+    viewing = WaveformViewing(
         deliveries=core.deliveries,
         membership=membership,
         decider=core.decider,
@@ -163,13 +163,13 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 changes=core.group_changes,
                 standings=core.standings,
                 read_standing=core.directory.read_standing,
-                rechecks=core.rechecks,
+                early_checks=core.early_checks,
                 home_store=core.home_store,
                 digests=store,
                 uninstallation=Uninstallation(
                     database=core.database,
                     digests=store,
-                    rechecks=core.rechecks,
+                    early_checks=core.early_checks,
                     is_installed=core.identity.is_installed,
                     clock=core.clock,
                 ),

@@ -10,13 +10,13 @@ from bot.jobs.retry_rule import RetryRule
 from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
-from bot.recordings.delivery_decision import AskAgain
-from bot.recordings.notification import FIRST_WAIT
-from bot.recordings.progress import ProgressPace
 from bot.recordings.redaction.sampling import SHARE
-from bot.recordings.sharing import Patience
-from bot.recordings.speed import Floor
-from bot.recordings.take_back import CHECK_EVERY
+from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.notification import FIRST_WAIT
+from bot.recordings.steps.progress import ProgressPace
+from bot.recordings.steps.sharing import Patience
+from bot.recordings.take_back.take_back import CHECK_EVERY
+from bot.recordings.transfer.transfer_speed import Floor
 from bot.wiring.rate_limiting import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0

@@ -3,8 +3,8 @@
 from typing import Final
 
 from bot.observability.logs import get_logger
-from bot.recordings.agents import build_agents
 from bot.recordings.redaction.canary_store import schedule_canary
+from bot.recordings.references.agents import build_agents
 from bot.settings.model import Settings
 from bot.slack.socket_mode import SocketMode
 from bot.slack.web import SlackEvents

@@ -25,26 +25,26 @@ from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.pruning.pruning import Pruning
-from bot.recordings.completion import Completion
-from bot.recordings.delivery_decision import DeliveryDecider
-from bot.recordings.delivery_steps import DeliverySteps
-from bot.recordings.delivery_store import DELIVER
-from bot.recordings.destination import Destinations
-from bot.recordings.downgrading import Downgrading
-from bot.recordings.due_files import DueFiles
-from bot.recordings.fetching import Fetching
-from bot.recordings.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
-from bot.recordings.freeze import Freeze
-from bot.recordings.notification import Notification
-from bot.recordings.orphaned_files import DELETE
-from bot.recordings.progress import Progress
+from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.recordings.deliveries.destination import Destinations
+from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
+from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.orphaned_files import DELETE
 from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
-from bot.recordings.relay import Relay
-from bot.recordings.sharing import Sharing
-from bot.recordings.take_back import TakeBack
-from bot.recordings.transcripts import Transcripts
+from bot.recordings.steps.completion import Completion
+from bot.recordings.steps.delivery_decision import DeliveryDecider
+from bot.recordings.steps.delivery_steps import DeliverySteps
+from bot.recordings.steps.fetching import Fetching
+from bot.recordings.steps.notification import Notification
+from bot.recordings.steps.progress import Progress
+from bot.recordings.steps.sharing import Sharing
+from bot.recordings.steps.transcripts import Transcripts
+from bot.recordings.take_back.downgrading import Downgrading
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.take_back import TakeBack
+from bot.recordings.transfer.relay import Relay
 from bot.recordings.waveform.pictures import Pictures
 from bot.settings.choices import AudienceRule, CheckRedaction
 from bot.slack.access.gateway import SlackAccessGateway
@@ -161,7 +161,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         again_after=pace.access_again_after,
     )
     admission = Admission(core.rate_limiter)
-    recheck = RightsRecheck(rechecks=core.rechecks, home_store=core.home_store)
+    recheck = RightsRecheck(early_checks=core.early_checks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     counted = CountedPeriods(
         database=core.database,

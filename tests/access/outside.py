@@ -13,9 +13,9 @@ from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Standing
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
-from bot.recordings.destination import ConversationUnseen
-from bot.recordings.shares import FileShares, SharedIn
-from bot.recordings.slack_port import (
+from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.shares import FileShares, SharedIn
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     NewFile,

@@ -38,27 +38,27 @@ from bot.observability.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
-from bot.recordings.completion import Completion
-from bot.recordings.delivery_decision import AskAgain, DeliveryDecider
-from bot.recordings.delivery_steps import DeliverySteps
-from bot.recordings.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.destination import Destinations
-from bot.recordings.downgrading import Downgrading
-from bot.recordings.due_files import DueFiles
-from bot.recordings.fetching import Fetching
-from bot.recordings.file_checks import Rhythm
-from bot.recordings.new_request import NewRequest
-from bot.recordings.notification import Notification
-from bot.recordings.orphaned_files import DELETE, OrphanedFiles
-from bot.recordings.progress import Progress, ProgressPace
-from bot.recordings.rechecks import Rechecks
-from bot.recordings.relay import Relay
-from bot.recordings.request_store import RequestStore
-from bot.recordings.requester import Requester
-from bot.recordings.sharing import Patience, Sharing
-from bot.recordings.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
-from bot.recordings.take_back_store import TakeBackStore
-from bot.recordings.transcripts import Transcripts
+from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.destination import Destinations
+from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.orphaned_files import DELETE, OrphanedFiles
+from bot.recordings.requests.new_request import NewRequest
+from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.requests.requester import Requester
+from bot.recordings.steps.completion import Completion
+from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.steps.delivery_steps import DeliverySteps
+from bot.recordings.steps.fetching import Fetching
+from bot.recordings.steps.notification import Notification
+from bot.recordings.steps.progress import Progress, ProgressPace
+from bot.recordings.steps.sharing import Patience, Sharing
+from bot.recordings.steps.transcripts import Transcripts
+from bot.recordings.take_back.downgrading import Downgrading
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
+from bot.recordings.take_back.take_back_store import TakeBackStore
+from bot.recordings.transfer.relay import Relay
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
@@ -78,7 +78,7 @@ from tests.access.outside import (
 from tests.conftest import NOON
 from tests.examples import examples
 from tests.migrated import migrated_sqlite_file
-from tests.recordings.test_take_back import work_off
+from tests.recordings.take_back.test_take_back import work_off
 
 TEAM = "T0MODEL000"
 NEVER_AGAIN = AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0))
@@ -222,7 +222,7 @@ class Policy(RuleBasedStateMachine):
         )
         self.work = DueWork(database=self.database, clock=clock, lease=CHECK_EVERY)
         self.take_back_store = TakeBackStore(database=self.database, clock=clock)
-        self.rechecks = Rechecks(database=self.database, clock=clock)
+        self.early_checks = EarlyChecks(database=self.database, clock=clock)
         self.take_back = TakeBack(
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.take_back_store,
@@ -421,7 +421,7 @@ class Policy(RuleBasedStateMachine):
         waits = [60, *[5] * 2 * len(self._raw_files())]
         if told:
             waits = [1]
-            self.runner.run(self.rechecks.check_file(TEAM, file_id, place))
+            self.runner.run(self.early_checks.check_file(TEAM, file_id, place))
         for seconds in waits:
             self._pass(seconds, frozenset())
         file = self.gateway.visible.get(file_id)
@@ -603,7 +603,7 @@ class Policy(RuleBasedStateMachine):
     def _notify(self, told: bool) -> None:
         """An event reaches the bot, or is lost."""
         if told:
-            self.runner.run(self.rechecks.check_now(TEAM))
+            self.runner.run(self.early_checks.check_now(TEAM))
 
     async def _look(self) -> None:
         await work_off(self.work, self.take_back)

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from bot.access.administration import Actor
 from bot.access.policy import Standing
 from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
-from bot.recordings.delivery_store import DeliveryStore
-from bot.recordings.request_store import RequestStore
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.requests.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.builders import (
@@ -25,7 +25,7 @@ from tests.access.builders import (
     readers_on,
 )
 from tests.conftest import NOON
-from tests.recordings.test_request_store import REQUEST
+from tests.recordings.requests.test_request_store import REQUEST
 
 CONVERSATION = f"CA{1:032x}"
 

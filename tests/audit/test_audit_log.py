@@ -7,12 +7,12 @@ import pytest
 
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events, record
-from bot.recordings.past_deliveries import deliveries_of_call
+from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.audit.chains import overrule
 from tests.conftest import NOON
-from tests.recordings.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row
 
 MINUTE = timedelta(minutes=1)
 EVENT = AuditEvent(

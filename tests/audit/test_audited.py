@@ -23,7 +23,7 @@ from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
 from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
-from tests.recordings.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row
 
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
 ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"

@@ -20,9 +20,9 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
-from bot.recordings.exact_body import Watcher
-from bot.recordings.relay import Begin, Measured, Outgoing, Relay, Source
-from bot.recordings.slack_port import NewFile
+from bot.recordings.deliveries.slack_port import NewFile
+from bot.recordings.transfer.exact_body import Watcher
+from bot.recordings.transfer.relay import Begin, Measured, Outgoing, Relay, Source
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client
 from bot.wiring.clock import utc_now

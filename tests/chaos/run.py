@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bot.jobs.background import in_background
-from bot.recordings.delivery_store import DELIVER
+from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox.person import SlackClientSide
 from bot.store.tables import DigestRunRow, DueWorkRow
 from bot.wiring.clock import utc_now

@@ -23,7 +23,7 @@ from bot.store.database import Database
 from bot.store.engines import async_url
 from bot.store.schema import sync_url
 from bot.store.tables import DeliveryRow
-from tests.recordings.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row
 from tests.tables import each_row
 
 TEAM, ALICE, BOB, BOSS = "T0QUALITY0", "U0ALICE", "U0BOB", "U0BOSS"

@@ -25,7 +25,7 @@ from bot.cli.stage import (
     environment_of,
     platform_environment_of,
 )
-from bot.recordings.reference import parse_reference
+from bot.recordings.references.reference import parse_reference
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_server import PolyAISandbox

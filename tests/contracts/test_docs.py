@@ -12,7 +12,7 @@ from bot.access.policy import Reason
 from bot.audit.events import AuditTag
 from bot.audit.walk import ChainFault
 from bot.observability.metrics import Metrics
-from bot.recordings.causes import TakeBackCause
+from bot.recordings.take_back.causes import TakeBackCause
 from bot.settings.model import Settings
 from bot.store.tables import Base
 from tests.tables import each_row

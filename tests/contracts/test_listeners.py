@@ -18,11 +18,11 @@ from bot.digests.digest_administration import DigestPreview, Draft
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.previewing import Choice, DeliveryPreview
-from bot.recordings.request_writer import StoredRequest
-from bot.recordings.slack_port import PrivateNoteKind, TakenBack
-from bot.recordings.viewing import WaveformShown
-from bot.recordings.waveform.spans import Span, Spans
+from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.deliveries.slack_port import PrivateNoteKind, TakenBack
+from bot.recordings.lookups.previewing import Choice, DeliveryPreview
+from bot.recordings.lookups.waveform_viewing import WaveformShown
+from bot.recordings.requests.request_writer import StoredRequest
 from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
@@ -115,7 +115,7 @@ def heard() -> dict[str, list[str]]:
             changes=None,
             standings=None,
             read_standing=None,
-            rechecks=None,
+            early_checks=None,
             home_store=None,
             digests=None,
             uninstallation=None,

@@ -8,7 +8,7 @@ import structlog
 from bot.digests import calls_report as module
 from bot.digests.calls_report import CallsReporter
 from bot.polyai.errors import PolyAIUnavailable
-from bot.recordings.agents import AgentNotConfigured
+from bot.recordings.references.agents import AgentNotConfigured
 from tests.digests.builders import AGENTS, PERIOD, SINCE, Listing, digest, listed
 
 BEFORE = PERIOD.before

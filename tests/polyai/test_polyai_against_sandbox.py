@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
-from bot.recordings import wav_errors, wav_parser
+from bot.recordings.audio import wav_errors, wav_parser
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.polyai_server import PolyAISandbox

@@ -11,7 +11,7 @@ from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import AccessRequestRow, DeliveryRow, OrphanedFileRow
 from tests.conftest import NOON
-from tests.recordings.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row
 
 TEAM, ALICE, CHANNEL = "T0QUALITY0", "U0ALICE", "C0ONE00000"
 MINUTE = timedelta(minutes=1)

@@ -24,7 +24,7 @@ from bot.digests.counted_periods import CountedPeriods
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
-from bot.recordings.evidence import pack
+from bot.recordings.evidence.evidence_pack import pack
 from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import (
@@ -36,7 +36,7 @@ from bot.store.tables import (
 from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
 from tests.pruning.test_kept import ALICE, CHANNEL, TEAM, access_request
-from tests.recordings.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row
 
 DAY = timedelta(days=1)
 KEEP = 90 * DAY

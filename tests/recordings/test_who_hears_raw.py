@@ -17,11 +17,11 @@ from bot.access.deciding import Decider, Question
 from bot.access.exposure import Exposure
 from bot.access.policy import Outcome, Standing
 from bot.access.rights import Rights
-from bot.recordings.delivery_store import DeliveryStore
-from bot.recordings.lookup_limit import LookupLimit
-from bot.recordings.previewing import Previewing
-from bot.recordings.viewing import Viewing, WaveformRefused
-from bot.recordings.workspace_membership import WorkspaceMembership
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.lookups.lookup_limit import LookupLimit
+from bot.recordings.lookups.previewing import Previewing
+from bot.recordings.lookups.waveform_viewing import WaveformRefused, WaveformViewing
+from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.access.builders import ALICE, BOSS, ROBOT, deny, give, readers_on
@@ -112,7 +112,7 @@ class Office:
             agents={AGENT.name: AGENT},
             lookup_limit=LookupLimit(lambda: next(minutes)),
         )
-        self.viewing = Viewing(
+        self.viewing = WaveformViewing(
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=membership,
             decider=self.decider,

@@ -12,8 +12,8 @@ from tenacity.wait import wait_exponential_jitter
 from bot.cli.stage import open_stage
 from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
-from bot.recordings.delivery_decision import AskAgain
-from bot.recordings.sharing import Patience
+from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.sharing import Patience
 from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window

@@ -38,8 +38,8 @@ from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
-from bot.recordings.delivery_decision import AskAgain
-from bot.recordings.sharing import Patience
+from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.sharing import Patience
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from bot.access.grants import Effect, Right
 from bot.access_requests.store import ATTEND
-from bot.recordings.file_checks import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault

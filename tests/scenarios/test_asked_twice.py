@@ -11,15 +11,15 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.access.administration import Actor
 from bot.polyai.payloads import Direction
-from bot.recordings.new_request import NewRequest
-from bot.recordings.request_store import RequestStore
-from bot.recordings.request_writer import StoredRequest
-from bot.recordings.requester import Requester
+from bot.recordings.requests.new_request import NewRequest
+from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.requests.request_writer import StoredRequest
+from bot.recordings.requests.requester import Requester
 from bot.store.database import Database
 from bot.store.once import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
-from tests.recordings.requests import changed_request
+from tests.recordings.requests.builders import changed_request
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 

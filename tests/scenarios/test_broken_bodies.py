@@ -12,7 +12,7 @@ import pytest
 
 from bot.cli.stage import PLAIN_KEY
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.speed import Floor
+from bot.recordings.transfer.transfer_speed import Floor
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from bot.recordings.delivery_store import DELIVER
+from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT_READING
 from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen

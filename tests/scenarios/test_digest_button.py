@@ -8,7 +8,7 @@ import pytest
 
 from bot.access.policy import Reason
 from bot.polyai.transport import build_http_client
-from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.sandbox import recordings
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action

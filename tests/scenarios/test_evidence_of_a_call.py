@@ -10,7 +10,7 @@ import pytest
 from bot.audit.evidence_verifier import faults
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
-from bot.recordings.evidence import pack
+from bot.recordings.evidence.evidence_pack import pack
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL
 from tests.scenarios.test_downgrade import RARELY, follower, raw, somebody_uncleared_joins

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access.grants import Right, Subject, SubjectKind, revoke
-from bot.recordings.sharing import Patience
+from bot.recordings.steps.sharing import Patience
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File

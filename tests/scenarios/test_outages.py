@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.sharing import Patience
+from bot.recordings.steps.sharing import Patience
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
 from bot.wiring.pace import Pace

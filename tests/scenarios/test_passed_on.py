@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.recordings.file_checks import CHECK_SHARES
+from bot.recordings.deliveries.file_checks import CHECK_SHARES
 from bot.sandbox.faults import Fault
 from bot.slack.actions import Action
 from bot.store.tables import AuditEventRow

@@ -11,7 +11,7 @@ import pytest
 from bot.access.grants import Right
 from bot.jobs.retry_rule import RetryRule
 from bot.network.retry import ATTEMPTS
-from bot.recordings.delivery_decision import AskAgain
+from bot.recordings.steps.delivery_decision import AskAgain
 from bot.sandbox.faults import Fault
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene

@@ -13,7 +13,7 @@ import pytest
 
 from bot.cli.stage import environment_of
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.delivery_decision import AskAgain
+from bot.recordings.steps.delivery_decision import AskAgain
 from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.pace import Pace

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.file_checks import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.actions import Action

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.progress import ProgressPace
+from bot.recordings.steps.progress import ProgressPace
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message

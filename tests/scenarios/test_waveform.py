@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.access.grants import Right, Subject, SubjectKind, revoke
-from bot.recordings.lookup_limit import MOST
+from bot.recordings.lookups.lookup_limit import MOST
 from bot.recordings.waveform.drawing import MuteMarks, draw
 from bot.recordings.waveform.scan import WaveformScan
 from bot.sandbox import recordings
@@ -25,7 +25,7 @@ from bot.slack.actions import Action
 from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.recordings.test_wav_parser import chunk, riff
+from tests.recordings.audio.test_wav_parser import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, OpenScene, some_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 

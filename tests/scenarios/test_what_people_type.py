@@ -112,7 +112,7 @@ async def test_words_may_stand_in_any_order_and_case(
 async def test_a_conversation_may_be_given_as_id_or_as_any_link_people_copy(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    # Every form is a row of tests/recordings/test_reference.py.
+    # Every form is a row of tests/recordings/references/test_reference.py.
     forms = (
         "“{call}”,",
         f"<{LINK}/voice/{{call}}?from=1&amp;to=2#top|the call of this morning>",

@@ -17,10 +17,10 @@ from bot.concurrency.in_flight import InFlight
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.polyai.transport import build_http_client
-from bot.recordings.delivery_requests import DeliveryRequests
-from bot.recordings.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.request_store import RequestStore
-from bot.recordings.workspace_membership import WorkspaceMembership
+from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.requests.delivery_requests import DeliveryRequests
+from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
@@ -36,7 +36,7 @@ from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
-from tests.recordings.test_agents import AGENTS
+from tests.recordings.references.test_agents import AGENTS
 
 SECRET = "Zq7vB2nL9xK4signing"
 CALL = "CA" + "0123456789abcdef" * 2

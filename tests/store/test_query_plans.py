@@ -10,10 +10,10 @@ from sqlalchemy import event, text
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.recordings.delivery_statistics import DeliveryStatistics
-from bot.recordings.due_files import DueFiles
-from bot.recordings.file_checks import Rhythm
-from bot.recordings.rechecks import Rechecks
+from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
+from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.early_checks import EarlyChecks
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.once import forget_recent
@@ -99,14 +99,14 @@ async def test_neither_does_what_removes_or_counts_deliveries_or_looks_after_vis
         clock=lambda: NOON,
         rhythm=Rhythm(keep=None, check_every=timedelta(minutes=1)),
     )
-    rechecks = Rechecks(database=database, clock=lambda: NOON)
+    early_checks = EarlyChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
     with statements(database, "deliveries", "redaction_checks") as said:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
         await files.next_in_turn()
         await files.next_turn_at()
-        await rechecks.check_now(TEAM)
-        await rechecks.check_now(TEAM, "C1")
+        await early_checks.check_now(TEAM)
+        await early_checks.check_now(TEAM, "C1")
         async with database.read() as session:
             counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
             await counted.by_result()

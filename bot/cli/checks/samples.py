@@ -19,7 +19,7 @@ from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.slack_port import (
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     PrivateNote,

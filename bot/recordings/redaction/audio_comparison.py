@@ -6,15 +6,15 @@ from typing import Final
 
 import numpy as np
 
+from bot.recordings.audio.codecs import Codec, Samples, codec_of
+from bot.recordings.audio.spans import Span
+from bot.recordings.audio.wav_header import PCM, WavHeader
 from bot.recordings.redaction.blocks import CONTEXT_SECONDS, EDGE_SECONDS, audible, compare_block
 from bot.recordings.redaction.body import Body
 from bot.recordings.redaction.likeness import likeness
 from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty, Verdict
 from bot.recordings.redaction.span_marks import SpanMarks, within
 from bot.recordings.redaction.spread import SEGMENT_SECONDS, Spread
-from bot.recordings.wav_header import PCM, WavHeader
-from bot.recordings.waveform.codecs import Codec, Samples, codec_of
-from bot.recordings.waveform.spans import Span
 
 BLOCK_BYTES: Final = 256 * 1024
 """The size of a block: a few seconds of a call, and large enough to make numpy efficient."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.waveform.codecs import Samples
+from bot.recordings.audio.codecs import Samples
 
 LEAST_MUTED_SECONDS: Final = 0.01
 EDGE_SECONDS: Final = 0.005

@@ -3,10 +3,10 @@
 import hashlib
 from typing import Final
 
-from bot.recordings.wav_errors import WavError
-from bot.recordings.wav_header import WavHeader
-from bot.recordings.wav_parser import parse_wav_header
-from bot.recordings.waveform.audio_chunks import HEADING
+from bot.recordings.audio.audio_chunks import HEADING
+from bot.recordings.audio.wav_errors import WavError
+from bot.recordings.audio.wav_header import WavHeader
+from bot.recordings.audio.wav_parser import parse_wav_header
 
 MISSING_BYTES: Final = 64
 """Typical errors of sizes in headers: they include the header, or omit it."""

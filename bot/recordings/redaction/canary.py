@@ -14,11 +14,11 @@ from typing import Final
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
-from bot.recordings.agents import choose_agent
+from bot.recordings.audio.spans import Span
 from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.recordings.redaction.outcome import Comparison, Verdict
-from bot.recordings.reference import Reference, parse_reference
-from bot.recordings.waveform.spans import Span
+from bot.recordings.references.agents import choose_agent
+from bot.recordings.references.reference import Reference, parse_reference
 from bot.store.due_work import Due
 from bot.text.time_spans import parse_time_span
 

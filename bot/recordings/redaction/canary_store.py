@@ -14,8 +14,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
-from bot.recordings.delivery_rows import NO_UPLOAD
-from bot.recordings.delivery_store import under_way
+from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
+from bot.recordings.deliveries.delivery_store import under_way
 from bot.store.database import Database
 from bot.store.once import claim_once
 from bot.store.schedule import schedule

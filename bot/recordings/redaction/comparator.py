@@ -6,11 +6,11 @@ Samples are not kept: the outcome has only spans, counts and levels.
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from bot.recordings.audio.spans import Span
+from bot.recordings.audio.wav_header import WavHeader
 from bot.recordings.redaction.audio_comparison import AudioComparison, begin_comparison
 from bot.recordings.redaction.body import Body
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
-from bot.recordings.wav_header import WavHeader
-from bot.recordings.waveform.spans import Span
 
 SHORT_HEADER_BYTES: Final = 1024
 """Too short for intelligible sound: a tenth of a second at the lowest rate."""

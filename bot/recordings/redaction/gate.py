@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.delivery import Delivery
-from bot.recordings.fetching import Upload
+from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks
 from bot.recordings.redaction.outcome import Uncertainty, Verdict, inconclusive
+from bot.recordings.steps.fetching import Upload
 
 log = get_logger(__name__)
 

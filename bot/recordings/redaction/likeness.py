@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from bot.recordings.audio.codecs import Samples
 from bot.recordings.redaction.outcome import Uncertainty
-from bot.recordings.waveform.codecs import Samples
 
 PATTERN_FRAMES: Final = 256
 LEAST_LEVELS: Final = 8

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bot.recordings.waveform.spans import Spans
+from bot.recordings.audio.spans import Spans
 
 NO_SPANS: Final = Spans(0, 0.0, ())
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from bot.access.administration import Actor, Administration
 from bot.polyai.agents import Agent
 from bot.polyai.identifiers import check_conversation_id
-from bot.recordings.agents import choose_agent
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey
-from bot.recordings.reference import Reference
+from bot.recordings.references.agents import choose_agent
+from bot.recordings.references.reference import Reference
 
 
 class RedactionRequests:

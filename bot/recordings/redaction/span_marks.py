@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.waveform.spans import SpanLog, Spans
+from bot.recordings.audio.spans import SpanLog, Spans
 
 
 class SpanMarks:

@@ -3,8 +3,8 @@
 from types import MappingProxyType
 from typing import Final
 
+from bot.recordings.audio.spans import Spans
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
-from bot.recordings.waveform.spans import Spans
 from bot.text.time_spans import format_time
 
 MOST_SHOWN: Final = 10

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.recordings.audio.spans import Span
 from bot.recordings.waveform.canvas import (
     Canvas,
     Levels,
@@ -17,7 +18,6 @@ from bot.recordings.waveform.canvas import (
     text_pixels,
 )
 from bot.recordings.waveform.shape import Waveform
-from bot.recordings.waveform.spans import Span
 
 WIDTH_PIXELS: Final = 1200
 LANE_PIXELS: Final = {1: 200, 2: 125}

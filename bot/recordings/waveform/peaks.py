@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.waveform.codecs import Samples
+from bot.recordings.audio.codecs import Samples
 
 BINS: Final = 4096
 """A power of two; after a long recording between half and all of them are used."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
-from bot.recordings.delivery import Delivery
-from bot.recordings.naming import picture_name
-from bot.recordings.slack_files import upload_bytes
-from bot.recordings.slack_port import NewFile, SlackPort
-from bot.recordings.waveform.spans import Spans
+from bot.recordings.audio.spans import Spans
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.naming import picture_name
+from bot.recordings.deliveries.slack_files import upload_bytes
+from bot.recordings.deliveries.slack_port import NewFile, SlackPort
 
 if TYPE_CHECKING:  # only workers load numpy, not web processes
     from bot.recordings.waveform.scan import WaveformScan

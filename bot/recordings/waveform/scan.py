@@ -6,14 +6,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.wav_errors import WavError
-from bot.recordings.wav_header import WavHeader
-from bot.recordings.wav_parser import parse_wav_header
-from bot.recordings.waveform.audio_chunks import AudioChunks
-from bot.recordings.waveform.codecs import Codec, Samples, codec_of
+from bot.recordings.audio.audio_chunks import AudioChunks
+from bot.recordings.audio.codecs import Codec, Samples, codec_of
+from bot.recordings.audio.silence import SilenceFinder, block_frames
+from bot.recordings.audio.wav_errors import WavError
+from bot.recordings.audio.wav_header import WavHeader
+from bot.recordings.audio.wav_parser import parse_wav_header
 from bot.recordings.waveform.peaks import PeakBins
 from bot.recordings.waveform.shape import Waveform
-from bot.recordings.waveform.silence import SilenceFinder, block_frames
 
 LEAST_SILENCE_SECONDS: Final = 0.3
 """Shorter stretches may be pauses of synthetic speech between two sentences."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.waveform.spans import Spans
+from bot.recordings.audio.spans import Spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)

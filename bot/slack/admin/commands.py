@@ -11,8 +11,8 @@ from typing import Final
 from bot.access.durations import parse_duration
 from bot.access.grants import Effect, Right, SubjectKind
 from bot.errors import UsageError, quoted
-from bot.recordings.reference import Reference, parse_reference
-from bot.recordings.typed import plain_word, unescaped, words_of
+from bot.recordings.references.reference import Reference, parse_reference
+from bot.recordings.references.typed_words import plain_word, unescaped, words_of
 from bot.slack.actions import ADMIN_COMMAND
 from bot.slack.recordings.command_text import channel_of
 from bot.slack.schedules.commands import DigestCommand, parse_digest_command

@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.access.administration import Actor, Administration
 from bot.access.grants import Subject
 from bot.access_requests.thawing import Thawing
-from bot.recordings.explaining import Explaining
+from bot.recordings.lookups.explaining import Explaining
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import ADMIN_COMMAND

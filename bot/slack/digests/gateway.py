@@ -8,8 +8,8 @@ from bot.digests.digest import Digest
 from bot.digests.slack_port import DigestPost
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.slack_files import upload_bytes
-from bot.recordings.slack_port import NewFile, Share, SlackPort
+from bot.recordings.deliveries.slack_files import upload_bytes
+from bot.recordings.deliveries.slack_port import NewFile, Share, SlackPort
 from bot.slack.blocks import Message, section
 from bot.slack.digests import cards, charts, words
 from bot.slack.web_api import messages

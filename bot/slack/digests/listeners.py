@@ -6,8 +6,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.polyai.identifiers import check_conversation_id
-from bot.recordings.delivery_requests import DeliveryRequests, Surface
-from bot.recordings.reference import Reference
+from bot.recordings.references.reference import Reference
+from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action
 from bot.slack.payloads import requester_of_action, thread_of

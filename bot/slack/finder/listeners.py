@@ -10,10 +10,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.access.administration import Actor
 from bot.errors import UsageError
 from bot.polyai.payloads import Direction
-from bot.recordings.agents import DEFAULT_AGENT
-from bot.recordings.delivery_requests import DeliveryRequests, Surface
-from bot.recordings.finding import CallFinder
-from bot.recordings.reference import Reference
+from bot.recordings.lookups.call_finder import CallFinder
+from bot.recordings.references.agents import DEFAULT_AGENT
+from bot.recordings.references.reference import Reference
+from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
 from bot.slack.blocks import View, notice

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import Direction
-from bot.recordings.agents import DEFAULT_AGENT
+from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, actions, button, context, modal, option, plain, section
 from bot.slack.finder import wording

@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.request_writer import StoredRequest
+from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack.recordings import replies
 from bot.slack.wording import escape, length
 

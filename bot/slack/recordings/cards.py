@@ -6,8 +6,8 @@ from typing import Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
-from bot.recordings.kinds import DeliveryKind
-from bot.recordings.slack_port import (
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     PrivateNote,

@@ -11,13 +11,13 @@ from typing import Final
 from bot.errors import UsageError, quoted
 from bot.polyai.identifiers import is_machine_made
 from bot.polyai.payloads import Direction
-from bot.recordings.reference import (
+from bot.recordings.references.reference import (
     Reference,
     check_nothing_personal,
     names_conversation,
     reference_of,
 )
-from bot.recordings.typed import typed_words, without_labels
+from bot.recordings.references.typed_words import typed_words, without_labels
 from bot.slack.actions import COMMAND
 
 # docs: "Enabling interactivity with slash commands", escaped mentions; private names are empty.

@@ -1,7 +1,7 @@
 """Deletes files, and tells a deleted one from one that the app does not see."""
 
-from bot.recordings.destination import ConversationUnseen
-from bot.recordings.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import FileUnseen
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bot.recordings.shares import FileShares, SharedIn
+from bot.recordings.deliveries.shares import FileShares, SharedIn
 
 _ID_LISTS = ("channels", "groups", "ims")
 # The first is in the examples of the docs, the second only in what some workspaces send.

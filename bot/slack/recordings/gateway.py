@@ -10,10 +10,9 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger, logged_call
-from bot.recordings.destination import ConversationUnseen
-from bot.recordings.share_attempts import UploadGone
-from bot.recordings.shares import FileShares
-from bot.recordings.slack_port import (
+from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.shares import FileShares
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     NewFile,
@@ -23,6 +22,7 @@ from bot.recordings.slack_port import (
     TakenBack,
     UploadTicket,
 )
+from bot.recordings.steps.share_attempts import UploadGone
 from bot.slack.recordings import cards, deletion
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody

@@ -6,7 +6,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.person import People
-from bot.recordings.delivery_requests import DeliveryRequests
+from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import COMMAND, Action
 from bot.slack.payloads import actor_of_command, requester_of_action, requester_of_command

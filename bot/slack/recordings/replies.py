@@ -5,7 +5,7 @@ from typing import Final
 from bot.access.grants import Right
 from bot.access.person import Person
 from bot.errors import CallAudioError
-from bot.recordings.request_writer import StoredRequest
+from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack.access import rights_wording
 from bot.slack.wording import code
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.recordings.viewing import Viewing
+from bot.recordings.lookups.waveform_viewing import WaveformViewing
 from bot.slack.actions import Action
 from bot.slack.blocks import View
 from bot.slack.modals import Modals
@@ -16,7 +16,7 @@ from bot.slack.recordings import waveform_modal
 class WaveformListener:
     """The button on a delivered recording."""
 
-    def __init__(self, viewing: Viewing, modals: Modals) -> None:
+    def __init__(self, viewing: WaveformViewing, modals: Modals) -> None:
         self._viewing = viewing
         self._modals = modals
 

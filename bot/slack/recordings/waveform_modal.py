@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from bot.recordings.viewing import WaveformShown
-from bot.recordings.waveform.spans import Span, Spans
+from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.lookups.waveform_viewing import WaveformShown
 from bot.slack import wording
 from bot.slack.blocks import Block, View, context, modal, section
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
-from bot.recordings.agents import DEFAULT_AGENT
-from bot.recordings.previewing import Choice, DeliveryPreview
-from bot.recordings.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
-from bot.recordings.request_writer import StoredRequest
+from bot.recordings.lookups.previewing import Choice, DeliveryPreview
+from bot.recordings.references.agents import DEFAULT_AGENT
+from bot.recordings.references.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
+from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack import wording
 from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, context, modal, notice, option, plain, section

@@ -7,9 +7,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor
-from bot.recordings.delivery_requests import DeliveryRequests, Surface
-from bot.recordings.mentions import find_mentions
-from bot.recordings.previewing import Previewing
+from bot.recordings.lookups.previewing import Previewing
+from bot.recordings.references.mentions import find_mentions
+from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
 from bot.slack.actions import Action, MessageShortcut, ModalCallback
 from bot.slack.blocks import View

@@ -5,8 +5,8 @@ from typing import Final
 
 from bot.errors import CallAudioError, Unexpected
 from bot.home.publishing import HomeConflict
-from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
+from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
 
 
 class SlackError(CallAudioError):

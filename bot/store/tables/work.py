@@ -40,7 +40,7 @@ class DueWorkRow(Base):
     takeovers: Mapped[int] = mapped_column(server_default="0")
     # By the database's clock; NULL on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]
-    # The person it is done for, if requesters are served in turn: see `bot.recordings.turns`.
+    # The person it is done for, if requesters are served in turn: see `requests/turns.py`.
     requester: Mapped[str | None]
     # The round in which it is served; lower ones come first.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")

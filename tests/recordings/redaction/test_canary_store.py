@@ -14,7 +14,7 @@ from bot.slack.admin import replies
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
-from tests.recordings.test_request_store import Desk
+from tests.recordings.requests.test_request_store import Desk
 
 CALL, TEAM = "CA" + "c0ffee00" * 4, "T0CALLAUDIO"
 BROKEN = CanaryResult(CanaryVerdict.BROKEN, "span_heard", -12.0)

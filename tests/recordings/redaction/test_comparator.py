@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.recordings.audio.spans import Span
 from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
 from bot.recordings.redaction.blocks import EDGE_SECONDS
 from bot.recordings.redaction.comparator import compare_streams
 from bot.recordings.redaction.outcome import Uncertainty, Verdict
-from bot.recordings.waveform.spans import Span
 from bot.sandbox import recordings
 from tests.examples import examples
+from tests.recordings.audio.test_wav_parser import chunk, fmt, riff
 from tests.recordings.redaction.pairs import (
     ENCODINGS,
     RATE_HZ,
@@ -26,7 +27,6 @@ from tests.recordings.redaction.pairs import (
     speech,
     wav,
 )
-from tests.recordings.test_wav_parser import chunk, fmt, riff
 
 CARD, NAME = Span(1.0, 1.6), Span(3.0, 3.4)
 SECONDS = 5.0

@@ -2,9 +2,9 @@
 
 import pytest
 
+from bot.recordings.audio.spans import Span, Spans
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
 from bot.recordings.redaction.wording import described
-from bot.recordings.waveform.spans import Span, Spans
 from tests.tables import each_row
 
 CARD = Spans(1, 0.6, (Span(61.0, 61.6),))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bot.recordings.audio.spans import Span, Spans
 from bot.recordings.waveform.canvas import text_pixels
 from bot.recordings.waveform.drawing import (
     BAND,
@@ -24,7 +25,6 @@ from bot.recordings.waveform.drawing import (
     lane_width_pixels,
 )
 from bot.recordings.waveform.shape import Waveform
-from bot.recordings.waveform.spans import Span, Spans
 from tests.tables import each_row
 
 LIGHT, DARK = "#ffffff", "#1a1d21"

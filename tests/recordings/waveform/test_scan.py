@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.recordings.audio.spans import MAX_SPANS
 from bot.recordings.waveform.peaks import BINS
 from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, WaveformScan
 from bot.recordings.waveform.shape import Waveform
-from bot.recordings.waveform.spans import MAX_SPANS
 from bot.sandbox import recordings
 from tests.examples import examples
-from tests.recordings.test_wav_parser import chunk, extensible, fmt, riff
+from tests.recordings.audio.test_wav_parser import chunk, extensible, fmt, riff
 from tests.tables import each_row
 
 RATE_HZ = 4000

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bot.access.grants import Effect, Right, SubjectKind
 from bot.digests.digest import DigestKind
 from bot.errors import UsageError
-from bot.recordings.reference import Reference
-from bot.recordings.typed import MAX_TYPED_CHARACTERS, TextTooLong
+from bot.recordings.references.reference import Reference
+from bot.recordings.references.typed_words import MAX_TYPED_CHARACTERS, TextTooLong
 from bot.slack.admin.commands import (
     Explain,
     Give,

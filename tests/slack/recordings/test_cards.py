@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.kinds import DeliveryKind
-from bot.recordings.slack_port import (
+from bot.recordings.audio.spans import Spans
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     PrivateNote,
@@ -20,7 +21,6 @@ from bot.recordings.slack_port import (
     Problem,
     TakenBack,
 )
-from bot.recordings.waveform.spans import Spans
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.actions import Action

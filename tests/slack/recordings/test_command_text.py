@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bot.errors import UsageError
 from bot.polyai.identifiers import is_machine_made, may_be_personal
 from bot.polyai.payloads import Direction
-from bot.recordings.reference import Reference
-from bot.recordings.typed import MAX_TYPED_CHARACTERS
+from bot.recordings.references.reference import Reference
+from bot.recordings.references.typed_words import MAX_TYPED_CHARACTERS
 from bot.slack.recordings.command_text import AskForHelp, AskForRecording, parse_command
 from tests.tables import each_row
 

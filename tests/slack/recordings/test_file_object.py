@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.recordings.shares import FileShares, SharedIn
+from bot.recordings.deliveries.shares import FileShares, SharedIn
 from bot.slack.recordings.file_object import shares_of
 from tests.tables import each_row
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
-from bot.recordings.destination import ConversationUnseen
-from bot.recordings.share_attempts import UploadGone
-from bot.recordings.shares import FileShares
-from bot.recordings.slack_port import (
+from bot.recordings.audio.wav_parser import BodyTruncated
+from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.shares import FileShares
+from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     NewFile,
@@ -24,7 +24,7 @@ from bot.recordings.slack_port import (
     ShareUnclear,
     UploadTicket,
 )
-from bot.recordings.wav_parser import BodyTruncated
+from bot.recordings.steps.share_attempts import UploadGone
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused

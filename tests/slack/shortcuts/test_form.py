@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bot.access.policy import Decision, Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.previewing import Choice, DeliveryPreview
-from bot.recordings.reference import InvalidReference, Reference
-from bot.recordings.request_writer import StoredRequest
+from bot.recordings.lookups.previewing import Choice, DeliveryPreview
+from bot.recordings.references.reference import InvalidReference, Reference
+from bot.recordings.requests.request_writer import StoredRequest
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.actions import Action, Input

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Unexpected
-from bot.recordings.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
+from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
 from bot.slack.web_api import errors
 from bot.slack.web_api.errors import (
     BY_CODE,

@@ -1,0 +1,1 @@
+"""WAV audio in memory: headers, samples, and spans of silence."""

@@ -1,0 +1,249 @@
+"""Stores deliveries: each change shares a transaction with its audit event."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from sqlalchemy import Executable, Row, Select, Table, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
+from bot.audit.log import record
+from bot.observability.logs import get_logger
+from bot.recordings.deliveries.delivery import Delivery, event_of
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.file_checks import TAKE_BACK
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
+from bot.recordings.deliveries.states import ENDED, State
+from bot.store.database import Database
+from bot.store.schedule import schedule
+from bot.store.tables import DeliveryRow, DueWorkRow
+
+log = get_logger(__name__)
+
+DELIVER: Final = "deliver"
+"""The kind of due work that runs a delivery to its end and notifies the requester."""
+
+TABLE: Final = cast("Table", DeliveryRow.__table__)
+"""The table without its class, so that SQLAlchemy builds no objects in frequent statements."""
+ALWAYS: Final[Mapping[str, None]] = MappingProxyType({})
+"""No condition besides that the delivery has not ended."""
+
+
+class DeliveryStore:
+    """Reads deliveries and changes them, each change in one transaction with its event."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.clock = clock
+
+    async def read(self, delivery_id: str) -> Delivery:
+        """Read one delivery.
+
+        Raises:
+            LookupError: no delivery has that id.
+        """
+        found = await self.find(delivery_id)
+        if found is None:
+            msg = f"no delivery {delivery_id}"
+            raise LookupError(msg)
+        return found
+
+    async def find(self, delivery_id: str) -> Delivery | None:
+        """Read a delivery; None if it does not exist."""
+        found = await self._database.rows(_reading(), {"of": delivery_id})
+        return delivery_of(found[0]) if found else None
+
+    async def change(
+        self,
+        delivery: Delivery,
+        changes: Mapping[str, Any],
+        *,
+        tag: AuditTag | None = None,
+        payload: Mapping[str, PayloadValue] | None = None,
+        when: Mapping[str, Any] = ALWAYS,
+        actor_id: str = SYSTEM_ACTOR,
+        leaves_files: bool = False,
+        was_shared: bool = False,
+        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
+    ) -> Delivery | None:
+        """Change the row and record ``tag``, both only if it has not ended and holds ``when``.
+
+        Returns the changed delivery, or None if nothing was changed: a step that runs twice changes
+        the row once and writes one event. ``was_shared`` records first that it was shared; ``then``
+        runs in the same transaction. With ``leaves_files`` the files of ``delivery`` become
+        orphaned files, which the take-back deletes.
+        """
+        statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
+        parameters = {
+            "of": delivery.id,
+            **{f"new_{name}": value for name, value in changes.items()},
+            **{f"old_{name}": value for name, value in when.items()},
+        }
+        async with self._database.write(is_short=True) as session:
+            connection = await session.connection()
+            row = (await connection.execute(statement, parameters)).first()
+            if row is None:
+                return None
+            if then:
+                then(session, row)
+            if was_shared:
+                shared = {"file_id": delivery.file_id}
+                await record(
+                    session,
+                    self._event(delivery, AuditTag.DELIVERY_SHARED, shared, SYSTEM_ACTOR),
+                )
+            if tag:
+                await record(session, self._event(delivery, tag, payload or {}, actor_id))
+            if leaves_files:
+                now = self.clock()
+                left = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
+                await leave(session, left, now)
+        if tag:
+            # The payload holds only ids, codes and sizes.
+            log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
+        return delivery_of(row)
+
+    async def note(
+        self,
+        delivery: Delivery,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        *,
+        actor_id: str,
+    ) -> None:
+        """Record an event about a delivery that does not change it."""
+        async with self._database.write(is_short=True) as session:
+            await record(session, self._event(delivery, tag, payload, actor_id))
+
+    def _event(
+        self,
+        delivery: Delivery,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        actor_id: str,
+    ) -> AuditEvent:
+        return event_of(delivery, tag, payload, actor_id=actor_id, now=self.clock())
+
+    async def call_is_shown(self, delivery: Delivery) -> bool:
+        """Return whether a card in the same thread already shows the facts of the same call."""
+        others = select(DeliveryRow.id).where(
+            DeliveryRow.id != delivery.id,
+            DeliveryRow.destination_channel_id == delivery.channel_id,
+            DeliveryRow.parent_ts == delivery.parent_ts,
+            DeliveryRow.conversation_id == delivery.conversation_id,
+            DeliveryRow.kind == DeliveryKind.AUDIO.value,
+            DeliveryRow.state == State.DELIVERED.value,
+            DeliveryRow.taken_back_at.is_(None),
+        )
+        return bool(await self._database.rows(others.limit(1)))
+
+    async def leave_files(self, delivery: Delivery) -> None:
+        """Schedule the deletion of visible files that the row of ``delivery`` no longer names.
+
+        Another worker may have ended the delivery meanwhile.
+        """
+        now = self.clock()
+        async with self._database.write(is_short=True) as session:
+            await leave(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
+
+    async def end(
+        self,
+        delivery: Delivery,
+        state: State,
+        *,
+        tag: AuditTag,
+        payload: Mapping[str, PayloadValue],
+        changes: Mapping[str, Any] | None = None,
+        leaves_files: bool = False,
+        when: Mapping[str, Any] = ALWAYS,
+        was_shared: bool = False,
+        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
+    ) -> bool:
+        """End the delivery once; returns whether this call ended it.
+
+        Its due work stays until the requester is notified.
+        """
+        ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
+        ended = await self.change(
+            delivery,
+            ending,
+            tag=tag,
+            payload=payload,
+            leaves_files=leaves_files,
+            when=when,
+            was_shared=was_shared,
+            then=then,
+        )
+        return ended is not None
+
+    async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
+        """Store since when it waits for a service, and whether its requester was notified."""
+        now = self.clock()
+        changes: dict[str, Any] = {"waiting_since": delivery.waiting_since or now}
+        if is_notified:
+            changes["waiting_notified_at"] = now
+        await self.change(delivery, changes)
+
+    async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
+        """Store that the requester was notified; with ``is_all`` the response URL is removed."""
+        row = DeliveryRow
+        changes: dict[str, Any] = {"notified_at": func.coalesce(row.notified_at, self.clock())}
+        if is_all:
+            changes["response_url"] = None
+        async with self._database.write(is_short=True) as session:
+            await session.execute(update(row).where(row.id == delivery.id).values(**changes))
+
+    async def note_notify_failed(
+        self, delivery: Delivery, payload: Mapping[str, PayloadValue]
+    ) -> None:
+        """Stop notifying, with an audit event, unless the requester was notified meanwhile."""
+        row = DeliveryRow
+        failed = (
+            update(row)
+            .where(row.id == delivery.id, row.notified_at.is_(None), row.notify_failed_at.is_(None))
+            .values(notify_failed_at=self.clock())
+        )
+        forget = update(row).where(row.id == delivery.id).values(response_url=None)
+        async with self._database.write(is_short=True) as session:
+            if await session.scalar(failed.returning(row.id)):
+                event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload, SYSTEM_ACTOR)
+                await record(session, event)
+            await session.execute(forget)
+
+    async def leave_to_take_back(self, delivery_id: str) -> None:
+        """Schedule the take-back: a file may be visible, or the card may be out of date."""
+        now = self.clock()
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
+        async with self._database.write(is_short=True) as session:
+            await session.execute(statement.values(recheck_at=now))
+            schedule(session, TAKE_BACK, delivery_id, now=now)
+
+
+def under_way() -> Select[str]:
+    """Build the query for the ids of deliveries under way; few among all rows."""
+    return select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
+
+
+# Each statement is built once: building one costs SQLAlchemy as much as running it.
+@cache
+def _reading() -> Executable:
+    return select(TABLE).where(TABLE.c.id == bindparam("of"))
+
+
+@cache
+def _changing(changed: tuple[str, ...], held: tuple[str, ...]) -> Executable:
+    """Build an update of these columns, if they still hold the expected values."""
+    return (
+        update(TABLE)
+        .where(
+            TABLE.c.id == bindparam("of"),
+            TABLE.c.state.not_in([state.value for state in ENDED]),
+            *(TABLE.c[name].is_not_distinct_from(bindparam(f"old_{name}")) for name in held),
+        )
+        .values({name: bindparam(f"new_{name}") for name in changed})
+        .returning(TABLE)
+    )

@@ -1,0 +1,137 @@
+"""The destination of a delivery."""
+
+import asyncio
+
+from bot.access.directory import Conversation, Directory
+from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind, SlackPort
+
+log = get_logger(__name__)
+
+
+class ConversationUnseen(CallAudioError):
+    """The bot cannot see the conversation: it is private without the bot, or does not exist."""
+
+    code = "conversation_unseen"
+    what = "I cannot post there: I am not in that conversation."
+    likely_cause = "It is a private channel or a group message that I have not been invited to."
+    fix = (
+        "Type `/invite @callaudio` in the channel and try again, or ask me in our direct messages."
+    )
+
+
+class ConversationArchived(CallAudioError):
+    """The destination is archived."""
+
+    code = "conversation_archived"
+    what = "I cannot post there: the channel is archived."
+    fix = "Choose another channel."
+
+
+class Destinations:
+    """Finds the conversation a delivery goes to."""
+
+    def __init__(self, *, log: DeliveryStore, directory: Directory, slack: SlackPort) -> None:
+        self._log = log
+        self._directory = directory
+        self._slack = slack
+
+    async def read(self, channel_id: str) -> Conversation:
+        """Read the conversation that a delivery goes to.
+
+        Raises:
+            ConversationUnseen: the bot has to be invited first.
+            ConversationArchived: nobody can post there.
+            CallAudioError: Slack did not answer.
+        """
+        conversation = await self._directory.conversation(channel_id)
+        if conversation.is_archived:
+            raise ConversationArchived
+        return conversation
+
+    async def go_to_own_messages(self, delivery: Delivery) -> Delivery:
+        """Redirect the delivery to the requester's direct messages with the bot.
+
+        The requester named their own id as the channel; or made the request in direct messages with
+        another person, where no bot can post: then they are notified.
+        """
+        settled: dict[str, str | None] = {
+            "destination_channel_id": await self._slack.open_dm(delivery.user_id)
+        }
+        if delivery.asked_channel_id != delivery.user_id:
+            await self._notify_moved(delivery)
+            settled["asked_thread_ts"] = None  # that thread is in another conversation
+        stored = await self._log.change(delivery, settled)
+        return stored or await self._log.read(delivery.id)
+
+    async def _notify_moved(self, delivery: Delivery) -> None:
+        """Notify the requester before the change is stored, so that a temporary fault is retried.
+
+        Raises:
+            CallAudioError: a later try may succeed.
+        """
+        note = PrivateNote(
+            kind=PrivateNoteKind.MOVED_TO_DM,
+            delivery_id=delivery.id,
+            user_id=delivery.user_id,
+            channel_id=delivery.origin_channel_id,
+            conversation_id=delivery.conversation_id,
+            response_url=delivery.response_url,
+        )
+        try:
+            await self._slack.notify(note)
+        except CallAudioError as error:
+            if error.retryable:
+                raise
+            log.warning("moved_not_notified", delivery_id=delivery.id, code=error.code)
+
+    async def enter(self, channel_id: str, known: Conversation | None) -> None:
+        """Join the channel if it is public and the bot is not a member.
+
+        ``known``: the conversation, if it has just been read.
+
+        Raises:
+            ConversationUnseen: the bot may not join.
+        """
+        conversation = known or await self._directory.conversation(channel_id)
+        if conversation.bot_is_member or conversation.is_im:
+            return
+        if conversation.is_private is not False:
+            raise ConversationUnseen
+        await self._slack.join(channel_id)
+
+
+async def find_conversation(directory: Directory, channel_id: str) -> Conversation | None:
+    """Read a conversation to post in; None: a direct message between two other people.
+
+    Raises:
+        ConversationUnseen: the bot has to be invited first.
+        ConversationArchived: nobody can post there.
+    """
+    try:
+        conversation = await directory.conversation(channel_id)
+    except ConversationUnseen:
+        if channel_id.startswith("D"):
+            return None
+        raise
+    if conversation.is_archived:
+        raise ConversationArchived
+    return conversation
+
+
+def read_result(reading: "asyncio.Future[Conversation]") -> Conversation | None:
+    """Return the conversation; None: Slack refused, which the decision handles itself.
+
+    Raises:
+        ConversationUnseen, ConversationArchived: the bot cannot post there.
+        CallAudioError: a later try may succeed.
+    """
+    error = reading.exception()
+    if isinstance(error, CallAudioError) and (
+        error.retryable or isinstance(error, ConversationUnseen | ConversationArchived)
+    ):
+        raise error
+    return None if error else reading.result()

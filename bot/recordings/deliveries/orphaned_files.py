@@ -1,0 +1,111 @@
+"""Orphaned files: no delivery refers to them any more, so they are deleted from Slack."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.recordings.deliveries.delivery import Delivery
+from bot.store.database import Database
+from bot.store.schedule import schedule
+from bot.store.tables import OrphanedFileRow
+
+DELETE: Final = "orphaned_file"
+"""The kind of due work that deletes one of them; its key is the file's id."""
+STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
+"""After this time a stalled worker no longer completes an upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanedFile:
+    """An orphaned file and its former delivery."""
+
+    file_id: str
+    delivery_id: str
+    team_id: str
+    channel_id: str | None
+    watched_until_at: datetime
+
+
+def orphaned_files_of(
+    delivery: Delivery, file_ids: Iterable[str], until: datetime
+) -> list[OrphanedFile]:
+    """Return the rows of files to delete that the delivery's row no longer names."""
+    return [
+        OrphanedFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
+        for file_id in file_ids
+    ]
+
+
+async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datetime) -> None:
+    """Store the files as orphaned, in the transaction that detaches them from their delivery."""
+    for each in files:
+        await session.merge(
+            OrphanedFileRow(
+                file_id=each.file_id,
+                delivery_id=each.delivery_id,
+                team_id=each.team_id,
+                channel_id=each.channel_id,
+                watched_until_at=each.watched_until_at,
+            )
+        )
+        schedule(session, DELETE, each.file_id, now=now)
+
+
+class OrphanedFiles:
+    """Reads and removes orphaned files."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def read(self, file_id: str) -> OrphanedFile | None:
+        """Read one of them."""
+        async with self._database.read() as session:
+            row = await session.get(OrphanedFileRow, file_id)
+        return _orphaned_file(row) if row else None
+
+    async def deleted(self, file: OrphanedFile, cause: str) -> bool:
+        """Remove a file that was deleted, with its audit event; returns whether it is done.
+
+        It is not done while Slack may still make the file visible.
+        """
+        now = self._clock()
+        if now < file.watched_until_at:
+            return False
+        statement = delete(OrphanedFileRow).where(OrphanedFileRow.file_id == file.file_id)
+        async with self._database.write() as session:
+            gone = await session.scalar(statement.returning(OrphanedFileRow.file_id))
+            if gone is None:
+                return True
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.FILE_TAKEN_BACK,
+                    team_id=file.team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=now,
+                    delivery_id=file.delivery_id,
+                    payload={
+                        "file_id": file.file_id,
+                        "channel_id": file.channel_id,
+                        "cause": cause,
+                    },
+                ),
+            )
+        return True
+
+
+def _orphaned_file(row: OrphanedFileRow) -> OrphanedFile:
+    return OrphanedFile(
+        file_id=row.file_id,
+        delivery_id=row.delivery_id,
+        team_id=row.team_id,
+        channel_id=row.channel_id,
+        watched_until_at=row.watched_until_at,
+    )

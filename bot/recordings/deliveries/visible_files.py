@@ -1,0 +1,40 @@
+"""Which files of deliveries are visible in Slack, as far as is known."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.access.policy import Outcome
+from bot.audit.events import SYSTEM_ACTOR, AuditTag
+from bot.audit.log import record
+from bot.recordings.deliveries.delivery import event_of
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.states import State
+from bot.store.tables import DeliveryRow
+
+# An unconfirmed file may become visible later.
+VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
+
+
+def visible() -> tuple[ColumnElement[bool], ...]:
+    """Build the condition for files that are visible, as far as is known, and may be deleted."""
+    # A failed delivery is included only if its file could not be deleted at its end.
+    left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
+    return (
+        or_(DeliveryRow.state.in_(VISIBLE), left),
+        or_(DeliveryRow.outcome == Outcome.RAW.value, DeliveryRow.delete_asked_by.is_not(None)),
+        DeliveryRow.taken_back_at.is_(None),
+    )
+
+
+async def record_out_of_reach(session: AsyncSession, team_id: str, now: datetime) -> int:
+    """Record each raw file that Slack no longer lets the bot delete; returns their number."""
+    visible_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *visible())
+    files = [delivery_of(row) for row in await session.scalars(visible_here)]
+    for each in files:
+        payload = {"file_id": each.file_id, "channel_id": each.channel_id}
+        tag = AuditTag.FILE_OUT_OF_REACH
+        event = event_of(each, tag, payload, actor_id=SYSTEM_ACTOR, now=now)
+        await record(session, event)
+    return len(files)

@@ -1,0 +1,1 @@
+"""Evidence packs: the audit events of a conversation or a period."""

@@ -1,0 +1,1 @@
+"""What one person looks up at once: calls, a preview, an explanation, a waveform."""

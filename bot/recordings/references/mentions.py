@@ -1,0 +1,104 @@
+"""Finds the conversations named in a Slack message: in text, blocks, attachments and files.
+
+People post any payload, so it is read with limits on depth, pieces and characters. A plain UUID
+counts only in a link to Agent Studio: alerts contain many ids of requests, traces and events, and
+none of them must be offered as *the* call.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from bot.polyai.identifiers import MARKED_ID, UUID
+from bot.recordings.references.reference import Reference, find_references
+
+MOST_MENTIONS: Final = 10
+"""The maximum of choices in a modal (docs: "Radio button group element")."""
+DEEPEST: Final = 12
+MOST_PIECES: Final = 2000
+MOST_CHARACTERS: Final = 100_000
+
+# The fields of Slack's messages with visible words or addresses; button values, Slack's ids and
+# names are not among them.
+_SPOKEN: Final = frozenset(
+    {
+        "alt_text",
+        "author_link",
+        "author_name",
+        "fallback",
+        "footer",
+        "from_url",
+        "original_url",
+        "pretext",
+        "text",
+        "title",
+        "title_link",
+        "title_url",
+        "url",
+    }
+)
+_NESTED: Final = ("blocks", "attachments")
+_FILE_WORDS: Final = ("title", "name")
+_PLAIN_UUID: Final = re.compile(UUID)
+# In a file's name, words are joined to the id: `CA…-raw.wav`.
+_IN_FILE_NAME: Final = re.compile(rf"(?<![A-Za-z0-9]){MARKED_ID}(?![A-Za-z0-9])")
+
+
+def find_mentions(message: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """Find the conversations a message names: distinct, in order of appearance, ten at most.
+
+    It never fails: fields that are absent or of a wrong type are ignored.
+    """
+    found = find_references("\n".join(_bounded(_pieces(message))))
+    return tuple(each for each in found if not _is_ambiguous(each))[:MOST_MENTIONS]
+
+
+def _is_ambiguous(reference: Reference) -> bool:
+    is_placed = reference != Reference(reference.conversation_id)
+    return not is_placed and _PLAIN_UUID.fullmatch(reference.conversation_id) is not None
+
+
+def _pieces(message: Mapping[str, Any]) -> Iterator[str]:
+    text = message.get("text")
+    if isinstance(text, str):
+        yield text
+    for name in _NESTED:
+        yield from _within(message.get(name), DEEPEST)
+    files = message.get("files")
+    for file in files if isinstance(files, list) else []:
+        if isinstance(file, dict):
+            yield from _of_file(file)
+
+
+def _within(value: object, depth: int) -> Iterator[str]:
+    """Walk blocks and attachments; nesting deeper than Slack's is ignored."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for each in value:
+            yield from _within(each, depth - 1)
+    if not isinstance(value, dict):
+        return
+    is_field = "title" in value and "value" in value  # of an attachment
+    for name, inner in value.items():
+        if not isinstance(inner, str):
+            yield from _within(inner, depth - 1)
+        elif name in _SPOKEN or (is_field and name == "value"):
+            yield inner
+
+
+def _of_file(file: Mapping[str, Any]) -> Iterator[str]:
+    for name in _FILE_WORDS:
+        words = file.get(name)
+        if isinstance(words, str):
+            yield words
+            yield " ".join(_IN_FILE_NAME.findall(words[:MOST_CHARACTERS]))
+
+
+def _bounded(pieces: Iterable[str]) -> Iterator[str]:
+    left = MOST_CHARACTERS
+    for count, piece in enumerate(pieces):
+        if count >= MOST_PIECES or left <= 0:
+            return
+        yield piece[:left]
+        left -= len(piece)

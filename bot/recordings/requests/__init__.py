@@ -1,0 +1,1 @@
+"""Requests: who may ask, and each request stored once before Slack is acknowledged."""

@@ -1,0 +1,1 @@
+"""The steps of one delivery, from the decision to the visible file."""

@@ -1,0 +1,97 @@
+"""Takes the decision on a delivery; facts that Slack cannot return now are read again later."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.access.deciding import Decider, Question, Ruling
+from bot.access.directory import Conversation
+from bot.access.policy import Decision, Outcome, Reason, is_certain
+from bot.access.unknown_facts import collect_unknown_facts
+from bot.errors import CallAudioError
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.freeze import Freeze
+
+
+class FactsUnknown(CallAudioError):
+    """Slack did not return the facts of the decision within the time limit."""
+
+    code = "facts_not_told"
+    what = "Slack did not say who you are, or what that conversation is, so I posted nothing."
+    likely_cause = "Slack does not answer, or limits the number of calls."
+    fix = "Ask again in a few minutes."
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """How long unknown facts are read again before the decision fails closed.
+
+    Attributes:
+        before_redacted: if failing closed means redacted.
+        before_refused: if failing closed means refused.
+    """
+
+    before_redacted: timedelta = timedelta(minutes=2)
+    before_refused: timedelta = timedelta(minutes=10)
+
+    def longest(self, outcome: Outcome) -> timedelta:
+        """Return the time for an outcome; raw never depends on an unknown fact."""
+        if outcome is Outcome.RAW:
+            return timedelta(0)
+        return self.before_redacted if outcome is Outcome.REDACTED else self.before_refused
+
+
+class DeliveryDecider:
+    """Decides from facts read now; unknown never becomes raw, but may be only temporary."""
+
+    def __init__(
+        self,
+        *,
+        decider: Decider,
+        clock: Callable[[], datetime],
+        ask_again: AskAgain,
+        freeze: Freeze | None = None,
+    ) -> None:
+        self._decider = decider
+        self._clock = clock
+        self._ask_again = ask_again
+        self._freeze = freeze
+
+    async def rule(
+        self,
+        question: Question,
+        delivery: Delivery,
+        conversation: Awaitable[Conversation] | None = None,
+    ) -> Ruling:
+        """Decide; ``conversation`` is the destination, if the caller is reading it already.
+
+        An outcome that holds for all values of the unknown facts is returned at once.
+
+        Raises:
+            CallAudioError: a fact is temporarily unknown; try again later.
+            FactsUnknown: a fact stayed unknown for too long, and without it nothing is delivered.
+            DeliveriesFrozen: it would be redacted, or its upload is, and the plain key may return
+                raw.
+        """
+        with collect_unknown_facts() as unknown_facts:
+            ruling = await self._decider.rule(question, conversation)
+        if delivery.outcome is Outcome.REDACTED:
+            # Its upload came with the plain key, whatever the rights allow by now.
+            await self._refuse_frozen()
+        now = self._clock()
+        waited = now - (delivery.waiting_since or now)
+        if unknown_facts and not is_certain(ruling.facts):
+            outcome = ruling.decision.outcome
+            if waited < self._ask_again.longest(outcome):
+                raise unknown_facts[0]
+            if outcome is Outcome.REFUSED:
+                raise FactsUnknown(likely_cause=unknown_facts[0].what)
+            if outcome is Outcome.REDACTED:
+                ruling = replace(ruling, decision=Decision(outcome, Reason.FACT_UNKNOWN))
+        if ruling.decision.outcome is Outcome.REDACTED is not delivery.outcome:
+            await self._refuse_frozen()
+        return replace(ruling, taken_at=self._clock())
+
+    async def _refuse_frozen(self) -> None:
+        if self._freeze:
+            await self._freeze.refuse()

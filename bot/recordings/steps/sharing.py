@@ -1,0 +1,175 @@
+"""Steps 6 to 8: decide again, share at most once, and check that the file is visible."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.access.deciding import Question, Ruling
+from bot.access.policy import Outcome, audited_facts, is_stricter
+from bot.audit.events import AuditTag
+from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.slack_files import delete_files
+from bot.recordings.deliveries.slack_port import SlackPort
+from bot.recordings.deliveries.states import State
+from bot.recordings.steps.delivery_decision import DeliveryDecider
+from bot.recordings.steps.share_attempts import ShareAttempts, ShareResult, same_try
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The waits between checks whether Slack shows a shared file, in seconds."""
+
+    visible_seconds: tuple[float, ...] = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
+
+
+class Sharing:
+    """Makes an upload visible under a decision taken immediately before."""
+
+    def __init__(
+        self,
+        *,
+        log: DeliveryStore,
+        decider: DeliveryDecider,
+        slack: SlackPort,
+        patience: Patience,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._log = log
+        self._attempts = ShareAttempts(log=log, slack=slack)
+        self._decider = decider
+        self._slack = slack
+        self._patience = patience
+        self._sleep = sleep
+
+    async def share(
+        self, delivery: Delivery, question: Question, ruling: Ruling | None = None
+    ) -> ShareResult:
+        """Share the upload, unless the rights or the audience have become stricter.
+
+        ``ruling``: the decision, if it was taken just now, after the last byte was uploaded; it is
+        valid for the first try only. If there is no upload, a stricter one is stored. After a try
+        whose answer was lost, in this run or an earlier one, Slack is asked first. Only if it shows
+        nothing, the same file is completed again, under a new decision.
+
+        Raises:
+            CallAudioError: Slack refused; nothing is visible.
+        """
+        if delivery.has_ended:
+            return ShareResult.UNCLEAR  # ended by another worker while this one stalled
+        if delivery.file_id is None:
+            if ruling and await self._tightened(delivery, ruling):
+                return ShareResult.TIGHTENED
+            return ShareResult.GONE  # dropped by another worker
+        if delivery.share_tried_at:
+            return await self._share_again(delivery, question)
+        result = await self._attempt(delivery, question, ruling, is_first=True)
+        if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
+            return await self.share(await self._log.read(delivery.id), question)
+        return result
+
+    async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
+        """Check a lost try; if nothing is visible, decide again and complete once more."""
+        if await self.find(delivery):
+            return ShareResult.SHARED
+        result = await self._attempt(delivery, question, None, is_first=False)
+        if result is ShareResult.RETRY:
+            return await self.share(await self._log.read(delivery.id), question)
+        if result is ShareResult.UNCLEAR and await self.find(delivery):
+            return ShareResult.SHARED
+        return result
+
+    async def _attempt(
+        self, delivery: Delivery, question: Question, ruling: Ruling | None, *, is_first: bool
+    ) -> ShareResult:
+        """Complete the upload under a recent decision; RETRY: another worker was faster."""
+        await self._slack.await_share_turn()
+        if ruling is None or self._attempts.is_outdated(ruling):
+            ruling = await self._decider.rule(question, delivery)
+        if await self._tightened(delivery, ruling):
+            return ShareResult.TIGHTENED
+        claimed = await self._attempts.claim(delivery)
+        if not claimed:
+            return ShareResult.RETRY
+        # From here on the stored upload cannot change, so it is what is shared.
+        return await self._attempts.complete(claimed, ruling, is_first=is_first)
+
+    async def find(self, delivery: Delivery) -> str | None:
+        """Wait until the file is visible in the destination; returns its ts, or None."""
+        if delivery.file_id is None or delivery.channel_id is None:
+            return None
+        for wait_seconds in self._patience.visible_seconds:
+            ts = await self._slack.find_share(delivery.file_id, delivery.channel_id)
+            if ts:
+                return ts
+            await self._sleep(wait_seconds)
+        return await self._slack.find_share(delivery.file_id, delivery.channel_id)
+
+    async def drop_unshown(self, delivery: Delivery) -> bool:
+        """Drop, once, a recording that Slack accepted with its picture and never shows.
+
+        Slack may finish processing files and show them nowhere. The picture may be the cause, so
+        the recording is then delivered without it. Files that Slack still processes are left
+        unchanged. The files are deleted first, so that there are never two posts.
+        """
+        if delivery.picture_file_id is None or delivery.file_id is None:
+            return False
+        try:
+            if not await self._slack.is_left_out(delivery.file_id):
+                return False
+            await delete_files(self._slack, delivery.file_ids)
+        except CallAudioError as error:
+            log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
+            return False
+        dropped = await self._log.change(
+            delivery,
+            {**NO_UPLOAD, "without_picture": True, "state": State.ANNOUNCED.value},
+            tag=AuditTag.DELIVERY_UNSHOWN,
+            payload={
+                "file_id": delivery.file_id,
+                "picture_file_id": delivery.picture_file_id,
+            },
+            when={"file_id": delivery.file_id},
+        )
+        return dropped is not None
+
+    async def _tightened(self, delivery: Delivery, ruling: Ruling) -> bool:
+        """If the new decision is stricter, drop the upload and store the decision."""
+        decision = ruling.decision
+        if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
+            return False
+        if delivery.share_tried_at:
+            # It may have been completed. Slack discards an upload that was never completed.
+            await delete_files(self._slack, delivery.file_ids)
+        await self._log.change(
+            delivery,
+            {**decided(ruling), **NO_UPLOAD},
+            tag=AuditTag.DELIVERY_TIGHTENED,
+            payload={
+                "from": delivery.outcome,
+                "to": decision.outcome.value,
+                "reason": decision.reason.value,
+                "dropped_file_id": delivery.file_id,
+                **audited_facts(ruling.facts),
+            },
+            # Never overwrites what another worker stored since; the next try decides on that.
+            when={**same_try(delivery), "outcome": delivery.outcome},
+            # A worker that stalls during its try may still complete it, and then be killed.
+            leaves_files=delivery.share_tried_at is not None,
+        )
+        return True
+
+
+def decided(ruling: Ruling) -> dict[str, str | bool | None]:
+    """Build the columns of a decision."""
+    return {
+        "outcome": ruling.decision.outcome.value,
+        "reason": ruling.decision.reason.value,
+        "destination_is_private": ruling.facts.destination_is_private,
+        "state": State.DECIDED.value,
+    }

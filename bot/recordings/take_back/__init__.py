@@ -1,0 +1,1 @@
+"""Take-back: checks of visible files, and the deletion of those that must go."""

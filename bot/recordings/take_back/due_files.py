@@ -1,0 +1,114 @@
+"""Selects visible files to check: all of a conversation, the next in turn, or a single one.
+
+The audience of a conversation is checked once for all its files. Where a file was forwarded to is
+checked for each file, at a limited rate, because deliveries need the same calls.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.visible_files import visible
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow
+
+# One in this many checks is for the newest file not yet checked in this round, because people
+# forward what they have just heard; the other checks take the files in turn.
+NEWEST_EVERY: Final = 4
+
+
+class DueFiles:
+    """Reads the files to check; leases ensure that two workers never check the same file."""
+
+    def __init__(
+        self, *, database: Database, clock: Callable[[], datetime], rhythm: Rhythm
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.rhythm = rhythm
+        self._asked_in_turn = 0
+
+    async def in_conversation(self, team_id: str, channel_id: str) -> list[Delivery]:
+        """Return the visible raw files of a conversation that are not yet to be deleted."""
+        which = select(DeliveryRow).where(
+            *_watched(),
+            DeliveryRow.team_id == team_id,
+            DeliveryRow.destination_channel_id == channel_id,
+            DeliveryRow.delete_asked_by.is_(None),
+        )
+        async with self._database.read() as session:
+            return [delivery_of(row) for row in await session.scalars(which)]
+
+    async def to_go(self, delivery_id: str) -> Delivery | None:
+        """Return a file that is to be deleted, or whose card does not show its deletion yet."""
+        failed = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
+        which = select(DeliveryRow).where(
+            DeliveryRow.id == delivery_id, or_(and_(*visible()), failed)
+        )
+        async with self._database.read() as session:
+            row = await session.scalar(which)
+        return delivery_of(row) if row else None
+
+    async def next_in_turn(self) -> Delivery | None:
+        """Return the file whose shares are checked next; it is due again in the next round.
+
+        An unverified file comes first, else the least recently checked one, and now and then the
+        newest one.
+        """
+        due_at = DeliveryRow.shares_due_at
+        is_newest_s_turn = self._asked_in_turn >= NEWEST_EVERY - 1
+        order = DeliveryRow.ended_at.desc() if is_newest_s_turn else due_at
+        due = (
+            select(DeliveryRow.id)
+            .where(*_watched(), due_at <= self._clock())
+            .order_by(DeliveryRow.shares_unverified_since.is_(None), order)
+            .limit(1)
+        )
+        found = await self._asked_after(DeliveryRow.id.in_(due))
+        if found:
+            self._asked_in_turn = 0 if is_newest_s_turn else self._asked_in_turn + 1
+        return found
+
+    async def one(self, delivery_id: str) -> Delivery | None:
+        """Return the file of an event, out of turn."""
+        return await self._asked_after(DeliveryRow.id == delivery_id)
+
+    async def next_turn_at(self) -> datetime | None:
+        """Return when the next check in turn is due; None if there is no raw file."""
+        first = select(func.min(DeliveryRow.shares_due_at)).where(*_watched())
+        async with self._database.read() as session:
+            due_at = await session.scalar(first)
+        return max(due_at, self._clock() + self.rhythm.shares_every) if due_at else None
+
+    def over_at(self, delivery: Delivery) -> datetime | None:
+        """Return when the retention of a raw file ends; None: never."""
+        keep, ended_at = self.rhythm.keep, delivery.ended_at
+        return ended_at + keep if delivery.is_raw and keep is not None and ended_at else None
+
+    def is_over(self, delivery: Delivery) -> bool:
+        """Return whether the retention of a raw file has ended."""
+        over_at = self.over_at(delivery)
+        return over_at is not None and over_at <= self._clock()
+
+    async def _asked_after(self, which: ColumnElement[bool]) -> Delivery | None:
+        again_at = self._clock() + self.rhythm.check_every
+        statement = update(DeliveryRow).where(*_watched(), which)
+        async with self._database.write() as session:
+            row = await session.scalar(
+                statement.values(shares_due_at=again_at).returning(DeliveryRow)
+            )
+        return delivery_of(row) if row else None
+
+
+def _watched() -> tuple[ColumnElement[bool], ...]:
+    """Build the condition for files that are raw, visible, and not yet to be taken back."""
+    return (
+        *visible(),
+        DeliveryRow.shares_due_at.is_not(None),
+        DeliveryRow.taken_back_cause.is_(None),
+    )

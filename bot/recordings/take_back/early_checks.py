@@ -1,0 +1,154 @@
+"""Schedules early checks of visible files when Slack reports a change."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select, true, update
+
+from bot.access.policy import Outcome
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
+from bot.audit.log import record
+from bot.recordings.deliveries.delivery_store import under_way
+from bot.recordings.deliveries.file_checks import (
+    AHEAD,
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    conversation_key,
+)
+from bot.recordings.deliveries.shares import MOST_PLACES
+from bot.recordings.deliveries.states import ENDED
+from bot.recordings.deliveries.visible_files import visible
+from bot.store.database import Database
+from bot.store.schedule import schedule
+from bot.store.tables import DeliveryRow
+
+
+class EarlyChecks:
+    """Schedules checks of visible files; those under way are checked when they end."""
+
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def check_now(self, team_id: str, channel_id: str | None = None) -> None:
+        """Handle a change in the workspace, or in one conversation: check all its raw files now.
+
+        These checks precede all other work of their kind. The shares of each forwarded file are
+        checked separately. Raw deliveries under way are checked when they end, because their last
+        decision may have been taken before the change.
+        """
+        now = self._clock()
+        place = DeliveryRow.destination_channel_id
+        is_of_team = DeliveryRow.team_id == team_id
+        is_here = place == channel_id if channel_id else true()
+        is_forwarded_here = _is_forwarded(channel_id)
+        holding = (
+            select(case((is_here, place)), case((is_forwarded_here, DeliveryRow.id)))
+            .distinct()
+            .where(
+                *visible(),
+                is_of_team,
+                DeliveryRow.shares_due_at.is_not(None),
+                or_(is_here, is_forwarded_here),
+            )
+        )
+        under_way_here = _locked_in_order([_is_raw_under_way(), is_of_team, is_here])
+        coming = update(DeliveryRow).where(under_way_here)
+        async with self._database.write() as session:
+            await session.execute(coming.values(recheck_at=now))
+            for channel, delivery_id in await session.execute(holding):
+                if channel:
+                    key = conversation_key(team_id, channel)
+                    schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+                if delivery_id:
+                    schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+
+    async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
+        """Handle an event about a file: check its shares before all other files.
+
+        ``channel_id``: where it was shared, if the event contains that; Slack may report it only
+        once. A file may be visible before its delivery has ended; then it is checked at that end.
+        """
+        is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
+        query = select(DeliveryRow).where(
+            or_(is_there, _is_raw_under_way()),
+            DeliveryRow.team_id == team_id,
+            or_(DeliveryRow.file_id == file_id, DeliveryRow.picture_file_id == file_id),
+        )
+        async with self._database.read() as session:
+            if await session.scalar(query) is None:
+                return  # not a file of the bot, like nearly all files
+        async with self._database.write() as session:
+            row = await session.scalar(query.with_for_update())
+            if row is None or row.destination_channel_id == channel_id:
+                return
+            reported = row.reported_channels or []
+            if channel_id and channel_id not in reported and len(reported) <= MOST_PLACES:
+                row.reported_channels = [*reported, channel_id]
+            now = self._clock()
+            if row.state in ENDED:
+                schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+            else:
+                row.recheck_at = now
+
+    async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
+        """Handle a changed channel id, as when a channel is shared: move its deliveries to it.
+
+        A repeated event finds no delivery with the old id, and records nothing.
+        """
+        is_there = DeliveryRow.destination_channel_id == old_channel_id
+        at_old_id = [DeliveryRow.team_id == team_id, or_(is_there, _is_forwarded(old_channel_id))]
+        here = update(DeliveryRow).where(_locked_in_order(at_old_id))
+        moving = here.values(
+            destination_channel_id=case(
+                (is_there, new_channel_id), else_=DeliveryRow.destination_channel_id
+            )
+        ).returning(DeliveryRow.id, DeliveryRow.reported_channels)
+        async with self._database.write() as session:
+            moved = (await session.execute(moving)).all()
+            if not moved:
+                return
+            now = self._clock()
+            key = conversation_key(team_id, new_channel_id)
+            schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            for delivery_id, places in moved:
+                if not places or old_channel_id not in places:
+                    continue
+                row = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
+                renamed = [new_channel_id if each == old_channel_id else each for each in places]
+                await session.execute(row.values(reported_channels=renamed))
+                schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+            await record(
+                session,
+                AuditEvent(
+                    tag=AuditTag.CHANNEL_MOVED,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=now,
+                    payload={"from": old_channel_id, "to": new_channel_id},
+                ),
+            )
+
+
+def _is_forwarded(channel_id: str | None) -> ColumnElement[bool]:
+    """Build the condition for files that were forwarded to this conversation; None: to any.
+
+    The list is searched as text, which is the same on both databases.
+    """
+    places = cast(DeliveryRow.reported_channels, Text)
+    return places.contains(f'"{channel_id}"' if channel_id else '"', autoescape=True)
+
+
+def _locked_in_order(which: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Select rows by id in one lock order, so that two updates cannot deadlock."""
+    ids = select(DeliveryRow.id).where(*which).order_by(DeliveryRow.id)
+    return DeliveryRow.id.in_(ids.with_for_update())
+
+
+def _is_raw_under_way() -> ColumnElement[bool]:
+    ended = [each.value for each in ENDED]
+    return and_(
+        DeliveryRow.id.in_(under_way()),
+        DeliveryRow.state.not_in(ended),
+        DeliveryRow.outcome == Outcome.RAW.value,
+    )

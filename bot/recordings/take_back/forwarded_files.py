@@ -1,0 +1,74 @@
+"""Checks whether a raw file was forwarded to a conversation where the rules refuse raw."""
+
+from dataclasses import dataclass
+
+from bot.access.deciding import Decider
+from bot.access.exposure import Exposure
+from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.shares import FileShares, SharedIn, elsewhere
+from bot.recordings.deliveries.slack_port import SlackPort
+from bot.recordings.take_back.causes import TakeBackCause
+
+log = get_logger(__name__)
+
+REFUSED = (Exposure.EXTERNAL, Exposure.PUBLIC, Exposure.AUDIENCE)
+WITHHELD = "withheld"
+"""Slack's definite answers that the bot cannot see the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A raw file is shared where it must not be; ``place`` is None for a public link."""
+
+    cause: TakeBackCause
+    place: SharedIn | None = None
+    because: str | None = None
+
+
+class ForwardedFiles:
+    """Reads where the files of a delivery are shared, and decides for each as a destination."""
+
+    def __init__(self, *, decider: Decider, slack: SlackPort) -> None:
+        self._decider = decider
+        self._slack = slack
+
+    async def find(self, delivery: Delivery) -> FileShares | None:
+        """Return the shares of the files except in their destination; None if Slack fails."""
+        try:
+            shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
+        except CallAudioError as error:
+            log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
+            return None
+        return elsewhere(shares, delivery.reported_channels, delivery.channel_id)
+
+    async def judge(self, delivery: Delivery, found: FileShares) -> PassedOn | Exposure:
+        """Return a forbidden share; certain ones take precedence over unknown facts."""
+        if found.has_public_link:
+            return PassedOn(TakeBackCause.PUBLIC_LINK)
+        exposures = set()
+        for place in found.places:
+            judged = await self._judge(delivery, place)
+            if isinstance(judged, PassedOn):
+                return judged
+            exposures.add(judged)
+        if Exposure.RIGHT_ENDED in exposures:
+            return Exposure.RIGHT_ENDED
+        is_known = found.is_complete and found.has_public_link is False
+        return Exposure.UNVERIFIED if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
+
+    async def _judge(self, delivery: Delivery, place: SharedIn) -> PassedOn | Exposure:
+        team_id, raw_only = delivery.team_id, delivery.is_transcript
+        around = await self._decider.survey(team_id, place.channel_id, raw_only=raw_only)
+        if around.is_withheld:
+            return PassedOn(TakeBackCause.FORWARDED, place, WITHHELD)
+        # In direct messages with the bot the person there is the only listener.
+        listener_id = around.conversation.im_user_id if around.conversation else None
+        requester_id = listener_id or delivery.user_id
+        exposure = await self._decider.judge(team_id, requester_id, around, raw_only=raw_only)
+        if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
+            exposure = Exposure.AUDIENCE
+        if exposure in REFUSED:
+            return PassedOn(TakeBackCause.FORWARDED, place, exposure.value)
+        return exposure

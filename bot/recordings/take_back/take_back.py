@@ -1,0 +1,217 @@
+"""Takes raw recordings back when their time is over or an uncleared person can hear them.
+
+It also deletes files that authorized people asked to delete.
+
+The store holds what is visible and when to check it again; a failed check is repeated. So a lost
+event, a refused deletion or a killed worker only causes a delay.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.access.deciding import Decider
+from bot.access.exposure import Exposure
+from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.file_checks import IN_TURN
+from bot.recordings.deliveries.naming import announcement_of
+from bot.recordings.deliveries.orphaned_files import OrphanedFiles
+from bot.recordings.deliveries.slack_files import delete_files
+from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
+from bot.recordings.deliveries.states import State
+from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.take_back.downgrading import Downgrading
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.forwarded_files import ForwardedFiles, PassedOn
+from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
+from bot.store.due_work import Due
+
+log = get_logger(__name__)
+
+# Slack does not always answer: a file is deleted only if its facts stay unverified for long.
+LONGEST_UNVERIFIED: Final = timedelta(minutes=15)
+CHECK_EVERY: Final = timedelta(seconds=60)
+
+
+CAUSES: Final = {
+    Exposure.RIGHT_ENDED: TakeBackCause.RIGHT_ENDED,
+    Exposure.EXTERNAL: TakeBackCause.EXTERNAL,
+    Exposure.PUBLIC: TakeBackCause.PUBLIC,
+    Exposure.AUDIENCE: TakeBackCause.AUDIENCE,
+}
+
+
+class TakeBack:
+    """Checks visible raw recordings, and takes back those that must not stay."""
+
+    def __init__(
+        self,
+        *,
+        due: DueFiles,
+        files: TakeBackStore,
+        orphaned_files: OrphanedFiles,
+        decider: Decider,
+        slack: SlackPort,
+        downgrading: Downgrading,
+    ) -> None:
+        self._due = due
+        self._files = files
+        self._orphaned_files = orphaned_files
+        self._decider = decider
+        self._slack = slack
+        self._downgrading = downgrading
+        self._shares = ForwardedFiles(decider=decider, slack=slack)
+
+    async def check_audience(self, due: Due) -> datetime | None:
+        """Check one conversation, once for all its raw files; returns when to check again."""
+        team_id, _, channel_id = due.key.partition("/")
+        deliveries = await self._due.in_conversation(team_id, channel_id)
+        if not deliveries:
+            return None
+        over = [each for each in deliveries if self._due.is_over(each)]
+        # Separately, so that it does not wait for a conversation for which Slack is slow.
+        await self._files.schedule_take_back(over)
+        staying = [each for each in deliveries if each not in over]
+        if staying:
+            since = self._due.rhythm.began_after(due, self._files.clock())
+            await self._check_conversations(team_id, channel_id, staying, since)
+        return self._in_a_while()
+
+    async def check_shares(self, due: Due) -> datetime | None:
+        """Check whether one file was forwarded; returns when the next file is due."""
+        is_in_turn = due.key == IN_TURN
+        delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
+        if delivery:
+            began_after = self._due.rhythm.began_after
+            since = None if is_in_turn else began_after(due, self._files.clock())
+            await self._check_shares_of(delivery, since)
+        return await self._due.next_turn_at() if is_in_turn else None
+
+    async def delete_visible(self, due: Due) -> datetime | None:
+        """Delete files unconditionally, and update the card; returns when to try again."""
+        delivery = await self._due.to_go(due.key)
+        if delivery is None:
+            return None
+        if delivery.taken_back_at:
+            is_done = await self._notify(delivery, str(delivery.taken_back_cause))
+            return None if is_done else self._in_a_while()
+        cause = self._plain_cause(delivery)
+        if cause is None:
+            return self._due.over_at(delivery)
+        return None if await self._take_back(delivery, cause) else self._in_a_while()
+
+    async def delete_orphaned(self, due: Due) -> datetime | None:
+        """Delete an orphaned file; returns when to delete it again."""
+        file = await self._orphaned_files.read(due.key)
+        if file is None:
+            return None
+        try:
+            await self._slack.delete_file(file.file_id, file.channel_id)
+            if await self._orphaned_files.deleted(file, TakeBackCause.UNFINISHED.value):
+                return None
+        except CallAudioError as error:
+            log.warning("orphaned_file_not_deleted", delivery_id=file.delivery_id, code=error.code)
+        return self._in_a_while()
+
+    def _in_a_while(self) -> datetime:
+        return self._files.clock() + self._due.rhythm.check_every
+
+    async def _check_conversations(
+        self, team_id: str, channel_id: str, deliveries: list[Delivery], since: datetime
+    ) -> None:
+        """Check the files of a conversation; no fact is cached beyond this check."""
+        holds_transcripts = any(each.is_transcript for each in deliveries)
+        around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
+        judged = {
+            (user_id, raw_only): await self._decider.judge(
+                team_id, user_id, around, raw_only=raw_only
+            )
+            for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
+        }
+        for each in deliveries:
+            exposure = judged[each.user_id, each.is_transcript]
+            await self._settle(each, exposure, UnverifiedFact.CONVERSATION, since)
+
+    async def _check_shares_of(self, delivery: Delivery, since: datetime | None) -> None:
+        """Check one file; ``since``: the event's time, None without an event."""
+        now = self._files.clock()
+        places = await self._shares.find(delivery)
+        if places is None:
+            await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES, since or now)
+            return
+        # Before they are judged, so that an event about one of them is never too early.
+        await self._files.note_places(delivery, places)
+        found = await self._shares.judge(delivery, places)
+        if isinstance(found, PassedOn):
+            # Retried like a requested deletion, however often Slack refuses it.
+            shared_at = found.place and found.place.shared_at
+            await self._files.order_take_back(delivery, found, since or shared_at or now)
+        else:
+            await self._settle(delivery, found, UnverifiedFact.SHARES, since or now)
+
+    async def _settle(
+        self, delivery: Delivery, found: Exposure, subject: UnverifiedFact, since: datetime
+    ) -> None:
+        """Store what a check found; ``since``: when that began, at the earliest."""
+        if found is Exposure.FINE:
+            await self._files.mark_verified(delivery, subject)
+            return
+        cause = CAUSES.get(found)
+        if cause is None:
+            since = await self._files.mark_unverified(delivery, subject) + LONGEST_UNVERIFIED
+            if self._files.clock() < since:
+                return
+            cause = TakeBackCause.UNVERIFIED
+        since = max(since, delivery.ended_at or since)
+        await self._files.store_cause(delivery, cause.value, since, again_at=self._in_a_while())
+        await self._take_back(delivery, cause)
+
+    async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
+        """Delete the files and update the card; returns whether that is done or scheduled."""
+        try:
+            await delete_files(self._slack, delivery.file_ids, delivery.channel_id)
+        except CallAudioError as error:
+            log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
+            return False
+        is_over = cause is TakeBackCause.TIME_OVER
+        gone = await self._files.taken_back(
+            delivery,
+            cause.value,
+            since=self._due.over_at(delivery) if is_over else delivery.ended_at,
+            update_card_by=self._in_a_while(),
+            then=self._downgrading.store,
+        )
+        if gone:
+            await self._notify(gone, str(gone.taken_back_cause))
+        return True
+
+    async def _notify(self, delivery: Delivery, cause: str) -> bool:
+        """Show on the card that the file is gone; returns whether no retry is needed.
+
+        After its own end, the delivery that follows updates the card instead.
+        """
+        follower = await self._downgrading.follower_of(delivery)
+        is_its_card = cause != TakeBackCause.UNFINISHED and not (follower and follower.has_ended)
+        if delivery.card_ts and delivery.channel_id and is_its_card:
+            by = delivery.delete_asked_by if cause == TakeBackCause.ASKED else None
+            taken = TakenBack(
+                announcement_of(delivery), cause, deleted_by=by, is_followed=follower is not None
+            )
+            try:
+                await self._slack.show_taken_back(delivery.card_ts, taken)
+            except CallAudioError as error:
+                log.warning("take_back_not_shown", delivery_id=delivery.id, code=error.code)
+                if error.retryable:
+                    return False
+        await self._files.card_updated(delivery, follower)
+        return True
+
+    def _plain_cause(self, delivery: Delivery) -> TakeBackCause | None:
+        if delivery.delete_asked_by:
+            return TakeBackCause.ASKED
+        if delivery.state is State.FAILED:
+            return TakeBackCause.UNFINISHED
+        if delivery.taken_back_cause:
+            return TakeBackCause(delivery.taken_back_cause)
+        return TakeBackCause.TIME_OVER if self._due.is_over(delivery) else None

@@ -1,0 +1,1 @@
+"""The transfer of a recording from PolyAI to Slack, in bounded memory."""

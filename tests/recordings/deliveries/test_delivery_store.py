@@ -1,0 +1,172 @@
+"""A delivery's record: each change once, never after the end, and with its event or not at all."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from bot.access.policy import Outcome
+from bot.audit.events import AuditTag
+from bot.audit.log import AuditFilter, all_events, newest_events
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.states import ENDED, State
+from bot.store.tables import DeliveryRow
+from tests.conftest import NOON
+from tests.recordings.requests.builders import changed_request
+from tests.recordings.requests.test_request_store import CALL, REQUEST, Desk
+
+LATER = NOON + timedelta(minutes=1)
+DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
+
+
+@pytest.fixture
+def log(database) -> DeliveryStore:
+    return DeliveryStore(database=database, clock=lambda: LATER)
+
+
+@pytest.fixture
+async def delivery(database, log):
+    return await log.read((await Desk(database).store()).delivery_id)
+
+
+async def tags(database) -> list[str]:
+    """What was recorded after the request."""
+    async with database.read() as session:
+        return [event.tag async for event in all_events(session, AuditFilter())][1:]
+
+
+def end(log, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
+    return log.end(delivery, state, tag=tag, payload={"size_bytes": 1})
+
+
+async def test_a_new_delivery_has_nothing_decided_and_is_not_raw(delivery):
+    assert (delivery.conversation_id, delivery.requested_at) == (CALL, NOON)
+    assert (delivery.state, delivery.outcome, delivery.response_url) == (
+        State.REQUESTED,
+        None,
+        None,
+    )
+    assert not delivery.is_raw
+    assert not delivery.has_ended
+
+
+async def test_there_is_no_delivery_nobody_asked_for(log):
+    with pytest.raises(LookupError, match="dnobody"):
+        await log.read("dnobody")
+
+
+async def test_a_change_and_its_event_are_written_together(log, delivery, database):
+    changed = await log.change(
+        delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"outcome": "raw"}
+    )
+    assert changed
+    after = await log.read(delivery.id)
+    assert (after.state, after.outcome, after.is_raw) == (State.DECIDED, Outcome.RAW, True)
+    async with database.read() as session:
+        (event,) = await newest_events(session, AuditFilter(), 1)
+    assert (event.tag, event.actor_id) == ("policy:delivery:decided", "system")
+    assert (event.delivery_id, event.occurred_at) == (delivery.id, LATER)
+    assert event.payload == {"outcome": "raw"}
+
+
+async def test_a_change_whose_event_cannot_be_written_does_not_happen(log, delivery, database):
+    with pytest.raises(TypeError):
+        await log.change(
+            delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"bad": object()}
+        )
+    assert (await log.read(delivery.id)).state is State.REQUESTED
+    assert await tags(database) == []
+
+
+async def test_a_change_without_a_tag_leaves_no_event(log, delivery, database):
+    assert await log.change(delivery, {"parent_ts": "1700000000.000100"})
+    assert (await log.read(delivery.id)).parent_ts == "1700000000.000100"
+    assert await tags(database) == []
+
+
+async def test_a_step_that_runs_twice_changes_and_is_told_of_once(log, delivery, database):
+    async def announce(ts):
+        return await log.change(
+            delivery,
+            {"parent_ts": ts},
+            tag=AuditTag.DELIVERY_ANNOUNCED,
+            when={"parent_ts": None},
+        )
+
+    first, second = await announce("1.1"), await announce("2.2")
+    assert first is not None
+    assert first.parent_ts == "1.1"
+    assert second is None
+    assert (await log.read(delivery.id)).parent_ts == "1.1"
+    assert await tags(database) == ["worker:delivery:announced"]
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+async def test_nothing_changes_after_the_end(log, delivery, database, state):
+    assert await end(log, delivery, state)
+    assert not await log.change(delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED)
+    assert not await end(log, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
+    after = await log.read(delivery.id)
+    assert (after.state, after.has_ended, after.outcome) == (state, True, None)
+    assert await tags(database) == ["worker:delivery:delivered"]
+
+
+async def test_of_two_ends_at_once_one_counts(log, delivery, database):
+    ended = await asyncio.gather(
+        end(log, delivery), end(log, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
+    )
+    assert sorted(ended) == [False, True]
+    assert len(await tags(database)) == 1
+
+
+async def test_the_end_says_when_and_takes_its_last_changes_along(log, delivery, database):
+    await log.end(
+        delivery,
+        State.FAILED,
+        tag=AuditTag.DELIVERY_FAILED,
+        payload={"code": "too_large"},
+        changes={"error_code": "too_large"},
+    )
+    async with database.read() as session:
+        row = await session.get(DeliveryRow, delivery.id)
+    assert (row.state, row.ended_at, row.error_code) == ("failed", LATER, "too_large")
+
+
+async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(log, database):
+    url = "https://hooks.slack.com/commands/T1/secret"
+    stored = await Desk(database).store(changed_request(REQUEST, response_url=SecretStr(url)))
+    delivery = await log.read(stored.delivery_id)
+    assert delivery.response_url.get_secret_value() == url
+    assert url not in repr(delivery)
+    assert await end(log, delivery)
+    await log.note_notified(delivery, is_all=False)
+    assert (await log.read(delivery.id)).response_url
+    await log.note_notified(delivery, is_all=True)
+    assert (await log.read(delivery.id)).response_url is None
+
+
+async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, database):
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    assert await end(log, delivery)
+
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+
+    async with database.read() as session:
+        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+        found = await session.get(DeliveryRow, delivery.id)
+    assert tags.count("worker:delivery:untold") == 1
+    assert (found.notify_failed_at, found.notified_at, found.response_url) == (LATER, None, None)
+
+
+async def test_who_was_told_is_never_noted_as_untold(log, database):
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    assert await end(log, delivery)
+    await log.note_notified(delivery, is_all=False)
+
+    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+
+    async with database.read() as session:
+        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+    assert "worker:delivery:untold" not in tags

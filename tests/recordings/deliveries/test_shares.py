@@ -1,0 +1,69 @@
+"""Where the files of a delivery are, besides where they were delivered to."""
+
+import pytest
+
+from bot.recordings.deliveries.shares import MOST_PLACES, FileShares, SharedIn, elsewhere
+from tests.tables import each_row
+
+OWN, OTHER, DM = "C0OWN00000", "C0OTHER000", "D0DIRECT00"
+AT_HOME = FileShares((SharedIn(OWN, "1.0"),))
+
+
+def ids(found: FileShares) -> list[str]:
+    return [each.channel_id for each in found.places]
+
+
+@each_row(
+    ("shares", "told", "places"),
+    [
+        pytest.param([AT_HOME], (), [], id="it is where it was delivered to"),
+        pytest.param([], (), [], id="it is gone"),
+        pytest.param(
+            [FileShares((SharedIn(OTHER), *AT_HOME.places))], (), [OTHER], id="it was passed on"
+        ),
+        pytest.param(
+            [AT_HOME, FileShares((SharedIn(OTHER),))], (), [OTHER], id="its picture was passed on"
+        ),
+        pytest.param([AT_HOME], (DM, OWN), [DM], id="only an event told of it"),
+        pytest.param([FileShares((SharedIn(OTHER),))], (OTHER,), [OTHER], id="both told of it"),
+    ],
+)
+def test_every_place_but_its_own_is_to_be_judged(
+    shares: list[FileShares], told: tuple[str, ...], places: list[str]
+) -> None:
+    assert ids(elsewhere(shares, told, OWN)) == places
+
+
+def test_who_passed_it_on_is_kept_where_slack_tells() -> None:
+    shares = [FileShares((SharedIn(OTHER, "2.0", "U0ALICE"),))]
+    (place,) = elsewhere(shares, (OTHER,), OWN).places
+    assert place.shared_by == "U0ALICE"
+
+
+@each_row(
+    ("links", "has_link"),
+    [
+        ((False, False), False),
+        ((False, True), True),
+        ((None, True), True),
+        ((None, False), None),
+        ((), False),
+    ],
+)
+def test_a_link_that_is_known_comes_before_one_that_is_not(
+    links: tuple[bool | None, ...], has_link: bool | None
+) -> None:
+    shares = [FileShares(has_public_link=each) for each in links]
+    assert elsewhere(shares, (), OWN).has_public_link is has_link
+
+
+def test_a_list_that_was_cut_short_is_not_whole() -> None:
+    assert elsewhere([AT_HOME], (), OWN).is_complete
+    assert not elsewhere([AT_HOME, FileShares(is_complete=False)], (), OWN).is_complete
+
+
+def test_of_more_places_than_are_judged_it_is_not_known_who_hears_it_there() -> None:
+    many = tuple(SharedIn(f"C0PLACE{number:03}") for number in range(MOST_PLACES + 1))
+    found = elsewhere([FileShares(many)], (), OWN)
+    assert (len(found.places), found.is_complete) == (MOST_PLACES, False)
+    assert elsewhere([FileShares(many[1:])], (), OWN).is_complete

@@ -1,0 +1,350 @@
+"""An evidence pack proves itself offline: any byte that was changed is found."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.evidence_verifier import COVERED, DIGEST_LENGTH, EVENTS, MANIFEST, faults, main
+from bot.audit.log import AuditFilter, append, locked_head, record
+from bot.audit.seal import seal
+from bot.audit.snapshot import snapshot
+from bot.recordings.evidence.evidence_pack import Packed, pack
+from bot.store.database import Database
+from bot.store.tables import RedactionCheckRow
+from tests.audit.chains import overrule
+from tests.recordings.deliveries.rows import delivery_row
+
+NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
+TEAM, CALL = "T0CALLAUDIO", "CA1"
+NUMBER = "+441234567890"
+NO_EVENT = "it matches no event of the pack, so it proves nothing"
+
+
+def event(tag: AuditTag, delivery_id: str | None = "d1", **payload) -> AuditEvent:
+    return AuditEvent(tag, TEAM, "U0ALICE00", NOON, delivery_id, payload)
+
+
+async def stored(database: Database) -> None:
+    """One call that was asked for and taken back, its check, and another call."""
+    async with database.write() as session:
+        for delivery_id, conversation in (("d1", CALL), ("d2", "CA2")):
+            session.add(
+                delivery_row(
+                    delivery_id,
+                    "C1",
+                    team_id=TEAM,
+                    user_id="U0ALICE00",
+                    conversation_id=conversation,
+                    response_url=f"https://hooks.example/{NUMBER}",
+                    problem={"what": NUMBER},
+                    share_ts="1.0",
+                    taken_back_at=NOON,
+                    taken_back_cause="audience",
+                )
+            )
+            asked = event(AuditTag.DELIVERY_REQUESTED, delivery_id, conversation_id=conversation)
+            await record(session, asked)
+        session.add(
+            RedactionCheckRow(
+                id="k1",
+                team_id=TEAM,
+                asked_by="system",
+                cause="sample",
+                agent_name="default",
+                conversation_id=CALL,
+                direction="combined",
+                requested_at=NOON,
+                ended_at=NOON,
+                verdict="proven",
+                says="Proven.",
+            )
+        )
+        checked = {"check_id": "k1", "verdict": "proven", "conversation_id": CALL}
+        await record(session, event(AuditTag.REDACTION_CHECKED, None, **checked))
+        await record(session, event(AuditTag.DELIVERY_DELIVERED, channel_id="C1", file_id="Fd1"))
+        await record(session, event(AuditTag.FILE_TAKEN_BACK, file_id="Fd1", cause="audience"))
+
+
+async def packed(database: Database, path: Path, **wanted) -> Packed:
+    async with snapshot(database) as session:
+        return await pack(session, path, AuditFilter(**(wanted or {"conversation_id": CALL})))
+
+
+async def test_a_pack_of_a_call_is_sound_and_holds_what_concerns_it(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    told = await packed(database, tmp_path / "pack.zip")
+    assert (told.events, told.faults) == (4, ())
+    assert list(faults(tmp_path / "pack.zip", told.heads)) == []
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        held = {each: files.read(each).decode() for each in files.namelist()}
+    assert '"taken_back_because": "audience"' in held["deliveries.jsonl"]
+    assert '"asked_by": "U0ALICE00"' in held["deliveries.jsonl"]
+    assert '"verdict": "proven"' in held["checks.jsonl"]
+    assert "CA2" not in "".join(held.values())
+    assert NUMBER not in "".join(held.values())
+    assert "hooks.example" not in "".join(held.values())
+
+
+EDITED = (
+    "UPDATE deliveries SET user_id = 'U0FORGER0', taken_back_at = NULL, taken_back_cause = NULL",
+    "UPDATE redaction_checks SET asked_by = 'U0FORGER0', verdict = 'leaking'",
+)
+
+
+async def test_an_edited_row_is_named_and_changes_nothing_in_the_pack(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    await overrule(database, *EDITED)
+    told = await packed(database, tmp_path / "pack.zip")
+    named = [each for each in told.faults if "trigger_missing" not in each]
+    assert named == [f"{TEAM}:{seq} delivery_altered" for seq in (1, 2)]
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
+        (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
+        held = b"".join(files.read(each) for each in files.namelist())
+    assert (delivery["asked_by"], delivery["source"]) == ("U0ALICE00", "events")
+    assert (delivery["taken_back_because"], delivery["is_pruned"]) == ("audience", False)
+    assert (check["verdict"], check["asked_by"], check["source"]) == (
+        "proven",
+        "U0ALICE00",
+        "events",
+    )
+    assert b"U0FORGER0" not in held
+
+
+async def test_of_what_was_sealed_away_the_rows_tell_and_say_so(
+    database: Database, tmp_path: Path
+) -> None:
+    await stored(database)
+    later = NOON + timedelta(hours=1)
+    async with database.write() as session:
+        assert await seal(session, TEAM, before=later, by="cli:ops", now=later)
+    told = await packed(database, tmp_path / "pack.zip")
+    assert (told.events, told.faults) == (0, ())
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
+        (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
+    assert (delivery["asked_by"], delivery["taken_back_because"]) == ("U0ALICE00", "audience")
+    assert (check["verdict"], check["asked_by"]) == ("proven", "system")
+    assert {delivery["source"], check["source"]} == {"row"}
+
+
+async def test_a_pack_of_a_period_holds_what_was_in_it(database: Database, tmp_path: Path) -> None:
+    await stored(database)
+    told = await packed(database, tmp_path / "pack.zip", since=NOON)
+    assert told.events == 5
+    assert list(faults(tmp_path / "pack.zip")) == []
+    empty = await packed(database, tmp_path / "empty.zip", until=NOON)
+    assert empty.events == 0
+    assert list(faults(tmp_path / "empty.zip")) == []
+
+
+async def test_altering_any_byte_is_found(sqlite_store: Database, tmp_path: Path) -> None:
+    await stored(sqlite_store)
+    path = tmp_path / "pack.zip"
+    await packed(sqlite_store, path)
+    whole = path.read_bytes()
+    with path.open("r+b", buffering=0) as file:  # a file that is written anew is written to disk
+        for at, byte in enumerate(whole):
+            os.pwrite(file.fileno(), bytes([byte ^ 1]), at)
+            assert list(faults(path)) != [], at
+            os.pwrite(file.fileno(), bytes([byte]), at)
+    for other in (whole[:-1], whole + b"\n", b"", whole[1:]):
+        path.write_bytes(other)
+        assert main([str(path)]) == 1
+
+
+async def test_the_verifier_in_the_pack_needs_nothing_but_python(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    path = tmp_path / "pack.zip"
+    told = await packed(sqlite_store, path)
+    with zipfile.ZipFile(path) as files:
+        files.extract("verify.py", tmp_path)
+
+    def verified(*arguments: str) -> tuple[int, str]:
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", str(tmp_path / "verify.py"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ran.returncode, ran.stdout
+
+    wrong = f"{TEAM}:3:{'0' * 64}"
+    sound = await asyncio.to_thread(verified, str(path), *told.heads)
+    unknown = await asyncio.to_thread(verified, str(path), wrong)
+    nothing = await asyncio.to_thread(verified)
+    assert sound == (
+        0,
+        (
+            f"sound\nanchor {told.heads[0]} proves events 3 to 5\n"
+            "events that no anchor proves: 1 of 4\n"
+        ),
+    )
+    assert unknown == (1, f"anchor {wrong}: {NO_EVENT}\n")
+    assert nothing[0] == 2
+
+
+async def test_a_pack_that_was_written_anew_does_not_hold_the_anchor(
+    sqlite_store: Database, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    (anchor,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+    shutil.copy(migrated_sqlite, tmp_path / "other.db")
+    other = Database(f"sqlite:///{tmp_path}/other.db")
+    async with other.write() as session:
+        await record(session, event(AuditTag.PREVIEW_REFUSED, None))
+    await packed(other, tmp_path / "forged.zip", since=NOON)
+    await other.close()
+    assert list(faults(tmp_path / "true.zip", (anchor,))) == []
+    assert list(faults(tmp_path / "forged.zip")) == []
+    told = list(faults(tmp_path / "forged.zip", (anchor,)))
+    assert told == [f"anchor {anchor}: {NO_EVENT}"]
+
+
+def written_anew(path: Path, change: Callable[[bytes], bytes], out: Path) -> Path:
+    """Change the events of a pack, and write a pack whose digests are those of the change."""
+    with zipfile.ZipFile(path) as pack, zipfile.ZipFile(out, "w") as forged:
+        manifest = json.loads(pack.read(MANIFEST))
+        for name in manifest["files"]:
+            content = change(pack.read(name)) if name == EVENTS else pack.read(name)
+            manifest["files"][name] = hashlib.sha256(content).hexdigest()
+            forged.writestr(name, content)
+        forged.writestr(MANIFEST, json.dumps(manifest))
+        forged.comment = b"0" * DIGEST_LENGTH
+    content = out.read_bytes()[:-DIGEST_LENGTH]
+    out.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
+    return out
+
+
+def by_another(events: bytes) -> bytes:
+    """Tell the same events of another person, with matching hashes and links."""
+    told, last = [], {"seq": 0, "hash": ""}
+    for line in events.splitlines():
+        each = json.loads(line) | {"actor": "U0FORGER0"}
+        if each["seq"] == last["seq"] + 1:
+            each["previous"] = last["hash"]
+        covered = {name: each[name] for name in COVERED}
+        text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
+        last = each | {"hash": hashlib.sha256(text.encode()).hexdigest()}
+        told.append(json.dumps(last).encode() + b"\n")
+    return b"".join(told)
+
+
+async def test_a_head_that_is_no_packed_event_proves_nothing(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+    forged = written_anew(tmp_path / "true.zip", by_another, tmp_path / "forged.zip")
+    assert list(faults(forged)) == []
+    assert list(faults(forged, (head,))) == [f"anchor {head}: {NO_EVENT}"]
+
+
+async def test_an_anchor_proves_the_events_without_a_gap_up_to_it(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    """A call's events are not consecutive: those before the gap may be of any other chain."""
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
+
+    def first_by_another(events: bytes) -> bytes:
+        first, *others = events.splitlines(keepends=True)
+        return by_another(first) + b"".join(others)
+
+    proved: list[str] = []
+    forged = written_anew(tmp_path / "true.zip", first_by_another, tmp_path / "forged.zip")
+    assert list(faults(forged, (head,), proved.append)) == []
+    assert proved == [
+        f"anchor {head} proves events 3 to 5",
+        "events that no anchor proves: 1 of 4",
+    ]
+
+
+async def test_two_anchors_count_each_event_once(sqlite_store: Database, tmp_path: Path) -> None:
+    await stored(sqlite_store)
+    (head,) = (await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)).heads
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        third = json.loads(files.read(EVENTS).splitlines()[2])
+    anchor = f"{TEAM}:3:{third['hash']}"
+    proved: list[str] = []
+    assert list(faults(tmp_path / "pack.zip", (head, anchor), proved.append)) == []
+    assert proved == [
+        f"anchor {anchor} proves events 1 to 3",
+        f"anchor {head} proves events 1 to 5",
+        "events that no anchor proves: 0 of 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("forged", "finding"),
+    [
+        pytest.param(
+            b'{"actor": "U0FORGER0", ',
+            "the pack: it cannot be read (ValueError)",
+            id="a name twice, of which other readers may take the first",
+        ),
+        pytest.param(
+            b'{"asked_by": "U0FORGER0", ',
+            f"event {TEAM}:1: it has other fields than its hash covers",
+            id="a name that no hash covers",
+        ),
+    ],
+)
+async def test_what_no_hash_covers_is_found(
+    sqlite_store: Database,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    forged: bytes,
+    finding: str,
+) -> None:
+    await stored(sqlite_store)
+    await packed(sqlite_store, tmp_path / "true.zip")
+    out = tmp_path / "forged.zip"
+    written_anew(tmp_path / "true.zip", lambda events: events.replace(b"{", forged, 1), out)
+    assert main([str(out)]) == 1
+    assert capsys.readouterr().out == f"{finding}\n"
+
+
+async def test_a_pack_that_is_there_is_not_written_over(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "pack.zip").write_bytes(b"kept")
+    with pytest.raises(FileExistsError):
+        await packed(sqlite_store, tmp_path / "pack.zip")
+    assert (tmp_path / "pack.zip").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=pytest.mark.long)])
+async def test_many_events_are_packed_in_flat_memory(
+    sqlite_store: Database, tmp_path: Path, count: int
+) -> None:
+    async with sqlite_store.write() as session:
+        head = await locked_head(session, TEAM)
+        for _ in range(count // 500):
+            part = (event(AuditTag.PREVIEW_REFUSED, None, code="x") for _ in range(500))
+            head = await append(session, head, part)
+    tracemalloc.start()
+    told = await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told.events == count
+    assert peak < 40 * 2**20
+    assert list(faults(tmp_path / "pack.zip", told.heads)) == []

@@ -1,0 +1,93 @@
+"""One person may press often, and not so often that others are not served."""
+
+import pytest
+
+from bot.access.administration import Actor
+from bot.access.directory import Conversation
+from bot.audit.events import AuditTag
+from bot.errors import TooManyLookups
+from bot.recordings.lookups.call_finder import CallFinder
+from bot.recordings.lookups.lookup_limit import MOST, SECONDS, LookupLimit
+from bot.recordings.lookups.previewing import Previewing
+from tests.recordings.references.test_agents import AGENTS
+
+ALICE, MALLORY = "U0ALICE", "U0MALLORY"
+
+
+def test_who_presses_too_often_is_refused_until_a_minute_is_over_and_nobody_else() -> None:
+    now = 1000.0
+    limit = LookupLimit(lambda: now)
+    for _ in range(MOST):
+        limit.count(MALLORY)
+    now += 20.0
+    with pytest.raises(TooManyLookups) as refused:
+        limit.count(MALLORY)
+    limit.count(ALICE)
+
+    assert refused.value.retry_after_seconds == SECONDS - 20.0
+    now += SECONDS - 20.0
+    limit.count(MALLORY)
+
+
+class Membership:
+    """Keeps what is audited."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[AuditTag, str, object]] = []
+
+    async def note(self, tag: AuditTag, user_id: str, team_id: str, payload: object) -> None:
+        del team_id
+        self.noted.append((tag, user_id, payload))
+
+
+class Spent:
+    """A directory whose calls are used up."""
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        del channel_id
+        raise TooManyLookups
+
+
+async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
+    limit, membership = LookupLimit(lambda: 0.0), Membership()
+    for _ in range(MOST):
+        limit.count(MALLORY)
+    actor = Actor("T0QUALITY0", None, MALLORY)
+    finder = CallFinder(
+        membership=membership,
+        clearances=None,
+        browser=None,
+        agents={},
+        clock=None,
+        lookup_limit=limit,
+    )
+    with pytest.raises(TooManyLookups):
+        await finder.screen(actor, "default", None, "")
+    for who in (MALLORY, ALICE):  # the second has pressed once, after all calls were used up
+        previewing = Previewing(
+            membership=membership,
+            decider=None,
+            directory=Spent(),
+            open_dm=None,
+            calls=None,
+            agents=AGENTS,
+            lookup_limit=limit,
+        )
+        asked_by = Actor("T0QUALITY0", None, who)
+        with pytest.raises(TooManyLookups):
+            await previewing.preview(asked_by, None, "C0QUALITY0", asked_redacted=False)
+
+    about = {"code": "too_many_lookups", "channel_id": "C0QUALITY0"}
+    assert membership.noted == [
+        (AuditTag.REQUEST_REFUSED, MALLORY, {"code": "too_many_lookups"}),
+        (AuditTag.REQUEST_REFUSED, MALLORY, about),
+        (AuditTag.REQUEST_REFUSED, ALICE, about),
+    ]
+
+
+def test_fifty_presses_within_five_minutes_are_served() -> None:
+    now = 0.0
+    limit = LookupLimit(lambda: now)
+    for _ in range(50):
+        limit.count(ALICE)
+        now += 6.0

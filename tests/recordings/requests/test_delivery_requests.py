@@ -1,0 +1,311 @@
+"""What people ask for on each surface, turned into a stored request of theirs."""
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from bot.access.administration import Actor
+from bot.observability.metrics import Metrics
+from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.references.agents import AgentNotConfigured
+from bot.recordings.references.reference import Reference
+from bot.recordings.requests.delivery_requests import DeliveryRequests
+from bot.recordings.requests.requester import NotYours, Outsider, Requester
+from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.store.database import Database
+from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.conftest import NOON
+from tests.recordings.references.test_agents import AGENTS, CALL
+from tests.recordings.requests.builders import changed_requester
+from tests.recordings.requests.test_request_store import ALICE, CHANNEL, Desk
+
+ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
+ASKER = Requester(Actor("T0CALLAUDIO", "E0ORG", ALICE), CHANNEL, "111.222.first", ANSWER_URL)
+
+
+async def home_team() -> str:
+    return "T0CALLAUDIO"
+
+
+class Office:
+    """The use cases on a store of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.metrics = database, Metrics()
+        self.requests = DeliveryRequests(
+            store=Desk(database).requests,
+            deliveries=DeliveryStore(database=database, clock=lambda: NOON),
+            membership=WorkspaceMembership(
+                database=database, home_team=home_team, clock=lambda: NOON
+            ),
+            agents=AGENTS,
+            metrics=self.metrics,
+        )
+
+    async def ask(self, requester=ASKER, reference=None, **how):
+        how = {"channel_id": None, "direction": Direction.COMBINED, "redacted": False, **how}
+        return await self.requests.recording(requester, reference or Reference(CALL), **how)
+
+    async def row(self, delivery_id: str) -> DeliveryRow:
+        async with self.database.read() as session:
+            return await session.get_one(DeliveryRow, delivery_id)
+
+    async def settle(self, delivery_id: str, channel_id: str = CHANNEL) -> None:
+        """Let a delivery have its thread."""
+        async with self.database.write() as session:
+            row = await session.get_one(DeliveryRow, delivery_id)
+            row.destination_channel_id, row.parent_ts = channel_id, "1.000000"
+
+    async def refused(self) -> list[tuple[str, str, dict]]:
+        """The refused presses, as the workspace's audit tells of them."""
+        async with self.database.read() as session:
+            rows = await session.scalars(
+                select(AuditEventRow).where(AuditEventRow.tag == "slack:button:refused")
+            )
+            return [(row.team_id, row.actor_id, row.payload) for row in rows]
+
+    async def how_many(self) -> int:
+        async with self.database.read() as session:
+            return len(list(await session.scalars(select(DeliveryRow.id))))
+
+    def counted(self, source: str) -> float:
+        return self.metrics.registry.get_sample_value(
+            "callaudio_requests_total", {"source": source}
+        )
+
+
+@pytest.fixture
+async def office(sqlite_url):
+    database = Database(sqlite_url)
+    yield Office(database)
+    await database.close()
+
+
+async def test_a_command_asks_for_it_where_it_was_typed(office):
+    stored = await office.ask(direction=Direction.USER, redacted=True)
+    row = await office.row(stored.delivery_id)
+    assert (row.team_id, row.enterprise_id, row.user_id) == ("T0CALLAUDIO", "E0ORG", ALICE)
+    assert (row.asked_channel_id, row.origin_channel_id) == (CHANNEL, CHANNEL)
+    assert (row.direction, row.asked_redacted, row.source) == ("user", True, "command")
+    assert row.response_url == ANSWER_URL.get_secret_value()
+    assert office.counted("command") == 1
+
+
+async def test_a_command_may_name_another_channel_and_another_agent(office):
+    stored = await office.ask(reference=Reference(CALL, agent_name="sales"), channel_id="C0OTHER00")
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.origin_channel_id) == ("C0OTHER00", CHANNEL)
+    assert row.agent_name == "sales"
+
+
+async def test_an_agent_that_is_not_set_up_is_refused_before_anything_is_stored(office):
+    with pytest.raises(AgentNotConfigured):
+        await office.ask(reference=Reference(CALL, agent_name="support"))
+    assert await office.how_many() == 0
+    assert office.counted("command") is None
+
+
+async def test_asking_twice_is_counted_once(office):
+    first = await office.ask()
+    again = await office.ask(changed_requester(ASKER, trigger_id="111.222.second"))
+    assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
+    assert office.counted("command") == 1
+
+
+async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_messages(office):
+    first = await office.ask(
+        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
+    )
+    press = changed_requester(ASKER, trigger_id="press")
+    stored = await office.requests.raw_to_dm(press, first.delivery_id)
+    assert not stored.is_repeat
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.origin_channel_id) == (ALICE, CHANNEL)
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+    assert (row.asked_redacted, row.source) == (False, "button")
+    assert office.counted("button") == 1
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"user_id": "U0BOB0000"}, id="another person"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
+    ],
+)
+async def test_the_button_works_for_nobody_else(office, stranger):
+    first = await office.ask()
+    with pytest.raises(NotYours) as refused:
+        await office.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
+    assert CALL not in refused.value.what + refused.value.fix
+    assert await office.how_many() == 1
+    assert office.counted("button") is None
+    (_, actor_id, payload) = (await office.refused())[0]
+    team_id = stranger.get("team_id", "T0CALLAUDIO")
+    assert actor_id == stranger.get("user_id", ALICE)
+    assert payload == {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": team_id}
+
+
+async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+    first = await office.ask(direction=Direction.USER, redacted=True)
+    await office.settle(first.delivery_id)
+    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.requests.other_side(bob, first.delivery_id, Direction.AGENT)
+    row = await office.row(stored.delivery_id)
+    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
+    assert row.asked_redacted
+
+
+async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+    first = await office.ask(direction=Direction.USER)
+    await office.settle(first.delivery_id)
+    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.requests.transcript(bob, first.delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
+    again = await office.requests.transcript(
+        changed_requester(bob, trigger_id="next"), first.delivery_id
+    )
+    assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
+
+
+async def test_once_more_is_the_same_kind_again(office):
+    first = await office.ask()
+    await office.settle(first.delivery_id)
+    press = changed_requester(ASKER, trigger_id="press")
+    text = await office.requests.transcript(press, first.delivery_id)
+    later = changed_requester(ASKER, trigger_id="later", channel_id="C0OTHER00")
+    more = await office.requests.once_more(later, text.delivery_id)
+    assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
+
+
+@pytest.mark.parametrize("button", ["other_side", "transcript", "redacted_instead"])
+@pytest.mark.parametrize(
+    "outsider",
+    [
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="of another workspace"),
+        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
+    ],
+)
+async def test_what_all_can_see_is_for_those_there_alone(office, outsider, button):
+    first = await office.ask()
+    await office.settle(first.delivery_id)
+    requester = changed_requester(ASKER, trigger_id="press", **outsider)
+    more = (Direction.USER,) if button == "other_side" else ()
+    with pytest.raises(Outsider):
+        await getattr(office.requests, button)(requester, first.delivery_id, *more)
+    assert await office.how_many() == 1
+    ((team_id, _, payload),) = await office.refused()
+    assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
+    assert payload["actor_team_id"] == requester.actor.team_id
+    assert payload["button"] == button
+
+
+@pytest.mark.parametrize(
+    ("team_id", "told"),
+    [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})],
+)
+async def test_a_button_for_no_delivery_is_nobodys_and_told_in_the_bots_workspace(
+    office, team_id, told
+):
+    with pytest.raises(NotYours):
+        await office.requests.raw_to_dm(changed_requester(ASKER, team_id=team_id), "dmadeup")
+    refused = {"button": "raw_to_dm", "code": "not_yours", **told}
+    assert await office.refused() == [("T0CALLAUDIO", ALICE, refused)]
+
+
+PARENT_TS = "1717416000.000100"
+
+
+async def delivered(office, **columns) -> str:
+    """A first request of Alice's, as it stands after it was delivered elsewhere."""
+    first = await office.ask(
+        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
+    )
+    async with office.database.write() as session:
+        row = await session.get_one(DeliveryRow, first.delivery_id)
+        for name, value in columns.items():
+            setattr(row, name, value)
+    return first.delivery_id
+
+
+@pytest.mark.parametrize(
+    ("columns", "channel_id", "thread_ts"),
+    [
+        pytest.param({}, CHANNEL, None, id="where it was asked for"),
+        pytest.param({"asked_channel_id": "C0OTHER00"}, "C0OTHER00", None, id="in that channel"),
+        pytest.param(
+            {"asked_thread_ts": "1717410000.000100"},
+            CHANNEL,
+            "1717410000.000100",
+            id="in the thread it was asked for",
+        ),
+        pytest.param(
+            {"destination_channel_id": "C0RENAMED", "parent_ts": PARENT_TS},
+            "C0RENAMED",
+            None,
+            id="where the channel has another id by now, and not under the old message",
+        ),
+    ],
+)
+async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
+    delivery_id = await delivered(office, **columns)
+    press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
+    stored = await office.requests.once_more(press, delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
+    assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+    assert (row.asked_redacted, row.source) == (False, "button")
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"user_id": "U0BOB0000"}, id="another person"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
+    ],
+)
+async def test_once_more_is_for_who_asked_first(office, stranger):
+    delivery_id = await delivered(office)
+    with pytest.raises(NotYours):
+        await office.requests.once_more(changed_requester(ASKER, **stranger), delivery_id)
+    assert await office.how_many() == 1
+
+
+async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(office):
+    delivery_id = await delivered(
+        office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
+    )
+    press = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
+    stored = await office.requests.redacted_instead(press, delivery_id)
+    row = await office.row(stored.delivery_id)
+    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
+    assert (row.user_id, row.asked_redacted, row.source) == ("U0BOB0000", True, "button")
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
+        pytest.param({"team_id": "T0OTHERTEAM"}, id="in another workspace"),
+    ],
+)
+async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
+    delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
+    with pytest.raises(Outsider):
+        await office.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
+    assert await office.how_many() == 1
+
+
+async def test_redacted_instead_of_what_never_had_a_place_is_nobodys(office):
+    delivery_id = await delivered(office)
+    with pytest.raises(Outsider):
+        await office.requests.redacted_instead(ASKER, delivery_id)
+    with pytest.raises(NotYours):
+        await office.requests.redacted_instead(ASKER, "dmadeup")

@@ -1,0 +1,322 @@
+"""What people ask for is stored once, with its event, however often it is asked."""
+
+import asyncio
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import event, select, text, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from bot.access.administration import Actor
+from bot.audit.log import AuditFilter, all_events
+from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.requests.new_request import NewRequest, delivery_id_of, fingerprint_of
+from bot.recordings.requests.request_store import MAX_TOGETHER, RequestStore
+from bot.recordings.requests.request_writer import StoredRequest
+from bot.recordings.requests.requester import Requester
+from bot.store.database import Database
+from bot.store.once import DOUBLE_SUBMIT_WINDOW
+from bot.store.tables import DeliveryRow, RecentRequestRow
+from tests.conftest import NOON
+from tests.patience import until
+from tests.recordings.requests.builders import changed_request
+from tests.tables import each_row
+
+CALL = "CA" + "0123456789abcdef" * 2
+ALICE, CHANNEL = "U0ALICE00", "C0QUALITY0"
+INSTANT = timedelta(microseconds=1)
+
+REQUEST = NewRequest(
+    requester=Requester(Actor("T0CALLAUDIO", None, ALICE), CHANNEL, "111.222.first", None),
+    source="command",
+    agent_name="default",
+    conversation_id=CALL,
+    direction=Direction.COMBINED,
+    asked_redacted=False,
+    channel_id=CHANNEL,
+)
+
+
+def typed_again(**changes) -> NewRequest:
+    """The same words once more: Slack gives each submit a trigger of its own."""
+    return changed_request(REQUEST, **{"trigger_id": "111.222.second", **changes})
+
+
+@dataclass
+class Desk:
+    """A request store on a clock that a test turns, and how often it called for a worker."""
+
+    database: Database
+    now: datetime = NOON
+    calls: list[datetime] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.requests = RequestStore(database=self.database, clock=lambda: self.now)
+        self.database.on_work_stored = lambda: self.calls.append(self.now)
+
+    async def store(self, request: NewRequest = REQUEST) -> StoredRequest:
+        return await self.requests.store(request)
+
+    async def end(self, stored: StoredRequest) -> None:
+        row = DeliveryRow
+        ended = update(row).where(row.id == stored.delivery_id)
+        async with self.database.write() as session:
+            await session.execute(ended.values(state="delivered", ended_at=self.now))
+
+    async def rows(self) -> list[DeliveryRow]:
+        async with self.database.read() as session:
+            return list(await session.scalars(select(DeliveryRow).order_by(DeliveryRow.id)))
+
+    async def tags(self) -> list[tuple[str, str | None]]:
+        async with self.database.read() as session:
+            events = all_events(session, AuditFilter())
+            return [(event.tag, event.delivery_id) async for event in events]
+
+
+@pytest.fixture
+def desk(database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture
+async def sqlite_desk(sqlite_url):
+    database = Database(sqlite_url)
+    yield Desk(database)
+    await database.close()
+
+
+async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
+    stored = await desk.store(
+        changed_request(
+            REQUEST,
+            direction=Direction.USER,
+            asked_redacted=True,
+            thread_ts="1700000000.000100",
+            response_url=SecretStr("https://hooks.slack.com/commands/T1/secret"),
+        )
+    )
+    assert not stored.is_repeat
+    (row,) = await desk.rows()
+    assert row.id == stored.delivery_id
+    assert (row.team_id, row.user_id, row.source) == ("T0CALLAUDIO", ALICE, "command")
+    assert (row.agent_name, row.conversation_id, row.direction) == ("default", CALL, "user")
+    assert (row.origin_channel_id, row.asked_channel_id) == (CHANNEL, CHANNEL)
+    assert (row.asked_redacted, row.asked_thread_ts) == (True, "1700000000.000100")
+    assert row.response_url == "https://hooks.slack.com/commands/T1/secret"
+    assert (row.state, row.requested_at) == ("requested", NOON)
+    async with desk.database.read() as session:
+        (event,) = [event async for event in all_events(session, AuditFilter())]
+    assert (event.tag, event.actor_id) == ("slack:delivery:requested", ALICE)
+    assert (event.delivery_id, event.occurred_at) == (stored.delivery_id, NOON)
+    assert event.payload == {
+        "conversation_id": CALL,
+        "agent": "default",
+        "kind": "audio",
+        "direction": "user",
+        "channel_id": CHANNEL,
+        "asked_redacted": True,
+        "source": "command",
+    }
+    assert desk.calls == [NOON]
+
+
+async def test_the_same_trigger_is_the_same_request_for_ever(desk):
+    first = await desk.store()
+    desk.now = NOON + timedelta(days=1)
+    again = await desk.store()
+    assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
+    assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
+
+
+async def test_the_same_words_join_the_first_while_it_is_on_its_way_however_long(desk):
+    first = await desk.store()
+    desk.now = NOON + timedelta(minutes=12)
+    again = await desk.store(typed_again())
+    assert again == StoredRequest(first.delivery_id, is_repeat=True)
+    assert await desk.store(typed_again(trigger_id="third")) == again
+    await desk.end(first)
+    assert not (await desk.store(typed_again(trigger_id="fourth"))).is_repeat
+
+
+async def test_the_same_words_join_the_first_within_the_window_and_not_after_it(desk):
+    first = await desk.store()
+    await desk.end(first)
+    desk.now = NOON + DOUBLE_SUBMIT_WINDOW
+    assert await desk.store(typed_again()) == StoredRequest(first.delivery_id, is_repeat=True)
+    assert len(await desk.rows()) == len(desk.calls) == 1
+
+    desk.now = NOON + DOUBLE_SUBMIT_WINDOW + INSTANT
+    later = await desk.store(typed_again(trigger_id="third"))
+    assert not later.is_repeat
+    assert later.delivery_id != first.delivery_id
+    assert await desk.tags() == [
+        ("slack:delivery:requested", first.delivery_id),
+        ("slack:delivery:requested", later.delivery_id),
+    ]
+
+
+async def test_joining_does_not_stretch_the_window(sqlite_desk):
+    await sqlite_desk.end(await sqlite_desk.store())
+    for second in range(1, 11):
+        sqlite_desk.now = NOON + timedelta(seconds=second)
+        assert (await sqlite_desk.store(typed_again(trigger_id=f"t{second}"))).is_repeat
+    sqlite_desk.now = NOON + timedelta(seconds=10) + INSTANT
+    assert not (await sqlite_desk.store(typed_again(trigger_id="t11"))).is_repeat
+
+
+@pytest.mark.parametrize("requests", [[REQUEST] * 4, [typed_again(trigger_id=n) for n in "abcd"]])
+async def test_of_many_at_once_one_is_stored_and_the_others_join_it(desk, requests):
+    # On PostgreSQL those of one trigger all find no row, and then all but one cannot write theirs.
+    stored = await asyncio.gather(*(desk.store(request) for request in requests))
+    assert len({each.delivery_id for each in stored}) == 1
+    assert [each.is_repeat for each in stored].count(False) == 1
+    assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
+
+
+ANOTHER = {
+    "team_id": "T0OTHERTEAM",
+    "user_id": "U0BOB0000",
+    "agent_name": "sales",
+    "conversation_id": CALL.replace("f", "e"),
+    "direction": Direction.AGENT,
+    "kind": DeliveryKind.TRANSCRIPT,
+    "asked_redacted": True,
+    "origin_channel_id": "C0ELSEWHERE",
+    "channel_id": "C0ELSEWHERE",
+    "thread_ts": "1700000000.000100",
+}
+# How it was asked and how to answer make no other request of it.
+DOES_NOT_MATTER = {
+    "enterprise_id": "E0ORG",
+    "source": "shortcut",
+    "trigger_id": "another",
+    "response_url": SecretStr("https://hooks.slack.com/commands/T1/another"),
+    "sent_at": NOON,
+}
+
+
+def test_every_field_is_known_to_matter_or_not():
+    known = {each.name for kind in (NewRequest, Requester, Actor) for each in fields(kind)}
+    parts = {"requester", "actor"}
+    assert known - parts == {*ANOTHER, *DOES_NOT_MATTER} - {"origin_channel_id"}
+
+
+@pytest.mark.parametrize("name", ANOTHER)
+async def test_a_request_that_differs_in_anything_that_matters_is_another_one(sqlite_desk, name):
+    await sqlite_desk.store()
+    other = typed_again(**{name: ANOTHER[name]})
+    assert fingerprint_of(other) != fingerprint_of(REQUEST)
+    assert not (await sqlite_desk.store(other)).is_repeat
+    assert len(await sqlite_desk.rows()) == 2
+
+
+@each_row("name", DOES_NOT_MATTER)
+def test_what_does_not_matter_leaves_the_request_the_same(name):
+    assert fingerprint_of(typed_again(**{name: DOES_NOT_MATTER[name]})) == fingerprint_of(REQUEST)
+
+
+def test_two_fields_never_run_into_one_another():
+    one = typed_again(channel_id="C0AB", agent_name="c")
+    other = typed_again(channel_id="C0A", agent_name="Bc")
+    assert fingerprint_of(one) != fingerprint_of(other)
+
+
+def test_a_delivery_id_is_short_and_tells_nothing_of_its_trigger():
+    delivery_id = delivery_id_of(REQUEST)
+    assert delivery_id == delivery_id_of(changed_request(REQUEST, user_id="U0BOB0000"))
+    assert delivery_id != delivery_id_of(changed_request(REQUEST, team_id="T0OTHERTEAM"))
+    assert delivery_id.startswith("d")
+    assert len(delivery_id) == 21
+    assert "111" not in delivery_id[1:4]
+
+
+async def test_a_row_the_database_refuses_for_another_reason_is_not_taken_for_a_repeat(desk):
+    with pytest.raises(IntegrityError):
+        await desk.store(typed_again(source=None))
+    assert (await desk.rows(), await desk.tags(), desk.calls) == ([], [], [])
+
+
+async def test_a_request_that_cannot_be_stored_leaves_nothing_and_calls_nobody(sqlite_desk):
+    async with sqlite_desk.database.write() as session:
+        await session.execute(text("ALTER TABLE audit_events RENAME TO elsewhere"))
+    with pytest.raises(OperationalError):
+        await sqlite_desk.store()
+    async with sqlite_desk.database.write() as session:
+        await session.execute(text("ALTER TABLE elsewhere RENAME TO audit_events"))
+        claims = list(await session.scalars(select(RecentRequestRow)))
+    assert (claims, await sqlite_desk.rows(), await sqlite_desk.tags()) == ([], [], [])
+    assert sqlite_desk.calls == []
+    assert not (await sqlite_desk.store()).is_repeat
+
+
+async def test_two_processes_that_store_the_same_requests_at_once_never_deadlock(
+    migrated_postgresql,
+):
+    url, broken_off = migrated_postgresql(), []
+    desks = [Desk(Database(url)), Desk(Database(url))]
+    for desk in desks:
+
+        @event.listens_for(desk.database.engine.sync_engine, "handle_error")
+        def _on_error(context) -> None:
+            broken_off.append(context.original_exception)
+
+    async def store_all(desk: Desk, numbers: list[int]) -> list[StoredRequest]:
+        # Each process gathers what comes at once into one transaction.
+        return await asyncio.gather(
+            *(
+                desk.store(typed_again(trigger_id=f"{n}.{id(desk)}", conversation_id=f"CA{n:032x}"))
+                for n in numbers
+            )
+        )
+
+    for start in range(0, 200, 20):
+        numbers = list(range(start, start + 20))
+        one, other = await asyncio.gather(
+            store_all(desks[0], numbers), store_all(desks[1], numbers[::-1])
+        )
+        for mine, theirs in zip(one, other[::-1], strict=True):
+            assert mine.delivery_id == theirs.delivery_id
+            assert mine.is_repeat is not theirs.is_repeat
+    assert broken_off == []
+    for desk in desks:
+        await desk.database.close()
+
+
+async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_desk):
+    requests = [
+        typed_again(trigger_id=f"1.{n}", channel_id=f"C{n}") for n in range(3 * MAX_TOGETHER)
+    ]
+    first, *given_up, last = [asyncio.create_task(sqlite_desk.store(each)) for each in requests]
+    await asyncio.sleep(0)
+    for each in given_up:
+        each.cancel()
+
+    await until(last.done)
+
+    assert not (await first).is_repeat
+    assert not (await last).is_repeat
+    assert len(await sqlite_desk.rows()) == len(requests)
+
+
+async def test_requests_that_come_together_take_as_many_statements_as_two(desk):
+    statements = []
+
+    @event.listens_for(desk.database.engine.sync_engine, "before_cursor_execute")
+    def _on_statement(*told) -> None:
+        statements.append(told)
+
+    async def store(numbers: range) -> int:
+        before = len(statements)
+        several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
+        found = await desk.requests._writer.write(several)
+        assert [each.is_repeat for each in found] == [False] * len(several)
+        assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
+        return len(statements) - before
+
+    await store(range(1))  # the first of a workspace also writes the head of its audit
+    assert await store(range(1, 3)) == await store(range(3, 3 + MAX_TOGETHER))
+    tags = [tag for _, tag in await desk.tags()]
+    assert len(tags) == len(set(tags)) == 3 + MAX_TOGETHER

@@ -1,0 +1,227 @@
+"""Whoever waits for recordings is served in turn, and has no more on their way than is allowed."""
+
+import tracemalloc
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from sqlalchemy import delete, select
+
+from bot.audit.log import AuditFilter, newest_events
+from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.recordings.requests.new_request import NewRequest
+from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.requests.turns import TooManyWaiting, Turns
+from bot.store.database import Database
+from bot.store.due_work import Due, DueWork
+from bot.store.tables import DeliveryRow, DueWorkRow
+from tests.conftest import NOON
+from tests.recordings.requests.builders import changed_request
+from tests.recordings.requests.test_request_store import REQUEST
+from tests.tables import each_row
+
+NUMBERS = count()
+
+
+@dataclass
+class Queue:
+    """People who ask, and one worker that takes what is due; nobody waits for real."""
+
+    database: Database
+    max_waiting: int = 10_000
+    people: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.now = NOON
+        self.worker = DueWork(
+            database=self.database, clock=lambda: self.now, lease=timedelta(minutes=1)
+        )
+
+    async def ask(self, person: str, times: int = 1) -> list[str]:
+        store = RequestStore(
+            database=self.database, clock=lambda: self.now, max_waiting=self.max_waiting
+        )
+        asked = [request_of(person, next(NUMBERS)) for _ in range(times)]
+        ids = []
+        for at in range(0, times, 50):
+            found = await store._writer.write(asked[at : at + 50])
+            ids += [each.delivery_id for each in found if not isinstance(each, TooManyWaiting)]
+        self.people |= dict.fromkeys(ids, person)
+        return ids
+
+    async def take(self, limit: int = 1) -> list[Due]:
+        return await self.worker.claim(DELIVER, limit, takes_over=False, in_turn=True)
+
+    async def served(self, times: int, at_once: int = 1) -> list[str]:
+        """Serve so many, a few at a time; gives for whom, in order."""
+        seen = []
+        for _ in range(times):
+            taken = await self.take(at_once)
+            seen += [self.people[each.key] for each in taken]
+            for each in taken:
+                await self.worker.finish(each, None)
+        return seen
+
+
+def request_of(person: str, number: int) -> NewRequest:
+    asked = changed_request(REQUEST, trigger_id=f"1.{number}", conversation_id=f"CA{number:032x}")
+    actor = replace(asked.requester.actor, user_id=person)
+    return replace(asked, requester=replace(asked.requester, actor=actor))
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    return Queue(database)
+
+
+@each_row(
+    ("opens", "last", "turn"),
+    [
+        pytest.param(0, None, 0, id="nobody waits"),
+        pytest.param(7, None, 7, id="others wait: in the next round"),
+        pytest.param(7, 3, 7, id="their last one is long served"),
+        pytest.param(7, 12, 13, id="they have some waiting: one round later"),
+        pytest.param(7, 7, 8, id="they have one in that round"),
+    ],
+)
+def test_which_round_a_new_request_comes_into(opens, last, turn) -> None:
+    turns = Turns(opens, {} if last is None else {"me": last}, {})
+
+    assert turns.take("me").number == turn
+    assert turns.take("me").number == turn + 1
+
+
+async def test_somebody_who_asks_for_one_behind_five_hundred_is_served_next(queue) -> None:
+    await queue.ask("U0MANY000", 100)
+    assert await queue.served(3) == ["U0MANY000"] * 3
+
+    await queue.ask("U0ONE0000")
+
+    assert "U0ONE0000" in await queue.served(3)
+
+
+async def test_people_who_wait_are_served_one_each_in_every_round(queue) -> None:
+    await queue.ask("U0A", 6)
+    await queue.ask("U0B", 3)
+    await queue.ask("U0C", 2)
+
+    served = await queue.served(11)
+
+    everybody = Counter(["U0A", "U0B", "U0C"])
+    assert served[0] == "U0A"
+    assert [Counter(served[at : at + 3]) for at in (1, 4)] == [everybody, everybody]
+    assert Counter(served[7:9]) == Counter(["U0A", "U0B"])
+    assert served[9:] == ["U0A"] * 2
+
+
+async def test_people_who_come_one_after_another_do_not_keep_away_who_waits(queue) -> None:
+    await queue.ask("U0MANY000", 5)
+    served = []
+    for number in range(10):
+        await queue.ask(f"U0PERSON{number}")
+        served += await queue.served(1)
+
+    assert served.count("U0MANY000") >= 4
+
+
+async def test_what_was_put_off_comes_first_in_its_round(queue) -> None:
+    await queue.ask("U0A")
+    (due,) = await queue.take()
+    await queue.ask("U0B", 2)
+    await queue.worker.finish(due, queue.now + timedelta(seconds=5))
+    await queue.ask("U0C")
+    queue.now += timedelta(seconds=5)
+
+    assert await queue.served(1) == ["U0A"]
+
+
+async def test_each_has_their_own_in_the_order_in_which_they_asked(queue) -> None:
+    asked = await queue.ask("U0A", 60)
+
+    taken = await queue.take(100)
+
+    assert [each.key for each in taken] == asked
+
+
+async def test_one_more_than_allowed_is_refused_with_the_number_and_when_to_come_back(
+    queue,
+) -> None:
+    queue.max_waiting = 20
+    assert len(await queue.ask("U0MANY000", 25)) == 20
+    assert len(await queue.ask("U0B")) == 1
+    book = RequestStore(database=queue.database, clock=lambda: queue.now, max_waiting=20)
+    one_more = request_of("U0MANY000", next(NUMBERS))
+
+    with pytest.raises(TooManyWaiting) as refused:
+        await book.store(one_more)
+
+    assert "20 recordings for you are on their way" in refused.value.what
+    assert "I did not take this one" in refused.value.what
+    assert "people who wait now: 2" in refused.value.likely_cause
+    assert "in about a minute" in refused.value.fix
+    async with queue.database.read() as session:
+        assert len(list(await session.scalars(select(DeliveryRow.id)))) == 21
+        refusals = [
+            event
+            for event in await newest_events(session, AuditFilter(), 100)
+            if event.tag == "slack:request:refused"
+        ]
+    assert [(event.actor_id, event.payload["code"]) for event in refusals] == [
+        ("U0MANY000", "too_many_waiting")
+    ] * 6
+    # What has arrived makes room, and the same words a moment later are no repeat of nothing.
+    (first, *_) = [each for each in await queue.take(2) if queue.people[each.key] == "U0MANY000"]
+    async with queue.database.write() as session:
+        await session.execute(delete(DueWorkRow).where(DueWorkRow.key == first.key))
+    stored = await book.store(replace_trigger(one_more))
+    assert not stored.is_repeat
+
+
+async def test_a_repeat_of_what_is_on_its_way_joins_it_and_is_not_one_too_many(queue) -> None:
+    queue.max_waiting = 1
+    book = RequestStore(database=queue.database, clock=lambda: queue.now, max_waiting=1)
+    asked = request_of("U0A", next(NUMBERS))
+    first = await book.store(asked)
+
+    assert (await book.store(replace_trigger(asked))).delivery_id == first.delivery_id
+
+
+async def test_what_has_ended_and_is_still_to_be_told_of_does_not_count(queue) -> None:
+    queue.max_waiting = 1
+    await queue.ask("U0A")
+    async with queue.database.write() as session:
+        row = (await session.scalars(select(DeliveryRow))).one()
+        row.ended_at = queue.now
+
+    assert len(await queue.ask("U0A")) == 1
+
+
+@each_row(
+    ("people", "when"), [(1, "a minute"), (25, "a minute"), (26, "2 minutes"), (100, "4 minutes")]
+)
+def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when) -> None:
+    assert f"in about {when}:" in TooManyWaiting.among(people, most=20).fix
+
+
+def replace_trigger(request: NewRequest) -> NewRequest:
+    return changed_request(request, trigger_id=f"2.{next(NUMBERS)}")
+
+
+@pytest.mark.long
+async def test_of_two_thousand_who_wait_a_newcomer_is_next_and_memory_stays_bounded(queue) -> None:
+    """Half of them are one person's; the memory is that of the queue alone."""
+    await queue.ask("U0MANY000", 1000)
+    for number in range(50):
+        await queue.ask(f"U0PERSON{number:02}", 20)
+    assert "U0MANY000" in await queue.served(60)
+    tracemalloc.start()
+    await queue.ask("U0ONE0000")
+    served = await queue.served(102)  # two rounds of fifty-one people
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "U0ONE0000" in served
+    assert max(Counter(served).values()) <= 3, "nobody has more than one in a round"
+    assert peak_bytes < 4 * 2**20

@@ -1,0 +1,184 @@
+"""A delivery's decision: a fact unknown for a passing reason is asked for again, for a while."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access.deciding import Ruling
+from bot.access.policy import (
+    Audience,
+    Decision,
+    Held,
+    Outcome,
+    Reason,
+    Standing,
+    is_certain,
+)
+from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
+from bot.errors import CallAudioError
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.freeze import DeliveriesFrozen
+from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
+from bot.store.database import Database
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
+from tests.conftest import NOON
+from tests.recordings.requests.test_request_store import Desk
+from tests.tables import each_row
+
+MINUTE = timedelta(minutes=1)
+ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
+
+
+class Passing(CallAudioError):
+    code = "passing"
+    retryable = True
+
+
+class Definite(CallAudioError):
+    code = "definite"
+
+
+KNOWN = replace(EVERYTHING_SPEAKS_FOR_RAW, audience=Audience.NOT_CLEARED)
+UNKNOWN = replace(KNOWN, audience=Audience.UNKNOWN)
+
+
+class Decider:
+    """Gives an outcome, with a fact that could not be learnt."""
+
+    def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
+        self.outcome, self.error = outcome, error
+
+    async def rule(self, question: object, conversation: object) -> Ruling:
+        del question, conversation
+        if self.error:
+            note_unknown_fact(self.error)
+        decision = Decision(self.outcome, Reason.AUDIENCE)
+        return Ruling(decision, UNKNOWN if self.error else KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "waited", "asks_again"),
+    [
+        pytest.param(Outcome.REDACTED, None, None, False, id="every fact is known"),
+        pytest.param(Outcome.REDACTED, Definite(), None, False, id="Slack refuses to tell"),
+        pytest.param(Outcome.REDACTED, Passing(), None, True, id="Slack is away for now"),
+        pytest.param(Outcome.REDACTED, Passing(), 1.9 * MINUTE, True, id="for less than 2 min"),
+        pytest.param(Outcome.REDACTED, Passing(), 2 * MINUTE, False, id="redacted after 2 min"),
+        pytest.param(Outcome.REFUSED, Passing(), 2 * MINUTE, True, id="not refused after 2 min"),
+        pytest.param(Outcome.REFUSED, Passing(), 10 * MINUTE, False, id="refused after 10 min"),
+        pytest.param(Outcome.RAW, Passing(), None, False, id="raw by what is known"),
+    ],
+)
+async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
+    sqlite_url, outcome, error, waited, asks_again
+) -> None:
+    database = Database(sqlite_url)
+    log = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    await database.close()
+    if waited:
+        delivery = replace(delivery, waiting_since=NOON - waited)
+    decider = DeliveryDecider(
+        decider=Decider(outcome, error),  # type: ignore[arg-type]
+        clock=lambda: NOON,
+        ask_again=ASK_AGAIN,
+    )
+
+    async def decided() -> Outcome | str:
+        try:
+            ruling = await decider.rule(None, delivery)  # type: ignore[arg-type]
+        except CallAudioError as raised:
+            return raised.code
+        return ruling.decision.outcome
+
+    is_refused = outcome is Outcome.REFUSED and error and error.retryable
+    assert await decided() == (
+        "passing" if asks_again else "facts_not_told" if is_refused else outcome
+    )
+
+
+class Frozen:
+    """Deliveries are frozen."""
+
+    async def refuse(self) -> None:
+        raise DeliveriesFrozen
+
+
+@pytest.mark.parametrize(
+    ("decided", "now", "error", "code"),
+    [
+        pytest.param(None, Outcome.RAW, None, "raw", id="raw does not come with the plain key"),
+        pytest.param(None, Outcome.REDACTED, None, "deliveries_frozen", id="redacted does"),
+        pytest.param(
+            Outcome.REDACTED, Outcome.RAW, None, "deliveries_frozen",
+            id="uploaded redacted, and raw by the rights of now",
+        ),
+        pytest.param(
+            Outcome.REDACTED, Outcome.RAW, Passing(), "deliveries_frozen",
+            id="uploaded redacted, and a fact is unknown for a passing reason",
+        ),
+        pytest.param(Outcome.RAW, Outcome.RAW, None, "raw", id="uploaded raw, and still raw"),
+        pytest.param(
+            Outcome.RAW, Outcome.REDACTED, None, "deliveries_frozen",
+            id="uploaded raw, and redacted by the rights of now",
+        ),
+        pytest.param(None, Outcome.REFUSED, None, "refused", id="nothing is delivered anyway"),
+    ],
+)  # fmt: skip
+async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
+    sqlite_url, decided, now, error, code
+) -> None:
+    database = Database(sqlite_url)
+    log = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await log.read((await Desk(database).store()).delivery_id)
+    await database.close()
+    decider = DeliveryDecider(
+        decider=Decider(now, error),  # type: ignore[arg-type]
+        clock=lambda: NOON,
+        ask_again=ASK_AGAIN,
+        freeze=Frozen(),  # type: ignore[arg-type]
+    )
+
+    async def outcome() -> str:
+        try:
+            ruling = await decider.rule(None, replace(delivery, outcome=decided))  # type: ignore[arg-type]
+        except CallAudioError as raised:
+            return raised.code
+        return ruling.decision.outcome.value
+
+    assert await outcome() == code
+
+
+@each_row(
+    ("changes", "certain"),
+    [
+        pytest.param({}, True, id="all is known"),
+        pytest.param({"audience": Audience.UNKNOWN}, False, id="who is here"),
+        pytest.param({"standing": Standing.UNKNOWN}, False, id="who the requester is"),
+        pytest.param({"requester_in_destination": None}, False, id="whether they are there"),
+        pytest.param({"destination_is_external": None}, False, id="who else is"),
+        pytest.param({"held": Held.PERHAPS_BY_GROUP}, False, id="a group"),
+        pytest.param(
+            {"asked_redacted": True, "audience": Audience.UNKNOWN}, True, id="redacted was asked"
+        ),
+        pytest.param(
+            {"destination_is_external": True, "held": Held.PERHAPS_BY_GROUP}, True, id="external"
+        ),
+        pytest.param(
+            {"destination_is_private": False, "audience": Audience.UNKNOWN}, True, id="public"
+        ),
+    ],
+)
+def test_what_is_certain_whatever_is_not_known_counts_at_once(changes, certain) -> None:
+    assert is_certain(replace(KNOWN, **changes)) is certain
+
+
+def test_only_what_may_go_well_later_is_noted_and_only_for_whoever_wants_to_know() -> None:
+    note_unknown_fact(Passing())
+    with collect_unknown_facts() as outer:
+        with collect_unknown_facts() as inner:
+            note_unknown_fact(Definite())
+            note_unknown_fact(Passing())
+        assert [error.code for error in inner] == ["passing"]
+        assert outer == []

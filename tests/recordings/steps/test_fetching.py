@@ -1,0 +1,136 @@
+"""What is fetched is asked for once; the card and the place to upload to do not wait in turn."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+
+from bot.errors import CallAudioError
+from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.slack_port import UploadTicket
+from bot.recordings.steps.fetching import Fetching
+from bot.recordings.transfer.relay import Measured, Source
+from bot.store.tables import DeliveryRow
+from tests.patience import PATIENCE_SECONDS
+from tests.recordings.references.test_agents import AGENTS, CALL
+
+SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=True)
+TEXT = b"Caller: yes\n"
+DELIVERY = delivery_of(
+    DeliveryRow(
+        id="d1",
+        kind="audio",
+        direction="combined",
+        state="decided",
+        outcome="raw",
+        conversation_id=CALL,
+    )
+)
+
+
+class Desk:
+    """PolyAI, Slack and the picture's maker in one, which note what they are asked."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.announced = asyncio.Event()
+        self.place_given = asyncio.Event()
+        self.refusal: CallAudioError | None = None
+        self.rounds = 1
+        self.picture_drops = 0
+        self.outline = None
+
+    async def announce(self) -> str:
+        self.said.append("announce")
+        await self.place_given.wait()
+        self.announced.set()
+        self.said.append("announced")
+        return "9.0"
+
+    async def start_upload(self, file) -> UploadTicket:
+        self.said.append(f"place for {file.size_bytes}")
+        self.place_given.set()
+        if self.refusal:
+            raise self.refusal
+        return UploadTicket(f"F{self.said.count('announced')}", SecretStr("https://a.b/c"))
+
+    async def send(self, ticket, _file, chunks) -> None:
+        self.said.append(f"{ticket.file_id}: {b''.join([each async for each in chunks])!r}")
+
+    @asynccontextmanager
+    async def fetched(self, _source):
+        yield TEXT
+
+    async def fetch(self, source, begin) -> None:
+        assert await source.facts() == CallFacts(CALL)
+        for size in range(100, 100 + self.rounds):
+            async with begin(Measured(size, 1.0)) as upload:
+                assert len(upload.watchers) == 2
+
+    def begin(self, *what):
+        if len(what) == 2 and isinstance(what[1], str):
+            return lambda: asyncio.sleep(0, CallFacts(CALL))
+        return asyncio.sleep(0, self)
+
+    def see(self, _piece) -> None:
+        """A picture's watcher."""
+
+    async def drop(self) -> None:
+        self.picture_drops += 1
+
+    @asynccontextmanager
+    async def shown(self, of_delivery, _size):
+        assert of_delivery.card_ts == "9.0"
+        yield lambda _piece: None
+
+
+def fetching(desk: Desk) -> Fetching:
+    return Fetching(
+        relay=desk, transcripts=desk, slack=desk, progress=desk, pictures=desk, calls=desk
+    )
+
+
+async def test_a_place_to_upload_to_is_asked_for_while_the_card_is_posted():
+    desk = Desk()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async with fetching(desk).transcript(DELIVERY, SOURCE, desk.announce) as upload:
+            assert upload.measured == Measured(len(TEXT), None)
+    assert desk.said[:2] in (
+        ["announce", f"place for {len(TEXT)}"],
+        [f"place for {len(TEXT)}", "announce"],
+    )
+    assert desk.said[-1].endswith(repr(TEXT))
+
+
+async def test_a_card_under_way_is_never_cut_short_by_a_refused_upload():
+    desk = Desk()
+    desk.refusal = CallAudioError(what="no room")
+    with pytest.raises(CallAudioError, match="no room"):
+        async with fetching(desk).transcript(DELIVERY, SOURCE, desk.announce):
+            pass
+    assert desk.announced.is_set()
+
+
+async def test_every_picture_is_dropped_that_was_begun_and_the_last_upload_counts():
+    desk = Desk()
+    desk.rounds = 2  # its header was wrong about its size
+    async with fetching(desk).recording(DELIVERY, SOURCE, desk.announce) as upload:
+        assert upload.measured.size_bytes == 101
+        assert desk.picture_drops == 0
+    assert desk.picture_drops == 2
+
+
+async def test_a_picture_is_dropped_with_the_recording_that_failed():
+    desk = Desk()
+
+    async def breaks_off(_source, begin):
+        async with begin(Measured(1, None)):
+            raise CallAudioError(what="broke off")
+
+    desk.fetch = breaks_off
+    with pytest.raises(CallAudioError, match="broke off"):
+        async with fetching(desk).recording(DELIVERY, SOURCE, desk.announce):
+            pass
+    assert desk.picture_drops == 1

@@ -1,0 +1,266 @@
+"""Requesters are notified of the end: until Slack took it, and never twice by a mistake of ours."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from bot.audit.events import AuditTag
+from bot.audit.log import AuditFilter, newest_events
+from bot.errors import CallAudioError
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind, Problem
+from bot.recordings.deliveries.states import State
+from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
+from bot.store.database import Database
+from tests.conftest import NOON
+from tests.recordings.requests.builders import changed_request
+from tests.recordings.requests.test_request_store import REQUEST, Desk
+
+pytestmark = pytest.mark.postgresql_at_length
+
+GONE = Problem("recording_gone", "It was deleted.", "It is old.", "Ask for later ones.")
+
+
+class Away(CallAudioError):
+    code = "slack_unreachable"
+    what = "Slack cannot be reached."
+    retryable = True
+
+
+class Refused(CallAudioError):
+    code = "slack_person_unknown"
+
+
+@dataclass
+class SlackPort:
+    """Takes notes and cards, unless it is told to raise."""
+
+    tell_errors: list[CallAudioError] = field(default_factory=list)
+    card_errors: list[CallAudioError] = field(default_factory=list)
+    notes: list[PrivateNote] = field(default_factory=list)
+    cards: list[str] = field(default_factory=list)
+
+    async def notify(self, note: PrivateNote) -> None:
+        if self.tell_errors:
+            raise self.tell_errors.pop(0)
+        self.notes.append(note)
+
+    async def withdraw(self, channel_id: str, ts: str) -> None:
+        del channel_id, ts
+        self._put("withdrawn")
+
+    async def show_delivered(self, ts: str, delivered: object) -> None:
+        del ts, delivered
+        self._put("delivered")
+
+    async def show_waiting(self, ts: str, announcement: object, what: str) -> None:
+        del ts, announcement
+        self._put(f"waiting: {what}")
+
+    def _put(self, card: str) -> None:
+        if self.card_errors:
+            raise self.card_errors.pop(0)
+        self.cards.append(card)
+
+
+class Scene:
+    """One delivery, and a clock that a test turns."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.gateway = SlackPort()
+        self.log = DeliveryStore(database=database, clock=lambda: self.now)
+        self.telling = Notification(
+            deliveries=self.log,
+            slack=self.gateway,  # type: ignore[arg-type]
+            calls=None,  # type: ignore[arg-type]
+            agents={},
+            keep_raw=None,
+        )
+
+    async def stored(self, **changes: Any) -> Delivery:
+        url = SecretStr("https://hooks.slack.com/commands/T1/secret")
+        stored = await Desk(self.database).store(changed_request(REQUEST, response_url=url))
+        delivery = await self.log.read(stored.delivery_id)
+        if changes:
+            await self.log.change(delivery, changes)
+        return delivery
+
+    async def failed(self) -> Delivery:
+        """One that failed, with its card still there."""
+        delivery = await self.stored(card_ts="1.0", destination_channel_id="C1")
+        await self.log.end(
+            delivery,
+            State.FAILED,
+            tag=AuditTag.DELIVERY_FAILED,
+            payload={},
+            changes={"error_code": GONE.code, "problem": asdict(GONE)},
+        )
+        return await self.log.read(delivery.id)
+
+    async def notify(self, delivery: Delivery) -> datetime | None:
+        with capture_logs():
+            return await self.telling.notify_end(delivery.id)
+
+    async def tags(self) -> list[str]:
+        async with self.database.read() as session:
+            return [event.tag for event in await newest_events(session, AuditFilter(), 100)]
+
+
+@pytest.fixture
+def scene(database: Database) -> Scene:
+    return Scene(database)
+
+
+async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene: Scene) -> None:
+    delivery = await scene.failed()
+
+    assert await scene.notify(delivery) is None
+
+    (note,) = scene.gateway.notes
+    assert (note.kind, note.problem) == (PrivateNoteKind.FAILED, GONE)
+    assert scene.gateway.cards == ["withdrawn"]
+    told = await scene.log.read(delivery.id)
+    assert (told.notified_at, told.response_url) == (NOON, None)
+
+
+async def test_what_slack_did_not_take_is_told_later_by_the_same_ways(scene: Scene) -> None:
+    delivery = await scene.failed()
+    scene.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
+
+    assert await scene.notify(delivery) == NOON + FIRST_WAIT
+    assert await scene.notify(delivery) == NOON + timedelta(seconds=30)
+    assert await scene.notify(delivery) is None
+
+    assert len(scene.gateway.notes) == 1
+    assert scene.gateway.notes[0].response_url
+
+
+async def test_a_card_that_could_not_be_changed_is_tried_again_and_the_note_is_not(
+    scene: Scene,
+) -> None:
+    delivery = await scene.failed()
+    scene.gateway.card_errors = [Away()]
+
+    assert await scene.notify(delivery) == NOON + FIRST_WAIT
+    assert await scene.notify(delivery) is None
+
+    assert len(scene.gateway.notes) == 1
+    assert scene.gateway.cards == ["withdrawn"]
+
+
+async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_a_day(
+    scene: Scene,
+) -> None:
+    delivery = await scene.failed()
+    scene.gateway.tell_errors = [Away() for _ in range(1000)]
+    waits = []
+    while again_at := await scene.notify(delivery):
+        waits.append(again_at - scene.now)
+        scene.now = again_at
+
+    assert waits[:4] == [FIRST_WAIT, FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert max(waits) == LONGEST_WAIT
+    assert scene.now >= NOON + NOTIFY_FOR
+    assert (await scene.tags())[-1] == "worker:delivery:untold"
+    assert (await scene.log.read(delivery.id)).response_url is None
+
+
+@pytest.mark.both_databases
+async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) -> None:
+    delivery = await scene.failed()
+    scene.gateway.tell_errors = [Refused()]
+
+    assert await scene.notify(delivery) is None
+
+    assert (await scene.tags())[-1] == "worker:delivery:untold"
+
+
+@pytest.mark.both_databases
+async def test_a_refusal_to_change_the_card_keeps_nothing_from_being_told(scene: Scene) -> None:
+    delivery = await scene.failed()
+    scene.gateway.card_errors = [Refused()]
+
+    assert await scene.notify(delivery) is None
+
+    assert len(scene.gateway.notes) == 1
+
+
+async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) -> None:
+    delivery = await scene.stored()
+
+    assert await scene.notify(delivery) is None
+
+    assert (scene.gateway.notes, scene.gateway.cards) == ([], [])
+    assert (await scene.log.read(delivery.id)).response_url
+
+
+@pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
+@pytest.mark.both_databases
+async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_card: bool) -> None:
+    card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
+    delivery = await scene.stored(**card)
+    scene.gateway.card_errors, scene.gateway.tell_errors = [Away()], [Away()]
+    with capture_logs():
+        for tries in range(6):
+            scene.now = NOON + timedelta(seconds=tries)
+            await scene.telling.notify_waiting(delivery.id, Problem.of(Away()), tries)
+
+    kinds = [note.kind for note in scene.gateway.notes]
+    assert scene.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
+    assert kinds == ([] if has_card else [PrivateNoteKind.WAITING])
+    waiting = await scene.log.read(delivery.id)
+    assert waiting.waiting_since == NOON
+    assert waiting.waiting_notified_at == NOON + timedelta(
+        seconds=3
+    )  # the first word was not taken
+
+
+class AwayAtFirst(DeliveryStore):
+    """A store whose database is away as soon as somebody was told something."""
+
+    times = 2
+
+    async def note_notified(self, delivery: Delivery, *, is_all: bool) -> None:
+        self._be_away()
+        await super().note_notified(delivery, is_all=is_all)
+
+    async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
+        self._be_away()
+        await super().note_waiting(delivery, is_notified=is_notified)
+
+    def _be_away(self) -> None:
+        if self.times:
+            self.times -= 1
+            raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+
+
+@pytest.mark.parametrize("kind", [PrivateNoteKind.FAILED, PrivateNoteKind.WAITING])
+async def test_a_note_whose_storing_fails_is_not_repeated_while_the_database_is_away(
+    sqlite_store: Database, kind: PrivateNoteKind
+) -> None:
+    scene = Scene(sqlite_store)
+    scene.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
+    delivery = await (scene.failed() if kind is PrivateNoteKind.FAILED else scene.stored())
+
+    async def tell() -> None:
+        if kind is PrivateNoteKind.FAILED:
+            await scene.notify(delivery)
+        else:
+            await scene.telling.notify_waiting(delivery.id, GONE, tries=2)
+
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            await tell()
+    await tell()
+    await tell()
+
+    assert [note.kind for note in scene.gateway.notes] == [kind]
+    assert scene.telling._unstored == set()

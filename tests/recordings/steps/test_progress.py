@@ -1,0 +1,213 @@
+"""Counting a transfer on its card: seldom, from a process as a whole, and never afterwards."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from bot.errors import CallAudioError
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.steps import progress as progress_module
+from bot.recordings.steps.progress import Progress, ProgressPace
+from tests.patience import PATIENCE_SECONDS, until
+
+TICK = 0.01
+BEYOND_PATIENCE_SECONDS = 2 * PATIENCE_SECONDS
+
+
+def delivery(number: int = 1, **changes):
+    """As much of a delivery as progress looks at."""
+    values = {
+        "id": f"d{number}",
+        "channel_id": "C0QUALITY0",
+        "user_id": "U0ALICE00",
+        "conversation_id": "CA1",
+        "kind": DeliveryKind.AUDIO,
+        "asked_thread_ts": None,
+        "card_ts": f"{number}.0",
+        "file_id": None,
+        "has_ended": False,
+        **changes,
+    }
+    return SimpleNamespace(**values)
+
+
+class Wall:
+    """Slack's cards and the store's deliveries; what was said on which card, in order."""
+
+    def __init__(self, *, pace: ProgressPace | None = None) -> None:
+        self.said: list[tuple[str, int]] = []
+        self.errors: list[Exception] = []
+        self.takes_seconds = 0.0
+        self.tries = 0
+        self.now = 0.0
+        self.rows: dict[str, SimpleNamespace] = {}
+        self.progress = Progress(
+            deliveries=self,
+            slack=self,
+            pace=pace or ProgressPace(every_seconds=TICK, apart_seconds=0),
+            monotonic=lambda: self.now,
+        )
+
+    async def read(self, delivery_id: str):
+        return self.rows[delivery_id]
+
+    async def show_progress(self, ts: str, announcement, percent: int) -> None:
+        assert announcement.conversation_id == "CA1"
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        await asyncio.sleep(self.takes_seconds)
+        self.said.append((ts, percent))
+
+    @asynccontextmanager
+    async def transfer(self, row=None, size_bytes: int = 100):
+        row = row or delivery()
+        self.rows.setdefault(row.id, row)
+        async with self.progress.shown(row, size_bytes) as watch:
+            yield watch
+
+    async def until_tried(self) -> None:
+        await until(lambda: self.tries)
+
+    async def until_said(self, count: int) -> None:
+        await until(lambda: len(self.said) >= count)
+
+
+async def test_it_says_how_much_has_left_and_nothing_twice():
+    wall = Wall()
+    async with wall.transfer() as watch:
+        watch(bytes(42))
+        await wall.until_said(1)
+        await asyncio.sleep(5 * TICK)
+        watch(bytes(58))
+        await wall.until_said(2)
+    assert wall.said == [("1.0", 42), ("1.0", 99)], "all of it is said by the card that follows"
+
+
+async def test_before_the_first_byte_and_after_the_last_it_says_nothing():
+    wall = Wall()
+    async with wall.transfer() as watch:
+        await asyncio.sleep(5 * TICK)
+    watch(bytes(50))
+    await asyncio.sleep(5 * TICK)
+    assert wall.said == []
+
+
+async def test_an_update_under_way_is_waited_for_so_that_none_comes_later():
+    wall = Wall()
+    wall.takes_seconds = 0.1
+    async with wall.transfer() as watch:
+        watch(bytes(10))
+        await wall.until_tried()
+        assert wall.said == []
+    assert wall.said == [("1.0", 10)]
+
+
+async def test_one_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
+    wall = Wall()
+    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
+    async with asyncio.timeout(PATIENCE_SECONDS), wall.transfer() as watch:
+        watch(bytes(10))
+        await wall.until_tried()
+    assert wall.said == []
+
+
+async def test_a_failed_update_is_passed_over_and_the_next_one_comes():
+    wall = Wall()
+    wall.errors = [CallAudioError(), CallAudioError()]
+    async with wall.transfer() as watch:
+        watch(bytes(10))
+        await wall.until_said(1)
+    assert wall.errors == []
+
+
+async def test_a_bug_in_telling_is_not_the_transfers():
+    wall = Wall()
+    wall.errors = [ZeroDivisionError()]
+    async with wall.transfer() as watch:
+        watch(bytes(10))
+        await wall.until_tried()
+    assert wall.said == []
+
+
+async def test_all_transfers_together_keep_apart_and_whoever_comes_too_soon_is_passed_over():
+    wall = Wall(pace=ProgressPace(every_seconds=TICK, apart_seconds=2))
+    async with wall.transfer(delivery(1)) as one, wall.transfer(delivery(2)) as two:
+        one(bytes(10))
+        two(bytes(20))
+        await wall.until_said(1)
+        await asyncio.sleep(5 * TICK)
+        assert len(wall.said) == 1
+        wall.now += 2
+        await wall.until_said(2)
+    assert len(wall.said) == 2
+
+
+async def test_when_slack_asks_for_a_slower_pace_nobody_tells_until_then():
+    wall = Wall()
+    wall.errors = [CallAudioError(retry_after_seconds=30)]
+    async with wall.transfer() as watch:
+        watch(bytes(10))
+        await wall.until_tried()
+        await asyncio.sleep(5 * TICK)
+        assert (wall.tries, wall.said) == (1, [])
+        wall.now += 30
+        await wall.until_said(1)
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [{"file_id": "F1"}, {"has_ended": True}, {"card_ts": "9.0"}],
+    ids=["uploaded", "ended", "another card"],
+)
+async def test_a_worker_that_stood_still_says_nothing_over_what_another_has_done(meanwhile):
+    wall = Wall()
+    wall.rows["d1"] = delivery(**meanwhile)
+    async with wall.transfer(delivery()) as watch:
+        watch(bytes(10))
+        await asyncio.sleep(5 * TICK)
+    assert wall.said == []
+
+
+async def test_a_failing_transfer_fails_with_its_own_error_and_telling_ends():
+    wall = Wall()
+
+    async def transfer() -> None:
+        async with wall.transfer() as watch:
+            watch(bytes(10))
+            raise CallAudioError
+
+    with pytest.raises(CallAudioError):
+        await transfer()
+    await asyncio.sleep(3 * TICK)
+    assert wall.said == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_shutdown_waits_for_no_update(monkeypatch):
+    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_PATIENCE_SECONDS)
+    wall = Wall()
+    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
+
+    async def transfer() -> None:
+        async with wall.transfer() as watch:
+            watch(bytes(10))
+            await asyncio.sleep(BEYOND_PATIENCE_SECONDS)
+
+    task = asyncio.create_task(transfer())
+    await wall.until_tried()
+    task.cancel()
+    # In this order: the timeout, too, ends what it surrounds by cancelling it.
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await task
+    assert wall.said == []
+
+
+def test_eight_transfers_stay_below_what_slack_allows():
+    pace = ProgressPace()
+    assert pace.every_seconds >= 3
+    assert 60 / pace.apart_seconds <= 40

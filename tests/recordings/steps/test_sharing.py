@@ -1,0 +1,269 @@
+"""Two workers on one upload: one that stood still goes on beside the one that took over."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from bot.access.deciding import Ruling
+from bot.access.policy import Decision, Outcome, Reason
+from bot.errors import CallAudioError
+from bot.jobs.work_loop import LEASE
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.slack_port import Share
+from bot.recordings.deliveries.states import State
+from bot.recordings.steps.share_attempts import (
+    LONGEST_DECISION_AGE,
+    DecisionOutdated,
+    ShareResult,
+    UploadGone,
+)
+from bot.recordings.steps.sharing import Patience, Sharing
+from bot.store.database import Database
+from bot.store.tables import OrphanedFileRow
+from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
+from tests.conftest import NOON
+from tests.recordings.requests.test_request_store import Desk
+
+
+async def nothing() -> None:
+    """Nobody comes in between."""
+
+
+class Decider:
+    """Gives outcomes in turn, the last one again; ``meanwhile`` happens while it decides."""
+
+    def __init__(
+        self, *outcomes: Outcome, meanwhile: Callable[[], Awaitable[Any]] = nothing
+    ) -> None:
+        self._outcomes, self._meanwhile = list(outcomes), meanwhile
+        self.decided = 0
+
+    async def rule(self, question: object, delivery: Delivery) -> Ruling:
+        del question, delivery
+        self.decided += 1
+        await self._meanwhile()
+        outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+        return Ruling(Decision(outcome, Reason.CLEARED), EVERYTHING_SPEAKS_FOR_RAW, self.clock())
+
+    def clock(self) -> datetime:
+        """The scene's clock; set by ``Scene.share``."""
+        raise NotImplementedError
+
+
+class Slack:
+    """Completes an upload once, and refuses the second time as Slack does."""
+
+    def __init__(self) -> None:
+        self.visible: set[str] = set()
+        self.second: CallAudioError = UploadGone()
+        self.before_share: Callable[[], Awaitable[Any]] = nothing
+        self.turn: Callable[[], Awaitable[Any]] = nothing
+
+    async def await_share_turn(self) -> None:
+        await self.turn()
+
+    async def share(self, share: Share) -> None:
+        before, self.before_share = self.before_share, nothing
+        await before()
+        if share.file_id in self.visible:
+            raise self.second
+        self.visible.add(share.file_id)
+
+    async def find_share(self, file_id: str, channel_id: str) -> str | None:
+        del channel_id
+        return "2.0" if file_id in self.visible else None
+
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        del shown_in
+        self.visible.discard(file_id)
+
+
+class Scene:
+    """One raw recording, uploaded and not shared."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.log = DeliveryStore(database=database, clock=lambda: self.now)
+        self.slack = Slack()
+
+    async def uploaded(self, **changes: Any) -> Delivery:
+        stored = await Desk(self.database).store()
+        delivery = await self.log.read(stored.delivery_id)
+        await self.log.change(
+            delivery,
+            {
+                "file_id": "F1",
+                "destination_channel_id": "C1",
+                "card_ts": "1.0",
+                "parent_ts": "1.0",
+                "outcome": Outcome.RAW.value,
+                "state": State.UPLOADED.value,
+                **changes,
+            },
+        )
+        return await self.log.read(delivery.id)
+
+    async def share(
+        self, delivery: Delivery, decider: Decider, ruling: Ruling | None = None
+    ) -> ShareResult:
+        decider.clock = lambda: self.now  # type: ignore[method-assign]
+        sharing = Sharing(
+            log=self.log,
+            decider=decider,  # type: ignore[arg-type]
+            slack=self.slack,  # type: ignore[arg-type]
+            patience=Patience(()),
+        )
+        with capture_logs():
+            return await sharing.share(delivery, None, ruling)  # type: ignore[arg-type]
+
+    async def known_files(self, delivery: Delivery) -> set[str | None]:
+        """What can be taken back: by the delivery's row, or as a left file."""
+        async with self.database.read() as session:
+            left = set(await session.scalars(select(OrphanedFileRow.file_id)))
+        return {*left, (await self.log.read(delivery.id)).file_id}
+
+
+@pytest.fixture
+def scene(database: Database) -> Scene:
+    return Scene(database)
+
+
+async def test_an_upload_that_is_shared_while_another_worker_drops_it_is_not_lost_from_sight(
+    scene: Scene,
+) -> None:
+    delivery = await scene.uploaded()
+
+    async def share_and_be_killed() -> None:
+        await scene.log.change(delivery, {"share_tried_at": NOON})
+        scene.slack.visible.add("F1")
+
+    await scene.share(delivery, Decider(Outcome.REFUSED, meanwhile=share_and_be_killed))
+
+    assert scene.slack.visible <= await scene.known_files(delivery)
+
+
+class Refused(CallAudioError):
+    code = "slack_refused"
+
+
+@pytest.mark.parametrize("second", [UploadGone(), Refused()], ids=["gone", "refused"])
+@pytest.mark.parametrize("picture", [None, "F2"], ids=["alone", "with its picture"])
+async def test_an_upload_that_another_worker_shared_is_not_taken_for_gone(
+    scene: Scene, second: CallAudioError, picture: str | None
+) -> None:
+    delivery = await scene.uploaded(picture_file_id=picture)
+    scene.slack.second = second
+
+    async def taken_over() -> None:
+        scene.now += LEASE
+        now = await scene.log.read(delivery.id)
+        assert await scene.share(now, Decider(Outcome.RAW)) is ShareResult.SHARED
+
+    scene.slack.before_share = taken_over
+
+    assert await scene.share(delivery, Decider(Outcome.RAW)) is ShareResult.SHARED
+
+    stored = await scene.log.read(delivery.id)
+    assert (stored.file_id, stored.picture_file_id) == ("F1", picture)
+    assert stored.share_tried_at
+
+
+@pytest.mark.parametrize("is_dropped", [True, False], ids=["dropped", "shared"])
+async def test_a_worker_that_finds_its_upload_dealt_with_ends_its_own_try(
+    scene: Scene, is_dropped: bool
+) -> None:
+    delivery = await scene.uploaded()
+
+    async def dealt_with() -> None:
+        changes = dict(NO_UPLOAD) if is_dropped else {"share_tried_at": NOON}
+        scene.slack.visible |= set() if is_dropped else {"F1"}
+        await scene.log.change(delivery, changes)
+
+    result = await scene.share(delivery, Decider(Outcome.RAW, meanwhile=dealt_with))
+
+    assert result is (ShareResult.GONE if is_dropped else ShareResult.SHARED)
+    stored = await scene.log.read(delivery.id)
+    assert (stored.share_tried_at is None) == is_dropped
+
+
+def taken(scene: Scene, *, before: timedelta) -> Ruling:
+    decision = Decision(Outcome.RAW, Reason.CLEARED)
+    return Ruling(decision, EVERYTHING_SPEAKS_FOR_RAW, scene.now - before)
+
+
+async def test_a_decision_just_taken_is_not_taken_again(scene: Scene) -> None:
+    delivery, decider = await scene.uploaded(), Decider(Outcome.REFUSED)
+
+    shared = await scene.share(delivery, decider, taken(scene, before=LONGEST_DECISION_AGE))
+
+    assert (shared, decider.decided) == (ShareResult.SHARED, 0)
+
+
+async def test_a_decision_that_is_older_is_taken_again(scene: Scene) -> None:
+    delivery = await scene.uploaded()
+    older = taken(scene, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
+
+    assert await scene.share(delivery, Decider(Outcome.REFUSED), older) is ShareResult.TIGHTENED
+    assert scene.slack.visible == set()
+
+
+async def test_after_waiting_for_slacks_limits_it_decides_again(scene: Scene) -> None:
+    delivery, ruling = await scene.uploaded(), taken(scene, before=timedelta(0))
+
+    async def minute_long() -> None:
+        scene.now += timedelta(minutes=1)
+
+    scene.slack.turn = minute_long
+
+    assert await scene.share(delivery, Decider(Outcome.REFUSED), ruling) is ShareResult.TIGHTENED
+    assert scene.slack.visible == set()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RAW, Outcome.REFUSED])
+async def test_a_process_that_stood_still_after_its_decision_decides_again(
+    scene: Scene, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery, decider = await scene.uploaded(), Decider(Outcome.RAW, outcome)
+    usual = scene.log.change
+
+    async def stall_once(*arguments: Any, **more: Any) -> Delivery | None:
+        monkeypatch.setattr(scene.log, "change", usual)
+        changed = await usual(*arguments, **more)
+        scene.now += timedelta(minutes=10)
+        return changed
+
+    monkeypatch.setattr(scene.log, "change", stall_once)
+
+    result = await scene.share(delivery, decider)
+
+    is_raw = outcome is Outcome.RAW
+    assert result is (ShareResult.SHARED if is_raw else ShareResult.TIGHTENED)
+    assert decider.decided == 2
+    assert scene.slack.visible == ({"F1"} if is_raw else set())
+
+
+async def test_after_a_lost_answer_a_stall_is_no_reason_to_share_under_an_old_decision(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = await scene.uploaded(share_tried_at=NOON - timedelta(minutes=1))
+    usual = scene.log.change
+
+    async def stall(*arguments: Any, **more: Any) -> Delivery | None:
+        changed = await usual(*arguments, **more)
+        scene.now += timedelta(minutes=10)
+        return changed
+
+    monkeypatch.setattr(scene.log, "change", stall)
+
+    with pytest.raises(DecisionOutdated) as raised:
+        await scene.share(delivery, Decider(Outcome.RAW))
+
+    assert raised.value.retryable
+    assert scene.slack.visible == set()

@@ -1,0 +1,131 @@
+"""What follows a raw recording that was taken back: by cause, once, and in its turn."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from bot.audit.log import AuditFilter, all_events
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.take_back.downgrading import Downgrading, schedule_follower
+from bot.recordings.take_back.take_back_store import TakeBackStore
+from bot.store.database import Database
+from bot.store.tables import DeliveryRow, DueWorkRow
+from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
+
+TEAM, ALICE, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "C0QUALITY0"
+FOLLOWED = {
+    TakeBackCause.RIGHT_ENDED,
+    TakeBackCause.EXTERNAL,
+    TakeBackCause.PUBLIC,
+    TakeBackCause.AUDIENCE,
+    TakeBackCause.FORWARDED,
+    TakeBackCause.PUBLIC_LINK,
+    TakeBackCause.UNVERIFIED,
+}
+
+
+async def raw_file(database: Database, delivery_id: str = "d1", **columns: object) -> Delivery:
+    row = delivery_row(
+        delivery_id,
+        CHANNEL,
+        team_id=TEAM,
+        user_id=ALICE,
+        enterprise_id="E0ORG",
+        direction="user",
+        asked_thread_ts="1.0",
+        parent_ts="1.0",
+        card_ts="2.0",
+        share_ts="3.0",
+        **columns,
+    )
+    async with database.write() as session:
+        session.add(row)
+    return delivery_of(row)
+
+
+async def taken_back(
+    database: Database, delivery: Delivery, cause: TakeBackCause, *, is_on: bool = True
+) -> Delivery | None:
+    """Store that it is gone; gives what follows."""
+    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
+    downgrading = Downgrading(deliveries=deliveries, is_on=is_on)
+    files = TakeBackStore(database=database, clock=lambda: NOON)
+    for is_first in (True, False):  # whoever comes second changes nothing
+        then = downgrading.store
+        gone = await files.taken_back(
+            delivery, cause.value, since=None, update_card_by=NOON, then=then
+        )
+        assert (gone is not None) is is_first
+    return await downgrading.follower_of(delivery)
+
+
+@pytest.mark.parametrize("cause", TakeBackCause)
+async def test_it_follows_where_raw_may_not_be_heard_any_more(
+    database: Database, cause: TakeBackCause
+) -> None:
+    follower = await taken_back(database, await raw_file(database), cause)
+    assert (follower is not None) == (cause in FOLLOWED)
+    async with database.read() as session:
+        tags = [each.tag async for each in all_events(session, AuditFilter())]
+    expected = ["retention:file:taken_back", "retention:delivery:downgraded"]
+    assert tags == expected[: 1 + (cause in FOLLOWED)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_on"),
+    [
+        pytest.param({"delete_asked_by": ALICE}, True, id="somebody pressed Delete"),
+        pytest.param({"kind": DeliveryKind.TRANSCRIPT.value}, True, id="a transcript"),
+        pytest.param({}, False, id="switched off"),
+    ],
+)
+async def test_it_does_not_follow(
+    database: Database, columns: dict[str, object], is_on: bool
+) -> None:
+    delivery = await raw_file(database, **columns)
+    # Read before *Delete* was pressed: what counts is what is so in the transaction.
+    stale = replace(delivery, delete_asked_by=None)
+    assert await taken_back(database, stale, TakeBackCause.AUDIENCE, is_on=is_on) is None
+
+
+async def test_it_is_the_same_recording_for_the_same_person_on_the_same_card_redacted(
+    database: Database,
+) -> None:
+    delivery = await raw_file(database)
+    follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
+    assert follower
+    same = ("team_id", "enterprise_id", "user_id", "agent_name", "conversation_id", "direction")
+    place = ("channel_id", "origin_channel_id", "asked_thread_ts", "parent_ts", "card_ts")
+    for each in (*same, *place):
+        assert getattr(follower, each) == getattr(delivery, each), each
+    assert (follower.replaces_id, follower.asked_redacted) == ("d1", True)
+    assert (follower.state, follower.outcome, follower.file_id) == ("requested", None, None)
+    assert follower.response_url is None
+    async with database.read() as session:
+        work = select(DueWorkRow.kind).where(DueWorkRow.key == follower.id)
+        assert (await session.scalars(work)).all() == [], "the card says first that raw is gone"
+
+
+async def test_what_follows_waits_in_turn_and_not_before_what_people_asked_for(
+    database: Database,
+) -> None:
+    for number in range(3):
+        delivery = await raw_file(database, f"d{number}")
+        follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
+        assert follower
+        async with database.write() as session:
+            await schedule_follower(session, follower, NOON)
+    async with database.read() as session:
+        rows = (await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == DELIVER))).all()
+        followers = (
+            await session.scalars(select(DeliveryRow.id).where(DeliveryRow.replaces_id.isnot(None)))
+        ).all()
+    assert sorted(each.key for each in rows) == sorted(followers)
+    assert len({each.turn for each in rows}) == 3, "one in each round"
+    assert {each.requester for each in rows} == {f"{TEAM}:{ALICE} downgrade"}

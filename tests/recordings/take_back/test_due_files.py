@@ -1,0 +1,302 @@
+"""Which files are looked at: whole conversations, one in its turn, and events before all else."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.file_checks import (
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    IN_TURN,
+    TAKE_BACK,
+    Rhythm,
+    conversation_key,
+    watch_file,
+)
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
+from bot.store.database import Database
+from bot.store.due_work import DueWork
+from bot.store.schedule import schedule
+from bot.store.tables import DeliveryRow
+from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
+
+TEAM, ALICE = "T0QUALITY0", "U0ALICE"
+ONE, TWO, THREE = "C0ONE00000", "C0TWO00000", "C0THREE000"
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+class Store:
+    """Raw files, what is due for them, and a clock."""
+
+    def __init__(self, database: Database, keep: timedelta | None = None) -> None:
+        self.now = NOON
+        self.database = database
+        self.rhythm = Rhythm(keep=keep, check_every=MINUTE)
+        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
+        self.files = TakeBackStore(database=database, clock=self.clock)
+        self.early_checks = EarlyChecks(database=database, clock=self.clock)
+        self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def put(
+        self,
+        delivery_id: str,
+        channel: str = ONE,
+        *,
+        late: timedelta = timedelta(0),
+        age: timedelta = timedelta(0),
+        state: str = "delivered",
+    ) -> None:
+        """Store a raw file whose checks are due since ``late``."""
+        row = delivery_row(
+            delivery_id,
+            channel,
+            team_id=TEAM,
+            user_id=ALICE,
+            state=state,
+            ended_at=self.now - age,
+            shares_due_at=self.now - late if state == "delivered" else None,
+        )
+        async with self.database.write() as session:
+            session.add(row)
+            if state == "delivered":
+                watch_file(session, row, now=self.now - late - MINUTE, rhythm=self.rhythm)
+            else:
+                schedule(session, "deliver", delivery_id, now=self.now)
+
+    async def ask(self) -> str | None:
+        """Do what is due for where files are; gives which one Slack was asked after."""
+        for due in await self.work.claim(CHECK_SHARES, 1, takes_over=False):
+            is_in_turn = due.key == IN_TURN
+            found = await (self.due.next_in_turn() if is_in_turn else self.due.one(due.key))
+            await self.work.finish(due, await self.due.next_turn_at() if is_in_turn else None)
+            return found.id if found else None
+        return None
+
+    async def claim(self, kind: str = CHECK_AUDIENCE, most: int = 1) -> list[str]:
+        return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
+
+    async def ask_deletion(self, delivery_id: str) -> None:
+        log = DeliveryStore(database=self.database, clock=self.clock)
+        assert await self.files.ask_deletion(await log.read(delivery_id), ALICE)
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+def conversations(*channels: str) -> list[str]:
+    return [conversation_key(TEAM, each) for each in channels]
+
+
+async def test_the_files_of_one_conversation_are_looked_at_together(store: Store) -> None:
+    await store.put("d1", ONE)
+    await store.put("d2", TWO, late=2 * MINUTE)
+    await store.put("d3", TWO)
+    await store.put("asked", TWO)
+    await store.ask_deletion("asked")
+
+    assert await store.claim(most=9) == conversations(TWO, ONE), "the longest due first"
+    found = await store.due.in_conversation(TEAM, TWO)
+    assert sorted(each.id for each in found) == ["d2", "d3"]
+
+
+async def test_a_new_file_does_not_put_the_look_at_its_conversation_off(store: Store) -> None:
+    await store.put("d1", ONE)
+    await store.put("d2", ONE, late=-MINUTE)
+
+    assert await store.claim() == conversations(ONE)
+
+
+@pytest.mark.parametrize("late", [timedelta(0), MINUTE, 400 * DAY])
+async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
+    store: Store, late: timedelta
+) -> None:
+    for number in range(5):
+        await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
+    await store.put("urgent", THREE, late=-MINUTE)
+    await store.early_checks.check_now(TEAM, THREE)
+
+    assert await store.claim() == conversations(THREE)
+
+
+async def test_so_does_what_somebody_asked_to_delete(database: Database) -> None:
+    store = Store(database, keep=timedelta(0))
+    await store.put("d1", ONE, late=DAY)
+    await store.put("d2", TWO)
+    await store.ask_deletion("d2")
+
+    assert await store.claim(TAKE_BACK) == ["d2"]
+
+
+async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -> None:
+    await store.put("d1", ONE, late=DAY)
+    await store.put("d2", TWO, late=-MINUTE)
+    await store.early_checks.follow(TEAM, TWO, THREE)
+
+    assert await store.claim() == conversations(THREE)
+
+
+async def test_of_two_events_the_first_comes_first(store: Store) -> None:
+    await store.put("d1", ONE)
+    await store.put("d2", TWO)
+    await store.early_checks.check_now(TEAM, TWO)
+    store.now += timedelta(seconds=1)
+    await store.early_checks.check_now(TEAM, ONE)
+
+    assert await store.claim(most=2) == conversations(TWO, ONE)
+
+
+@pytest.mark.parametrize(
+    ("channel", "looked_at", "conversations_looked_at"),
+    [
+        pytest.param(THREE, ["d1"], [], id="where one was passed on to"),
+        pytest.param(ONE, [], [ONE], id="where another was delivered"),
+        pytest.param("C0THREE", [], [], id="where nothing is"),
+        pytest.param(None, ["d1"], [ONE, TWO], id="the workspace"),
+    ],
+)
+@pytest.mark.both_databases
+async def test_an_event_has_only_those_files_looked_at_that_are_where_it_happened(
+    store: Store,
+    channel: str | None,
+    looked_at: list[str],
+    conversations_looked_at: list[str],
+) -> None:
+    await store.put("d1", TWO, late=-DAY)
+    await store.put("d2", ONE, late=-DAY)
+    await store.early_checks.check_file(TEAM, "Fd1", THREE)
+    assert await store.ask() == "d1"
+
+    await store.early_checks.check_now(TEAM, channel)
+
+    assert await store.claim(CHECK_SHARES, most=9) == looked_at
+    assert sorted(await store.claim(most=9)) == conversations(*conversations_looked_at)
+
+
+@pytest.mark.parametrize("channel", [ONE, None], ids=["the conversation", "the workspace"])
+async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_it_is_there(
+    store: Store, channel: str | None
+) -> None:
+    """Its last decision may have been taken before."""
+    await store.put("d1", ONE, state="uploaded")
+    await store.put("d2", TWO, state="uploaded")
+    await store.early_checks.check_now(TEAM, channel)
+    assert await store.claim() == [], "nothing is there yet"
+
+    for delivery_id in ("d1", "d2"):
+        async with store.database.write() as session:
+            row = await session.get(DeliveryRow, delivery_id)
+            assert row
+            watch_file(session, row, now=store.now, rhythm=store.rhythm)
+
+    due = await store.claim(most=9)  # both at the same moment, so in no order
+    assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
+
+
+async def test_a_file_s_time_is_over_when_it_is_whatever_else_hangs(database: Database) -> None:
+    store = Store(database, keep=DAY)
+    await store.put("d1", late=-MINUTE)
+
+    store.now += DAY - timedelta(seconds=1)
+    assert await store.claim(TAKE_BACK) == []
+    store.now += timedelta(seconds=1)
+    assert await store.claim(TAKE_BACK) == ["d1"]
+
+
+async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(store: Store) -> None:
+    for number in range(3):
+        await store.put(f"d{number}", late=MINUTE)
+
+    pace = store.rhythm.shares_every
+    asked = []
+    for _ in range(3):
+        asked += [await store.ask(), await store.ask()]
+        store.now += pace
+    assert sorted(filter(None, asked)) == ["d0", "d1", "d2"]
+    assert asked[1::2] == [None] * 3, "one has just been asked for"
+    assert await store.ask() is None, "each once in a round"
+
+
+@pytest.mark.postgresql_at_length
+@pytest.mark.parametrize(
+    ("count", "minutes"), [(36, 6), pytest.param(60, 9, marks=pytest.mark.long)]
+)
+async def test_every_file_has_its_turn_within_the_time_that_readme_says_and_the_newest_sooner(
+    store: Store, count: int, minutes: int
+) -> None:
+    newest = {f"d{number}" for number in range(5)}
+    for number in range(count):
+        await store.put(f"d{number}", late=MINUTE, age=timedelta(minutes=number))
+    seen_at: dict[str, list[int]] = {}
+
+    for second in range(minutes * 60):
+        if asked := await store.ask():
+            seen_at.setdefault(asked, []).append(second)
+        store.now += timedelta(seconds=1)
+
+    assert len(seen_at) == count
+    within = {each: max(b - a for a, b in pairwise([0, *at])) for each, at in seen_at.items()}
+    assert max(within.values()) <= 60 * count / 15
+    assert max(within[each] for each in newest) <= 120
+    asks = sum(map(len, seen_at.values()))
+    assert minutes * 19 <= asks <= minutes * 21, "twenty a minute"
+
+
+async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> None:
+    for number in range(3):
+        await store.put(f"d{number}", late=400 * DAY)
+    assert await store.ask()
+    await store.put("urgent", late=-MINUTE)
+    await store.early_checks.check_file(TEAM, "Furgent", TWO)
+
+    assert [await store.ask() for _ in range(2)] == ["urgent", None]
+
+
+@pytest.mark.parametrize(
+    ("team", "file_id", "channel"),
+    [
+        pytest.param(TEAM, "Fother", TWO, id="somebody else's file"),
+        pytest.param("T0OTHER000", "Fd1", TWO, id="of another workspace"),
+        pytest.param(TEAM, "Fd1", ONE, id="where it is anyway: the bot's own share"),
+    ],
+)
+async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
+    store: Store, team: str, file_id: str, channel: str
+) -> None:
+    await store.put("d1", late=-MINUTE)
+    await store.early_checks.check_file(team, file_id, channel)
+    assert await store.ask() is None
+
+
+@pytest.mark.postgresql_at_length
+async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: Store) -> None:
+    await store.put("d1")
+    for number in range(20):
+        for _ in range(2):
+            await store.early_checks.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
+    claimed = await store.due.one("d1")
+    assert claimed
+    assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
+
+
+@pytest.mark.postgresql_at_length
+async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:
+    for number in range(4):
+        await store.put(f"d{number}", late=timedelta(minutes=4 - number))
+    claimed = await store.due.next_in_turn()
+    assert claimed
+    await store.files.mark_unverified(claimed, UnverifiedFact.SHARES)
+    for number in range(4, 99):
+        await store.put(f"d{number}", late=MINUTE)
+    store.now += MINUTE
+
+    assert await store.ask() == claimed.id

@@ -1,0 +1,649 @@
+"""The checks of visible raw recordings, and how long an unverified fact is accepted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.access.deciding import Decider
+from bot.access.directory import Conversation
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.policy import Standing
+from bot.access.rights import Rights
+from bot.access.standings import STANDING_VALID_FOR
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.file_checks import (
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    TAKE_BACK,
+    Rhythm,
+    watch_file,
+)
+from bot.recordings.deliveries.orphaned_files import OrphanedFiles
+from bot.recordings.take_back.downgrading import Downgrading
+from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
+from bot.recordings.take_back.take_back_store import TakeBackStore
+from bot.store.database import Database
+from bot.store.due_work import Due, DueWork
+from bot.store.tables import AuditEventRow, DeliveryRow
+from tests.access.builders import readers_on
+from tests.access.outside import (
+    Channel,
+    File,
+    World,
+    WorldDirectory,
+    WorldGroups,
+    WorldPosting,
+)
+from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
+
+pytestmark = pytest.mark.postgresql_at_length
+
+TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
+OTHER = "C0SUPPORT0"
+GROUP = "S0QUALITY0"
+
+
+class Hanging(WorldDirectory):
+    """Does not answer what ``hangs`` is about before ``answers``."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.hangs = ""
+        self.reached, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def conversation(self, channel_id: str) -> Conversation:
+        if channel_id == self.hangs:
+            self.reached.set()
+            await self.answers.wait()
+        return await super().conversation(channel_id)
+
+
+class Shelf:
+    """Raw recordings in a channel with one cleared person, and a clock."""
+
+    def __init__(self, database: Database, keep: timedelta | None = None) -> None:
+        self.now = NOON
+        self.database = database
+        self.world = World(
+            standing={ALICE: Standing.MEMBER, BOB: Standing.MEMBER},
+            channels={CHANNEL: Channel({ALICE}), OTHER: Channel({ALICE})},
+            groups={GROUP: {ALICE, BOB}},
+        )
+        self.gateway = WorldPosting(self.world)
+        directory = Hanging(self.world)
+        self.directory = directory
+        rights = Rights(
+            database=database,
+            groups=WorldGroups(self.world),
+            clock=self.clock,
+            first_admins=frozenset(),
+        )
+        self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
+        self.files = TakeBackStore(database=database, clock=self.clock)
+        self.early_checks = EarlyChecks(database=database, clock=self.clock)
+        self.rhythm = Rhythm(keep=keep, check_every=CHECK_EVERY)
+        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
+        self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
+        self.downgrading = Downgrading(
+            deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
+        )
+        self.take_back = TakeBack(
+            due=self.due,
+            files=self.files,
+            orphaned_files=OrphanedFiles(database=database, clock=self.clock),
+            decider=Decider(
+                directory=directory,
+                clearances=self.readers.clearances,
+                audience=self.readers.audience,
+                audience_must_be_cleared=True,
+                external_channels=frozenset(),
+            ),
+            slack=self.gateway,
+            downgrading=self.downgrading,
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def clear(
+        self,
+        subject_id: str = ALICE,
+        kind: SubjectKind = SubjectKind.USER,
+        effect: Effect = Effect.GRANT,
+    ) -> None:
+        new = NewGrant(
+            subject=Subject(TEAM, kind, subject_id),
+            right=Right.PII,
+            effect=effect,
+            given_by="U0BOSS",
+            reason="call quality",
+            now=NOON,
+        )
+        async with self.database.write() as session:
+            await add_grant(session, new)
+
+    async def put(
+        self,
+        delivery_id: str,
+        state: str = "delivered",
+        *,
+        channel: str = CHANNEL,
+        user: str = ALICE,
+        outcome: str = "raw",
+        due: bool = True,
+    ) -> None:
+        self.gateway.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
+        now = self.now
+        row = delivery_row(
+            delivery_id,
+            channel,
+            team_id=TEAM,
+            user_id=user,
+            state=state,
+            outcome=outcome,
+            parent_ts="1.000000",
+            card_ts="1.000000",
+            shares_due_at=now if due and outcome == "raw" else None,
+        )
+        async with self.database.write() as session:
+            session.add(row)
+            if row.shares_due_at:
+                watch_file(session, row, now=now - CHECK_EVERY, rhythm=self.rhythm)
+
+    async def check(self, later: timedelta = timedelta(0)) -> set[str]:
+        """Let time pass and look; gives what is visible afterwards."""
+        self.now += later
+        await self.work_off()
+        return set(self.gateway.visible)
+
+    async def work_off(self) -> None:
+        """Do what is due, as a worker does, until nothing is."""
+        await work_off(self.work, self.take_back)
+
+    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+        """Store that its files are gone."""
+        update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
+        return await self.files.taken_back(
+            delivery, cause, since=None, update_card_by=update_card_by, then=then
+        )
+
+    async def after_seconds(self) -> list[float]:
+        """How long after their causes files were taken back."""
+        return [payload["after_seconds"] for payload in await self._payloads()]
+
+    async def causes(self) -> list[str]:
+        return [payload["cause"] for payload in await self._payloads()]
+
+    async def _payloads(self) -> list[Any]:
+        async with self.database.read() as session:
+            rows = await session.scalars(
+                select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")
+            )
+            return [row.payload for row in rows]
+
+
+async def work_off(work: DueWork, take_back: TakeBack) -> None:
+    """Do what is due for visible files, each kind beside the others, until nothing is."""
+
+    async def run(kind: str, act: Callable[[Due], Awaitable[datetime | None]]) -> int:
+        claimed = await work.claim(kind, 20, takes_over=False)
+
+        async def one(due: Due) -> None:
+            assert await work.finish(due, await act(due))
+
+        await asyncio.gather(*map(one, claimed))
+        return len(claimed)
+
+    kinds = {
+        CHECK_AUDIENCE: take_back.check_audience,
+        CHECK_SHARES: take_back.check_shares,
+        TAKE_BACK: take_back.delete_visible,
+    }
+    while any(await asyncio.gather(*(run(kind, act) for kind, act in kinds.items()))):
+        pass
+
+
+@pytest.fixture
+async def shelf(database: Database) -> Shelf:
+    shelf = Shelf(database)
+    await shelf.clear()
+    return shelf
+
+
+@pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
+async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, state: str) -> None:
+    await shelf.put("d1", state)
+    assert await shelf.check() == {"Fd1"}
+
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.causes() == ["audience"]
+
+
+async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
+    await shelf.put("d1", outcome="redacted")
+    shelf.world.channels[CHANNEL].is_external = True
+
+    assert await shelf.check() == {"Fd1"}
+
+
+@pytest.mark.both_databases
+async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1", "failed", due=False)
+    await shelf.early_checks.check_now(TEAM)
+    assert await shelf.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
+
+    await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_take_back("d1")
+    shelf.world.away = frozenset({"delete"})
+    assert await shelf.check() == {"Fd1"}
+    shelf.world.away = frozenset()
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.causes() == ["unfinished"]
+    assert shelf.gateway.taken_back == [], "nobody was ever told of it"
+
+
+@pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
+async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_be_is_doubtful(
+    shelf: Shelf, private: bool | None, cause: str
+) -> None:
+    await shelf.put("d1")
+    shelf.world.channels[CHANNEL].is_private = private
+
+    assert await shelf.check() == (set() if private is False else {"Fd1"})
+    assert await shelf.check(LONGEST_UNVERIFIED) == set()
+    assert await shelf.causes() == [cause]
+
+
+@pytest.mark.both_databases
+async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -> None:
+    await shelf.clear(BOB)
+    shelf.world.channels[CHANNEL].members |= {BOB}
+    for number in range(20):
+        await shelf.put(f"d{number}", user=(ALICE, BOB)[number % 2])
+
+    await shelf.check()
+
+    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
+    shelf.world.asked.clear()
+    await shelf.check(STANDING_VALID_FOR - CHECK_EVERY)
+    assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
+    shelf.world.asked.clear()
+    await shelf.check(CHECK_EVERY)
+    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
+
+
+def asked_in(shelf: Shelf) -> list[str]:
+    """What was asked, but for where each file is."""
+    return [each for each in shelf.world.asked if each != "shares"]
+
+
+NO_MEMBERS = [
+    (ALICE, Standing.GUEST, "right_ended"),
+    (ALICE, Standing.DEACTIVATED, "right_ended"),
+    (ALICE, Standing.EXTERNAL, "right_ended"),
+    (BOB, Standing.GUEST, "audience"),
+    (BOB, Standing.DEACTIVATED, "audience"),
+]
+
+
+@pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
+@pytest.mark.parametrize("is_notified", [True, False])
+async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and_in_time_without(
+    database: Database, person: str, standing: Standing, cause: str, is_notified: bool
+) -> None:
+    """Their rights come from a group, so that even a guest has none of their own."""
+    shelf = Shelf(database)
+    await shelf.clear(GROUP, SubjectKind.GROUP)
+    shelf.world.channels[CHANNEL].members |= {BOB}
+    await shelf.put("d1")
+    assert await shelf.check() == {"Fd1"}
+
+    shelf.world.standing[person] = standing
+    if is_notified:
+        assert await shelf.readers.standings.changed(TEAM, person, standing)
+        await shelf.early_checks.check_now(TEAM)
+    else:
+        assert await shelf.check(STANDING_VALID_FOR - timedelta(seconds=1)) == {"Fd1"}
+        shelf.now += CHECK_EVERY
+
+    assert await shelf.check() == set()
+    assert await shelf.causes() == [cause]
+
+
+async def test_a_guest_with_a_grant_of_their_own_keeps_what_they_asked_for(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    await shelf.check()
+    shelf.world.standing[ALICE] = Standing.GUEST
+    assert await shelf.check(STANDING_VALID_FOR) == {"Fd1"}
+
+
+async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({"standing"})
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_UNVERIFIED) == set()
+    assert await shelf.causes() == ["doubt"]
+
+
+async def test_files_that_came_at_different_times_are_soon_looked_at_together(
+    shelf: Shelf,
+) -> None:
+    for number in range(12):
+        await shelf.put(f"d{number}")
+        await shelf.check(timedelta(seconds=5))
+    shelf.world.asked.clear()
+
+    for _ in range(12 * 3):
+        await shelf.check(timedelta(seconds=5))
+
+    looks = shelf.world.asked.count("conversation")
+    assert 3 <= looks <= 4, "once a minute, and once more while they come together"
+
+
+@pytest.mark.both_databases
+async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    assert await shelf.check() == {"Fd1"}
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.early_checks.check_now(TEAM, CHANNEL)
+
+    assert await shelf.check() == set()
+
+
+@pytest.mark.parametrize("told", ["by an event", "by Slack's list"])
+@pytest.mark.parametrize(
+    ("happens", "where", "cause"),
+    [
+        pytest.param("joins", OTHER, "forwarded", id="somebody joins there"),
+        pytest.param("shared", OTHER, "forwarded", id="that channel is shared"),
+        pytest.param("denied", None, "forwarded", id="a listener there is denied"),
+        pytest.param("requester", None, "right_ended", id="who asked for it is denied"),
+    ],
+)
+@pytest.mark.both_databases
+async def test_what_was_passed_on_is_judged_at_once_when_something_changes_where_it_is_now(
+    shelf: Shelf, told: str, happens: str, where: str | None, cause: str
+) -> None:
+    boss = "U0LISTENER"
+    shelf.world.standing[boss] = Standing.MEMBER
+    await shelf.clear(boss)
+    shelf.world.channels[OTHER].members.add(boss)
+    await shelf.put("d1")
+    await shelf.put("d2")
+    shelf.gateway.visible["Fd1"].elsewhere = (OTHER,)
+    if told == "by an event":
+        await shelf.early_checks.check_file(TEAM, "Fd1", OTHER)
+    for _ in range(2):  # Slack is asked about each in its turn
+        assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+    if told == "by an event":
+        shelf.gateway.visible["Fd1"].elsewhere = ()
+
+    if happens == "joins":
+        shelf.world.channels[OTHER].members.add(BOB)
+    elif happens == "shared":
+        shelf.world.channels[OTHER].is_external = True
+    else:
+        await shelf.clear(boss if happens == "denied" else ALICE, effect=Effect.DENY)
+    shelf.now += timedelta(seconds=1)
+    await shelf.early_checks.check_now(TEAM, where)
+
+    assert await shelf.check() == (set() if happens == "requester" else {"Fd2"})
+    assert set(await shelf.causes()) == {cause}
+
+
+async def test_where_it_was_passed_on_to_is_known_by_its_new_id(shelf: Shelf) -> None:
+    moved = "C0MOVED000"
+    await shelf.put("d1")
+    await shelf.early_checks.check_file(TEAM, "Fd1", OTHER)
+    assert await shelf.check() == {"Fd1"}
+
+    shelf.world.channels[moved] = shelf.world.channels.pop(OTHER)
+    await shelf.early_checks.follow(TEAM, OTHER, moved)
+    assert await shelf.check() == {"Fd1"}
+    shelf.world.channels[moved].members.add(BOB)
+    await shelf.early_checks.check_now(TEAM, moved)
+
+    assert await shelf.check() == set()
+    assert await shelf.causes() == ["forwarded"]
+
+
+async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once(
+    shelf: Shelf,
+) -> None:
+    shelf.directory.hangs = CHANNEL
+    await shelf.put("slow")
+    first = asyncio.create_task(shelf.work_off())
+    await shelf.directory.reached.wait()
+    await shelf.put("urgent", channel=OTHER)
+    shelf.world.channels[OTHER].members.add(BOB)
+    await shelf.early_checks.check_now(TEAM)
+
+    assert await shelf.check() == {"Fslow"}, "what is not told of one keeps the other from nothing"
+
+    shelf.world.channels[CHANNEL].is_external = True
+    shelf.directory.answers.set()
+    await first
+    assert await shelf.check() == set(), "the event that came meanwhile is not forgotten"
+    assert sorted(await shelf.causes()) == ["audience", "external"]
+
+
+async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_that_hangs(
+    database: Database,
+) -> None:
+    shelf = Shelf(database, keep=timedelta(hours=1))
+    await shelf.clear()
+    shelf.directory.hangs = CHANNEL
+    await shelf.put("d1")
+    first = asyncio.create_task(shelf.work_off())
+    await shelf.directory.reached.wait()
+    await shelf.put("d2", outcome="redacted", due=False)
+    delivery = await DeliveryStore(database=database, clock=shelf.clock).read("d2")
+    await shelf.files.ask_deletion(delivery, BOB)
+
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(timedelta(hours=1)) == set(), "nor does what is over"
+    shelf.directory.answers.set()
+    await first
+    assert await shelf.causes() == ["time_over"]
+
+
+@pytest.mark.parametrize("away", ["conversation", "members"])
+async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
+    shelf: Shelf, away: str
+) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({away})
+
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.causes() == ["doubt"]
+
+
+@pytest.mark.parametrize(
+    ("by_name", "effect", "members"),
+    [
+        pytest.param((), Effect.GRANT, {ALICE}, id="all rights come from it"),
+        pytest.param((ALICE,), Effect.GRANT, {ALICE, BOB}, id="one listener's comes from it"),
+        pytest.param((ALICE, BOB), Effect.DENY, {ALICE, BOB}, id="it may deny a right"),
+    ],
+)
+async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_an_hour(
+    database: Database, by_name: tuple[str, ...], effect: Effect, members: set[str]
+) -> None:
+    shelf = Shelf(database)
+    for user_id in by_name:
+        await shelf.clear(user_id)
+    await shelf.clear(GROUP, SubjectKind.GROUP, effect)
+    shelf.world.channels[CHANNEL].members = members
+    await shelf.put("d1")
+    shelf.world.away = frozenset({f"group {GROUP}"})
+
+    assert await shelf.check() == {"Fd1"}
+    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.causes() == ["doubt"]
+
+
+@pytest.mark.both_databases
+async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
+    database: Database,
+) -> None:
+    shelf = Shelf(database)
+    await shelf.clear(GROUP, SubjectKind.GROUP)
+    await shelf.put("d1")
+    for _ in range(2):
+        shelf.world.away = frozenset({f"group {GROUP}"})
+        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+        shelf.world.away = frozenset()
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+    shelf.world.groups[GROUP] = {BOB}
+
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.causes() == ["right_ended"]
+
+
+async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    for _ in range(3):
+        shelf.world.away = frozenset({"members"})
+        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+        shelf.world.away = frozenset()
+        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+
+
+@pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
+async def test_its_time_is_counted_from_its_end(
+    database: Database, keep: timedelta | None, left: set[str]
+) -> None:
+    shelf = Shelf(database, keep)
+    await shelf.clear()
+    await shelf.put("d1")
+
+    assert await shelf.check(timedelta(hours=24) - CHECK_EVERY) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == left
+    assert await shelf.causes() == ([] if left else ["time_over"])
+
+
+@pytest.mark.both_databases
+async def test_the_delay_counts_from_the_event_also_while_slack_refuses_the_deletion(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    await shelf.check()
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.early_checks.check_now(TEAM)
+    shelf.world.away = frozenset({"delete"})
+    assert await shelf.check(timedelta(seconds=3)) == {"Fd1"}
+    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+    shelf.world.away = frozenset()
+
+    assert await shelf.check(CHECK_EVERY) == set()
+    assert await shelf.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
+
+
+async def test_without_an_event_the_delay_counts_from_the_check_before(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    await shelf.check()
+    shelf.world.channels[CHANNEL].members.add(BOB)
+    await shelf.check(CHECK_EVERY + timedelta(seconds=5))
+    assert await shelf.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
+
+
+async def test_the_delay_of_retention_counts_from_its_end(database: Database) -> None:
+    shelf = Shelf(database, timedelta(hours=24))
+    await shelf.clear()
+    await shelf.put("d1")
+    await shelf.check(timedelta(hours=24, seconds=7))
+    assert (await shelf.causes(), await shelf.after_seconds()) == (["time_over"], [7])
+
+
+async def test_the_delay_of_doubt_counts_from_when_it_is_borne_no_longer(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    shelf.world.away = frozenset({"members"})
+    await shelf.check()
+    await shelf.check(LONGEST_UNVERIFIED + timedelta(seconds=9))
+    assert (await shelf.causes(), await shelf.after_seconds()) == (["doubt"], [9])
+
+
+@pytest.mark.both_databases
+async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
+    await shelf.put("d1")
+    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
+
+    assert await shelf.taken_back(delivery, "audience")
+    assert not await shelf.taken_back(delivery, "audience")
+    assert await shelf.causes() == ["audience"]
+
+
+@pytest.mark.parametrize("outcome", ["raw", "redacted"])
+@pytest.mark.both_databases
+async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
+    shelf: Shelf, outcome: str
+) -> None:
+    await shelf.put("d1", outcome=outcome, due=False)
+    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
+
+    assert await shelf.files.ask_deletion(delivery, BOB)
+    assert not await shelf.files.ask_deletion(delivery, ALICE), "the first one is named"
+    assert await shelf.check() == set()
+
+    assert shelf.gateway.taken_back == ["asked"]
+    assert await shelf.causes() == [], "that tag is for what nobody asked for"
+    async with shelf.database.read() as session:
+        rows = list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+    told = [(row.tag, row.actor_id) for row in rows if row.tag.split(":")[1] == "file"]
+    assert told == [("slack:file:delete_asked", BOB), ("retention:file:deleted", BOB)]
+    assert not await shelf.files.ask_deletion(delivery, BOB)
+
+
+@pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
+@pytest.mark.both_databases
+async def test_what_is_not_there_cannot_be_deleted(shelf: Shelf, state: str) -> None:
+    await shelf.put("d1", state, due=False)
+    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
+    assert not await shelf.files.ask_deletion(delivery, ALICE)
+
+
+async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_next(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
+    await shelf.gateway.delete_file("Fd1")
+    assert await shelf.taken_back(delivery, "audience")
+
+    await shelf.check()
+    assert shelf.gateway.taken_back == []
+    for _ in range(3):
+        await shelf.check(CHECK_EVERY)
+    assert shelf.gateway.taken_back == ["audience"]
+    assert await shelf.causes() == ["audience"]
+
+
+@pytest.mark.both_databases
+async def test_a_channel_s_new_id_is_taken_over_and_recorded_once_however_often_it_is_told(
+    shelf: Shelf,
+) -> None:
+    await shelf.put("d1")
+    await shelf.put("d2", outcome="redacted")
+
+    await asyncio.gather(*(shelf.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
+    await shelf.early_checks.follow(TEAM, CHANNEL, "C0NEW")
+
+    async with shelf.database.read() as session:
+        channels = (await session.scalars(select(DeliveryRow.destination_channel_id))).all()
+        is_move = AuditEventRow.tag == "slack:channel:moved"
+        moves = (await session.scalars(select(AuditEventRow).where(is_move))).all()
+    assert channels == ["C0NEW", "C0NEW"]
+    assert [each.payload for each in moves] == [{"from": CHANNEL, "to": "C0NEW"}]

@@ -1,0 +1,143 @@
+"""Who gets a place: nobody takes all of them, and nobody waits for one that is free to them."""
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.recordings.transfer.transfer_places import Holder, Places
+
+SALES, CARE, BILLING = (Holder("T1", name) for name in ("sales", "care", "billing"))
+ABROAD = Holder("T2", "sales")
+
+
+class Crowd:
+    """Tasks that hold a place until they are told to leave."""
+
+    def __init__(self, count: int) -> None:
+        self.places = Places(count)
+        self.held: list[Holder] = []
+        self._leave: list[tuple[Holder, asyncio.Event, asyncio.Task[None]]] = []
+
+    def come(self, *holders: Holder) -> None:
+        for holder in holders:
+            leave = asyncio.Event()
+            self._leave.append((holder, leave, asyncio.create_task(self._hold(holder, leave))))
+
+    async def _hold(self, holder: Holder, leave: asyncio.Event) -> None:
+        async with self.places.held(holder):
+            self.held.append(holder)
+            try:
+                await leave.wait()
+            finally:
+                self.held.remove(holder)
+
+    async def go(self, holder: Holder) -> None:
+        """Let the first of this holder's leave."""
+        each = next(each for each in self._leave if each[0] == holder)
+        self._leave.remove(each)
+        each[1].set()
+        await self.settle()
+
+    async def cancel(self, holder: Holder) -> None:
+        """Cancel the last of this holder's."""
+        each = next(each for each in reversed(self._leave) if each[0] == holder)
+        self._leave.remove(each)
+        each[2].cancel()
+        await self.settle()
+
+    async def settle(self) -> Counter[Holder]:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return Counter(self.held)
+
+    async def end(self) -> None:
+        for _, leave, _ in self._leave:
+            leave.set()
+        await asyncio.gather(*(task for _, _, task in self._leave))
+
+
+@pytest.fixture
+async def eight():
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(8)
+        stack.push_async_callback(crowd.end)
+        yield crowd
+
+
+async def test_one_agent_never_takes_the_last_two_of_eight(eight):
+    eight.come(*[SALES] * 20)
+    assert await eight.settle() == {SALES: 6}
+    eight.come(CARE)
+    assert await eight.settle() == {SALES: 6, CARE: 1}
+    eight.come(CARE, BILLING)
+    assert await eight.settle() == {SALES: 6, CARE: 1, BILLING: 1}
+
+
+async def test_a_free_place_goes_to_whose_workspace_and_agent_hold_least(eight):
+    eight.come(*[SALES] * 6, CARE, CARE)
+    await eight.settle()
+    eight.come(*[SALES] * 5)
+    eight.come(*[CARE] * 5)
+    eight.come(ABROAD)
+    await eight.settle()
+    await eight.go(SALES)
+    assert (await eight.settle())[ABROAD] == 1
+
+
+async def test_among_equals_who_came_first_is_served_first():
+    crowd = Crowd(1)
+    crowd.come(SALES, CARE, BILLING)
+    assert await crowd.settle() == {SALES: 1}
+    await crowd.go(SALES)
+    assert crowd.held == [CARE]
+    await crowd.end()
+
+
+async def test_who_gives_up_waiting_takes_no_place(eight):
+    eight.come(*[SALES] * 8)
+    await eight.settle()
+    await eight.cancel(SALES)
+    await eight.go(SALES)
+    assert await eight.settle() == {SALES: 6}
+
+
+@pytest.mark.parametrize("ticks", range(4))
+async def test_a_place_given_to_who_gives_up_in_that_moment_is_not_lost(ticks):
+    crowd = Crowd(1)
+    crowd.come(SALES, CARE)
+    await crowd.settle()
+    _, leave, _ = crowd._leave.pop(0)
+    _, _, giving_up = crowd._leave.pop(0)
+    leave.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    giving_up.cancel()
+    crowd.come(BILLING)
+    assert await crowd.settle() == {BILLING: 1}
+    await crowd.end()
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["come", "go", "cancel"]), st.sampled_from([SALES, CARE, ABROAD])),
+    max_size=40,
+)
+
+
+@given(st.integers(1, 8), MOVES)
+async def test_no_more_than_the_places_are_held_and_none_is_left_free_for_nothing(count, moves):
+    crowd = Crowd(count)
+    for move, holder in moves:
+        if move == "come":
+            crowd.come(holder)
+        elif holder in [each[0] for each in crowd._leave]:
+            await (crowd.go(holder) if move == "go" else crowd.cancel(holder))
+        held = await crowd.settle()
+        waiting = Counter(each[0] for each in crowd._leave) - held
+        free = count - held.total()
+        assert free >= 0
+        assert all(free <= min(held[each], count // 3) for each in waiting)
+    await crowd.end()
