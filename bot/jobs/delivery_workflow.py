@@ -81,8 +81,8 @@ class DeliveryWorkflow:
             if delivery.outcome is Outcome.REFUSED:
                 await self._completion.refuse(delivery)
                 return
-            delivery, ruling = await steps.upload(delivery, conversation)
-            shared = await steps.share(delivery, ruling)
+            delivery, evaluation = await steps.upload(delivery, conversation)
+            shared = await steps.share(delivery, evaluation)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
                 confirmed = await self._completion.confirm(
                     delivery_id, was_shared=shared is ShareResult.SHARED

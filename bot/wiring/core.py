@@ -10,9 +10,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
-from bot.access.deciding import Decider
 from bot.access.group_changes import GroupChanges
 from bot.access.person import People
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
@@ -68,7 +68,7 @@ class Core:
     clearances: Clearances
     people: People
     group_changes: GroupChanges
-    decider: Decider
+    policy_evaluator: PolicyEvaluator
     deliveries: DeliveryStore
     take_back_store: TakeBackStore
     early_checks: EarlyChecks
@@ -148,7 +148,7 @@ async def open_core(
         clearances=clearances,
         people=People(database=database, rights=rights, standings=standings, clock=clock),
         group_changes=group_changes,
-        decider=Decider(
+        policy_evaluator=PolicyEvaluator(
             directory=directory,
             clearances=clearances,
             audience=audience,

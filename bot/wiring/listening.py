@@ -110,14 +110,14 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     explaining = Explaining(
         administration=administration,
         people=core.people,
-        decider=core.decider,
+        evaluator=core.policy_evaluator,
         agents=core.agents,
     )
     lookup_limit = LookupLimit()
     viewing = WaveformViewing(
         deliveries=core.deliveries,
         membership=membership,
-        decider=core.decider,
+        evaluator=core.policy_evaluator,
         shares=SlackGateway(core.api, core.http),
         lookup_limit=lookup_limit,
     )
@@ -192,7 +192,7 @@ def build_previewing(core: Core, lookup_limit: LookupLimit) -> Previewing:
     """Build the preview of a delivery."""
     return Previewing(
         membership=build_membership(core),
-        decider=core.decider,
+        evaluator=core.policy_evaluator,
         directory=core.directory,
         open_dm=SlackGateway(core.api, core.http).open_dm,
         calls=CallReader(PolyAIClient(core.http, clock=core.clock)),

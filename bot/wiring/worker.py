@@ -74,7 +74,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     polyai = PolyAIClient(core.http, clock=core.clock)
     calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
     decider = DeliveryDecider(
-        decider=core.decider,
+        evaluator=core.policy_evaluator,
         clock=core.clock,
         ask_again=pace.ask_again,
         freeze=Freeze(core.database),
@@ -145,7 +145,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         ),
         files=core.take_back_store,
         orphaned_files=core.orphaned_files,
-        decider=core.decider,
+        evaluator=core.policy_evaluator,
         slack=slack,
         downgrading=Downgrading(
             deliveries=core.deliveries, is_on=core.settings.callaudio_downgrade == "on"

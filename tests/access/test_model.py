@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.access.administration import Actor
-from bot.access.deciding import Decider
 from bot.access.grants import (
     Effect,
     NewGrant,
@@ -29,6 +28,7 @@ from bot.access.grants import (
     revoke,
 )
 from bot.access.policy import Standing
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.audit.verify import verify
@@ -166,7 +166,7 @@ class Policy(RuleBasedStateMachine):
         )
         readers = readers_on(self.database, directory, clock=clock, rights=rights, most=5)
         self.standings = readers.standings
-        decider = Decider(
+        evaluator = PolicyEvaluator(
             directory=directory,
             clearances=readers.clearances,
             audience=readers.audience,
@@ -176,7 +176,7 @@ class Policy(RuleBasedStateMachine):
         deliveries = DeliveryStore(database=self.database, clock=clock)
         client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
         metrics = Metrics()
-        patient = DeliveryDecider(decider=decider, clock=clock, ask_again=NEVER_AGAIN)
+        patient = DeliveryDecider(evaluator=evaluator, clock=clock, ask_again=NEVER_AGAIN)
         sharing = Sharing(
             log=deliveries,
             decider=patient,
@@ -227,7 +227,7 @@ class Policy(RuleBasedStateMachine):
             due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
             files=self.take_back_store,
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
-            decider=decider,
+            evaluator=evaluator,
             slack=self.gateway,
             downgrading=Downgrading(deliveries=deliveries),
         )

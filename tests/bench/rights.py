@@ -11,9 +11,9 @@ from sqlalchemy import delete, event, text
 
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
-from bot.access.deciding import Decider, Question
 from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Outcome, Standing
+from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.store.database import Database
@@ -68,7 +68,7 @@ class NoGroups:
         raise AssertionError((team_id, group_id))
 
 
-def decider(database: Database, members: tuple[str, ...]) -> Decider:
+def evaluator(database: Database, members: tuple[str, ...]) -> PolicyEvaluator:
     directory = OneChannel(members)
     rights = Rights(
         database=database, groups=NoGroups(), clock=lambda: NOW, first_admins=frozenset()
@@ -81,7 +81,7 @@ def decider(database: Database, members: tuple[str, ...]) -> Decider:
         clock=lambda: NOW,
         max_audience=len(members),
     )
-    return Decider(
+    return PolicyEvaluator(
         directory=directory,
         clearances=Clearances(rights=rights, standings=standings),
         audience=audience,
@@ -137,13 +137,13 @@ class Taken:
 async def timed(database: Database, members: tuple[str, ...], rounds: int = 15) -> Taken:
     """Decide many times; the first is not counted, which asks Slack after all who are new."""
     asked = Question(TEAM, members[0], CHANNEL, asked_redacted=False, has_raw_key=True)
-    deciding = decider(database, (*members, BOT))
+    policy = evaluator(database, (*members, BOT))
     took = []
     for _ in range(rounds + 1):
         begun = time.perf_counter()
-        ruling = await deciding.rule(asked)
+        evaluation = await policy.evaluate(asked)
         took.append((time.perf_counter() - begun) * 1000)
-        assert ruling.decision.outcome is Outcome.RAW
+        assert evaluation.decision.outcome is Outcome.RAW
     return Taken(statistics.median(took[1:]), min(took[1:]))
 
 
@@ -204,7 +204,7 @@ async def timed_cold(database: Database, members: tuple[str, ...]) -> float:
         await session.execute(delete(StandingRow))
     begun = time.perf_counter()
     asked = Question(TEAM, members[0], CHANNEL, asked_redacted=False, has_raw_key=True)
-    await decider(database, (*members, BOT)).rule(asked)
+    await evaluator(database, (*members, BOT)).evaluate(asked)
     return (time.perf_counter() - begun) * 1000
 
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.access.administration import Actor
-from bot.access.deciding import Decider, Question
 from bot.access.exposure import Exposure
 from bot.access.policy import Outcome, Standing
+from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.access.rights import Rights
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.lookups.lookup_limit import LookupLimit
@@ -98,14 +98,14 @@ class Office:
             first_admins=frozenset(),
         )
         self.readers = readers_on(database, self.directory, rights=rights)
-        self.decider, self.only_the_requester = (self._decider(rule) for rule in (True, False))
+        self.evaluator, self.only_the_requester = (self._build(rule) for rule in (True, False))
         membership = WorkspaceMembership(
             database=database, home_team=self._home, clock=lambda: NOON
         )
         minutes = itertools.count(0.0, 60.0)
         self.previewing = Previewing(
             membership=membership,
-            decider=self.decider,
+            evaluator=self.evaluator,
             directory=self.directory,
             open_dm=self._nowhere,
             calls=None,  # type: ignore[arg-type] - none is named
@@ -115,13 +115,13 @@ class Office:
         self.viewing = WaveformViewing(
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=membership,
-            decider=self.decider,
+            evaluator=self.evaluator,
             shares=self,
             lookup_limit=LookupLimit(lambda: next(minutes)),
         )
 
-    def _decider(self, audience_must_be_cleared: bool) -> Decider:
-        return Decider(
+    def _build(self, audience_must_be_cleared: bool) -> PolicyEvaluator:
+        return PolicyEvaluator(
             directory=self.directory,
             clearances=self.readers.clearances,
             audience=self.readers.audience,
@@ -155,16 +155,16 @@ class Office:
         question = Question(
             self.team_id, user_id, channel_id, asked_redacted=False, has_raw_key=True
         )
-        around = await self.decider.survey(self.team_id, channel_id, raw_only=False)
-        kept = await self.decider.judge(self.team_id, user_id, around, raw_only=False)
+        around = await self.evaluator.conversation_facts(self.team_id, channel_id, raw_only=False)
+        kept = await self.evaluator.exposure(self.team_id, user_id, around, raw_only=False)
         text = replace(question, raw_only=True)
         actor = Actor(self.team_id, None, user_id)
         preview = await self.previewing.preview(actor, None, channel_id, asked_redacted=False)
         outcomes = {
-            "asked": (await self.decider.rule(question)).decision.outcome,
-            "transcript": (await self.decider.rule(text)).decision.outcome,
+            "asked": (await self.evaluator.evaluate(question)).decision.outcome,
+            "transcript": (await self.evaluator.evaluate(text)).decision.outcome,
             "transcript by either rule": (
-                (await self.only_the_requester.rule(text)).decision.outcome
+                (await self.only_the_requester.evaluate(text)).decision.outcome
             ),
             "preview": preview.decision.outcome,
         }

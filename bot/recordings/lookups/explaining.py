@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.access.administration import Actor, Administration
-from bot.access.deciding import Decider, Question, Ruling
 from bot.access.person import People, Person
 from bot.access.policy import Audience, Reason
+from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.polyai.agents import Agent
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference
@@ -24,7 +24,7 @@ class Explanation:
         not_cleared: the first listeners who are not cleared, if the audience decided.
     """
 
-    ruling: Ruling
+    evaluation: Evaluation
     person: Person
     not_cleared: tuple[str, ...] = ()
 
@@ -37,12 +37,12 @@ class Explaining:
         *,
         administration: Administration,
         people: People,
-        decider: Decider,
+        evaluator: PolicyEvaluator,
         agents: Mapping[str, Agent],
     ) -> None:
         self._administration = administration
         self._people = people
-        self._decider = decider
+        self._evaluator = evaluator
         self._agents = agents
 
     async def explain(
@@ -56,7 +56,7 @@ class Explaining:
         """
         await self._administration.require_admin(actor, "explain")
         agent = choose_agent(self._agents, reference)
-        ruling = await self._decider.rule(
+        evaluation = await self._evaluator.evaluate(
             Question(
                 team_id=actor.team_id,
                 user_id=user_id,
@@ -65,10 +65,10 @@ class Explaining:
                 has_raw_key=agent.pii_api_key is not None,
             )
         )
-        standing = ruling.facts.standing
+        standing = evaluation.facts.standing
         person = await self._people.read_as(actor.team_id, user_id, standing)
         not_cleared: tuple[str, ...] = ()
-        is_for_listeners = ruling.decision.reason is Reason.AUDIENCE
-        if is_for_listeners and ruling.facts.audience is Audience.NOT_CLEARED:
-            not_cleared = await self._decider.not_cleared(actor.team_id, channel_id, NAMED)
-        return Explanation(ruling, person, not_cleared)
+        is_for_listeners = evaluation.decision.reason is Reason.AUDIENCE
+        if is_for_listeners and evaluation.facts.audience is Audience.NOT_CLEARED:
+            not_cleared = await self._evaluator.not_cleared(actor.team_id, channel_id, NAMED)
+        return Explanation(evaluation, person, not_cleared)

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.access.administration import Actor
-from bot.access.deciding import Decider, Question
 from bot.access.directory import Conversation, Directory
 from bot.access.policy import Decision, Outcome
+from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.audit.events import AuditTag
 from bot.errors import TooManyLookups, new_reference
 from bot.observability.logs import get_logger
@@ -65,7 +65,7 @@ class Previewing:
         self,
         *,
         membership: WorkspaceMembership,
-        decider: Decider,
+        evaluator: PolicyEvaluator,
         directory: Directory,
         open_dm: Callable[[str], Awaitable[str]],
         calls: CallReader,
@@ -73,7 +73,7 @@ class Previewing:
         lookup_limit: LookupLimit,
     ) -> None:
         self._membership = membership
-        self._decider = decider
+        self._evaluator = evaluator
         self._directory = directory
         self._open_dm = open_dm
         self._calls = calls
@@ -131,13 +131,15 @@ class Previewing:
             asked_redacted=asked_redacted,
             has_raw_key=agent.pii_api_key is not None,
         )
-        ruling = await self._decider.rule(question, _known(conversation) if conversation else None)
-        decision = ruling.decision
+        evaluation = await self._evaluator.evaluate(
+            question, _known(conversation) if conversation else None
+        )
+        decision = evaluation.decision
         if decision.outcome is Outcome.REFUSED:
             reference = await self._note_refusal(actor, place, choice, decision)
             return DeliveryPreview(decision, None, goes_to_dm, reference)
         call = await self._calls.read(agent, choice.conversation_id) if choice else None
-        is_public = ruling.facts.destination_is_private is False
+        is_public = evaluation.facts.destination_is_private is False
         return DeliveryPreview(decision, call, goes_to_dm, is_public=is_public)
 
     async def _note_refusal(

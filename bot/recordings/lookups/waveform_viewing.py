@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from bot.access.administration import Actor
-from bot.access.deciding import Decider, Question
 from bot.access.policy import Outcome, Reason
+from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, TooManyLookups, UsageError
 from bot.recordings.audio.spans import Spans
@@ -102,13 +102,13 @@ class WaveformViewing:
         *,
         deliveries: DeliveryStore,
         membership: WorkspaceMembership,
-        decider: Decider,
+        evaluator: PolicyEvaluator,
         shares: Shares,
         lookup_limit: LookupLimit,
     ) -> None:
         self._deliveries = deliveries
         self._membership = membership
-        self._decider = decider
+        self._evaluator = evaluator
         self._shares = shares
         self._lookup_limit = lookup_limit
 
@@ -159,7 +159,7 @@ class WaveformViewing:
             return ELSEWHERE
         if delivery.team_id != actor.team_id:
             return Reason.REQUESTER_NOT_ALLOWED.value
-        ruling = await self._decider.rule(
+        evaluation = await self._evaluator.evaluate(
             Question(
                 team_id=delivery.team_id,
                 user_id=actor.user_id,
@@ -169,10 +169,10 @@ class WaveformViewing:
             )
         )
         wanted = Outcome.RAW if delivery.is_raw else Outcome.REDACTED
-        decision = ruling.decision
+        decision = evaluation.decision
         if decision.outcome is wanted:
             return None
-        is_public = ruling.facts.destination_is_private is False
+        is_public = evaluation.facts.destination_is_private is False
         return PUBLIC if is_public and decision.reason is Reason.AUDIENCE else decision.reason.value
 
     async def _refused(

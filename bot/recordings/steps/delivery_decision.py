@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.policy import Decision, Outcome, Reason, is_certain
+from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
@@ -47,22 +47,22 @@ class DeliveryDecider:
     def __init__(
         self,
         *,
-        decider: Decider,
+        evaluator: PolicyEvaluator,
         clock: Callable[[], datetime],
         ask_again: AskAgain,
         freeze: Freeze | None = None,
     ) -> None:
-        self._decider = decider
+        self._evaluator = evaluator
         self._clock = clock
         self._ask_again = ask_again
         self._freeze = freeze
 
-    async def rule(
+    async def decide(
         self,
         question: Question,
         delivery: Delivery,
         conversation: Awaitable[Conversation] | None = None,
-    ) -> Ruling:
+    ) -> Evaluation:
         """Decide; ``conversation`` is the destination, if the caller is reading it already.
 
         An outcome that holds for all values of the unknown facts is returned at once.
@@ -74,23 +74,23 @@ class DeliveryDecider:
                 raw.
         """
         with collect_unknown_facts() as unknown_facts:
-            ruling = await self._decider.rule(question, conversation)
+            evaluation = await self._evaluator.evaluate(question, conversation)
         if delivery.outcome is Outcome.REDACTED:
             # Its upload came with the plain key, whatever the rights allow by now.
             await self._refuse_frozen()
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
-        if unknown_facts and not is_certain(ruling.facts):
-            outcome = ruling.decision.outcome
+        if unknown_facts and not is_certain(evaluation.facts):
+            outcome = evaluation.decision.outcome
             if waited < self._ask_again.longest(outcome):
                 raise unknown_facts[0]
             if outcome is Outcome.REFUSED:
                 raise FactsUnknown(likely_cause=unknown_facts[0].what)
             if outcome is Outcome.REDACTED:
-                ruling = replace(ruling, decision=Decision(outcome, Reason.FACT_UNKNOWN))
-        if ruling.decision.outcome is Outcome.REDACTED is not delivery.outcome:
+                evaluation = replace(evaluation, decision=Decision(outcome, Reason.FACT_UNKNOWN))
+        if evaluation.decision.outcome is Outcome.REDACTED is not delivery.outcome:
             await self._refuse_frozen()
-        return replace(ruling, taken_at=self._clock())
+        return replace(evaluation, taken_at=self._clock())
 
     async def _refuse_frozen(self) -> None:
         if self._freeze:

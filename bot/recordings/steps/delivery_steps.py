@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from bot.access.deciding import DIRECT_MESSAGES, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.policy import audited_facts
+from bot.access.policy_evaluation import DIRECT_MESSAGES, Evaluation, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -100,7 +100,7 @@ class DeliverySteps:
         # Read once, for the decision and for whether the bot can post there.
         reading = asyncio.ensure_future(self._destinations.read(channel_id))
         try:
-            ruling = await self._decider.rule(
+            evaluation = await self._decider.decide(
                 self._question(delivery, channel_id), delivery, reading
             )
         except CallAudioError:
@@ -113,15 +113,15 @@ class DeliverySteps:
                 raise
             # A direct message between two other people: no bot can post there.
             return await self.decide(await self._destinations.go_to_own_messages(delivery))
-        decision = ruling.decision
+        decision = evaluation.decision
         stored = await self._deliveries.change(
             delivery,
-            {"destination_channel_id": channel_id, **decided(ruling)},
+            {"destination_channel_id": channel_id, **decided(evaluation)},
             tag=AuditTag.DELIVERY_DECIDED,
             payload={
                 "outcome": decision.outcome.value,
                 "reason": decision.reason.value,
-                **audited_facts(ruling.facts),
+                **audited_facts(evaluation.facts),
             },
             when={"outcome": None},
         )
@@ -129,7 +129,7 @@ class DeliverySteps:
 
     async def upload(
         self, delivery: Delivery, conversation: Conversation | None
-    ) -> tuple[Delivery, Ruling | None]:
+    ) -> tuple[Delivery, Evaluation | None]:
         """Fetch the recording into an invisible upload, and decide again after its last byte.
 
         The recording is opened and checked, then the card is posted, then the bytes are relayed.
@@ -143,7 +143,7 @@ class DeliverySteps:
             return delivery, None
         if delivery.is_raw and not self._has_raw_key(delivery):
             question = self._question(delivery, destination_of(delivery))
-            return delivery, await self._decider.rule(question, delivery)
+            return delivery, await self._decider.decide(question, delivery)
 
         async def announce() -> str:
             return await self._announcing.announce(delivery, conversation)
@@ -163,7 +163,7 @@ class DeliverySteps:
                 return await self._stored(delivery, upload, None), None
             # Nothing is left to upload, so this decision is as recent as one after the store.
             question = self._question(delivery, destination_of(delivery))
-            deciding = asyncio.ensure_future(self._decider.rule(question, delivery))
+            deciding = asyncio.ensure_future(self._decider.decide(question, delivery))
             try:
                 stored = await self._stored(delivery, upload, picture_id)
                 return stored, await deciding if stored.file_id == upload.file_id else None
@@ -206,10 +206,10 @@ class DeliverySteps:
                 return with_picture or await self._deliveries.read(delivery.id)
         return stored
 
-    async def share(self, delivery: Delivery, ruling: Ruling | None) -> ShareResult:
+    async def share(self, delivery: Delivery, evaluation: Evaluation | None) -> ShareResult:
         """Share the upload under the decision that was just taken, or decide again."""
         question = self._question(delivery, destination_of(delivery))
-        return await self._sharing.share(delivery, question, ruling)
+        return await self._sharing.share(delivery, question, evaluation)
 
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from bot.access.deciding import Ruling
+from bot.access.policy_evaluation import Evaluation
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
@@ -67,9 +67,9 @@ class ShareAttempts:
         self._log = log
         self._slack = slack
 
-    def is_outdated(self, ruling: Ruling) -> bool:
+    def is_outdated(self, evaluation: Evaluation) -> bool:
         """Return whether rights or listeners may have changed since, as after a stall."""
-        taken_at = ruling.taken_at
+        taken_at = evaluation.taken_at
         return taken_at is None or self._log.clock() - taken_at > LONGEST_DECISION_AGE
 
     async def claim(self, delivery: Delivery) -> Delivery | None:
@@ -80,7 +80,9 @@ class ShareAttempts:
         tried_at = {"share_tried_at": self._log.clock()}
         return await self._log.change(delivery, tried_at, when=same_try(delivery))
 
-    async def complete(self, delivery: Delivery, ruling: Ruling, *, is_first: bool) -> ShareResult:
+    async def complete(
+        self, delivery: Delivery, evaluation: Evaluation, *, is_first: bool
+    ) -> ShareResult:
         """Complete the upload; ``is_first``: no earlier attempt can have completed it.
 
         Raises:
@@ -90,7 +92,7 @@ class ShareAttempts:
         if share is None:
             return ShareResult.GONE
         # The last thing before the call: the process may have stalled since the decision.
-        if self.is_outdated(ruling):
+        if self.is_outdated(evaluation):
             if not is_first:
                 raise DecisionOutdated
             return ShareResult.RETRY if await self._forget(delivery) else ShareResult.UNCLEAR

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.access.deciding import Question, Ruling
 from bot.access.policy import Outcome, audited_facts, is_stricter
+from bot.access.policy_evaluation import Evaluation, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
@@ -48,14 +48,14 @@ class Sharing:
         self._sleep = sleep
 
     async def share(
-        self, delivery: Delivery, question: Question, ruling: Ruling | None = None
+        self, delivery: Delivery, question: Question, evaluation: Evaluation | None = None
     ) -> ShareResult:
         """Share the upload, unless the rights or the audience have become stricter.
 
-        ``ruling``: the decision, if it was taken just now, after the last byte was uploaded; it is
-        valid for the first try only. If there is no upload, a stricter one is stored. After a try
-        whose answer was lost, in this run or an earlier one, Slack is asked first. Only if it shows
-        nothing, the same file is completed again, under a new decision.
+        ``evaluation``: the decision, if it was taken just now, after the last byte was uploaded; it
+        is valid for the first try only. If there is no upload, a stricter decision is stored. After
+        a try whose answer was lost, in this run or an earlier one, Slack is asked first. Only if it
+        shows nothing, the same file is completed again, under a new decision.
 
         Raises:
             CallAudioError: Slack refused; nothing is visible.
@@ -63,12 +63,12 @@ class Sharing:
         if delivery.has_ended:
             return ShareResult.UNCLEAR  # ended by another worker while this one stalled
         if delivery.file_id is None:
-            if ruling and await self._tightened(delivery, ruling):
+            if evaluation and await self._tightened(delivery, evaluation):
                 return ShareResult.TIGHTENED
             return ShareResult.GONE  # dropped by another worker
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
-        result = await self._attempt(delivery, question, ruling, is_first=True)
+        result = await self._attempt(delivery, question, evaluation, is_first=True)
         if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
             return await self.share(await self._log.read(delivery.id), question)
         return result
@@ -85,19 +85,24 @@ class Sharing:
         return result
 
     async def _attempt(
-        self, delivery: Delivery, question: Question, ruling: Ruling | None, *, is_first: bool
+        self,
+        delivery: Delivery,
+        question: Question,
+        evaluation: Evaluation | None,
+        *,
+        is_first: bool,
     ) -> ShareResult:
         """Complete the upload under a recent decision; RETRY: another worker was faster."""
         await self._slack.await_share_turn()
-        if ruling is None or self._attempts.is_outdated(ruling):
-            ruling = await self._decider.rule(question, delivery)
-        if await self._tightened(delivery, ruling):
+        if evaluation is None or self._attempts.is_outdated(evaluation):
+            evaluation = await self._decider.decide(question, delivery)
+        if await self._tightened(delivery, evaluation):
             return ShareResult.TIGHTENED
         claimed = await self._attempts.claim(delivery)
         if not claimed:
             return ShareResult.RETRY
         # From here on the stored upload cannot change, so it is what is shared.
-        return await self._attempts.complete(claimed, ruling, is_first=is_first)
+        return await self._attempts.complete(claimed, evaluation, is_first=is_first)
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait until the file is visible in the destination; returns its ts, or None."""
@@ -138,9 +143,9 @@ class Sharing:
         )
         return dropped is not None
 
-    async def _tightened(self, delivery: Delivery, ruling: Ruling) -> bool:
+    async def _tightened(self, delivery: Delivery, evaluation: Evaluation) -> bool:
         """If the new decision is stricter, drop the upload and store the decision."""
-        decision = ruling.decision
+        decision = evaluation.decision
         if not is_stricter(decision, delivery.outcome or Outcome.REFUSED):
             return False
         if delivery.share_tried_at:
@@ -148,14 +153,14 @@ class Sharing:
             await delete_files(self._slack, delivery.file_ids)
         await self._log.change(
             delivery,
-            {**decided(ruling), **NO_UPLOAD},
+            {**decided(evaluation), **NO_UPLOAD},
             tag=AuditTag.DELIVERY_TIGHTENED,
             payload={
                 "from": delivery.outcome,
                 "to": decision.outcome.value,
                 "reason": decision.reason.value,
                 "dropped_file_id": delivery.file_id,
-                **audited_facts(ruling.facts),
+                **audited_facts(evaluation.facts),
             },
             # Never overwrites what another worker stored since; the next try decides on that.
             when={**same_try(delivery), "outcome": delivery.outcome},
@@ -165,11 +170,11 @@ class Sharing:
         return True
 
 
-def decided(ruling: Ruling) -> dict[str, str | bool | None]:
+def decided(evaluation: Evaluation) -> dict[str, str | bool | None]:
     """Build the columns of a decision."""
     return {
-        "outcome": ruling.decision.outcome.value,
-        "reason": ruling.decision.reason.value,
-        "destination_is_private": ruling.facts.destination_is_private,
+        "outcome": evaluation.decision.outcome.value,
+        "reason": evaluation.decision.reason.value,
+        "destination_is_private": evaluation.facts.destination_is_private,
         "state": State.DECIDED.value,
     }

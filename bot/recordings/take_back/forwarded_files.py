@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bot.access.deciding import Decider
 from bot.access.exposure import Exposure
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
@@ -30,8 +30,8 @@ class PassedOn:
 class ForwardedFiles:
     """Reads where the files of a delivery are shared, and decides for each as a destination."""
 
-    def __init__(self, *, decider: Decider, slack: SlackPort) -> None:
-        self._decider = decider
+    def __init__(self, *, evaluator: PolicyEvaluator, slack: SlackPort) -> None:
+        self._evaluator = evaluator
         self._slack = slack
 
     async def find(self, delivery: Delivery) -> FileShares | None:
@@ -60,13 +60,15 @@ class ForwardedFiles:
 
     async def _judge(self, delivery: Delivery, place: SharedIn) -> PassedOn | Exposure:
         team_id, raw_only = delivery.team_id, delivery.is_transcript
-        around = await self._decider.survey(team_id, place.channel_id, raw_only=raw_only)
+        around = await self._evaluator.conversation_facts(
+            team_id, place.channel_id, raw_only=raw_only
+        )
         if around.is_withheld:
             return PassedOn(TakeBackCause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
         listener_id = around.conversation.im_user_id if around.conversation else None
         requester_id = listener_id or delivery.user_id
-        exposure = await self._decider.judge(team_id, requester_id, around, raw_only=raw_only)
+        exposure = await self._evaluator.exposure(team_id, requester_id, around, raw_only=raw_only)
         if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
             exposure = Exposure.AUDIENCE
         if exposure in REFUSED:

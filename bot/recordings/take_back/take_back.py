@@ -9,8 +9,8 @@ event, a refused deletion or a killed worker only causes a delay.
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.access.deciding import Decider
 from bot.access.exposure import Exposure
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
@@ -51,17 +51,17 @@ class TakeBack:
         due: DueFiles,
         files: TakeBackStore,
         orphaned_files: OrphanedFiles,
-        decider: Decider,
+        evaluator: PolicyEvaluator,
         slack: SlackPort,
         downgrading: Downgrading,
     ) -> None:
         self._due = due
         self._files = files
         self._orphaned_files = orphaned_files
-        self._decider = decider
+        self._evaluator = evaluator
         self._slack = slack
         self._downgrading = downgrading
-        self._shares = ForwardedFiles(decider=decider, slack=slack)
+        self._shares = ForwardedFiles(evaluator=evaluator, slack=slack)
 
     async def check_audience(self, due: Due) -> datetime | None:
         """Check one conversation, once for all its raw files; returns when to check again."""
@@ -122,9 +122,11 @@ class TakeBack:
     ) -> None:
         """Check the files of a conversation; no fact is cached beyond this check."""
         holds_transcripts = any(each.is_transcript for each in deliveries)
-        around = await self._decider.survey(team_id, channel_id, raw_only=holds_transcripts)
+        around = await self._evaluator.conversation_facts(
+            team_id, channel_id, raw_only=holds_transcripts
+        )
         judged = {
-            (user_id, raw_only): await self._decider.judge(
+            (user_id, raw_only): await self._evaluator.exposure(
                 team_id, user_id, around, raw_only=raw_only
             )
             for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}

@@ -73,7 +73,7 @@ class Product(Protocol):
     """The bot, as the page needs it."""
 
     async def is_cleared(self, user_id: str) -> bool | None:
-        """Return whether a person may hear raw, by the deciding function; None: unknown."""
+        """Return whether a person may hear raw, by the bot's own rule; None: unknown."""
         ...
 
     async def audit(self, limit: int) -> Sequence[AuditLine]:

@@ -136,10 +136,10 @@ def who(user_id: str, person: Person) -> str:
 
 def explained(user_id: str, channel_id: str, explanation: Explanation) -> str:
     """Word the decision, every fact behind it, and the grants and denies."""
-    ruling, facts = explanation.ruling, explanation.ruling.facts
+    evaluation, facts = explanation.evaluation, explanation.evaluation.facts
     lines = [
-        verdict(user_id, channel_id, ruling, explanation.not_cleared),
-        f"• reason: {code(ruling.decision.reason)}",
+        verdict(user_id, channel_id, evaluation, explanation.not_cleared),
+        f"• reason: {code(evaluation.decision.reason)}",
         f"• the person is: {STANDINGS[facts.standing]}",
         f"• holds {code(Right.PII)}: {HOLDS[facts.held]}",
         f"• in the destination: {_yes_no(facts.requester_in_destination)}",

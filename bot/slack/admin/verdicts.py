@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from bot.access.deciding import Ruling
 from bot.access.policy import Audience, Facts, Outcome, Reason, Standing
+from bot.access.policy_evaluation import Evaluation
 
 
-def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence[str] = ()) -> str:
+def verdict(
+    user_id: str, channel_id: str, evaluation: Evaluation, not_cleared: Sequence[str] = ()
+) -> str:
     """Word what a person would get in a channel, and why.
 
     ``not_cleared``: the first listeners there who are not cleared.
     """
-    facts, who, where = ruling.facts, f"<@{user_id}>", f"<#{channel_id}>"
+    facts, who, where = evaluation.facts, f"<@{user_id}>", f"<#{channel_id}>"
     why = {
         Reason.REQUESTER_NOT_ALLOWED: _standing(who, facts.standing),
         Reason.REQUESTER_NOT_IN_DESTINATION: _known(
@@ -30,9 +32,9 @@ def verdict(user_id: str, channel_id: str, ruling: Ruling, not_cleared: Sequence
         Reason.CLEARED: f"everyone in {where} is cleared"
         if facts.audience_must_be_cleared
         else f"{who} is cleared, and who else is in {where} does not count",
-    }[ruling.decision.reason]
+    }[evaluation.decision.reason]
     outcomes = {Outcome.RAW: "Unredacted", Outcome.REDACTED: "Redacted", Outcome.REFUSED: "Nothing"}
-    return f"*{outcomes[ruling.decision.outcome]}* because {why}."
+    return f"*{outcomes[evaluation.decision.outcome]}* because {why}."
 
 
 def _known(fact: bool | None, known: str, asked: str) -> str:  # noqa: FBT001 - the fact is what it is about

@@ -66,7 +66,7 @@ async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
     for who in (MALLORY, ALICE):  # the second has pressed once, after all calls were used up
         previewing = Previewing(
             membership=membership,
-            decider=None,
+            evaluator=None,
             directory=Spent(),
             open_dm=None,
             calls=None,

@@ -15,7 +15,7 @@ def previewing() -> Previewing:
     """Sorting asks nobody."""
     return Previewing(
         membership=None,
-        decider=None,
+        evaluator=None,
         directory=None,
         open_dm=None,
         calls=None,

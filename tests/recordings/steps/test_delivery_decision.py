@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.deciding import Ruling
 from bot.access.policy import (
     Audience,
     Decision,
@@ -15,6 +14,7 @@ from bot.access.policy import (
     Standing,
     is_certain,
 )
+from bot.access.policy_evaluation import Evaluation
 from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery_store import DeliveryStore
@@ -43,18 +43,18 @@ KNOWN = replace(EVERYTHING_SPEAKS_FOR_RAW, audience=Audience.NOT_CLEARED)
 UNKNOWN = replace(KNOWN, audience=Audience.UNKNOWN)
 
 
-class Decider:
+class Evaluator:
     """Gives an outcome, with a fact that could not be learnt."""
 
     def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
         self.outcome, self.error = outcome, error
 
-    async def rule(self, question: object, conversation: object) -> Ruling:
+    async def evaluate(self, question: object, conversation: object) -> Evaluation:
         del question, conversation
         if self.error:
             note_unknown_fact(self.error)
         decision = Decision(self.outcome, Reason.AUDIENCE)
-        return Ruling(decision, UNKNOWN if self.error else KNOWN)
+        return Evaluation(decision, UNKNOWN if self.error else KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
     if waited:
         delivery = replace(delivery, waiting_since=NOON - waited)
     decider = DeliveryDecider(
-        decider=Decider(outcome, error),  # type: ignore[arg-type]
+        evaluator=Evaluator(outcome, error),  # type: ignore[arg-type]
         clock=lambda: NOON,
         ask_again=ASK_AGAIN,
     )
 
     async def decided() -> Outcome | str:
         try:
-            ruling = await decider.rule(None, delivery)  # type: ignore[arg-type]
+            evaluation = await decider.decide(None, delivery)  # type: ignore[arg-type]
         except CallAudioError as raised:
             return raised.code
-        return ruling.decision.outcome
+        return evaluation.decision.outcome
 
     is_refused = outcome is Outcome.REFUSED and error and error.retryable
     assert await decided() == (
@@ -134,7 +134,7 @@ async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
     delivery = await log.read((await Desk(database).store()).delivery_id)
     await database.close()
     decider = DeliveryDecider(
-        decider=Decider(now, error),  # type: ignore[arg-type]
+        evaluator=Evaluator(now, error),  # type: ignore[arg-type]
         clock=lambda: NOON,
         ask_again=ASK_AGAIN,
         freeze=Frozen(),  # type: ignore[arg-type]
@@ -142,10 +142,10 @@ async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
 
     async def outcome() -> str:
         try:
-            ruling = await decider.rule(None, replace(delivery, outcome=decided))  # type: ignore[arg-type]
+            evaluation = await decider.decide(None, replace(delivery, outcome=decided))  # type: ignore[arg-type]
         except CallAudioError as raised:
             return raised.code
-        return ruling.decision.outcome.value
+        return evaluation.decision.outcome.value
 
     assert await outcome() == code
 

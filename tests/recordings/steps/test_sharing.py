@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from bot.access.deciding import Ruling
 from bot.access.policy import Decision, Outcome, Reason
+from bot.access.policy_evaluation import Evaluation
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
 from bot.recordings.deliveries.delivery import Delivery
@@ -44,12 +44,14 @@ class Decider:
         self._outcomes, self._meanwhile = list(outcomes), meanwhile
         self.decided = 0
 
-    async def rule(self, question: object, delivery: Delivery) -> Ruling:
+    async def decide(self, question: object, delivery: Delivery) -> Evaluation:
         del question, delivery
         self.decided += 1
         await self._meanwhile()
         outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
-        return Ruling(Decision(outcome, Reason.CLEARED), EVERYTHING_SPEAKS_FOR_RAW, self.clock())
+        return Evaluation(
+            Decision(outcome, Reason.CLEARED), EVERYTHING_SPEAKS_FOR_RAW, self.clock()
+        )
 
     def clock(self) -> datetime:
         """The scene's clock; set by ``Scene.share``."""
@@ -111,7 +113,7 @@ class Scene:
         return await self.log.read(delivery.id)
 
     async def share(
-        self, delivery: Delivery, decider: Decider, ruling: Ruling | None = None
+        self, delivery: Delivery, decider: Decider, evaluation: Evaluation | None = None
     ) -> ShareResult:
         decider.clock = lambda: self.now  # type: ignore[method-assign]
         sharing = Sharing(
@@ -121,7 +123,7 @@ class Scene:
             patience=Patience(()),
         )
         with capture_logs():
-            return await sharing.share(delivery, None, ruling)  # type: ignore[arg-type]
+            return await sharing.share(delivery, None, evaluation)  # type: ignore[arg-type]
 
     async def known_files(self, delivery: Delivery) -> set[str | None]:
         """What can be taken back: by the delivery's row, or as a left file."""
@@ -193,9 +195,9 @@ async def test_a_worker_that_finds_its_upload_dealt_with_ends_its_own_try(
     assert (stored.share_tried_at is None) == is_dropped
 
 
-def taken(scene: Scene, *, before: timedelta) -> Ruling:
+def taken(scene: Scene, *, before: timedelta) -> Evaluation:
     decision = Decision(Outcome.RAW, Reason.CLEARED)
-    return Ruling(decision, EVERYTHING_SPEAKS_FOR_RAW, scene.now - before)
+    return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, scene.now - before)
 
 
 async def test_a_decision_just_taken_is_not_taken_again(scene: Scene) -> None:
@@ -215,14 +217,16 @@ async def test_a_decision_that_is_older_is_taken_again(scene: Scene) -> None:
 
 
 async def test_after_waiting_for_slacks_limits_it_decides_again(scene: Scene) -> None:
-    delivery, ruling = await scene.uploaded(), taken(scene, before=timedelta(0))
+    delivery, evaluation = await scene.uploaded(), taken(scene, before=timedelta(0))
 
     async def minute_long() -> None:
         scene.now += timedelta(minutes=1)
 
     scene.slack.turn = minute_long
 
-    assert await scene.share(delivery, Decider(Outcome.REFUSED), ruling) is ShareResult.TIGHTENED
+    assert (
+        await scene.share(delivery, Decider(Outcome.REFUSED), evaluation) is ShareResult.TIGHTENED
+    )
     assert scene.slack.visible == set()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.access.deciding import Decider
 from bot.access.directory import Conversation
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.policy import Standing
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.delivery import Delivery
@@ -99,7 +99,7 @@ class Shelf:
             due=self.due,
             files=self.files,
             orphaned_files=OrphanedFiles(database=database, clock=self.clock),
-            decider=Decider(
+            evaluator=PolicyEvaluator(
                 directory=directory,
                 clearances=self.readers.clearances,
                 audience=self.readers.audience,

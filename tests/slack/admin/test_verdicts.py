@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access.deciding import Ruling
 from bot.access.policy import Audience, Held, Standing, decide
+from bot.access.policy_evaluation import Evaluation
 from bot.slack.admin.verdicts import verdict
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW as RAW
 from tests.tables import each_row
@@ -80,7 +80,7 @@ ALONE = {"audience_must_be_cleared": False}
 )
 def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -> None:
     facts = replace(RAW, **changes)  # type: ignore[arg-type]  # a table of changes
-    assert verdict("U1", "C1", Ruling(decide(facts), facts)) == says
+    assert verdict("U1", "C1", Evaluation(decide(facts), facts)) == says
 
 
 @pytest.mark.parametrize(
@@ -93,5 +93,5 @@ def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -
 )
 def test_listeners_who_are_not_cleared_are_named(not_cleared: list[str], says: str) -> None:
     facts = replace(RAW, audience=Audience.NOT_CLEARED)
-    told = verdict("U1", "C1", Ruling(decide(facts), facts), not_cleared)
+    told = verdict("U1", "C1", Evaluation(decide(facts), facts), not_cleared)
     assert told == f"*Redacted* because {says} to hear unredacted recordings."

@@ -1,4 +1,4 @@
-"""Reads the facts of one decision from Slack and the store, only as far as needed, and decides."""
+"""Gathers the facts of a decision from Slack and the store, and evaluates the policy with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -47,16 +47,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
-    """A decision, the facts behind it, and when a delivery took it."""
+class Evaluation:
+    """A decision, its facts, and when a delivery took it."""
 
     decision: Decision
     facts: Facts
     taken_at: datetime | None = None
 
 
-class Decider:
-    """Decides by facts read now: no decision uses facts of an earlier one."""
+class PolicyEvaluator:
+    """Evaluates the policy with facts read now, and reads no more of them than it needs."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class Decider:
         self._audience_must_be_cleared = audience_must_be_cleared
         self._external_channels = external_channels
 
-    async def rule(
+    async def evaluate(
         self, question: Question, conversation: Awaitable[Conversation] | None = None
-    ) -> Ruling:
-        """Decide; an unknown fact never leads to raw.
+    ) -> Evaluation:
+        """Gather the facts and decide; an unknown fact never leads to raw.
 
         ``conversation``: the destination, if the caller is reading it already.
 
@@ -84,12 +84,12 @@ class Decider:
             CallAudioError: the call to Slack was malformed, or not made because people press too
                 much. A refusal would state a reason that nobody has checked.
         """
-        ruling = await self._rule(
+        evaluation = await self._evaluate(
             question, conversation or self._directory.conversation(question.channel_id)
         )
         if question.raw_only:
-            return replace(ruling, decision=raw_or_nothing(ruling.decision))
-        return ruling
+            return replace(evaluation, decision=raw_or_nothing(evaluation.decision))
+        return evaluation
 
     async def not_cleared(self, team_id: str, channel_id: str, limit: int) -> tuple[str, ...]:
         """List the first people in a conversation who are not cleared; empty if Slack fails.
@@ -101,7 +101,9 @@ class Decider:
             (), "audience", lambda: self._audience.not_cleared(team_id, members, limit)
         )
 
-    async def survey(self, team_id: str, channel_id: str, *, raw_only: bool) -> ConversationFacts:
+    async def conversation_facts(
+        self, team_id: str, channel_id: str, *, raw_only: bool
+    ) -> ConversationFacts:
         """Read the facts of a conversation once, for all recordings in it.
 
         ``raw_only``: one of its files has no redacted variant, so the audience is read under any
@@ -121,10 +123,10 @@ class Decider:
             )
         return ConversationFacts(conversation, audience)
 
-    async def judge(
+    async def exposure(
         self, team_id: str, user_id: str, facts: ConversationFacts, *, raw_only: bool
     ) -> Exposure:
-        """Return whether a file of this requester may stay, by their rights now."""
+        """Return whether a visible file of this requester may stay, by their rights now."""
         clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
         place = Place.of(facts.conversation, user_id)
         return exposure_of(
@@ -137,18 +139,20 @@ class Decider:
             )
         )
 
-    async def _rule(self, question: Question, conversation: Awaitable[Conversation]) -> Ruling:
+    async def _evaluate(
+        self, question: Question, conversation: Awaitable[Conversation]
+    ) -> Evaluation:
         members = Members(self._directory, question.channel_id)
         place, facts = await self._learn(question, conversation, members)
         decision = decide(facts)
         # The audience costs most to read: only the last rule needs it, and only in a conversation
         # that is known to be private.
         if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
-            return Ruling(decision, facts)
+            return Evaluation(decision, facts)
         facts = replace(
             facts, audience=await self._classify_audience(question.team_id, place, members)
         )
-        return Ruling(decide(facts), facts)
+        return Evaluation(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
         """Return whether the members decide if a file may stay.

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from bot.access.deciding import Decider, Question, Ruling
 from bot.access.directory import Conversation
 from bot.access.exposure import Exposure
 from bot.access.grants import Right, revoke
 from bot.access.policy import Audience, Held, Outcome, Reason, Standing
+from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.errors import TooManyLookups
 from bot.store.tables import StandingRow
 from tests.access.builders import (
@@ -37,7 +37,7 @@ from tests.conftest import NOON
 from tests.examples import examples
 
 
-def decider(
+def evaluator(
     database,
     workspace,
     *,
@@ -48,7 +48,7 @@ def decider(
     groups=None,
 ):
     readers = readers_on(database, workspace, clock=clock or Clock(), groups=groups, most=most)
-    return Decider(
+    return PolicyEvaluator(
         directory=workspace,
         clearances=readers.clearances,
         audience=readers.audience,
@@ -61,21 +61,21 @@ def question(channel=CHANNEL, *, user=ALICE, redacted=False, raw_key=True) -> Qu
     return Question(TEAM, user, channel, asked_redacted=redacted, has_raw_key=raw_key)
 
 
-async def rule(database, workspace, *, ask=None, **how) -> Ruling:
-    return await decider(database, workspace, **how).rule(ask or question())
+async def evaluate(database, workspace, *, ask=None, **how) -> Evaluation:
+    return await evaluator(database, workspace, **how).evaluate(ask or question())
 
 
-def result(ruling: Ruling) -> tuple[Outcome, Reason]:
-    return ruling.decision.outcome, ruling.decision.reason
+def result(evaluation: Evaluation) -> tuple[Outcome, Reason]:
+    return evaluation.decision.outcome, evaluation.decision.reason
 
 
 async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     await give(database, ALICE)
     await give(database, BOB)
     workspace = Workspace(members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT})
-    ruling = await rule(database, workspace)
-    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
-    assert ruling.facts.audience is Audience.CLEARED
+    evaluation = await evaluate(database, workspace)
+    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
+    assert evaluation.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience.
     # Nor is Slack asked once more who the requester is.
     assert sorted(workspace.calls[:3]) == CHEAP, "at the same time"
@@ -91,14 +91,14 @@ async def test_a_look_up_that_was_not_made_is_no_reason_for_a_decision(sqlite_st
         raise TooManyLookups
 
     with pytest.raises(TooManyLookups):
-        await decider(sqlite_store, Workspace()).rule(question(), not_asked())
+        await evaluator(sqlite_store, Workspace()).evaluate(question(), not_asked())
 
 
 async def test_a_listener_without_clearance_makes_it_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
-    ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)))
-    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
-    assert ruling.facts.audience is Audience.NOT_CLEARED
+    evaluation = await evaluate(sqlite_store, Workspace(members_in=(ALICE, BOB)))
+    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert evaluation.facts.audience is Audience.NOT_CLEARED
 
 
 @pytest.mark.parametrize("private", [False, None])
@@ -109,9 +109,9 @@ async def test_a_conversation_not_known_to_be_private_is_public_and_not_listed(
     workspace = Workspace(
         members_in=(ALICE, ROBOT, ROBOT, OTHER_ROBOT), place=conversation(is_private=private)
     )
-    ruling = await rule(sqlite_store, workspace)
-    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
-    assert ruling.facts.destination_is_private is private
+    evaluation = await evaluate(sqlite_store, workspace)
+    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert evaluation.facts.destination_is_private is private
     # One page, to see whether the requester is there at all.
     assert sorted(workspace.calls) == CHEAP
 
@@ -165,66 +165,68 @@ async def test_the_audience_is_not_read_if_an_earlier_rule_decides(
 ):
     await give(sqlite_store, ALICE)
     workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
-    assert result(await rule(sqlite_store, workspace, ask=ask)) == expected
+    assert result(await evaluate(sqlite_store, workspace, ask=ask)) == expected
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_an_uncleared_requester_gets_redacted_without_reading_the_audience(sqlite_store):
     workspace = Workspace(members_in=(ALICE, BOB))
-    assert result(await rule(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
     refused = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
-    assert result(await rule(sqlite_store, workspace)) == refused
+    assert result(await evaluate(sqlite_store, workspace)) == refused
     await give(sqlite_store, GROUP)
-    through_group = await rule(sqlite_store, workspace, groups={GROUP: {ALICE}})
+    through_group = await evaluate(sqlite_store, workspace, groups={GROUP: {ALICE}})
     assert through_group.facts.held is Held.BY_GROUP
     assert through_group.facts.requester_is_cleared is False
     assert result(through_group) == refused
     await give(sqlite_store, ALICE)
-    assert result(await rule(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
 
 async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
     sqlite_store,
 ):
     await give(sqlite_store, GROUP)
-    ruling = await rule(sqlite_store, Workspace(), groups={GROUP: None})
-    assert ruling.facts.requester_is_cleared is None
-    assert result(ruling) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    evaluation = await evaluate(sqlite_store, Workspace(), groups={GROUP: None})
+    assert evaluation.facts.requester_is_cleared is None
+    assert result(evaluation) == (Outcome.REDACTED, Reason.NOT_CLEARED)
 
 
 async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     await give(sqlite_store, GROUP)
-    ruling = await rule(sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None})
-    assert ruling.facts.audience is Audience.UNKNOWN
-    assert result(ruling) == (Outcome.REDACTED, Reason.AUDIENCE)
+    evaluation = await evaluate(
+        sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None}
+    )
+    assert evaluation.facts.audience is Audience.UNKNOWN
+    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
 
 
 async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB))
-    ruling = await rule(sqlite_store, workspace, audience_rule=False)
-    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
+    evaluation = await evaluate(sqlite_store, workspace, audience_rule=False)
+    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_the_allow_list_permits_only_redacted_in_a_shared_channel(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(place=conversation(is_external=True))
-    ruling = await rule(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
-    assert result(ruling) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
+    evaluation = await evaluate(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
+    assert result(evaluation) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
 
 
 async def test_own_direct_messages_have_one_listener_and_need_no_sharing_flags(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own)
-    assert result(await rule(sqlite_store, workspace, ask=question(DM))) == (
+    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == (
         Outcome.RAW,
         Reason.CLEARED,
     )
@@ -235,17 +237,17 @@ async def test_another_persons_direct_messages_are_no_own_ones(sqlite_store):
     await give(sqlite_store, ALICE)
     theirs = conversation(DM, im_user_id=BOB, is_external=None)
     for members in ((BOB,), (ALICE, BOB)):
-        ruling = await rule(
+        evaluation = await evaluate(
             sqlite_store, Workspace(members_in=members, place=theirs), ask=question(DM)
         )
-        assert ruling.decision.outcome is Outcome.REFUSED
+        assert evaluation.decision.outcome is Outcome.REFUSED
 
 
 async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own, standings={ALICE: Standing.EXTERNAL})
-    assert result(await rule(sqlite_store, workspace, ask=question(DM))) == (
+    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == (
         Outcome.REFUSED,
         Reason.REQUESTER_NOT_ALLOWED,
     )
@@ -254,10 +256,10 @@ async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_st
 async def test_rights_are_read_again_at_each_decision(database):
     clock = Clock()
     workspace = Workspace()
-    ruling = decider(database, workspace, clock=clock)
+    policy = evaluator(database, workspace, clock=clock)
 
     async def outcome():
-        return (await ruling.rule(question())).decision.outcome
+        return (await policy.evaluate(question())).decision.outcome
 
     assert await outcome() is Outcome.REDACTED
     await give(database, ALICE, lasting=timedelta(hours=1))
@@ -278,12 +280,12 @@ async def test_rights_are_read_again_at_each_decision(database):
 async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace()
-    ruling = decider(sqlite_store, workspace)
-    assert result(await ruling.rule(question())) == (Outcome.RAW, Reason.CLEARED)
+    policy = evaluator(sqlite_store, workspace)
+    assert result(await policy.evaluate(question())) == (Outcome.RAW, Reason.CLEARED)
     workspace.members_in = (ALICE, BOB)
-    assert result(await ruling.rule(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(await policy.evaluate(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
     workspace.place = conversation(is_external=True)
-    assert result(await ruling.rule(question())) == (
+    assert result(await policy.evaluate(question())) == (
         Outcome.REFUSED,
         Reason.EXTERNAL_DESTINATION,
     )
@@ -305,7 +307,7 @@ async def test_each_unknown_fact_fails_closed(sqlite_store, lost, expected):
     workspace = Workspace(
         members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
     )
-    assert result(await rule(sqlite_store, workspace)) == expected
+    assert result(await evaluate(sqlite_store, workspace)) == expected
 
 
 LOOKUPS = (
@@ -346,7 +348,7 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
         place=place,
         failing=failing,
     )
-    ruling = await rule(
+    evaluation = await evaluate(
         sqlite_store,
         workspace,
         ask=question(place.channel_id),
@@ -354,18 +356,18 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
         allowed=frozenset({place.channel_id} if allowed else ()),
     )
     # Everything speaks for raw here, so only a lost fact can take it away, and each one does.
-    assert (ruling.decision.outcome is Outcome.RAW) == (not workspace.failed)
+    assert (evaluation.decision.outcome is Outcome.RAW) == (not workspace.failed)
 
 
 async def test_a_transcript_is_refused_where_audio_would_be_redacted(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone = Workspace(members_in=(ALICE,))
-    assert result(await rule(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await evaluate(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
     with_bob = Workspace(members_in=(ALICE, BOB))
-    assert result(await rule(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
+    assert result(await evaluate(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
     no_key = replace(ask, has_raw_key=False)
-    assert result(await rule(database, alone, ask=no_key)) == (
+    assert result(await evaluate(database, alone, ask=no_key)) == (
         Outcome.REFUSED,
         Reason.NO_RAW_KEY,
     )
@@ -375,16 +377,16 @@ async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone, with_bob = Workspace(members_in=(ALICE,)), Workspace(members_in=(ALICE, BOB))
-    ruling = await rule(database, with_bob, ask=ask, audience_rule=False)
-    assert result(ruling) == (Outcome.REFUSED, Reason.AUDIENCE)
-    ruling = await rule(database, alone, ask=ask, audience_rule=False)
-    assert result(ruling) == (Outcome.RAW, Reason.CLEARED)
+    evaluation = await evaluate(database, with_bob, ask=ask, audience_rule=False)
+    assert result(evaluation) == (Outcome.REFUSED, Reason.AUDIENCE)
+    evaluation = await evaluate(database, alone, ask=ask, audience_rule=False)
+    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
 
 
-async def test_a_survey_reads_members_and_no_requester(database):
+async def test_conversation_facts_read_the_members_and_no_requester(database):
     await give(database, ALICE)
     workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
-    around = await decider(database, workspace).survey(TEAM, CHANNEL, raw_only=False)
+    around = await evaluator(database, workspace).conversation_facts(TEAM, CHANNEL, raw_only=False)
     assert around.audience is Audience.CLEARED
     # First the one who holds nothing: if that were no bot, the other need not be asked after.
     asked = [f"standing of {each}" for each in (ROBOT, ALICE)]
@@ -408,14 +410,14 @@ async def test_a_survey_reads_members_and_no_requester(database):
         ),
     ],
 )
-async def test_a_survey_lists_no_members_if_they_do_not_matter(
+async def test_conversation_facts_list_no_members_if_they_do_not_matter(
     sqlite_store, place, audience_rule, found
 ):
     await give(sqlite_store, ALICE)
     workspace = Workspace(place=place)
-    surveying = decider(sqlite_store, workspace, audience_rule=audience_rule)
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
+    policy = evaluator(sqlite_store, workspace, audience_rule=audience_rule)
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is found
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
@@ -423,40 +425,40 @@ async def test_a_transcript_may_stay_only_among_cleared_people_under_any_rule(
     sqlite_store,
 ):
     await give(sqlite_store, ALICE)
-    surveying = decider(sqlite_store, Workspace(members_in=(ALICE, BOB)), audience_rule=False)
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=True)
-    judged = [
-        await surveying.judge(TEAM, ALICE, around, raw_only=raw_only) for raw_only in (True, False)
+    policy = evaluator(sqlite_store, Workspace(members_in=(ALICE, BOB)), audience_rule=False)
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=True)
+    exposures = [
+        await policy.exposure(TEAM, ALICE, around, raw_only=raw_only) for raw_only in (True, False)
     ]
-    assert judged == [Exposure.AUDIENCE, Exposure.FINE]
+    assert exposures == [Exposure.AUDIENCE, Exposure.FINE]
 
 
-async def test_one_survey_serves_all_requesters_each_by_their_current_right(sqlite_store):
+async def test_conversation_facts_serve_all_requesters_each_by_their_current_right(sqlite_store):
     for user_id in (ALICE, BOB):
         await give(sqlite_store, user_id)
-    surveying = decider(sqlite_store, Workspace(members_in=(ALICE, BOB)))
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
+    policy = evaluator(sqlite_store, Workspace(members_in=(ALICE, BOB)))
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
     await deny(sqlite_store, BOB)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.FINE
-    assert await surveying.judge(TEAM, BOB, around, raw_only=False) is Exposure.RIGHT_ENDED
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.FINE
+    assert await policy.exposure(TEAM, BOB, around, raw_only=False) is Exposure.RIGHT_ENDED
 
 
 @pytest.mark.parametrize("lost", ["conversation", "members from 0"])
-async def test_a_survey_with_unknown_facts_leaves_files_unverified(sqlite_store, lost):
+async def test_unknown_conversation_facts_leave_files_unverified(sqlite_store, lost):
     await give(sqlite_store, ALICE)
-    surveying = decider(sqlite_store, Workspace(failing={lost}))
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
+    policy = evaluator(sqlite_store, Workspace(failing={lost}))
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
 
 
-async def test_a_survey_finds_uncleared_listeners_without_the_private_flag(
+async def test_conversation_facts_find_uncleared_listeners_without_the_private_flag(
     sqlite_store,
 ):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB), place=conversation(is_private=None))
-    surveying = decider(sqlite_store, workspace)
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.AUDIENCE
+    policy = evaluator(sqlite_store, workspace)
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.AUDIENCE
 
 
 NO_GRANT, BY_NAME, BY_GROUP = None, ALICE, GROUP
@@ -486,9 +488,9 @@ async def test_a_requester_of_changed_standing_has_lost_the_right(
     workspace = Workspace(
         members_in=(ROBOT,), standings={ALICE: standing, ROBOT: Standing.BOT}, place=place
     )
-    surveying = decider(sqlite_store, workspace, groups={GROUP: {ALICE}})
-    around = await surveying.survey(TEAM, place.channel_id, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is found
+    policy = evaluator(sqlite_store, workspace, groups={GROUP: {ALICE}})
+    around = await policy.conversation_facts(TEAM, place.channel_id, raw_only=False)
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is found
 
 
 async def test_an_unknown_standing_leaves_a_file_unverified(sqlite_store):
@@ -496,6 +498,6 @@ async def test_an_unknown_standing_leaves_a_file_unverified(sqlite_store):
     workspace = Workspace(
         members_in=(ROBOT,), standings={ROBOT: Standing.BOT}, failing={f"standing of {ALICE}"}
     )
-    surveying = decider(sqlite_store, workspace)
-    around = await surveying.survey(TEAM, CHANNEL, raw_only=False)
-    assert await surveying.judge(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
+    policy = evaluator(sqlite_store, workspace)
+    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
