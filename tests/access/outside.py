@@ -28,6 +28,7 @@ from bot.recordings.deliveries.slack_port import (
 from bot.recordings.waveform.scan import WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
+from bot.slack.web_api.errors import FileUnseen
 
 RAW, REDACTED = (recordings.load("user", redacted=redacted) for redacted in (False, True))
 # What a drawing is worth here: whether it is of what only the raw recording holds.
@@ -131,6 +132,8 @@ class File:
     """The channels it was forwarded to."""
     has_public_link: bool | None = False
     is_told_whole: bool = True
+    is_found: bool = True
+    """Whether Slack shows the app that the file exists."""
 
 
 def draw_whether_raw(outline: Waveform, _word: str | None) -> bytes:
@@ -227,14 +230,18 @@ class WorldPosting:
         file = self.visible.get(file_id)
         return "9.000000" if file and file.channel_id == channel_id else None
 
-    async def is_left_out(self, file_id: str) -> bool:
+    async def is_left_out(self, file_id: str, channel_id: str) -> bool:
         self.world.ask("find")
-        del file_id
+        del file_id, channel_id
         return False
 
-    async def file_shares(self, file_id: str) -> FileShares:
+    async def file_shares(self, file_id: str, shown_in: str | None = None) -> FileShares:
         self.world.ask("shares")
         file = self.visible.get(file_id)
+        if file and not file.is_found:
+            if shown_in:
+                raise FileUnseen
+            return FileShares()
         if file is None:
             return FileShares()
         places = tuple(

@@ -275,6 +275,25 @@ async def test_a_recording_never_shown_is_not_posted_twice_where_it_cannot_be_de
     assert len(scene.workspace.called(SHARE)) == 1
 
 
+async def test_a_recording_that_slack_does_not_find_is_not_posted_twice_where_it_may_be_unseen(
+    scene: Scene,
+) -> None:
+    def removes_the_bot(file: File) -> bool:
+        scene.workspace.channels[CHANNEL] = replace(
+            scene.workspace.channels[CHANNEL], bot_is_member=False
+        )
+        return file.is_picture
+
+    scene.workspace.never_shown = removes_the_bot
+    for method in ("files.info", "files.delete"):
+        scene.slack.faults.add(Fault(method, error="file_not_found", times=99))
+
+    seen = await scene.ask()
+
+    assert seen.delivery.state == "unconfirmed"
+    assert len(scene.workspace.called(SHARE)) == 1
+
+
 @pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])
 async def test_a_share_refused_with_its_picture_is_decided_afresh_and_done_without(
     scene: Scene, error: str

@@ -227,12 +227,19 @@ class SlackPort(Protocol):
         """Return the ts under which the file is visible in the conversation, or None."""
         ...
 
-    async def is_left_out(self, file_id: str) -> bool:
-        """Return whether Slack has processed the file and yet shows it in no conversation."""
+    async def is_left_out(self, file_id: str, channel_id: str) -> bool:
+        """Return whether Slack has processed the file and yet shows it in no conversation.
+
+        ``channel_id``: the conversation in which it may be visible; there must be proof that it is
+        not.
+        """
         ...
 
-    async def file_shares(self, file_id: str) -> FileShares:
-        """Return where a file of ours is shared; a deleted file is shared nowhere."""
+    async def file_shares(self, file_id: str, shown_in: str | None = None) -> FileShares:
+        """Return where a file of ours is shared; a deleted file is shared nowhere.
+
+        ``shown_in``: the conversation in which it may be visible unless it is provably deleted.
+        """
         ...
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:

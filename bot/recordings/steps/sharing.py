@@ -122,12 +122,13 @@ class Sharing:
         the recording is then delivered without it. Files that Slack still processes are left
         unchanged. The files are deleted first, so that there are never two posts.
         """
-        if delivery.picture_file_id is None or delivery.file_id is None:
+        channel_id = delivery.channel_id
+        if delivery.picture_file_id is None or delivery.file_id is None or channel_id is None:
             return False
         try:
-            if not await self._slack.is_left_out(delivery.file_id):
+            if not await self._slack.is_left_out(delivery.file_id, channel_id):
                 return False
-            await delete_files(self._slack, delivery.file_ids)
+            await delete_files(self._slack, delivery.file_ids, channel_id)
         except CallAudioError as error:
             log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
             return False

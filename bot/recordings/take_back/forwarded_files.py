@@ -36,12 +36,13 @@ class ForwardedFiles:
 
     async def find(self, delivery: Delivery) -> FileShares | None:
         """Return the shares of the files except in their destination; None if Slack fails."""
+        channel_id = delivery.channel_id
         try:
-            shares = [await self._slack.file_shares(each) for each in delivery.file_ids]
+            shares = [await self._slack.file_shares(each, channel_id) for each in delivery.file_ids]
         except CallAudioError as error:
             log.warning("shares_unknown", delivery_id=delivery.id, code=error.code)
             return None
-        return elsewhere(shares, delivery.reported_channels, delivery.channel_id)
+        return elsewhere(shares, delivery.reported_channels, channel_id)
 
     async def judge(self, delivery: Delivery, found: FileShares) -> PassedOn | Exposure:
         """Return a forbidden share; certain ones take precedence over unknown facts."""

@@ -22,7 +22,6 @@ from bot.recordings.deliveries.slack_port import (
     TakenBack,
     UploadTicket,
 )
-from bot.recordings.steps.share_attempts import UploadGone
 from bot.slack.recordings import cards, deletion
 from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
@@ -193,22 +192,21 @@ class SlackGateway:
         """Return the ts under which the file is visible in the conversation, or None."""
         return (await self.file_shares(file_id)).ts_in(channel_id)
 
-    async def file_shares(self, file_id: str) -> FileShares:
-        """Return where a file of ours is shared; a deleted file is shared nowhere."""
-        try:
-            answer = await self._api.read("files.info", file=file_id)
-        except UploadGone:
-            return FileShares()
-        return shares_of(answer.get("file"))
+    async def file_shares(self, file_id: str, shown_in: str | None = None) -> FileShares:
+        """Return where a file of ours is shared; a deleted file is shared nowhere.
 
-    async def is_left_out(self, file_id: str) -> bool:
+        ``shown_in``: where it may be visible unless provably gone.
+        """
+        answer = await deletion.read_file(self._api, file_id, shown_in)
+        return FileShares() if answer is None else shares_of(answer.get("file"))
+
+    async def is_left_out(self, file_id: str, channel_id: str) -> bool:
         """Return whether Slack has processed the file and yet shows it in no conversation.
 
         Until it is processed, its type is empty (python-slack-sdk#1277).
         """
-        try:
-            answer = await self._api.read("files.info", file=file_id)
-        except UploadGone:
+        answer = await deletion.read_file(self._api, file_id, channel_id)
+        if answer is None:
             return True
         file: dict[str, Any] = answer.get("file") or {}
         return bool(file.get("mimetype")) and not any((file.get("shares") or {}).values())

@@ -113,7 +113,7 @@ async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> Non
 
 @pytest.mark.parametrize(
     ("change", "value"),
-    [("has_public_link", None), ("is_told_whole", False)],
+    [("has_public_link", None), ("is_told_whole", False), ("is_found", False)],
 )
 async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
     shelf: Shelf, change: str, value: bool | None
@@ -215,10 +215,10 @@ async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) 
     asked, answers = asyncio.Event(), asyncio.Event()
     tell = shelf.gateway.file_shares
 
-    async def hang(file_id: str) -> FileShares:
+    async def hang(file_id: str, shown_in: str | None = None) -> FileShares:
         asked.set()
         await answers.wait()
-        return await tell(file_id)
+        return await tell(file_id, shown_in)
 
     shelf.gateway.file_shares = hang  # type: ignore[method-assign]
     shelf.world.channels["C0QUALITY0"].members.add(BOB)

@@ -182,15 +182,20 @@ async def test_a_file_that_slack_does_not_find_is_gone_only_where_the_bot_would_
     gateway, slack, workspace, error, bot, is_gone
 ):
     workspace.add_channel("C0SHOWN000", bot_is_member=bot == "inside")
-    slack.faults.add(Fault("files.delete", error=error))
-    if bot == "unseeing":
-        slack.faults.add(Fault("conversations.info", error="channel_not_found"))
-
-    if is_gone:
-        await gateway.delete_file("F0GONE0000", "C0SHOWN000")
-        return
-    with pytest.raises(CallAudioError):
-        await gateway.delete_file("F0GONE0000", "C0SHOWN000")
+    file = ("F0GONE0000", "C0SHOWN000")
+    for method, call, answer in (
+        ("files.delete", gateway.delete_file, None),
+        ("files.info", gateway.file_shares, FileShares()),
+        ("files.info", gateway.is_left_out, True),
+    ):
+        slack.faults.add(Fault(method, error=error))
+        if bot == "unseeing":
+            slack.faults.add(Fault("conversations.info", error="channel_not_found"))
+        if is_gone:
+            assert await call(*file) == answer
+        else:
+            with pytest.raises(CallAudioError):
+                await call(*file)
 
 
 async def test_an_upload_that_nobody_can_see_yet_needs_no_proof(gateway):
@@ -251,13 +256,13 @@ async def test_a_file_is_left_out_once_slack_is_done_with_it_and_shows_it_nowher
     await gateway.share(Share(left_out, "title", CHANNEL, ts))
     workspace.visibility_delay_seconds = 60
     await gateway.share(Share(late, "title", CHANNEL, ts))
-    assert [await gateway.is_left_out(each) for each in (late, shown, left_out)] == [
+    assert [await gateway.is_left_out(each, CHANNEL) for each in (late, shown, left_out)] == [
         False,
         False,
         True,
     ]
     await gateway.delete_file(shown)
-    assert await gateway.is_left_out(shown)
+    assert await gateway.is_left_out(shown, CHANNEL)
 
 
 def test_the_address_of_an_upload_is_a_secret():
