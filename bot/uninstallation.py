@@ -11,7 +11,7 @@ from bot.audit.log import record
 from bot.digests.digest_store import DigestStore
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.visible_files import record_out_of_reach
-from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
 from bot.store.once import AlreadyDone, claim_once
 
@@ -26,7 +26,7 @@ class Uninstallation:
         *,
         database: Database,
         digests: DigestStore,
-        early_checks: EarlyChecks,
+        early_checks: EarlyFileChecks,
         is_installed: Callable[[str], Awaitable[bool]],
         clock: Callable[[], datetime],
     ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.sandbox.workspace import Workspace
-from bot.slack.actions import Action, ModalCallback
+from bot.slack.identifiers import Action, ModalCallback
 
 
 def dispatched(blocks: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from bot.cli.grants import operator
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
-from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.redaction.check_store import CheckCause, new_check
 from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.recordings.redaction.wording import described
@@ -85,6 +85,6 @@ def _shown(conversation: str, found: Comparison) -> dict[str, Any]:
     }
 
 
-def _spans(spans: Spans) -> dict[str, Any]:
+def _spans(spans: SpanSummary) -> dict[str, Any]:
     where = [[round(each.start_seconds, 3), round(each.end_seconds, 3)] for each in spans.kept]
     return {"count": spans.count, "seconds": round(spans.seconds, 3), "where": where}

@@ -14,7 +14,7 @@ from bot.recordings.deliveries.past_deliveries import all_deliveries
 from bot.recordings.deliveries.states import State
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.slack.wording import length, size
 
 ACT_SECONDS: Final = 20.0

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from bot.access_requests.request import AccessState
 from bot.recordings.deliveries.delivery_store import DELIVER, under_way
-from bot.recordings.deliveries.file_checks import CHECK_SHARES, TAKE_BACK
+from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES, TAKE_BACK
 from bot.recordings.deliveries.states import ENDED
 from bot.recordings.deliveries.visible_files import visible
 from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 
 Block = dict[str, Any]
 Message = dict[str, Any]

@@ -12,8 +12,8 @@ from bot.access.policy import Standing
 from bot.access.standings import Standings
 from bot.digests.digest_store import DigestStore
 from bot.home.home_store import HomeStore
-from bot.recordings.take_back.early_checks import EarlyChecks
-from bot.slack.actions import (
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
+from bot.slack.identifiers import (
     APP_UNINSTALLED,
     CHANNEL_ID_CHANGED,
     CHANNEL_SHARED,
@@ -39,7 +39,7 @@ class EventListeners:
         changes: GroupChanges,
         standings: Standings,
         read_standing: Callable[[Mapping[str, Any]], Awaitable[Standing]],
-        early_checks: EarlyChecks,
+        early_checks: EarlyFileChecks,
         home_store: HomeStore,
         digests: DigestStore,
         uninstallation: Uninstallation,

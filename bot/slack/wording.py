@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.kinds import DeliveryKind
 
 WHY_REDACTED: Final = MappingProxyType(
@@ -187,7 +187,7 @@ def encoding(name: str | None) -> str | None:
     return f"It is {name}, which Slack may not play. Download it and open it in another player."
 
 
-def muted(spans: Spans | None) -> str | None:
+def muted(spans: SpanSummary | None) -> str | None:
     """Word how much of a recording is muted; None if nothing is, or it is unknown."""
     if spans is None or not spans.count:
         return None
@@ -198,7 +198,7 @@ def variant(
     outcome: str,
     reason: str,
     deleted_at: datetime | None,
-    mutes: Spans | None = None,
+    mutes: SpanSummary | None = None,
     *,
     is_public: bool = False,
     is_for_all_here: bool = False,

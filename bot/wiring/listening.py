@@ -16,10 +16,10 @@ from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.recordings.lookups.call_finder import CallFinder
-from bot.recordings.lookups.explaining import Explaining
+from bot.recordings.lookups.decision_explainer import DecisionExplainer
+from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import LookupLimit
-from bot.recordings.lookups.previewing import Previewing
-from bot.recordings.lookups.waveform_viewing import WaveformViewing
+from bot.recordings.lookups.waveform_viewer import WaveformViewer
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.requests import RedactionRequests
@@ -107,14 +107,14 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         directory=core.directory,
         agents=core.agents.keys(),
     )
-    explaining = Explaining(
+    explainer = DecisionExplainer(
         administration=administration,
         people=core.people,
         evaluator=core.policy_evaluator,
         agents=core.agents,
     )
     lookup_limit = LookupLimit()
-    viewing = WaveformViewing(
+    viewer = WaveformViewer(
         deliveries=core.deliveries,
         membership=membership,
         evaluator=core.policy_evaluator,
@@ -138,11 +138,11 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         workspace=OwnWorkspace(membership),
         listeners=(
             CardListeners(delivery_requests, deleting),
-            WaveformListener(viewing, modals),
+            WaveformListener(viewer, modals),
             Listeners(delivery_requests, core.people),
             AdminListeners(
                 administration,
-                explaining,
+                explainer,
                 DigestAnswers(scheduling),
                 RedactionRequests(
                     administration=administration,
@@ -158,7 +158,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
             FinderListeners(finding, delivery_requests, modals, Zones(core.api)),
-            ShortcutListeners(delivery_requests, build_previewing(core, lookup_limit), modals),
+            ShortcutListeners(delivery_requests, build_previewer(core, lookup_limit), modals),
             EventListeners(
                 changes=core.group_changes,
                 standings=core.standings,
@@ -188,9 +188,9 @@ def build_membership(core: Core) -> WorkspaceMembership:
     )
 
 
-def build_previewing(core: Core, lookup_limit: LookupLimit) -> Previewing:
+def build_previewer(core: Core, lookup_limit: LookupLimit) -> DeliveryPreviewer:
     """Build the preview of a delivery."""
-    return Previewing(
+    return DeliveryPreviewer(
         membership=build_membership(core),
         evaluator=core.policy_evaluator,
         directory=core.directory,

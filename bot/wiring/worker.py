@@ -19,7 +19,7 @@ from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.delivery_workflow import DeliveryWorkflow
-from bot.jobs.rights_recheck import RightsRecheck
+from bot.jobs.rights_change_workflow import RightsChangeWorkflow
 from bot.jobs.upkeep import CLEAN_UP, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
@@ -27,7 +27,12 @@ from bot.polyai.client import PolyAIClient
 from bot.pruning.pruning import Pruning
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.deliveries.destination import Destinations
-from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, CHECK_SHARES, TAKE_BACK, Rhythm
+from bot.recordings.deliveries.file_check_schedule import (
+    CHECK_AUDIENCE,
+    CHECK_SHARES,
+    TAKE_BACK,
+    FileCheckSchedule,
+)
 from bot.recordings.deliveries.freeze import Freeze
 from bot.recordings.deliveries.orphaned_files import DELETE
 from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
@@ -81,7 +86,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     )
     sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
     keep_raw = core.settings.keep_raw
-    rhythm = Rhythm(keep=keep_raw, check_every=pace.check_every)
+    check_schedule = FileCheckSchedule(keep=keep_raw, check_every=pace.check_every)
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)
     checked = core.settings.callaudio_check_redaction
@@ -127,7 +132,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             deliveries=core.deliveries,
             sharing=sharing,
             metrics=core.metrics,
-            rhythm=rhythm,
+            check_schedule=check_schedule,
             sample=sampling.take if checked is CheckRedaction.SAMPLE else None,
         ),
         notification=notification,
@@ -141,7 +146,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         due=DueFiles(
             database=core.database,
             clock=core.clock,
-            rhythm=rhythm,
+            check_schedule=check_schedule,
         ),
         files=core.take_back_store,
         orphaned_files=core.orphaned_files,
@@ -161,7 +166,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         again_after=pace.access_again_after,
     )
     admission = Admission(core.rate_limiter)
-    recheck = RightsRecheck(early_checks=core.early_checks, home_store=core.home_store)
+    rights_change = RightsChangeWorkflow(early_checks=core.early_checks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     counted = CountedPeriods(
         database=core.database,
@@ -196,7 +201,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             # to wait; with six running, Slack's limits set the pace.
             WorkKind(CHECK_AUDIENCE, take_back.check_audience, at_once=6, urgency=Urgency.CHECK),
             WorkKind(CHECK_SHARES, take_back.check_shares, at_once=2, urgency=Urgency.CHECK),
-            WorkKind(RECHECK_RIGHTS, recheck.run, at_once=1, urgency=Urgency.TAKE_BACK),
+            WorkKind(RECHECK_RIGHTS, rights_change.run, at_once=1, urgency=Urgency.TAKE_BACK),
             WorkKind(TAKE_BACK, take_back.delete_visible, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(DELETE, take_back.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(PUBLISH, home_publishing.run, at_once=4),

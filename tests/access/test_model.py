@@ -40,7 +40,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
-from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.orphaned_files import DELETE, OrphanedFiles
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
@@ -55,7 +55,7 @@ from bot.recordings.steps.sharing import Patience, Sharing
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.recordings.transfer.relay import Relay
@@ -185,7 +185,7 @@ class Policy(RuleBasedStateMachine):
             sleep=_at_once,
         )
         calls, agents = CallReader(client), {AGENT.name: AGENT}
-        rhythm = Rhythm(keep=None, check_every=CHECK_EVERY)
+        check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
         steps = DeliverySteps(
             deliveries=deliveries,
             destinations=Destinations(log=deliveries, directory=directory, slack=self.gateway),
@@ -214,7 +214,10 @@ class Policy(RuleBasedStateMachine):
         self.workflow = DeliveryWorkflow(
             steps=steps,
             completion=Completion(
-                deliveries=deliveries, sharing=sharing, metrics=metrics, rhythm=rhythm
+                deliveries=deliveries,
+                sharing=sharing,
+                metrics=metrics,
+                check_schedule=check_schedule,
             ),
             notification=telling,
             retry=RetryRule(attempts=2),
@@ -222,9 +225,9 @@ class Policy(RuleBasedStateMachine):
         )
         self.work = DueWork(database=self.database, clock=clock, lease=CHECK_EVERY)
         self.take_back_store = TakeBackStore(database=self.database, clock=clock)
-        self.early_checks = EarlyChecks(database=self.database, clock=clock)
+        self.early_checks = EarlyFileChecks(database=self.database, clock=clock)
         self.take_back = TakeBack(
-            due=DueFiles(database=self.database, clock=clock, rhythm=rhythm),
+            due=DueFiles(database=self.database, clock=clock, check_schedule=check_schedule),
             files=self.take_back_store,
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             evaluator=evaluator,

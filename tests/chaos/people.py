@@ -11,7 +11,7 @@ import httpx
 from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Message
 from bot.sandbox.person import SlackClientSide
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.chaos.story import Asked, Pressed, Story, Wish
 from tests.scenarios.scene import BOSS, Scene
 from tests.scenarios.thread import offered

@@ -18,24 +18,16 @@ from bot.digests.digest_administration import DigestPreview, Draft
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.slack_port import PrivateNoteKind, TakenBack
-from bot.recordings.lookups.previewing import Choice, DeliveryPreview
-from bot.recordings.lookups.waveform_viewing import WaveformShown
+from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreview
+from bot.recordings.lookups.waveform_viewer import WaveformShown
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form
 from bot.slack.access.listeners import AccessListeners
-from bot.slack.actions import (
-    ADMIN_COMMAND,
-    COMMAND,
-    FIND_CALL_SHORTCUT,
-    Action,
-    MessageShortcut,
-    ModalCallback,
-)
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.blocks import notice
 from bot.slack.digests import cards as digest_cards
@@ -45,6 +37,14 @@ from bot.slack.finder import view as finder_view
 from bot.slack.finder.listeners import FinderListeners
 from bot.slack.finder.search import Search
 from bot.slack.home.view import home
+from bot.slack.identifiers import (
+    ADMIN_COMMAND,
+    COMMAND,
+    FIND_CALL_SHORTCUT,
+    Action,
+    MessageShortcut,
+    ModalCallback,
+)
 from bot.slack.recordings import cards, waveform_modal
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
@@ -101,16 +101,16 @@ def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
         CardListeners(requests=None, deleting=None),
-        WaveformListener(viewing=None, modals=None),
+        WaveformListener(viewer=None, modals=None),
         Listeners(requests=None, people=None),
         AdminListeners(
-            administration=None, explaining=None, digests=None, redaction=None, thawing=None
+            administration=None, explainer=None, digests=None, redaction=None, thawing=None
         ),
         ScheduleListeners(scheduling=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),
         FinderListeners(finding=None, requests=None, modals=None, zones=None),
-        ShortcutListeners(requests=None, previewing=None, modals=None),
+        ShortcutListeners(requests=None, previewer=None, modals=None),
         EventListeners(
             changes=None,
             standings=None,
@@ -198,7 +198,7 @@ def notices() -> list[dict[str, Any]]:
     )
     empty = Screen((), "7:cursor:y")
     search = Search("default", NOON, older="7:cursor:y")
-    muted = Spans(1, 2.0, (Span(1.0, 3.0),))
+    muted = SpanSummary(1, 2.0, (Span(1.0, 3.0),))
     return [
         notice("It is saved."),
         shortcut_form.accepted(stored, "CA0"),

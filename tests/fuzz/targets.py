@@ -24,7 +24,7 @@ from bot.polyai.normalization import is_live_v1, is_live_v3, summary_from_v1, su
 from bot.polyai.payloads import call_facts
 from bot.polyai.transcripts import transcript_of
 from bot.recordings.audio.wav_errors import WavError
-from bot.recordings.audio.wav_parser import parse_wav_header
+from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.redaction.comparator import Comparator
 from bot.recordings.references.mentions import MOST_MENTIONS, find_mentions
 from bot.recordings.references.reference import Reference, find_references, parse_reference
@@ -39,7 +39,7 @@ from bot.slack.signature import rejection_of, signed_by
 from bot.text.time_spans import parse_time_span
 from tests.fuzz.foreign import json_of, object_of, text_of
 from tests.fuzz.words import CALL, CALL_WORDS, FILE_WORDS, LINK, MESSAGE_WORDS, PAYLOAD_WORDS, UUID
-from tests.recordings.audio.test_wav_parser import chunk, data, fmt, riff
+from tests.recordings.audio.test_wav_header_parser import chunk, data, fmt, riff
 
 NOW: Final = datetime(2026, 3, 1, tzinfo=UTC)
 

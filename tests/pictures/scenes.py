@@ -17,7 +17,7 @@ changes none before it. What a scene leaves behind stays: a pending request for 
 from collections.abc import Awaitable, Callable
 
 from bot.sandbox.render.markup import Html
-from bot.slack.actions import Input
+from bot.slack.identifiers import Input
 from tests.patience import until
 from tests.pictures.demo_page import demo_page
 from tests.pictures.pages import channel_page, home_page, modal_page, thread_page

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
-from bot.recordings.audio import wav_errors, wav_parser
+from bot.recordings.audio import wav_errors, wav_header_parser
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -58,7 +58,7 @@ async def test_each_variant_arrives_whole_and_no_redacted_one_holds_raw_audio(
     assert length == len(body)
     assert (RAW_SPAN in body) is (raw and direction != "agent")
     assert polyai.requests[-1].key_kind == ("raw" if raw else "plain")
-    header = wav_parser.parse_wav_header(body[:100], complete=False)
+    header = wav_header_parser.parse_wav_header(body[:100], complete=False)
     assert header.declared_bytes == len(body)
     assert header.length_seconds(len(body)) == pytest.approx(12, abs=1)
 
@@ -83,7 +83,7 @@ async def test_an_answer_gone_wrong_is_told_in_words(polyai, client, agent, shap
 async def test_a_streamed_answer_has_no_length_of_its_own(polyai, client, agent, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     length, body = await fetch(client, agent)
-    header = wav_parser.parse_wav_header(body, complete=True)
+    header = wav_header_parser.parse_wav_header(body, complete=True)
     assert length is None
     assert header.declared_bytes == (len(body) if shape is Shape.CHUNKED else None)
     assert header.length_seconds(len(body)) == pytest.approx(12, abs=1)
@@ -105,7 +105,7 @@ async def test_a_body_that_is_no_recording_is_told_by_its_bytes(
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     _, body = await fetch(client, agent)
     with pytest.raises(error):
-        wav_parser.parse_wav_header(body, complete=True)
+        wav_header_parser.parse_wav_header(body, complete=True)
 
 
 @pytest.mark.parametrize(

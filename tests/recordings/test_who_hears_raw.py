@@ -18,9 +18,9 @@ from bot.access.policy import Outcome, Standing
 from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.access.rights import Rights
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import LookupLimit
-from bot.recordings.lookups.previewing import Previewing
-from bot.recordings.lookups.waveform_viewing import WaveformRefused, WaveformViewing
+from bot.recordings.lookups.waveform_viewer import WaveformRefused, WaveformViewer
 from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -103,7 +103,7 @@ class Office:
             database=database, home_team=self._home, clock=lambda: NOON
         )
         minutes = itertools.count(0.0, 60.0)
-        self.previewing = Previewing(
+        self.previewer = DeliveryPreviewer(
             membership=membership,
             evaluator=self.evaluator,
             directory=self.directory,
@@ -112,7 +112,7 @@ class Office:
             agents={AGENT.name: AGENT},
             lookup_limit=LookupLimit(lambda: next(minutes)),
         )
-        self.viewing = WaveformViewing(
+        self.viewer = WaveformViewer(
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=membership,
             evaluator=self.evaluator,
@@ -159,7 +159,7 @@ class Office:
         kept = await self.evaluator.exposure(self.team_id, user_id, around, raw_only=False)
         text = replace(question, raw_only=True)
         actor = Actor(self.team_id, None, user_id)
-        preview = await self.previewing.preview(actor, None, channel_id, asked_redacted=False)
+        preview = await self.previewer.preview(actor, None, channel_id, asked_redacted=False)
         outcomes = {
             "asked": (await self.evaluator.evaluate(question)).decision.outcome,
             "transcript": (await self.evaluator.evaluate(text)).decision.outcome,
@@ -199,7 +199,7 @@ class Office:
                 )
             )
         try:
-            await self.viewing.waveform(actor, channel_id, delivery_id)
+            await self.viewer.waveform(actor, channel_id, delivery_id)
         except WaveformRefused:
             return False
         return True

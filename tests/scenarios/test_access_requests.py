@@ -12,12 +12,12 @@ from sqlalchemy import delete, select
 
 from bot.access.grants import Effect, Right
 from bot.access_requests.store import ATTEND
-from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_check_schedule import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
-from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.schedule import hasten
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now

@@ -15,7 +15,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
-from bot.slack.actions import Action, Input
+from bot.slack.identifiers import Action, Input
 from bot.store.tables import AccessRequestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.conftest import NOON

@@ -12,7 +12,7 @@ from bot.audit.events import SYSTEM_ACTOR
 from bot.network.retry import ATTEMPTS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen

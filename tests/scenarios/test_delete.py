@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.access.grants import Effect, Right
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, Seen
 from tests.scenarios.thread import card, offered, press, refused_presses

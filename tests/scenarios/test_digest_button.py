@@ -11,8 +11,8 @@ from bot.polyai.transport import build_http_client
 from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.sandbox import recordings
 from bot.sandbox.objects import Message
-from bot.slack.actions import Action
 from bot.slack.digests.gateway import SlackDigestGateway
+from bot.slack.identifiers import Action
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow

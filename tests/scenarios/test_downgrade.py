@@ -10,7 +10,7 @@ from bot.recordings.redaction.canary_store import CanaryStore
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File, Message
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow, CanaryRow, DeliveryRow
 from bot.wiring.clock import utc_now
 from tests.patience import until

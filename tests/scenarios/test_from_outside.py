@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bot.sandbox.faults import Fault
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.loopback import http_client
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw

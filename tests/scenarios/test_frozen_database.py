@@ -7,7 +7,7 @@ import pytest
 
 from bot.slack import ack_window
 from bot.slack.ack_window import ANSWER_SECONDS
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw

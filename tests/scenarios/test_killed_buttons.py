@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.objects import Message
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import (

@@ -16,7 +16,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File, Message, View
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
-from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Right
-from bot.slack.actions import ADMIN_COMMAND, FIND_CALL_SHORTCUT, Action, MessageShortcut
+from bot.slack.identifiers import ADMIN_COMMAND, FIND_CALL_SHORTCUT, Action, MessageShortcut
 from bot.store.tables import DigestRow, GrantRow, HomeRow
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene

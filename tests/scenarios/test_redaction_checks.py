@@ -19,7 +19,7 @@ from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.pace import Pace
 from tests.patience import until
-from tests.recordings.audio.test_wav_parser import chunk
+from tests.recordings.audio.test_wav_header_parser import chunk
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (

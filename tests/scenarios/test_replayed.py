@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.access.grants import Effect, Right
 from bot.sandbox.delivery import Ack
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import DigestRow, DigestRunRow, GrantRow
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, on_both_databases, postgresql_at_length

@@ -10,7 +10,7 @@ import pytest
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene

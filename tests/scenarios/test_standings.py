@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from bot.access.grants import Right
 from bot.access.standings import STANDING_VALID_FOR
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import StandingRow
 from bot.wiring.clock import utc_now
 from tests.patience import until

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.deliveries.file_checks import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_check_schedule import CHECK_AUDIENCE, conversation_key
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow
 from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length

@@ -12,7 +12,7 @@ from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides

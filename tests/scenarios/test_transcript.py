@@ -13,7 +13,7 @@ from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import SAID
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene

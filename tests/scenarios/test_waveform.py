@@ -21,11 +21,11 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Recording
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.recordings.audio.test_wav_parser import chunk, riff
+from tests.recordings.audio.test_wav_header_parser import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, OpenScene, some_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 

@@ -6,7 +6,7 @@ from typing import Any
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, Message
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow
 from tests.patience import until
 from tests.scenarios.scene import ALICE, Scene

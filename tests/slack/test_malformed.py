@@ -20,8 +20,8 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
-from bot.slack import actions
-from bot.slack.actions import Action, ModalCallback
+from bot.slack import identifiers
+from bot.slack.identifiers import Action, ModalCallback
 from bot.wiring.application import Roles, open_application
 from tests.examples import examples
 from tests.tables import each_row
@@ -41,7 +41,7 @@ INTERACTION = {
 PLACE = {"channel": {"id": CHANNEL, "name": "quality"}}
 VALUES = {
     name.value: {name.value: {"type": "plain_text_input", "value": "4", "selected_option": None}}
-    for name in actions.Input
+    for name in identifiers.Input
 }
 VIEW = {
     "id": "V0SANDBOX0",
@@ -85,7 +85,7 @@ SHORTCUTS = [
         "message_ts": "1700000000.000100",
         "message": {"type": "message", "ts": "1700000000.000100", "text": CALL, "blocks": []},
     },
-    {**INTERACTION, "type": "shortcut", "callback_id": actions.FIND_CALL_SHORTCUT},
+    {**INTERACTION, "type": "shortcut", "callback_id": identifiers.FIND_CALL_SHORTCUT},
     *({**INTERACTION, "type": kind} for kind in ("interactive_message", "block_suggestion", "?")),
 ]
 EVENTS = [
@@ -106,7 +106,7 @@ EVENTS = [
         },
     }
     for kind in sorted(
-        {value for name, value in vars(actions).items() if name.isupper() and "_" in str(value)}
+        {value for name, value in vars(identifiers).items() if name.isupper() and "_" in str(value)}
     )
 ]
 COMMANDS = [

@@ -11,9 +11,9 @@ from sqlalchemy import event, text
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
-from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.once import forget_recent
@@ -97,9 +97,9 @@ async def test_neither_does_what_removes_or_counts_deliveries_or_looks_after_vis
     files = DueFiles(
         database=database,
         clock=lambda: NOON,
-        rhythm=Rhythm(keep=None, check_every=timedelta(minutes=1)),
+        check_schedule=FileCheckSchedule(keep=None, check_every=timedelta(minutes=1)),
     )
-    early_checks = EarlyChecks(database=database, clock=lambda: NOON)
+    early_checks = EarlyFileChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
     with statements(database, "deliveries", "redaction_checks") as said:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from bot.recordings.audio.wav_parser import known_size
+from bot.recordings.audio.wav_header_parser import known_size
 
 HEADING: Final = struct.Struct("<4sI")
 

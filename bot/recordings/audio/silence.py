@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.recordings.audio.codecs import Samples
-from bot.recordings.audio.spans import SpanLog
+from bot.recordings.audio.spans import SpanCollector
 
 
 def block_frames(least_frames: int) -> int:
@@ -19,7 +19,7 @@ class SilenceFinder:
     """Reads blocks in order; only those beside silent ones are examined sample by sample."""
 
     def __init__(self, *, channels: int, least_frames: int) -> None:
-        self.spans = SpanLog()
+        self.spans = SpanCollector()
         self._channels = channels
         self._least_frames = least_frames
         self._at = 0

@@ -1,4 +1,4 @@
-"""Stretches of silence: exact count and length, and a bounded list of their places."""
+"""Spans of a recording, such as silence: their exact number and length, and a bounded list."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,13 +16,13 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """All the stretches of a recording.
+class SpanSummary:
+    """The spans of a recording.
 
     Attributes:
         count: their number.
         seconds: their total length.
-        kept: their places; beyond ``MAX_SPANS`` the nearest neighbours are merged.
+        kept: the spans; beyond ``MAX_SPANS`` the nearest neighbours are merged.
     """
 
     count: int
@@ -35,8 +35,8 @@ class Spans:
         return self.count == len(self.kept)
 
 
-class SpanLog:
-    """Collects stretches in frames, in chronological order."""
+class SpanCollector:
+    """Collects spans in frames, in chronological order."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -44,20 +44,20 @@ class SpanLog:
         self._kept: list[tuple[int, int]] = []
 
     def add(self, start: int, end: int) -> None:
-        """Add the stretch of frames from ``start`` up to, not including, ``end``."""
+        """Add the span from frame ``start`` up to, not including, ``end``."""
         self._count += 1
         self._frames += end - start
         self._kept.append((start, end))
         if len(self._kept) >= 2 * MAX_SPANS:
             self._kept = _thinned(self._kept)
 
-    def spans(self, sample_rate_hz: int) -> Spans:
-        """Return the collected stretches, in seconds."""
+    def spans(self, sample_rate_hz: int) -> SpanSummary:
+        """Return the collected spans, in seconds."""
         kept = (
             Span(start / sample_rate_hz, end / sample_rate_hz)
             for start, end in _thinned(self._kept)
         )
-        return Spans(self._count, self._frames / sample_rate_hz, tuple(kept))
+        return SpanSummary(self._count, self._frames / sample_rate_hz, tuple(kept))
 
 
 def _thinned(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

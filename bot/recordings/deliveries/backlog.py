@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, selec
 
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery_store import DELIVER
-from bot.recordings.deliveries.file_checks import TAKE_BACK
+from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.freeze import Freeze
 from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from bot.access.policy import Outcome
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.polyai.payloads import Direction
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.slack_port import Problem
 from bot.recordings.deliveries.states import ENDED, State
@@ -65,7 +65,7 @@ class Delivery:
     taken_back_cause: str | None
     delete_asked_by: str | None
     picture_file_id: str | None
-    muted: Spans | None
+    muted: SpanSummary | None
     """The muted spans; None: unknown, or there are none."""
     replaces_id: str | None
     """The delivery whose raw file was taken back, if this one follows it."""

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from bot.access.policy import Outcome
 from bot.polyai.payloads import Direction
-from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.slack_port import Problem
@@ -80,7 +80,7 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
     )
 
 
-def muted_columns(muted: Spans | None) -> dict[str, Any]:
+def muted_columns(muted: SpanSummary | None) -> dict[str, Any]:
     """Return the columns for the spans where a recording is muted."""
     if muted is None:
         return {}
@@ -92,8 +92,8 @@ def muted_columns(muted: Spans | None) -> dict[str, Any]:
     }
 
 
-def _muted_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Spans | None:
+def _muted_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> SpanSummary | None:
     if row.muted_spans is None or row.muted_seconds is None:
         return None
     where = (row.muted_where or {}).get("spans") or []
-    return Spans(row.muted_spans, row.muted_seconds, tuple(Span(*each) for each in where))
+    return SpanSummary(row.muted_spans, row.muted_seconds, tuple(Span(*each) for each in where))

@@ -14,7 +14,7 @@ from bot.audit.log import record
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.file_checks import TAKE_BACK
+from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.deliveries.states import ENDED, State

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.shares import FileShares
 
@@ -47,7 +47,7 @@ class Delivered:
     """Whether another card of the thread shows the facts of the call."""
     is_confirmed: bool = True
     """Whether Slack shows the file."""
-    muted: Spans | None = None
+    muted: SpanSummary | None = None
     """None: unknown, or indistinguishable from silence."""
     has_picture: bool = False
     is_public: bool = False

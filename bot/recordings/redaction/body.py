@@ -6,7 +6,7 @@ from typing import Final
 from bot.recordings.audio.audio_chunks import HEADING
 from bot.recordings.audio.wav_errors import WavError
 from bot.recordings.audio.wav_header import WavHeader
-from bot.recordings.audio.wav_parser import parse_wav_header
+from bot.recordings.audio.wav_header_parser import parse_wav_header
 
 MISSING_BYTES: Final = 64
 """Typical errors of sizes in headers: they include the header, or omit it."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 
-NO_SPANS: Final = Spans(0, 0.0, ())
+NO_SPANS: Final = SpanSummary(0, 0.0, ())
 
 
 class Verdict(StrEnum):
@@ -70,8 +70,8 @@ class Comparison:
     verdict: Verdict
     uncertainty: Uncertainty | None = None
     length_seconds: float = 0.0
-    muted: Spans = NO_SPANS
-    heard: Spans = NO_SPANS
+    muted: SpanSummary = NO_SPANS
+    heard: SpanSummary = NO_SPANS
     heard_db: float | None = None
     redacted_sha256: str | None = None
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.audio.spans import SpanLog, Spans
+from bot.recordings.audio.spans import SpanCollector, SpanSummary
 
 
 class SpanMarks:
@@ -15,7 +15,7 @@ class SpanMarks:
         self.count = 0
         """The number of marked frames."""
         self._gap = gap_frames
-        self._log = SpanLog()
+        self._collector = SpanCollector()
         self._open: tuple[int, int] | None = None
 
     def add(self, frames: NDArray[np.intp]) -> None:
@@ -29,19 +29,19 @@ class SpanMarks:
         for first, last in zip(firsts, lasts, strict=True):
             self._take(first, last + 1)
 
-    def spans(self, sample_rate_hz: int) -> Spans:
+    def spans(self, sample_rate_hz: int) -> SpanSummary:
         """Return all spans in seconds; nothing may be added afterwards."""
         if self._open:
-            self._log.add(*self._open)
+            self._collector.add(*self._open)
             self._open = None
-        return self._log.spans(sample_rate_hz)
+        return self._collector.spans(sample_rate_hz)
 
     def _take(self, first: int, end: int) -> None:
         if self._open and first - self._open[1] <= self._gap:
             self._open = (self._open[0], end)
             return
         if self._open:
-            self._log.add(*self._open)
+            self._collector.add(*self._open)
         self._open = (first, end)
 
 

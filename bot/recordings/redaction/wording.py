@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
 from bot.text.time_spans import format_time
 
@@ -49,7 +49,7 @@ def described(found: Comparison) -> str:
             return f"The check is inconclusive: {why}."
 
 
-def _listed(spans: Spans) -> str:
+def _listed(spans: SpanSummary) -> str:
     shown = [
         f"{format_time(each.start_seconds)}-{format_time(each.end_seconds)}"
         for each in spans.kept[:MOST_SHOWN]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
@@ -18,6 +19,9 @@ from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.recordings.requests.requester import Requester
 from bot.recordings.requests.workspace_membership import WorkspaceMembership
+
+SEND_AGAIN: Final = "once_more"
+"""The name of this use case in audit events that are already stored."""
 
 
 class Surface(StrEnum):
@@ -90,13 +94,13 @@ class DeliveryRequests:
             replace(_again(requester, first), channel_id=requester.actor.user_id)
         )
 
-    async def once_more(self, requester: Requester, delivery_id: str) -> StoredRequest:
-        """Store a request for the same recording with the same destination.
+    async def send_again(self, requester: Requester, delivery_id: str) -> StoredRequest:
+        """Store a request for the same recording, or transcript, with the same destination.
 
         Raises:
             NotYours: the delivery was not theirs.
         """
-        first = await self._authorization.of_requester(requester, delivery_id, "once_more")
+        first = await self._authorization.of_requester(requester, delivery_id, SEND_AGAIN)
         place = first.channel_id or first.asked_channel_id  # its id may have changed since
         return await self._store(
             replace(

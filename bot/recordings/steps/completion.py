@@ -14,7 +14,7 @@ from bot.audit.events import AuditTag
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_checks import Rhythm, watch_file
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
 from bot.recordings.deliveries.slack_port import Problem
 from bot.recordings.deliveries.states import State
 from bot.recordings.steps.notification import is_card_enough
@@ -39,13 +39,13 @@ class Completion:
         deliveries: DeliveryStore,
         sharing: Sharing,
         metrics: Metrics,
-        rhythm: Rhythm,
+        check_schedule: FileCheckSchedule,
         sample: Sample | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._sharing = sharing
         self._metrics = metrics
-        self._rhythm = rhythm
+        self._check_schedule = check_schedule
         self._sample = sample
 
     async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
@@ -86,7 +86,7 @@ class Completion:
             },
             changes={
                 "share_ts": share_ts,
-                "shares_due_at": now + self._rhythm.check_every if is_raw else None,
+                "shares_due_at": now + self._check_schedule.check_every if is_raw else None,
                 **({} if is_raw else {"recheck_at": None}),
                 **notified,
             },
@@ -101,7 +101,7 @@ class Completion:
     ) -> Callable[[AsyncSession, Row[Any]], None] | None:
         """Schedule the work that an end makes necessary."""
         if is_raw:
-            return partial(watch_file, now=now, rhythm=self._rhythm)
+            return partial(watch_file, now=now, check_schedule=self._check_schedule)
         return partial(self._sample, now=now) if self._sample else None
 
     async def refuse(self, delivery: Delivery) -> str:

@@ -11,7 +11,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import TranscriptMissing, TranscriptNotReady
 from bot.polyai.transcripts import Speaker, Transcript, Utterance
 from bot.recordings.transfer.relay import Source
-from bot.recordings.transfer.transfer_places import Places
+from bot.recordings.transfer.transfer_slots import TransferSlots
 
 # Each is held whole during its transfer: up to 16 MB of JSON, and several times that as objects.
 MAX_TOGETHER: Final = 3
@@ -26,12 +26,12 @@ class Transcripts:
 
     def __init__(self, *, polyai: PolyAIClient) -> None:
         self._polyai = polyai
-        self._places = Places(MAX_TOGETHER)
+        self._slots = TransferSlots(MAX_TOGETHER)
 
     @property
     def waiting(self) -> int:
-        """The number of transcripts that wait for their turn."""
-        return self._places.waiting
+        """The number of transcripts that wait for a slot."""
+        return self._slots.waiting
 
     @asynccontextmanager
     async def fetched(self, source: Source) -> AsyncIterator[bytes]:
@@ -40,7 +40,7 @@ class Transcripts:
         Raises:
             CallAudioError: there is none, or it cannot be fetched.
         """
-        async with self._places.held(source.holder):
+        async with self._slots.held(source.holder):
             yield await self._fetch(source)
 
     async def _fetch(self, source: Source) -> bytes:

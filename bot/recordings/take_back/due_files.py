@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
@@ -26,11 +26,15 @@ class DueFiles:
     """Reads the files to check; leases ensure that two workers never check the same file."""
 
     def __init__(
-        self, *, database: Database, clock: Callable[[], datetime], rhythm: Rhythm
+        self,
+        *,
+        database: Database,
+        clock: Callable[[], datetime],
+        check_schedule: FileCheckSchedule,
     ) -> None:
         self._database = database
         self._clock = clock
-        self.rhythm = rhythm
+        self.check_schedule = check_schedule
         self._asked_in_turn = 0
 
     async def in_conversation(self, team_id: str, channel_id: str) -> list[Delivery]:
@@ -83,11 +87,11 @@ class DueFiles:
         first = select(func.min(DeliveryRow.shares_due_at)).where(*_watched())
         async with self._database.read() as session:
             due_at = await session.scalar(first)
-        return max(due_at, self._clock() + self.rhythm.shares_every) if due_at else None
+        return max(due_at, self._clock() + self.check_schedule.shares_every) if due_at else None
 
     def over_at(self, delivery: Delivery) -> datetime | None:
         """Return when the retention of a raw file ends; None: never."""
-        keep, ended_at = self.rhythm.keep, delivery.ended_at
+        keep, ended_at = self.check_schedule.keep, delivery.ended_at
         return ended_at + keep if delivery.is_raw and keep is not None and ended_at else None
 
     def is_over(self, delivery: Delivery) -> bool:
@@ -96,7 +100,7 @@ class DueFiles:
         return over_at is not None and over_at <= self._clock()
 
     async def _asked_after(self, which: ColumnElement[bool]) -> Delivery | None:
-        again_at = self._clock() + self.rhythm.check_every
+        again_at = self._clock() + self.check_schedule.check_every
         statement = update(DeliveryRow).where(*_watched(), which)
         async with self._database.write() as session:
             row = await session.scalar(

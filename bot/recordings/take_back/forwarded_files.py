@@ -19,7 +19,7 @@ WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOn:
+class ForbiddenShare:
     """A raw file is shared where it must not be; ``place`` is None for a public link."""
 
     cause: TakeBackCause
@@ -44,14 +44,14 @@ class ForwardedFiles:
             return None
         return elsewhere(shares, delivery.reported_channels, channel_id)
 
-    async def judge(self, delivery: Delivery, found: FileShares) -> PassedOn | Exposure:
+    async def judge(self, delivery: Delivery, found: FileShares) -> ForbiddenShare | Exposure:
         """Return a forbidden share; certain ones take precedence over unknown facts."""
         if found.has_public_link:
-            return PassedOn(TakeBackCause.PUBLIC_LINK)
+            return ForbiddenShare(TakeBackCause.PUBLIC_LINK)
         exposures = set()
         for place in found.places:
             judged = await self._judge(delivery, place)
-            if isinstance(judged, PassedOn):
+            if isinstance(judged, ForbiddenShare):
                 return judged
             exposures.add(judged)
         if Exposure.RIGHT_ENDED in exposures:
@@ -59,13 +59,13 @@ class ForwardedFiles:
         is_known = found.is_complete and found.has_public_link is False
         return Exposure.UNVERIFIED if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
 
-    async def _judge(self, delivery: Delivery, place: SharedIn) -> PassedOn | Exposure:
+    async def _judge(self, delivery: Delivery, place: SharedIn) -> ForbiddenShare | Exposure:
         team_id, raw_only = delivery.team_id, delivery.is_transcript
         around = await self._evaluator.conversation_facts(
             team_id, place.channel_id, raw_only=raw_only
         )
         if around.is_withheld:
-            return PassedOn(TakeBackCause.FORWARDED, place, WITHHELD)
+            return ForbiddenShare(TakeBackCause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
         listener_id = around.conversation.im_user_id if around.conversation else None
         requester_id = listener_id or delivery.user_id
@@ -73,5 +73,5 @@ class ForwardedFiles:
         if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
             exposure = Exposure.AUDIENCE
         if exposure in REFUSED:
-            return PassedOn(TakeBackCause.FORWARDED, place, exposure.value)
+            return ForbiddenShare(TakeBackCause.FORWARDED, place, exposure.value)
         return exposure

@@ -14,7 +14,7 @@ from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.file_checks import IN_TURN
+from bot.recordings.deliveries.file_check_schedule import IN_TURN
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.deliveries.slack_files import delete_files
@@ -23,7 +23,7 @@ from bot.recordings.deliveries.states import State
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.forwarded_files import ForwardedFiles, PassedOn
+from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.due_work import Due
 
@@ -74,7 +74,7 @@ class TakeBack:
         await self._files.schedule_take_back(over)
         staying = [each for each in deliveries if each not in over]
         if staying:
-            since = self._due.rhythm.began_after(due, self._files.clock())
+            since = self._due.check_schedule.began_after(due, self._files.clock())
             await self._check_conversations(team_id, channel_id, staying, since)
         return self._in_a_while()
 
@@ -83,7 +83,7 @@ class TakeBack:
         is_in_turn = due.key == IN_TURN
         delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
         if delivery:
-            began_after = self._due.rhythm.began_after
+            began_after = self._due.check_schedule.began_after
             since = None if is_in_turn else began_after(due, self._files.clock())
             await self._check_shares_of(delivery, since)
         return await self._due.next_turn_at() if is_in_turn else None
@@ -115,7 +115,7 @@ class TakeBack:
         return self._in_a_while()
 
     def _in_a_while(self) -> datetime:
-        return self._files.clock() + self._due.rhythm.check_every
+        return self._files.clock() + self._due.check_schedule.check_every
 
     async def _check_conversations(
         self, team_id: str, channel_id: str, deliveries: list[Delivery], since: datetime
@@ -145,7 +145,7 @@ class TakeBack:
         # Before they are judged, so that an event about one of them is never too early.
         await self._files.note_places(delivery, places)
         found = await self._shares.judge(delivery, places)
-        if isinstance(found, PassedOn):
+        if isinstance(found, ForbiddenShare):
             # Retried like a requested deletion, however often Slack refuses it.
             shared_at = found.place and found.place.shared_at
             await self._files.order_take_back(delivery, found, since or shared_at or now)

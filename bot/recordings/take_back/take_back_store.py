@@ -15,13 +15,13 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.file_checks import AHEAD, TAKE_BACK
+from bot.recordings.deliveries.file_check_schedule import AHEAD, TAKE_BACK
 from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
 from bot.recordings.deliveries.visible_files import VISIBLE, visible
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.downgrading import schedule_follower
-from bot.recordings.take_back.forwarded_files import PassedOn
+from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
@@ -63,7 +63,9 @@ class TakeBackStore:
                 known = dict.fromkeys([*(row.reported_channels or []), *places])
                 row.reported_channels = list(known)[: MOST_PLACES + 1]
 
-    async def order_take_back(self, delivery: Delivery, found: PassedOn, since: datetime) -> bool:
+    async def order_take_back(
+        self, delivery: Delivery, found: ForbiddenShare, since: datetime
+    ) -> bool:
         """Order the deletion of a forwarded file; returns whether this call ordered it.
 
         It is stored before the deletion, because the cause cannot be found out afterwards.

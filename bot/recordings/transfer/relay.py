@@ -13,10 +13,10 @@ from bot.polyai.http import Facts
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
 from bot.recordings.audio.wav_header import WavHeader
-from bot.recordings.audio.wav_parser import parse_wav_header
+from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.deliveries.slack_port import NewFile, SlackPort, UploadTicket
 from bot.recordings.transfer.exact_body import ExactBody, RecordingChanged, Watcher
-from bot.recordings.transfer.transfer_places import Holder, Places
+from bot.recordings.transfer.transfer_slots import SlotHolder, TransferSlots
 from bot.recordings.transfer.transfer_speed import Arrival, Floor
 
 MISSING_BYTES: Final = 64
@@ -36,9 +36,9 @@ class Source:
     """Waits for the facts of the call."""
 
     @property
-    def holder(self) -> Holder:
-        """The holder of the place for its transfer."""
-        return Holder(self.team_id, self.agent.name)
+    def holder(self) -> SlotHolder:
+        """The holder of the slot for its transfer."""
+        return SlotHolder(self.team_id, self.agent.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class Relay:
         self._slack = slack
         self._metrics = metrics
         self._max_bytes = max_bytes
-        self._places = Places(max_concurrent)
+        self._slots = TransferSlots(max_concurrent)
         self._floor = floor or Floor()
 
     @property
     def waiting(self) -> int:
-        """The number of transfers that wait for a place."""
-        return self._places.waiting
+        """The number of transfers that wait for a slot."""
+        return self._slots.waiting
 
     async def fetch(self, source: Source, begin: Begin) -> None:
         """Open the recording, check that it is one, and stream it into a new upload.
@@ -107,7 +107,7 @@ class Relay:
         Raises:
             CallAudioError: the recording cannot be fetched or is not one, or either side failed.
         """
-        async with self._places.held(source.holder):
+        async with self._slots.held(source.holder):
             counted_bytes = await self._pass(source, begin, None)
             if counted_bytes is not None:
                 await self._pass(source, begin, counted_bytes)

@@ -1,4 +1,4 @@
-"""The minimum speed of a transfer: a slower one is ended, because others wait for its place."""
+"""The minimum speed of a transfer: a slower one is ended, because others wait for its slot."""
 
 import asyncio
 from collections.abc import AsyncIterator

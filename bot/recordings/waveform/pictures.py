@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.payloads import Direction
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.naming import picture_name
 from bot.recordings.deliveries.slack_files import upload_bytes
@@ -123,7 +123,7 @@ def word_for_silence(direction: Direction, *, raw: bool) -> str | None:
     return "muted" if direction is Direction.COMBINED else "silent or muted"
 
 
-def muted_in(delivery: Delivery, outline: "Waveform | None") -> Spans | None:
+def muted_in(delivery: Delivery, outline: "Waveform | None") -> SpanSummary | None:
     """Return where the recording was muted; None if that is unknown."""
     word = word_for_silence(delivery.direction, raw=delivery.is_raw)
     return outline.silences if outline and word == "muted" else None

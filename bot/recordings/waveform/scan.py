@@ -11,7 +11,7 @@ from bot.recordings.audio.codecs import Codec, Samples, codec_of
 from bot.recordings.audio.silence import SilenceFinder, block_frames
 from bot.recordings.audio.wav_errors import WavError
 from bot.recordings.audio.wav_header import WavHeader
-from bot.recordings.audio.wav_parser import parse_wav_header
+from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.waveform.peaks import PeakBins
 from bot.recordings.waveform.shape import Waveform
 

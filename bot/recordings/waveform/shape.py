@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Waveform:
     highs: NDArray[np.float32]
     bin_seconds: float
     length_seconds: float
-    silences: Spans
+    silences: SpanSummary
 
     @property
     def channels(self) -> int:

@@ -7,8 +7,8 @@ from typing import Final
 
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState
 from bot.slack import wording
-from bot.slack.actions import Action
 from bot.slack.blocks import Block, Message, actions, button, context, quotation, section
+from bot.slack.identifiers import Action
 
 LIFETIME_HOURS: Final = round(LIFETIME.total_seconds() / 3600)
 

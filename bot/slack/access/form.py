@@ -3,8 +3,8 @@
 from bot.access_requests.request import AccessRequest
 from bot.access_requests.submit import LONGEST_REASON, Offer
 from bot.slack import wording
-from bot.slack.actions import Input, ModalCallback
 from bot.slack.blocks import View, modal, notice, option, plain, section
+from bot.slack.identifiers import Input, ModalCallback
 
 
 def form(offer: Offer) -> View:

@@ -10,7 +10,7 @@ from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission, AccessWanted
 from bot.slack.access import form
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import Action, Input, ModalCallback
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.payloads import actor_of, field_of, submission_id_of
 from bot.slack.web_api.api import SlackApi
 

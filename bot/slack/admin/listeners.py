@@ -8,10 +8,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.access.administration import Actor, Administration
 from bot.access.grants import Subject
 from bot.access_requests.thawing import Thawing
-from bot.recordings.lookups.explaining import Explaining
+from bot.recordings.lookups.decision_explainer import DecisionExplainer
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import ADMIN_COMMAND
 from bot.slack.admin import replies
 from bot.slack.admin.commands import (
     AdminCommand,
@@ -28,6 +27,7 @@ from bot.slack.admin.commands import (
     parse_admin_command,
 )
 from bot.slack.blocks import Message
+from bot.slack.identifiers import ADMIN_COMMAND
 from bot.slack.payloads import actor_of_command
 from bot.slack.schedules import replies as schedules
 from bot.slack.schedules.answers import DigestAnswers
@@ -44,13 +44,13 @@ class AdminListeners:
     def __init__(
         self,
         administration: Administration,
-        explaining: Explaining,
+        explainer: DecisionExplainer,
         digests: DigestAnswers,
         redaction: RedactionRequests,
         thawing: Thawing,
     ) -> None:
         self._administration = administration
-        self._explaining = explaining
+        self._explainer = explainer
         self._digests = digests
         self._redaction = redaction
         self._thawing = thawing
@@ -92,7 +92,7 @@ class AdminListeners:
             case Who(user_id):
                 return replies.who(user_id, await administration.who(actor, user_id))
             case Explain(reference, user_id, channel_id):
-                explanation = await self._explaining.explain(actor, reference, user_id, channel_id)
+                explanation = await self._explainer.explain(actor, reference, user_id, channel_id)
                 return replies.explained(user_id, channel_id, explanation)
             case CheckRecording(reference):
                 await self._redaction.ask(actor, reference)

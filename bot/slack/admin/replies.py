@@ -8,7 +8,7 @@ from bot.access.grant_pages import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Audience, Held, Standing
-from bot.recordings.lookups.explaining import Explanation
+from bot.recordings.lookups.decision_explainer import Explanation
 from bot.recordings.redaction.canary import CanaryFinding
 from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check

@@ -8,9 +8,9 @@ from bot.digests.digest import Period
 from bot.digests.notable import MAX_LISTED_NOTABLE, Mark, NotableCall
 from bot.digests.report import CallsReport, Figures
 from bot.slack import wording
-from bot.slack.actions import Action
 from bot.slack.blocks import Block, button, context, quotation, section
 from bot.slack.digests import charts, tables, words
+from bot.slack.identifiers import Action
 
 MAX_REASONS: Final = 10
 MAX_REASON: Final = 80

@@ -9,7 +9,7 @@ from bot.polyai.identifiers import check_conversation_id
 from bot.recordings.references.reference import Reference
 from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.slack.payloads import requester_of_action, thread_of
 
 

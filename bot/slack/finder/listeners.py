@@ -15,11 +15,11 @@ from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.recordings.references.reference import Reference
 from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
 from bot.slack.blocks import View, notice
 from bot.slack.finder import view as views
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
+from bot.slack.identifiers import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of, field_of, requester_of_submission
 from bot.slack.web_api.zones import Zones, zone_named

@@ -8,10 +8,10 @@ from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import Direction
 from bot.recordings.references.agents import DEFAULT_AGENT
-from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, actions, button, context, modal, option, plain, section
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.wording import SIDES
 
 

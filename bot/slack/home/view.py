@@ -14,9 +14,9 @@ from bot.recordings.deliveries.states import State
 from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import rights_wording
-from bot.slack.actions import Action
 from bot.slack.blocks import Block, View, actions, button, context, plain, quotation, section
 from bot.slack.finder.view import open_button as open_finder
+from bot.slack.identifiers import Action
 from bot.slack.schedules.form import add_button
 from bot.slack.schedules.replies import line
 

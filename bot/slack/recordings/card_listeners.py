@@ -10,7 +10,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.take_back.deleting import Deleting
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.slack.payloads import chosen, requester_of_action
 
 

@@ -15,7 +15,6 @@ from bot.recordings.deliveries.slack_port import (
     TakenBack,
 )
 from bot.slack import wording
-from bot.slack.actions import Action
 from bot.slack.blocks import (
     Block,
     Message,
@@ -27,6 +26,7 @@ from bot.slack.blocks import (
     option,
     section,
 )
+from bot.slack.identifiers import Action
 
 WAITING: Final = "I will keep trying for 15 minutes."
 DELETE_FOR_GOOD: Final = confirmation(

@@ -18,7 +18,7 @@ from bot.recordings.references.reference import (
     reference_of,
 )
 from bot.recordings.references.typed_words import typed_words, without_labels
-from bot.slack.actions import COMMAND
+from bot.slack.identifiers import COMMAND
 
 # docs: "Enabling interactivity with slash commands", escaped mentions; private names are empty.
 CHANNEL_MENTION: Final = re.compile(r"<#([CGD][A-Z0-9]{6,})(?:\|[^>]*)?>")

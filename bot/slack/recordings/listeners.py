@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.access.person import People
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import COMMAND, Action
+from bot.slack.identifiers import COMMAND, Action
 from bot.slack.payloads import actor_of_command, requester_of_action, requester_of_command
 from bot.slack.recordings import replies
 from bot.slack.recordings.command_text import AskForHelp, parse_command
@@ -69,5 +69,5 @@ class Listeners:
     ) -> None:
         """*Send it now*: the same recording in the same place, with a new decision."""
         requester = requester_of_action(body, action)
-        await within_ack_window(self._requests.once_more(requester, str(action["value"])))
+        await within_ack_window(self._requests.send_again(requester, str(action["value"])))
         await ack()

@@ -5,9 +5,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.recordings.lookups.waveform_viewing import WaveformViewing
-from bot.slack.actions import Action
+from bot.recordings.lookups.waveform_viewer import WaveformViewer
 from bot.slack.blocks import View
+from bot.slack.identifiers import Action
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of
 from bot.slack.recordings import waveform_modal
@@ -16,8 +16,8 @@ from bot.slack.recordings import waveform_modal
 class WaveformListener:
     """The button on a delivered recording."""
 
-    def __init__(self, viewing: WaveformViewing, modals: Modals) -> None:
-        self._viewing = viewing
+    def __init__(self, viewer: WaveformViewer, modals: Modals) -> None:
+        self._viewer = viewer
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
@@ -32,7 +32,7 @@ class WaveformListener:
         channel_id = str((body.get("channel") or {}).get("id"))
 
         async def fill() -> View:
-            return waveform_modal.view(await self._viewing.waveform(actor, channel_id, delivery_id))
+            return waveform_modal.view(await self._viewer.waveform(actor, channel_id, delivery_id))
 
         await self._modals.open(str(body["trigger_id"]), waveform_modal.TITLE, fill)
         await ack()

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from bot.recordings.audio.spans import Span, Spans
-from bot.recordings.lookups.waveform_viewing import WaveformShown
+from bot.recordings.audio.spans import Span, SpanSummary
+from bot.recordings.lookups.waveform_viewer import WaveformShown
 from bot.slack import wording
 from bot.slack.blocks import Block, View, context, modal, section
 
@@ -29,7 +29,7 @@ def _picture(shown: WaveformShown) -> Block:
     return {"type": "image", "slack_file": {"id": shown.picture_file_id}, "alt_text": alt_text}
 
 
-def _list_of(muted: Spans | None) -> list[Block]:
+def _list_of(muted: SpanSummary | None) -> list[Block]:
     fact = wording.muted(muted)
     if muted is None or fact is None:
         return []

@@ -11,8 +11,8 @@ from bot.digests.digest_administration import (
     new_draft_id,
     usual_agent,
 )
-from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, button, context, modal, option, plain, section
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.payloads import field_of
 from bot.slack.schedules import replies
 from bot.slack.schedules.drafts import pack

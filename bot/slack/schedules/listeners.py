@@ -7,9 +7,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.digests.digest_administration import DigestAdministration
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import Action, ModalCallback
 from bot.slack.blocks import View, notice
 from bot.slack.error_answers import ErrorAnswers
+from bot.slack.identifiers import Action, ModalCallback
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of
 from bot.slack.schedules import form, replies

@@ -6,8 +6,8 @@ from typing import Final
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_administration import DigestPreview, Listed
 from bot.digests.pause_causes import WHY_PAUSED
-from bot.slack.actions import Action
 from bot.slack.blocks import Message, actions, button, section
+from bot.slack.identifiers import Action
 from bot.slack.schedules.drafts import pack
 from bot.slack.wording import code, escape
 

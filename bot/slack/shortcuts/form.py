@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
-from bot.recordings.lookups.previewing import Choice, DeliveryPreview
+from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreview
 from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.recordings.references.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack import wording
-from bot.slack.actions import Action, Input, ModalCallback
 from bot.slack.blocks import Block, View, context, modal, notice, option, plain, section
+from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.payloads import field_of
 from bot.slack.recordings import replies
 
@@ -37,12 +37,12 @@ class Thread:
     channel_id: str
     thread_ts: str
     choices: tuple[Choice, ...]
-    strange: tuple[str, ...]
+    not_configured: tuple[str, ...]
 
     def metadata(self) -> str:
         """Serialize it for ``private_metadata``."""
         choices = [[each.agent_name, each.conversation_id] for each in self.choices]
-        return json.dumps([self.channel_id, self.thread_ts, choices, list(self.strange)])
+        return json.dumps([self.channel_id, self.thread_ts, choices, list(self.not_configured)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,9 @@ class Filled:
 
 def thread_of(view: Mapping[str, Any]) -> Thread:
     """Read the metadata of the form."""
-    channel_id, thread_ts, choices, strange = json.loads(str(view["private_metadata"]))
-    return Thread(
-        channel_id, thread_ts, tuple(Choice(name, id_) for name, id_ in choices), tuple(strange)
-    )
+    channel_id, thread_ts, choices, not_configured = json.loads(str(view["private_metadata"]))
+    known = tuple(Choice(name, id_) for name, id_ in choices)
+    return Thread(channel_id, thread_ts, known, tuple(not_configured))
 
 
 def filled(thread: Thread, view: Mapping[str, Any]) -> Filled:
@@ -144,8 +143,8 @@ def _calls(thread: Thread, state: Filled, preview: DeliveryPreview) -> list[Bloc
     facts = wording.call_facts(preview.call)
     if facts:
         blocks.append(context(facts))
-    if thread.strange:
-        shown = ", ".join(map(wording.code, thread.strange))
+    if thread.not_configured:
+        shown = ", ".join(map(wording.code, thread.not_configured))
         blocks.append(
             context(f"Also named, but for an agent or region that is not configured here: {shown}")
         )

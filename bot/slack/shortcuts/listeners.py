@@ -7,12 +7,12 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor
-from bot.recordings.lookups.previewing import Previewing
+from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.references.mentions import find_mentions
 from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
-from bot.slack.actions import Action, MessageShortcut, ModalCallback
 from bot.slack.blocks import View
+from bot.slack.identifiers import Action, MessageShortcut, ModalCallback
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of, requester_of_submission
 from bot.slack.shortcuts import form
@@ -22,9 +22,11 @@ from bot.slack.shortcuts.form import Thread
 class ShortcutListeners:
     """The shortcut, its form, and the choices in the form."""
 
-    def __init__(self, requests: DeliveryRequests, previewing: Previewing, modals: Modals) -> None:
+    def __init__(
+        self, requests: DeliveryRequests, previewer: DeliveryPreviewer, modals: Modals
+    ) -> None:
         self._requests = requests
-        self._previewing = previewing
+        self._previewer = previewer
         self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
@@ -76,18 +78,18 @@ class ShortcutListeners:
 
     async def _draw_first(self, body: Mapping[str, Any]) -> View:
         message = body["message"]
-        found = self._previewing.sort(find_mentions(message))
+        found = self._previewer.sort(find_mentions(message))
         thread = Thread(
             channel_id=str(body["channel"]["id"]),
             thread_ts=str(message.get("thread_ts") or message["ts"]),
             choices=found.choices,
-            strange=found.strange,
+            not_configured=found.not_configured,
         )
         return await self._draw(actor_of(body), thread, {})
 
     async def _draw(self, actor: Actor, thread: Thread, view: Mapping[str, Any]) -> View:
         state = form.filled(thread, view)
-        preview = await self._previewing.preview(
+        preview = await self._previewer.preview(
             actor, state.chosen, thread.channel_id, asked_redacted=state.redacted
         )
         return form.form(thread, state, preview)

@@ -7,8 +7,8 @@ from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
 from bot.errors import TooManyLookups
 from bot.recordings.lookups.call_finder import CallFinder
+from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import MOST, SECONDS, LookupLimit
-from bot.recordings.lookups.previewing import Previewing
 from tests.recordings.references.test_agents import AGENTS
 
 ALICE, MALLORY = "U0ALICE", "U0MALLORY"
@@ -64,7 +64,7 @@ async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
     with pytest.raises(TooManyLookups):
         await finder.screen(actor, "default", None, "")
     for who in (MALLORY, ALICE):  # the second has pressed once, after all calls were used up
-        previewing = Previewing(
+        previewer = DeliveryPreviewer(
             membership=membership,
             evaluator=None,
             directory=Spent(),
@@ -75,7 +75,7 @@ async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
         )
         asked_by = Actor("T0QUALITY0", None, who)
         with pytest.raises(TooManyLookups):
-            await previewing.preview(asked_by, None, "C0QUALITY0", asked_redacted=False)
+            await previewer.preview(asked_by, None, "C0QUALITY0", asked_redacted=False)
 
     about = {"code": "too_many_lookups", "channel_id": "C0QUALITY0"}
     assert membership.noted == [

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from bot.recordings.audio.codecs import codec_of
 from bot.recordings.audio.spans import Span
 from bot.recordings.audio.wav_header import A_LAW, MU_LAW, PCM
-from bot.recordings.audio.wav_parser import parse_wav_header
+from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.redaction.comparator import compare_streams
 from bot.recordings.redaction.outcome import Comparison
-from tests.recordings.audio.test_wav_parser import chunk, fmt, riff
+from tests.recordings.audio.test_wav_header_parser import chunk, fmt, riff
 
 RATE_HZ = 8000
 Sound = NDArray[np.int16]

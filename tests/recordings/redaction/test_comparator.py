@@ -16,7 +16,7 @@ from bot.recordings.redaction.comparator import compare_streams
 from bot.recordings.redaction.outcome import Uncertainty, Verdict
 from bot.sandbox import recordings
 from tests.examples import examples
-from tests.recordings.audio.test_wav_parser import chunk, fmt, riff
+from tests.recordings.audio.test_wav_header_parser import chunk, fmt, riff
 from tests.recordings.redaction.pairs import (
     ENCODINGS,
     RATE_HZ,

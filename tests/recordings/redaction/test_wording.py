@@ -2,13 +2,13 @@
 
 import pytest
 
-from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
 from bot.recordings.redaction.wording import described
 from tests.tables import each_row
 
-CARD = Spans(1, 0.6, (Span(61.0, 61.6),))
-MANY = Spans(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
+CARD = SpanSummary(1, 0.6, (Span(61.0, 61.6),))
+MANY = SpanSummary(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
 
 
 @pytest.mark.parametrize(

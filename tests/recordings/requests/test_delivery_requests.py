@@ -179,7 +179,7 @@ async def test_once_more_is_the_same_kind_again(office):
     press = changed_requester(ASKER, trigger_id="press")
     text = await office.requests.transcript(press, first.delivery_id)
     later = changed_requester(ASKER, trigger_id="later", channel_id="C0OTHER00")
-    more = await office.requests.once_more(later, text.delivery_id)
+    more = await office.requests.send_again(later, text.delivery_id)
     assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
 
 
@@ -255,7 +255,7 @@ async def delivered(office, **columns) -> str:
 async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
     delivery_id = await delivered(office, **columns)
     press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
-    stored = await office.requests.once_more(press, delivery_id)
+    stored = await office.requests.send_again(press, delivery_id)
     row = await office.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
     assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
@@ -273,7 +273,7 @@ async def test_once_more_is_in_the_first_place(office, columns, channel_id, thre
 async def test_once_more_is_for_who_asked_first(office, stranger):
     delivery_id = await delivered(office)
     with pytest.raises(NotYours):
-        await office.requests.once_more(changed_requester(ASKER, **stranger), delivery_id)
+        await office.requests.send_again(changed_requester(ASKER, **stranger), delivery_id)
     assert await office.how_many() == 1
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_checks import Rhythm
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.slack_port import Problem
 from bot.recordings.steps.completion import Completion
 from bot.recordings.take_back.take_back import CHECK_EVERY
@@ -54,12 +54,12 @@ async def test_what_another_worker_began_to_share_meanwhile_is_left_to_retention
 ) -> None:
     stored = await Desk(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
-    rhythm = Rhythm(keep=None, check_every=CHECK_EVERY)
+    check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
     completion = Completion(
         deliveries=log,
         sharing=None,  # type: ignore[arg-type] - nothing is withdrawn
         metrics=Metrics(),
-        rhythm=rhythm,
+        check_schedule=check_schedule,
     )
 
     assert await completion.fail(stored.delivery_id, PROBLEM) == "failed"

@@ -6,17 +6,17 @@ from itertools import pairwise
 import pytest
 
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_checks import (
+from bot.recordings.deliveries.file_check_schedule import (
     CHECK_AUDIENCE,
     CHECK_SHARES,
     IN_TURN,
     TAKE_BACK,
-    Rhythm,
+    FileCheckSchedule,
     conversation_key,
     watch_file,
 )
 from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
@@ -36,10 +36,10 @@ class Store:
     def __init__(self, database: Database, keep: timedelta | None = None) -> None:
         self.now = NOON
         self.database = database
-        self.rhythm = Rhythm(keep=keep, check_every=MINUTE)
-        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
+        self.check_schedule = FileCheckSchedule(keep=keep, check_every=MINUTE)
+        self.due = DueFiles(database=database, clock=self.clock, check_schedule=self.check_schedule)
         self.files = TakeBackStore(database=database, clock=self.clock)
-        self.early_checks = EarlyChecks(database=database, clock=self.clock)
+        self.early_checks = EarlyFileChecks(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
 
     def clock(self) -> datetime:
@@ -67,7 +67,9 @@ class Store:
         async with self.database.write() as session:
             session.add(row)
             if state == "delivered":
-                watch_file(session, row, now=self.now - late - MINUTE, rhythm=self.rhythm)
+                watch_file(
+                    session, row, now=self.now - late - MINUTE, check_schedule=self.check_schedule
+                )
             else:
                 schedule(session, "deliver", delivery_id, now=self.now)
 
@@ -196,7 +198,7 @@ async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_i
         async with store.database.write() as session:
             row = await session.get(DeliveryRow, delivery_id)
             assert row
-            watch_file(session, row, now=store.now, rhythm=store.rhythm)
+            watch_file(session, row, now=store.now, check_schedule=store.check_schedule)
 
     due = await store.claim(most=9)  # both at the same moment, so in no order
     assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
@@ -216,7 +218,7 @@ async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(stor
     for number in range(3):
         await store.put(f"d{number}", late=MINUTE)
 
-    pace = store.rhythm.shares_every
+    pace = store.check_schedule.shares_every
     asked = []
     for _ in range(3):
         asked += [await store.ask(), await store.ask()]

@@ -16,17 +16,17 @@ from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_checks import (
+from bot.recordings.deliveries.file_check_schedule import (
     CHECK_AUDIENCE,
     CHECK_SHARES,
     TAKE_BACK,
-    Rhythm,
+    FileCheckSchedule,
     watch_file,
 )
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.early_checks import EarlyChecks
+from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
@@ -88,9 +88,9 @@ class Shelf:
         )
         self.readers = readers_on(database, directory, clock=self.clock, rights=rights, most=9)
         self.files = TakeBackStore(database=database, clock=self.clock)
-        self.early_checks = EarlyChecks(database=database, clock=self.clock)
-        self.rhythm = Rhythm(keep=keep, check_every=CHECK_EVERY)
-        self.due = DueFiles(database=database, clock=self.clock, rhythm=self.rhythm)
+        self.early_checks = EarlyFileChecks(database=database, clock=self.clock)
+        self.check_schedule = FileCheckSchedule(keep=keep, check_every=CHECK_EVERY)
+        self.due = DueFiles(database=database, clock=self.clock, check_schedule=self.check_schedule)
         self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
         self.downgrading = Downgrading(
             deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
@@ -156,7 +156,7 @@ class Shelf:
         async with self.database.write() as session:
             session.add(row)
             if row.shares_due_at:
-                watch_file(session, row, now=now - CHECK_EVERY, rhythm=self.rhythm)
+                watch_file(session, row, now=now - CHECK_EVERY, check_schedule=self.check_schedule)
 
     async def check(self, later: timedelta = timedelta(0)) -> set[str]:
         """Let time pass and look; gives what is visible afterwards."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.recordings.audio.spans import Span, Spans
+from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.waveform.canvas import text_pixels
 from bot.recordings.waveform.drawing import (
     BAND,
@@ -45,7 +45,7 @@ def outline(channels: int = 1) -> Waveform:
         highs=levels,
         bin_seconds=SECONDS / 400,
         length_seconds=SECONDS,
-        silences=Spans(0, 0.0, ()),
+        silences=SpanSummary(0, 0.0, ()),
     )
 
 

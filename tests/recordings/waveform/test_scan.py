@@ -15,7 +15,7 @@ from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
 from tests.examples import examples
-from tests.recordings.audio.test_wav_parser import chunk, extensible, fmt, riff
+from tests.recordings.audio.test_wav_header_parser import chunk, extensible, fmt, riff
 from tests.tables import each_row
 
 RATE_HZ = 4000

@@ -17,8 +17,8 @@ from bot.digests.slack_port import Slot
 from bot.recordings.deliveries.slack_port import Problem
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.sandbox.block_limits import problems
-from bot.slack.actions import Action
 from bot.slack.digests import cards, words
+from bot.slack.identifiers import Action
 from tests.digests.builders import SINCE, UNTIL, calls_report, digest, listed, post
 from tests.examples import examples
 from tests.slack.digests.builders import (

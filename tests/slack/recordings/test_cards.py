@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.slack_port import (
     Announcement,
@@ -23,7 +23,7 @@ from bot.recordings.deliveries.slack_port import (
 )
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.slack.recordings import cards, replies
 from bot.slack.web_api.errors import BY_CODE
 from tests.conftest import NOON
@@ -103,11 +103,11 @@ def buttons(message) -> list[dict]:
             "*Redacted* · personal details are muted",
         ),
         (
-            delivered(Outcome.REDACTED, Reason.ASKED, muted=Spans(2, 3.25, ())),
+            delivered(Outcome.REDACTED, Reason.ASKED, muted=SpanSummary(2, 3.25, ())),
             "*Redacted* · as requested · muted: 2 spans, 3.2 s",
         ),
         (
-            delivered(Outcome.REDACTED, Reason.NOT_CLEARED, muted=Spans(1, 3.25, ())),
+            delivered(Outcome.REDACTED, Reason.NOT_CLEARED, muted=SpanSummary(1, 3.25, ())),
             "*Redacted* · personal details are muted · 1 span, 3.2 s",
         ),
         (delivered(is_for_all_here=True), "*Unredacted* · everyone here has access"),

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
-from bot.recordings.audio.wav_parser import BodyTruncated
+from bot.recordings.audio.wav_header_parser import BodyTruncated
 from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.deliveries.slack_port import (

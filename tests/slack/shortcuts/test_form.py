@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from bot.access.policy import Decision, Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
-from bot.recordings.lookups.previewing import Choice, DeliveryPreview
+from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreview
 from bot.recordings.references.reference import InvalidReference, Reference
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
-from bot.slack.actions import Action, Input
+from bot.slack.identifiers import Action, Input
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Filled, Thread
 from tests.examples import examples
@@ -33,8 +33,8 @@ ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_:-]{2,127}", fullmatch=True)
 choices = st.lists(st.builds(Choice, names, ids), max_size=10, unique=True).map(tuple)
 
 
-def thread(found=ONE, strange=(), channel="C0QUALITY0"):
-    return Thread(channel, "1780000000.000100", found, strange)
+def thread(found=ONE, not_configured=(), channel="C0QUALITY0"):
+    return Thread(channel, "1780000000.000100", found, not_configured)
 
 
 def drawn(found=ONE, decision=RAW, *, call=None, goes_to_dm=False, state=None, **where):
@@ -82,13 +82,13 @@ def test_a_public_channel_is_named_as_the_reason():
 
 
 @settings(max_examples=examples(20))
-@given(found=choices, strange=st.lists(ids, max_size=10).map(tuple))
-def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, strange):
-    strange = strange[: 10 - len(found)]  # ten references in all
-    view = drawn(found, strange=strange)
+@given(found=choices, not_configured=st.lists(ids, max_size=10).map(tuple))
+def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, not_configured):
+    not_configured = not_configured[: 10 - len(found)]  # ten references in all
+    view = drawn(found, not_configured=not_configured)
     assert problems(view["blocks"], "modal") == []
     assert len(view["private_metadata"]) <= 3000
-    assert form.thread_of(view) == thread(found, strange)
+    assert form.thread_of(view) == thread(found, not_configured)
 
 
 @given(found=choices.filter(lambda each: len(each) > 1), data=st.data())

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.recordings.deliveries.file_checks import CHECK_SHARES
+from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.sandbox.faults import Fault
-from bot.slack.actions import Action
+from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow
 from bot.wiring.pace import Pace
 from tests.patience import until

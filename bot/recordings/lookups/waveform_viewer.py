@@ -9,7 +9,7 @@ from bot.access.policy import Outcome, Reason
 from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, TooManyLookups, UsageError
-from bot.recordings.audio.spans import Spans
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.states import State
@@ -83,7 +83,7 @@ class WaveformShown:
     outcome: str
     picture_file_id: str
     length_seconds: float | None
-    muted: Spans | None
+    muted: SpanSummary | None
 
 
 class Shares(Protocol):
@@ -94,7 +94,7 @@ class Shares(Protocol):
         ...
 
 
-class WaveformViewing:
+class WaveformViewer:
     """Returns pictures, with a new decision for each press."""
 
     def __init__(

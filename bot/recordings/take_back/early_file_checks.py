@@ -1,4 +1,4 @@
-"""Schedules early checks of visible files when Slack reports a change."""
+"""Schedules checks of visible files ahead of their schedule, after a change."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_store import under_way
-from bot.recordings.deliveries.file_checks import (
+from bot.recordings.deliveries.file_check_schedule import (
     AHEAD,
     CHECK_AUDIENCE,
     CHECK_SHARES,
@@ -23,7 +23,7 @@ from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
 
 
-class EarlyChecks:
+class EarlyFileChecks:
     """Schedules checks of visible files; those under way are checked when they end."""
 
     def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:

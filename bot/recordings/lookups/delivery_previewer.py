@@ -36,11 +36,11 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortedReferences:
     """The conversations found in a message: those that can be fetched, and those that cannot."""
 
     choices: tuple[Choice, ...]
-    strange: tuple[str, ...]
+    not_configured: tuple[str, ...]
     """Conversation ids of agents or regions that are not configured."""
 
 
@@ -58,7 +58,7 @@ class DeliveryPreview:
     """Whether everybody in the workspace can open the destination."""
 
 
-class Previewing:
+class DeliveryPreviewer:
     """Takes the decision that a person would get in their current conversation."""
 
     def __init__(
@@ -80,18 +80,18 @@ class Previewing:
         self._agents = agents
         self._lookup_limit = lookup_limit
 
-    def sort(self, references: Iterable[Reference]) -> Sorted:
+    def sort(self, references: Iterable[Reference]) -> SortedReferences:
         """Separate fetchable conversations from others; a link never adds an agent or a region."""
         choices: dict[Choice, None] = {}
-        strange: dict[str, None] = {}
+        not_configured: dict[str, None] = {}
         for each in references:
             try:
                 agent = choose_agent(self._agents, each)
             except AgentNotConfigured:
-                strange.setdefault(each.conversation_id)
+                not_configured.setdefault(each.conversation_id)
             else:
                 choices.setdefault(Choice(agent.name, each.conversation_id))
-        return Sorted(tuple(choices), tuple(strange))
+        return SortedReferences(tuple(choices), tuple(not_configured))
 
     async def preview(
         self, actor: Actor, choice: Choice | None, channel_id: str, *, asked_redacted: bool

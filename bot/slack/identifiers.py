@@ -1,4 +1,4 @@
-"""The names of commands, shortcuts, events, buttons, modals and fields in Slack."""
+"""The identifiers in Slack's requests: commands, events, ``action_id``, ``callback_id``, fields."""
 
 from enum import StrEnum
 from typing import Final
@@ -20,7 +20,7 @@ HOME_OPENED: Final = "app_home_opened"
 
 
 class Action(StrEnum):
-    """Every ``action_id`` in use; each has one listener."""
+    """Every ``action_id`` in use; each has one listener. Posted messages keep their values."""
 
     RAW_TO_DM = "raw_to_dm"
     REDACTED_INSTEAD = "redacted_instead"

@@ -1,4 +1,4 @@
-"""The kinds of due work that check visible files, and how often they run."""
+"""The regular checks of visible files: their kinds of due work, and how often they run."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ SHARES_A_ROUND: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class FileCheckSchedule:
     """How long raw files stay, and how often each is checked."""
 
     keep: timedelta | None
@@ -59,19 +59,19 @@ def watch_file(
     row: DeliveryRow | Row[*tuple[Any, ...]],
     *,
     now: datetime,
-    rhythm: Rhythm,
+    check_schedule: FileCheckSchedule,
 ) -> None:
     """Schedule the checks of a raw file, in the transaction that marks it visible.
 
     The first check is after the usual interval, or at once if an event arrived during the delivery,
     because the last decision may be older than that event.
     """
-    later = now + rhythm.check_every
+    later = now + check_schedule.check_every
     key = conversation_key(row.team_id, row.destination_channel_id or "")
     first = now - AHEAD if row.recheck_at else later
     schedule(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
     schedule(session, CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
     if row.recheck_at:
         schedule(session, CHECK_SHARES, row.id, now=now, due_at=first)
-    if rhythm.keep is not None:
-        schedule(session, TAKE_BACK, row.id, now=now, due_at=now + rhythm.keep)
+    if check_schedule.keep is not None:
+        schedule(session, TAKE_BACK, row.id, now=now, due_at=now + check_schedule.keep)

@@ -29,7 +29,7 @@ class Explanation:
     not_cleared: tuple[str, ...] = ()
 
 
-class Explaining:
+class DecisionExplainer:
     """Explains decisions to admins."""
 
     def __init__(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import LookupLimit
-from bot.recordings.lookups.previewing import Choice, Previewing
 from bot.recordings.references.reference import Reference
 from tests.recordings.references.test_agents import AGENTS, CALL, link
 
@@ -11,9 +11,9 @@ OTHER = "CA" + "fedcba9876543210" * 2
 
 
 @pytest.fixture
-def previewing() -> Previewing:
+def previewer() -> DeliveryPreviewer:
     """Sorting asks nobody."""
-    return Previewing(
+    return DeliveryPreviewer(
         membership=None,
         evaluator=None,
         directory=None,
@@ -25,7 +25,7 @@ def previewing() -> Previewing:
 
 
 @pytest.mark.parametrize(
-    ("references", "choices", "strange"),
+    ("references", "choices", "not_configured"),
     [
         pytest.param([], [], [], id="nothing is nothing"),
         pytest.param([Reference(CALL)], [("default", CALL)], [], id="a bare id is the default's"),
@@ -45,23 +45,23 @@ def previewing() -> Previewing:
             [Reference(CALL, agent_name="nobody"), Reference(OTHER)],
             [("default", OTHER)],
             [CALL],
-            id="an agent that is not set up is strange",
+            id="an agent that is not set up is reported",
         ),
     ],
 )
-def test_sorting(previewing, references, choices, strange):
-    found = previewing.sort(references)
+def test_sorting(previewer, references, choices, not_configured):
+    found = previewer.sort(references)
     assert found.choices == tuple(Choice(*each) for each in choices)
-    assert found.strange == tuple(strange)
+    assert found.not_configured == tuple(not_configured)
 
 
-def test_a_link_chooses_among_agents_and_adds_none(previewing):
+def test_a_link_chooses_among_agents_and_adds_none(previewer):
     known, foreign = link("PROJECT-SALES", "eu"), link("PROJECT-SALES", "uk")
-    found = previewing.sort([known, foreign])
+    found = previewer.sort([known, foreign])
     assert found.choices == (Choice("sales", known.conversation_id),)
-    assert found.strange == (foreign.conversation_id,)
+    assert found.not_configured == (foreign.conversation_id,)
 
 
-def test_a_choice_leads_back_to_its_agent(previewing):
-    (choice,) = previewing.sort([Reference(CALL, agent_name="sales")]).choices
-    assert previewing.sort([choice.reference]).choices == (choice,)
+def test_a_choice_leads_back_to_its_agent(previewer):
+    (choice,) = previewer.sort([Reference(CALL, agent_name="sales")]).choices
+    assert previewer.sort([choice.reference]).choices == (choice,)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.errors import CallAudioError
 from bot.recordings.audio import wav_errors as wav
 from bot.recordings.audio.wav_header import WavHeader
-from bot.recordings.audio.wav_parser import MAX_HEADER_BYTES, parse_wav_header
+from bot.recordings.audio.wav_header_parser import MAX_HEADER_BYTES, parse_wav_header
 from tests.tables import each_row
 
 

@@ -8,48 +8,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.recordings.transfer.transfer_places import Holder, Places
+from bot.recordings.transfer.transfer_slots import SlotHolder, TransferSlots
 
-SALES, CARE, BILLING = (Holder("T1", name) for name in ("sales", "care", "billing"))
-ABROAD = Holder("T2", "sales")
+SALES, CARE, BILLING = (SlotHolder("T1", name) for name in ("sales", "care", "billing"))
+ABROAD = SlotHolder("T2", "sales")
 
 
 class Crowd:
-    """Tasks that hold a place until they are told to leave."""
+    """Tasks that hold a slot until they are told to leave."""
 
     def __init__(self, count: int) -> None:
-        self.places = Places(count)
-        self.held: list[Holder] = []
-        self._leave: list[tuple[Holder, asyncio.Event, asyncio.Task[None]]] = []
+        self.slots = TransferSlots(count)
+        self.held: list[SlotHolder] = []
+        self._leave: list[tuple[SlotHolder, asyncio.Event, asyncio.Task[None]]] = []
 
-    def come(self, *holders: Holder) -> None:
+    def come(self, *holders: SlotHolder) -> None:
         for holder in holders:
             leave = asyncio.Event()
             self._leave.append((holder, leave, asyncio.create_task(self._hold(holder, leave))))
 
-    async def _hold(self, holder: Holder, leave: asyncio.Event) -> None:
-        async with self.places.held(holder):
+    async def _hold(self, holder: SlotHolder, leave: asyncio.Event) -> None:
+        async with self.slots.held(holder):
             self.held.append(holder)
             try:
                 await leave.wait()
             finally:
                 self.held.remove(holder)
 
-    async def go(self, holder: Holder) -> None:
+    async def go(self, holder: SlotHolder) -> None:
         """Let the first of this holder's leave."""
         each = next(each for each in self._leave if each[0] == holder)
         self._leave.remove(each)
         each[1].set()
         await self.settle()
 
-    async def cancel(self, holder: Holder) -> None:
+    async def cancel(self, holder: SlotHolder) -> None:
         """Cancel the last of this holder's."""
         each = next(each for each in reversed(self._leave) if each[0] == holder)
         self._leave.remove(each)
         each[2].cancel()
         await self.settle()
 
-    async def settle(self) -> Counter[Holder]:
+    async def settle(self) -> Counter[SlotHolder]:
         for _ in range(10):
             await asyncio.sleep(0)
         return Counter(self.held)
