@@ -244,6 +244,28 @@ async def test_a_delivery_under_way_is_not_shared_once_deliveries_are_frozen(wit
         assert scene.every_visible_file() == []
 
 
+async def test_an_upload_from_before_a_freeze_that_ends_after_the_thaw_is_fetched_again(
+    with_canary,
+) -> None:
+    async with with_canary() as scene:
+        plain_key_hears_raw(scene)
+        call = scene.another_call(recording=Recording.of(RAW, RAW))
+        scene.slack.faults.add(Fault("upload", when="after", hang=True))
+        asking = asyncio.create_task(scene.ask(call))
+        await scene.slack.faults.reached("upload")
+        assert (await looked(scene)).frozen_at
+        scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
+        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
+        await admin(scene, "thaw key replaced")
+        scene.slack.faults.release_all()
+
+        seen = await asking
+
+        assert (seen.delivery.state, seen.delivery.outcome) == ("delivered", "redacted")
+        assert RAW in [file.content for file in scene.workspace.files], "the upload from before"
+        assert [file.content for file in scene.every_visible_file()] == [REDACTED]
+
+
 async def test_operators_are_told_and_thaw_it(
     with_canary, nursery: Nursery, sqlite_url: str, tmp_path: Path
 ) -> None:

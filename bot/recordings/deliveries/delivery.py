@@ -44,6 +44,8 @@ class Delivery:
     card_ts: str | None
     file_id: str | None
     share_tried_at: datetime | None
+    thawed_at: datetime | None
+    """When a freeze was last lifted while it was redacted and under way."""
     share_ts: str | None
     size_bytes: int | None
     length_seconds: float | None
@@ -79,6 +81,12 @@ class Delivery:
     def file_ids(self) -> tuple[str, ...]:
         """The files of the upload: the recording, then its picture if it has one."""
         return tuple(each for each in (self.file_id, self.picture_file_id) if each)
+
+    @property
+    def may_be_raw_by_mistake(self) -> bool:
+        """Whether the upload that was tried to share was fetched before a freeze was lifted."""
+        tried_at, thawed_at = self.share_tried_at, self.thawed_at
+        return bool(tried_at and thawed_at and tried_at <= thawed_at)
 
     @property
     def is_raw(self) -> bool:

@@ -58,6 +58,7 @@ def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
         card_ts=row.card_ts,
         file_id=row.file_id,
         share_tried_at=row.share_tried_at,
+        thawed_at=row.thawed_at,
         share_ts=row.share_ts,
         size_bytes=row.size_bytes,
         length_seconds=row.length_seconds,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.access.policy import Outcome
@@ -126,8 +126,8 @@ class CanaryStore:
     ) -> int:
         """Lift every freeze, or those of one workspace; returns their number.
 
-        Redacted uploads that wait for their share are dropped and fetched again, because they may
-        be raw.
+        Redacted uploads that are under way or wait for their share are dropped and fetched again,
+        because they may be raw. Those of other workspaces as well: the freeze held them too.
 
         Raises:
             NothingFrozen: there is no freeze.
@@ -142,9 +142,10 @@ class CanaryStore:
             if not rows:
                 raise NothingFrozen
             await claim_once(session, rows[0].team_id, trigger_id, now)
+            await session.execute(_mark_as_thawed(now))
+            dropped = (await session.scalars(_drop_redacted_uploads())).all()
             for row in rows:
                 row.frozen_at = None
-                dropped = (await session.scalars(_drop_redacted_uploads(row.team_id))).all()
                 payload: dict[str, PayloadValue] = {
                     "conversation": row.conversation,
                     "reason": reason,
@@ -155,16 +156,20 @@ class CanaryStore:
         return len(rows)
 
 
-def _drop_redacted_uploads(team_id: str) -> ReturningUpdate[str]:
+def _redacted_under_way() -> Update:
+    row = DeliveryRow
+    return update(row).where(row.id.in_(under_way()), row.outcome == Outcome.REDACTED.value)
+
+
+def _mark_as_thawed(now: datetime) -> Update:
+    """Build the update by which no upload that was begun before is stored or shared again."""
+    return _redacted_under_way().values(thawed_at=now)
+
+
+def _drop_redacted_uploads() -> ReturningUpdate[str]:
     """Build the update of deliveries whose upload nobody has tried to share."""
     row = DeliveryRow
-    waiting = update(row).where(
-        row.id.in_(under_way()),
-        row.team_id == team_id,
-        row.outcome == Outcome.REDACTED.value,
-        row.file_id.is_not(None),
-        row.share_tried_at.is_(None),
-    )
+    waiting = _redacted_under_way().where(row.file_id.is_not(None), row.share_tried_at.is_(None))
     return waiting.values(**NO_UPLOAD).returning(row.id)
 
 

@@ -172,7 +172,10 @@ class DeliverySteps:
                 await asyncio.gather(deciding, return_exceptions=True)
 
     async def _stored(self, delivery: Delivery, upload: Upload, picture_id: str | None) -> Delivery:
-        """Store the upload; if another worker was faster, return what that worker stored."""
+        """Store the upload, unless another worker was faster or a freeze was lifted meanwhile.
+
+        Returns what is stored.
+        """
         picture, measured = upload.picture, upload.measured
         muted = muted_in(delivery, picture.outline if picture else None)
         stored = await self._deliveries.change(
@@ -188,7 +191,11 @@ class DeliverySteps:
             },
             tag=AuditTag.DELIVERY_UPLOADED,
             payload={"file_id": upload.file_id, "outcome": delivery.outcome},
-            when={"file_id": None, "outcome": delivery.outcome},
+            when={
+                "file_id": None,
+                "outcome": delivery.outcome,
+                "thawed_at": delivery.thawed_at,
+            },
         )
         if not stored:
             # This file is never completed, so Slack discards it.

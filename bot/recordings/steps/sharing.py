@@ -77,6 +77,10 @@ class Sharing:
         """Check a lost try; if nothing is visible, decide again and complete once more."""
         if await self.find(delivery):
             return ShareResult.SHARED
+        if delivery.may_be_raw_by_mistake:
+            # A stalled worker may still complete it.
+            await self._log.change(delivery, NO_UPLOAD, when=same_try(delivery), leaves_files=True)
+            return ShareResult.GONE
         result = await self._attempt(delivery, question, None, is_first=False)
         if result is ShareResult.RETRY:
             return await self.share(await self._log.read(delivery.id), question)

@@ -59,6 +59,8 @@ class DeliveryRow(Base):
     file_id: Mapped[str | None]
     # Set before the share, with the file id: after a lost answer, the share is looked up.
     share_tried_at: Mapped[datetime | None]
+    # When a freeze was last lifted: an upload that was begun before is not shared.
+    thawed_at: Mapped[datetime | None]
     share_ts: Mapped[str | None] = mapped_column(String(32))
     # The waveform picture; shared, dropped and taken back together with the recording.
     picture_file_id: Mapped[str | None]

@@ -58,7 +58,7 @@ async def test_once_thawed_the_next_look_says_what_it_found(store):
         pytest.param({}, True, id="redacted, and not shared yet"),
         pytest.param({"outcome": "raw"}, False, id="raw comes with the other key"),
         pytest.param({"share_tried_at": NOON}, False, id="it may be visible already"),
-        pytest.param({"team_id": "T0ELSEWHERE"}, False, id="of another workspace"),
+        pytest.param({"team_id": "T0ELSEWHERE"}, True, id="of another workspace, frozen as well"),
     ],
 )
 async def test_thawing_drops_what_the_key_returned_before(store, database, changes, is_dropped):

@@ -253,6 +253,25 @@ async def test_a_process_that_stood_still_after_its_decision_decides_again(
     assert scene.slack.visible == ({"F1"} if is_raw else set())
 
 
+@pytest.mark.parametrize("is_visible", [True, False], ids=["visible", "not visible"])
+async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_again(
+    scene: Scene, is_visible: bool
+) -> None:
+    delivery = await scene.uploaded(
+        outcome=Outcome.REDACTED.value,
+        share_tried_at=NOON - timedelta(minutes=2),
+        thawed_at=NOON - timedelta(minutes=1),
+    )
+    scene.slack.visible |= {"F1"} if is_visible else set()
+
+    result = await scene.share(delivery, Decider(Outcome.REDACTED))
+
+    assert result is (ShareResult.SHARED if is_visible else ShareResult.GONE)
+    assert scene.slack.visible == ({"F1"} if is_visible else set())
+    assert (await scene.log.read(delivery.id)).file_id == ("F1" if is_visible else None)
+    assert "F1" in await scene.known_files(delivery), "a lost share may become visible later"
+
+
 async def test_after_a_lost_answer_a_stall_is_no_reason_to_share_under_an_old_decision(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
