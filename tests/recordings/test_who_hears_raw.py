@@ -1,4 +1,4 @@
-"""Whatever somebody is and was given: nobody hears raw who would be refused it when they ask.
+"""Nobody hears raw through others' requests who would be refused raw in their own.
 
 Requesting, listening to what another asked for, what may stay, previews, transcripts and waveforms
 are put to the product's own use cases, and compared with three lines that say who is cleared.
@@ -219,7 +219,9 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
     max_examples=examples(8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-async def test_nobody_hears_raw_who_would_be_refused_it(store: Database, case: Case) -> None:
+async def test_nobody_hears_raw_whose_own_request_would_be_refused_raw(
+    store: Database, case: Case
+) -> None:
     office = Office(store, case)
     await office.say(case)
 

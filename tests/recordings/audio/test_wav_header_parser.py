@@ -89,7 +89,7 @@ def extensible(sub_tag, tail=SUB_FORMAT_TAIL, **form):
         (fmt(0xFFFE), 0xFFFE, "WAV format 0xfffe"),
     ],
 )
-def test_an_extensible_header_tells_its_format_further_behind(form, tag, named):
+def test_an_extensible_header_is_resolved_to_its_own_format(form, tag, named):
     header = parse(riff(form, data()))
     assert (header.format_tag, header.unusual_encoding) == (tag, named)
 
@@ -130,13 +130,15 @@ UNKNOWN = 0xFFFF_FFFF
         ),
     ],
 )
-def test_what_a_player_may_not_know_is_read_and_named(body, named, data_bytes, seconds):
+def test_an_encoding_that_players_may_not_support_is_read_and_named(
+    body, named, data_bytes, seconds
+):
     header = parse(body)
     assert (header.unusual_encoding, header.data_bytes) == (named, data_bytes)
     assert header.length_seconds(len(body)) == seconds
 
 
-def test_a_big_endian_wav_is_read_in_its_own_order():
+def test_a_big_endian_wav_is_read_in_its_byte_order():
     form = struct.pack(">4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16_000, 2, 16)
     body = b"RIFX" + struct.pack(">I", 1636) + b"WAVE" + form + b"data" + struct.pack(">I", 1600)
     header = parse(body + bytes(1600))
@@ -158,7 +160,7 @@ LIST = chunk(b"LIST", b"INFOabcd")
         riff(data(0), fmt()),
     ],
 )
-def test_a_header_without_any_audio_is_empty(body):
+def test_a_header_without_audio_is_an_empty_body(body):
     with pytest.raises(wav.EmptyBody):
         parse(body)
 
@@ -172,7 +174,7 @@ def test_a_header_without_any_audio_is_empty(body):
         (riff(fmt(), data(0), data(1600)), 1600),
     ],
 )
-def test_an_empty_chunk_with_audio_behind_it_is_none(body, data_bytes):
+def test_an_empty_data_chunk_before_the_audio_is_skipped(body, data_bytes):
     header = parse(body)
     assert header.data_bytes == data_bytes
     assert header.audio_bytes(len(body)) == len(body) - header.data_offset > 0
@@ -182,7 +184,7 @@ def test_the_redundant_byte_rate_is_not_trusted():
     assert parse(riff(fmt(byte_rate=0), data())).bytes_per_second == 16_000
 
 
-def test_other_chunks_may_stand_before_the_audio_and_odd_ones_are_padded():
+def test_chunks_before_the_audio_are_skipped_and_odd_sizes_are_padded():
     body = riff(
         chunk(b"LIST", b"INFOx"),
         fmt(7, bits=8, extra=b"\0\0"),
@@ -213,7 +215,7 @@ def test_other_chunks_may_stand_before_the_audio_and_odd_ones_are_padded():
         (riff(fmt(), data(), chunk(b"LIST", b"INFO")), 1656, 1600),
     ],
 )
-def test_sizes_a_streaming_writer_did_not_know_are_unknown(body, declared_bytes, data_bytes):
+def test_sizes_that_a_streaming_writer_did_not_know_are_unknown(body, declared_bytes, data_bytes):
     header = parse(body)
     assert (header.declared_bytes, header.data_bytes) == (declared_bytes, data_bytes)
 
@@ -229,7 +231,7 @@ def test_sizes_a_streaming_writer_did_not_know_are_unknown(body, declared_bytes,
         (0, 16_044, 1.0),
     ],
 )
-def test_the_length_follows_from_the_bytes(size, total_bytes, seconds):
+def test_the_length_is_computed_from_the_bytes(size, total_bytes, seconds):
     assert parse(riff(fmt(), noise(size=size))).length_seconds(total_bytes) == seconds
 
 
@@ -264,14 +266,14 @@ def test_the_length_follows_from_the_bytes(size, total_bytes, seconds):
         (riff(fmt(), chunk(b"JUNK", b"", size=70_000)), wav.DamagedHeader, "first 64 KiB"),
     ],
 )
-def test_what_is_not_a_whole_recording_is_told_apart(body, error, cause):
+def test_each_other_kind_of_body_has_its_own_error(body, error, cause):
     with pytest.raises(error) as caught:
         parse(body)
     assert type(caught.value) is error
     assert cause in caught.value.likely_cause
 
 
-def test_white_space_without_end_is_given_up_within_the_bound():
+def test_endless_white_space_is_refused_within_the_header_limit():
     assert parse(b" " * (MAX_HEADER_BYTES - 1), complete=False) is None
     with pytest.raises(wav.NotWav):
         parse(b" " * MAX_HEADER_BYTES + b"<", complete=False)
@@ -292,11 +294,11 @@ def test_white_space_without_end_is_given_up_within_the_bound():
         b"\xef\xbb\xbf ",
     ],
 )
-def test_a_beginning_that_may_become_a_recording_waits_for_more(prefix):
+def test_a_possible_start_of_a_header_waits_for_more_bytes(prefix):
     assert parse(prefix, complete=False) is None
 
 
-def test_a_header_is_known_as_soon_as_its_last_byte_is_there():
+def test_a_header_is_returned_as_soon_as_its_last_byte_is_there():
     body = riff(chunk(b"LIST", b"INFOx"), fmt(), data())
     whole = parse(body)
     for length in range(whole.data_offset):
@@ -332,7 +334,7 @@ BODIES = (
 
 
 @given(BODIES)
-def test_any_body_is_a_consistent_header_or_a_wav_error(body):
+def test_any_body_gives_a_consistent_header_or_a_wav_error(body):
     header = outcome(body, complete=True)
     assert header is not None
     if isinstance(header, WavHeader):
@@ -346,7 +348,7 @@ def test_any_body_is_a_consistent_header_or_a_wav_error(body):
 
 
 @given(BODIES, st.integers(0, 200))
-def test_more_bytes_never_change_an_answer_once_given(body, cut):
+def test_more_bytes_never_change_a_result(body, cut):
     early = outcome(body[:cut], complete=False)
     if early is not None:
         assert outcome(body, complete=False) == early
@@ -361,7 +363,7 @@ def test_more_bytes_never_change_an_answer_once_given(body, cut):
         if kind not in (CallAudioError, wav.WavError)
     ],
 )
-def test_every_error_says_what_why_and_what_to_do(error):
+def test_every_error_has_what_cause_and_fix(error):
     assert issubclass(error, wav.WavError)
     for text in (error.what, error.likely_cause, error.fix):
         assert re.fullmatch(r"[A-Z].*\.", text)

@@ -1,4 +1,4 @@
-"""Figures of waiting work: what is due and held, and how old the oldest delivery is."""
+"""Gauges of waiting work: due and claimed work by kind, and the age of the oldest delivery."""
 
 import math
 from datetime import timedelta
@@ -40,7 +40,7 @@ async def put(database: Database, *ids: str, **columns: object) -> None:
             schedule(session, "deliver", each, now=NOON)
 
 
-async def test_what_is_due_and_what_is_held_is_told_by_kind(database, metrics, backlog):
+async def test_due_and_claimed_work_is_counted_by_kind(database, metrics, backlog):
     await put(database, "d1", "d2", "d3", state="requested", ended_at=None)
     async with database.write() as session:
         schedule(session, "publish", "later", now=NOON, due_at=NOON + 2 * MINUTE)
@@ -63,7 +63,7 @@ async def test_the_oldest_delivery_is_one_that_has_not_ended(database, metrics, 
     assert figure(metrics, "oldest_delivery_seconds") == 120
 
 
-async def test_without_work_its_age_is_nought_and_no_kind_stays(database, metrics, backlog):
+async def test_without_work_the_age_is_zero_and_no_kind_is_listed(database, metrics, backlog):
     await put(database, "d1", state="requested", ended_at=None)
     await backlog.measure()
     async with database.write() as session:
@@ -73,7 +73,7 @@ async def test_without_work_its_age_is_nought_and_no_kind_stays(database, metric
     assert figure(metrics, "work_waiting", kind="deliver") is None
 
 
-async def test_no_old_figure_stays_where_the_database_does_not_tell(database, metrics, backlog):
+async def test_no_old_value_remains_if_the_database_does_not_answer(database, metrics, backlog):
     await put(database, "d1", state="requested", ended_at=None)
     await backlog.measure()
     async with database.write() as session:
@@ -86,7 +86,7 @@ async def test_no_old_figure_stays_where_the_database_does_not_tell(database, me
     assert figure(metrics, "work_waiting", kind="deliver") is None
 
 
-async def test_work_due_at_once_is_late_from_then_on_and_other_work_ten_minutes_after_its_time(
+async def test_urgent_work_is_late_at_once_and_other_work_after_ten_minutes(
     database, metrics, backlog
 ):
     async with database.write() as session:
@@ -114,7 +114,7 @@ async def test_work_due_at_once_is_late_from_then_on_and_other_work_ten_minutes_
         ),
     ],
 )
-async def test_a_file_that_has_to_go_is_overdue_until_it_is_gone(
+async def test_a_file_to_be_deleted_is_overdue_until_it_is_deleted(
     database, metrics, columns, overdue
 ):
     backlog = Backlog(database=database, metrics=metrics, clock=lambda: NOON, keep_raw=HOUR)
@@ -147,7 +147,9 @@ async def test_an_orphaned_file_is_overdue_once_its_deletion_would_be_final(
     assert figure(metrics, "raw_files_overdue") == 1 + overdue
 
 
-async def test_a_digest_is_late_from_its_due_time_until_it_has_ended(database, metrics, backlog):
+async def test_a_digest_is_late_from_its_due_time_until_its_run_has_ended(
+    database, metrics, backlog
+):
     slot = {"digest_id": "g1", "slot_local": "2026-06-03T09:00", "covered_since": NOON - HOUR}
     when = {"due_at": NOON - MINUTE, "claimed_at": NOON, "lost_answers": 0, "state": "claimed"}
     async with database.write() as session:
@@ -160,7 +162,7 @@ async def test_a_digest_is_late_from_its_due_time_until_it_has_ended(database, m
     assert figure(metrics, "digest_late_seconds") == 0
 
 
-async def test_only_the_canary_of_the_settings_counts(database, metrics):
+async def test_only_the_canary_of_the_settings_is_counted(database, metrics):
     about = {"team_id": "T1", "checked_at": NOON, "verdict": "held", "held_at": NOON}
     async with database.write() as session:
         session.add(CanaryRow(conversation="CALL-1", **about))
@@ -175,7 +177,7 @@ async def test_only_the_canary_of_the_settings_counts(database, metrics):
         assert math.isnan(await held(other))
 
 
-async def test_what_a_dead_worker_held_waits_once_its_lease_is_over(migrated_postgresql, metrics):
+async def test_work_of_a_dead_worker_is_waiting_after_its_lease(migrated_postgresql, metrics):
     database = Database(migrated_postgresql())
     await put(database, "d1", state="requested", ended_at=None)
     work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=-1))

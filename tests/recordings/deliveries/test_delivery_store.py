@@ -1,4 +1,4 @@
-"""A delivery's record: each change once, never after the end, and with its event or not at all."""
+"""The store of deliveries: each change happens once, before the end, and with its audit event."""
 
 import asyncio
 from datetime import timedelta
@@ -40,7 +40,7 @@ def end(log, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
     return log.end(delivery, state, tag=tag, payload={"size_bytes": 1})
 
 
-async def test_a_new_delivery_has_nothing_decided_and_is_not_raw(delivery):
+async def test_a_new_delivery_has_no_decision_and_is_not_raw(delivery):
     assert (delivery.conversation_id, delivery.requested_at) == (CALL, NOON)
     assert (delivery.state, delivery.outcome, delivery.response_url) == (
         State.REQUESTED,
@@ -51,7 +51,7 @@ async def test_a_new_delivery_has_nothing_decided_and_is_not_raw(delivery):
     assert not delivery.has_ended
 
 
-async def test_there_is_no_delivery_nobody_asked_for(log):
+async def test_an_unknown_id_is_no_delivery(log):
     with pytest.raises(LookupError, match="dnobody"):
         await log.read("dnobody")
 
@@ -70,7 +70,7 @@ async def test_a_change_and_its_event_are_written_together(log, delivery, databa
     assert event.payload == {"outcome": "raw"}
 
 
-async def test_a_change_whose_event_cannot_be_written_does_not_happen(log, delivery, database):
+async def test_a_change_does_not_happen_if_its_event_cannot_be_written(log, delivery, database):
     with pytest.raises(TypeError):
         await log.change(
             delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"bad": object()}
@@ -85,7 +85,7 @@ async def test_a_change_without_a_tag_leaves_no_event(log, delivery, database):
     assert await tags(database) == []
 
 
-async def test_a_step_that_runs_twice_changes_and_is_told_of_once(log, delivery, database):
+async def test_a_step_that_runs_twice_changes_and_records_once(log, delivery, database):
     async def announce(ts):
         return await log.change(
             delivery,
@@ -112,7 +112,7 @@ async def test_nothing_changes_after_the_end(log, delivery, database, state):
     assert await tags(database) == ["worker:delivery:delivered"]
 
 
-async def test_of_two_ends_at_once_one_counts(log, delivery, database):
+async def test_only_one_of_two_simultaneous_ends_counts(log, delivery, database):
     ended = await asyncio.gather(
         end(log, delivery), end(log, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
     )
@@ -120,7 +120,7 @@ async def test_of_two_ends_at_once_one_counts(log, delivery, database):
     assert len(await tags(database)) == 1
 
 
-async def test_the_end_says_when_and_takes_its_last_changes_along(log, delivery, database):
+async def test_the_end_has_a_time_and_stores_the_last_changes(log, delivery, database):
     await log.end(
         delivery,
         State.FAILED,
@@ -133,7 +133,7 @@ async def test_the_end_says_when_and_takes_its_last_changes_along(log, delivery,
     assert (row.state, row.ended_at, row.error_code) == ("failed", LATER, "too_large")
 
 
-async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(log, database):
+async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(log, database):
     url = "https://hooks.slack.com/commands/T1/secret"
     stored = await Desk(database).store(changed_request(REQUEST, response_url=SecretStr(url)))
     delivery = await log.read(stored.delivery_id)
@@ -146,7 +146,7 @@ async def test_the_way_to_answer_is_a_secret_while_kept_and_gone_when_forgotten(
     assert (await log.read(delivery.id)).response_url is None
 
 
-async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, database):
+async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(log, database):
     delivery = await log.read((await Desk(database).store()).delivery_id)
     assert await end(log, delivery)
 
@@ -160,7 +160,7 @@ async def test_telling_is_given_up_once_and_the_way_to_answer_is_forgotten(log, 
     assert (found.notify_failed_at, found.notified_at, found.response_url) == (LATER, None, None)
 
 
-async def test_who_was_told_is_never_noted_as_untold(log, database):
+async def test_a_delivered_note_is_never_recorded_as_given_up(log, database):
     delivery = await log.read((await Desk(database).store()).delivery_id)
     assert await end(log, delivery)
     await log.note_notified(delivery, is_all=False)

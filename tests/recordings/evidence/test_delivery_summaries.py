@@ -1,4 +1,4 @@
-"""What evidence tells of a delivery, from its events: a row a course."""
+"""The summary of a delivery in the evidence, built from its audit events."""
 
 from datetime import timedelta
 from typing import Any
@@ -81,7 +81,9 @@ Told = tuple[AuditTag, dict[str, Any]]
         ),
     ],
 )
-def test_the_events_tell_its_course(course: list[Told], expected: dict[str, Any]) -> None:
+def test_each_sequence_of_events_has_its_summary(
+    course: list[Told], expected: dict[str, Any]
+) -> None:
     asked = {
         "conversation_id": "CA1",
         "kind": "audio",

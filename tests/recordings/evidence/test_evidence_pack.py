@@ -1,4 +1,4 @@
-"""An evidence pack proves itself offline: any byte that was changed is found."""
+"""An evidence pack is verified offline: a change of any byte is found."""
 
 import asyncio
 import hashlib
@@ -82,7 +82,7 @@ async def packed(database: Database, path: Path, **wanted) -> Packed:
         return await pack(session, path, AuditFilter(**(wanted or {"conversation_id": CALL})))
 
 
-async def test_a_pack_of_a_call_is_sound_and_holds_what_concerns_it(
+async def test_a_pack_of_a_call_verifies_and_contains_its_events(
     database: Database, tmp_path: Path
 ) -> None:
     await stored(database)
@@ -105,7 +105,7 @@ EDITED = (
 )
 
 
-async def test_an_edited_row_is_named_and_changes_nothing_in_the_pack(
+async def test_an_edited_row_is_named_and_does_not_change_the_pack(
     database: Database, tmp_path: Path
 ) -> None:
     await stored(database)
@@ -127,7 +127,7 @@ async def test_an_edited_row_is_named_and_changes_nothing_in_the_pack(
     assert b"U0FORGER0" not in held
 
 
-async def test_of_what_was_sealed_away_the_rows_tell_and_say_so(
+async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(
     database: Database, tmp_path: Path
 ) -> None:
     await stored(database)
@@ -144,7 +144,9 @@ async def test_of_what_was_sealed_away_the_rows_tell_and_say_so(
     assert {delivery["source"], check["source"]} == {"row"}
 
 
-async def test_a_pack_of_a_period_holds_what_was_in_it(database: Database, tmp_path: Path) -> None:
+async def test_a_pack_of_a_period_contains_the_events_of_that_period(
+    database: Database, tmp_path: Path
+) -> None:
     await stored(database)
     told = await packed(database, tmp_path / "pack.zip", since=NOON)
     assert told.events == 5
@@ -154,7 +156,7 @@ async def test_a_pack_of_a_period_holds_what_was_in_it(database: Database, tmp_p
     assert list(faults(tmp_path / "empty.zip")) == []
 
 
-async def test_altering_any_byte_is_found(sqlite_store: Database, tmp_path: Path) -> None:
+async def test_a_change_of_any_byte_is_found(sqlite_store: Database, tmp_path: Path) -> None:
     await stored(sqlite_store)
     path = tmp_path / "pack.zip"
     await packed(sqlite_store, path)
@@ -169,7 +171,7 @@ async def test_altering_any_byte_is_found(sqlite_store: Database, tmp_path: Path
         assert main([str(path)]) == 1
 
 
-async def test_the_verifier_in_the_pack_needs_nothing_but_python(
+async def test_the_verifier_in_the_pack_needs_only_python(
     sqlite_store: Database, tmp_path: Path
 ) -> None:
     await stored(sqlite_store)
@@ -202,7 +204,7 @@ async def test_the_verifier_in_the_pack_needs_nothing_but_python(
     assert nothing[0] == 2
 
 
-async def test_a_pack_that_was_written_anew_does_not_hold_the_anchor(
+async def test_a_rewritten_pack_does_not_match_the_anchor(
     sqlite_store: Database, migrated_sqlite: Path, tmp_path: Path
 ) -> None:
     await stored(sqlite_store)
@@ -248,7 +250,7 @@ def by_another(events: bytes) -> bytes:
     return b"".join(told)
 
 
-async def test_a_head_that_is_no_packed_event_proves_nothing(
+async def test_a_head_that_is_not_a_packed_event_proves_nothing(
     sqlite_store: Database, tmp_path: Path
 ) -> None:
     await stored(sqlite_store)
@@ -258,7 +260,7 @@ async def test_a_head_that_is_no_packed_event_proves_nothing(
     assert list(faults(forged, (head,))) == [f"anchor {head}: {NO_EVENT}"]
 
 
-async def test_an_anchor_proves_the_events_without_a_gap_up_to_it(
+async def test_an_anchor_proves_the_gapless_events_up_to_it(
     sqlite_store: Database, tmp_path: Path
 ) -> None:
     """A call's events are not consecutive: those before the gap may be of any other chain."""
@@ -308,7 +310,7 @@ async def test_two_anchors_count_each_event_once(sqlite_store: Database, tmp_pat
         ),
     ],
 )
-async def test_what_no_hash_covers_is_found(
+async def test_changes_of_content_without_a_hash_are_found(
     sqlite_store: Database,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -323,9 +325,7 @@ async def test_what_no_hash_covers_is_found(
     assert capsys.readouterr().out == f"{finding}\n"
 
 
-async def test_a_pack_that_is_there_is_not_written_over(
-    sqlite_store: Database, tmp_path: Path
-) -> None:
+async def test_an_existing_pack_is_not_overwritten(sqlite_store: Database, tmp_path: Path) -> None:
     (tmp_path / "pack.zip").write_bytes(b"kept")
     with pytest.raises(FileExistsError):
         await packed(sqlite_store, tmp_path / "pack.zip")
@@ -333,7 +333,7 @@ async def test_a_pack_that_is_there_is_not_written_over(
 
 
 @pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=pytest.mark.long)])
-async def test_many_events_are_packed_in_flat_memory(
+async def test_many_events_are_packed_in_constant_memory(
     sqlite_store: Database, tmp_path: Path, count: int
 ) -> None:
     async with sqlite_store.write() as session:

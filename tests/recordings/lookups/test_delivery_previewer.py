@@ -1,4 +1,4 @@
-"""What was found in a message, told apart by whether it can be fetched here."""
+"""The conversations found in a message, separated by whether their agent is configured."""
 
 import pytest
 
@@ -49,19 +49,21 @@ def previewer() -> DeliveryPreviewer:
         ),
     ],
 )
-def test_sorting(previewer, references, choices, not_configured):
+def test_references_are_separated_by_whether_their_agent_is_configured(
+    previewer, references, choices, not_configured
+):
     found = previewer.sort(references)
     assert found.choices == tuple(Choice(*each) for each in choices)
     assert found.not_configured == tuple(not_configured)
 
 
-def test_a_link_chooses_among_agents_and_adds_none(previewer):
+def test_a_link_chooses_a_configured_agent_and_adds_none(previewer):
     known, foreign = link("PROJECT-SALES", "eu"), link("PROJECT-SALES", "uk")
     found = previewer.sort([known, foreign])
     assert found.choices == (Choice("sales", known.conversation_id),)
     assert found.not_configured == (foreign.conversation_id,)
 
 
-def test_a_choice_leads_back_to_its_agent(previewer):
+def test_a_choice_refers_to_its_agent(previewer):
     (choice,) = previewer.sort([Reference(CALL, agent_name="sales")]).choices
     assert previewer.sort([choice.reference]).choices == (choice,)

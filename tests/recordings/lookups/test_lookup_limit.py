@@ -1,4 +1,4 @@
-"""One person may press often, and not so often that others are not served."""
+"""One person may press often, but not so often that Slack's limits are used up for others."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.recordings.references.test_agents import AGENTS
 ALICE, MALLORY = "U0ALICE", "U0MALLORY"
 
 
-def test_who_presses_too_often_is_refused_until_a_minute_is_over_and_nobody_else() -> None:
+def test_a_person_over_the_limit_is_refused_for_a_minute_and_others_are_not() -> None:
     now = 1000.0
     limit = LookupLimit(lambda: now)
     for _ in range(MOST):
@@ -48,7 +48,7 @@ class Spent:
         raise TooManyLookups
 
 
-async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
+async def test_a_refused_press_looks_nothing_up_and_is_audited() -> None:
     limit, membership = LookupLimit(lambda: 0.0), Membership()
     for _ in range(MOST):
         limit.count(MALLORY)
@@ -85,7 +85,7 @@ async def test_a_press_too_many_looks_nothing_up_and_is_audited() -> None:
     ]
 
 
-def test_fifty_presses_within_five_minutes_are_served() -> None:
+def test_fifty_presses_within_five_minutes_are_accepted() -> None:
     now = 0.0
     limit = LookupLimit(lambda: now)
     for _ in range(50):

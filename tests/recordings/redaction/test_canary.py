@@ -1,4 +1,4 @@
-"""What a look at the canary makes of PolyAI's answers: only a steady leak freezes."""
+"""How a canary check reads PolyAI's answers: only a repeated leak freezes deliveries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -137,7 +137,7 @@ async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
         ),
     ],
 )
-async def test_what_a_look_makes_of_the_answers(
+async def test_each_sequence_of_answers_has_its_finding(
     answer: Answer, verdict: CanaryVerdict, found: str | None
 ) -> None:
     told = await looked(check_of(answer))
@@ -146,7 +146,7 @@ async def test_what_a_look_makes_of_the_answers(
         assert told[1] == found
 
 
-async def test_answers_that_are_too_slow_tell_nothing() -> None:
+async def test_answers_that_are_too_slow_give_no_finding() -> None:
     check = check_of(plain_brings(RAW), slow_seconds=5, longest_seconds=0.05)
     assert await looked(check) == (INCONCLUSIVE, "too_slow")
 
@@ -160,7 +160,7 @@ async def test_answers_that_are_too_slow_tell_nothing() -> None:
     ],
     ids=["held", "broken", "cannot tell"],
 )
-async def test_the_next_look_follows_within_a_period_and_sooner_where_nothing_was_learnt(
+async def test_the_next_check_follows_within_a_period_and_sooner_without_a_finding(
     sqlite_store: Database, answer: Answer, again_after: timedelta
 ) -> None:
     store = CanaryStore(database=sqlite_store, clock=lambda: NOON)

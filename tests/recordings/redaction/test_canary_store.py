@@ -1,4 +1,4 @@
-"""What is kept of a canary: a freeze keeps its cause until somebody thaws it."""
+"""The stored state of a canary: a freeze keeps its cause until an admin thaws it."""
 
 import pytest
 from sqlalchemy import select, update
@@ -35,18 +35,18 @@ async def after(store: CanaryStore, *looks: CanaryResult) -> CanaryState:
 
 
 @pytest.mark.parametrize("later", [AWAY, HELD], ids=["PolyAI is away", "the key was replaced"])
-async def test_while_frozen_admins_are_told_what_froze_it_whatever_is_found_since(store, later):
+async def test_admins_see_the_cause_of_the_freeze_whatever_later_checks_find(store, later):
     state = await after(store, BROKEN, later)
     assert (state.verdict, state.found) == (later.verdict, "span_heard")
     assert "a span that must be muted can be heard" in replies.frozen(state)
 
 
-async def test_another_leak_found_while_frozen_is_the_one_that_is_told(store):
+async def test_the_newest_leak_found_while_frozen_is_shown(store):
     state = await after(store, BROKEN, CanaryResult(CanaryVerdict.BROKEN, "answers_differ"))
     assert "without `redacted=true` it returns another recording" in replies.frozen(state)
 
 
-async def test_once_thawed_the_next_look_says_what_it_found(store):
+async def test_after_a_thaw_the_next_check_stores_its_finding(store):
     await after(store, BROKEN)
     await store.thaw("U0BOSS0000", "key replaced")
     assert (await after(store, AWAY)).found == "polyai_unavailable"
@@ -61,7 +61,9 @@ async def test_once_thawed_the_next_look_says_what_it_found(store):
         pytest.param({"team_id": "T0ELSEWHERE"}, True, id="of another workspace, frozen as well"),
     ],
 )
-async def test_thawing_drops_what_the_key_returned_before(store, database, changes, is_dropped):
+async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
+    store, database, changes, is_dropped
+):
     stored = await Desk(database).store()
     uploaded = {"file_id": "F1", "outcome": "redacted", "state": "uploaded", **changes}
     async with database.write() as session:

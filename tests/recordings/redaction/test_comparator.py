@@ -1,4 +1,4 @@
-"""A redacted recording is the raw one with moments muted, or is named as what it is."""
+"""The comparison of a redacted recording with its raw one: proven, different or uncertain."""
 
 import asyncio
 import hashlib
@@ -112,7 +112,7 @@ def left_channel_heard(raw, redacted):
 
 
 @EVERY_ENCODING
-async def test_muted_moments_are_found_where_they_are(encoding, channels):
+async def test_muted_spans_are_found_where_they_are(encoding, channels):
     found = await compared(pair(encoding, channels))
     assert (found.verdict, found.uncertainty, found.heard.count) == (Verdict.PROVEN, None, 0)
     assert found.length_seconds == SECONDS
@@ -123,14 +123,14 @@ async def test_muted_moments_are_found_where_they_are(encoding, channels):
 
 
 @EVERY_ENCODING
-async def test_what_must_be_muted_and_is_stays_proven(encoding, channels):
+async def test_a_known_span_that_is_muted_is_proven(encoding, channels):
     found = await compared(pair(encoding, channels).known(CARD, NAME))
     assert found.verdict is Verdict.PROVEN
 
 
 @EVERY_ENCODING
 @pytest.mark.parametrize("fault", [one_left_out, leak_at_edge, whole])
-async def test_what_must_be_muted_and_is_heard_differs(encoding, channels, fault):
+async def test_a_known_span_that_is_audible_differs(encoding, channels, fault):
     found = await compared(pair(encoding, channels, fault).known(CARD, NAME))
     assert found.verdict is Verdict.DIFFERS
     assert found.heard.count
@@ -142,7 +142,7 @@ async def test_what_must_be_muted_and_is_heard_differs(encoding, channels, fault
 
 
 @EVERY_ENCODING
-async def test_a_moment_that_is_only_softer_differs_whatever_is_known(encoding, channels):
+async def test_a_span_that_is_only_quieter_differs(encoding, channels):
     found = await compared(pair(encoding, channels, softened))
     assert found.verdict is Verdict.DIFFERS
     (leak,) = found.heard.kept
@@ -151,7 +151,7 @@ async def test_a_moment_that_is_only_softer_differs_whatever_is_known(encoding, 
 
 
 @EVERY_ENCODING
-async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
+async def test_a_recording_without_mutes_is_not_reported_as_proven(encoding, channels):
     found = await compared(pair(encoding, channels, whole))
     assert (found.verdict, found.muted.count) == (Verdict.NOTHING_MUTED, 0)
 
@@ -169,14 +169,14 @@ async def test_nothing_muted_is_told_apart_from_proven(encoding, channels):
     ],
     ids=["shifted", "louder", "lossy", "longer", "shorter", "backwards"],
 )
-async def test_what_is_no_proof_is_named(encoding, channels, fault, uncertainty):
+async def test_each_uncertain_comparison_is_named(encoding, channels, fault, uncertainty):
     found = await compared(pair(encoding, channels, fault))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, uncertainty)
     assert found.heard.count == 0
 
 
 @EVERY_ENCODING
-async def test_a_second_chunk_of_audio_is_no_proof(encoding, channels):
+async def test_a_second_audio_chunk_is_uncertain(encoding, channels):
     more = chunk(b"data", encoding.encode(speech(1.0, channels)))
     found = await compared(pair(encoding, channels, after=more))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.SECOND_DATA)
@@ -184,19 +184,19 @@ async def test_a_second_chunk_of_audio_is_no_proof(encoding, channels):
 
 @EVERY_ENCODING
 @pytest.mark.parametrize("after", [chunk(b"LIST", b"INFO" * 9), b"\x00\x1a\x0a"])
-async def test_what_follows_the_audio_is_no_proof(encoding, channels, after):
+async def test_bytes_after_the_audio_are_uncertain(encoding, channels, after):
     found = await compared(pair(encoding, channels, after=after))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.TRAILER)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-async def test_a_muted_channel_beside_one_that_is_heard_is_no_proof(encoding):
+async def test_a_muted_channel_beside_an_audible_one_is_uncertain(encoding):
     found = await compared(pair(encoding, 2, left_channel_heard))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ONE_CHANNEL)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-async def test_a_muted_channel_of_two_differs_where_it_must_be_muted(encoding):
+async def test_one_muted_channel_of_two_differs_in_a_known_span(encoding):
     found = await compared(pair(encoding, 2, left_channel_heard).known(CARD))
     assert found.verdict is Verdict.DIFFERS
     (leak,) = found.heard.kept
@@ -204,7 +204,7 @@ async def test_a_muted_channel_of_two_differs_where_it_must_be_muted(encoding):
 
 
 @EVERY_ENCODING
-async def test_a_recording_that_breaks_off_is_no_proof(encoding, channels):
+async def test_a_truncated_recording_is_uncertain(encoding, channels):
     both = pair(encoding, channels)
     for cut in (
         Pair(both.raw, both.redacted[:-9000]),
@@ -226,7 +226,7 @@ async def test_fades_of_a_few_milliseconds_are_no_leak(encoding, channels):
 
 
 @EVERY_ENCODING
-async def test_fades_that_let_words_through_differ(encoding, channels):
+async def test_fades_that_leave_words_audible_differ(encoding, channels):
     found = await compared(
         pair(encoding, channels, lambda raw, _: muted(raw, CARD, NAME, fade_seconds=0.03))
     )
@@ -244,7 +244,7 @@ async def test_fades_that_let_words_through_differ(encoding, channels):
         ("24-bit PCM", 1, Verdict.DIFFERS),  # of 16 bits: 256 steps of its own
     ],
 )
-async def test_silence_may_have_the_dither_of_one_step(name, steps, verdict):
+async def test_silence_may_contain_a_dither_of_one_step(name, steps, verdict):
     def dithered(_, redacted):
         at = slice(frames(1.0), frames(1.6))
         redacted[at] = np.random.default_rng(3).choice([-steps, steps], redacted[at].shape)
@@ -255,7 +255,7 @@ async def test_silence_may_have_the_dither_of_one_step(name, steps, verdict):
 
 
 @pytest.mark.parametrize("by_way_of", ["A-law", "mu-law", "8-bit PCM"])
-async def test_audio_that_went_through_another_encoding_is_no_proof(by_way_of):
+async def test_transcoded_audio_is_uncertain(by_way_of):
     encoding = ENCODINGS["16-bit PCM"]
 
     def there_and_back(_, redacted):
@@ -266,7 +266,7 @@ async def test_audio_that_went_through_another_encoding_is_no_proof(by_way_of):
 
 
 @pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])
-async def test_different_encodings_are_no_proof(other):
+async def test_different_encodings_are_uncertain(other):
     raw = pair(ENCODINGS["24-bit PCM"], 1).raw
     found = await compared(Pair(raw, pair(ENCODINGS[other], 1).redacted))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
@@ -278,21 +278,21 @@ async def test_mono_instead_of_stereo_is_another_encoding():
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
 
 
-async def test_an_encoding_that_is_not_read_is_no_proof():
+async def test_an_unsupported_encoding_is_uncertain():
     body = riff(fmt(tag=0x31, bits=0, byte_rate=1625), chunk(b"data", bytes(6500)))
     found = await compared(Pair(body, body))
     assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.FORMAT)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"RIFF"])
-async def test_what_is_no_recording_is_no_proof(body):
+async def test_a_body_that_is_not_a_recording_is_uncertain(body):
     good = pair(ENCODINGS["16-bit PCM"], 1)
     for each in (Pair(good.raw, body), Pair(body, good.redacted)):
         found = await compared(each)
         assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.NOT_WAV)
 
 
-async def test_a_moment_outside_the_recording_is_not_reported_as_muted():
+async def test_a_span_beyond_the_end_is_not_reported_as_muted():
     found = await compared(pair(ENCODINGS["16-bit PCM"], 1).known(CARD, Span(6.0, 7.0)))
     assert (found.verdict, found.uncertainty) == (
         Verdict.INCONCLUSIVE,
@@ -300,7 +300,7 @@ async def test_a_moment_outside_the_recording_is_not_reported_as_muted():
     )
 
 
-async def test_a_header_with_room_for_sound_is_no_proof():
+async def test_a_header_with_room_for_audio_is_uncertain():
     both = pair(ENCODINGS["16-bit PCM"], 1)
     hidden = chunk(b"JUNK", both.raw[44:10_000])
     stuffed = both.redacted[:36] + hidden + both.redacted[36:]
@@ -310,7 +310,7 @@ async def test_a_header_with_room_for_sound_is_no_proof():
     assert (await compared(Pair(both.raw, tagged))).verdict is Verdict.PROVEN
 
 
-async def test_the_digest_is_of_every_byte_that_was_compared():
+async def test_the_digest_covers_every_compared_byte():
     both = pair(ENCODINGS["16-bit PCM"], 1)
     found = await compared(both)
     assert found.redacted_sha256 == hashlib.sha256(both.redacted).hexdigest()
@@ -328,7 +328,7 @@ async def test_the_recordings_of_the_demo_are_proven():
         assert found.muted.count
 
 
-async def test_a_fade_excuses_nothing_beside_a_pause_that_was_silent_anyway():
+async def test_a_fade_next_to_an_existing_pause_excuses_no_difference():
     raw, pause = speech(SECONDS, 1), Span(2.002, 2.498)
     redacted = muted(raw, CARD, pause, fade_seconds=EDGE_SECONDS)
     assert not raw[inside(pause)].any()
@@ -350,7 +350,7 @@ async def test_a_fade_excuses_nothing_beside_a_pause_that_was_silent_anyway():
     st.integers(0, 2**32 - 1),
     st.integers(1, 200_000),
 )
-def test_no_clean_pair_raises_an_alarm(encoding, channels, wanted, seed, piece_bytes):
+def test_no_correctly_redacted_pair_differs(encoding, channels, wanted, seed, piece_bytes):
     raw = speech(40.0, channels, seed)
     redacted = raw
     known = tuple(Span(start, min(start + length, 40.0)) for start, length, _ in wanted)
@@ -369,7 +369,7 @@ def test_no_clean_pair_raises_an_alarm(encoding, channels, wanted, seed, piece_b
 
 
 @pytest.mark.parametrize("size_mib", [32, pytest.param(1024, marks=pytest.mark.long)])
-def test_memory_stays_flat(size_mib):
+def test_memory_use_is_constant(size_mib):
     def body(*, is_muted):
         async def pieces():
             total = size_mib * 2**20
@@ -393,7 +393,7 @@ def test_memory_stays_flat(size_mib):
     assert peak < 40 * BLOCK_BYTES
 
 
-async def test_the_longer_one_does_not_pile_up():
+async def test_a_longer_body_is_not_buffered():
     encoding = ENCODINGS["16-bit PCM"]
     sound = encoding.encode(speech(2.0, 1))
 

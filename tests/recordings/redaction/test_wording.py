@@ -1,4 +1,4 @@
-"""The outcome of a check reads as a sentence, whatever it is."""
+"""Each outcome of a redaction check as a sentence."""
 
 import pytest
 
@@ -34,15 +34,15 @@ MANY = SpanSummary(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
         ),
     ],
 )
-def test_each_outcome_is_said(found, words):
+def test_each_outcome_has_a_sentence(found, words):
     assert described(found) == words
 
 
 @each_row("uncertainty", Uncertainty)
-def test_each_uncertainty_is_worded(uncertainty):
+def test_each_uncertainty_has_a_sentence(uncertainty):
     assert described(inconclusive(uncertainty)).startswith("The check is inconclusive: ")
 
 
-def test_of_many_moments_the_first_are_shown():
+def test_only_the_first_of_many_spans_are_listed():
     assert described(Comparison(Verdict.PROVEN, muted=MANY)).count("-0:") == 10
     assert "and 2 more" in described(Comparison(Verdict.PROVEN, muted=MANY))

@@ -1,4 +1,4 @@
-"""Which configured agent a reference is about: a link only chooses, it never adds one."""
+"""The configured agent of a reference: a link chooses one of them and adds none."""
 
 import json
 
@@ -66,7 +66,7 @@ def link(project, region):
         ),
     ],
 )
-def test_the_agent_of_a_reference(reference, chosen):
+def test_each_reference_has_its_agent(reference, chosen):
     assert choose_agent(AGENTS, reference).name == chosen
 
 
@@ -78,7 +78,7 @@ def test_the_agent_of_a_reference(reference, chosen):
         (link("PROJECT-SALES", "us"), "an agent or a region"),
     ],
 )
-def test_an_agent_that_is_not_set_up_is_refused_in_words(reference, what):
+def test_an_agent_that_is_not_configured_is_refused(reference, what):
     with pytest.raises(AgentNotConfigured) as refused:
         choose_agent(AGENTS, reference)
     assert what in refused.value.what
@@ -86,7 +86,7 @@ def test_an_agent_that_is_not_set_up_is_refused_in_words(reference, what):
     assert refused.value.fix
 
 
-def test_the_refusal_names_the_agents_that_may_be_typed_and_no_project_of_theirs():
+def test_the_refusal_names_the_agents_that_can_be_typed_and_no_project():
     with pytest.raises(AgentNotConfigured) as refused:
         choose_agent(AGENTS, Reference(CALL, agent_name="support"))
     assert refused.value.fix == "Use the default agent or `sales`, `twin`."
@@ -112,7 +112,7 @@ REQUIRED = {
 ACCOUNT = {"POLYAI_ACCOUNT_ID": "ws-1", "POLYAI_PLATFORM_API_KEY": "platformKey"}
 
 
-def test_without_an_account_every_agent_is_listed_by_the_v1_list():
+def test_without_an_account_every_agent_uses_the_v1_list():
     agents = build_agents(load_settings(REQUIRED))
     assert [each.platform for each in agents.values()] == [None, None, None]
 
@@ -126,7 +126,7 @@ def test_an_account_lists_the_agents_of_its_region():
     assert "platformKey" not in repr(agents)
 
 
-def test_the_platform_may_be_elsewhere():
+def test_the_platform_url_can_be_set():
     url = "http://127.0.0.1:8080"
     agents = build_agents(load_settings(REQUIRED | ACCOUNT | {"POLYAI_PLATFORM_URL": url}))
     assert agents["default"].platform.base_url == url

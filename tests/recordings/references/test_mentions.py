@@ -1,4 +1,4 @@
-"""Which conversations a Slack message names, wherever in it they stand."""
+"""The conversations that a Slack message names, in any part of it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,21 +81,21 @@ NONE = {
 
 
 @each_row("message", PLACES.values(), ids=PLACES)
-def test_an_id_is_found_wherever_people_see_it(message):
+def test_an_id_is_found_in_every_visible_part(message):
     assert find_mentions(message) == (FOUND,)
 
 
 @each_row("message", LINKS.values(), ids=LINKS)
-def test_a_link_is_found_and_says_whose_call_it_is(message):
+def test_a_link_is_found_with_its_agent(message):
     assert find_mentions(message) == (LINKED,)
 
 
 @each_row("message", NONE.values(), ids=NONE)
-def test_what_is_surely_no_conversation_is_left_alone(message):
+def test_text_that_cannot_be_a_conversation_is_ignored(message):
     assert find_mentions(message) == ()
 
 
-def test_the_same_call_counts_once_and_the_first_comes_first():
+def test_a_call_is_listed_once_in_the_order_of_its_first_mention():
     message = {
         "text": f"{OTHER} and {CALL}",
         "blocks": [rich_text({"type": "text", "text": f"{OTHER} and {CALL}"})],
@@ -104,19 +104,19 @@ def test_the_same_call_counts_once_and_the_first_comes_first():
     assert find_mentions(message) == (Reference(OTHER), FOUND)
 
 
-def test_a_call_that_is_also_linked_keeps_what_the_link_tells():
+def test_a_call_that_is_also_linked_keeps_the_details_of_the_link():
     message = {"text": UUID, "attachments": [{"from_url": STUDIO}]}
     assert find_mentions(message) == (LINKED,)
 
 
-def test_no_more_are_given_than_a_list_of_choices_takes():
+def test_no_more_calls_are_returned_than_a_select_menu_can_list():
     many = " ".join(f"CA{number:032x}" for number in range(50))
     found = find_mentions({"text": many})
     assert len(found) == MOST_MENTIONS
     assert found[0] == Reference(f"CA{0:032x}")
 
 
-def test_what_is_nested_deeper_than_slack_nests_is_not_followed():
+def test_content_nested_deeper_than_slack_allows_is_ignored():
     nested: object = {"text": CALL}
     for _ in range(DEEPEST):
         nested = {"elements": nested}
@@ -124,7 +124,7 @@ def test_what_is_nested_deeper_than_slack_nests_is_not_followed():
 
 
 @each_row("part", ["https://a.poly.ai/", "a.b.c.d/", "<", "CA0", "id:", "-" * 9])
-def test_a_huge_message_is_read_soon(part):
+def test_a_huge_message_is_read_quickly(part):
     text = part * (40_000 // len(part))
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
     message = {"text": text, "blocks": [section] * 50, "attachments": [{"text": text}] * 100}
@@ -142,13 +142,13 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4))
-def test_whatever_slack_sends_is_read_without_a_crash(message):
+def test_any_payload_is_read_without_an_error(message):
     found = find_mentions(message)
     assert len(found) == len(set(found)) <= MOST_MENTIONS
 
 
 @given(before=st.text(st.sampled_from(" \n.,;*_|()"), max_size=9), place=st.integers(0, 3))
-def test_an_id_between_spaces_is_found_in_any_company(before, place):
+def test_an_id_between_spaces_is_found_among_any_other_text(before, place):
     words = f"{before} {CALL} {before}"
     messages = [
         {"text": words},

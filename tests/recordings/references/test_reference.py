@@ -1,4 +1,4 @@
-"""What people type and what messages hold, read as conversations."""
+"""What people type, and what messages contain, read as references to conversations."""
 
 import pytest
 from hypothesis import given
@@ -32,11 +32,11 @@ LINK = f"https://studio.eu.poly.ai/{PATH}"
     ["{}", " {} ", "`{}`", "```{}```", "'{}'", '"{}"', "“{}”", "*{}*", "_{}_", "~{}~", "*_{}_*",
      "({})", "[{}]", "{}.", "{},", "{}?!", "`{}`.", "`{}.`", "{};"],
 )  # fmt: skip
-def test_an_id_is_found_in_its_wrapping(conversation_id, written):
+def test_an_id_is_found_within_its_formatting(conversation_id, written):
     assert parse_reference(written.format(conversation_id)) == Reference(conversation_id)
 
 
-def test_known_ids_are_read_within_angle_brackets_too():
+def test_known_ids_within_angle_brackets_are_read():
     assert parse_reference(f"<{CALL}>") == Reference(CALL)
     assert parse_reference(f"&lt;{CALL}&gt;") == Reference(CALL)
 
@@ -46,12 +46,12 @@ def test_a_lower_case_word_before_the_colon_is_the_agent(name):
     assert parse_reference(f"{name}:{CALL}") == Reference(CALL, agent_name=name)
 
 
-def test_only_the_first_colon_parts_the_agent_from_the_id():
+def test_only_the_first_colon_separates_the_agent_from_the_id():
     assert parse_reference("sales:a:b-c") == Reference("a:b-c", agent_name="sales")
 
 
 @pytest.mark.parametrize("text", ["Sales:abc", "1a:abc", f"{'a' * 33}:abc"])
-def test_what_cannot_be_an_agents_name_stays_part_of_the_id(text):
+def test_a_word_that_cannot_be_an_agent_stays_part_of_the_id(text):
     assert parse_reference(text) == Reference(text)
 
 
@@ -91,7 +91,7 @@ def test_every_form_of_a_link_names_the_same_call(link):
     assert parse_reference(link) == Reference(CALL, region="eu", **PLACED)
 
 
-def test_custom_ids_in_links_stand_last_or_in_the_apis_place():
+def test_custom_ids_are_read_from_the_end_of_a_link_or_from_the_api_path():
     studio = "https://studio.poly.ai/acme/proj/conversations/voice/my%2Ddebug_1"
     assert parse_reference(studio).conversation_id == "my-debug_1"
     api = (
@@ -100,7 +100,7 @@ def test_custom_ids_in_links_stand_last_or_in_the_apis_place():
     assert parse_reference(api) == Reference("my-debug_1", region="us", project="acme-team-4")
 
 
-def test_an_account_that_cannot_be_one_is_left_out():
+def test_an_impossible_account_is_left_out():
     link = f"https://studio.us.poly.ai/%7Baccount%7D/a%2Fb/conversations/{CALL}"
     assert parse_reference(link) == Reference(CALL, region="us")
 
@@ -149,7 +149,7 @@ def test_an_account_that_cannot_be_one_is_left_out():
         ("x" * 5000, "found no conversation", "copy its link or its id"),
     ],
 )
-def test_anything_else_is_refused_with_its_own_fix_and_not_repeated(text, what, fix):
+def test_any_other_text_is_refused_with_its_own_fix_and_not_repeated(text, what, fix):
     with pytest.raises(InvalidReference, match=what) as caught:
         parse_reference(text)
     assert isinstance(caught.value, UsageError)
@@ -201,7 +201,7 @@ def test_any_text_is_a_reference_or_an_invalid_one(text):
         ("https://jupiter.polyai.app/acme/proj/conversations/voice", []),
     ],
 )  # fmt: skip
-def test_a_message_gives_the_calls_it_speaks_of(message, found):
+def test_a_message_gives_the_calls_it_mentions(message, found):
     assert find_references(message) == tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""What people ask for on each surface, turned into a stored request of theirs."""
+"""The use cases of a requester: what each button and command stores."""
 
 import pytest
 from pydantic import SecretStr
@@ -83,7 +83,7 @@ async def office(sqlite_url):
     await database.close()
 
 
-async def test_a_command_asks_for_it_where_it_was_typed(office):
+async def test_a_command_without_a_channel_uses_the_channel_it_was_typed_in(office):
     stored = await office.ask(direction=Direction.USER, redacted=True)
     row = await office.row(stored.delivery_id)
     assert (row.team_id, row.enterprise_id, row.user_id) == ("T0CALLAUDIO", "E0ORG", ALICE)
@@ -100,21 +100,21 @@ async def test_a_command_may_name_another_channel_and_another_agent(office):
     assert row.agent_name == "sales"
 
 
-async def test_an_agent_that_is_not_set_up_is_refused_before_anything_is_stored(office):
+async def test_an_agent_that_is_not_configured_is_refused_before_anything_is_stored(office):
     with pytest.raises(AgentNotConfigured):
         await office.ask(reference=Reference(CALL, agent_name="support"))
     assert await office.how_many() == 0
     assert office.counted("command") is None
 
 
-async def test_asking_twice_is_counted_once(office):
+async def test_a_repeated_request_is_counted_once(office):
     first = await office.ask()
     again = await office.ask(changed_requester(ASKER, trigger_id="111.222.second"))
     assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
     assert office.counted("command") == 1
 
 
-async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_messages(office):
+async def test_raw_to_dm_requests_the_same_recording_in_the_requesters_direct_messages(office):
     first = await office.ask(
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )
@@ -135,7 +135,7 @@ async def test_the_button_asks_for_the_same_recording_in_ones_own_direct_message
         pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
     ],
 )
-async def test_the_button_works_for_nobody_else(office, stranger):
+async def test_raw_to_dm_is_refused_to_anybody_but_the_requester(office, stranger):
     first = await office.ask()
     with pytest.raises(NotYours) as refused:
         await office.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
@@ -148,7 +148,7 @@ async def test_the_button_works_for_nobody_else(office, stranger):
     assert payload == {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": team_id}
 
 
-async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+async def test_anybody_there_can_request_another_side_in_the_same_thread(office):
     first = await office.ask(direction=Direction.USER, redacted=True)
     await office.settle(first.delivery_id)
     bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
@@ -159,7 +159,7 @@ async def test_another_side_is_asked_for_in_the_same_thread_by_whoever_presses(o
     assert row.asked_redacted
 
 
-async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(office):
+async def test_anybody_there_can_request_a_transcript_in_the_same_thread(office):
     first = await office.ask(direction=Direction.USER)
     await office.settle(first.delivery_id)
     bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
@@ -173,7 +173,7 @@ async def test_a_transcript_is_asked_for_in_the_same_thread_by_whoever_presses(o
     assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
 
 
-async def test_once_more_is_the_same_kind_again(office):
+async def test_send_again_requests_the_same_kind(office):
     first = await office.ask()
     await office.settle(first.delivery_id)
     press = changed_requester(ASKER, trigger_id="press")
@@ -191,7 +191,7 @@ async def test_once_more_is_the_same_kind_again(office):
         pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
     ],
 )
-async def test_what_all_can_see_is_for_those_there_alone(office, outsider, button):
+async def test_buttons_of_a_card_are_refused_outside_its_conversation(office, outsider, button):
     first = await office.ask()
     await office.settle(first.delivery_id)
     requester = changed_requester(ASKER, trigger_id="press", **outsider)
@@ -209,7 +209,7 @@ async def test_what_all_can_see_is_for_those_there_alone(office, outsider, butto
     ("team_id", "told"),
     [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})],
 )
-async def test_a_button_for_no_delivery_is_nobodys_and_told_in_the_bots_workspace(
+async def test_a_button_without_a_delivery_is_refused_and_audited_in_the_bots_workspace(
     office, team_id, told
 ):
     with pytest.raises(NotYours):
@@ -252,7 +252,7 @@ async def delivered(office, **columns) -> str:
         ),
     ],
 )
-async def test_once_more_is_in_the_first_place(office, columns, channel_id, thread_ts):
+async def test_send_again_uses_the_same_destination(office, columns, channel_id, thread_ts):
     delivery_id = await delivered(office, **columns)
     press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
     stored = await office.requests.send_again(press, delivery_id)
@@ -270,14 +270,14 @@ async def test_once_more_is_in_the_first_place(office, columns, channel_id, thre
         pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
     ],
 )
-async def test_once_more_is_for_who_asked_first(office, stranger):
+async def test_send_again_is_refused_to_anybody_but_the_requester(office, stranger):
     delivery_id = await delivered(office)
     with pytest.raises(NotYours):
         await office.requests.send_again(changed_requester(ASKER, **stranger), delivery_id)
     assert await office.how_many() == 1
 
 
-async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(office):
+async def test_anybody_there_can_request_redacted_instead_in_the_same_thread(office):
     delivery_id = await delivered(
         office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
     )
@@ -296,14 +296,14 @@ async def test_redacted_instead_is_for_everybody_there_and_in_the_same_thread(of
         pytest.param({"team_id": "T0OTHERTEAM"}, id="in another workspace"),
     ],
 )
-async def test_redacted_instead_is_for_nobody_elsewhere(office, elsewhere):
+async def test_redacted_instead_is_refused_outside_the_conversation(office, elsewhere):
     delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
     with pytest.raises(Outsider):
         await office.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
     assert await office.how_many() == 1
 
 
-async def test_redacted_instead_of_what_never_had_a_place_is_nobodys(office):
+async def test_redacted_instead_is_refused_without_a_destination(office):
     delivery_id = await delivered(office)
     with pytest.raises(Outsider):
         await office.requests.redacted_instead(ASKER, delivery_id)

@@ -1,4 +1,4 @@
-"""What people ask for is stored once, with its event, however often it is asked."""
+"""Each request is stored once, with its event, however often it is repeated."""
 
 import asyncio
 from dataclasses import dataclass, field, fields
@@ -123,7 +123,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     assert desk.calls == [NOON]
 
 
-async def test_the_same_trigger_is_the_same_request_for_ever(desk):
+async def test_a_trigger_is_the_same_request_at_any_later_time(desk):
     first = await desk.store()
     desk.now = NOON + timedelta(days=1)
     again = await desk.store()
@@ -131,7 +131,7 @@ async def test_the_same_trigger_is_the_same_request_for_ever(desk):
     assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
 
 
-async def test_the_same_words_join_the_first_while_it_is_on_its_way_however_long(desk):
+async def test_the_same_words_join_an_unfinished_request_at_any_time(desk):
     first = await desk.store()
     desk.now = NOON + timedelta(minutes=12)
     again = await desk.store(typed_again())
@@ -141,7 +141,7 @@ async def test_the_same_words_join_the_first_while_it_is_on_its_way_however_long
     assert not (await desk.store(typed_again(trigger_id="fourth"))).is_repeat
 
 
-async def test_the_same_words_join_the_first_within_the_window_and_not_after_it(desk):
+async def test_the_same_words_join_a_finished_request_only_within_the_window(desk):
     first = await desk.store()
     await desk.end(first)
     desk.now = NOON + DOUBLE_SUBMIT_WINDOW
@@ -158,7 +158,7 @@ async def test_the_same_words_join_the_first_within_the_window_and_not_after_it(
     ]
 
 
-async def test_joining_does_not_stretch_the_window(sqlite_desk):
+async def test_joining_does_not_extend_the_window(sqlite_desk):
     await sqlite_desk.end(await sqlite_desk.store())
     for second in range(1, 11):
         sqlite_desk.now = NOON + timedelta(seconds=second)
@@ -168,7 +168,7 @@ async def test_joining_does_not_stretch_the_window(sqlite_desk):
 
 
 @pytest.mark.parametrize("requests", [[REQUEST] * 4, [typed_again(trigger_id=n) for n in "abcd"]])
-async def test_of_many_at_once_one_is_stored_and_the_others_join_it(desk, requests):
+async def test_one_of_many_simultaneous_requests_is_stored_and_the_others_join_it(desk, requests):
     # On PostgreSQL those of one trigger all find no row, and then all but one cannot write theirs.
     stored = await asyncio.gather(*(desk.store(request) for request in requests))
     assert len({each.delivery_id for each in stored}) == 1
@@ -198,14 +198,14 @@ DOES_NOT_MATTER = {
 }
 
 
-def test_every_field_is_known_to_matter_or_not():
+def test_every_field_is_listed_as_significant_or_not():
     known = {each.name for kind in (NewRequest, Requester, Actor) for each in fields(kind)}
     parts = {"requester", "actor"}
     assert known - parts == {*ANOTHER, *DOES_NOT_MATTER} - {"origin_channel_id"}
 
 
 @pytest.mark.parametrize("name", ANOTHER)
-async def test_a_request_that_differs_in_anything_that_matters_is_another_one(sqlite_desk, name):
+async def test_a_request_with_another_significant_field_is_a_new_request(sqlite_desk, name):
     await sqlite_desk.store()
     other = typed_again(**{name: ANOTHER[name]})
     assert fingerprint_of(other) != fingerprint_of(REQUEST)
@@ -214,17 +214,17 @@ async def test_a_request_that_differs_in_anything_that_matters_is_another_one(sq
 
 
 @each_row("name", DOES_NOT_MATTER)
-def test_what_does_not_matter_leaves_the_request_the_same(name):
+def test_other_fields_do_not_make_a_new_request(name):
     assert fingerprint_of(typed_again(**{name: DOES_NOT_MATTER[name]})) == fingerprint_of(REQUEST)
 
 
-def test_two_fields_never_run_into_one_another():
+def test_adjacent_fields_are_not_confused():
     one = typed_again(channel_id="C0AB", agent_name="c")
     other = typed_again(channel_id="C0A", agent_name="Bc")
     assert fingerprint_of(one) != fingerprint_of(other)
 
 
-def test_a_delivery_id_is_short_and_tells_nothing_of_its_trigger():
+def test_a_delivery_id_is_short_and_does_not_reveal_its_trigger():
     delivery_id = delivery_id_of(REQUEST)
     assert delivery_id == delivery_id_of(changed_request(REQUEST, user_id="U0BOB0000"))
     assert delivery_id != delivery_id_of(changed_request(REQUEST, team_id="T0OTHERTEAM"))
@@ -233,13 +233,13 @@ def test_a_delivery_id_is_short_and_tells_nothing_of_its_trigger():
     assert "111" not in delivery_id[1:4]
 
 
-async def test_a_row_the_database_refuses_for_another_reason_is_not_taken_for_a_repeat(desk):
+async def test_another_database_error_is_not_mistaken_for_a_repeat(desk):
     with pytest.raises(IntegrityError):
         await desk.store(typed_again(source=None))
     assert (await desk.rows(), await desk.tags(), desk.calls) == ([], [], [])
 
 
-async def test_a_request_that_cannot_be_stored_leaves_nothing_and_calls_nobody(sqlite_desk):
+async def test_a_request_that_cannot_be_stored_leaves_nothing_and_wakes_no_worker(sqlite_desk):
     async with sqlite_desk.database.write() as session:
         await session.execute(text("ALTER TABLE audit_events RENAME TO elsewhere"))
     with pytest.raises(OperationalError):
@@ -252,7 +252,7 @@ async def test_a_request_that_cannot_be_stored_leaves_nothing_and_calls_nobody(s
     assert not (await sqlite_desk.store()).is_repeat
 
 
-async def test_two_processes_that_store_the_same_requests_at_once_never_deadlock(
+async def test_two_processes_that_store_the_same_requests_do_not_deadlock(
     migrated_postgresql,
 ):
     url, broken_off = migrated_postgresql(), []
@@ -285,7 +285,7 @@ async def test_two_processes_that_store_the_same_requests_at_once_never_deadlock
         await desk.database.close()
 
 
-async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_desk):
+async def test_a_request_is_stored_after_many_cancelled_ones(sqlite_desk):
     requests = [
         typed_again(trigger_id=f"1.{n}", channel_id=f"C{n}") for n in range(3 * MAX_TOGETHER)
     ]
@@ -301,7 +301,7 @@ async def test_a_request_is_stored_although_many_before_it_were_given_up(sqlite_
     assert len(await sqlite_desk.rows()) == len(requests)
 
 
-async def test_requests_that_come_together_take_as_many_statements_as_two(desk):
+async def test_simultaneous_requests_take_as_many_statements_as_two(desk):
     statements = []
 
     @event.listens_for(desk.database.engine.sync_engine, "before_cursor_execute")

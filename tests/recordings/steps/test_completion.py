@@ -1,4 +1,4 @@
-"""A failure is stored for the row as it stands, whatever another worker did to it meanwhile."""
+"""A failure is stored for the current row, even if another worker changed it meanwhile."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -49,7 +49,7 @@ class Overtaken(DeliveryStore):
         ),
     ],
 )
-async def test_what_another_worker_began_to_share_meanwhile_is_left_to_retention(
+async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     database: Database, meanwhile: dict[str, str | datetime], left: list[str]
 ) -> None:
     stored = await Desk(database).store(replace(REQUEST))

@@ -1,4 +1,4 @@
-"""A delivery's decision: a fact unknown for a passing reason is asked for again, for a while."""
+"""The decision on a delivery: temporarily unknown facts are read again for a limited time."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -70,7 +70,7 @@ class Evaluator:
         pytest.param(Outcome.RAW, Passing(), None, False, id="raw by what is known"),
     ],
 )
-async def test_how_long_a_fact_is_asked_for_before_the_safe_side_is_taken(
+async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_closed(
     sqlite_url, outcome, error, waited, asks_again
 ) -> None:
     database = Database(sqlite_url)
@@ -126,7 +126,7 @@ class Frozen:
         pytest.param(None, Outcome.REFUSED, None, "refused", id="nothing is delivered anyway"),
     ],
 )  # fmt: skip
-async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
+async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     sqlite_url, decided, now, error, code
 ) -> None:
     database = Database(sqlite_url)
@@ -170,11 +170,11 @@ async def test_while_frozen_nothing_that_came_with_the_plain_key_is_shared(
         ),
     ],
 )
-def test_what_is_certain_whatever_is_not_known_counts_at_once(changes, certain) -> None:
+def test_a_decision_that_no_unknown_fact_can_change_is_returned_at_once(changes, certain) -> None:
     assert is_certain(replace(KNOWN, **changes)) is certain
 
 
-def test_only_what_may_go_well_later_is_noted_and_only_for_whoever_wants_to_know() -> None:
+def test_only_temporary_failures_are_collected_and_only_within_the_context() -> None:
     note_unknown_fact(Passing())
     with collect_unknown_facts() as outer:
         with collect_unknown_facts() as inner:

@@ -1,4 +1,4 @@
-"""What is fetched is asked for once; the card and the place to upload to do not wait in turn."""
+"""A recording is requested once; the card and the upload URL are requested in parallel."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -92,7 +92,7 @@ def fetching(desk: Desk) -> Fetching:
     )
 
 
-async def test_a_place_to_upload_to_is_asked_for_while_the_card_is_posted():
+async def test_the_upload_url_is_requested_while_the_card_is_posted():
     desk = Desk()
     async with asyncio.timeout(PATIENCE_SECONDS):
         async with fetching(desk).transcript(DELIVERY, SOURCE, desk.announce) as upload:
@@ -104,7 +104,7 @@ async def test_a_place_to_upload_to_is_asked_for_while_the_card_is_posted():
     assert desk.said[-1].endswith(repr(TEXT))
 
 
-async def test_a_card_under_way_is_never_cut_short_by_a_refused_upload():
+async def test_posting_the_card_is_not_cancelled_by_a_refused_upload():
     desk = Desk()
     desk.refusal = CallAudioError(what="no room")
     with pytest.raises(CallAudioError, match="no room"):
@@ -113,7 +113,7 @@ async def test_a_card_under_way_is_never_cut_short_by_a_refused_upload():
     assert desk.announced.is_set()
 
 
-async def test_every_picture_is_dropped_that_was_begun_and_the_last_upload_counts():
+async def test_every_begun_picture_is_dropped_and_the_last_upload_counts():
     desk = Desk()
     desk.rounds = 2  # its header was wrong about its size
     async with fetching(desk).recording(DELIVERY, SOURCE, desk.announce) as upload:
@@ -122,7 +122,7 @@ async def test_every_picture_is_dropped_that_was_begun_and_the_last_upload_count
     assert desk.picture_drops == 2
 
 
-async def test_a_picture_is_dropped_with_the_recording_that_failed():
+async def test_a_picture_is_dropped_if_its_recording_fails():
     desk = Desk()
 
     async def breaks_off(_source, begin):

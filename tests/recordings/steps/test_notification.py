@@ -1,4 +1,4 @@
-"""Requesters are notified of the end: until Slack took it, and never twice by a mistake of ours."""
+"""Requesters are notified of the end until Slack accepts the note, and not twice."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -119,7 +119,7 @@ def scene(database: Database) -> Scene:
     return Scene(database)
 
 
-async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene: Scene) -> None:
+async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(scene: Scene) -> None:
     delivery = await scene.failed()
 
     assert await scene.notify(delivery) is None
@@ -131,7 +131,9 @@ async def test_a_failure_is_told_in_its_words_and_nothing_is_left_to_tell(scene:
     assert (told.notified_at, told.response_url) == (NOON, None)
 
 
-async def test_what_slack_did_not_take_is_told_later_by_the_same_ways(scene: Scene) -> None:
+async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(
+    scene: Scene,
+) -> None:
     delivery = await scene.failed()
     scene.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
 
@@ -143,7 +145,7 @@ async def test_what_slack_did_not_take_is_told_later_by_the_same_ways(scene: Sce
     assert scene.gateway.notes[0].response_url
 
 
-async def test_a_card_that_could_not_be_changed_is_tried_again_and_the_note_is_not(
+async def test_a_failed_card_update_is_retried_and_the_note_is_not(
     scene: Scene,
 ) -> None:
     delivery = await scene.failed()
@@ -156,7 +158,7 @@ async def test_a_card_that_could_not_be_changed_is_tried_again_and_the_note_is_n
     assert scene.gateway.cards == ["withdrawn"]
 
 
-async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_a_day(
+async def test_retries_come_at_growing_intervals_and_end_after_a_day(
     scene: Scene,
 ) -> None:
     delivery = await scene.failed()
@@ -174,7 +176,7 @@ async def test_tries_come_after_about_as_long_as_it_was_tried_for_and_end_after_
 
 
 @pytest.mark.both_databases
-async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) -> None:
+async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(scene: Scene) -> None:
     delivery = await scene.failed()
     scene.gateway.tell_errors = [Refused()]
 
@@ -184,7 +186,7 @@ async def test_where_slack_allows_no_way_it_is_given_up_at_once(scene: Scene) ->
 
 
 @pytest.mark.both_databases
-async def test_a_refusal_to_change_the_card_keeps_nothing_from_being_told(scene: Scene) -> None:
+async def test_a_refused_card_update_does_not_prevent_the_note(scene: Scene) -> None:
     delivery = await scene.failed()
     scene.gateway.card_errors = [Refused()]
 
@@ -193,7 +195,7 @@ async def test_a_refusal_to_change_the_card_keeps_nothing_from_being_told(scene:
     assert len(scene.gateway.notes) == 1
 
 
-async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) -> None:
+async def test_an_unfinished_delivery_has_no_note(scene: Scene) -> None:
     delivery = await scene.stored()
 
     assert await scene.notify(delivery) is None
@@ -204,7 +206,7 @@ async def test_nothing_is_told_of_a_delivery_that_has_not_ended(scene: Scene) ->
 
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
 @pytest.mark.both_databases
-async def test_that_it_waits_is_said_once_after_some_tries(scene: Scene, has_card: bool) -> None:
+async def test_the_card_says_once_that_the_delivery_waits(scene: Scene, has_card: bool) -> None:
     card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
     delivery = await scene.stored(**card)
     scene.gateway.card_errors, scene.gateway.tell_errors = [Away()], [Away()]
@@ -243,7 +245,7 @@ class AwayAtFirst(DeliveryStore):
 
 
 @pytest.mark.parametrize("kind", [PrivateNoteKind.FAILED, PrivateNoteKind.WAITING])
-async def test_a_note_whose_storing_fails_is_not_repeated_while_the_database_is_away(
+async def test_a_note_is_not_repeated_if_the_database_fails_after_it(
     sqlite_store: Database, kind: PrivateNoteKind
 ) -> None:
     scene = Scene(sqlite_store)

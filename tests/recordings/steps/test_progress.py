@@ -1,4 +1,4 @@
-"""Counting a transfer on its card: seldom, from a process as a whole, and never afterwards."""
+"""Progress on the card: limited per process, and never after the end of the transfer."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -75,7 +75,7 @@ class Wall:
         await until(lambda: len(self.said) >= count)
 
 
-async def test_it_says_how_much_has_left_and_nothing_twice():
+async def test_progress_is_shown_as_sent_bytes_and_not_repeated():
     wall = Wall()
     async with wall.transfer() as watch:
         watch(bytes(42))
@@ -86,7 +86,7 @@ async def test_it_says_how_much_has_left_and_nothing_twice():
     assert wall.said == [("1.0", 42), ("1.0", 99)], "all of it is said by the card that follows"
 
 
-async def test_before_the_first_byte_and_after_the_last_it_says_nothing():
+async def test_no_progress_is_shown_before_the_first_byte_or_after_the_last():
     wall = Wall()
     async with wall.transfer() as watch:
         await asyncio.sleep(5 * TICK)
@@ -95,7 +95,7 @@ async def test_before_the_first_byte_and_after_the_last_it_says_nothing():
     assert wall.said == []
 
 
-async def test_an_update_under_way_is_waited_for_so_that_none_comes_later():
+async def test_the_end_waits_for_an_update_under_way():
     wall = Wall()
     wall.takes_seconds = 0.1
     async with wall.transfer() as watch:
@@ -105,7 +105,7 @@ async def test_an_update_under_way_is_waited_for_so_that_none_comes_later():
     assert wall.said == [("1.0", 10)]
 
 
-async def test_one_that_hangs_is_given_up(monkeypatch):
+async def test_an_update_that_hangs_is_cancelled(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
     wall.takes_seconds = BEYOND_PATIENCE_SECONDS
@@ -115,7 +115,7 @@ async def test_one_that_hangs_is_given_up(monkeypatch):
     assert wall.said == []
 
 
-async def test_a_failed_update_is_passed_over_and_the_next_one_comes():
+async def test_a_failed_update_is_skipped():
     wall = Wall()
     wall.errors = [CallAudioError(), CallAudioError()]
     async with wall.transfer() as watch:
@@ -124,7 +124,7 @@ async def test_a_failed_update_is_passed_over_and_the_next_one_comes():
     assert wall.errors == []
 
 
-async def test_a_bug_in_telling_is_not_the_transfers():
+async def test_a_bug_in_the_progress_does_not_fail_the_transfer():
     wall = Wall()
     wall.errors = [ZeroDivisionError()]
     async with wall.transfer() as watch:
@@ -133,7 +133,7 @@ async def test_a_bug_in_telling_is_not_the_transfers():
     assert wall.said == []
 
 
-async def test_all_transfers_together_keep_apart_and_whoever_comes_too_soon_is_passed_over():
+async def test_all_transfers_share_one_interval_and_skip_updates_that_come_too_soon():
     wall = Wall(pace=ProgressPace(every_seconds=TICK, apart_seconds=2))
     async with wall.transfer(delivery(1)) as one, wall.transfer(delivery(2)) as two:
         one(bytes(10))
@@ -146,7 +146,7 @@ async def test_all_transfers_together_keep_apart_and_whoever_comes_too_soon_is_p
     assert len(wall.said) == 2
 
 
-async def test_when_slack_asks_for_a_slower_pace_nobody_tells_until_then():
+async def test_no_transfer_updates_until_the_end_of_a_retry_after():
     wall = Wall()
     wall.errors = [CallAudioError(retry_after_seconds=30)]
     async with wall.transfer() as watch:
@@ -163,7 +163,7 @@ async def test_when_slack_asks_for_a_slower_pace_nobody_tells_until_then():
     [{"file_id": "F1"}, {"has_ended": True}, {"card_ts": "9.0"}],
     ids=["uploaded", "ended", "another card"],
 )
-async def test_a_worker_that_stood_still_says_nothing_over_what_another_has_done(meanwhile):
+async def test_a_worker_that_stalled_does_not_overwrite_the_card_of_another(meanwhile):
     wall = Wall()
     wall.rows["d1"] = delivery(**meanwhile)
     async with wall.transfer(delivery()) as watch:
@@ -172,7 +172,7 @@ async def test_a_worker_that_stood_still_says_nothing_over_what_another_has_done
     assert wall.said == []
 
 
-async def test_a_failing_transfer_fails_with_its_own_error_and_telling_ends():
+async def test_a_failing_transfer_raises_its_own_error_and_ends_its_progress():
     wall = Wall()
 
     async def transfer() -> None:
@@ -187,7 +187,7 @@ async def test_a_failing_transfer_fails_with_its_own_error_and_telling_ends():
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_shutdown_waits_for_no_update(monkeypatch):
+async def test_a_shutdown_does_not_wait_for_an_update(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_PATIENCE_SECONDS)
     wall = Wall()
     wall.takes_seconds = BEYOND_PATIENCE_SECONDS
@@ -207,7 +207,7 @@ async def test_a_shutdown_waits_for_no_update(monkeypatch):
     assert wall.said == []
 
 
-def test_eight_transfers_stay_below_what_slack_allows():
+def test_eight_transfers_stay_below_slacks_limit():
     pace = ProgressPace()
     assert pace.every_seconds >= 3
     assert 60 / pace.apart_seconds <= 40

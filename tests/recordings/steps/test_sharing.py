@@ -1,4 +1,4 @@
-"""Two workers on one upload: one that stood still goes on beside the one that took over."""
+"""Two workers share one upload: one stalled, and the other has taken over."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -137,7 +137,7 @@ def scene(database: Database) -> Scene:
     return Scene(database)
 
 
-async def test_an_upload_that_is_shared_while_another_worker_drops_it_is_not_lost_from_sight(
+async def test_an_upload_shared_while_another_worker_drops_it_is_still_tracked(
     scene: Scene,
 ) -> None:
     delivery = await scene.uploaded()
@@ -157,7 +157,7 @@ class Refused(CallAudioError):
 
 @pytest.mark.parametrize("second", [UploadGone(), Refused()], ids=["gone", "refused"])
 @pytest.mark.parametrize("picture", [None, "F2"], ids=["alone", "with its picture"])
-async def test_an_upload_that_another_worker_shared_is_not_taken_for_gone(
+async def test_an_upload_shared_by_another_worker_is_not_mistaken_for_a_lost_one(
     scene: Scene, second: CallAudioError, picture: str | None
 ) -> None:
     delivery = await scene.uploaded(picture_file_id=picture)
@@ -178,7 +178,7 @@ async def test_an_upload_that_another_worker_shared_is_not_taken_for_gone(
 
 
 @pytest.mark.parametrize("is_dropped", [True, False], ids=["dropped", "shared"])
-async def test_a_worker_that_finds_its_upload_dealt_with_ends_its_own_try(
+async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(
     scene: Scene, is_dropped: bool
 ) -> None:
     delivery = await scene.uploaded()
@@ -200,7 +200,7 @@ def taken(scene: Scene, *, before: timedelta) -> Evaluation:
     return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, scene.now - before)
 
 
-async def test_a_decision_just_taken_is_not_taken_again(scene: Scene) -> None:
+async def test_a_recent_decision_is_not_repeated(scene: Scene) -> None:
     delivery, decider = await scene.uploaded(), Decider(Outcome.REFUSED)
 
     shared = await scene.share(delivery, decider, taken(scene, before=LONGEST_DECISION_AGE))
@@ -208,7 +208,7 @@ async def test_a_decision_just_taken_is_not_taken_again(scene: Scene) -> None:
     assert (shared, decider.decided) == (ShareResult.SHARED, 0)
 
 
-async def test_a_decision_that_is_older_is_taken_again(scene: Scene) -> None:
+async def test_an_outdated_decision_is_repeated(scene: Scene) -> None:
     delivery = await scene.uploaded()
     older = taken(scene, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
 
@@ -216,7 +216,7 @@ async def test_a_decision_that_is_older_is_taken_again(scene: Scene) -> None:
     assert scene.slack.visible == set()
 
 
-async def test_after_waiting_for_slacks_limits_it_decides_again(scene: Scene) -> None:
+async def test_a_wait_for_slacks_limits_repeats_the_decision(scene: Scene) -> None:
     delivery, evaluation = await scene.uploaded(), taken(scene, before=timedelta(0))
 
     async def minute_long() -> None:
@@ -231,7 +231,7 @@ async def test_after_waiting_for_slacks_limits_it_decides_again(scene: Scene) ->
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RAW, Outcome.REFUSED])
-async def test_a_process_that_stood_still_after_its_decision_decides_again(
+async def test_a_process_that_stalled_after_its_decision_decides_again(
     scene: Scene, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery, decider = await scene.uploaded(), Decider(Outcome.RAW, outcome)
@@ -272,7 +272,7 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
     assert "F1" in await scene.known_files(delivery), "a lost share may become visible later"
 
 
-async def test_after_a_lost_answer_a_stall_is_no_reason_to_share_under_an_old_decision(
+async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = await scene.uploaded(share_tried_at=NOON - timedelta(minutes=1))

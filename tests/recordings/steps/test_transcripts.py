@@ -1,4 +1,4 @@
-"""A transcript as people read it, and on its way: in memory alone, and as it was sent."""
+"""A transcript as a text file: readable, in memory only, and complete."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -30,7 +30,7 @@ def caller(words: str, after_seconds: float | None = None) -> Utterance:
     return Utterance(Speaker.CALLER, words, at)
 
 
-def test_it_tells_who_said_what_and_when():
+def test_each_line_has_the_speaker_the_words_and_the_time():
     agent = Utterance(Speaker.AGENT, "Hello.", NOON + timedelta(seconds=1))
     text = render(transcript(agent, caller("I would like to …", 62.9), caller("a room")))
     assert text.decode().splitlines() == [
@@ -42,24 +42,24 @@ def test_it_tells_who_said_what_and_when():
     ]
 
 
-def test_what_is_not_known_is_left_out():
+def test_unknown_facts_are_left_out():
     text = render(transcript(caller("yes", 5), started_at=None, language=None))
     assert text.decode() == f"Conversation {CALL}\n\nCaller: yes\n"
 
 
-def test_a_clock_that_runs_backwards_is_not_shown():
+def test_a_time_before_the_start_is_not_shown():
     assert b"\nCaller: yes\n" in render(transcript(caller("yes", -5)))
 
 
 @given(st.text(st.characters() | st.sampled_from("\n\r\x1b\u2028\u202e\ud800")))
-def test_whatever_was_said_is_one_line_of_plain_text(words):
+def test_any_utterance_is_one_line_of_plain_text(words):
     text = render(transcript(caller(words))).decode("utf-8")
     assert len(text.splitlines()) == 3
     for sign in ("\x1b", "\u202e", "\x00", "\u2066"):
         assert sign not in text
 
 
-def test_neither_the_transcript_nor_what_was_said_shows_in_a_log():
+def test_the_transcript_is_not_logged():
     said = caller("Marigold")
     assert "Marigold" not in repr(said) + repr(transcript(said))
 
@@ -75,13 +75,13 @@ class Desk:
         return self.given
 
 
-async def test_it_is_fetched_as_a_text_file():
+async def test_a_transcript_is_fetched_as_a_text_file():
     desk = Desk(transcript(caller("yes")))
     async with Transcripts(polyai=desk).fetched(SOURCE) as text:
         assert text == render(desk.given)
 
 
-async def test_one_agent_never_holds_the_last_place():
+async def test_one_agent_never_holds_the_last_slot():
     transcripts = Transcripts(polyai=Desk(transcript(caller("yes"))))
     async with AsyncExitStack() as held:
         for _ in range(MAX_TOGETHER - 1):
@@ -101,7 +101,7 @@ async def test_one_agent_never_holds_the_last_place():
     ],
     ids=["nothing was said", "still going on"],
 )
-async def test_where_there_is_none_that_is_told(given_, error):
+async def test_a_missing_transcript_is_an_error(given_, error):
     with pytest.raises(error):
         async with Transcripts(polyai=Desk(given_)).fetched(SOURCE):
             pass

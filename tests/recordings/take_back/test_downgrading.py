@@ -1,4 +1,4 @@
-"""What follows a raw recording that was taken back: by cause, once, and in its turn."""
+"""When the redacted variant follows a raw recording that was taken back."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ async def taken_back(
 
 
 @pytest.mark.parametrize("cause", TakeBackCause)
-async def test_it_follows_where_raw_may_not_be_heard_any_more(
+async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(
     database: Database, cause: TakeBackCause
 ) -> None:
     follower = await taken_back(database, await raw_file(database), cause)
@@ -85,7 +85,7 @@ async def test_it_follows_where_raw_may_not_be_heard_any_more(
         pytest.param({}, False, id="switched off"),
     ],
 )
-async def test_it_does_not_follow(
+async def test_no_redacted_variant_follows(
     database: Database, columns: dict[str, object], is_on: bool
 ) -> None:
     delivery = await raw_file(database, **columns)
@@ -94,7 +94,7 @@ async def test_it_does_not_follow(
     assert await taken_back(database, stale, TakeBackCause.AUDIENCE, is_on=is_on) is None
 
 
-async def test_it_is_the_same_recording_for_the_same_person_on_the_same_card_redacted(
+async def test_the_redacted_variant_has_the_same_requester_and_card(
     database: Database,
 ) -> None:
     delivery = await raw_file(database)
@@ -112,7 +112,7 @@ async def test_it_is_the_same_recording_for_the_same_person_on_the_same_card_red
         assert (await session.scalars(work)).all() == [], "the card says first that raw is gone"
 
 
-async def test_what_follows_waits_in_turn_and_not_before_what_people_asked_for(
+async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(
     database: Database,
 ) -> None:
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Which files are looked at: whole conversations, one in its turn, and events before all else."""
+"""Which files are checked, and when: by conversation, in turn, and first after an event."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -99,7 +99,7 @@ def conversations(*channels: str) -> list[str]:
     return [conversation_key(TEAM, each) for each in channels]
 
 
-async def test_the_files_of_one_conversation_are_looked_at_together(store: Store) -> None:
+async def test_the_files_of_a_conversation_are_checked_together(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", TWO, late=2 * MINUTE)
     await store.put("d3", TWO)
@@ -111,7 +111,7 @@ async def test_the_files_of_one_conversation_are_looked_at_together(store: Store
     assert sorted(each.id for each in found) == ["d2", "d3"]
 
 
-async def test_a_new_file_does_not_put_the_look_at_its_conversation_off(store: Store) -> None:
+async def test_a_new_file_does_not_postpone_the_check_of_its_conversation(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", ONE, late=-MINUTE)
 
@@ -119,9 +119,7 @@ async def test_a_new_file_does_not_put_the_look_at_its_conversation_off(store: S
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MINUTE, 400 * DAY])
-async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
-    store: Store, late: timedelta
-) -> None:
+async def test_a_check_after_an_event_precedes_any_backlog(store: Store, late: timedelta) -> None:
     for number in range(5):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
@@ -130,7 +128,7 @@ async def test_what_an_event_is_about_comes_before_a_backlog_however_old(
     assert await store.claim() == conversations(THREE)
 
 
-async def test_so_does_what_somebody_asked_to_delete(database: Database) -> None:
+async def test_a_requested_deletion_precedes_any_backlog(database: Database) -> None:
     store = Store(database, keep=timedelta(0))
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO)
@@ -139,7 +137,7 @@ async def test_so_does_what_somebody_asked_to_delete(database: Database) -> None
     assert await store.claim(TAKE_BACK) == ["d2"]
 
 
-async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -> None:
+async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store: Store) -> None:
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO, late=-MINUTE)
     await store.early_checks.follow(TEAM, TWO, THREE)
@@ -147,7 +145,7 @@ async def test_and_what_is_in_a_conversation_that_got_another_id(store: Store) -
     assert await store.claim() == conversations(THREE)
 
 
-async def test_of_two_events_the_first_comes_first(store: Store) -> None:
+async def test_the_earlier_of_two_events_is_handled_first(store: Store) -> None:
     await store.put("d1", ONE)
     await store.put("d2", TWO)
     await store.early_checks.check_now(TEAM, TWO)
@@ -167,7 +165,7 @@ async def test_of_two_events_the_first_comes_first(store: Store) -> None:
     ],
 )
 @pytest.mark.both_databases
-async def test_an_event_has_only_those_files_looked_at_that_are_where_it_happened(
+async def test_an_event_checks_only_the_files_in_its_conversation(
     store: Store,
     channel: str | None,
     looked_at: list[str],
@@ -185,7 +183,7 @@ async def test_an_event_has_only_those_files_looked_at_that_are_where_it_happene
 
 
 @pytest.mark.parametrize("channel", [ONE, None], ids=["the conversation", "the workspace"])
-async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_it_is_there(
+async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(
     store: Store, channel: str | None
 ) -> None:
     """Its last decision may have been taken before."""
@@ -204,7 +202,7 @@ async def test_an_event_while_a_file_is_on_its_way_has_it_looked_at_as_soon_as_i
     assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
 
 
-async def test_a_file_s_time_is_over_when_it_is_whatever_else_hangs(database: Database) -> None:
+async def test_retention_ends_on_time_whatever_else_hangs(database: Database) -> None:
     store = Store(database, keep=DAY)
     await store.put("d1", late=-MINUTE)
 
@@ -214,7 +212,7 @@ async def test_a_file_s_time_is_over_when_it_is_whatever_else_hangs(database: Da
     assert await store.claim(TAKE_BACK) == ["d1"]
 
 
-async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(store: Store) -> None:
+async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store: Store) -> None:
     for number in range(3):
         await store.put(f"d{number}", late=MINUTE)
 
@@ -232,7 +230,7 @@ async def test_the_shares_of_one_file_are_asked_for_at_a_time_and_at_a_pace(stor
 @pytest.mark.parametrize(
     ("count", "minutes"), [(36, 6), pytest.param(60, 9, marks=pytest.mark.long)]
 )
-async def test_every_file_has_its_turn_within_the_time_that_readme_says_and_the_newest_sooner(
+async def test_every_file_is_checked_within_the_documented_time_and_the_newest_sooner(
     store: Store, count: int, minutes: int
 ) -> None:
     newest = {f"d{number}" for number in range(5)}
@@ -253,7 +251,7 @@ async def test_every_file_has_its_turn_within_the_time_that_readme_says_and_the_
     assert minutes * 19 <= asks <= minutes * 21, "twenty a minute"
 
 
-async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> None:
+async def test_a_check_after_an_event_ignores_the_rate_limit(store: Store) -> None:
     for number in range(3):
         await store.put(f"d{number}", late=400 * DAY)
     assert await store.ask()
@@ -271,7 +269,7 @@ async def test_a_file_that_an_event_is_about_waits_for_no_pace(store: Store) -> 
         pytest.param(TEAM, "Fd1", ONE, id="where it is anyway: the bot's own share"),
     ],
 )
-async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
+async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
     store: Store, team: str, file_id: str, channel: str
 ) -> None:
     await store.put("d1", late=-MINUTE)
@@ -280,7 +278,7 @@ async def test_an_event_about_another_file_or_the_bot_s_own_share_costs_no_call(
 
 
 @pytest.mark.postgresql_at_length
-async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: Store) -> None:
+async def test_reported_channels_are_kept_once_and_bounded(store: Store) -> None:
     await store.put("d1")
     for number in range(20):
         for _ in range(2):
@@ -291,7 +289,7 @@ async def test_where_events_said_it_was_shared_is_kept_once_and_bounded(store: S
 
 
 @pytest.mark.postgresql_at_length
-async def test_a_file_in_doubt_is_asked_for_before_others_in_the_next_round(store: Store) -> None:
+async def test_an_unverified_file_is_checked_first_in_the_next_round(store: Store) -> None:
     for number in range(4):
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))
     claimed = await store.due.next_in_turn()

@@ -1,4 +1,4 @@
-"""A raw file that was passed on: judged like a destination, wherever it is, and taken back."""
+"""A forwarded raw file is checked in every conversation and taken back where raw is refused."""
 
 import asyncio
 from datetime import timedelta
@@ -56,7 +56,7 @@ def pass_on(shelf: Shelf, *places: str, file_id: str = "Fd1") -> None:
         pytest.param(None, "withheld", id="one that the bot cannot see"),
     ],
 )
-async def test_what_is_where_the_rules_would_refuse_it_is_taken_back(
+async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(
     shelf: Shelf, channel: Channel | None, because: str
 ) -> None:
     shelf.world.channels.pop(OTHER)
@@ -70,7 +70,7 @@ async def test_what_is_where_the_rules_would_refuse_it_is_taken_back(
     assert shelf.gateway.taken_back == ["forwarded"]
 
 
-async def test_what_is_where_raw_may_be_heard_stays_until_somebody_else_comes(
+async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes(
     shelf: Shelf,
 ) -> None:
     pass_on(shelf, OTHER)
@@ -84,7 +84,7 @@ async def test_what_is_where_raw_may_be_heard_stays_until_somebody_else_comes(
 
 
 @pytest.mark.parametrize("person", [ALICE, BOB])
-async def test_in_direct_messages_with_the_bot_the_person_there_has_to_be_cleared(
+async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(
     shelf: Shelf, person: str
 ) -> None:
     shelf.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
@@ -103,7 +103,7 @@ async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
 
 
 @pytest.mark.both_databases
-async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> None:
+async def test_a_share_known_only_from_an_event_is_checked(shelf: Shelf) -> None:
     await shelf.check()
     await shelf.early_checks.check_file(TEAM, "Fd1", UNSEEN)
 
@@ -115,7 +115,7 @@ async def test_what_only_an_event_told_of_is_judged_as_well(shelf: Shelf) -> Non
     ("change", "value"),
     [("has_public_link", None), ("is_told_whole", False), ("is_found", False)],
 )
-async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
+async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(
     shelf: Shelf, change: str, value: bool | None
 ) -> None:
     setattr(shelf.gateway.visible["Fd1"], change, value)
@@ -126,7 +126,7 @@ async def test_what_slack_does_not_tell_is_borne_for_a_quarter_of_an_hour(
     assert await shelf.causes() == ["doubt"]
 
 
-async def test_a_look_at_the_conversation_does_not_end_the_doubt_of_where_a_file_is(
+async def test_a_check_of_the_conversation_does_not_verify_the_shares(
     shelf: Shelf,
 ) -> None:
     shelf.world.away = frozenset({"shares"})
@@ -137,7 +137,7 @@ async def test_a_look_at_the_conversation_does_not_end_the_doubt_of_where_a_file
     assert await shelf.causes() == ["doubt"]
 
 
-async def test_an_answer_in_between_ends_that_doubt(shelf: Shelf) -> None:
+async def test_an_answer_in_between_verifies_the_shares(shelf: Shelf) -> None:
     for _ in range(3):
         shelf.world.away = frozenset({"shares"})
         assert await shelf.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
@@ -145,7 +145,7 @@ async def test_an_answer_in_between_ends_that_doubt(shelf: Shelf) -> None:
         assert await shelf.check(CHECK_EVERY) == {"Fd1"}
 
 
-async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_why_any_more(
+async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(
     shelf: Shelf,
 ) -> None:
     shelf.gateway.visible["Fd1"].has_public_link = True
@@ -160,7 +160,7 @@ async def test_a_deletion_that_slack_refuses_is_repeated_although_nothing_tells_
 
 
 @pytest.mark.both_databases
-async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_noted_by_the_next(
+async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
     shelf: Shelf,
 ) -> None:
     shelf.gateway.visible["Fd1"].has_public_link = True
@@ -179,7 +179,7 @@ async def test_a_worker_that_ended_between_the_deletion_and_its_note_has_it_note
 
 
 @pytest.mark.both_databases
-async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: Shelf) -> None:
+async def test_a_forwarded_picture_takes_its_recording_back(shelf: Shelf) -> None:
     shelf.gateway.visible["Fp1"] = shelf.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
     async with shelf.database.write() as session:
         row = await session.get(DeliveryRow, "d1")
@@ -192,7 +192,7 @@ async def test_a_picture_that_was_passed_on_takes_its_recording_along(shelf: She
     assert await shelf.causes() == ["forwarded"]
 
 
-async def test_the_right_of_who_asked_counts_there_too(shelf: Shelf) -> None:
+async def test_the_requesters_right_counts_in_other_conversations(shelf: Shelf) -> None:
     pass_on(shelf, OTHER)
     await shelf.check()
     await shelf.clear(effect=Effect.DENY)
@@ -202,7 +202,7 @@ async def test_the_right_of_who_asked_counts_there_too(shelf: Shelf) -> None:
     assert await shelf.causes() == ["right_ended"]
 
 
-async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
+async def test_a_redacted_file_may_be_forwarded(shelf: Shelf) -> None:
     await shelf.put("d2", outcome="redacted")
     shelf.gateway.visible["Fd2"].has_public_link = True
     await shelf.early_checks.check_file(TEAM, "Fd2", UNSEEN)
@@ -211,7 +211,7 @@ async def test_what_is_redacted_may_be_passed_on(shelf: Shelf) -> None:
         assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
 
 
-async def test_slack_hanging_over_one_file_holds_up_no_other_look(shelf: Shelf) -> None:
+async def test_a_hanging_check_of_one_file_delays_no_other(shelf: Shelf) -> None:
     asked, answers = asyncio.Event(), asyncio.Event()
     tell = shelf.gateway.file_shares
 

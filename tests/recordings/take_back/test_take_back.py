@@ -219,7 +219,7 @@ async def shelf(database: Database) -> Shelf:
 
 
 @pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
-async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, state: str) -> None:
+async def test_a_raw_file_that_may_be_visible_is_checked(shelf: Shelf, state: str) -> None:
     await shelf.put("d1", state)
     assert await shelf.check() == {"Fd1"}
 
@@ -228,7 +228,7 @@ async def test_a_raw_file_that_may_be_visible_is_looked_after(shelf: Shelf, stat
     assert await shelf.causes() == ["audience"]
 
 
-async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
+async def test_a_redacted_file_is_not_checked(shelf: Shelf) -> None:
     await shelf.put("d1", outcome="redacted")
     shelf.world.channels[CHANNEL].is_external = True
 
@@ -236,7 +236,7 @@ async def test_a_redacted_file_is_not(shelf: Shelf) -> None:
 
 
 @pytest.mark.both_databases
-async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it(
+async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1", "failed", due=False)
@@ -253,7 +253,7 @@ async def test_what_a_failed_delivery_left_behind_is_deleted_whoever_may_hear_it
 
 
 @pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
-async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_be_is_doubtful(
+async def test_a_public_channel_is_taken_back_and_a_possibly_public_one_is_unverified(
     shelf: Shelf, private: bool | None, cause: str
 ) -> None:
     await shelf.put("d1")
@@ -265,7 +265,7 @@ async def test_a_channel_made_public_takes_its_raw_files_back_and_one_that_may_b
 
 
 @pytest.mark.both_databases
-async def test_one_look_does_for_all_the_files_of_a_conversation(shelf: Shelf) -> None:
+async def test_one_check_covers_all_files_of_a_conversation(shelf: Shelf) -> None:
     await shelf.clear(BOB)
     shelf.world.channels[CHANNEL].members |= {BOB}
     for number in range(20):
@@ -298,7 +298,7 @@ NO_MEMBERS = [
 
 @pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
 @pytest.mark.parametrize("is_notified", [True, False])
-async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and_in_time_without(
+async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_without(
     database: Database, person: str, standing: Standing, cause: str, is_notified: bool
 ) -> None:
     """Their rights come from a group, so that even a guest has none of their own."""
@@ -320,14 +320,14 @@ async def test_who_is_no_member_any_more_takes_it_back_at_once_with_an_event_and
     assert await shelf.causes() == [cause]
 
 
-async def test_a_guest_with_a_grant_of_their_own_keeps_what_they_asked_for(shelf: Shelf) -> None:
+async def test_the_file_of_a_guest_with_a_grant_by_name_stays(shelf: Shelf) -> None:
     await shelf.put("d1")
     await shelf.check()
     shelf.world.standing[ALICE] = Standing.GUEST
     assert await shelf.check(STANDING_VALID_FOR) == {"Fd1"}
 
 
-async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> None:
+async def test_an_unknown_standing_is_unverified(shelf: Shelf) -> None:
     await shelf.put("d1")
     shelf.world.away = frozenset({"standing"})
     assert await shelf.check() == {"Fd1"}
@@ -335,7 +335,7 @@ async def test_a_standing_that_slack_does_not_tell_is_doubt(shelf: Shelf) -> Non
     assert await shelf.causes() == ["doubt"]
 
 
-async def test_files_that_came_at_different_times_are_soon_looked_at_together(
+async def test_files_of_different_times_are_soon_checked_together(
     shelf: Shelf,
 ) -> None:
     for number in range(12):
@@ -351,7 +351,7 @@ async def test_files_that_came_at_different_times_are_soon_looked_at_together(
 
 
 @pytest.mark.both_databases
-async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> None:
+async def test_no_fact_is_kept_from_one_check_for_the_next(shelf: Shelf) -> None:
     await shelf.put("d1")
     assert await shelf.check() == {"Fd1"}
     shelf.world.channels[CHANNEL].members.add(BOB)
@@ -371,7 +371,7 @@ async def test_what_one_look_learnt_is_not_kept_for_the_next(shelf: Shelf) -> No
     ],
 )
 @pytest.mark.both_databases
-async def test_what_was_passed_on_is_judged_at_once_when_something_changes_where_it_is_now(
+async def test_a_forwarded_file_is_checked_at_once_when_its_conversation_changes(
     shelf: Shelf, told: str, happens: str, where: str | None, cause: str
 ) -> None:
     boss = "U0LISTENER"
@@ -401,7 +401,7 @@ async def test_what_was_passed_on_is_judged_at_once_when_something_changes_where
     assert set(await shelf.causes()) == {cause}
 
 
-async def test_where_it_was_passed_on_to_is_known_by_its_new_id(shelf: Shelf) -> None:
+async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(shelf: Shelf) -> None:
     moved = "C0MOVED000"
     await shelf.put("d1")
     await shelf.early_checks.check_file(TEAM, "Fd1", OTHER)
@@ -417,7 +417,7 @@ async def test_where_it_was_passed_on_to_is_known_by_its_new_id(shelf: Shelf) ->
     assert await shelf.causes() == ["forwarded"]
 
 
-async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once(
+async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(
     shelf: Shelf,
 ) -> None:
     shelf.directory.hangs = CHANNEL
@@ -437,7 +437,7 @@ async def test_a_conversation_that_hangs_holds_up_no_other_and_is_looked_at_once
     assert sorted(await shelf.causes()) == ["audience", "external"]
 
 
-async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_that_hangs(
+async def test_an_unconditional_deletion_does_not_wait_for_a_hanging_conversation(
     database: Database,
 ) -> None:
     shelf = Shelf(database, keep=timedelta(hours=1))
@@ -458,7 +458,7 @@ async def test_what_must_go_whoever_hears_it_does_not_wait_for_a_conversation_th
 
 
 @pytest.mark.parametrize("away", ["conversation", "members"])
-async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
+async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(
     shelf: Shelf, away: str
 ) -> None:
     await shelf.put("d1")
@@ -478,7 +478,7 @@ async def test_doubt_is_borne_for_a_quarter_of_an_hour_and_no_longer(
         pytest.param((ALICE, BOB), Effect.DENY, {ALICE, BOB}, id="it may deny a right"),
     ],
 )
-async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_an_hour(
+async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
     database: Database, by_name: tuple[str, ...], effect: Effect, members: set[str]
 ) -> None:
     shelf = Shelf(database)
@@ -496,7 +496,7 @@ async def test_a_group_that_cannot_be_read_takes_nothing_back_for_a_quarter_of_a
 
 
 @pytest.mark.both_databases
-async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
+async def test_a_readable_group_verifies_or_takes_back(
     database: Database,
 ) -> None:
     shelf = Shelf(database)
@@ -513,7 +513,7 @@ async def test_a_group_that_can_be_read_again_ends_the_doubt_either_way(
     assert await shelf.causes() == ["right_ended"]
 
 
-async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
+async def test_an_answer_in_between_verifies_the_file(shelf: Shelf) -> None:
     await shelf.put("d1")
     for _ in range(3):
         shelf.world.away = frozenset({"members"})
@@ -523,7 +523,7 @@ async def test_an_answer_in_between_ends_the_doubt(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
-async def test_its_time_is_counted_from_its_end(
+async def test_retention_is_counted_from_the_end_of_the_delivery(
     database: Database, keep: timedelta | None, left: set[str]
 ) -> None:
     shelf = Shelf(database, keep)
@@ -536,7 +536,7 @@ async def test_its_time_is_counted_from_its_end(
 
 
 @pytest.mark.both_databases
-async def test_the_delay_counts_from_the_event_also_while_slack_refuses_the_deletion(
+async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_deletion(
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1")
@@ -552,7 +552,7 @@ async def test_the_delay_counts_from_the_event_also_while_slack_refuses_the_dele
     assert await shelf.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
 
 
-async def test_without_an_event_the_delay_counts_from_the_check_before(shelf: Shelf) -> None:
+async def test_without_an_event_the_delay_is_counted_from_the_previous_check(shelf: Shelf) -> None:
     await shelf.put("d1")
     await shelf.check()
     shelf.world.channels[CHANNEL].members.add(BOB)
@@ -560,7 +560,7 @@ async def test_without_an_event_the_delay_counts_from_the_check_before(shelf: Sh
     assert await shelf.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
 
 
-async def test_the_delay_of_retention_counts_from_its_end(database: Database) -> None:
+async def test_the_delay_of_retention_is_counted_from_its_end(database: Database) -> None:
     shelf = Shelf(database, timedelta(hours=24))
     await shelf.clear()
     await shelf.put("d1")
@@ -568,7 +568,9 @@ async def test_the_delay_of_retention_counts_from_its_end(database: Database) ->
     assert (await shelf.causes(), await shelf.after_seconds()) == (["time_over"], [7])
 
 
-async def test_the_delay_of_doubt_counts_from_when_it_is_borne_no_longer(shelf: Shelf) -> None:
+async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_grace_time(
+    shelf: Shelf,
+) -> None:
     await shelf.put("d1")
     shelf.world.away = frozenset({"members"})
     await shelf.check()
@@ -588,7 +590,7 @@ async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("outcome", ["raw", "redacted"])
 @pytest.mark.both_databases
-async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
+async def test_a_requested_deletion_happens_whoever_may_hear_the_file(
     shelf: Shelf, outcome: str
 ) -> None:
     await shelf.put("d1", outcome=outcome, due=False)
@@ -609,13 +611,13 @@ async def test_what_somebody_asked_to_delete_is_deleted_whoever_may_hear_it(
 
 @pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
 @pytest.mark.both_databases
-async def test_what_is_not_there_cannot_be_deleted(shelf: Shelf, state: str) -> None:
+async def test_a_missing_file_cannot_be_deleted(shelf: Shelf, state: str) -> None:
     await shelf.put("d1", state, due=False)
     delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
     assert not await shelf.files.ask_deletion(delivery, ALICE)
 
 
-async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_next(
+async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1")
@@ -632,7 +634,7 @@ async def test_a_worker_that_ended_before_the_card_said_so_has_it_said_by_the_ne
 
 
 @pytest.mark.both_databases
-async def test_a_channel_s_new_id_is_taken_over_and_recorded_once_however_often_it_is_told(
+async def test_a_changed_channel_id_is_stored_and_recorded_once(
     shelf: Shelf,
 ) -> None:
     await shelf.put("d1")

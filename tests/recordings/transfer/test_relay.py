@@ -1,4 +1,4 @@
-"""From PolyAI to Slack: exactly the measured bytes, or nothing that could pass for them."""
+"""From PolyAI to Slack: exactly the measured bytes, or no complete upload."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -151,14 +151,14 @@ BODIES = st.tuples(st.binary(min_size=1), st.lists(st.binary(max_size=20), max_s
 
 
 @given(body=BODIES)
-async def test_a_body_of_the_exact_size_comes_out_whole_and_unchanged(body):
+async def test_a_body_of_the_expected_size_passes_unchanged(body):
     sent: list[bytes] = []
     await collect(body, len(b"".join(body)), sent)
     assert b"".join(sent) == b"".join(body)
 
 
 @given(body=BODIES, size=st.integers(0, 200))
-async def test_a_body_of_another_size_is_told_before_the_upload_could_be_whole(body, size):
+async def test_a_body_of_another_size_fails_before_the_upload_is_complete(body, size):
     real_size = len(b"".join(body))
     sent: list[bytes] = []
     if size == real_size:
@@ -196,7 +196,7 @@ def sized(riff_size: int, data_size: int, trailer: bytes = b"") -> bytes:
 @pytest.mark.parametrize("trailer", [b"", b"\0", b"\r\n\r\n"])
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("is_announced", [True, False])
-async def test_http_tells_the_length_whatever_the_header_says(sizes, trailer, is_announced):
+async def test_the_length_of_http_takes_precedence_over_the_header(sizes, trailer, is_announced):
     body = sized(*sizes, trailer)
     for piece in (7, HEADER_BYTES, 10_000):
         tape = Tape(pieces(body, piece), len(body) if is_announced else None)
@@ -220,9 +220,7 @@ async def test_http_tells_the_length_whatever_the_header_says(sizes, trailer, is
         pytest.param((2**28, 2**28 - 36), b"", 2, [LENGTH], id="more than may be carried"),
     ],
 )
-async def test_only_a_length_that_cannot_be_known_takes_a_second_request(
-    sizes, trailer, opened, begun
-):
+async def test_only_an_unknown_length_causes_a_second_request(sizes, trailer, opened, begun):
     tape = Tape(pieces(sized(*sizes, trailer), 50))
     box = await fetched(tape)
     assert tape.opened == opened
@@ -239,7 +237,7 @@ async def test_only_a_length_that_cannot_be_known_takes_a_second_request(
         ((0, 0), True),
     ],
 )
-async def test_where_http_does_not_tell_the_end_the_header_does(sizes, is_whole):
+async def test_without_a_length_from_http_the_header_gives_it(sizes, is_whole):
     tape = Tape([sized(*sizes)], tells_end=False)
     if is_whole:
         assert len((await fetched(tape)).sent) == LENGTH
@@ -251,13 +249,13 @@ async def test_where_http_does_not_tell_the_end_the_header_does(sizes, is_whole)
 
 @pytest.mark.parametrize("announced", [HEADER_BYTES, None])
 @pytest.mark.parametrize("data_size", [0, 160, 0x7FFF_FF00])
-async def test_a_header_without_audio_is_no_recording(announced, data_size):
+async def test_a_header_without_audio_is_not_a_recording(announced, data_size):
     header = wav(0, declared=data_size)
     with pytest.raises(EmptyBody):
         await fetched(Tape([header], announced))
 
 
-async def test_a_body_that_is_a_wav_is_one_although_its_headers_call_it_compressed():
+async def test_a_wav_body_is_accepted_although_its_http_headers_call_it_compressed():
     assert (await fetched(Tape([wav()], LENGTH, is_compressed=True))).sent == wav()
     zipped = Tape([b"\x1f\x8b" + bytes(100)], 102, is_compressed=True)
     with pytest.raises(UnexpectedEncoding) as refused:
@@ -269,7 +267,7 @@ async def test_a_body_that_is_a_wav_is_one_although_its_headers_call_it_compress
 
 @pytest.mark.parametrize("sizes", [SIZES["both are true"], SIZES["a writer that knew neither"]])
 @pytest.mark.parametrize("announced", [LENGTH, None])
-async def test_more_than_may_be_carried_is_refused_in_megabytes(announced, sizes):
+async def test_a_recording_beyond_the_limit_is_refused_with_both_sizes(announced, sizes):
     body = pieces(sized(*sizes), 50)
     assert (await fetched(Tape(body, announced), max_bytes=LENGTH)).sent
     box = Box()
@@ -278,7 +276,7 @@ async def test_more_than_may_be_carried_is_refused_in_megabytes(announced, sizes
     assert box.begun == []
 
 
-async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
+async def test_counting_stops_at_the_limit():
     read = 0
 
     class Endless(Tape):
@@ -304,7 +302,7 @@ async def test_counting_stops_at_the_limit_rather_than_reading_for_ever():
         ([b"<html>not yet</html>"], WavError),
     ],
 )
-async def test_what_is_no_recording_is_told_before_an_upload_is_begun(body, expected):
+async def test_a_body_that_is_not_a_recording_fails_before_an_upload_begins(body, expected):
     box = Box()
     with pytest.raises(expected):
         await fetched(Tape(body), box=box)
@@ -313,7 +311,7 @@ async def test_what_is_no_recording_is_told_before_an_upload_is_begun(body, expe
 
 @pytest.mark.parametrize("piece", [1, 43, 44, 45, 10_000])
 @pytest.mark.parametrize(("raw", "variant"), [(True, "raw"), (False, "redacted")])
-async def test_a_recording_is_uploaded_as_it_came_and_counted_by_variant(piece, raw, variant):
+async def test_a_recording_is_uploaded_unchanged_and_counted_by_variant(piece, raw, variant):
     metrics = Metrics()
     tape = Tape(pieces(wav(), piece), LENGTH)
     source = replace(SOURCE, raw=raw)
@@ -325,7 +323,7 @@ async def test_a_recording_is_uploaded_as_it_came_and_counted_by_variant(piece, 
 
 
 @pytest.mark.parametrize("later", [wav(170), wav(150)])
-async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_complete(later):
+async def test_a_body_that_changes_never_becomes_a_complete_upload(later):
     metrics, box = Metrics(), Box()
     sizes = SIZES["a writer that knew neither"]
     tape = Tape(pieces(sized(*sizes), 20), later=pieces(later, 20))
@@ -339,14 +337,14 @@ async def test_a_body_that_turns_out_otherwise_is_never_an_upload_slack_calls_co
     assert value("callaudio_relays_in_progress") == 0
 
 
-async def test_another_length_than_http_announced_is_no_whole_upload_either():
+async def test_a_length_other_than_announced_by_http_is_no_complete_upload():
     box = Box()
     with pytest.raises(RecordingChanged):
         await fetched(Tape(pieces(wav(), 20), LENGTH + 1), box=box)
     assert not box.whole
 
 
-async def test_a_refusal_by_slack_lets_go_of_the_source():
+async def test_a_refusal_by_slack_closes_the_source():
     box = Box(refusal=CallAudioError(what="no"))
     tape = Tape(pieces(wav(), 20), LENGTH)
     with pytest.raises(CallAudioError, match="no"):
@@ -354,7 +352,7 @@ async def test_a_refusal_by_slack_lets_go_of_the_source():
     assert (tape.playing, box.under_way) == (0, 0)
 
 
-async def test_more_relays_than_allowed_wait_for_their_turn():
+async def test_transfers_beyond_the_limit_wait_for_a_slot():
     tape = Tape(pieces(wav(), 50), LENGTH, hold=asyncio.Event())
     work, boxes = relay(tape, max_concurrent=2), [Box() for _ in range(5)]
     waiting = [asyncio.create_task(work.fetch(SOURCE, box.begin)) for box in boxes]
@@ -395,7 +393,7 @@ class Deaf(Box):
 # The header trickles, the audio does, and: after a quick beginning it stands still.
 @pytest.mark.parametrize(("quick", "pause_seconds"), [(0, 0.02), (100, 0.02), (LENGTH, 60)])
 @pytest.mark.parametrize("is_announced", [True, False])
-async def test_a_source_that_trickles_loses_its_place(quick, pause_seconds, is_announced):
+async def test_a_source_that_is_too_slow_loses_its_slot(quick, pause_seconds, is_announced):
     announced = MEGABYTE + HEADER_BYTES if is_announced else None
     tape = Trickle([], announced, quick=quick, pause_seconds=pause_seconds)
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -405,7 +403,7 @@ async def test_a_source_that_trickles_loses_its_place(quick, pause_seconds, is_a
     assert tape.playing == 0
 
 
-async def test_a_slack_that_takes_nothing_is_told_as_slacks_fault():
+async def test_a_slack_that_accepts_no_bytes_is_reported_as_slacks_fault():
     tape, floor = Tape(pieces(wav(), 20), LENGTH), Floor(grace_seconds=1)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(UploadTooSlow):
@@ -458,9 +456,7 @@ PLAYABLE = (
 
 
 @pytest.mark.parametrize("shape", PLAYABLE)
-async def test_over_the_wire_a_recording_arrives_whole_in_every_shape_it_may_have(
-    polyai, client, shape
-):
+async def test_over_http_a_recording_of_every_shape_arrives_complete(polyai, client, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     box = await fetched(client, source=source_at(polyai))
     extra = {Shape.TRAILER: 3, Shape.OVERLONG: 65_536}.get(shape, 0)
@@ -479,15 +475,13 @@ ODD_HEADERS = [
 
 
 @pytest.mark.parametrize("headers", ODD_HEADERS, ids=str)
-async def test_over_the_wire_a_body_that_is_a_wav_is_one_whatever_its_headers_say(
-    polyai, client, headers
-):
+async def test_over_http_a_wav_body_is_accepted_whatever_its_headers_say(polyai, client, headers):
     polyai.add_call(CALL, recording=Recording.speech(), headers=headers)
     assert (await fetched(client, source=source_at(polyai))).sent == WHOLE
 
 
 @pytest.mark.parametrize("shape", sorted(set(Shape) - {*PLAYABLE, Shape.SLOW, Shape.TRICKLE}))
-async def test_over_the_wire_nothing_else_ever_becomes_a_whole_upload(polyai, client, shape):
+async def test_over_http_nothing_else_becomes_a_complete_upload(polyai, client, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     box = Box()
     with pytest.raises((WavError, PolyAIError, RecordingChanged)):

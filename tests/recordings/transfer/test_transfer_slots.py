@@ -1,4 +1,4 @@
-"""Who gets a place: nobody takes all of them, and nobody waits for one that is free to them."""
+"""Which agent gets a slot: none takes all of them, and no free slot is withheld."""
 
 import asyncio
 from collections import Counter
@@ -77,7 +77,7 @@ async def test_one_agent_never_takes_the_last_two_of_eight(eight):
     assert await eight.settle() == {SALES: 6, CARE: 1, BILLING: 1}
 
 
-async def test_a_free_place_goes_to_whose_workspace_and_agent_hold_least(eight):
+async def test_a_free_slot_goes_to_the_workspace_and_agent_with_the_fewest(eight):
     eight.come(*[SALES] * 6, CARE, CARE)
     await eight.settle()
     eight.come(*[SALES] * 5)
@@ -88,7 +88,7 @@ async def test_a_free_place_goes_to_whose_workspace_and_agent_hold_least(eight):
     assert (await eight.settle())[ABROAD] == 1
 
 
-async def test_among_equals_who_came_first_is_served_first():
+async def test_equal_holders_are_served_in_the_order_of_arrival():
     crowd = Crowd(1)
     crowd.come(SALES, CARE, BILLING)
     assert await crowd.settle() == {SALES: 1}
@@ -97,7 +97,7 @@ async def test_among_equals_who_came_first_is_served_first():
     await crowd.end()
 
 
-async def test_who_gives_up_waiting_takes_no_place(eight):
+async def test_a_cancelled_wait_takes_no_slot(eight):
     eight.come(*[SALES] * 8)
     await eight.settle()
     await eight.cancel(SALES)
@@ -106,7 +106,7 @@ async def test_who_gives_up_waiting_takes_no_place(eight):
 
 
 @pytest.mark.parametrize("ticks", range(4))
-async def test_a_place_given_to_who_gives_up_in_that_moment_is_not_lost(ticks):
+async def test_a_slot_granted_to_a_cancelled_wait_is_not_lost(ticks):
     crowd = Crowd(1)
     crowd.come(SALES, CARE)
     await crowd.settle()
@@ -128,7 +128,7 @@ MOVES = st.lists(
 
 
 @given(st.integers(1, 8), MOVES)
-async def test_no_more_than_the_places_are_held_and_none_is_left_free_for_nothing(count, moves):
+async def test_no_slot_is_held_beyond_the_number_or_withheld_without_reason(count, moves):
     crowd = Crowd(count)
     for move, holder in moves:
         if move == "come":

@@ -1,4 +1,4 @@
-"""How slow a transfer may be, by the clock alone."""
+"""The minimum speed of a transfer."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ FLOOR = Floor(bytes_per_second=100, grace_seconds=10)
         pytest.param([(0, 10**9), (11, 10**9)], 10, id="it stands still longer than the grace"),
     ],
 )
-def test_standing_still_uses_up_what_moving_earns(pieces, lasts_seconds):
+def test_a_pause_uses_up_the_time_that_fast_bytes_earned(pieces, lasts_seconds):
     assert ended_at(pieces) == pytest.approx(lasts_seconds)
 
 
@@ -32,7 +32,7 @@ def test_no_transfer_lasts_longer_than_its_size_allows(pieces):
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 10), st.floats(1, 50)), max_size=60))
-def test_a_transfer_above_the_least_speed_is_never_ended(pieces):
+def test_a_transfer_above_the_minimum_speed_is_never_ended(pieces):
     paced = [(seconds, int(seconds * 100 * factor) + 1) for seconds, factor in pieces]
     assert ended_at(paced) >= sum(seconds for seconds, _ in paced)
 

@@ -1,4 +1,4 @@
-"""The picture of a waveform: its words can be read on both of Slack's backgrounds, and fit."""
+"""The picture of a waveform: its text is legible on both of Slack's backgrounds, and fits."""
 
 import io
 from dataclasses import replace
@@ -82,20 +82,20 @@ def where(image: Image.Image, colour: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("words", "ground"), [(ON_BAND, BAND), (ON_MUTED, MUTED)])
-def test_words_can_be_read_on_their_ground(words, ground):
+def test_text_is_legible_on_its_background(words, ground):
     assert contrast(words, ground) >= READABLE
 
 
 @each_row("background", [LIGHT, DARK])
 @each_row("drawn", [SOUND, MUTED])
-def test_what_is_drawn_can_be_seen_on_both_backgrounds(drawn, background):
+def test_the_waveform_is_visible_on_both_backgrounds(drawn, background):
     assert contrast(drawn, background) >= VISIBLE
 
 
 @each_row("channels", [1, 2])
 @each_row("word", WORDS)
 @each_row("spans", [(Span(10, 30),), (Span(10, 10.3),)], ids=["wide", "narrow"])
-def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans):
+def test_all_text_has_an_opaque_background(channels, word, spans):
     image = picture(MuteMarks(word, spans), channels)
     pixels = np.asarray(image)
     for colour in (ON_BAND, ON_MUTED):
@@ -108,7 +108,7 @@ def test_every_word_stands_on_an_opaque_ground_of_its_own(channels, word, spans)
 
 @each_row("word", WORDS)
 @each_row("channels", [1, 2])
-def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(word, channels):
+def test_a_span_is_labelled_only_if_its_label_fits(word, channels):
     wanted = (text_pixels(word) + 2 * ROOM_PIXELS) * SECONDS / lane_width_pixels(channels)
     fits, does_not = Span(1, 1 + wanted * 1.01), Span(20, 20 + wanted * 0.99)
     marks = MuteMarks(word, (fits, does_not))
@@ -121,7 +121,7 @@ def test_a_stretch_is_labelled_where_the_word_fits_and_not_where_it_does_not(wor
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_where_no_stretch_has_room_a_legend_says_what_is_shaded(channels):
+def test_a_legend_explains_the_shading_if_no_label_fits(channels):
     plain = LANE_PIXELS[channels] * channels + TIME_PIXELS
     assert picture(None, channels).height == plain
     assert picture(MuteMarks("muted", ()), channels).height == plain
@@ -131,7 +131,7 @@ def test_where_no_stretch_has_room_a_legend_says_what_is_shaded(channels):
     assert where(narrow, ON_MUTED)[:, 0].min() > plain - 8, "below the times"
 
 
-def test_the_shortest_mute_is_seen():
+def test_the_shortest_mute_is_visible():
     found = where(picture(MuteMarks("muted", (Span(20, 20.01),))), MUTED)
     (middle,) = {round(SECONDS / 2)}
     columns = found[found[:, 0] < 20][:, 1]
@@ -139,7 +139,7 @@ def test_the_shortest_mute_is_seen():
     assert abs(columns.mean() - 600) < 3 * middle
 
 
-def test_nothing_is_shaded_where_there_is_no_word_for_it():
+def test_no_span_is_shaded_without_a_word_for_it():
     assert len(where(picture(None), MUTED)) == 0
 
 
@@ -148,7 +148,7 @@ def test_the_same_input_gives_the_same_bytes():
     assert draw(outline(), marks) == draw(outline(), marks)
 
 
-def test_a_louder_recording_fills_its_lane_and_a_very_quiet_one_does_not():
+def test_a_loud_recording_fills_its_lane_and_a_very_quiet_one_does_not():
     def height(loud: float) -> int:
         levels = np.full((400, 1), loud, np.float32)
         quiet = replace(outline(), lows=-levels, highs=levels)
@@ -159,12 +159,8 @@ def test_a_louder_recording_fills_its_lane_and_a_very_quiet_one_does_not():
     assert height(0.01) < height(0.3) / 4
 
 
-def test_the_same_recording_is_the_same_picture():
-    assert draw(outline(), None) == draw(outline(), None)
-
-
 @each_row("seconds", [0.1, 1, 59, 3599, 86_400])
-def test_any_length_has_times_below_it(seconds):
+def test_any_length_has_a_time_axis(seconds):
     some = replace(outline(), length_seconds=seconds, bin_seconds=seconds / 400)
     found = where(opened(draw(some, None)), ON_BAND)
     assert found[:, 0].min() > LANE_PIXELS[1]

@@ -1,4 +1,4 @@
-"""The outline of a recording is the same however it comes, and true to its very samples."""
+"""The outline of a recording is the same in any chunks, and exact to the sample."""
 
 import struct
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def spelled(stretches, form: Form, channels: int) -> tuple[bytes, np.ndarray]:
 @pytest.mark.parametrize("channels", [1, 2])
 @settings(max_examples=examples(5), deadline=None)
 @given(stretches=stretches, repeats=st.sampled_from([1, 1, 2, 30]))
-def test_every_stretch_of_silence_is_found_to_the_frame(form, channels, stretches, repeats):
+def test_every_span_of_silence_is_found_to_the_frame(form, channels, stretches, repeats):
     data, silent = spelled(stretches * repeats, form, channels)
     waveform = whole(wav(data, form, channels=channels))
 
@@ -127,7 +127,7 @@ def test_every_stretch_of_silence_is_found_to_the_frame(form, channels, stretche
     size=st.sampled_from([None, STREAMED, 4001]),
     cut=st.integers(0, 7),
 )
-def test_any_chunking_gives_the_same(data, form, channels, stretches, repeats, size, cut):
+def test_any_chunks_give_the_same_outline(data, form, channels, stretches, repeats, size, cut):
     audio, _ = spelled(stretches * repeats, form, channels)
     body = wav(audio, form, channels=channels, size=size)
     body = body[: len(body) - cut]
@@ -137,7 +137,7 @@ def test_any_chunking_gives_the_same(data, form, channels, stretches, repeats, s
     assert facts(scan(*pieces)) == facts(scan(body))
 
 
-def test_byte_by_byte_is_no_exception():
+def test_single_bytes_give_the_same_outline():
     body = recordings.load("combined", redacted=True)[:9000]
     assert facts(scan(*(body[at : at + 1] for at in range(len(body))))) == facts(scan(body))
 
@@ -145,7 +145,7 @@ def test_byte_by_byte_is_no_exception():
 @pytest.mark.parametrize("channels", [1, 2])
 @settings(max_examples=examples(5), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 400_000))
-def test_the_bins_are_the_extremes_of_their_very_samples(channels, seed, frames):
+def test_the_bins_are_the_extremes_of_their_samples(channels, seed, frames):
     samples = np.random.default_rng(seed).integers(-(2**15), 2**15, (frames, channels), np.int16)
     waveform = whole(wav(samples.tobytes(), channels=channels))
 
@@ -159,7 +159,7 @@ def test_the_bins_are_the_extremes_of_their_very_samples(channels, seed, frames)
     assert np.array_equal(waveform.highs, highs.astype(np.float32))
 
 
-def test_a_long_recording_keeps_its_bins_in_number_and_half_of_them_in_use():
+def test_a_long_recording_uses_at_least_half_of_a_fixed_number_of_bins():
     silence = bytes(2 * 2**20)
     scanned = WaveformScan()
     scanned.feed(wav(b"", size=STREAMED))
@@ -172,7 +172,7 @@ def test_a_long_recording_keeps_its_bins_in_number_and_half_of_them_in_use():
     assert waveform.silences.seconds == waveform.length_seconds == 40 * 2**20 / RATE_HZ
 
 
-def test_more_stretches_than_are_kept_are_counted_all_and_the_nearest_run_together():
+def test_spans_beyond_the_limit_are_counted_and_the_nearest_are_merged():
     stretch, word = bytes(2 * LEAST_FRAMES), b"\x01\x00" * 10
     # The first two lie nearest to each other; all others are a little farther apart.
     data = stretch + word + (stretch + word * 2) * (MAX_SPANS * 5)
@@ -187,7 +187,7 @@ def test_more_stretches_than_are_kept_are_counted_all_and_the_nearest_run_togeth
     assert last[1] == len(data) // 2 - 20
 
 
-def test_what_follows_the_audio_is_not_audio():
+def test_bytes_after_the_audio_are_not_audio():
     sound = b"\x10\x20" * 500
     body = riff(fmt(rate_hz=RATE_HZ), chunk(b"data", sound), chunk(b"LIST", b"\x7f" * 4000))
     assert whole(body).length_seconds == 500 / RATE_HZ
@@ -210,7 +210,7 @@ LIST = chunk(b"LIST", b"INFOx")
     ],
 )
 @each_row("piece", [1, 7, 10_000])
-def test_audio_in_a_second_chunk_is_seen_like_that_of_the_first(chunks, piece):
+def test_audio_in_a_second_chunk_is_included(chunks, piece):
     body = riff(fmt(rate_hz=RATE_HZ), *chunks)
     waveform = scan(*(body[at : at + piece] for at in range(0, len(body), piece)))
     assert waveform is not None
@@ -219,7 +219,7 @@ def test_audio_in_a_second_chunk_is_seen_like_that_of_the_first(chunks, piece):
 
 
 @each_row("trailer", [b"\0", b"\r\n", b"\0" * 7, b"trailing words", bytes(5000)])
-def test_bytes_behind_the_audio_that_are_no_chunk_are_passed_over(trailer):
+def test_bytes_after_the_audio_that_are_not_a_chunk_are_skipped(trailer):
     body = riff(fmt(rate_hz=RATE_HZ), chunk(b"data", SOUND)) + trailer
     assert whole(body).length_seconds == 500 / RATE_HZ
 
@@ -291,11 +291,11 @@ def test_every_codec_is_read_to_its_own_full_scale(form, code, expected):
         "one sample a second",
     ],
 )
-def test_what_cannot_be_read_has_no_outline_and_breaks_nothing(body):
+def test_an_unreadable_recording_has_no_outline_and_raises_nothing(body):
     assert scan(body) is None
 
 
-def test_the_stand_ins_redaction_is_found_where_it_muted():
+def test_the_mutes_of_the_sandbox_are_found():
     raw, redacted = (recordings.load("combined", redacted=each) for each in (False, True))
     differing = [at for at in range(44, len(raw), 2) if raw[at : at + 2] != redacted[at : at + 2]]
     (span,) = whole(redacted).silences.kept
