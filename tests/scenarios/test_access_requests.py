@@ -224,7 +224,7 @@ async def another_than(scene: Scene, delivery_id: str) -> str:
     return "" if newest == delivery_id else newest
 
 
-async def test_every_admin_s_message_tells_the_outcome_and_loses_its_buttons(scene: Scene) -> None:
+async def test_every_admins_message_shows_the_outcome_and_loses_its_buttons(scene: Scene) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -237,7 +237,9 @@ async def test_every_admin_s_message_tells_the_outcome_and_loses_its_buttons(sce
         assert len(scene.workspace.messages(dm(admin))) == 1
 
 
-async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(scene: Scene) -> None:
+async def test_the_question_names_requester_reason_and_duration_and_notifies_nobody(
+    scene: Scene,
+) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -251,7 +253,7 @@ async def test_the_question_names_asker_reason_and_duration_and_calls_nobody(sce
 
 
 @postgresql_at_length
-async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene) -> None:
+async def test_a_denied_request_gives_nothing_and_names_the_admin(scene: Scene) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -265,7 +267,7 @@ async def test_a_denied_request_gives_nothing_and_names_who_denied(scene: Scene)
 
 
 @postgresql_at_length
-async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
+async def test_send_it_now_takes_a_new_decision(scene: Scene) -> None:
     seen = await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     answer = await message(scene, dm(ALICE), "approved your request")
@@ -280,7 +282,7 @@ async def test_send_it_now_is_decided_afresh(scene: Scene) -> None:
     assert (again.outcome, again.reason) == ("redacted", "not_cleared")
 
 
-async def test_send_it_now_is_nobody_else_s(scene: Scene) -> None:
+async def test_send_it_now_works_for_the_requester_only(scene: Scene) -> None:
     seen = await ask(scene)
     await scene.people.block_action(
         BOB, CHANNEL, "1.1", Action.SEND_AGAIN.value, seen.delivery.id, ephemeral=False
@@ -308,7 +310,7 @@ async def test_the_form_is_opened_in_time_and_carries_ids_only(scene: Scene) -> 
 
 
 @pytest.mark.parametrize(("most", "offered"), [("1", ["1"]), ("6", ["1", "4", "6"])])
-async def test_the_durations_end_with_the_longest_allowed(
+async def test_the_longest_duration_is_the_longest_allowed(
     new_scene: OpenScene, most: str, offered: list[str]
 ) -> None:
     async with new_scene(environment={**ADMINS, "CALLAUDIO_MAX_GRANT_HOURS": most}) as scene:
@@ -317,7 +319,7 @@ async def test_the_durations_end_with_the_longest_allowed(
         assert [option["value"] for option in choice["options"]] == offered
 
 
-async def test_a_press_slack_answers_too_slowly_is_told(scene: Scene) -> None:
+async def test_a_press_that_slack_answers_too_slowly_gets_an_error(scene: Scene) -> None:
     seen = await redacted(scene)
     scene.slack.faults.add(Fault(route="views.open", error="expired_trigger_id", times=1))
     (button,) = seen.buttons
@@ -340,7 +342,7 @@ async def test_a_press_slack_answers_too_slowly_is_told(scene: Scene) -> None:
         (WHY, "9", "not offered"),
     ],
 )
-async def test_what_cannot_be_asked_is_told_in_the_form(
+async def test_invalid_input_is_reported_in_the_form(
     scene: Scene, reason: str, hours: str, says: str
 ) -> None:
     view_id = await open_form(scene, await redacted(scene))
@@ -353,7 +355,7 @@ async def test_what_cannot_be_asked_is_told_in_the_form(
     assert await rows(scene) == []
 
 
-async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
+async def test_a_request_for_another_persons_recording_is_refused(scene: Scene) -> None:
     seen = await redacted(scene)
     (button,) = seen.buttons
     view_id = await open_form(scene, seen)
@@ -371,7 +373,7 @@ async def test_nobody_asks_with_another_s_recording(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_who_has_become_a_guest_meanwhile_asks_for_nothing(scene: Scene) -> None:
+async def test_a_person_who_became_a_guest_cannot_send_the_form(scene: Scene) -> None:
     seen = await redacted(scene)
     view_id = await open_form(scene, seen)
     scene.workspace.add_user(ALICE, is_restricted=True)
@@ -417,7 +419,7 @@ async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_the_form_sent_again_is_the_same_request_unless_it_asks_for_something_else(
+async def test_the_same_form_is_the_same_request_and_another_choice_a_new_one(
     scene: Scene,
 ) -> None:
     view_id = await open_form(scene, await redacted(scene))
@@ -443,7 +445,7 @@ async def test_the_form_sent_again_is_the_same_request_unless_it_asks_for_someth
     ]
 
 
-async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene) -> None:
+async def test_no_form_is_opened_if_nobody_can_decide(new_scene: OpenScene) -> None:
     async with new_scene(environment={"CALLAUDIO_ADMINS": ALICE}) as scene:
         seen = await redacted(scene)
         (button,) = seen.buttons
@@ -459,7 +461,7 @@ async def test_without_anybody_to_decide_no_form_is_opened(new_scene: OpenScene)
 # ---- who decides
 
 
-async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: OpenScene) -> None:
+async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene: OpenScene) -> None:
     rarely = replace(WATCHFUL, check_every=timedelta(hours=1))
     async with new_scene(environment=ADMINS, pace=rarely) as scene:
         scene.workspace.add_user(CHIEF)
@@ -487,7 +489,7 @@ async def test_an_approval_lets_other_raw_recordings_be_looked_at(new_scene: Ope
 
 
 @postgresql_at_length
-async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
+async def test_an_admin_cannot_decide_on_their_own_request(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOSS)
     await ask(scene, user=BOSS)
     asked = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -504,7 +506,9 @@ async def test_nobody_decides_on_their_own_request(scene: Scene) -> None:
 
 @pytest.mark.parametrize("label", ["Approve", "Deny"])
 @postgresql_at_length
-async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(
+    scene: Scene, label: str
+) -> None:
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -530,7 +534,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, label: str) 
     ],
 )
 @postgresql_at_length
-async def test_outsiders_are_refused_even_when_they_hold_admin(
+async def test_people_of_other_workspaces_are_refused_even_with_an_admin_grant(
     scene: Scene, standing: dict[str, Any]
 ) -> None:
     await ask(scene)
@@ -546,7 +550,7 @@ async def test_outsiders_are_refused_even_when_they_hold_admin(
     assert await grants(scene) == []
 
 
-async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
+async def test_the_second_admin_sees_who_decided(scene: Scene) -> None:
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear unredacted")
     theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -561,7 +565,7 @@ async def test_the_second_to_press_is_told_who_decided(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
+async def test_two_simultaneous_presses_are_one_decision(scene: Scene) -> None:
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear unredacted")
     theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -574,7 +578,7 @@ async def test_two_presses_at_once_are_one_decision(scene: Scene) -> None:
     assert (await tags(scene)).count("admin:access:approved") == 1
 
 
-async def test_a_press_on_a_request_that_is_gone_is_refused_in_words_and_audited(
+async def test_a_press_on_a_removed_request_is_refused_and_audited(
     scene: Scene,
 ) -> None:
     await ask(scene)
@@ -588,7 +592,7 @@ async def test_a_press_on_a_request_that_is_gone_is_refused_in_words_and_audited
     assert await refused_presses(scene) == [(BOSS, "approve_access", "request_unknown")]
 
 
-async def test_whom_a_deny_keeps_from_it_cannot_be_approved(scene: Scene) -> None:
+async def test_a_person_with_a_deny_cannot_be_approved(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
@@ -600,7 +604,7 @@ async def test_whom_a_deny_keeps_from_it_cannot_be_approved(scene: Scene) -> Non
     assert [grant.effect for grant in await grants(scene)] == ["deny"]
 
 
-async def test_an_admin_by_grant_is_asked_and_decides(scene: Scene) -> None:
+async def test_an_admin_by_grant_is_asked_and_can_decide(scene: Scene) -> None:
     await scene.grant(BOB, right=Right.ADMIN)
     await ask(scene)
 
@@ -627,7 +631,7 @@ async def announced(scene: Scene) -> list[AccessRequestRow]:
     return [row for row in await rows(scene) if row.announced_at]
 
 
-async def test_with_an_approvals_channel_the_admins_are_asked_there_alone(
+async def test_with_an_approvals_channel_admins_are_asked_only_there(
     new_scene: OpenScene,
 ) -> None:
     environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
@@ -648,7 +652,7 @@ async def test_with_an_approvals_channel_the_admins_are_asked_there_alone(
 @pytest.mark.parametrize(
     "channel", [None, {"is_ext_shared": True}, {"omit": {"is_ext_shared"}}, {"is_archived": True}]
 )
-async def test_a_channel_that_cannot_be_used_falls_back_to_direct_messages(
+async def test_an_unusable_approvals_channel_falls_back_to_direct_messages(
     new_scene: OpenScene, channel: dict[str, Any] | None
 ) -> None:
     environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
@@ -660,7 +664,7 @@ async def test_a_channel_that_cannot_be_used_falls_back_to_direct_messages(
         assert scene.workspace.messages(APPROVALS) == []
 
 
-async def test_an_admin_who_cannot_be_written_to_keeps_nobody_else_from_it(scene: Scene) -> None:
+async def test_an_unreachable_admin_does_not_prevent_asking_the_others(scene: Scene) -> None:
     scene.workspace.add_user(BOSS, deleted=True)
     await ask(scene)
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -671,7 +675,7 @@ async def test_an_admin_who_cannot_be_written_to_keeps_nobody_else_from_it(scene
     scene.workspace.calls.clear()
 
 
-async def test_while_slack_is_away_the_question_only_waits(scene: Scene) -> None:
+async def test_the_question_is_asked_later_while_slack_is_unavailable(scene: Scene) -> None:
     scene.slack.faults.add(Fault(route="conversations.open", error="fatal_error", times=5))
     await ask(scene)
 
@@ -723,7 +727,7 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
     assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
 
 
-async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> None:
+async def test_an_expired_request_cannot_be_approved(new_scene: OpenScene) -> None:
     """Even before a worker has seen that it is."""
     async with new_scene(environment=ADMINS) as scene:
         scene.workspace.add_user(CHIEF)
@@ -741,7 +745,7 @@ async def test_nobody_approves_what_is_past_its_time(new_scene: OpenScene) -> No
 
 
 @postgresql_at_length
-async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> None:
+async def test_an_hour_before_the_end_of_a_grant_the_person_may_ask_again(scene: Scene) -> None:
     seen = await ask(scene, hours="4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
@@ -761,7 +765,9 @@ async def test_an_hour_before_the_end_the_person_may_ask_again(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
-async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: str) -> None:
+async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted_grant(
+    scene: Scene, case: str
+) -> None:
     await ask(scene, hours="1" if case == "short" else "4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
@@ -787,7 +793,7 @@ async def test_no_warning_where_there_is_nothing_to_warn_of(scene: Scene, case: 
 # ---- what leaves the bot
 
 
-async def test_the_reason_is_nowhere_but_with_the_admins(
+async def test_the_reason_is_shown_to_admins_only(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ask(scene)

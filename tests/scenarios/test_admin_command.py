@@ -1,4 +1,4 @@
-"""`/callaudio-admin` through signed HTTP: who may, what it does, and what it says."""
+"""`/callaudio-admin` through signed HTTP: who may use it, what it does, and what it answers."""
 
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -31,7 +31,7 @@ async def tags(scene: Scene) -> list[str]:
 
 
 @postgresql_at_length
-async def test_a_grant_lets_the_person_hear_raw_and_a_revocation_ends_it(scene: Scene) -> None:
+async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene: Scene) -> None:
     granted = await say(scene, f"grant <@{ALICE}> pii for 8h call quality review")
     raw = await scene.ask()
     revoked = await say(scene, f"revoke <@{ALICE}> pii")
@@ -69,7 +69,7 @@ async def refused_changes(scene: Scene) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     "text", [f"grant <@{BOB}> pii please", f"deny <@{BOB}> pii x", f"revoke <@{BOB}> pii", "list"]
 )
-async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
@@ -77,7 +77,7 @@ async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -
 
 
 @postgresql_at_length
-async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
+async def test_a_pii_grant_to_oneself_is_refused(scene: Scene) -> None:
     ack = await say(scene, f"grant <@{BOSS}> pii I like it")
 
     assert "Nobody can give" in ack.text
@@ -86,7 +86,7 @@ async def test_nobody_gives_themselves_pii(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_nobody_gives_themselves_pii_through_a_group(scene: Scene) -> None:
+async def test_a_pii_grant_to_ones_own_group_is_refused(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
     scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
 
@@ -100,7 +100,7 @@ async def test_nobody_gives_themselves_pii_through_a_group(scene: Scene) -> None
     assert f"<@{BOSS}> is a member and holds `admin`" in (await say(scene, f"who <@{BOSS}>")).text
 
 
-async def test_nobody_comes_to_pii_by_entering_a_group_they_gave_it_to(scene: Scene) -> None:
+async def test_entering_a_group_after_granting_it_pii_gives_no_pii(scene: Scene) -> None:
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
     scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
@@ -125,7 +125,7 @@ async def test_the_last_admin_cannot_be_removed(new_scene: OpenScene, verb: str)
 
 
 @on_both_databases
-async def test_an_heir_for_a_minute_does_not_let_the_last_admin_go(
+async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene() as scene:
@@ -140,7 +140,7 @@ async def test_an_heir_for_a_minute_does_not_let_the_last_admin_go(
 
 
 @pytest.mark.parametrize("members", [(BOSS, BOB), None])
-async def test_no_group_takes_every_admin_away(
+async def test_a_deny_of_a_group_cannot_remove_every_admin(
     scene: Scene, members: tuple[str, ...] | None
 ) -> None:
     """Neither one that all admins are in nor one that Slack does not list."""
@@ -156,7 +156,7 @@ async def test_no_group_takes_every_admin_away(
 
 @pytest.mark.parametrize("through", [f"<@{BOB}>", f"<!subteam^{TEAM_GROUP}>"])
 @postgresql_at_length
-async def test_nobody_lifts_their_own_deny_of_pii(scene: Scene, through: str) -> None:
+async def test_an_admin_cannot_revoke_a_deny_of_their_own_pii(scene: Scene, through: str) -> None:
     await scene.grant(BOB, right=Right.ADMIN)
     await scene.grant(BOB)
     scene.workspace.usergroups[TEAM_GROUP] = (BOB,)
@@ -173,7 +173,7 @@ async def test_nobody_lifts_their_own_deny_of_pii(scene: Scene, through: str) ->
 
 @pytest.mark.parametrize("kind", ["is_restricted", "is_ultra_restricted"])
 @postgresql_at_length
-async def test_a_guest_in_an_admin_group_is_no_admin(scene: Scene, kind: str) -> None:
+async def test_a_guest_in_an_admin_group_is_not_an_admin(scene: Scene, kind: str) -> None:
     scene.workspace.add_user(BOB, **{kind: True})
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOB)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> admin the quality team")
@@ -189,7 +189,7 @@ async def test_a_guest_in_an_admin_group_is_no_admin(scene: Scene, kind: str) ->
     assert "`admin`" in (await say(scene, "list", user=BOB)).text, "and a guest by name"
 
 
-async def test_an_admin_can_be_removed_while_another_is_left(scene: Scene) -> None:
+async def test_an_admin_can_be_removed_while_another_remains(scene: Scene) -> None:
     await scene.grant(BOB, right=Right.ADMIN)
 
     assert (await say(scene, f"revoke <@{BOB}> admin", user=BOB)).text == "Revoked."
@@ -197,7 +197,7 @@ async def test_an_admin_can_be_removed_while_another_is_left(scene: Scene) -> No
 
 
 @postgresql_at_length
-async def test_who_tells_each_right_with_giver_reason_and_end(scene: Scene) -> None:
+async def test_who_lists_each_right_with_giver_reason_and_end(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     await say(scene, f"grant <@{ALICE}> pii for 3d night shift")
 
@@ -235,7 +235,7 @@ async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(scene: Scene) -> None:
+async def test_explain_shows_the_decision_with_every_fact_and_fetches_nothing(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
 
@@ -257,7 +257,7 @@ async def test_explain_tells_the_decision_and_every_fact_and_fetches_nothing(sce
     assert scene.workspace.messages(CHANNEL) == []
 
 
-async def test_explain_tells_that_a_channel_is_public_though_its_members_are_cleared(
+async def test_explain_says_that_a_channel_is_public_although_its_members_are_cleared(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -269,7 +269,7 @@ async def test_explain_tells_that_a_channel_is_public_though_its_members_are_cle
     assert "private, for members only: no" in ack.text
 
 
-async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
+async def test_help_lists_what_the_person_may_do(scene: Scene) -> None:
     text = (await say(scene, "help")).text
     assert "grant @user" in text
     assert "A reason is kept as you type it" in text
@@ -299,9 +299,7 @@ async def test_help_shows_what_the_person_may_do(scene: Scene) -> None:
         ("rm -rf <!channel>", "I do not know `rm`"),
     ],
 )
-async def test_what_cannot_be_read_is_told_with_what_to_do(
-    scene: Scene, text: str, says: str
-) -> None:
+async def test_unreadable_input_is_answered_with_a_fix(scene: Scene, text: str, says: str) -> None:
     ack = await say(scene, text)
 
     assert ack.status == 200
@@ -312,7 +310,7 @@ async def test_what_cannot_be_read_is_told_with_what_to_do(
 
 
 @postgresql_at_length
-async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
+async def test_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}|@quality> pii the quality team")
 
@@ -323,7 +321,7 @@ async def test_the_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_leaving_a_group_counts_as_soon_as_slack_tells_of_it(scene: Scene) -> None:
+async def test_leaving_a_group_counts_as_soon_as_slack_reports_it(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
     assert (await scene.ask()).delivery.outcome == "raw"
@@ -338,7 +336,7 @@ async def test_leaving_a_group_counts_as_soon_as_slack_tells_of_it(scene: Scene)
     assert (told.delivery.outcome, told.delivery.reason) == ("redacted", "not_cleared")
 
 
-async def test_a_group_that_cannot_be_read_gives_nothing(scene: Scene) -> None:
+async def test_an_unreadable_group_gives_no_right(scene: Scene) -> None:
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
 
     assert (await scene.ask()).delivery.reason == "not_cleared"
@@ -353,7 +351,7 @@ async def test_a_denied_group_beats_a_grant_by_name(scene: Scene) -> None:
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
-async def test_while_a_denied_group_cannot_be_read_nobody_hears_raw(scene: Scene) -> None:
+async def test_while_a_denied_group_is_unreadable_nobody_hears_raw(scene: Scene) -> None:
     await scene.grant()
     await say(scene, f"deny <!subteam^{TEAM_GROUP}> pii under review")
 

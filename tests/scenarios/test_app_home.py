@@ -1,4 +1,4 @@
-"""App Home: one's own rights and recordings, the admins' part, and what ends with a right."""
+"""App Home: the person's rights and recordings, the admins' part, and its updates."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -116,7 +116,9 @@ async def tags(scene: Scene) -> list[str]:
 # ---- what stands there
 
 
-async def test_opening_it_is_answered_at_once_and_published_by_a_worker(scene: Scene) -> None:
+async def test_opening_the_home_is_acknowledged_at_once_and_a_worker_publishes_it(
+    scene: Scene,
+) -> None:
     scene.slack.faults.add(Fault("views.publish", delay_seconds=0.5))
     ack = await scene.people.home_opened(ALICE)
     assert ack.arrived
@@ -124,7 +126,7 @@ async def test_opening_it_is_answered_at_once_and_published_by_a_worker(scene: S
     await shows(scene, ALICE, "What you may hear")
 
 
-async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -> None:
+async def test_the_home_shows_the_right_its_end_and_its_giver(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=8))
     text = await opened(scene)
     assert "You may hear unredacted recordings until <!date^" in text
@@ -134,24 +136,24 @@ async def test_it_tells_what_one_may_hear_until_when_and_by_whom(scene: Scene) -
     assert "admin" not in text.lower().replace("`/callaudio", "")
 
 
-async def test_without_a_right_it_says_how_to_ask(scene: Scene) -> None:
+async def test_without_a_right_the_home_says_how_to_ask(scene: Scene) -> None:
     text = await opened(scene)
     assert "You are not cleared" in text
     assert "Request access" in text
     assert "Your first recording" in text
 
 
-async def test_a_deny_is_told_with_its_giver(scene: Scene) -> None:
+async def test_a_deny_is_shown_with_its_giver(scene: Scene) -> None:
     await scene.grant(effect=Effect.DENY)
     assert f"<@{BOSS}> denied it" in await opened(scene)
 
 
-async def test_the_other_audience_rule_is_told(new_scene: OpenScene) -> None:
+async def test_the_requester_audience_rule_is_shown(new_scene: OpenScene) -> None:
     async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         assert "others do not count" in await opened(scene)
 
 
-async def test_the_last_recordings_stand_there_with_state_and_link(scene: Scene) -> None:
+async def test_the_last_recordings_are_listed_with_state_and_link(scene: Scene) -> None:
     delivered = await scene.ask()
     scene.polyai.faults.add(Fault("audio", status=410))
     failed = await scene.ask(scene.another_call())
@@ -168,14 +170,14 @@ async def test_the_last_recordings_stand_there_with_state_and_link(scene: Scene)
     assert [call for call in scene.workspace.calls if call.method == "chat.getPermalink"] == []
 
 
-async def test_the_link_is_the_one_slack_itself_gives(scene: Scene) -> None:
+async def test_the_link_is_slacks_own_permalink(scene: Scene) -> None:
     delivered = await scene.ask()
     (shared,) = [m for m in delivered.posted if m.thread_ts]
     permalink = f"https://sandbox.slack.com/archives/{CHANNEL}/p{shared.ts.replace('.', '')}"
     assert permalink in await opened(scene, words=delivered.delivery.id)
 
 
-async def test_twenty_of_them_and_nobody_else_s(scene: Scene) -> None:
+async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOB)
     others = await scene.ask(scene.another_call(), user=BOB)
     asked = [f"CA{number:032x}" for number in range(100, 121)]
@@ -195,7 +197,7 @@ async def test_twenty_of_them_and_nobody_else_s(scene: Scene) -> None:
     assert others.delivery.conversation_id not in text
 
 
-async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None:
+async def test_an_admin_sees_pending_requests_and_ending_grants(scene: Scene) -> None:
     await ask_for_access(scene)
     await scene.grant(BOB, lasting=timedelta(days=3))
     await scene.grant(CHIEF, lasting=timedelta(days=30))
@@ -209,7 +211,7 @@ async def test_an_admin_sees_what_is_waiting_and_what_ends(scene: Scene) -> None
     assert "complains" in text, "the reason stands beside the buttons"
 
 
-async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) -> None:
+async def test_an_admin_gets_no_buttons_on_their_own_request(scene: Scene) -> None:
     await ask_for_access(scene)
     await scene.grant(ALICE, right=Right.ADMIN)
     text = await opened(scene, words="You are an admin")
@@ -228,7 +230,7 @@ async def test_nobody_is_offered_to_decide_on_their_own_request(scene: Scene) ->
         pytest.param({"omit": {"is_restricted"}}, id="somebody Slack does not tell of"),
     ],
 )
-async def test_others_see_nothing_of_it(scene: Scene, who: Mapping[str, Any]) -> None:
+async def test_the_admins_part_is_hidden_from_others(scene: Scene, who: Mapping[str, Any]) -> None:
     scene.workspace.add_user(BOB, **who)
     scene.workspace.usergroups[GROUP] = (BOB,)
     await ask_for_access(scene)
@@ -241,13 +243,13 @@ async def test_others_see_nothing_of_it(scene: Scene, who: Mapping[str, Any]) ->
     assert buttons(scene, BOB) == {}
 
 
-async def test_a_guest_with_a_grant_of_their_own_sees_it(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_by_name_sees_their_right(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     assert "You may hear unredacted recordings" in await opened(scene, BOB)
 
 
-async def test_other_tabs_publish_nothing(scene: Scene) -> None:
+async def test_opening_another_tab_publishes_nothing(scene: Scene) -> None:
     await scene.people.event(
         {"type": "app_home_opened", "user": ALICE, "channel": "D0ALICE00", "tab": "messages"}
     )
@@ -258,7 +260,7 @@ async def test_other_tabs_publish_nothing(scene: Scene) -> None:
 # ---- the admins' buttons
 
 
-async def test_approving_there_gives_the_right_and_takes_the_buttons_away(scene: Scene) -> None:
+async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(scene: Scene) -> None:
     await ask_for_access(scene)
     await opened(scene, BOSS)
     await opened(scene, CHIEF)
@@ -274,7 +276,7 @@ async def test_approving_there_gives_the_right_and_takes_the_buttons_away(scene:
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
 
 
-async def test_denying_there_takes_the_buttons_away(scene: Scene) -> None:
+async def test_denying_in_the_home_removes_the_buttons(scene: Scene) -> None:
     await ask_for_access(scene)
     await opened(scene, BOSS)
     await press(scene, "Deny", drawn_for=BOSS)
@@ -282,7 +284,7 @@ async def test_denying_there_takes_the_buttons_away(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("who", ["an external user", "a guest", "a member", "an admin no more"])
-async def test_whoever_may_not_decide_is_told_so_in_a_modal_and_audited(
+async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(
     scene: Scene, who: str
 ) -> None:
     await ask_for_access(scene)
@@ -313,7 +315,7 @@ async def test_whoever_may_not_decide_is_told_so_in_a_modal_and_audited(
     assert "admin:access:approved" not in await tags(scene)
 
 
-async def test_a_request_that_was_decided_meanwhile_is_said_so(scene: Scene) -> None:
+async def test_a_request_decided_meanwhile_is_reported(scene: Scene) -> None:
     await ask_for_access(scene)
     await opened(scene, BOSS)
     drawn = buttons(scene, BOSS)["Approve"]
@@ -330,7 +332,7 @@ async def test_a_request_that_was_decided_meanwhile_is_said_so(scene: Scene) -> 
 # ---- one's own request
 
 
-async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -> None:
+async def test_the_persons_request_is_shown_until_it_is_approved(scene: Scene) -> None:
     await ask_for_access(scene)
     text = await opened(scene, words="You requested to hear unredacted recordings for *4 hours*")
     assert text.count("<!date^") >= 2
@@ -345,7 +347,7 @@ async def test_the_own_request_stands_there_until_it_is_approved(scene: Scene) -
     )
 
 
-async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
+async def test_the_persons_request_disappears_when_it_is_denied(scene: Scene) -> None:
     await ask_for_access(scene)
     await opened(scene, words="You requested to hear unredacted")
     await opened(scene, BOSS)
@@ -354,7 +356,7 @@ async def test_the_own_request_is_gone_when_it_is_denied(scene: Scene) -> None:
     assert "You are not cleared" in text_of(scene, ALICE)
 
 
-async def test_the_own_request_is_gone_when_it_expires(scene: Scene) -> None:
+async def test_the_persons_request_disappears_when_it_expires(scene: Scene) -> None:
     await ask_for_access(scene)
     await opened(scene, words="You requested to hear unredacted")
     async with scene.stage.application.database.write() as session:
@@ -363,7 +365,7 @@ async def test_the_own_request_is_gone_when_it_expires(scene: Scene) -> None:
     await until(lambda: "You requested" not in text_of(scene, ALICE))
 
 
-async def test_nobody_sees_the_request_of_another(scene: Scene) -> None:
+async def test_the_request_of_another_person_is_not_shown(scene: Scene) -> None:
     await ask_for_access(scene)
     assert "You requested" not in await opened(scene, BOB)
 
@@ -371,28 +373,28 @@ async def test_nobody_sees_the_request_of_another(scene: Scene) -> None:
 # ---- scrubbed when a right ends
 
 
-async def test_a_revoked_right_is_gone_from_it(scene: Scene) -> None:
+async def test_a_revoked_right_disappears(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     await revoke(scene, ALICE)
     assert "You may hear" not in await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_a_denied_right_is_gone_from_it(scene: Scene) -> None:
+async def test_a_denied_right_disappears(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     await scene.grant(effect=Effect.DENY)
     await shows(scene, ALICE, "You may not hear unredacted recordings")
 
 
-async def test_an_expired_right_is_gone_from_it(scene: Scene) -> None:
+async def test_an_expired_right_disappears(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=1))
     await opened(scene, words="You may hear unredacted recordings")
     await scene.let_grants_expire()
     await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_a_right_that_ended_with_a_group_is_gone_from_it(scene: Scene) -> None:
+async def test_a_right_that_ended_with_a_group_disappears(scene: Scene) -> None:
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await grant_to_group(scene, Right.PII)
     text = await opened(scene, words="You may hear unredacted recordings")
@@ -409,7 +411,7 @@ async def test_a_right_that_ended_with_a_group_is_gone_from_it(scene: Scene) -> 
     await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_an_admin_s_part_is_gone_with_the_right(scene: Scene) -> None:
+async def test_the_admins_part_disappears_with_the_right(scene: Scene) -> None:
     await ask_for_access(scene)
     await scene.grant(BOB, right=Right.ADMIN)
     assert ALICE in await opened(scene, BOB, words="You are an admin")
@@ -421,7 +423,7 @@ async def test_an_admin_s_part_is_gone_with_the_right(scene: Scene) -> None:
     assert list(buttons(scene, BOB)) == ["Find a call"]
 
 
-async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Scene) -> None:
+async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     scene.slack.faults.add(Fault("views.publish", status=500, times=2))
@@ -433,7 +435,7 @@ async def test_what_slack_refuses_for_a_while_is_published_in_the_end(scene: Sce
 # ---- many looks, one Home
 
 
-async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None:
+async def test_a_home_that_is_current_is_not_published_again(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     looked_at = await due_home(scene)
@@ -447,7 +449,7 @@ async def test_a_home_that_is_right_is_not_published_again(scene: Scene) -> None
     assert len(scene.workspace.called("views.publish")) == before
 
 
-async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: Scene) -> None:
+async def test_a_home_without_a_right_is_not_updated_until_it_is_opened(scene: Scene) -> None:
     async def is_left_alone() -> bool:
         return await due_home(scene) is None
 
@@ -457,7 +459,7 @@ async def test_one_that_shows_no_right_is_left_alone_until_it_is_opened(scene: S
     await opened(scene, words="You may hear unredacted recordings")
 
 
-async def test_a_hash_that_slack_does_not_know_any_more_is_done_without(scene: Scene) -> None:
+async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(scene: Scene) -> None:
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     home = scene.workspace.homes[ALICE]
@@ -473,7 +475,7 @@ async def test_a_hash_that_slack_does_not_know_any_more_is_done_without(scene: S
 # ---- the other way in, and help
 
 
-async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
+async def test_the_home_works_over_socket_mode(new_scene: OpenScene) -> None:
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token, **ADMINS}
     async with new_scene(workspace=workspace, environment=environment) as stage:
@@ -490,7 +492,7 @@ async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
         assert "That request does not exist" in str(list(workspace.views.values())[-1].body)
 
 
-async def test_help_is_for_who_asks(scene: Scene) -> None:
+async def test_help_is_given_to_requesters(scene: Scene) -> None:
     await scene.grant(lasting=timedelta(hours=8))
     mine = (await scene.people.command(ALICE, CHANNEL, "help")).text
     assert "You may hear unredacted recordings until <!date^" in mine
@@ -506,7 +508,7 @@ async def test_help_is_for_who_asks(scene: Scene) -> None:
 
 @pytest.mark.parametrize("who", [{"is_restricted": True}, {"is_stranger": True}], ids=str)
 @pytest.mark.parametrize("through_group", [False, True])
-async def test_help_offers_nothing_to_those_who_get_nothing(
+async def test_help_offers_no_recordings_to_people_who_may_not_request_them(
     scene: Scene, who: dict[str, bool], *, through_group: bool
 ) -> None:
     scene.workspace.add_user(BOB, **who)
@@ -520,7 +522,7 @@ async def test_help_offers_nothing_to_those_who_get_nothing(
         assert word not in told
 
 
-async def test_help_tells_a_guest_of_the_rights_that_count_for_them(scene: Scene) -> None:
+async def test_help_lists_the_rights_that_count_for_a_guest(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_restricted=True)
     scene.workspace.usergroups[GROUP] = (BOB,)
     await grant_to_group(scene, Right.ADMIN)

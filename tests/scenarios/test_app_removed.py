@@ -1,4 +1,4 @@
-"""The workspace removes the app: rights end, and the raw files that stay in Slack are named."""
+"""The workspace removes the app: rights end, and raw files that remain in Slack are recorded."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -27,7 +27,7 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit()]
 
 
-async def test_rights_end_and_each_raw_file_that_stays_is_named(scene: Scene) -> None:
+async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene: Scene) -> None:
     seen = await scene.ask()
     assert seen.delivery.outcome == "raw"
 
@@ -43,7 +43,7 @@ async def test_rights_end_and_each_raw_file_that_stays_is_named(scene: Scene) ->
     assert scene.workspace.violations == []
 
 
-async def test_a_raw_file_is_named_even_where_no_right_is_left_to_end(scene: Scene) -> None:
+async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene: Scene) -> None:
     await scene.ask()
     scene.slack.faults.add(Fault("files.delete", error="cant_delete_file", times=1000))
     revoke = f"revoke <@{ALICE}> pii"
@@ -58,7 +58,9 @@ async def test_a_raw_file_is_named_even_where_no_right_is_left_to_end(scene: Sce
     assert left.payload["channel_id"] == CHANNEL
 
 
-async def test_installed_again_the_raw_file_goes_and_nobody_hears_raw(scene: Scene) -> None:
+async def test_after_a_new_installation_the_raw_file_is_deleted_and_nobody_hears_raw(
+    scene: Scene,
+) -> None:
     await scene.ask()
     await scene.people.remove_app()
     assert scene.workspace.visible_files(CHANNEL)
@@ -78,7 +80,7 @@ async def test_a_late_event_of_an_earlier_installation_ends_nothing(scene: Scene
     assert "slack:app:removed" not in await tags(scene)
 
 
-async def test_a_token_of_a_person_concerns_nothing_here(scene: Scene) -> None:
+async def test_a_revoked_user_token_changes_nothing(scene: Scene) -> None:
     scene.workspace.has_app = False
     tokens = {"oauth": [ALICE]}
     assert (await scene.people.event({"type": "tokens_revoked", "tokens": tokens})).arrived

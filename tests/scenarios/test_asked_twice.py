@@ -1,4 +1,4 @@
-"""Slack delivers twice, people press Enter twice: one recording arrives, and they are told so."""
+"""Repeated requests, by Slack or by people, deliver one recording, and people learn of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -35,7 +35,7 @@ async def everything_ended(scene: Scene) -> int:
     return len(scene.every_visible_file())
 
 
-async def test_a_command_slack_delivers_twice_is_one_recording(scene: Scene) -> None:
+async def test_a_command_sent_twice_by_slack_is_one_recording(scene: Scene) -> None:
     first = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
     again = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
 
@@ -48,7 +48,7 @@ async def test_a_command_slack_delivers_twice_is_one_recording(scene: Scene) -> 
     assert len(await scene.deliveries()) == 1
 
 
-async def test_a_command_slack_delivers_twenty_times_at_once_is_one_recording(
+async def test_a_command_sent_twenty_times_at_once_by_slack_is_one_recording(
     scene: Scene,
 ) -> None:
     acks = await asyncio.gather(
@@ -60,7 +60,7 @@ async def test_a_command_slack_delivers_twenty_times_at_once_is_one_recording(
     assert await everything_ended(scene) == 1
 
 
-async def test_the_same_words_typed_twice_are_one_recording_and_the_person_is_told(
+async def test_the_same_words_typed_twice_are_one_recording_and_the_answer_says_so(
     scene: Scene,
 ) -> None:
     first, second = await asyncio.gather(
@@ -75,9 +75,7 @@ async def test_the_same_words_typed_twice_are_one_recording_and_the_person_is_to
     assert await everything_ended(scene) == 1
 
 
-async def test_anything_that_differs_is_a_request_of_its_own(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_any_other_choice_is_a_new_request(scene: Scene, subtests: pytest.Subtests) -> None:
     differing = {
         "another side": (ALICE, CHANNEL, f"{CALL} user"),
         "redacted": (ALICE, CHANNEL, f"{CALL} redacted"),
@@ -173,7 +171,7 @@ async def books(database_url: str) -> AsyncIterator[Books]:
         await database.close()
 
 
-async def test_two_deliveries_of_one_trigger_at_one_instant_are_one_request(books: Books) -> None:
+async def test_two_simultaneous_repeats_of_a_trigger_are_one_request(books: Books) -> None:
     for number in range(20):
         trigger = f"{number}.1.1"
         call = f"CA{number:032x}"
@@ -186,7 +184,7 @@ async def test_two_deliveries_of_one_trigger_at_one_instant_are_one_request(book
     assert books.stored == 20
 
 
-async def test_two_submits_of_the_same_words_at_one_instant_are_one_request(books: Books) -> None:
+async def test_two_simultaneous_submits_of_the_same_words_are_one_request(books: Books) -> None:
     for number in range(20):
         call = f"CA{number:032x}"
         stored = await books.at_once(
@@ -198,7 +196,9 @@ async def test_two_submits_of_the_same_words_at_one_instant_are_one_request(book
     assert books.stored == 20
 
 
-async def test_the_window_ends_after_ten_seconds_and_a_trigger_never_does(books: Books) -> None:
+async def test_the_window_for_words_ends_after_ten_seconds_and_for_triggers_never(
+    books: Books,
+) -> None:
     (first,) = await books.at_once(request("1.1.1"))
     await books.end_all()
     books.now += DOUBLE_SUBMIT_WINDOW
@@ -215,7 +215,7 @@ async def test_the_window_ends_after_ten_seconds_and_a_trigger_never_does(books:
     assert await books.counts() == (2, 2)
 
 
-async def test_what_was_sent_before_its_repeat_joins_it_although_that_has_ended(
+async def test_a_request_sent_before_its_repeat_joins_it_although_that_has_ended(
     books: Books,
 ) -> None:
     sent_at = books.now
@@ -231,7 +231,7 @@ async def test_what_was_sent_before_its_repeat_joins_it_although_that_has_ended(
     assert await books.counts() == (2, 2)
 
 
-async def test_a_clock_that_is_slow_does_not_end_the_window_early(books: Books) -> None:
+async def test_a_slow_clock_does_not_end_the_window_early(books: Books) -> None:
     sent_at = books.now
     books.now -= timedelta(seconds=30)
     (first,) = await books.at_once(request("1.1.1", sent_at=sent_at))
@@ -252,7 +252,7 @@ async def test_many_submits_as_the_window_ends_are_one_new_request(books: Books)
     assert await books.counts() == (21, 21)
 
 
-async def test_a_request_the_store_does_not_take_is_never_called_a_repeat(books: Books) -> None:
+async def test_a_request_that_cannot_be_stored_is_never_called_a_repeat(books: Books) -> None:
     with pytest.raises(IntegrityError):
         await books.at_once(request(source=None))
 
@@ -260,7 +260,7 @@ async def test_a_request_the_store_does_not_take_is_never_called_a_repeat(books:
     assert books.stored == 0
 
 
-async def test_on_postgresql_a_command_delivered_twenty_times_at_once_is_one_recording(
+async def test_on_postgresql_a_command_sent_twenty_times_at_once_is_one_recording(
     new_scene: OpenScene, migrated_postgresql: Callable[[], str]
 ) -> None:
     url = migrated_postgresql()

@@ -1,4 +1,4 @@
-"""Bodies that are not the recording they claim to be, and odd ones that are."""
+"""Bodies that are not the recording they claim to be, and unusual ones that are."""
 
 import asyncio
 import json
@@ -70,11 +70,11 @@ WHOLE: Mapping[Shape, tuple[bytes | None, bytes | None, bytes]] = {
 }
 
 
-def test_every_shape_is_covered() -> None:
+def test_every_shape_of_the_sandbox_is_covered() -> None:
     assert set(BROKEN) | set(WHOLE) | {Shape.TRICKLE} == set(Shape)
 
 
-async def test_a_broken_body_fails_in_words_and_leaves_nothing_behind(
+async def test_a_broken_body_fails_with_a_note_and_leaves_nothing_visible(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.excuse(BROKEN_OFF)
@@ -92,7 +92,7 @@ async def test_a_broken_body_fails_in_words_and_leaves_nothing_behind(
     assert scene.workspace.called("files.completeUploadExternal") == []
 
 
-async def test_a_whole_body_arrives_byte_for_byte_however_it_is_sent(
+async def test_a_complete_body_arrives_unchanged_however_it_is_sent(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -121,7 +121,7 @@ ODD_HEADERS = [
 ]
 
 
-async def test_a_recording_is_known_by_its_bytes_and_not_by_its_headers(
+async def test_a_recording_is_recognized_by_its_bytes_and_not_by_its_headers(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     for headers in ODD_HEADERS:
@@ -145,7 +145,7 @@ ENCODED = {
 }
 
 
-async def test_what_slack_may_not_play_is_delivered_and_told_as_what_it_is(
+async def test_an_encoding_that_slack_may_not_play_is_delivered_and_named(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     for name, body in ENCODED.items():
@@ -184,7 +184,7 @@ async def test_a_recording_beyond_the_limit_is_refused_before_anything_is_posted
             assert (seen.delivery.state, seen.file.length) == ("delivered", MEGABYTE)
 
 
-async def test_a_recording_that_grew_after_it_was_counted_is_fetched_anew(scene: Scene) -> None:
+async def test_a_recording_that_grew_after_it_was_counted_is_fetched_again(scene: Scene) -> None:
     scene.excuse(BROKEN_OFF)
     await scene.grant()
     counted = {"shape": Shape.CHUNKED_SIZES_UNKNOWN}
@@ -203,7 +203,7 @@ async def test_a_recording_that_grew_after_it_was_counted_is_fetched_anew(scene:
     assert len(seen.posted) == 2, "one card, one file"
 
 
-async def test_a_recording_is_asked_for_once_and_its_facts_once(
+async def test_a_recording_and_its_facts_are_requested_once(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     for shape, times in ASKED_FOR.items():
@@ -227,7 +227,7 @@ ASKED_FOR = {
 }
 
 
-async def test_calls_that_trickle_take_no_place_from_another_agents(new_scene: OpenScene) -> None:
+async def test_slow_calls_take_no_slot_from_another_agent(new_scene: OpenScene) -> None:
     agents = {"care": {"agent_id": "PROJECT-CARE", "region": "us", "api_key": PLAIN_KEY}}
     async with new_scene(
         environment={"POLYAI_AGENTS": json.dumps(agents)}, pace=replace(QUICK, drain_seconds=0)
@@ -244,7 +244,7 @@ async def test_calls_that_trickle_take_no_place_from_another_agents(new_scene: O
         assert len(scene.every_visible_file()) == 1
 
 
-async def test_calls_that_trickle_are_given_up_in_words(new_scene: OpenScene) -> None:
+async def test_slow_calls_fail_with_a_note(new_scene: OpenScene) -> None:
     pace = replace(QUICK, floor=Floor(grace_seconds=0.5), retry=RetryRule(attempts=1))
     async with new_scene(pace=pace) as scene:
         slow = [scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.05) for _ in range(10)]
@@ -274,7 +274,7 @@ def words_of_failures(scene: Scene) -> list[str]:
     return [e.text for e in scene.workspace.ephemerals if "could not deliver" in e.text]
 
 
-async def test_no_byte_of_a_recording_touches_the_disk(
+async def test_no_byte_of_a_recording_is_written_to_disk(
     new_scene: OpenScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = {name: tmp_path / name for name in ("temporary", "working")}

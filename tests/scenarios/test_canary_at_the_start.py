@@ -1,4 +1,4 @@
-"""The canary is looked at at each start: a key that hears raw by then freezes deliveries."""
+"""Each start checks the canary: a plain key that returns raw by then freezes deliveries."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ async def looked(street: Street, verdict: str) -> CanaryState:
     return await until(found, every_seconds=0.05)
 
 
-async def test_what_hears_raw_at_a_start_is_frozen_though_the_last_look_was_a_moment_ago(
+async def test_a_start_freezes_deliveries_even_shortly_after_the_last_check(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:

@@ -1,4 +1,4 @@
-"""Rights and rooms change while the bytes are on their way: the stricter of two decisions holds."""
+"""Rights and conversations change during a transfer: the stricter of two decisions holds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -76,7 +76,7 @@ async def take_out_raw_key(scene: Scene) -> None:
         (let_in_somebody_not_cleared, "audience"),
     ],
 )
-async def test_raw_that_may_no_longer_be_heard_is_dropped_and_redacted_arrives(
+async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(
     scene: Scene, change, reason: str
 ) -> None:
     await scene.grant()
@@ -121,7 +121,7 @@ async def test_raw_that_may_no_longer_be_heard_is_dropped_and_redacted_arrives(
         for was_raw in (True, False)
     ],
 )
-async def test_what_may_no_longer_be_posted_at_all_is_refused_and_the_announcement_withdrawn(
+async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_withdrawn(
     scene: Scene, change, reason: str, was_raw: bool
 ) -> None:
     if was_raw:
@@ -142,7 +142,7 @@ async def test_what_may_no_longer_be_posted_at_all_is_refused_and_the_announceme
     assert seen.tags[-1] == "policy:delivery:refused"
 
 
-async def test_a_decision_is_not_used_once_the_picture_has_held_up_the_share(
+async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(
     scene: Scene,
 ) -> None:
     """It is taken while the picture is made, for a share that follows at once."""
@@ -166,7 +166,7 @@ async def test_a_decision_is_not_used_once_the_picture_has_held_up_the_share(
     assert seen.file.content == recordings.load("combined", redacted=True)
 
 
-async def test_a_raw_key_taken_out_between_decision_and_fetch_lets_redacted_arrive(
+async def test_a_raw_key_removed_between_decision_and_fetch_delivers_redacted(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -179,7 +179,7 @@ async def test_a_raw_key_taken_out_between_decision_and_fetch_lets_redacted_arri
     assert_tightened(seen, to="redacted", reason="no_raw_key", dropped=None)
 
 
-async def test_a_raw_key_taken_out_before_a_transcript_is_fetched_refuses_it_in_words(
+async def test_a_raw_key_removed_before_a_transcript_is_fetched_refuses_it(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -206,7 +206,7 @@ async def ask_while_the_raw_key_is_taken_out(
     return await task
 
 
-async def test_a_right_given_meanwhile_loosens_nothing(scene: Scene) -> None:
+async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene: Scene) -> None:
     async with between_upload_and_share(scene) as asking:
         await scene.grant()
     seen = await asking
@@ -217,7 +217,7 @@ async def test_a_right_given_meanwhile_loosens_nothing(scene: Scene) -> None:
     assert {r.key_kind for r in seen.audio_requests} == {"plain"}
 
 
-async def test_somebody_who_leaves_meanwhile_loosens_nothing(scene: Scene) -> None:
+async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
 
@@ -230,7 +230,7 @@ async def test_somebody_who_leaves_meanwhile_loosens_nothing(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("method", ["users.info", "conversations.info", "conversations.members"])
-async def test_a_second_decision_that_cannot_learn_its_facts_never_lets_raw_through(
+async def test_a_second_decision_with_unknown_facts_never_allows_raw(
     scene: Scene, method: str
 ) -> None:
     await scene.grant()
@@ -245,7 +245,7 @@ async def test_a_second_decision_that_cannot_learn_its_facts_never_lets_raw_thro
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "facts_not_told")
 
 
-async def test_rights_that_shrink_twice_end_at_the_strictest(scene: Scene) -> None:
+async def test_rights_that_shrink_twice_end_with_the_strictest_outcome(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     scene.slack.faults.add(Fault("upload"))  # the raw recording's picture passes

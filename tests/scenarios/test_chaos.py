@@ -15,7 +15,7 @@ END_EVERY_SESSION = (
 )
 
 
-async def test_what_was_asked_for_comes_once_whatever_goes_wrong(
+async def test_every_request_is_delivered_once_despite_faults(
     nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     url = migrated_postgresql()

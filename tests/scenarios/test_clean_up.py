@@ -1,4 +1,4 @@
-"""A bot that starts removes what is old, after the work that people wait for."""
+"""A starting bot removes old data after the work that people wait for."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.scenarios.conftest import OpenScene
 MINUTE = timedelta(minutes=1)
 
 
-async def test_restarts_within_a_minute_do_not_put_it_off(
+async def test_frequent_restarts_do_not_postpone_the_removal(
     new_scene: OpenScene, sqlite_store: Database, pace: Pace
 ) -> None:
     pace = replace(pace, clean_up_after=MINUTE)

@@ -43,7 +43,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("channel", "cleared", "words", "calls", "polyai"), ROWS)
-async def test_a_delivery_makes_these_calls_and_no_other(
+async def test_a_delivery_makes_exactly_these_calls(
     scene: Scene, channel: str, cleared: bool, words: str, calls: Counter[str], polyai: int
 ) -> None:
     if channel == DM:
@@ -59,7 +59,7 @@ async def test_a_delivery_makes_these_calls_and_no_other(
     assert len(scene.polyai.requests) - asked == polyai
 
 
-async def test_a_refusal_costs_one_decision_and_polyai_is_not_asked(scene: Scene) -> None:
+async def test_a_refusal_costs_one_decision_and_no_request_to_polyai(scene: Scene) -> None:
     await ask(scene)
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
     asked = len(scene.polyai.requests)
@@ -72,7 +72,7 @@ async def test_a_refusal_costs_one_decision_and_polyai_is_not_asked(scene: Scene
     assert len(scene.polyai.requests) == asked
 
 
-async def test_a_delivery_is_so_many_transactions(scene: Scene) -> None:
+async def test_a_delivery_takes_exactly_these_transactions(scene: Scene) -> None:
     """The request, its claim, the decision, two for the card, the upload, the share, the end."""
     await scene.grant()
     await ask(scene)

@@ -1,4 +1,4 @@
-"""The decision's rows, each through a signed command, down to the bytes that arrived."""
+"""The rows of the decision, each through a signed command, up to the bytes that arrive."""
 
 import asyncio
 import json
@@ -61,7 +61,7 @@ async def write_grant(
 # ---- row 1: who may ask at all
 
 
-async def test_row_1_nobody_of_unfit_standing_gets_anything_whatever_they_were_granted(
+async def test_row_1_people_of_other_standings_get_nothing_despite_grants(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     people: dict[str, dict[str, object] | None] = {
@@ -88,9 +88,7 @@ async def test_row_1_nobody_of_unfit_standing_gets_anything_whatever_they_were_g
     assert scene.workspace.violations == []
 
 
-async def test_row_1_a_guest_needs_a_grant_of_their_own(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_1_a_guest_needs_a_grant_by_name(scene: Scene, subtests: pytest.Subtests) -> None:
     await scene.grant()
     for kind in ("is_restricted", "is_ultra_restricted"):
         with subtests.test(kind):
@@ -107,7 +105,7 @@ async def test_row_1_a_guest_needs_a_grant_of_their_own(
 # ---- row 2: in the destination
 
 
-async def test_row_2_only_members_of_the_destination_get_anything_posted_there(
+async def test_row_2_only_members_of_the_destination_can_have_recordings_posted_there(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -119,7 +117,7 @@ async def test_row_2_only_members_of_the_destination_get_anything_posted_there(
     assert_refused(await scene.ask(f"{CALL} D0BOB0000"), "requester_not_in_destination")
 
 
-async def test_rows_1_to_3_what_slack_does_not_tell_counts_against_the_requester(
+async def test_rows_1_to_3_unknown_facts_count_against_the_requester(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -137,7 +135,7 @@ async def test_rows_1_to_3_what_slack_does_not_tell_counts_against_the_requester
             assert_refused(await scene.ask(scene.another_call()), reason)
 
 
-async def test_a_question_of_ours_that_slack_cannot_read_is_told_as_our_mistake(
+async def test_a_malformed_call_to_slack_is_reported_as_our_mistake(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -161,7 +159,7 @@ async def test_a_question_of_ours_that_slack_cannot_read_is_told_as_our_mistake(
             assert seen.audio_requests == seen.files == seen.posted == []
 
 
-async def test_members_that_come_in_a_circle_are_not_known_and_nothing_raw_is_posted(
+async def test_members_with_a_repeating_cursor_are_unknown_and_raw_is_not_posted(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -180,7 +178,7 @@ async def test_members_that_come_in_a_circle_are_not_known_and_nothing_raw_is_po
 # ---- row 3: shared, or not known not to be
 
 
-async def test_row_3_nothing_goes_where_outsiders_are_or_may_be(
+async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_channel(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -199,7 +197,7 @@ async def test_row_3_nothing_goes_where_outsiders_are_or_may_be(
             assert_refused(await scene.ask(f"{call} redacted"), "external_destination")
 
 
-async def test_row_3_a_channel_shared_while_the_upload_runs_gets_nothing(scene: Scene) -> None:
+async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -219,7 +217,7 @@ async def test_row_3_a_channel_shared_while_the_upload_runs_gets_nothing(scene: 
 # ---- row 4: shared, and on the allow-list
 
 
-async def test_row_4_an_allow_listed_shared_channel_gets_redacted_audio_even_for_the_cleared(
+async def test_row_4_an_allow_listed_shared_channel_gets_redacted_even_for_a_cleared_requester(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
@@ -246,7 +244,9 @@ async def test_row_4_an_allow_listed_shared_channel_gets_redacted_audio_even_for
 # ---- row 5: asked for
 
 
-async def test_row_5_whoever_asks_for_redacted_gets_it_and_no_explanation(scene: Scene) -> None:
+async def test_row_5_a_request_for_redacted_gets_redacted_without_an_explanation(
+    scene: Scene,
+) -> None:
     await scene.grant()
 
     assert_redacted(await scene.ask(f"{CALL} redacted"), "asked")
@@ -255,7 +255,7 @@ async def test_row_5_whoever_asks_for_redacted_gets_it_and_no_explanation(scene:
 # ---- row 6: the requester's own right
 
 
-async def test_row_6_whoever_is_not_cleared_now_gets_redacted(
+async def test_row_6_a_requester_who_is_not_cleared_gets_redacted(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     async def nothing(user_id: str) -> None:
@@ -312,7 +312,7 @@ async def test_row_6_whoever_is_not_cleared_now_gets_redacted(
     assert all(RAW_SPAN not in file.content for file in scene.workspace.recordings)
 
 
-async def test_row_6_a_right_revoked_while_the_upload_runs_is_gone_at_once(scene: Scene) -> None:
+async def test_row_6_a_right_revoked_during_the_upload_no_longer_counts(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -334,7 +334,7 @@ async def test_row_6_a_right_revoked_while_the_upload_runs_is_gone_at_once(scene
 # ---- row 7: the raw key
 
 
-async def test_row_7_without_a_raw_key_nobody_gets_raw_whatever_the_audience(
+async def test_row_7_without_a_raw_key_everybody_gets_redacted(
     new_scene: OpenScene,
 ) -> None:
     environment = {"POLYAI_PII_API_KEY": "", "CALLAUDIO_AUDIENCE": "requester"}
@@ -347,7 +347,7 @@ async def test_row_7_without_a_raw_key_nobody_gets_raw_whatever_the_audience(
 # ---- row 8: the audience
 
 
-async def test_row_8_one_uncleared_human_listener_makes_it_redacted(scene: Scene) -> None:
+async def test_row_8_one_human_listener_who_is_not_cleared_makes_it_redacted(scene: Scene) -> None:
     await scene.grant()
     await scene.grant(CAROL)
     scene.workspace.add_user(CAROL)
@@ -379,7 +379,7 @@ async def test_row_8_one_uncleared_human_listener_makes_it_redacted(scene: Scene
     assert_raw(await scene.ask(call), call)
 
 
-async def test_row_8_listeners_slack_does_not_tell_of_count_as_uncleared(
+async def test_row_8_unknown_listeners_count_as_not_cleared(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -394,7 +394,7 @@ async def test_row_8_listeners_slack_does_not_tell_of_count_as_uncleared(
             assert_redacted(await scene.ask(call), "audience", call)
 
 
-async def test_row_8_a_larger_audience_than_allowed_makes_it_redacted(
+async def test_row_8_an_audience_above_the_limit_makes_it_redacted(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_MAX_AUDIENCE": "2"}) as scene:
@@ -413,7 +413,7 @@ async def test_row_8_a_larger_audience_than_allowed_makes_it_redacted(
         assert_redacted(await scene.ask(call), "audience", call)
 
 
-async def test_row_8_a_public_channel_is_open_to_everybody_though_all_its_members_are_cleared(
+async def test_row_8_a_public_channel_makes_it_redacted_although_its_members_are_cleared(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -431,7 +431,7 @@ async def test_row_8_a_public_channel_is_open_to_everybody_though_all_its_member
     assert in_dm.delivery.outcome == "raw"
 
 
-async def test_row_8_what_is_not_known_to_be_private_counts_as_public(scene: Scene) -> None:
+async def test_row_8_a_channel_not_known_to_be_private_counts_as_public(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.change_channel(CHANNEL, omit=frozenset({"is_private"}))
     assert_redacted(await scene.ask(), "audience")
@@ -444,7 +444,9 @@ async def test_row_8_a_group_message_is_private(scene: Scene) -> None:
     assert_raw(await scene.ask(channel=group))
 
 
-async def test_row_8_a_channel_made_public_while_the_upload_runs_is_counted(scene: Scene) -> None:
+async def test_row_8_a_channel_made_public_during_the_upload_makes_it_redacted(
+    scene: Scene,
+) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -459,7 +461,7 @@ async def test_row_8_a_channel_made_public_while_the_upload_runs_is_counted(scen
     assert "this is a public channel" in seen.note.text
 
 
-async def test_row_8_bots_are_no_listeners_and_are_asked_after_once(scene: Scene) -> None:
+async def test_row_8_bots_are_not_listeners_and_are_looked_up_once(scene: Scene) -> None:
     await scene.grant()
     for user_id in ("U0MACHINE", "U0MACHINE2"):
         scene.workspace.add_user(user_id, is_bot=True)
@@ -471,7 +473,7 @@ async def test_row_8_bots_are_no_listeners_and_are_asked_after_once(scene: Scene
     assert asked_after.count("U0MACHINE") == 1
 
 
-async def test_row_8_a_listener_who_comes_while_the_upload_runs_is_counted(scene: Scene) -> None:
+async def test_row_8_a_listener_who_joins_during_the_upload_counts(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -486,7 +488,7 @@ async def test_row_8_a_listener_who_comes_while_the_upload_runs_is_counted(scene
     assert seen.buttons
 
 
-async def test_row_8_own_direct_messages_have_an_audience_of_one(scene: Scene) -> None:
+async def test_row_8_direct_messages_with_the_bot_have_an_audience_of_one(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.add_channel(OWN_DM, members=[ALICE], is_im=True)
 
@@ -501,7 +503,7 @@ async def test_row_8_own_direct_messages_have_an_audience_of_one(scene: Scene) -
 # ---- row 8's way out: the private button
 
 
-async def test_the_button_sends_the_raw_recording_to_the_requesters_own_messages(
+async def test_the_button_sends_raw_to_the_requesters_direct_messages(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -530,7 +532,7 @@ async def test_the_button_sends_the_raw_recording_to_the_requesters_own_messages
     assert len(await scene.deliveries()) == 2
 
 
-async def test_the_button_is_nobody_elses(scene: Scene) -> None:
+async def test_the_button_works_for_the_requester_only(scene: Scene) -> None:
     await scene.grant()
     await scene.grant(CAROL)  # cleared, and yet not the one it was drawn for
     scene.workspace.add_user(CAROL)
@@ -554,7 +556,7 @@ async def test_the_button_is_nobody_elses(scene: Scene) -> None:
     assert [f.id for f in scene.every_visible_file()] == [first.file.id]
 
 
-async def test_the_button_gives_no_right_that_is_gone(scene: Scene) -> None:
+async def test_the_button_does_not_restore_an_ended_right(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
     first = await scene.ask()
@@ -606,7 +608,7 @@ async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: S
 # ---- CALLAUDIO_AUDIENCE=requester: row 8 off, and nothing else
 
 
-async def test_the_requester_rule_switches_the_audience_off_and_nothing_else(
+async def test_the_requester_rule_removes_the_audience_check_and_nothing_else(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_AUDIENCE": "requester", "CALLAUDIO_MAX_AUDIENCE": "1"}

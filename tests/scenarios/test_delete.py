@@ -1,4 +1,4 @@
-"""*Delete*: for who asked for the recording and for admins, and for nobody else."""
+"""*Delete*: for the requester of the recording and for admins only."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ async def deletion_events(scene: Scene, seen: Seen) -> list[tuple[str, str]]:
     return [(e.tag, e.actor_id) for e in events if e.tag.split(":")[1] == "file"]
 
 
-async def test_who_asked_for_a_recording_deletes_it_and_the_card_says_so(scene: Scene) -> None:
+async def test_the_requester_deletes_a_recording_and_the_card_says_so(scene: Scene) -> None:
     seen, message = await delivered(scene, raw=False)
 
     ack, shown = await press(scene, message, Action.DELETE)
@@ -42,7 +42,7 @@ async def test_who_asked_for_a_recording_deletes_it_and_the_card_says_so(scene: 
     assert (row.taken_back_cause, row.delete_asked_by) == ("asked", ALICE)
 
 
-async def test_an_admin_deletes_what_somebody_else_asked_for(scene: Scene) -> None:
+async def test_an_admin_deletes_another_persons_recording(scene: Scene) -> None:
     await scene.grant(BOSS, right=Right.ADMIN)
     seen, message = await delivered(scene, raw=True)
 
@@ -53,7 +53,7 @@ async def test_an_admin_deletes_what_somebody_else_asked_for(scene: Scene) -> No
     assert await deletion_events(scene, seen) == [(tag, BOSS) for tag in GONE]
 
 
-async def test_anybody_else_is_refused_in_words_and_audited(scene: Scene) -> None:
+async def test_any_other_person_is_refused_and_audited(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOB)
     _, message = await delivered(scene, raw=False)
 
@@ -76,7 +76,7 @@ async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
     assert await refused_presses(scene) == [(BOSS, "delete", "deletion_refused")]
 
 
-async def test_a_guest_who_did_not_ask_for_it_is_refused(scene: Scene) -> None:
+async def test_a_guest_who_is_not_the_requester_is_refused(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_ultra_restricted=True)
     _, message = await delivered(scene, raw=False)
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
@@ -97,7 +97,7 @@ async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: S
     await card(scene, seen.delivery, f"was deleted from Slack by <@{BOSS}>")
 
 
-async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene: Scene) -> None:
+async def test_a_second_press_after_the_deletion_says_that_nothing_is_left(scene: Scene) -> None:
     seen, message = await delivered(scene, raw=False)
     await press(scene, message, Action.DELETE)
     await card(scene, seen.delivery, "was deleted from Slack by")
@@ -110,7 +110,7 @@ async def test_pressed_again_afterwards_it_says_that_there_is_nothing_left(scene
     assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
-async def test_pressed_twice_before_it_is_gone_it_is_one_deletion_and_no_refusal(
+async def test_two_presses_before_the_deletion_are_one_deletion_and_no_refusal(
     scene: Scene,
 ) -> None:
     scene.slack.faults.add(Fault("files.delete", hang=True, when="after"))
@@ -126,7 +126,7 @@ async def test_pressed_twice_before_it_is_gone_it_is_one_deletion_and_no_refusal
     assert await refused_presses(scene) == []
 
 
-async def test_a_made_up_recording_is_refused_in_words_and_audited_without_its_name(
+async def test_an_unknown_recording_is_refused_and_audited_without_its_id(
     scene: Scene,
 ) -> None:
     for action in (Action.DELETE, Action.TRANSCRIPT, Action.SEND_AGAIN):
@@ -146,7 +146,7 @@ async def test_a_made_up_recording_is_refused_in_words_and_audited_without_its_n
         assert "7946" not in str(event.payload)
 
 
-async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:
+async def test_a_refused_deletion_is_retried(new_scene: OpenScene) -> None:
     async with new_scene(pace=SOON) as scene:
         scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled"))
         seen, message = await delivered(scene, raw=False)
@@ -159,7 +159,7 @@ async def test_a_refused_deletion_is_tried_again(new_scene: OpenScene) -> None:
         assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
-async def test_a_card_that_could_not_be_changed_says_so_a_while_later(new_scene: OpenScene) -> None:
+async def test_a_card_that_could_not_be_updated_is_updated_later(new_scene: OpenScene) -> None:
     async with new_scene(pace=SOON) as scene:
         seen, message = await delivered(scene, raw=False)
         scene.slack.faults.add(Fault("chat.update", error="fatal_error", times=4))

@@ -1,4 +1,4 @@
-"""Where a recording may go, and what Slack may have against it."""
+"""Where a recording may be posted, and how Slack may refuse."""
 
 import asyncio
 from typing import Any
@@ -58,7 +58,7 @@ async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
     assert seen.note.channel == CHANNEL  # told where they asked
 
 
-async def test_a_public_channel_is_joined_for_a_delivery_and_for_nothing_less(
+async def test_the_bot_joins_a_public_channel_only_for_a_delivery(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -77,7 +77,9 @@ async def test_a_public_channel_is_joined_for_a_delivery_and_for_nothing_less(
     assert scene.workspace.channels[OTHER].bot_is_member
 
 
-async def test_without_the_scope_to_join_an_invitation_is_asked_for(new_scene: OpenScene) -> None:
+async def test_without_the_scope_to_join_the_requester_is_asked_to_invite_the_bot(
+    new_scene: OpenScene,
+) -> None:
     workspace = Workspace(scopes=BOT_SCOPES - {"channels:join"})
     async with new_scene(workspace=workspace) as scene:
         scene.workspace.add_channel(OTHER, members=[ALICE], bot_is_member=False)
@@ -87,7 +89,7 @@ async def test_without_the_scope_to_join_an_invitation_is_asked_for(new_scene: O
         assert_failed(seen, "conversation_unseen", "I may not join", "`/invite @callaudio`")
 
 
-async def test_places_nobody_can_be_served_in_are_told_with_the_way_out(
+async def test_unusable_destinations_are_reported_with_a_fix(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
@@ -114,7 +116,9 @@ async def test_places_nobody_can_be_served_in_are_told_with_the_way_out(
     assert scene.every_visible_file() == []
 
 
-async def test_asked_in_the_messages_of_two_people_it_goes_to_the_askers_own(scene: Scene) -> None:
+async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_messages(
+    scene: Scene,
+) -> None:
     await scene.grant()
     scene.workspace.add_channel(OF_TWO, members=[ALICE, BOB], is_im=True, bot_is_member=False)
 
@@ -132,7 +136,7 @@ async def test_asked_in_the_messages_of_two_people_it_goes_to_the_askers_own(sce
     assert seen.delivery.state == "delivered"
 
 
-async def test_what_the_workspace_does_not_take_is_told_and_taken_back(
+async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -166,7 +170,7 @@ async def test_what_the_workspace_does_not_take_is_told_and_taken_back(
     assert scene.every_visible_file() == []
 
 
-async def test_an_upload_in_doubt_is_done_again_with_a_new_ticket_but_not_for_ever(
+async def test_an_uncertain_upload_is_repeated_with_a_new_url_a_limited_number_of_times(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -194,7 +198,7 @@ async def test_an_upload_in_doubt_is_done_again_with_a_new_ticket_but_not_for_ev
     assert len(scene.workspace.called("chat.delete")) == 1
 
 
-async def test_a_slower_pace_makes_one_announcement_and_one_share(scene: Scene) -> None:
+async def test_a_rate_limited_delivery_posts_one_card_and_shares_once(scene: Scene) -> None:
     await scene.grant()
     for method in ("chat.postMessage", "files.completeUploadExternal"):
         slower = Fault(method, status=429, headers={"Retry-After": "0.1"})
@@ -209,7 +213,7 @@ async def test_a_slower_pace_makes_one_announcement_and_one_share(scene: Scene) 
     assert len(scene.workspace.called("files.getUploadURLExternal")) in (2, 3)
 
 
-async def test_a_share_that_has_to_wait_is_decided_again_before_its_next_try(
+async def test_a_delayed_share_is_decided_again_before_its_next_try(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -232,7 +236,7 @@ async def test_a_share_that_has_to_wait_is_decided_again_before_its_next_try(
     assert "policy:delivery:tightened" in seen.tags
 
 
-async def test_a_share_whose_answer_is_lost_is_asked_after_and_not_repeated(
+async def test_a_share_with_a_lost_answer_is_looked_up_and_not_repeated(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()

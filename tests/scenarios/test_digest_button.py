@@ -1,4 +1,4 @@
-"""*Get call audio* in a digest: into its own thread, and for each what the rules say."""
+"""*Get call audio* in a digest: delivered into its thread, by the presser's rights."""
 
 import asyncio
 from dataclasses import dataclass
@@ -118,7 +118,9 @@ REFUSED = {"requester_not_allowed", "requester_not_in_destination", "external_de
 
 
 @pytest.mark.parametrize("case", some_at_length(CASES, *USUAL))
-async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -> None:
+async def test_each_presser_gets_the_outcome_of_the_decision_table(
+    new_scene: OpenScene, case: Case
+) -> None:
     allowed = CHANNEL if case.allow_listed else ""
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}
     async with new_scene(environment=environment) as scene:
@@ -144,7 +146,7 @@ async def test_each_gets_what_the_table_says(new_scene: OpenScene, case: Case) -
         assert scene.workspace.violations == []
 
 
-async def test_every_row_brings_its_own_call_into_the_one_thread(scene: Scene) -> None:
+async def test_each_row_delivers_its_own_call_into_the_one_thread(scene: Scene) -> None:
     await scene.grant()
     calls = [CALL, scene.another_call(), scene.another_call()]
     message = await posted(scene, *calls)
@@ -166,7 +168,7 @@ async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene: Scene) -> No
     assert [file.name for file in files] == [f"{CALL}-redacted.wav"]
 
 
-async def test_pressing_twice_brings_it_once(scene: Scene) -> None:
+async def test_two_presses_deliver_once(scene: Scene) -> None:
     message = await posted(scene, CALL)
     pressed = button(message)
 
@@ -208,7 +210,7 @@ async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> No
         ("", "not a conversation id"),
     ],
 )
-async def test_a_button_that_leads_nowhere_any_more_says_so_to_who_pressed_it(
+async def test_a_button_of_an_unknown_call_is_answered_to_the_presser(
     scene: Scene, value: str, words: str
 ) -> None:
     message = await posted(scene, CALL)

@@ -1,4 +1,4 @@
-"""`/callaudio-admin digest …` and the form: shown first, then saved, by admins alone."""
+"""`/callaudio-admin digest …` and its form: a preview, then saving, for admins only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -53,7 +53,9 @@ async def press(scene: Scene, button: Mapping[str, Any], user: str = BOSS) -> Ac
     )
 
 
-async def test_it_is_shown_with_the_next_three_runs_and_saved_by_a_press(scene: Scene) -> None:
+async def test_a_digest_is_previewed_with_its_next_three_runs_and_saved_by_a_press(
+    scene: Scene,
+) -> None:
     shown = await say(scene, f"{ADD} sales")
 
     assert "At 09:00, Monday through Friday (Europe/London)" in shown.text
@@ -75,7 +77,7 @@ async def test_it_is_shown_with_the_next_three_runs_and_saved_by_a_press(scene: 
     assert await tags(scene) == ["admin:digest:added"]
 
 
-async def test_a_guest_in_an_admin_group_neither_sees_nor_saves_one(scene: Scene) -> None:
+async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene: Scene) -> None:
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await scene.grant(TEAM_GROUP, right=Right.ADMIN)
     shown = await say(scene, ADD, user=ALICE)
@@ -90,7 +92,7 @@ async def test_a_guest_in_an_admin_group_neither_sees_nor_saves_one(scene: Scene
     assert "No digest" in (await say(scene, "digest list")).text
 
 
-async def test_it_is_paused_resumed_run_and_removed(scene: Scene) -> None:
+async def test_a_digest_is_paused_resumed_run_and_removed(scene: Scene) -> None:
     database = scene.stage.application.database
     await add_digest(database, timetable="09:00 mon-fri", zone="Europe/London")
 
@@ -114,14 +116,14 @@ async def test_it_is_paused_resumed_run_and_removed(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("text", [ADD, "digest list", "digest pause g1", "digest run g1"])
-async def test_who_is_no_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
     assert await tags(scene) == ["slack:admin:refused"]
 
 
-async def test_a_save_button_is_of_no_use_to_others(scene: Scene) -> None:
+async def test_a_save_button_is_refused_to_others(scene: Scene) -> None:
     shown = await say(scene, ADD)
     scene.workspace.show_answer(CHANNEL, BOSS, shown.body)
 
@@ -151,7 +153,7 @@ async def test_a_save_button_is_of_no_use_to_others(scene: Scene) -> None:
         ("digest pause <!channel>", "There is no such digest"),
     ],
 )
-async def test_what_cannot_be_is_told_with_what_to_do(scene: Scene, text: str, says: str) -> None:
+async def test_invalid_input_is_answered_with_a_fix(scene: Scene, text: str, says: str) -> None:
     ack = await say(scene, text)
 
     assert says in ack.text
@@ -168,7 +170,7 @@ async def test_what_cannot_be_is_told_with_what_to_do(scene: Scene, text: str, s
         ({"bot_is_member": False}, "/invite @callaudio"),
     ],
 )
-async def test_a_channel_that_cannot_be_is_told_at_once(
+async def test_an_unusable_channel_is_reported_at_once(
     scene: Scene, changes: dict[str, bool], says: str
 ) -> None:
     scene.workspace.change_channel(CHANNEL, **changes)
@@ -176,7 +178,7 @@ async def test_a_channel_that_cannot_be_is_told_at_once(
     assert says in (await say(scene, ADD)).text
 
 
-async def test_help_tells_of_digests_too(scene: Scene) -> None:
+async def test_help_lists_the_digest_commands(scene: Scene) -> None:
     assert "digest add calls" in (await say(scene, "help")).text
 
 
@@ -198,7 +200,7 @@ async def open_form(scene: Scene, user: str = BOSS) -> Any:
     return scene.workspace.views[view.id]
 
 
-async def test_the_form_turns_into_the_next_runs_and_then_saves(scene: Scene) -> None:
+async def test_the_form_shows_the_next_runs_and_then_saves(scene: Scene) -> None:
     view = await open_form(scene)
     assert [b["block_id"] for b in view.body["blocks"]] == [
         "kind", "channel", "timetable", "zone", "agent",
@@ -219,7 +221,7 @@ async def test_the_form_turns_into_the_next_runs_and_then_saves(scene: Scene) ->
     assert await tags(scene) == ["admin:digest:added"]
 
 
-async def test_what_is_wrong_stands_in_the_form(scene: Scene) -> None:
+async def test_invalid_input_is_reported_in_the_form(scene: Scene) -> None:
     view = await open_form(scene)
     values = {**VALUES, "timetable": {"timetable": {"value": "soon"}}}
 
@@ -229,18 +231,18 @@ async def test_what_is_wrong_stands_in_the_form(scene: Scene) -> None:
     assert "I cannot read soon" in str(shown.body["errors"])
 
 
-async def test_the_form_says_to_others_that_it_is_for_admins(scene: Scene) -> None:
+async def test_the_form_is_refused_to_others(scene: Scene) -> None:
     view = await open_form(scene, ALICE)
     assert "Only admins of callaudio" in str(view.body)
 
 
-async def test_a_form_of_an_admin_is_nobody_else_s_to_send(scene: Scene) -> None:
+async def test_an_admins_form_is_refused_to_others(scene: Scene) -> None:
     view = await open_form(scene)
     shown = await scene.people.view_submission(ALICE, view.id, VALUES)
     assert "Only admins of callaudio" in str(shown.body)
 
 
-async def test_a_moved_channel_takes_its_digests_along(scene: Scene) -> None:
+async def test_a_changed_channel_id_is_stored_in_its_digests(scene: Scene) -> None:
     await add_digest(scene.stage.application.database)
     for _ in range(2):  # Slack may tell twice
         await scene.people.event(

@@ -1,4 +1,4 @@
-"""Digests on a running bot: due, asked for, missed, and paused when their channel is gone."""
+"""Digests on a running bot: due, requested, missed, and paused if their channel is unusable."""
 
 import asyncio
 import itertools
@@ -74,7 +74,7 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene:
     assert written[:2] == ["admin:digest:added", "worker:digest:posted"]
 
 
-async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
+async def test_a_paused_or_removed_digest_is_not_posted(scene: Scene) -> None:
     database = database_of(scene)
     store = DigestStore(database=database, clock=utc_now)
     paused = await add_digest(database, "g1", EVERY_SECOND)
@@ -96,7 +96,7 @@ async def test_a_paused_or_removed_digest_comes_no_more(scene: Scene) -> None:
     )  # what was due while it rested is not made up for
 
 
-async def test_asked_for_it_is_posted_once_out_of_turn(scene: Scene) -> None:
+async def test_a_requested_run_is_posted_once(scene: Scene) -> None:
     digest = await add_digest(database_of(scene))
     local = await ask_for(database_of(scene), digest)
 
@@ -126,7 +126,7 @@ async def test_asked_for_it_is_posted_once_out_of_turn(scene: Scene) -> None:
     ],
     ids=["archived", "shared", "about to be shared", "without the bot", "private without the bot"],
 )
-async def test_a_channel_that_cannot_be_pauses_the_digest_and_its_owner_is_told_once(
+async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_once(
     scene: Scene, changes: dict[str, bool], cause: PauseCause, says: str
 ) -> None:
     digest = await add_digest(database_of(scene))
@@ -145,7 +145,7 @@ async def test_a_channel_that_cannot_be_pauses_the_digest_and_its_owner_is_told_
     assert (await tags(scene)).count("worker:digest:suspended") == 1
 
 
-async def test_while_slack_does_not_tell_who_shares_the_channel_nothing_is_posted(
+async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(
     scene: Scene,
 ) -> None:
     digest = await add_digest(database_of(scene))
@@ -180,7 +180,7 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
     assert event.payload["slots"] == len(found)
 
 
-async def test_what_was_missed_stands_in_the_next_post(new_scene: OpenScene) -> None:
+async def test_the_next_post_names_the_missed_slots(new_scene: OpenScene) -> None:
     pace = replace(WATCHFUL, catch_up=CatchUp(slots=1, intervals=1.0))
     async with new_scene(open_outlets=plain_outlets, pace=pace) as scene:
         database = database_of(scene)
@@ -222,7 +222,7 @@ async def test_what_was_missed_stands_in_the_next_post(new_scene: OpenScene) -> 
         ),
     ],
 )
-async def test_a_post_that_fails_or_whose_answer_is_lost_is_one_message_at_most(
+async def test_a_failed_or_unanswered_post_is_one_message_at_most(
     scene: Scene, fault: Fault, messages: int, state: str
 ) -> None:
     scene.workspace.scopes.add("groups:history")
@@ -236,7 +236,7 @@ async def test_a_post_that_fails_or_whose_answer_is_lost_is_one_message_at_most(
     assert len(digest_messages(scene.workspace)) == messages
 
 
-async def test_without_history_lost_answers_cost_one_more_message_and_no_third(
+async def test_without_history_lost_answers_cost_at_most_one_extra_message(
     scene: Scene,
 ) -> None:
     scene.workspace.scopes.discard("groups:history")

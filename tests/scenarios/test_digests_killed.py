@@ -1,4 +1,4 @@
-"""Workers killed at any moment: every slot of a digest is posted, and once."""
+"""Workers killed at any moment: every slot of a digest is posted, once."""
 
 import asyncio
 import random
@@ -50,7 +50,7 @@ LONG_ENOUGH_SECONDS = 600.0
         pytest.param("chat.postMessage", "after", id="between the post and the record"),
     ],
 )
-async def test_where_history_may_be_read_a_killed_run_is_one_message(
+async def test_with_history_a_killed_run_is_one_message(
     nursery: Nursery, template_databases: Path, tmp_path: Path, route: str, when: str
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -63,7 +63,7 @@ async def test_where_history_may_be_read_a_killed_run_is_one_message(
         assert posts(street.scene.workspace) == {("g1", local): 1}
 
 
-async def test_without_history_a_kill_between_post_and_record_costs_one_more_message_at_most(
+async def test_without_history_a_kill_between_post_and_record_costs_at_most_one_extra_message(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -76,7 +76,7 @@ async def test_without_history_a_kill_between_post_and_record_costs_one_more_mes
         assert posts(street.scene.workspace) == {("g1", local): 2}
 
 
-async def test_without_history_a_kill_before_the_post_is_still_one_message(
+async def test_without_history_a_kill_before_the_post_is_one_message(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -88,7 +88,7 @@ async def test_without_history_a_kill_before_the_post_is_still_one_message(
         assert posts(street.scene.workspace) == {("g1", local): 1}
 
 
-async def test_a_slot_whose_worker_died_right_after_the_claim_is_found_and_posted(
+async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:

@@ -1,4 +1,4 @@
-"""Where raw may no longer be heard redacted takes its place: unasked, on the same card, once."""
+"""Where raw may no longer be heard, the redacted variant replaces it on the same card, once."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -130,7 +130,7 @@ def the_file(scene: Scene) -> File:
 
 @postgresql_at_length
 @pytest.mark.parametrize(("happens", "cause", "words"), FOLLOWED)
-async def test_the_redacted_one_takes_its_place_on_the_same_card(
+async def test_the_redacted_variant_replaces_raw_on_the_same_card(
     new_scene: OpenScene, happens: Happens, cause: str, words: str
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -163,7 +163,7 @@ async def test_the_redacted_one_takes_its_place_on_the_same_card(
 
 
 @pytest.mark.parametrize(("happens", "cause", "ends"), NOT_FOLLOWED)
-async def test_where_the_rules_allow_nothing_it_is_deleted_and_that_is_all(
+async def test_raw_is_only_deleted_if_the_rules_allow_nothing(
     new_scene: OpenScene, happens: Happens, cause: str, ends: str | None
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -190,7 +190,7 @@ async def test_where_the_rules_allow_nothing_it_is_deleted_and_that_is_all(
         assert len(await tagged(scene, DOWNGRADED)) == bool(ends)
 
 
-async def test_what_somebody_deleted_is_not_brought_again(new_scene: OpenScene) -> None:
+async def test_a_deleted_recording_is_not_replaced(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("files.delete", error="fatal_error", times=9))
@@ -208,7 +208,9 @@ async def test_what_somebody_deleted_is_not_brought_again(new_scene: OpenScene) 
         assert scene.every_visible_file() == []
 
 
-async def test_a_shared_channel_that_may_have_redacted_ones_gets_it(new_scene: OpenScene) -> None:
+async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(
+    new_scene: OpenScene,
+) -> None:
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}
     async with new_scene(pace=RARELY, environment=environment) as scene:
         seen = await raw(scene)
@@ -221,7 +223,7 @@ async def test_a_shared_channel_that_may_have_redacted_ones_gets_it(new_scene: O
         assert len(scene.workspace.ephemerals) == told
 
 
-async def test_it_is_redacted_even_where_raw_may_be_heard_again_by_then(
+async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -237,7 +239,7 @@ async def test_it_is_redacted_even_where_raw_may_be_heard_again_by_then(
         assert the_file(scene).content == REDACTED
 
 
-async def test_a_transcript_has_no_redacted_variant_to_follow(new_scene: OpenScene) -> None:
+async def test_a_transcript_is_not_replaced(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
         message = await card(scene, seen.delivery, "*Unredacted*")
@@ -257,7 +259,9 @@ async def has_followers(scene: Scene) -> list[DeliveryRow]:
     return [each for each in await scene.deliveries() if each.replaces_id]
 
 
-async def test_while_deliveries_are_frozen_it_is_deleted_and_offered(new_scene: OpenScene) -> None:
+async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(
+    new_scene: OpenScene,
+) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
         database, now = scene.stage.application.database, utc_now()
@@ -280,7 +284,7 @@ async def test_while_deliveries_are_frozen_it_is_deleted_and_offered(new_scene: 
         assert scene.every_visible_file() == []
 
 
-async def test_one_that_differs_from_the_raw_one_is_not_let_through(new_scene: OpenScene) -> None:
+async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene: OpenScene) -> None:
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
     async with new_scene(pace=RARELY, environment=environment) as scene:
         await scene.grant()
@@ -293,7 +297,7 @@ async def test_one_that_differs_from_the_raw_one_is_not_let_through(new_scene: O
         assert scene.every_visible_file() == []
 
 
-async def test_one_that_waits_for_polyai_says_so_on_the_card_and_comes_in_the_end(
+async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arrives_later(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -307,7 +311,7 @@ async def test_one_that_waits_for_polyai_says_so_on_the_card_and_comes_in_the_en
         assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
-async def test_a_refused_word_on_the_card_holds_the_redacted_one_up_no_longer(
+async def test_a_refused_card_update_does_not_delay_the_replacement(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -319,7 +323,7 @@ async def test_a_refused_word_on_the_card_holds_the_redacted_one_up_no_longer(
         assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
-async def test_switched_off_it_is_offered(new_scene: OpenScene) -> None:
+async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_DOWNGRADE": "off"}) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
@@ -330,7 +334,7 @@ async def test_switched_off_it_is_offered(new_scene: OpenScene) -> None:
         assert await tagged(scene, DOWNGRADED) == []
 
 
-async def test_it_may_be_deleted_like_any_other(new_scene: OpenScene) -> None:
+async def test_a_replacement_can_be_deleted(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)

@@ -1,4 +1,4 @@
-"""The evidence of one call: who asked, what was decided and why, who could hear it until when."""
+"""The evidence of a call: the requests, the decisions, and who could hear it until when."""
 
 import json
 import zipfile
@@ -22,7 +22,7 @@ def lines(packed: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in packed.read(name).splitlines()]
 
 
-async def test_it_tells_the_whole_story_of_a_call_and_proves_it(
+async def test_the_evidence_of_a_call_is_complete_and_verifies(
     new_scene: OpenScene, tmp_path: Path
 ) -> None:
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}

@@ -1,4 +1,4 @@
-"""Somebody who asks for one recording during somebody else's many has it in a moment."""
+"""A request for one recording is served soon although another person requests many."""
 
 import asyncio
 import time
@@ -40,7 +40,9 @@ async def bobs_seconds(scene: Scene) -> float:
     return time.monotonic() - began
 
 
-async def test_one_behind_many_of_somebody_else_is_served_before_their_last(scene: Scene) -> None:
+async def test_a_request_behind_many_of_another_person_is_served_before_their_last(
+    scene: Scene,
+) -> None:
     taken = await ask_for_many(scene, 80)
 
     await bobs_seconds(scene)
@@ -49,7 +51,7 @@ async def test_one_behind_many_of_somebody_else_is_served_before_their_last(scen
     await everything_ended(scene, taken + 1)
 
 
-async def test_what_is_one_too_many_is_told_each_time_and_logged_once_a_minute(
+async def test_each_request_beyond_the_limit_is_refused_and_logged_once_a_minute(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_MAX_WAITING": "1"}) as scene:
@@ -68,7 +70,7 @@ async def test_what_is_one_too_many_is_told_each_time_and_logged_once_a_minute(
 
 
 @pytest.mark.long
-async def test_one_behind_five_hundred_has_it_within_seconds(new_scene: OpenScene) -> None:
+async def test_a_request_behind_five_hundred_is_served_within_seconds(new_scene: OpenScene) -> None:
     async with new_scene(environment={"CALLAUDIO_MAX_WAITING": "20"}) as scene:
         taken = await ask_for_many(scene, 500)
 

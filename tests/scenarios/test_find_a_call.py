@@ -133,7 +133,7 @@ async def send(
     return await scene.people.view_submission(user, view_id, chosen)
 
 
-async def test_a_call_is_found_and_its_recording_delivered(scene: Scene) -> None:
+async def test_a_call_is_found_and_its_recording_is_delivered(scene: Scene) -> None:
     await scene.grant()
     view_id = await opened(scene)
     assert values(scene, view_id)[0] == CALL
@@ -151,7 +151,7 @@ async def test_a_call_is_found_and_its_recording_delivered(scene: Scene) -> None
     assert file.channel == CHANNEL
 
 
-async def test_sending_twice_is_one_request(scene: Scene) -> None:
+async def test_a_form_sent_twice_is_one_request(scene: Scene) -> None:
     view_id = await opened(scene)
     both = await asyncio.gather(*(send(scene, view_id, CALL) for _ in range(2)))
     assert "already on its way" in str([ack.body for ack in both])
@@ -159,7 +159,7 @@ async def test_sending_twice_is_one_request(scene: Scene) -> None:
     await scene.ended(await scene.latest())
 
 
-async def test_sending_with_another_choice_after_the_answer_was_lost_is_a_request_of_its_own(
+async def test_a_form_sent_again_with_another_choice_is_a_new_request(
     scene: Scene,
 ) -> None:
     view_id = await opened(scene)
@@ -174,7 +174,7 @@ async def test_sending_with_another_choice_after_the_answer_was_lost_is_a_reques
     assert sorted(sides) == ["combined", "user"]
 
 
-async def test_redacted_and_one_side_can_be_asked_for(scene: Scene) -> None:
+async def test_redacted_and_one_side_can_be_requested(scene: Scene) -> None:
     await scene.grant()
     view_id = await opened(scene)
     chosen = {
@@ -186,7 +186,7 @@ async def test_redacted_and_one_side_can_be_asked_for(scene: Scene) -> None:
     assert (delivery.reason, delivery.direction) == ("asked", "user")
 
 
-async def test_the_destination_decides_as_everywhere_else(scene: Scene) -> None:
+async def test_the_decision_table_applies_to_the_destination(scene: Scene) -> None:
     await scene.grant()
     scene.workspace.add_channel("C0ELSEWHERE", members=[BOB])
     view_id = await opened(scene)
@@ -211,7 +211,7 @@ async def test_older_and_newer_turn_the_page(scene: Scene) -> None:
     assert values(scene, view_id) == first
 
 
-async def test_a_page_that_slack_does_not_take_at_once_is_turned_all_the_same(scene: Scene) -> None:
+async def test_a_page_that_slack_refuses_at_first_is_shown_later(scene: Scene) -> None:
     view_id = await opened(scene)
     first = values(scene, view_id)
     scene.slack.faults.add(Fault("views.update", error="ratelimited"))
@@ -219,7 +219,7 @@ async def test_a_page_that_slack_does_not_take_at_once_is_turned_all_the_same(sc
     assert set(values(scene, view_id)).isdisjoint(first)
 
 
-async def test_a_day_and_an_outcome_choose(scene: Scene) -> None:
+async def test_a_day_and_an_outcome_filter_the_calls(scene: Scene) -> None:
     when = datetime(2026, 3, 1, 16, tzinfo=UTC)  # already the second of March in Tokyo
     scene.polyai.add_call("CA-march", started_at=when, recording=Recording.speech())
     view_id = await opened(scene)
@@ -240,7 +240,7 @@ async def test_a_day_and_an_outcome_choose(scene: Scene) -> None:
     assert all("handed over" in row["text"]["text"] for row in shown)
 
 
-async def test_what_goes_wrong_at_polyai_is_said_in_the_modal(
+async def test_an_error_of_polyai_is_shown_in_the_modal(
     scene: Scene, kind: str, logged: list[MutableMapping[str, Any]]
 ) -> None:
     for status, headers, words in [
@@ -271,7 +271,9 @@ async def test_what_goes_wrong_at_polyai_is_said_in_the_modal(
     ],
     ids=["guest", "external", "unknown"],
 )
-async def test_who_may_not_ask_may_not_look(scene: Scene, standing: dict[str, Any]) -> None:
+async def test_a_person_who_may_not_request_recordings_may_not_list_calls(
+    scene: Scene, standing: dict[str, Any]
+) -> None:
     scene.workspace.add_user(BOB, **standing)
     view_id = await opened(scene, BOB)
     assert "You cannot list calls here" in str(body(scene, view_id))
@@ -281,13 +283,13 @@ async def test_who_may_not_ask_may_not_look(scene: Scene, standing: dict[str, An
     assert (event.tag, event.team_id) == ("policy:finder:refused", scene.workspace.team_id)
 
 
-async def test_a_guest_with_a_grant_may_look(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_may_list_calls(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     assert rows(scene, await opened(scene, BOB))
 
 
-async def test_a_guest_whose_grant_ends_meanwhile_may_look_no_further(scene: Scene) -> None:
+async def test_a_guest_whose_grant_ends_may_not_list_further_calls(scene: Scene) -> None:
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     view_id = await opened(scene, BOB)
@@ -296,14 +298,14 @@ async def test_a_guest_whose_grant_ends_meanwhile_may_look_no_further(scene: Sce
     assert "You cannot list calls here" in str(body(scene, view_id))
 
 
-async def test_nothing_chosen_is_said_in_the_form(scene: Scene) -> None:
+async def test_a_missing_choice_is_reported_in_the_form(scene: Scene) -> None:
     view_id = await opened(scene)
     ack = await send(scene, view_id, CALL, destination={"destination": {}})
     assert "was chosen" in str(ack.body)
     assert await scene.deliveries() == []
 
 
-async def test_a_press_in_a_closed_modal_hurts_nobody(scene: Scene) -> None:
+async def test_a_press_in_a_closed_modal_changes_nothing(scene: Scene) -> None:
     view_id = await opened(scene)
     view = scene.workspace.views[view_id]
     scene.slack.faults.add(Fault("views.update", times=1, error="not_found"))
@@ -312,7 +314,7 @@ async def test_a_press_in_a_closed_modal_hurts_nobody(scene: Scene) -> None:
     assert scene.workspace.views[view_id] is view
 
 
-async def test_several_agents_can_be_chosen_and_the_button_names_one(
+async def test_one_of_several_agents_can_be_chosen_and_the_button_names_it(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment=MORE_AGENTS) as scene:
@@ -351,7 +353,7 @@ async def test_several_agents_can_be_chosen_and_the_button_names_one(
         assert (delivery.state, delivery.agent_name) == ("delivered", "sales")
 
 
-async def test_over_socket_mode(new_scene: OpenScene) -> None:
+async def test_the_finder_works_over_socket_mode(new_scene: OpenScene) -> None:
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token}
     async with new_scene(workspace=workspace, environment=environment) as scene:

@@ -1,4 +1,4 @@
-"""From nothing to the first recording: what README says to type, and what `doctor` says next."""
+"""From nothing to the first recording: README's commands, and what `doctor` says next."""
 
 import asyncio
 import re
@@ -110,7 +110,7 @@ async def arrived(workspace: Workspace, name: str) -> None:
     )
 
 
-def test_readme_s_lines_are_those_of_the_command_line() -> None:
+def test_readmes_commands_exist_in_the_command_line() -> None:
     lines = " ".join(BLOCKS).split("\n")
     typed_lines = {line.split("#")[0].strip() for line in lines if "callaudio " in line}
     assert {"callaudio doctor", "callaudio run"} <= typed_lines

@@ -1,4 +1,4 @@
-"""A raw recording that people pass on is taken back wherever it went, event or no event."""
+"""A forwarded raw recording is taken back wherever it went, with or without an event."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -77,7 +77,7 @@ async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventR
 @postgresql_at_length
 @pytest.mark.parametrize("pace", WAYS)
 @pytest.mark.parametrize(("place", "because"), PLACES)
-async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_everywhere(
+async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back_everywhere(
     new_scene: OpenScene, pace: Pace, place: str, because: str
 ) -> None:
     async with new_scene(pace=pace) as scene:
@@ -93,7 +93,7 @@ async def test_what_is_passed_on_to_where_raw_may_not_be_heard_is_taken_back_eve
 
 @postgresql_at_length
 @pytest.mark.parametrize("place", [OPEN, DM])
-async def test_what_is_passed_on_before_its_delivery_has_ended_is_taken_back_too(
+async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
     new_scene: OpenScene, place: str
 ) -> None:
     """People see the file, and Slack tells of it once, while the bot still makes sure of it."""
@@ -116,7 +116,7 @@ async def test_what_is_passed_on_before_its_delivery_has_ended_is_taken_back_too
 
 
 @pytest.mark.parametrize("pace", WAYS)
-async def test_a_public_link_takes_it_back(new_scene: OpenScene, pace: Pace) -> None:
+async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, pace: Pace) -> None:
     async with new_scene(pace=pace) as scene:
         seen = await raw(scene)
         await scene.people.publish_file(ALICE, seen.file.id, sends_event=pace is RARELY)
@@ -125,7 +125,9 @@ async def test_a_public_link_takes_it_back(new_scene: OpenScene, pace: Pace) -> 
         assert (found.payload["channel_id"], found.actor_id) == (None, "system")
 
 
-async def test_whoever_passed_it_on_is_named_where_slack_tells(new_scene: OpenScene) -> None:
+async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(
+    new_scene: OpenScene,
+) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, OPEN)
@@ -133,14 +135,14 @@ async def test_whoever_passed_it_on_is_named_where_slack_tells(new_scene: OpenSc
         assert found.actor_id == ALICE
 
 
-async def test_its_waveform_passed_on_takes_the_recording_back(new_scene: OpenScene) -> None:
+async def test_a_forwarded_waveform_takes_the_recording_back(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.picture.id, OPEN)
         await assert_taken_back(scene, seen, "forwarded")
 
 
-async def test_a_transcript_passed_on_is_taken_back_and_its_recording_stays(
+async def test_a_forwarded_transcript_is_taken_back_and_its_recording_stays(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -159,7 +161,7 @@ async def stays(scene: Scene, seen: Seen) -> None:
     assert await events(scene, "retention:file:passed_on") == []
 
 
-async def test_what_is_passed_on_to_cleared_people_alone_stays(new_scene: OpenScene) -> None:
+async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, CLEARED)
@@ -172,7 +174,7 @@ async def test_what_is_passed_on_to_cleared_people_alone_stays(new_scene: OpenSc
 
 @postgresql_at_length
 @pytest.mark.parametrize("happens", ["somebody joins", "a listener is denied"])
-async def test_a_change_where_it_was_passed_on_to_takes_it_back_at_once(
+async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(
     new_scene: OpenScene, happens: str
 ) -> None:
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
@@ -199,7 +201,7 @@ async def test_a_change_where_it_was_passed_on_to_takes_it_back_at_once(
         assert (found.payload["channel_id"], found.payload["because"]) == (MIXED, "audience")
 
 
-async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(
+async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
     new_scene: OpenScene,
 ) -> None:
     """As docs/security.md says: this shows how it is, not how it should be."""
@@ -209,7 +211,7 @@ async def test_what_slack_does_not_name_and_no_event_tells_of_cannot_be_found(
         await stays(scene, seen)
 
 
-async def test_a_redacted_recording_may_be_passed_on_and_is_never_asked_after(
+async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY) as scene:
@@ -226,7 +228,7 @@ async def test_a_redacted_recording_may_be_passed_on_and_is_never_asked_after(
         assert seen.file.id in [f.id for f in scene.workspace.visible_files(OPEN)]
 
 
-async def test_slack_s_event_about_the_bot_s_own_share_costs_no_call(
+async def test_an_event_about_the_bots_own_share_costs_no_call(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -247,7 +249,7 @@ async def due_later(scene: Scene, seen: Seen) -> object:
     return row.shares_due_at if row.shares_due_at > row.ended_at + SECOND else None
 
 
-async def test_events_of_other_files_and_malformed_ones_change_nothing(
+async def test_events_about_other_files_and_malformed_events_change_nothing(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=RARELY) as scene:
@@ -260,7 +262,7 @@ async def test_events_of_other_files_and_malformed_ones_change_nothing(
         assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
 
 
-async def test_slack_that_does_not_tell_where_it_is_is_asked_again(new_scene: OpenScene) -> None:
+async def test_unknown_shares_are_read_again(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="files.info", error="fatal_error", times=4))

@@ -1,4 +1,4 @@
-"""What strangers send, and what comes in PolyAI's place, silences and starves nobody."""
+"""Hostile requests and hostile bodies cannot block the bot for other people."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ async def get(scene: Scene, path: str, **headers: str) -> httpx.Response:
         return await client.get(f"{scene.stage.origin}{path}", headers=headers)
 
 
-async def test_figures_and_details_are_not_told_to_whoever_comes_through_a_proxy(
+async def test_metrics_and_details_are_hidden_from_requests_through_a_proxy(
     scene: Scene,
 ) -> None:
     stranger = {"X-Forwarded-For": "203.0.113.9"}
@@ -42,7 +42,7 @@ async def test_figures_and_details_are_not_told_to_whoever_comes_through_a_proxy
     assert "database" in (await get(scene, "/readyz")).json()
 
 
-async def test_a_body_larger_than_any_of_slacks_is_refused_and_others_are_served(
+async def test_a_body_above_slacks_size_is_refused_and_others_are_served(
     scene: Scene,
 ) -> None:
     async with http_client() as client:
@@ -53,7 +53,7 @@ async def test_a_body_larger_than_any_of_slacks_is_refused_and_others_are_served
     assert "Got it" in (await scene.people.command(ALICE, CHANNEL, scene.another_call())).text
 
 
-async def test_facts_that_would_fill_the_memory_cost_no_recording(scene: Scene) -> None:
+async def test_huge_facts_of_a_call_do_not_fail_its_recording(scene: Scene) -> None:
     await scene.grant()
     call = scene.another_call()
     scene.polyai.faults.add(Fault("conversation", body=TINY_VALUES, headers=JSON, times=9))
@@ -66,7 +66,7 @@ async def test_facts_that_would_fill_the_memory_cost_no_recording(scene: Scene) 
     assert_raw(await asking, call)
 
 
-async def test_a_transcript_that_would_fill_the_memory_is_refused_in_words(scene: Scene) -> None:
+async def test_a_huge_transcript_is_refused(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Unredacted*")

@@ -1,4 +1,4 @@
-"""PostgreSQL that stands still: everybody is answered in time, and what was asked comes once."""
+"""A PostgreSQL that hangs: everybody is answered in time, and each request is delivered once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[Databas
         yield relay
 
 
-async def test_whatever_hangs_slack_is_answered_and_a_repeat_is_joined(
+async def test_while_the_database_hangs_slack_is_answered_and_a_repeat_joins_its_request(
     new_scene: OpenScene, relay: DatabaseRelay
 ) -> None:
     async with new_scene(database_url=relay.url) as scene:

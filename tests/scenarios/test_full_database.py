@@ -1,4 +1,4 @@
-"""A database that takes no writes: operators hear of it within seconds, people in one sentence."""
+"""A database that accepts no writes: operators and requesters learn of it within seconds."""
 
 import json
 from collections import Counter
@@ -63,7 +63,7 @@ def let_no_page_be_added(scene: Scene) -> None:
         cursor.close()
 
 
-async def test_a_file_whose_disk_is_full(scene: Scene) -> None:
+async def test_a_sqlite_database_on_a_full_disk(scene: Scene) -> None:
     assert await is_ready(scene)
     let_no_page_be_added(scene)
     with capture_logs() as logs:
@@ -84,7 +84,7 @@ async def not_ready(scene: Scene) -> bool:
 
 
 @pytest.mark.parametrize("scene_url", ["postgresql"], indirect=True)
-async def test_a_server_that_can_only_be_read_and_is_written_to_again_later(
+async def test_a_read_only_postgresql_that_becomes_writable_again(
     new_scene: OpenScene, scene_url: str
 ) -> None:
     async with new_scene() as scene:

@@ -1,4 +1,4 @@
-"""A disk that is really full: people and operators are told, and all goes on once it has space."""
+"""A full disk: people and operators are informed, and work continues once there is space."""
 
 import shutil
 import subprocess
@@ -49,7 +49,7 @@ def fill(disk: Path) -> Path:
             return ballast
 
 
-async def test_it_says_so_while_it_is_full_and_delivers_once_there_is_space(
+async def test_a_full_disk_is_reported_and_recordings_are_delivered_once_there_is_space(
     new_scene: OpenScene, disk: Path, template_databases: Path
 ) -> None:
     shutil.copytree(template_databases, disk, dirs_exist_ok=True)

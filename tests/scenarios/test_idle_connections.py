@@ -1,4 +1,4 @@
-"""Load balancers that cut each connection which was idle for five seconds: nobody notices."""
+"""Load balancers that cut each connection after five idle seconds: nobody notices."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,7 +19,7 @@ SOON_MS = 4_000
 
 
 @pytest.mark.long
-async def test_after_each_pause_a_command_is_taken_and_delivered_as_if_nothing_was(
+async def test_after_each_pause_a_command_is_accepted_and_delivered_as_usual(
     migrated_postgresql: Callable[[], str], nursery: Nursery, tmp_path: Path
 ) -> None:
     url = migrated_postgresql()

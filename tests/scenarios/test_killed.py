@@ -1,4 +1,4 @@
-"""A bot killed at any moment finishes, after its next start, what it had accepted: once."""
+"""A bot killed at any moment delivers what it had accepted after its next start, once."""
 
 import asyncio
 from collections.abc import Container, Sequence
@@ -82,7 +82,7 @@ def in_turn(moments: dict[str, Moment], alike: Container[str] = ()) -> pytest.Ma
 
 
 @in_turn(MOMENTS, ALIKE)
-async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_once(
+async def test_a_bot_killed_before_or_after_the_effect_of_a_call_delivers_exactly_once(
     moment: Moment,
     whens: Sequence[When],
     nursery: Nursery,
@@ -106,7 +106,7 @@ async def test_killed_before_or_after_a_call_had_its_effect_it_delivers_exactly_
             both.create_task(through(when))
 
 
-async def test_killed_right_after_its_ack_it_delivers_what_it_accepted(
+async def test_a_bot_killed_right_after_its_ack_delivers_what_it_accepted(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -121,7 +121,7 @@ async def test_killed_right_after_its_ack_it_delivers_what_it_accepted(
         await assert_delivered_exactly_once(street, raw=False)
 
 
-async def test_killed_again_and_again_at_every_step_it_still_delivers_exactly_once(
+async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -141,7 +141,7 @@ async def test_killed_again_and_again_at_every_step_it_still_delivers_exactly_on
         await assert_delivered_exactly_once(street, raw=True)
 
 
-async def test_without_the_history_scope_a_lost_announcement_may_stay_but_one_thread_has_the_file(
+async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_has_the_file(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -157,7 +157,7 @@ async def test_without_the_history_scope_a_lost_announcement_may_stay_but_one_th
         assert await delivered_events(street, delivery.id) == [delivery.parent_ts]
 
 
-async def test_a_delivery_that_kills_each_worker_ends_in_words_and_keeps_no_other_from_its_own(
+async def test_a_delivery_that_kills_each_worker_fails_with_a_note_and_delays_no_other(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -185,7 +185,7 @@ async def test_a_delivery_that_kills_each_worker_ends_in_words_and_keeps_no_othe
         assert (await scene.ended(await scene.latest())).state == "delivered"
 
 
-async def test_killed_while_idle_it_starts_again_and_has_nothing_to_do(
+async def test_a_bot_killed_while_idle_starts_again_without_work(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:

@@ -1,4 +1,4 @@
-"""A bot killed after a press does, after its next start, what the press asked for: once."""
+"""A bot killed after a press does what was requested after its next start, once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it
 
 
 @in_turn(FETCHING, ALIKE)
-async def test_a_transcript_comes_exactly_once(
+async def test_a_transcript_is_delivered_exactly_once(
     moment: Moment,
     whens: Sequence[When],
     nursery: Nursery,
@@ -87,7 +87,7 @@ async def assert_one_transcript(street: Street, message: Message) -> None:
 
 
 @pytest.mark.parametrize("moment", DELETING.values(), ids=DELETING)
-async def test_a_deletion_is_done_and_told(
+async def test_a_deletion_is_completed_and_shown(
     moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async def through(when: When) -> None:

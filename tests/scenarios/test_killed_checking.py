@@ -1,4 +1,4 @@
-"""A bot killed in the middle of a check of redaction checks again: nothing is shared unchecked."""
+"""A bot killed during a redaction check repeats it: nothing is shared unchecked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -75,7 +75,7 @@ async def tags(street: Street) -> list[str]:
 
 
 @pytest.mark.parametrize("name", at_length_but(*MOMENTS.keys() - {FIRST}))
-async def test_killed_in_a_check_before_the_share_it_checks_again_and_delivers_once(
+async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_once(
     name: str, opened: Opened
 ) -> None:
     async with opened("sound", "deliver") as street:
@@ -97,7 +97,7 @@ async def test_killed_in_a_check_before_the_share_it_checks_again_and_delivers_o
 
 
 @pytest.mark.parametrize("name", at_length_but(LAST))
-async def test_so_it_does_with_one_that_differs_which_is_never_shared(
+async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_it(
     name: str, opened: Opened
 ) -> None:
     async with opened("leaking", "deliver") as street:
@@ -114,7 +114,7 @@ async def test_so_it_does_with_one_that_differs_which_is_never_shared(
         assert (told.count(CHECKED), told.count("worker:delivery:failed")) == (1, 1)
 
 
-async def test_killed_between_its_check_and_its_share_the_outcome_is_one(opened: Opened) -> None:
+async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened: Opened) -> None:
     async def through(when: Literal["before", "after"]) -> None:
         async with opened(when, "deliver") as street:
             scene, moment = street.scene, Moment(SHARE)
@@ -138,7 +138,7 @@ async def test_killed_between_its_check_and_its_share_the_outcome_is_one(opened:
         both.create_task(through("after"))
 
 
-async def test_killed_in_a_check_that_an_admin_asked_for_it_has_one_outcome_told_once(
+async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(
     opened: Opened,
 ) -> None:
     async with opened("asked", "off") as street:

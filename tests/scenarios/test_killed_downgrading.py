@@ -1,4 +1,4 @@
-"""A bot killed while redacted takes the place of raw: in the end one redacted file, on one card.
+"""A bot killed while redacted replaces raw: in the end one redacted file is on one card.
 
 At no moment is there more than one card, or more than one recording, or raw again.
 """
@@ -114,7 +114,7 @@ def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Throu
 
 
 @pytest.mark.parametrize("moment", FEW)
-async def test_killed_before_or_after_a_call_redacted_takes_the_place_of_raw_once(
+async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(
     moment: str, through: Through
 ) -> None:
     async with asyncio.TaskGroup() as both:
@@ -126,13 +126,13 @@ async def test_killed_before_or_after_a_call_redacted_takes_the_place_of_raw_onc
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_so_it_does_for_each_cause_at_each_call(
+async def test_a_bot_killed_at_any_call_replaces_raw_for_each_cause(
     moment: str, cause: str, when: Literal["before", "after"], through: Through
 ) -> None:
     await through(cause, MOMENTS[moment], when)
 
 
-async def test_killed_once_raw_is_gone_it_follows_redacted_though_raw_may_be_heard_again(
+async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_allowed_again(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -150,7 +150,7 @@ async def test_killed_once_raw_is_gone_it_follows_redacted_though_raw_may_be_hea
         await assert_redacted_once(street, "audience", file_id)
 
 
-async def test_killed_after_what_follows_failed_its_card_says_what_became_of_it(
+async def test_a_bot_killed_after_a_failed_replacement_shows_the_failure_on_the_card(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:

@@ -1,4 +1,4 @@
-"""A bot killed while it takes a raw recording back has taken it back, and said so, in the end."""
+"""A bot killed while it takes a raw recording back completes that after its next start."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ROUTES = ("conversations.info", "files.delete", "chat.update")
 
 
 @in_turn({route: Moment(route) for route in ROUTES})
-async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
+async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_so(
     moment: Moment,
     whens: Sequence[When],
     nursery: Nursery,
@@ -48,7 +48,7 @@ async def test_killed_before_or_after_a_call_it_takes_the_file_back_and_says_so(
     {route: Moment(route) for route in ("files.info", "files.delete", "chat.update")},
     alike={"chat.update"},
 )
-async def test_so_it_does_with_what_was_passed_on_of_which_nothing_tells_once_it_is_deleted(
+async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
     moment: Moment,
     whens: Sequence[When],
     nursery: Nursery,

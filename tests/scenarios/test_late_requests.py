@@ -1,4 +1,4 @@
-"""A web process that stood still stores what it was sent late: what was repeated comes once."""
+"""A stalled web process stores its requests late: each repeated request is delivered once."""
 
 import asyncio
 import signal
@@ -43,7 +43,7 @@ async def by_button(scene: Scene) -> Ack:
 
 
 @pytest.mark.parametrize("ask", [by_command, by_button])
-async def test_what_arrives_after_its_repeat_was_delivered_joins_it(
+async def test_a_command_that_arrives_after_its_delivered_repeat_joins_it(
     ask: Callable[[Scene], Awaitable[Ack]], scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if ask is by_button:
@@ -65,7 +65,7 @@ async def test_what_arrives_after_its_repeat_was_delivered_joins_it(
     assert len(scene.every_visible_file()) == files
 
 
-async def test_a_form_that_arrives_after_its_repeat_was_delivered_joins_it(
+async def test_a_form_that_arrives_after_its_delivered_repeat_joins_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, f"Listen to {CALL}, please")
@@ -81,7 +81,7 @@ async def test_a_form_that_arrives_after_its_repeat_was_delivered_joins_it(
     assert len(scene.every_visible_file()) == 1
 
 
-async def test_a_digest_run_that_arrives_after_its_repeat_was_posted_joins_it(
+async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(
     new_scene: OpenScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = {"CALLAUDIO_ADMINS": BOSS}
@@ -101,7 +101,7 @@ async def test_a_digest_run_that_arrives_after_its_repeat_was_posted_joins_it(
 
 
 @pytest.mark.long
-async def test_a_stopped_process_that_wakes_stores_nothing_that_another_one_delivered(
+async def test_a_stopped_process_that_resumes_stores_nothing_that_another_one_delivered(
     nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=migrated_postgresql()) as street:

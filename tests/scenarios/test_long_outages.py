@@ -1,4 +1,4 @@
-"""A database that is away for longer than a lease, wrong clocks, and claims nobody heard of."""
+"""Database outages longer than a lease, wrong clocks, and claims with unanswered commits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -69,7 +69,7 @@ async def assert_each_came_once(street: Street, calls: list[str]) -> None:
     assert {file.completed_times for file in scene.every_visible_file()} == {1}
 
 
-async def test_an_outage_longer_than_a_lease_ends_no_worker_and_takes_nobody_over(
+async def test_an_outage_longer_than_a_lease_ends_no_worker_and_moves_no_work(
     nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, relay):
@@ -107,7 +107,7 @@ async def test_clocks_that_are_half_a_minute_wrong_change_nothing(
         assert not [sign for sign in SIGNS_OF_DEATH if sign in street.logs]
 
 
-async def test_a_claim_whose_commit_was_not_answered_is_found_and_run_within_seconds(
+async def test_a_claim_with_an_unanswered_commit_runs_within_seconds(
     nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, relay):

@@ -1,4 +1,4 @@
-"""Slack's answer is lost: what may have happened is asked after, and never done twice."""
+"""Slack's answer is lost: the result is looked up, and no effect happens twice."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +47,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     "fault",
     some_at_length(LOST, "the connection breaks", "internal_error", "an answer that is no JSON"),
 )
-async def test_a_share_that_was_done_but_not_answered_is_found_and_not_repeated(
+async def test_a_share_done_but_not_answered_is_found_and_not_repeated(
     scene: Scene, fault: Fault
 ) -> None:
     await scene.grant()
@@ -63,7 +63,7 @@ async def test_a_share_that_was_done_but_not_answered_is_found_and_not_repeated(
 
 
 @pytest.mark.parametrize("fault", NEVER_DONE.values(), ids=NEVER_DONE)
-async def test_a_share_that_was_lost_on_the_way_is_done_once_more_with_the_same_file(
+async def test_a_share_that_did_not_reach_slack_is_repeated_with_the_same_file(
     scene: Scene, fault: Fault
 ) -> None:
     await scene.grant()
@@ -80,7 +80,7 @@ async def test_a_share_that_was_lost_on_the_way_is_done_once_more_with_the_same_
     assert scene.decisions_by_audience() == 3
 
 
-async def test_a_share_answered_in_doubt_and_visible_late_is_waited_for(scene: Scene) -> None:
+async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(scene: Scene) -> None:
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     scene.slack.faults.add(LOST["the connection breaks"])
     scene.slack.faults.add(Fault("files.info"))
@@ -98,7 +98,7 @@ async def test_a_share_answered_in_doubt_and_visible_late_is_waited_for(scene: S
 
 
 @pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
-async def test_a_share_visible_only_after_a_second_try_was_refused_counts_as_delivered(
+async def test_a_share_visible_after_a_refused_second_try_counts_as_delivered(
     scene: Scene, second_answer: str
 ) -> None:
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
@@ -119,7 +119,7 @@ async def test_a_share_visible_only_after_a_second_try_was_refused_counts_as_del
 
 
 @pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
-async def test_a_share_that_never_shows_is_told_as_unconfirmed_and_nothing_is_repeated(
+async def test_a_share_that_never_becomes_visible_is_reported_as_unconfirmed_and_not_repeated(
     scene: Scene, second_answer: str
 ) -> None:
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
@@ -137,7 +137,7 @@ async def test_a_share_that_never_shows_is_told_as_unconfirmed_and_nothing_is_re
     assert seen.delivery.id in str(seen.note.blocks)
 
 
-async def test_a_share_accepted_but_never_shown_is_told_as_unconfirmed(scene: Scene) -> None:
+async def test_a_share_accepted_but_never_visible_is_reported_as_unconfirmed(scene: Scene) -> None:
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
 
     seen = await scene.ask()
@@ -148,7 +148,7 @@ async def test_a_share_accepted_but_never_shown_is_told_as_unconfirmed(scene: Sc
 
 
 @pytest.mark.parametrize("was_done", [True, False], ids=["done unseen", "not done"])
-async def test_when_the_right_ends_after_a_share_in_doubt_raw_is_never_seen_and_redacted_arrives(
+async def test_after_an_unclear_share_an_ended_right_drops_raw_and_delivers_redacted(
     scene: Scene, was_done: bool
 ) -> None:
     await scene.grant()
@@ -176,7 +176,7 @@ async def test_when_the_right_ends_after_a_share_in_doubt_raw_is_never_seen_and_
     assert tightened.payload["dropped_file_id"] == raw.id
 
 
-async def test_an_upload_slack_discarded_is_sent_anew(scene: Scene) -> None:
+async def test_an_upload_that_slack_discarded_is_repeated(scene: Scene) -> None:
     # With its picture, and then alone: it is the recording that is gone.
     scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=2))
 
@@ -189,7 +189,7 @@ async def test_an_upload_slack_discarded_is_sent_anew(scene: Scene) -> None:
     assert shared_files(scene) == [seen.file]
 
 
-async def test_uploads_slack_discards_for_ever_end_in_words(scene: Scene) -> None:
+async def test_uploads_that_slack_always_discards_fail_with_a_note(scene: Scene) -> None:
     scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=20))
 
     seen = await scene.ask()
@@ -200,7 +200,7 @@ async def test_uploads_slack_discards_for_ever_end_in_words(scene: Scene) -> Non
     assert "Try again" in seen.note.text
 
 
-async def test_a_share_slack_slows_down_is_done_later_under_a_new_decision(scene: Scene) -> None:
+async def test_a_rate_limited_share_happens_later_under_a_new_decision(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault(SHARE, status=429, headers={"Retry-After": "0"}))
 
@@ -211,7 +211,7 @@ async def test_a_share_slack_slows_down_is_done_later_under_a_new_decision(scene
     assert scene.decisions_by_audience() == 3
 
 
-async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(
+async def test_a_refusal_after_an_unclear_share_leaves_nothing_visible(
     scene: Scene,
 ) -> None:
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
@@ -235,7 +235,7 @@ async def test_a_refusal_after_a_share_in_doubt_leaves_nothing_to_come_to_light(
     ],
     ids=["the connection breaks", "a server error", "internal_error"],
 )
-async def test_an_announcement_not_answered_is_found_where_history_may_be_read(
+async def test_an_unanswered_card_is_found_with_the_history_scope(
     scene: Scene, fault: Fault
 ) -> None:
     scene.workspace.scopes.add("groups:history")
@@ -249,7 +249,7 @@ async def test_an_announcement_not_answered_is_found_where_history_may_be_read(
     assert len(scene.workspace.called(ANNOUNCE)) == 1
 
 
-async def test_an_announcement_not_answered_is_repeated_where_history_may_not_be_read(
+async def test_an_unanswered_card_is_repeated_without_the_history_scope(
     scene: Scene,
 ) -> None:
     scene.slack.faults.add(Fault(ANNOUNCE, when="after", drop_connection=True))
@@ -264,7 +264,7 @@ async def test_an_announcement_not_answered_is_repeated_where_history_may_not_be
 
 
 @pytest.mark.parametrize("scope", [None, "groups:history"])
-async def test_an_announcement_lost_on_the_way_is_posted_once(
+async def test_a_card_that_did_not_reach_slack_is_posted_once(
     scene: Scene, scope: str | None
 ) -> None:
     scene.workspace.scopes |= {scope} if scope else set()
@@ -277,7 +277,7 @@ async def test_an_announcement_lost_on_the_way_is_posted_once(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_an_upload_not_answered_is_sent_anew_and_the_first_is_never_seen(
+async def test_an_unanswered_upload_is_repeated_and_the_first_is_never_visible(
     scene: Scene, when: str
 ) -> None:
     scene.slack.faults.add(Fault("upload", when=when, drop_connection=True))
@@ -291,7 +291,7 @@ async def test_an_upload_not_answered_is_sent_anew_and_the_first_is_never_seen(
 
 
 @pytest.mark.parametrize("answer", [{"drop_connection": True}, {"status": 500}])
-async def test_an_upload_broken_off_in_mid_body_is_sent_anew(
+async def test_an_upload_cut_within_its_body_is_repeated(
     scene: Scene, answer: Mapping[str, Any]
 ) -> None:
     call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.02)
@@ -305,7 +305,7 @@ async def test_an_upload_broken_off_in_mid_body_is_sent_anew(
 
 
 @pytest.mark.parametrize("answer", ["OK - {length}", "OK", '{"ok":true}'])
-async def test_an_upload_succeeds_by_its_status_whatever_its_answer_says(
+async def test_an_upload_succeeds_by_its_status_whatever_its_body_says(
     scene: Scene, answer: str
 ) -> None:
     scene.workspace.upload_answer = answer
@@ -317,7 +317,7 @@ async def test_an_upload_succeeds_by_its_status_whatever_its_answer_says(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_facts_that_do_not_reach_the_announcement_take_nothing_from_the_delivery(
+async def test_a_failed_update_of_the_card_does_not_fail_the_delivery(
     scene: Scene, when: str
 ) -> None:
     scene.slack.faults.add(Fault("chat.update", when=when, drop_connection=True, times=6))

@@ -1,4 +1,4 @@
-"""Many commands in one second, and one recording larger than anybody wants in memory."""
+"""Many commands in one second, and one recording larger than should be held in memory."""
 
 import asyncio
 import gc
@@ -72,7 +72,7 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     return traffic
 
 
-async def test_many_commands_at_once_are_all_acked_and_each_delivered_once(
+async def test_many_simultaneous_commands_are_acknowledged_and_each_delivered_once(
     traffic: Traffic, nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:
@@ -113,7 +113,7 @@ async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
     assert scene.workspace.violations == []
 
 
-async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
+async def test_one_call_requested_in_every_channel_at_once_is_delivered_in_each(
     scene: Scene,
 ) -> None:
     for channel_id in CHANNELS:
@@ -135,7 +135,7 @@ async def test_one_person_asking_for_one_call_in_every_room_at_once_gets_each(
         Shape.CHUNKED_SIZES_UNKNOWN,
     ],
 )
-async def test_a_large_recording_passes_through_in_small_memory_and_touches_no_disk(
+async def test_a_large_recording_passes_in_little_memory_and_without_the_disk(
     scene: Scene, shape: Shape, own_folder: Path
 ) -> None:
     size = 40 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB

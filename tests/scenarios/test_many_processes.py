@@ -1,4 +1,4 @@
-"""Two processes that listen and two that work on one PostgreSQL, while rights change: no deadlock.
+"""Two web and two worker processes on one PostgreSQL while rights change: no deadlock.
 
 What people see tells it, and PostgreSQL's own count of deadlocks.
 """
@@ -27,7 +27,7 @@ PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
 
 
 @pytest.mark.parametrize("commands", [12, pytest.param(500, marks=pytest.mark.long)])
-async def test_many_commands_while_rights_change_meet_no_deadlock_and_no_unexpected_error(
+async def test_many_commands_while_rights_change_cause_no_deadlock_and_no_unexpected_error(
     commands: int, nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
 ) -> None:
     url = migrated_postgresql()

@@ -120,7 +120,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     assert scene.workspace.violations == []
 
 
-async def test_the_modal_is_there_at_once_and_filled_in_when_the_facts_are_known(
+async def test_the_modal_opens_at_once_and_is_filled_in_later(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -134,7 +134,7 @@ async def test_the_modal_is_there_at_once_and_filled_in_when_the_facts_are_known
     await shown(scene, view.id, "You would get it")
 
 
-async def test_a_form_that_slack_does_not_take_at_once_is_filled_in_all_the_same(
+async def test_a_form_that_slack_refuses_at_first_is_filled_in_later(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -143,7 +143,7 @@ async def test_a_form_that_slack_does_not_take_at_once_is_filled_in_all_the_same
     assert "submit" in view.body
 
 
-async def test_a_form_that_slack_never_takes_says_what_happened(scene: Scene) -> None:
+async def test_a_form_that_slack_always_refuses_shows_the_error(scene: Scene) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.update", error="internal_error", times=4))
     view = await open_form(scene, message, expect="Slack did not answer clearly.")
@@ -151,7 +151,7 @@ async def test_a_form_that_slack_never_takes_says_what_happened(scene: Scene) ->
     assert "submit" not in view.body
 
 
-async def test_a_reply_s_recording_goes_into_the_thread_it_is_in(scene: Scene) -> None:
+async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene: Scene) -> None:
     parent = scene.workspace.say(CHANNEL, ALICE, "A strange call")
     reply = scene.workspace.say(CHANNEL, ALICE, f"`{CALL}`", thread_ts=parent.ts)
 
@@ -161,7 +161,7 @@ async def test_a_reply_s_recording_goes_into_the_thread_it_is_in(scene: Scene) -
     assert len(files_in(scene, parent)) == 1
 
 
-async def test_only_ids_are_carried_along(scene: Scene) -> None:
+async def test_the_form_carries_ids_only(scene: Scene) -> None:
     words = f"Mrs Private, +44 20 7946 0123, was angry about {CALL}"
     message = scene.workspace.say(CHANNEL, ALICE, words)
 
@@ -176,7 +176,7 @@ async def test_only_ids_are_carried_along(scene: Scene) -> None:
         assert secret not in str(view.body["blocks"])
 
 
-async def test_one_side_and_redacted_are_what_the_form_says(scene: Scene) -> None:
+async def test_side_and_redacted_follow_the_form(scene: Scene) -> None:
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
@@ -219,7 +219,7 @@ async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene: Scen
     assert [f.name for f in files_in(scene, message)] == [f"{second}-redacted.wav"]
 
 
-async def test_where_nothing_is_found_one_is_typed_and_mistakes_are_told_below(
+async def test_without_a_call_in_the_message_one_is_typed_and_mistakes_are_reported_below(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, "Has anybody listened to it?")
@@ -238,7 +238,7 @@ async def test_where_nothing_is_found_one_is_typed_and_mistakes_are_told_below(
     assert scene.workspace.violations == []
 
 
-async def test_a_call_of_an_agent_that_is_not_set_up_is_named_but_not_offered(
+async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offered(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this> and {CALL}")
@@ -253,7 +253,7 @@ async def test_a_call_of_an_agent_that_is_not_set_up_is_named_but_not_offered(
     assert inputs(view)[0] == Input.CONVERSATION
 
 
-async def test_an_alert_s_blocks_attachments_and_files_count_too(scene: Scene) -> None:
+async def test_calls_are_found_in_blocks_attachments_and_files_of_an_alert(scene: Scene) -> None:
     block = {"type": "section", "text": {"type": "mrkdwn", "text": f"Handoff in {CALL}"}}
     for held in ({"blocks": (block,)}, {"attachments": ({"title": "Alert", "blocks": [block]},)}):
         alert = scene.workspace.post(Message(CHANNEL, "", BOB, "Alert", **held))
@@ -261,7 +261,7 @@ async def test_an_alert_s_blocks_attachments_and_files_count_too(scene: Scene) -
         assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
 
 
-async def test_it_works_on_the_bot_s_own_message_and_on_its_file(scene: Scene) -> None:
+async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene: Scene) -> None:
     seen = await scene.ask()
     (parent,) = [m for m in seen.posted if m.thread_ts is None]
     (shared,) = [m for m in seen.posted if m.thread_ts]
@@ -272,7 +272,7 @@ async def test_it_works_on_the_bot_s_own_message_and_on_its_file(scene: Scene) -
     assert (delivery.state, delivery.asked_thread_ts) == ("delivered", parent.ts)
 
 
-async def test_words_in_the_message_and_of_the_caller_cannot_speak_in_the_modal(
+async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(
     scene: Scene,
 ) -> None:
     hostile = f"<!channel> `*{CALL}*` <https://evil.example|click> <@{BOB}>"
@@ -289,7 +289,7 @@ async def test_words_in_the_message_and_of_the_caller_cannot_speak_in_the_modal(
 # ---- the same form twice
 
 
-async def test_sent_twice_it_is_one_recording(scene: Scene) -> None:
+async def test_a_form_sent_twice_is_one_recording(scene: Scene) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
 
@@ -305,7 +305,7 @@ async def test_sent_twice_it_is_one_recording(scene: Scene) -> None:
     assert len(files_in(scene, message)) == 1
 
 
-async def test_sent_with_another_choice_after_the_answer_was_lost_it_is_a_request_of_its_own(
+async def test_a_form_sent_again_with_another_choice_is_a_new_request(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, f"{CALL} or {scene.another_call()}?")
@@ -324,7 +324,7 @@ async def test_sent_with_another_choice_after_the_answer_was_lost_it_is_a_reques
 # ---- rights are decided again
 
 
-async def test_a_right_that_ended_after_the_form_was_drawn_gives_redacted(scene: Scene) -> None:
+async def test_a_right_that_ended_after_the_form_was_opened_gives_redacted(scene: Scene) -> None:
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -338,7 +338,7 @@ async def test_a_right_that_ended_after_the_form_was_drawn_gives_redacted(scene:
     await until(lambda: "you are not cleared" in private(scene))
 
 
-async def test_a_channel_shared_after_the_form_was_drawn_gets_nothing(scene: Scene) -> None:
+async def test_a_channel_shared_after_the_form_was_opened_gets_nothing(scene: Scene) -> None:
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -363,7 +363,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("who", "why"), REFUSED.values(), ids=REFUSED)
-async def test_whoever_may_not_ask_is_told_so_in_the_modal_and_audited(
+async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(
     scene: Scene, who: Mapping[str, Any], why: str
 ) -> None:
     scene.workspace.add_user(BOB, **who)
@@ -399,7 +399,7 @@ async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene: Scene
     await until(lambda: "Only members of this workspace" in private(scene))
 
 
-async def test_outside_the_channel_nothing_is_offered(scene: Scene) -> None:
+async def test_nothing_is_offered_outside_the_channel(scene: Scene) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message, user=BOB, expect="You would not get")
     assert "You are not in that conversation" in str(view.body["blocks"])
@@ -408,7 +408,9 @@ async def test_outside_the_channel_nothing_is_offered(scene: Scene) -> None:
 # ---- where the bot is not
 
 
-async def test_a_private_channel_without_the_bot_says_how_to_invite_it(scene: Scene) -> None:
+async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite_it(
+    scene: Scene,
+) -> None:
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
     message = scene.workspace.say(PRIVATE, ALICE, CALL)
 
@@ -417,7 +419,7 @@ async def test_a_private_channel_without_the_bot_says_how_to_invite_it(scene: Sc
     assert "submit" not in view.body
 
 
-async def test_a_public_channel_is_entered(scene: Scene) -> None:
+async def test_the_bot_joins_a_public_channel(scene: Scene) -> None:
     scene.workspace.change_channel(CHANNEL, bot_is_member=False, is_private=False)
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -430,7 +432,7 @@ async def test_a_public_channel_is_entered(scene: Scene) -> None:
     assert len(files_in(scene, message)) == 1
 
 
-async def test_between_two_people_it_comes_to_the_asker_s_messages_with_the_bot(
+async def test_between_two_people_the_recording_goes_to_the_requesters_direct_messages(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -453,7 +455,7 @@ async def test_between_two_people_it_comes_to_the_asker_s_messages_with_the_bot(
 # ---- what goes wrong is said
 
 
-async def test_when_the_modal_cannot_be_opened_the_person_is_told_beside_the_message(
+async def test_if_the_modal_cannot_be_opened_the_answer_is_an_ephemeral_message(
     scene: Scene,
 ) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -466,7 +468,7 @@ async def test_when_the_modal_cannot_be_opened_the_person_is_told_beside_the_mes
     assert "Reference" in private(scene)
 
 
-async def test_facts_that_cannot_be_had_leave_the_form_as_it_is(scene: Scene) -> None:
+async def test_unavailable_facts_leave_the_form_usable(scene: Scene) -> None:
     scene.polyai.faults.add(Fault("conversation", status=500, times=9))
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -476,7 +478,7 @@ async def test_facts_that_cannot_be_had_leave_the_form_as_it_is(scene: Scene) ->
 # ---- the other way in
 
 
-async def test_over_the_socket_it_is_the_same(new_scene: OpenScene) -> None:
+async def test_the_shortcut_works_over_socket_mode(new_scene: OpenScene) -> None:
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token}
     async with new_scene(workspace=workspace, environment=environment) as opened:

@@ -1,4 +1,4 @@
-"""After all that can happen to a recording: no secret, number or sound where it must not be.
+"""After every kind of delivery no secret, phone number or audio is left where it must not be.
 
 Looked through are the logs (as written, and as they were before the mask), every table of both
 databases and their files, every call to Slack, everything anybody saw, and the metrics.
@@ -176,7 +176,7 @@ async def go_through_everything(scene: Scene) -> set[str]:
     return set(states)
 
 
-async def test_nothing_secret_or_personal_is_left_anywhere(
+async def test_no_secret_and_no_personal_data_is_left_anywhere(
     new_scene: OpenScene, tmp_path: Path, logs: dict[str, io.StringIO]
 ) -> None:
     async with new_scene() as scene:

@@ -1,4 +1,4 @@
-"""*Other side*: another side of the same call, in the same thread, under the presser's rights."""
+"""*Other side*: another side of the call in the same thread, by the presser's rights."""
 
 import asyncio
 
@@ -7,7 +7,9 @@ from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, choose_side, offered
 
 
-async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> None:
+async def test_another_side_is_delivered_into_the_same_thread_with_a_short_card(
+    scene: Scene,
+) -> None:
     await scene.grant()
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Unredacted*")
@@ -27,7 +29,7 @@ async def test_it_lands_in_the_same_thread_with_a_short_card(scene: Scene) -> No
     assert len([m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]) == 1
 
 
-async def test_it_is_decided_afresh_for_whoever_presses(scene: Scene) -> None:
+async def test_another_side_is_decided_by_the_pressers_rights(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Unredacted*")
@@ -40,14 +42,14 @@ async def test_it_is_decided_afresh_for_whoever_presses(scene: Scene) -> None:
     assert {(r.key_kind, r.query["redacted"]) for r in caller} == {("plain", "true")}
 
 
-async def test_what_was_asked_for_redacted_stays_so_on_its_other_sides(scene: Scene) -> None:
+async def test_another_side_of_a_recording_requested_redacted_is_redacted(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask(f"{CALL} redacted")
     row = await choose_side(scene, await card(scene, seen.delivery, "*Redacted*"), "Caller")
     assert (row.outcome, row.reason) == ("redacted", "asked")
 
 
-async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
+async def test_two_simultaneous_presses_deliver_once(scene: Scene) -> None:
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Redacted*")
 
@@ -57,7 +59,7 @@ async def test_pressed_twice_at_once_it_comes_once(scene: Scene) -> None:
     assert len(await scene.deliveries()) == 2
 
 
-async def test_a_side_that_is_none_is_refused_in_words(scene: Scene) -> None:
+async def test_an_unknown_side_is_refused(scene: Scene) -> None:
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Redacted*")
     await scene.people.choose_on_message(

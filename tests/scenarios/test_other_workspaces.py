@@ -1,4 +1,4 @@
-"""People of another workspace: whatever they type, press or send, nothing comes of it but words."""
+"""People of another workspace: whatever they type, press or send is refused."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ COMMANDS = [
 ]
 
 
-async def test_commands_of_another_workspace_are_refused_even_of_an_admins_id(
+async def test_commands_of_another_workspace_are_refused_even_with_an_admins_id(
     new_scene: OpenScene,
 ) -> None:
     """The same id in another workspace is another person."""
@@ -71,7 +71,7 @@ async def test_commands_of_another_workspace_are_refused_even_of_an_admins_id(
         }
 
 
-async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused_in_words(
+async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_ADMINS": f"{BOSS},{STRANGER}"}) as scene:
@@ -122,7 +122,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused_in_w
         assert names == [*Action, shortcut, FIND_CALL_SHORTCUT, "request_access"]
 
 
-async def test_whoever_slack_knows_to_be_elsewhere_is_refused_whatever_the_command_says(
+async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_command_says(
     scene: Scene,
 ) -> None:
     scene.workspace.add_user(STRANGER, team_id=ELSEWHERE)
@@ -158,7 +158,7 @@ async def test_whoever_slack_knows_to_be_elsewhere_is_refused_whatever_the_comma
         ),
     ],
 )
-async def test_events_count_where_an_authorization_is_ours(
+async def test_events_count_if_one_of_their_authorizations_is_the_bots(
     scene: Scene, changes: dict[str, Any], is_ours: bool
 ) -> None:
     workspace = scene.workspace

@@ -1,4 +1,4 @@
-"""Slack or PolyAI is away for a while: in the end every command has one outcome that is seen.
+"""Slack or PolyAI is unavailable for a while: in the end every command has one visible outcome.
 
 The bot's clock runs two hundred times as fast, so minutes of an outage pass in seconds under the
 very rules of production.
@@ -176,7 +176,7 @@ async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch
         pytest.param("polyai", 5, "connections break", marks=pytest.mark.long),
     ],
 )
-async def test_an_outage_of_minutes_loses_no_delivery_and_is_told_as_no_failure(
+async def test_an_outage_of_minutes_loses_no_delivery_and_is_not_reported_as_a_failure(
     batch: Batch, service: str, minutes: float, away: str
 ) -> None:
     faults: Faults = getattr(batch.scene, service).faults
@@ -191,7 +191,7 @@ async def test_an_outage_of_minutes_loses_no_delivery_and_is_told_as_no_failure(
 @pytest.mark.long
 @pytest.mark.parametrize("away", AWAY)
 @pytest.mark.parametrize("service", ["slack", "polyai"])
-async def test_an_outage_from_the_start_loses_none_of_a_hundred(
+async def test_an_outage_from_the_start_loses_none_of_a_hundred_deliveries(
     batch: Batch, service: str, away: str
 ) -> None:
     batch.of_each_kind = 25
@@ -205,7 +205,7 @@ async def test_an_outage_from_the_start_loses_none_of_a_hundred(
 
 
 @pytest.mark.parametrize("service", ["slack", "polyai"])
-async def test_an_outage_that_begins_in_the_middle_loses_no_delivery_either(
+async def test_an_outage_that_begins_in_the_middle_loses_no_delivery(
     batch: Batch, service: str
 ) -> None:
     kinds = await batch.ask()
@@ -218,7 +218,7 @@ async def test_an_outage_that_begins_in_the_middle_loses_no_delivery_either(
     batch.assert_as_without_an_outage(await batch.outcomes(kinds))
 
 
-async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_failure_that_is_told(
+async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_failure(
     batch: Batch,
 ) -> None:
     batch.scene.polyai.faults.everywhere = AWAY["service unavailable"]
@@ -239,7 +239,7 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_failure_th
     assert {(o.state, o.files, o.notes) for o in found["refused"]} == {ENDS["refused"]}
 
 
-async def test_slow_answers_and_lost_ones_double_nothing_and_lose_nothing(batch: Batch) -> None:
+async def test_slow_and_lost_answers_neither_repeat_nor_lose_a_delivery(batch: Batch) -> None:
     faults = batch.scene.slack.faults
     faults.everywhere = Fault("*", delay_seconds=0.05)
     for route in ("response_url", SHARE, "chat.postMessage", "chat.update"):
@@ -252,7 +252,7 @@ async def test_slow_answers_and_lost_ones_double_nothing_and_lose_nothing(batch:
     batch.assert_as_without_an_outage(await batch.outcomes(kinds))
 
 
-async def test_what_cannot_be_told_for_a_day_is_audited_and_stands_in_app_home(
+async def test_a_note_that_cannot_be_sent_for_a_day_is_audited_and_shown_in_app_home(
     batch: Batch,
 ) -> None:
     scene = batch.scene

@@ -1,4 +1,4 @@
-"""Slack fails for a moment while a delivery learns its facts: what comes is what is true, not that.
+"""Slack fails temporarily while a delivery reads its facts: the outcome is that of the facts.
 
 Each fault is longer than the tries of one call, so the fact is unknown at first.
 """
@@ -45,7 +45,7 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
         for is_usual in [name == "unavailable" or fact == FACTS[0]]
     ],
 )
-async def test_a_fault_that_passes_changes_nothing(
+async def test_a_temporary_fault_does_not_change_the_outcome(
     new_scene: OpenScene, fact: str, fault: dict[str, object]
 ) -> None:
     async with new_scene(pace=PATIENT) as scene:
@@ -65,7 +65,7 @@ async def test_a_fault_that_passes_changes_nothing(
         ("usergroups.users.list", "delivered", "not_told", "Slack did not confirm, for minutes"),
     ],
 )
-async def test_one_that_lasts_takes_the_safe_side_in_words_that_say_so(
+async def test_a_lasting_fault_fails_closed_with_an_explanation(
     new_scene: OpenScene, fact: str, state: str, code: str, said: str
 ) -> None:
     async with new_scene(pace=IMPATIENT) as scene:

@@ -1,4 +1,4 @@
-"""The documents' pictures are of the bot as it is: the story is told again and compared."""
+"""The documents' pictures show the current bot: the story is repeated and compared."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ TEXT = "\n".join(path.read_text().replace('"../.pictures', '".pictures') for pat
 LARGEST_BYTES = 150_000
 
 
-async def test_the_pictures_show_what_the_bot_writes(template_databases: Path, tmp_path: Path):
+async def test_the_pictures_show_what_the_bot_posts(template_databases: Path, tmp_path: Path):
     shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
     async with open_story(f"sqlite:///{tmp_path}/callaudio.db") as story:
         pages = await tell(story)
@@ -46,19 +46,19 @@ def test_a_picture_is_sharp_and_small(name, theme):
 
 
 @each_row("name", SCENES)
-def test_a_document_shows_it_in_the_theme_of_who_reads(name):
+def test_a_document_shows_a_picture_in_the_readers_theme(name):
     dark, light = (f".pictures/{name}-{theme}.png" for theme in ("dark", "light"))
     assert f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">' in TEXT
     (alt, *_) = re.findall(rf'<img src="{re.escape(light)}" width="\d+" alt="([^"]+)">', TEXT)
     assert len(alt) > 20
 
 
-def test_no_document_shows_a_picture_that_is_not_there():
+def test_no_document_refers_to_a_missing_picture():
     named = set(re.findall(r"\.pictures/[\w-]+\.png", TEXT))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_another_word_makes_a_picture_old_and_another_reference_does_not():
+def test_another_word_makes_a_picture_outdated_and_another_reference_does_not():
     was = fingerprint(Html("<p>Fetched d0123456789abcdef0123</p>"))
     assert fingerprint(Html("<p>Fetching d0123456789abcdef0123</p>")) != was
     assert fingerprint(Html("<p>Fetched dffffffffffffffffffff</p>")) == was

@@ -1,4 +1,4 @@
-"""Everything PolyAI may answer instead of a recording, as the person who asked comes to see it."""
+"""Everything that PolyAI may answer instead of a recording, as the requester sees it."""
 
 import asyncio
 import time
@@ -48,7 +48,7 @@ def assert_nothing_was_announced(scene: Scene) -> None:
     assert scene.workspace.files == []
 
 
-async def test_refusals_for_good_are_told_at_once_and_never_tried_again(
+async def test_permanent_refusals_are_reported_at_once_and_not_retried(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     operator = "Ask the callaudio operator to"
@@ -127,7 +127,7 @@ async def test_refusals_for_good_are_told_at_once_and_never_tried_again(
     assert_nothing_was_announced(scene)
 
 
-async def test_the_stand_ins_own_refusals_read_the_same(
+async def test_the_sandboxs_refusals_are_reported_alike(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     """Keys, agents and ids that really are wrong, rather than answers put in their place."""
@@ -164,7 +164,7 @@ def ago(changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_why_there_is_no_recording_is_told_apart(
+async def test_the_causes_of_a_missing_recording_are_distinguished(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     calls = {
@@ -215,7 +215,7 @@ async def test_why_there_is_no_recording_is_told_apart(
         assert [r.status for r in seen.audio_requests] == [404, 404, 200]
 
 
-async def test_a_slower_pace_is_kept_when_asked_for(scene: Scene) -> None:
+async def test_a_retry_after_of_polyai_is_respected(scene: Scene) -> None:
     await scene.grant()
     scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "0.3"}))
     began = time.monotonic()
@@ -232,7 +232,7 @@ async def test_a_slower_pace_is_kept_when_asked_for(scene: Scene) -> None:
     assert [r.status for r in seen.audio_requests] == [429]  # an hour is nobody's to wait for
 
 
-async def test_passing_trouble_is_sat_out_and_lasting_trouble_is_told(
+async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     page = b"<html>502 Bad Gateway</html>"
@@ -284,7 +284,7 @@ async def test_no_redirect_is_followed_and_no_key_reaches_its_target(
     assert_nothing_was_announced(scene)
 
 
-async def test_what_fails_after_the_announcement_takes_it_back(
+async def test_a_failure_after_the_card_withdraws_it(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.excuse(BROKEN_OFF)
@@ -317,7 +317,9 @@ async def test_what_fails_after_the_announcement_takes_it_back(
     assert len(scene.workspace.called("files.completeUploadExternal")) == 1
 
 
-async def test_facts_are_shown_without_the_number_and_stand_in_nobodys_way(scene: Scene) -> None:
+async def test_facts_are_shown_without_the_phone_number_and_do_not_delay_the_recording(
+    scene: Scene,
+) -> None:
     call = scene.another_call(handoff=True)
     seen = await scene.ask(call)
     shown = str(seen.posted[0].blocks)
@@ -330,7 +332,7 @@ async def test_facts_are_shown_without_the_number_and_stand_in_nobodys_way(scene
     assert_redacted(await scene.ask(call), "not_cleared", call)
 
 
-async def test_facts_that_do_not_come_hold_no_recording_up(new_scene: OpenScene) -> None:
+async def test_missing_facts_do_not_delay_the_recording(new_scene: OpenScene) -> None:
     async with new_scene(pace=replace(QUICK, facts_seconds=0.2)) as scene:
         scene.polyai.faults.add(Fault("conversation", hang=True, times=100))
         calls = [scene.another_call() for _ in range(2 * MAX_READS)]

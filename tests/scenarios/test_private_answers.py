@@ -1,4 +1,4 @@
-"""Private answers reach the requester and nobody else, whatever gets in the way."""
+"""Private answers reach the requester and nobody else, whatever fails."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def assert_told(seen: Seen, *, via: str, channel: str = CHANNEL) -> None:
     assert seen.posted == []
 
 
-async def test_notes_come_where_the_asker_asked_and_not_where_the_recording_went(
+async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destination(
     scene: Scene,
 ) -> None:
     scene.workspace.join(CHANNEL, BOB)
@@ -53,7 +53,7 @@ async def test_another_way_is_taken_when_one_fails(scene: Scene, subtests: pytes
             assert_told(seen, via="chat.postEphemeral")
 
 
-async def test_a_note_whose_answer_was_lost_is_not_told_again(scene: Scene) -> None:
+async def test_a_note_with_a_lost_answer_is_not_repeated(scene: Scene) -> None:
     scene.slack.faults.add(Fault("response_url", when="after", drop_connection=True))
     scene.polyai.faults.add(GONE)
 
@@ -62,7 +62,7 @@ async def test_a_note_whose_answer_was_lost_is_not_told_again(scene: Scene) -> N
     assert_told(seen, via="response_url")
 
 
-async def test_where_the_bot_is_no_member_the_asker_is_told_all_the_same(scene: Scene) -> None:
+async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene: Scene) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True, bot_is_member=False)
 
     seen = await scene.ask(channel=OTHER)
@@ -81,7 +81,7 @@ async def test_where_the_bot_is_no_member_the_asker_is_told_all_the_same(scene: 
     assert seen.delivery.id in str(note.blocks)
 
 
-async def test_with_no_way_left_the_delivery_still_ends_and_is_audited(scene: Scene) -> None:
+async def test_a_delivery_whose_note_cannot_be_sent_ends_and_is_audited(scene: Scene) -> None:
     scene.polyai.faults.add(GONE)
     scene.slack.faults.add(Fault("response_url", status=500))
     scene.slack.faults.add(Fault("chat.postEphemeral", error="user_not_in_channel"))

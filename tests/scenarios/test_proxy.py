@@ -1,4 +1,4 @@
-"""Behind a company's proxy and its own authority: every call to the outside keeps to one policy.
+"""Behind a company's proxy and certificate authority, every outbound call follows one policy.
 
 The stand-ins have names that no DNS knows, so whatever did not go through the proxy would fail.
 """
@@ -45,7 +45,7 @@ async def behind(
 
 
 @pytest.mark.parametrize("over_socket", [False, True])
-async def test_everything_goes_through_the_proxy(
+async def test_every_call_goes_through_the_proxy(
     scene_url: str, pace: Pace, *, over_socket: bool
 ) -> None:
     async with (
@@ -65,7 +65,7 @@ async def test_everything_goes_through_the_proxy(
     assert proxy.other_requests == []
 
 
-async def test_what_no_proxy_names_is_called_directly(scene_url: str, pace: Pace) -> None:
+async def test_hosts_in_no_proxy_are_called_directly(scene_url: str, pace: Pace) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     async with behind(
         scene_url, pace, domain=None, HTTPS_PROXY=nobody, NO_PROXY="10.0.0.0/8, 127.0.0.1"
@@ -75,7 +75,7 @@ async def test_what_no_proxy_names_is_called_directly(scene_url: str, pace: Pace
 
 
 @pytest.mark.parametrize("place", ["http://files.slack.com/upload", "https://example.com/upload"])
-async def test_a_recording_never_goes_to_a_place_outside_slack(scene: Scene, place: str) -> None:
+async def test_a_recording_is_never_sent_to_a_host_outside_slack(scene: Scene, place: str) -> None:
     await scene.grant()
     body = b'{"ok": true, "file_id": "F0STRANGE0", "upload_url": "%s"}' % place.encode()
     json_type = {"Content-Type": "application/json"}

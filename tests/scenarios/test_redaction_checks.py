@@ -1,4 +1,4 @@
-"""Redacted recordings are held against the raw ones: before the share, after it, or when asked."""
+"""Redacted recordings are compared with the raw ones: before the share, after it, or on request."""
 
 import asyncio
 import base64
@@ -79,7 +79,7 @@ def raw_requests(scene: Scene) -> int:
 
 
 @postgresql_at_length
-async def test_what_is_proven_is_delivered(opened: Opened) -> None:
+async def test_a_proven_recording_is_delivered(opened: Opened) -> None:
     async with opened("deliver") as scene:
         seen = await scene.ask()
 
@@ -93,7 +93,7 @@ async def test_what_is_proven_is_delivered(opened: Opened) -> None:
 
 
 @postgresql_at_length
-async def test_what_differs_is_never_posted_and_is_told(opened: Opened) -> None:
+async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened: Opened) -> None:
     async with opened("deliver") as scene:
         call = scene.another_call(recording=leaking())
         seen = await scene.ask(call)
@@ -107,7 +107,7 @@ async def test_what_differs_is_never_posted_and_is_told(opened: Opened) -> None:
         assert [c for c in scene.workspace.calls if c.method.startswith("files.complete")] == []
 
 
-async def test_what_cannot_be_told_is_delivered_and_audited_as_that(opened: Opened) -> None:
+async def test_an_uncertain_recording_is_delivered_and_audited_as_uncertain(opened: Opened) -> None:
     async with opened("deliver") as scene:
         longer = Recording.of(RAW, REDACTED[:-4000])
         for changes in ({"recording": longer}, {"shape": Shape.TRAILER}):
@@ -120,7 +120,7 @@ async def test_what_cannot_be_told_is_delivered_and_audited_as_that(opened: Open
         ]
 
 
-async def test_a_raw_recording_that_cannot_be_had_holds_nothing_up(opened: Opened) -> None:
+async def test_an_unavailable_raw_recording_delays_nothing(opened: Opened) -> None:
     async with opened("deliver") as scene:
         first = await scene.ask()
         scene.polyai.keys[next(k for k, v in scene.polyai.keys.items() if v.pii)] = replace(
@@ -133,7 +133,7 @@ async def test_a_raw_recording_that_cannot_be_had_holds_nothing_up(opened: Opene
         assert (told.payload["verdict"], told.payload["doubt"]) == ("cannot_tell", "broken_off")
 
 
-async def test_another_recording_than_the_uploaded_one_proves_nothing(opened: Opened) -> None:
+async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened: Opened) -> None:
     async with opened("deliver") as scene:
         call = scene.another_call()
         scene.slack.faults.add(Fault("upload", when="after", hang=True))
@@ -151,7 +151,7 @@ async def test_another_recording_than_the_uploaded_one_proves_nothing(opened: Op
 
 
 @postgresql_at_length
-async def test_a_sample_is_checked_after_it_was_delivered(opened: Opened) -> None:
+async def test_a_sample_is_checked_after_its_delivery(opened: Opened) -> None:
     async with opened("sample") as scene:
         seen = await scene.ask(f"{scene.another_call(recording=leaking())} redacted")
         check = await ended_check(scene)
@@ -169,7 +169,7 @@ async def test_a_sample_is_checked_after_it_was_delivered(opened: Opened) -> Non
         ]
 
 
-async def test_nothing_is_checked_where_it_is_off(opened: Opened) -> None:
+async def test_with_the_setting_off_nothing_is_checked(opened: Opened) -> None:
     async with opened("off") as scene:
         assert_redacted(await scene.ask(), "not_cleared")
         assert raw_requests(scene) == 0
@@ -185,7 +185,9 @@ async def test_raw_recordings_and_transcripts_are_not_checked(opened: Opened) ->
 
 
 @postgresql_at_length
-async def test_an_admin_has_a_recording_checked_and_is_told_in_private(opened: Opened) -> None:
+async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(
+    opened: Opened,
+) -> None:
     async with opened("off") as scene:
         call = scene.another_call(recording=leaking())
         ack = await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
@@ -205,7 +207,7 @@ async def test_an_admin_has_a_recording_checked_and_is_told_in_private(opened: O
         assert dm.startswith("D")
 
 
-async def test_nobody_else_has_a_recording_checked(opened: Opened) -> None:
+async def test_other_people_cannot_have_a_recording_checked(opened: Opened) -> None:
     async with opened("off") as scene:
         ack = await scene.people.command(BOB, CHANNEL, "check CA123", command="/callaudio-admin")
         assert "Only admins" in ack.text
@@ -260,7 +262,7 @@ def planted() -> dict[str, Recording]:
 
 
 @pytest.mark.parametrize("how", ["deliver", "sample", pytest.param("off", marks=pytest.mark.long)])
-async def test_no_sample_of_the_raw_recording_stays_anywhere(
+async def test_no_raw_audio_remains_anywhere(
     opened: Opened,
     how: str,
     tmp_path: Path,
@@ -302,7 +304,7 @@ async def ended_checks(scene: Scene, count: int) -> bool:
         return sum(each.ended_at is not None for each in rows) == count
 
 
-async def test_a_span_that_is_none_is_bad_usage(nursery: Nursery, tmp_path: Path) -> None:
+async def test_an_invalid_span_is_bad_usage(nursery: Nursery, tmp_path: Path) -> None:
     ended, _, complained = await nursery.command(
         "check-redaction", "CA123", "--span", "0:10-0:05", folder=tmp_path
     )

@@ -1,4 +1,4 @@
-"""PolyAI's own table, key by parameter, as far as a request of ours can reach it.
+"""PolyAI's own table of keys and parameters, as far as the bot can reach it.
 
 | key has PII access | `redacted` sent | what comes |
 |---|---|---|
@@ -20,7 +20,7 @@ from tests.scenarios.scene import RAW_SPAN, Scene
 REDACTED = recordings.load("combined", redacted=True)
 
 
-async def test_each_outcome_is_made_sure_of_by_key_and_parameter_together(
+async def test_each_outcome_is_ensured_by_key_and_parameter_together(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -50,7 +50,7 @@ async def test_each_outcome_is_made_sure_of_by_key_and_parameter_together(
             assert seen.file.name == f"{call}-{outcome}.wav"
 
 
-async def test_no_request_for_audio_ever_leaves_the_parameter_out(scene: Scene) -> None:
+async def test_every_request_for_audio_has_the_parameter(scene: Scene) -> None:
     await scene.grant()
     for words in ("", "redacted", "user", "agent redacted"):
         await scene.ask(f"{scene.another_call()} {words}")
@@ -64,7 +64,7 @@ async def test_no_request_for_audio_ever_leaves_the_parameter_out(scene: Scene) 
     }
 
 
-async def test_mixed_up_keys_are_refused_at_the_start(new_scene) -> None:
+async def test_swapped_keys_are_refused_at_startup(new_scene) -> None:
     with pytest.raises(Exception, match="the plain key must be one without PII access"):
         async with new_scene(environment={"POLYAI_PII_API_KEY": PLAIN_KEY}):
             pass

@@ -1,4 +1,4 @@
-"""The reference that people are told finds every log line about their request."""
+"""The reference that people see finds every log line about their request."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def lines_of(written: io.StringIO, reference: str) -> list[dict[str, object]]:
     return [line for line in lines if line.get("reference") == reference]
 
 
-async def test_a_delivery_is_followed_from_its_request_to_its_file(
+async def test_a_delivery_can_be_followed_from_its_request_to_its_file(
     scene: Scene, written: io.StringIO
 ) -> None:
     await scene.grant()
@@ -89,7 +89,7 @@ def documented() -> Iterator[tuple[str, str | None]]:
             yield event.split("`")[1], name
 
 
-async def test_the_cause_of_a_failure_stands_in_the_lines_of_its_reference(
+async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(
     scene: Scene, written: io.StringIO
 ) -> None:
     scene.polyai.faults.add(Fault("audio", status=401, error="AUTH_USER_INVALID_TOKEN"))

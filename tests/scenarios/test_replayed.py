@@ -1,4 +1,4 @@
-"""A signed request that is sent again within its five minutes changes no right and no digest."""
+"""A replayed signed request changes no right and no digest a second time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def refused(scene: Scene) -> list[tuple[str, Any]]:
 
 
 @postgresql_at_length
-async def test_a_change_of_rights_is_made_once_for_its_trigger(scene: Scene) -> None:
+async def test_a_change_of_rights_is_made_once_for_each_trigger(scene: Scene) -> None:
     grant, deny = f"grant <@{ALICE}> pii quality", f"deny <@{ALICE}> pii left"
     revoke = f"revoke <@{ALICE}> pii"
     await say(scene, grant, "1.1.grant")
@@ -71,7 +71,7 @@ async def test_a_change_of_rights_is_made_once_for_its_trigger(scene: Scene) -> 
 
 
 @on_both_databases
-async def test_the_same_trigger_many_times_at_once_is_one_change(scene: Scene) -> None:
+async def test_many_simultaneous_replays_of_a_trigger_are_one_change(scene: Scene) -> None:
     text = f"grant <@{ALICE}> pii quality"
     acks = await asyncio.gather(*(say(scene, text, "1.1.grant") for _ in range(4)))
     assert sum(AGAIN in ack.text for ack in acks) == 3
@@ -144,7 +144,7 @@ async def test_a_change_of_a_digest_is_made_once(scene: Scene) -> None:
     ]
 
 
-async def test_a_digest_that_was_removed_is_not_added_again_by_the_old_press(scene: Scene) -> None:
+async def test_a_removed_digest_is_not_added_again_by_a_replay(scene: Scene) -> None:
     text = f"digest add access <#{CHANNEL}> at 09:00 mon-fri Europe/London"
     shown = await say(scene, text, "1.1.add")
     (save,) = [

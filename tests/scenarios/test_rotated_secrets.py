@@ -47,7 +47,7 @@ async def hang_up(bot: Bot, event: str, *, times: int = 1) -> None:
     await until(lambda: bot.log.read_text().count(f'"event": "{event}"') >= times)
 
 
-async def test_what_is_under_way_ends_with_the_new_secrets_and_none_is_logged(
+async def test_work_under_way_ends_with_the_new_secrets_and_none_is_logged(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
@@ -83,7 +83,7 @@ async def test_what_is_under_way_ends_with_the_new_secrets_and_none_is_logged(
         assert not [each for each in (*old.values(), *NEW.values()) if each in street.logs]
 
 
-async def test_a_file_that_cannot_be_used_changes_nothing_and_is_told_without_its_content(
+async def test_an_unusable_file_changes_nothing_and_is_reported_without_its_content(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
@@ -99,7 +99,7 @@ async def test_a_file_that_cannot_be_used_changes_nothing_and_is_told_without_it
         assert "OfAnotherKind" not in street.logs
 
 
-async def test_any_other_setting_waits_for_a_restart_and_is_named(
+async def test_any_other_changed_setting_is_named_and_waits_for_a_restart(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with street_of_files(nursery, template_databases, tmp_path) as (street, _):
@@ -115,7 +115,7 @@ async def test_any_other_setting_waits_for_a_restart_and_is_named(
         assert "hunter2" not in street.logs
 
 
-async def test_a_new_plain_key_that_hears_raw_freezes_deliveries_at_once(
+async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
@@ -141,7 +141,7 @@ async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
     return line
 
 
-async def test_what_stands_in_a_file_env_is_rotated_too_and_the_environment_still_wins(
+async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_precedence(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     port, workspace, file = free_port(), Workspace(), tmp_path / ".env"

@@ -33,7 +33,7 @@ AGENTS = {
 }
 
 
-async def test_each_side_comes_as_a_file_of_its_own_name(
+async def test_each_side_is_a_file_with_its_own_name(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     await scene.grant()
@@ -83,7 +83,7 @@ async def test_every_region_delivers_and_refuses_the_key_of_another(
         assert [r.status for r in seen.audio_requests] == [401]  # not tried again
 
 
-async def test_agents_are_chosen_by_name_or_by_link_and_asked_with_their_own_keys(
+async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(
     new_scene: OpenScene, subtests: pytest.Subtests
 ) -> None:
     async with new_scene(environment=AGENTS) as scene:
@@ -117,7 +117,7 @@ async def test_agents_are_chosen_by_name_or_by_link_and_asked_with_their_own_key
                     assert "this agent has no key for unredacted recordings" in seen.note.text
 
 
-async def test_an_agent_that_is_not_set_up_is_told_of_before_anything_is_asked(
+async def test_an_agent_that_is_not_configured_is_reported_before_any_request(
     new_scene: OpenScene, subtests: pytest.Subtests
 ) -> None:
     async with new_scene(environment=AGENTS) as scene:

@@ -1,4 +1,4 @@
-"""A burst of requests while Slack enforces its published limits: each waits its turn, none fails.
+"""A burst of requests while Slack enforces its published limits: all wait, and none fails.
 
 A minute of the limits is some seconds long here, for the bot and for the stand-in alike. How long a
 burst takes is told in virtual time by `tests/slack/web_api/test_rate_limiter.py`.

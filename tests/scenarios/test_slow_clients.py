@@ -1,4 +1,4 @@
-"""Clients that hold connections open keep neither Slack nor the health checks out."""
+"""Clients that hold connections open block neither Slack nor the health checks."""
 
 import asyncio
 import resource
@@ -32,7 +32,7 @@ def _enough_files_here():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_more_slow_clients_than_open_files_shut_nobody_out(
+async def test_more_slow_clients_than_open_files_block_nobody(
     nursery: Nursery, template_databases: Path, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, template=template_databases) as street:

@@ -1,4 +1,4 @@
-"""Whoever would be refused raw hears none because somebody else asks, nor later on."""
+"""People who may not hear raw themselves hear none through other people's requests."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -71,7 +71,7 @@ LISTENERS: Mapping[str, tuple[Mapping[str, object], str]] = {
 }
 
 
-async def test_row_8_a_listener_is_judged_as_if_they_asked(
+async def test_row_8_a_listener_is_cleared_by_the_same_rule_as_a_requester(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     for number, (who, (standing, granted)) in enumerate(LISTENERS.items()):
@@ -96,7 +96,7 @@ async def test_row_8_a_listener_is_judged_as_if_they_asked(
             assert (asked.delivery.outcome == "raw") == (number >= 5), who
 
 
-async def test_row_4_an_external_person_with_a_grant_makes_no_allow_listed_channel_raw(
+async def test_row_4_an_external_person_with_a_grant_does_not_make_a_channel_raw(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
@@ -111,7 +111,7 @@ async def test_row_4_an_external_person_with_a_grant_makes_no_allow_listed_chann
             assert_redacted(await scene.ask(call), reason, call)
 
 
-async def test_where_a_guest_listens_through_a_group_there_is_no_transcript_and_no_waveform(
+async def test_a_guest_cleared_through_a_group_prevents_transcript_and_waveform(
     scene: Scene,
 ) -> None:
     seen = await raw(scene)
@@ -136,7 +136,7 @@ def shown(scene: Scene, view_id: str) -> str:
 
 @postgresql_at_length
 @pytest.mark.parametrize("change", [GUEST, LEFT, EXTERNAL], ids=["guest", "left", "external"])
-async def test_when_the_requester_is_no_member_any_more_the_file_goes_at_once(
+async def test_a_file_is_deleted_at_once_when_its_requester_leaves_the_workspace(
     scene: Scene, change: Mapping[str, object]
 ) -> None:
     await raw(scene)
@@ -150,7 +150,7 @@ async def test_when_the_requester_is_no_member_any_more_the_file_goes_at_once(
 
 
 @pytest.mark.parametrize("change", [GUEST, LEFT], ids=["guest", "left"])
-async def test_when_a_listener_is_no_member_any_more_the_file_goes_at_once(
+async def test_a_file_is_deleted_at_once_when_a_listener_leaves_the_workspace(
     scene: Scene, change: Mapping[str, object]
 ) -> None:
     await raw(scene)
@@ -161,7 +161,7 @@ async def test_when_a_listener_is_no_member_any_more_the_file_goes_at_once(
     assert await cause(scene) == "audience"
 
 
-async def test_without_the_event_it_goes_when_the_standing_is_asked_again(
+async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_again(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY) as scene:
@@ -180,7 +180,7 @@ async def test_without_the_event_it_goes_when_the_standing_is_asked_again(
         assert await cause(scene) == "audience"
 
 
-async def test_a_guest_with_a_grant_of_their_own_may_go_on_listening(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_by_name_may_go_on_listening(scene: Scene) -> None:
     await scene.grant(BOB)
     seen = await raw(scene)
 
@@ -195,7 +195,7 @@ def users_asked(scene: Scene, user_id: str) -> int:
     return sum(call.arguments["user"] == user_id for call in scene.workspace.called("users.info"))
 
 
-async def test_a_new_photo_or_status_is_no_reason_to_look(scene: Scene) -> None:
+async def test_a_new_photo_or_status_causes_no_check(scene: Scene) -> None:
     seen = await raw(scene)
     before = len(scene.workspace.calls)
     for user_id in (ALICE, BOB, BOSS):
@@ -207,7 +207,7 @@ async def test_a_new_photo_or_status_is_no_reason_to_look(scene: Scene) -> None:
     assert [call.method for call in scene.workspace.calls[before:]] == []
 
 
-async def test_what_is_seen_in_an_app_home_is_gone_when_its_person_becomes_a_guest(
+async def test_an_app_home_loses_its_rights_when_its_person_becomes_a_guest(
     scene: Scene,
 ) -> None:
     await scene.grant(GROUP, right=Right.ADMIN)
@@ -225,7 +225,7 @@ def home(scene: Scene) -> str:
     return str(view.body) if view else ""
 
 
-async def test_help_and_who_tell_what_counts_for_a_guest(scene: Scene) -> None:
+async def test_help_and_who_list_what_counts_for_a_guest(scene: Scene) -> None:
     scene.workspace.change_user(BOB, **GUEST)
     who = await scene.people.command(BOSS, CHANNEL, f"who <@{BOB}>", command="/callaudio-admin")
     assert f"<@{BOB}> is a guest and holds no right." in who.text

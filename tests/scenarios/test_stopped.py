@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of deliveries: the process ends, and the next one delivers them once."""
+"""SIGTERM during deliveries: the process ends, and the next one delivers them once."""
 
 import json
 import signal
@@ -44,7 +44,7 @@ async def stopped(bot: Bot) -> list[dict[str, Any]]:
     return events
 
 
-async def test_what_a_signal_cuts_short_is_handed_over_and_delivered_once(
+async def test_interrupted_work_is_handed_over_and_delivered_once(
     street: AbstractAsyncContextManager[Street],
 ) -> None:
     async with street as opened:
@@ -78,6 +78,6 @@ async def test_what_a_signal_cuts_short_is_handed_over_and_delivered_once(
         assert "work_taken_over" not in [each["event"] for each in await stopped(second)]
 
 
-def test_all_that_a_stop_waits_for_fits_into_the_time_before_a_kill() -> None:
+def test_the_stop_fits_into_the_time_before_a_kill() -> None:
     waits = ANSWERS_SECONDS + FINISH_SECONDS + Pace().drain_seconds + HAND_OVER_SECONDS
     assert waits < KILLED_AFTER_SECONDS - 1

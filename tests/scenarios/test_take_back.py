@@ -1,4 +1,4 @@
-"""Raw recordings are taken back when somebody may no longer hear them, or their time is over."""
+"""Raw recordings are taken back when a right or the retention ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -73,7 +73,7 @@ async def tell(scene: Scene, **event: object) -> None:
 
 
 @postgresql_at_length
-async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene: Scene) -> None:
+async def test_a_revoked_right_takes_the_file_back_and_the_card_says_so(scene: Scene) -> None:
     seen = await raw(scene)
 
     await scene.people.command(BOSS, CHANNEL, f"revoke <@{ALICE}> pii", command="/callaudio-admin")
@@ -90,7 +90,7 @@ async def test_a_revoked_right_takes_the_file_back_and_the_message_says_so(scene
     assert scene.workspace.violations == []
 
 
-async def test_a_revocation_whose_commit_was_not_answered_takes_the_file_back_at_once(
+async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_once(
     new_scene: OpenScene, migrated_postgresql: Callable[[], str]
 ) -> None:
     async with (
@@ -123,7 +123,7 @@ async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_an_uncleared_person_who_joins_takes_the_file_back(scene: Scene) -> None:
+async def test_a_person_who_joins_and_is_not_cleared_takes_the_file_back(scene: Scene) -> None:
     await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
@@ -208,7 +208,7 @@ async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> Non
 
 
 @postgresql_at_length
-async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
+async def test_the_end_of_retention_takes_the_file_back(scene: Scene) -> None:
     seen = await raw(scene)
     assert "· deletes <!date" in str((await parent(scene, "Recording of")).blocks)
     await scene.move_back(seen.delivery.id, timedelta(hours=25))
@@ -219,7 +219,7 @@ async def test_its_time_being_over_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "time_over"
 
 
-async def test_without_a_time_it_stays(new_scene: OpenScene) -> None:
+async def test_without_a_retention_time_the_file_stays(new_scene: OpenScene) -> None:
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
         await scene.grant()
         seen = await raw(scene)
@@ -231,7 +231,7 @@ async def test_without_a_time_it_stays(new_scene: OpenScene) -> None:
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_an_expired_right_takes_the_file_back_with_no_event_at_all(
+async def test_an_expired_right_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY) as scene:
@@ -243,7 +243,7 @@ async def test_an_expired_right_takes_the_file_back_with_no_event_at_all(
         assert await cause(scene) in LOST
 
 
-async def test_a_missed_event_only_delays(new_scene: OpenScene) -> None:
+async def test_a_missed_event_only_causes_a_delay(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -253,7 +253,7 @@ async def test_a_missed_event_only_delays(new_scene: OpenScene) -> None:
         assert await cause(scene) == "audience"
 
 
-async def test_a_channel_made_public_takes_the_file_back_with_no_event_at_all(
+async def test_a_channel_made_public_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY) as scene:
@@ -267,7 +267,7 @@ async def test_a_channel_made_public_takes_the_file_back_with_no_event_at_all(
         assert "this is a public channel" in message.text
 
 
-async def test_a_file_in_a_channel_about_to_be_shared_is_taken_back_with_no_event_at_all(
+async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY) as scene:
@@ -279,7 +279,7 @@ async def test_a_file_in_a_channel_about_to_be_shared_is_taken_back_with_no_even
         assert await cause(scene) == "external"
 
 
-async def test_where_only_the_requester_counts_it_may_be_public(new_scene: OpenScene) -> None:
+async def test_under_the_requester_rule_the_channel_may_be_public(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY, environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         await scene.grant()
         scene.workspace.change_channel(CHANNEL, is_private=False)
@@ -290,7 +290,7 @@ async def test_where_only_the_requester_counts_it_may_be_public(new_scene: OpenS
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_where_only_the_requester_counts_a_joining_person_changes_nothing(
+async def test_under_the_requester_rule_a_joining_person_changes_nothing(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
@@ -304,7 +304,7 @@ async def test_where_only_the_requester_counts_a_joining_person_changes_nothing(
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_a_refused_deletion_is_tried_again_and_told_once(new_scene: OpenScene) -> None:
+async def test_a_refused_deletion_is_retried_and_reported_once(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -317,7 +317,7 @@ async def test_a_refused_deletion_is_tried_again_and_told_once(new_scene: OpenSc
         assert deleted == [file.id for file in scene.workspace.files] * 2
 
 
-async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -> None:
+async def test_one_missing_answer_deletes_nothing(new_scene: OpenScene) -> None:
     async with new_scene(pace=EVERY) as scene:
         await scene.grant()
         seen = await raw(scene)
@@ -332,7 +332,7 @@ async def test_one_missing_answer_is_no_reason_to_delete(new_scene: OpenScene) -
 
 
 @postgresql_at_length
-async def test_the_thread_offers_the_redacted_one_instead(scene: Scene) -> None:
+async def test_the_card_offers_the_redacted_variant_instead(scene: Scene) -> None:
     seen = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
@@ -368,7 +368,7 @@ async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) ->
         assert (await scene.row(seen.delivery.id)).recheck_at is None
 
 
-async def test_with_another_app_s_token_no_file_counts_as_taken_back(
+async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=EVERY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:

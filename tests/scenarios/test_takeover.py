@@ -1,4 +1,4 @@
-"""Several workers on one PostgreSQL: what one leaves behind another finishes, once."""
+"""Several workers on one PostgreSQL: work left by one is finished by another, once."""
 
 import asyncio
 import signal
@@ -56,7 +56,7 @@ def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
         ("files.completeUploadExternal", "after"),
     ],
 )
-async def test_the_work_of_a_killed_worker_is_finished_by_another_exactly_once(
+async def test_work_of_a_killed_worker_is_finished_by_another_exactly_once(
     nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str, when: str
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
@@ -78,7 +78,7 @@ async def test_the_work_of_a_killed_worker_is_finished_by_another_exactly_once(
 
 
 @pytest.mark.parametrize("route", ["upload", "files.completeUploadExternal"])
-async def test_a_worker_that_stood_still_and_was_taken_over_changes_nothing_and_goes_on(
+async def test_a_stalled_worker_that_was_replaced_changes_nothing_and_continues(
     nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
@@ -106,7 +106,7 @@ async def test_a_worker_that_stood_still_and_was_taken_over_changes_nothing_and_
         assert still.is_alive
 
 
-async def test_a_card_posted_by_a_worker_that_lost_its_lease_meanwhile_is_withdrawn(
+async def test_a_card_posted_by_a_worker_without_its_lease_is_withdrawn(
     nursery: Nursery, postgresql_url: str, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
@@ -130,7 +130,7 @@ async def test_a_card_posted_by_a_worker_that_lost_its_lease_meanwhile_is_withdr
         await until(lambda: cards() == [delivery.parent_ts])
 
 
-async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at_once(
+async def test_a_worker_that_stops_regularly_hands_its_work_over_at_once(
     nursery: Nursery, postgresql_url: str, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
@@ -151,7 +151,7 @@ async def test_a_worker_that_ends_in_good_order_leaves_nothing_and_hands_over_at
         await until_no_work_is_left(street)
 
 
-async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
+async def test_two_workers_share_the_work_and_nothing_arrives_twice(
     nursery: Nursery, shared_url: str, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=shared_url) as street:
@@ -170,7 +170,7 @@ async def test_two_workers_share_what_comes_in_and_nothing_arrives_twice(
         assert "prepared statement" not in street.logs
 
 
-async def test_a_database_that_cuts_every_connection_in_mid_delivery_costs_nothing_but_time(
+async def test_a_database_that_cuts_every_connection_only_costs_time(
     nursery: Nursery, postgresql_url: str, tmp_path: Path
 ) -> None:
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:

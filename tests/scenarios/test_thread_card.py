@@ -1,4 +1,4 @@
-"""The bot's own message of a recording: what it says as things move, and what it then offers."""
+"""The bot's card of a recording: its progress, its facts and its buttons."""
 
 import asyncio
 from dataclasses import replace
@@ -25,7 +25,7 @@ def updates(scene: Scene) -> list[str]:
     return [str(call.arguments["blocks"]) for call in scene.workspace.called("chat.update")]
 
 
-async def test_it_counts_up_while_the_recording_comes_and_ends_with_the_facts(
+async def test_the_card_shows_progress_and_ends_with_the_facts(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=OFTEN) as scene:
@@ -52,7 +52,7 @@ async def test_it_counts_up_while_the_recording_comes_and_ends_with_the_facts(
         pytest.param({"drop_connection": True}, id="no answer"),
     ],
 )
-async def test_where_it_cannot_count_the_recording_comes_all_the_same(
+async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(
     new_scene: OpenScene, fault: dict
 ) -> None:
     async with new_scene(pace=OFTEN) as scene:
@@ -63,7 +63,7 @@ async def test_where_it_cannot_count_the_recording_comes_all_the_same(
         assert "*Redacted*" in str((await card(scene, seen.delivery, "*Redacted*")).blocks)
 
 
-async def test_an_update_that_takes_its_time_never_comes_after_the_facts(
+async def test_a_slow_update_does_not_overwrite_the_facts(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(pace=OFTEN) as scene:
@@ -75,7 +75,7 @@ async def test_an_update_that_takes_its_time_never_comes_after_the_facts(
         assert "*Redacted*" in str((await card(scene, seen.delivery)).blocks)
 
 
-async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcript(
+async def test_without_a_right_the_card_offers_sides_and_deletion_but_no_transcript(
     scene: Scene,
 ) -> None:
     seen = await scene.ask()
@@ -84,7 +84,7 @@ async def test_without_a_right_it_offers_other_sides_and_deletion_but_no_transcr
     assert list(sides(message)) == ["Caller", "Agent"]
 
 
-async def test_a_raw_recording_offers_its_transcript_too(scene: Scene) -> None:
+async def test_a_raw_recording_offers_its_transcript(scene: Scene) -> None:
     await scene.grant()
     seen = await scene.ask(f"{CALL} user")
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -98,7 +98,7 @@ async def test_a_raw_recording_offers_its_transcript_too(scene: Scene) -> None:
     assert offered(message)[Action.DELETE]["confirm"]["confirm"]["text"] == "Delete"
 
 
-async def test_nothing_that_comes_from_the_call_can_call_or_lead_anybody_anywhere(
+async def test_text_from_the_call_is_neither_a_mention_nor_a_link(
     scene: Scene,
 ) -> None:
     row = {"fromNumber": LOUD, "direction": LOUD, "channel": LOUD, "handoffReason": LOUD}
@@ -123,7 +123,7 @@ async def thread_of_somebody(scene: Scene) -> tuple[Message, str]:
     return parent, await scene.latest()
 
 
-async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene: Scene) -> None:
+async def test_in_an_existing_thread_the_card_is_a_reply(scene: Scene) -> None:
     parent, delivery_id = await thread_of_somebody(scene)
     row = await scene.ended(delivery_id)
 
@@ -136,7 +136,7 @@ async def test_in_a_thread_of_somebody_else_the_card_is_a_reply_of_its_own(scene
     assert "worker:delivery:announced" in [e.tag for e in await scene.audit(row.id)]
 
 
-async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene: Scene) -> None:
+async def test_a_failure_in_an_existing_thread_withdraws_the_reply_only(scene: Scene) -> None:
     scene.workspace.scopes.add("groups:history")
     scene.excuse(BROKEN_OFF)
     scene.polyai.faults.add(Fault("audio"))  # the first recording's
@@ -150,7 +150,7 @@ async def test_a_failure_there_takes_the_reply_back_and_leaves_the_message(scene
 
 
 @pytest.mark.only_taken_back
-async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: OpenScene) -> None:
+async def test_a_taken_back_recording_loses_its_buttons(new_scene: OpenScene) -> None:
     pace = replace(WATCHFUL, check_every=timedelta(seconds=0.5))
     async with new_scene(pace=pace) as scene:
         await scene.grant()
@@ -171,7 +171,7 @@ async def test_a_raw_recording_taken_back_takes_its_buttons_along(new_scene: Ope
         assert set(offered(again)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
 
 
-async def test_what_slack_took_but_does_not_show_says_so(scene: Scene) -> None:
+async def test_a_file_that_slack_does_not_show_is_reported(scene: Scene) -> None:
     scene.workspace.visibility_delay_seconds = 60
     seen = await scene.ask()
     assert seen.delivery.state == "unconfirmed"
@@ -180,7 +180,7 @@ async def test_what_slack_took_but_does_not_show_says_so(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("action", [Action.TRANSCRIPT, Action.OTHER_SIDE], ids=["text", "side"])
-async def test_a_guest_is_refused_in_words_and_audited(scene: Scene, action: Action) -> None:
+async def test_a_guest_is_refused_and_audited(scene: Scene, action: Action) -> None:
     await scene.grant()
     scene.workspace.add_user(BOB, is_restricted=True)
     seen = await scene.ask()
@@ -201,7 +201,7 @@ async def test_a_guest_is_refused_in_words_and_audited(scene: Scene, action: Act
     assert len(scene.workspace.messages(CHANNEL)) == 2
 
 
-async def test_every_message_of_a_delivery_is_one_slack_takes(scene: Scene) -> None:
+async def test_every_message_of_a_delivery_is_accepted_by_slack(scene: Scene) -> None:
     await scene.grant()
     await scene.ask()
     for message in scene.everything_posted():

@@ -1,4 +1,4 @@
-"""*Transcript*: as personal as raw audio, so never redacted, and only where raw may be heard."""
+"""*Transcript*: as personal as raw audio, never redacted, and only where raw may be heard."""
 
 import io
 import sqlite3
@@ -37,7 +37,7 @@ def asked_whole(scene: Scene) -> list[str]:
     return [r.key_kind for r in scene.polyai.requests if not r.path.endswith("/audio")]
 
 
-async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
+async def test_a_transcript_is_a_text_file_beside_the_audio(scene: Scene) -> None:
     message = await raw(scene)
 
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
@@ -67,7 +67,7 @@ async def test_it_comes_as_a_text_file_beside_the_audio(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("change", ["right ended", "somebody joined", "channel shared"])
-async def test_what_no_longer_may_be_raw_is_refused_and_polyai_not_asked(
+async def test_a_transcript_that_may_no_longer_be_raw_is_refused_without_asking_polyai(
     scene: Scene, change: str
 ) -> None:
     message = await raw(scene)
@@ -97,7 +97,7 @@ async def test_what_no_longer_may_be_raw_is_refused_and_polyai_not_asked(
     assert not any(f.name.endswith(".txt") for f in scene.workspace.files)
 
 
-async def test_somebody_not_cleared_who_presses_is_refused(scene: Scene) -> None:
+async def test_a_presser_who_is_not_cleared_is_refused(scene: Scene) -> None:
     message = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     row = await press_for_more(scene, message, Action.TRANSCRIPT, user=BOB)
@@ -105,7 +105,7 @@ async def test_somebody_not_cleared_who_presses_is_refused(scene: Scene) -> None
     assert scene.workspace.ephemerals[-1].user == BOB
 
 
-async def test_where_only_the_requester_counts_a_transcript_still_needs_cleared_listeners(
+async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
@@ -139,7 +139,7 @@ async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(
         assert (row.state, row.reason) == ("refused", "external_destination")
 
 
-async def test_a_right_that_ends_before_the_share_leaves_nothing_behind(scene: Scene) -> None:
+async def test_a_right_that_ends_before_the_share_leaves_nothing_visible(scene: Scene) -> None:
     message = await raw(scene)
     scene.slack.faults.add(Fault("upload", hang=True, when="after"))
     await press(scene, message, Action.TRANSCRIPT)
@@ -157,7 +157,7 @@ async def test_a_right_that_ends_before_the_share_leaves_nothing_behind(scene: S
 
 
 @pytest.mark.only_taken_back
-async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
+async def test_a_transcript_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
     async with new_scene(pace=SOON) as scene:
         message = await raw(scene)
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
@@ -169,7 +169,7 @@ async def test_it_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
         assert scene.workspace.visible_files(CHANNEL) == []
 
 
-async def test_it_can_be_deleted(scene: Scene) -> None:
+async def test_a_transcript_can_be_deleted(scene: Scene) -> None:
     message = await raw(scene)
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
     await press(scene, await card(scene, row, "*Unredacted*"), Action.DELETE)
@@ -193,7 +193,7 @@ async def test_it_can_be_deleted(scene: Scene) -> None:
         pytest.param({"row": {"inProgress": True}}, "transcript_not_ready", id="still going on"),
     ],
 )
-async def test_where_there_is_none_it_says_so(scene: Scene, call: dict, code: str) -> None:
+async def test_a_missing_transcript_is_reported(scene: Scene, call: dict, code: str) -> None:
     await scene.grant()
     seen = await scene.ask(scene.another_call(**call))
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -208,7 +208,7 @@ async def test_where_there_is_none_it_says_so(scene: Scene, call: dict, code: st
     assert len(scene.workspace.messages(CHANNEL)) == 2, "the recording and its card"
 
 
-async def test_what_was_said_is_in_the_file_and_nowhere_else(
+async def test_the_words_of_a_transcript_are_in_the_file_only(
     new_scene: OpenScene,
     tmp_path: Path,
     logs: dict[str, io.StringIO],

@@ -1,4 +1,4 @@
-"""What the version before had accepted and not finished is finished by this one: once."""
+"""Work that the previous version accepted is finished by this version, once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -84,7 +84,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-async def test_after_the_upgrade_each_is_delivered_posted_and_told_once(
+async def test_after_an_upgrade_each_recording_digest_and_note_is_sent_once(
     old_url: str, new_scene: OpenScene
 ) -> None:
     upgrade(async_url(old_url))
@@ -113,7 +113,9 @@ async def test_after_the_upgrade_each_is_delivered_posted_and_told_once(
         assert len(digest_messages(workspace)) == 1
 
 
-def test_after_the_way_back_the_version_before_starts_nothing_that_has_ended(old_url: str) -> None:
+def test_after_a_downgrade_the_previous_version_repeats_nothing_that_has_ended(
+    old_url: str,
+) -> None:
     upgrade(async_url(old_url))
     command.downgrade(alembic_config(async_url(old_url)), BEFORE)
     engine = blocking(old_url)

@@ -1,4 +1,4 @@
-"""What versions since the first one had under way is finished by today's: once, and audited."""
+"""Unfinished work of every version since the first is finished by this one: once, and audited."""
 
 import json
 from collections import Counter
@@ -159,7 +159,7 @@ def store_digest(engine: Engine) -> None:
     insert(engine, "digest_runs", **run, lost_answers=0, state="claimed")
 
 
-async def test_each_comes_once_nothing_is_posted_twice_and_the_chain_verifies(
+async def test_each_delivery_is_posted_once_and_the_audit_chain_verifies(
     grown: Grown, new_scene: OpenScene
 ) -> None:
     upgrade(async_url(grown.url))

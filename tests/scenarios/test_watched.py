@@ -1,4 +1,4 @@
-"""What an operator sees in the figures of a bot that serves people."""
+"""The metrics of a bot that serves people."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,7 +19,7 @@ async def figures(scene: Scene) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_a_delivery_shows_in_the_figures(new_scene: OpenScene) -> None:
+async def test_a_delivery_is_counted_in_the_metrics(new_scene: OpenScene) -> None:
     async with new_scene() as scene:
         await scene.grant()
         scene.slack.faults.add(

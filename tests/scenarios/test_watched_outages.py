@@ -1,4 +1,4 @@
-"""Each dependency is killed while traffic runs: the alerts tell which, and since when."""
+"""Each dependency is stopped under traffic: the alerts name it, and since when."""
 
 import asyncio
 import math
@@ -110,7 +110,7 @@ async def kill_worker(city: City) -> None:
         pytest.param(kill_worker, {"CallaudioDown", "CallaudioNobodyWorks"}, id="the worker"),
     ],
 )
-async def test_the_alerts_tell_what_is_away_and_since_when(
+async def test_the_alerts_name_the_stopped_dependency_and_the_time(
     kill: Callable[[City], Awaitable[None]],
     alerts: set[str],
     nursery: Nursery,

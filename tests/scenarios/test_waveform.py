@@ -1,4 +1,4 @@
-"""The waveform: beside its recording, of its very bytes, and gone with it."""
+"""The waveform: beside its recording, drawn from its own bytes, and deleted with it."""
 
 import asyncio
 import struct
@@ -108,7 +108,7 @@ async def events(scene: Scene, tag: str) -> list[Mapping[str, Any]]:
     return [event.payload for event in await scene.all_audit() if event.tag == tag]
 
 
-async def test_the_picture_of_a_redacted_recording_is_of_the_redacted_bytes_alone(
+async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_bytes_only(
     scene: Scene,
 ) -> None:
     seen = await scene.ask()
@@ -139,7 +139,7 @@ async def test_silence_in_a_raw_recording_is_not_called_muted(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("side", ["user", "agent"])
-async def test_on_one_side_alone_a_pause_and_a_mute_are_not_told_apart(
+async def test_on_a_single_side_silence_and_mutes_are_not_distinguished(
     scene: Scene, side: str
 ) -> None:
     seen = await scene.ask(f"{CALL} {side} redacted")
@@ -168,7 +168,7 @@ BODIES = {
 
 # How each form is read is in tests/recordings/waveform.
 @pytest.mark.parametrize("body", some_at_length(BODIES, "stereo", "A-law", "two chunks of audio"))
-async def test_every_usual_form_of_a_recording_has_its_picture(scene: Scene, body: bytes) -> None:
+async def test_every_usual_encoding_has_its_picture(scene: Scene, body: bytes) -> None:
     call = scene.another_call(recording=Recording.of(body, body))
 
     seen = await scene.ask(call)
@@ -177,7 +177,7 @@ async def test_every_usual_form_of_a_recording_has_its_picture(scene: Scene, bod
     assert "1 span, 1.5 s" in card(seen)
 
 
-async def test_a_recording_in_a_form_nobody_knows_comes_without_one(scene: Scene) -> None:
+async def test_a_recording_in_an_unknown_encoding_has_no_picture(scene: Scene) -> None:
     body = wav(noise(2), tag=0x1234)
     call = scene.another_call(recording=Recording.of(body, body))
 
@@ -199,7 +199,7 @@ FAULTS = {
 @pytest.mark.parametrize(
     "faults", some_at_length(FAULTS, "Slack has no room left", "its upload breaks off")
 )
-async def test_a_picture_that_cannot_be_uploaded_takes_nothing_from_the_recording(
+async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(
     scene: Scene, faults: tuple[Fault, ...]
 ) -> None:
     for fault in faults:
@@ -220,7 +220,7 @@ def of_the_picture(file: File) -> bool:
     return file.is_picture
 
 
-async def test_files_that_have_an_alt_txt_are_never_shown_so_none_has_one(scene: Scene) -> None:
+async def test_no_file_has_an_alt_text_because_slack_never_shows_such_files(scene: Scene) -> None:
     seen = await scene.ask()
 
     assert seen.delivery.state == "delivered"
@@ -228,7 +228,7 @@ async def test_files_that_have_an_alt_txt_are_never_shown_so_none_has_one(scene:
     assert len(scene.workspace.called(SHARE)) == 1
 
 
-async def test_a_recording_that_slack_never_shows_with_its_picture_is_shared_alone(
+async def test_a_recording_never_visible_with_its_picture_is_shared_alone(
     scene: Scene,
 ) -> None:
     await scene.grant()
@@ -250,7 +250,7 @@ async def test_a_recording_that_slack_never_shows_with_its_picture_is_shared_alo
     assert "Waveform" not in card(seen)
 
 
-async def test_a_recording_that_is_never_shown_even_alone_is_told_so_and_tried_no_further(
+async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(
     scene: Scene,
 ) -> None:
     scene.workspace.never_shown = lambda _: True
@@ -263,7 +263,7 @@ async def test_a_recording_that_is_never_shown_even_alone_is_told_so_and_tried_n
     assert "Waveform" not in card(seen)
 
 
-async def test_a_recording_never_shown_is_not_posted_twice_where_it_cannot_be_deleted(
+async def test_a_hidden_recording_is_not_posted_twice_if_it_cannot_be_deleted(
     scene: Scene,
 ) -> None:
     scene.workspace.never_shown = of_the_picture
@@ -275,7 +275,7 @@ async def test_a_recording_never_shown_is_not_posted_twice_where_it_cannot_be_de
     assert len(scene.workspace.called(SHARE)) == 1
 
 
-async def test_a_recording_that_slack_does_not_find_is_not_posted_twice_where_it_may_be_unseen(
+async def test_a_recording_that_slack_cannot_find_is_not_posted_twice_if_it_may_be_hidden(
     scene: Scene,
 ) -> None:
     def removes_the_bot(file: File) -> bool:
@@ -295,7 +295,7 @@ async def test_a_recording_that_slack_does_not_find_is_not_posted_twice_where_it
 
 
 @pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])
-async def test_a_share_refused_with_its_picture_is_decided_afresh_and_done_without(
+async def test_a_share_refused_with_its_picture_is_decided_again_and_repeated_without_it(
     scene: Scene, error: str
 ) -> None:
     await scene.grant()
@@ -329,7 +329,7 @@ async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scen
     assert seen.delivery.muted_spans == 1
 
 
-async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_refuses_at_first(
+async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_refusal(
     new_scene: OpenScene,
 ) -> None:
     quickly = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
@@ -370,7 +370,7 @@ async def test_a_dropped_share_that_comes_to_light_is_deleted_although_slack_ref
         }
 
 
-async def test_a_share_dropped_in_doubt_is_watched_for_a_while(scene: Scene) -> None:
+async def test_a_dropped_share_with_an_unclear_answer_is_watched_for_a_while(scene: Scene) -> None:
     await scene.grant()
     scene.slack.faults.add(Fault(SHARE, hang=True, drop_connection=True))
     asking = asyncio.create_task(scene.ask())
@@ -385,7 +385,7 @@ async def test_a_share_dropped_in_doubt_is_watched_for_a_while(scene: Scene) -> 
     assert sorted(await orphaned_files(scene)) == sorted(raw)
 
 
-async def test_a_press_shows_the_picture_and_where_it_is_muted(scene: Scene) -> None:
+async def test_a_press_shows_the_picture_and_its_muted_spans(scene: Scene) -> None:
     seen = await scene.ask()
 
     assert (await press(scene, seen)).status == 200
@@ -399,7 +399,7 @@ async def test_a_press_shows_the_picture_and_where_it_is_muted(scene: Scene) -> 
     ]
 
 
-async def test_a_picture_that_slack_does_not_take_is_told_as_such(scene: Scene) -> None:
+async def test_a_picture_that_slack_refuses_is_reported(scene: Scene) -> None:
     seen = await scene.ask()
     scene.slack.faults.add(Fault("views.update", error="invalid_blocks"))
     await press(scene, seen)
@@ -408,7 +408,7 @@ async def test_a_picture_that_slack_does_not_take_is_told_as_such(scene: Scene) 
     assert "Reference" in told
 
 
-async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
+async def test_a_person_who_is_not_cleared_sees_redacted_pictures_only(
     new_scene: OpenScene,
 ) -> None:
     async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
@@ -436,7 +436,9 @@ async def test_an_uncleared_person_sees_a_redacted_picture_and_no_raw_one(
         await until(is_shown)
 
 
-async def test_who_presses_without_end_is_told_so_and_others_are_served(scene: Scene) -> None:
+async def test_a_person_who_presses_too_often_is_refused_and_others_are_served(
+    scene: Scene,
+) -> None:
     scene.workspace.join(CHANNEL, BOB)
     seen = await scene.ask()
     for _ in range(MOST):
@@ -465,7 +467,7 @@ async def test_who_presses_without_end_is_told_so_and_others_are_served(scene: S
     await until(is_shown)
 
 
-async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:
+async def test_a_press_outside_the_conversation_is_refused(scene: Scene) -> None:
     seen = await scene.ask()
     await press(scene, seen, BOB)
     assert "You are not in this conversation" in str(await modal(scene))
@@ -483,7 +485,7 @@ async def test_nobody_outside_the_conversation_sees_it(scene: Scene) -> None:
     ],
     ids=["guest", "single-channel guest", "external"],
 )
-async def test_guests_and_externals_are_refused(scene: Scene, person: dict[str, Any]) -> None:
+async def test_guests_and_external_people_are_refused(scene: Scene, person: dict[str, Any]) -> None:
     seen = await scene.ask()
     scene.workspace.add_user(BOB, **person)
     scene.workspace.join(CHANNEL, BOB)
@@ -494,7 +496,7 @@ async def test_guests_and_externals_are_refused(scene: Scene, person: dict[str, 
     ]
 
 
-async def test_a_picture_that_was_taken_back_is_not_shown_by_an_old_button(scene: Scene) -> None:
+async def test_an_old_button_does_not_show_a_picture_that_was_taken_back(scene: Scene) -> None:
     seen = await scene.ask()
     for file in (seen.file, seen.picture):
         scene.workspace.file_table[file.id] = replace(file, deleted=True)
@@ -505,7 +507,7 @@ async def test_a_picture_that_was_taken_back_is_not_shown_by_an_old_button(scene
     ]
 
 
-async def test_a_picture_whose_recording_was_deleted_is_gone_and_the_press_audited(
+async def test_the_picture_of_a_deleted_recording_is_gone_and_the_press_audited(
     scene: Scene,
 ) -> None:
     seen = await scene.ask()
@@ -521,7 +523,7 @@ async def test_a_picture_whose_recording_was_deleted_is_gone_and_the_press_audit
     ]
 
 
-async def test_a_made_up_recording_has_no_picture_and_its_name_is_not_kept(scene: Scene) -> None:
+async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scene: Scene) -> None:
     await scene.people.block_action(
         ALICE, CHANNEL, "1.1", Action.WAVEFORM.value, "+44 20 7946 0123", ephemeral=False
     )

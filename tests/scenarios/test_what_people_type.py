@@ -1,4 +1,4 @@
-"""What may follow `/callaudio`, and the private answer to it."""
+"""What can follow `/callaudio`, and the private answer to it."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def assert_private(ack: Ack, scene: Scene) -> None:
     assert scene.workspace.messages(CHANNEL) == []
 
 
-async def test_help_is_given_to_whoever_types_nothing_or_asks_for_it(
+async def test_an_empty_command_and_help_show_the_help(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     for typed in ("", "   ", "help", "HELP", " help? ", "\u200b"):
@@ -31,7 +31,7 @@ async def test_help_is_given_to_whoever_types_nothing_or_asks_for_it(
     assert await scene.deliveries() == []
 
 
-async def test_what_cannot_be_understood_is_said_with_what_to_do(
+async def test_unreadable_input_is_answered_with_a_fix(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE])
@@ -84,7 +84,7 @@ async def test_what_cannot_be_understood_is_said_with_what_to_do(
     assert scene.everything_posted() == []
 
 
-async def test_words_may_stand_in_any_order_and_case(
+async def test_words_are_accepted_in_any_order_and_case(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE])
@@ -109,7 +109,7 @@ async def test_words_may_stand_in_any_order_and_case(
             assert got.state == "delivered"
 
 
-async def test_a_conversation_may_be_given_as_id_or_as_any_link_people_copy(
+async def test_a_conversation_is_accepted_as_id_or_as_any_copied_link(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
     # Every form is a row of tests/recordings/references/test_reference.py.
@@ -129,7 +129,7 @@ async def test_a_conversation_may_be_given_as_id_or_as_any_link_people_copy(
         assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
 
 
-async def test_asking_twice_in_a_breath_is_asking_once(scene: Scene) -> None:
+async def test_the_same_request_twice_at_once_is_one_request(scene: Scene) -> None:
     first = await scene.ask()
     again = await scene.people.command(ALICE, CHANNEL, f" {CALL}  combined ")
 
