@@ -36,8 +36,10 @@ log = get_logger(__name__)
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
 LOOPBACK = "127.0.0.1"
-ANSWERS_SECONDS: Final = 2
-"""How long a stopping server waits for responses in progress."""
+ANSWERS_SECONDS: Final = 3
+"""How long a stopping server waits for responses in progress: as long as Slack does."""
+HEALTH_SECONDS: Final = 1
+"""The same if Slack sends no requests to it, but only monitoring does."""
 
 
 def run(context: typer.Context, host: Host = LOOPBACK) -> None:
@@ -132,7 +134,11 @@ async def serve(
             if reread and application.rotation:
                 reloading = reload_at(hung_up, reread, application.rotation)
                 await stack.enter_async_context(in_background(reloading))
-            server = _GracefulServer(_configure(application), host, port, roles)
+            is_asked_by_slack = roles.listens and settings.slack_app_token is None
+            config = _configure(
+                application, ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS
+            )
+            server = _GracefulServer(config, host, port, roles)
             await server.serve(sockets)
             log.info("stopping")
 
@@ -150,10 +156,10 @@ async def _migrate_file(database_url: str) -> None:
     upgrade(database.url)
 
 
-def _configure(application: Application) -> uvicorn.Config:
+def _configure(application: Application, answers_seconds: int) -> uvicorn.Config:
     limits = Limits(connections=most_connections(MAX_CONNECTIONS))
     connections = Connections(RejectedRequests(application.metrics), limits)
-    return connections.config(application.web, timeout_graceful_shutdown=ANSWERS_SECONDS)
+    return connections.config(application.web, timeout_graceful_shutdown=answers_seconds)
 
 
 class _GracefulServer(uvicorn.Server):

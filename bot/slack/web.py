@@ -1,5 +1,6 @@
 """The HTTP surface: Slack's requests, and health, readiness and metrics."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -11,14 +12,18 @@ from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.observability.logs import get_logger
+from bot.slack.ack_window import AnswerTooSlow
 from bot.slack.operations import Operations
 from bot.slack.payloads import SENT_AT
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by
+
+log = get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 1_000_000
 FORMER_SECRET_SECONDS: Final = 300
@@ -79,7 +84,13 @@ class SlackEvents:
             return self._refused(RejectionCause.MALFORMED)
         age = timedelta(seconds=self._now() - int(signed.timestamp))
         bolt_request.body[SENT_AT] = self._clock() - age
-        return to_starlette_response(await self._app.async_dispatch(bolt_request))
+        try:
+            return to_starlette_response(await self._app.async_dispatch(bolt_request))
+        except asyncio.CancelledError:
+            # The server stops, and waits no longer.
+            log.warning("answer_cut_off")
+            words = f"{AnswerTooSlow.what} {AnswerTooSlow.fix}"
+            return PlainTextResponse(words, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _refused(self, cause: RejectionCause, **facts: int) -> Response:
         self._rejected.note(cause, **facts)

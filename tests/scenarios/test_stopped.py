@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.cli.serve import ANSWERS_SECONDS
+from bot.cli.serve import ANSWERS_SECONDS, HEALTH_SECONDS
 from bot.jobs.work_loop import HAND_OVER_SECONDS
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
+from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.socket_mode import FINISH_SECONDS
 from bot.wiring.pace import Pace
 from tests.conftest import KINDS
@@ -79,5 +80,10 @@ async def test_interrupted_work_is_handed_over_and_delivered_once(
 
 
 def test_the_stop_fits_into_the_time_before_a_kill() -> None:
-    waits = ANSWERS_SECONDS + FINISH_SECONDS + Pace().drain_seconds + HAND_OVER_SECONDS
+    answers = max(ANSWERS_SECONDS, HEALTH_SECONDS + FINISH_SECONDS)
+    waits = answers + Pace().drain_seconds + HAND_OVER_SECONDS
     assert waits < KILLED_AFTER_SECONDS - 1
+
+
+def test_a_stop_waits_for_every_answer_for_which_slack_waits() -> None:
+    assert ANSWER_SECONDS < ANSWERS_SECONDS

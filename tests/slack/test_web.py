@@ -36,6 +36,7 @@ from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
+from tests.patience import until
 from tests.recordings.references.test_agents import AGENTS
 
 SECRET = "Zq7vB2nL9xK4signing"
@@ -471,3 +472,15 @@ async def test_a_request_is_in_flight_until_it_is_answered(door):
     assert (await answering).status_code == 200
     await door.in_flight.give_way()
     await giving_way
+
+
+async def test_a_request_that_a_stop_cuts_off_is_told_that_it_may_be_done(door):
+    async with door.database.write():  # whatever is asked for now cannot be stored yet
+        answering = asyncio.create_task(door.post(urlencode(COMMAND)))
+        await until(lambda: door.in_flight._count)
+        answering.cancel()
+        answer = await answering
+    assert answer.status_code == 503
+    assert answer.text.endswith(
+        "It may still be done. Wait a minute; if nothing happens, try again."
+    )
