@@ -49,7 +49,7 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
         lines = ", ".join(str(line) for line in broken)
         raise SettingsError((f"{path}: a line is not NAME=value: {lines}.",))
     for each in found:
-        if each.key and each.value is not None and not environ.get(each.key, "").strip():
+        if each.key and each.value is not None and not _set(environ, each.key):
             environ[each.key] = each.value
 
 
@@ -147,9 +147,10 @@ def _read(
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:
-    """Return a value; proxy variables are read in lower case too."""
-    other = name.lower() if name in PROXY_NAMES else name
-    return environ.get(name, "").strip() or environ.get(other, "").strip()
+    """Return a value; proxy variables are read in upper and lower case."""
+    upper, lower = name.upper(), name.lower()
+    names = (upper, lower) if upper in PROXY_NAMES else (name,)
+    return next((text for each in names if (text := environ.get(each, "").strip())), "")
 
 
 def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:

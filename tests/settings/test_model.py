@@ -526,6 +526,20 @@ def test_an_empty_variable_hides_nothing_that_the_file_says(tmp_path):
     assert environ["CALLAUDIO_LOG_FORMAT"] == "console"
 
 
+@pytest.mark.parametrize("in_file", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("in_environment", ["HTTPS_PROXY", "https_proxy"])
+def test_the_proxy_of_the_environment_wins_in_upper_and_lower_case(
+    tmp_path, in_file, in_environment
+):
+    file = tmp_path / ".env"
+    file.write_text(f"{in_file}=http://of-the-file:8080\n")
+    environ = {in_environment: "http://of-the-environment:8080"}
+    read_env_file(file, environ)
+    proxy = load_settings(REQUIRED | environ).https_proxy
+    assert proxy
+    assert proxy.get_secret_value() == "http://of-the-environment:8080"
+
+
 def test_no_file_of_settings_is_no_problem(tmp_path):
     environ: dict[str, str] = {}
     read_env_file(tmp_path / ".env", environ)
