@@ -19,7 +19,7 @@ from bot.errors import CallAudioError
 from bot.settings.environment import load_database_url, load_first_admins, load_settings
 from bot.settings.model import Settings, SettingsError
 from bot.store.database import Database
-from bot.store.engines import sqlite_path
+from bot.store.engines import missing_file
 from bot.store.failures import is_away, why
 from bot.store.revision import DatabaseNewer, is_migrated
 from bot.text.characters import printable
@@ -65,7 +65,7 @@ async def store() -> AsyncIterator[Database]:
     """Open the configured database; if it is missing or not migrated, the command ends with 1."""
     database = Database(database_url())
     try:
-        _require_file(database.url)
+        require_file(database.url)
         if not await is_migrated(database):
             raise complain(MIGRATE_FIRST, code=FAILED)
         yield database
@@ -73,19 +73,13 @@ async def store() -> AsyncIterator[Database]:
         await database.close()
 
 
-def _require_file(url: URL) -> None:
+def require_file(url: URL) -> None:
     """Refuse a missing SQLite file: SQLite would create it, and nothing would be wrong in it."""
-    path = sqlite_path(url)
-    if path is None or "uri" in url.query:
-        return
-    try:
-        path.stat()
-    except FileNotFoundError:
-        what = f"There is no database file {path.absolute()}."
+    path = missing_file(url)
+    if path is not None:
+        what = f"There is no database file {path}."
         fix = "Check DATABASE_URL and the current folder. `callaudio migrate` makes a new one."
-        raise complain(what, fix, code=FAILED) from None
-    except OSError:
-        return  # SQLite tells why it cannot be opened
+        raise complain(what, fix, code=FAILED)
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

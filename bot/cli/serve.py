@@ -120,6 +120,7 @@ async def serve(
 
     Raises:
         CannotListen: before anything is opened or changed.
+        typer.Exit: there is no SQLite file, and none is to be created.
         DatabaseNotMigrated: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
@@ -127,6 +128,8 @@ async def serve(
     with hangups(are_heard=reread is not None) as hung_up, bound(addresses) as sockets:
         if migrates_file:
             await _migrate_file(settings.database_url)
+        else:
+            console.require_file(async_url(settings.database_url))
         async with AsyncExitStack() as stack:
             application = await stack.enter_async_context(
                 open_application(settings, roles=roles, pace=pace, open_outlets=open_outlets)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
@@ -35,6 +36,27 @@ def async_url(database_url: str) -> URL:
 def sqlite_path(url: URL) -> Path | None:
     """Return the database file of a SQLite URL; None for PostgreSQL."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def missing_file(url: URL) -> Path | None:
+    """Return the file of a SQLite URL if it does not exist: a connection would create it.
+
+    A file that cannot be looked at is not missing: SQLite says why it cannot be opened.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return None
+    if "uri" in url.query:  # sqlite.org: "URI Filenames"
+        if url.query.get("mode") == "rwc":
+            return None
+        path = Path(unquote(urlsplit(str(path)).path))
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path.absolute()
+    except OSError:
+        return None
+    return None
 
 
 def connect_args(url: URL) -> dict[str, object]:

@@ -161,9 +161,22 @@ async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compa
     assert what_to_do([*findings.values()]).startswith("Everything is set up.")
 
 
+async def test_a_file_that_is_not_there_is_named_and_not_created(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
+    missing = findings["database"]
+    assert missing.state is Status.SET
+    assert f"there is no file {tmp_path}/new.db" in missing.says
+    assert what_to_do([*findings.values()]).startswith("Next: database. Check DATABASE_URL")
+    assert findings["admins"].says == "fix first: database"
+    assert not await asyncio.to_thread((tmp_path / "new.db").exists)
+
+
 async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
+    (tmp_path / "new.db").touch()
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     new = findings["migrations"]
     assert (new.state, new.fix) == (Status.SET, "Start `callaudio run`.")

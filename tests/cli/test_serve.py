@@ -70,11 +70,30 @@ def test_migrate_needs_nothing_but_the_database_and_may_be_run_twice(empty_envir
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_an_unmigrated_database_is_refused_with_the_command_to_run(set_up, command):
+    Path(set_up.removeprefix("sqlite:///")).touch()
     result = run(command)
     assert result.exit_code == 1
     assert "callaudio migrate" in result.stderr
     assert "Traceback" not in result.output
     assert holds_nothing(set_up)
+
+
+@pytest.mark.usefixtures("logging_as_it_was", "set_up")
+@pytest.mark.parametrize(
+    "parameters", ["", "file:{}?uri=true", "file:{}?mode=ro&uri=true", "file:{}?mode=rw&uri=true"]
+)
+@pytest.mark.parametrize("command", [["web"], ["worker"], ["grants", "list"], ["audit", "verify"]])
+def test_a_database_file_that_is_not_there_is_named_and_not_created(
+    empty_environment, tmp_path, command, parameters
+):
+    file = tmp_path / "misspelt.db"
+    empty_environment.setenv("DATABASE_URL", f"sqlite:///{(parameters or '{}').format(file)}")
+    result = run(*command)
+    assert result.exit_code == 1
+    named, fix = result.stderr.splitlines()
+    assert named == f"There is no database file {file}."
+    assert "`callaudio migrate` makes a new one" in fix
+    assert list(tmp_path.glob("misspelt.db*")) == []
 
 
 @pytest.mark.parametrize("command", [["grants", "list"], ["audit", "list"]])

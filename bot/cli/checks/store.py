@@ -1,6 +1,7 @@
 """The database: whether it answers, is migrated, can be written, and wakes workers."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,12 +14,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status, unchecked
 from bot.jobs.work_loop import POLL_SECONDS
 from bot.store.database import Database
-from bot.store.engines import sqlite_path
+from bot.store.engines import missing_file, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
 from bot.store.revision import newest_revision, revisions
 
 CHANNEL: Final = "callaudio_doctor"
 NOTIFIED_WITHIN_SECONDS: Final = 2.0
+AFTER_DATABASE: Final = ("migrations", "writing to the database")
 LEAST_FREE_BYTES: Final = 100 * 2**20
 
 
@@ -40,6 +42,12 @@ async def check_store(database_url: str) -> list[Finding]:
     """Check the database; if it does not answer, the other checks are left out."""
     database = Database(database_url)
     found: list[Finding] = []
+    path = missing_file(database.url)
+    if path and os.access(path.parent, os.W_OK):  # a look must not create it
+        says = f"there is no file {path}: `callaudio run` or `callaudio migrate` creates it"
+        fix = "Check DATABASE_URL and the current folder; if this is right, start `callaudio run`."
+        missing = Finding("database", Status.SET, says, fix)
+        return [missing, *(unchecked(each, "database") for each in AFTER_DATABASE)]
     what = "database"
     try:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -53,7 +61,7 @@ async def check_store(database_url: str) -> list[Finding]:
                 found.append(await _waking(what, database))
     except (SQLAlchemyError, psycopg.Error, OSError) as error:  # OSError: TimeoutError too
         if not found:
-            found = [unchecked(each, what) for each in ("migrations", "writing to the database")]
+            found = [unchecked(each, what) for each in AFTER_DATABASE]
         found.insert(0 if what == "database" else len(found), _failed(what, error))
     finally:
         await database.close()
