@@ -37,7 +37,7 @@ TEAM, GROUP, OTHERS = "T0QUALITY0", "S0ADMINS", "S0OTHERS"
 BOSS, ALICE, BOB = (Actor(TEAM, None, each) for each in ("U0BOSS", "U0ALICE", "U0BOB"))
 
 
-class Office:
+class AdministrationSetup:
     """An administration, and the checks that follow a change of rights."""
 
     def __init__(self, database: Database, *first_admins: str) -> None:
@@ -105,34 +105,34 @@ def subject(subject_id: str) -> Subject:
 
 
 async def test_a_refusal_is_audited_with_the_action(database: Database) -> None:
-    office = Office(database, BOSS.user_id)
+    setup = AdministrationSetup(database, BOSS.user_id)
 
     for attempt in (
-        lambda: office.give(ALICE, BOB.user_id),
-        lambda: office.give(ALICE, BOB.user_id, effect=Effect.DENY),
-        lambda: office.admin.revoke(ALICE, subject(BOB.user_id), Right.PII),
-        lambda: office.admin.who(ALICE, BOB.user_id),
+        lambda: setup.give(ALICE, BOB.user_id),
+        lambda: setup.give(ALICE, BOB.user_id, effect=Effect.DENY),
+        lambda: setup.admin.revoke(ALICE, subject(BOB.user_id), Right.PII),
+        lambda: setup.admin.who(ALICE, BOB.user_id),
     ):
         with pytest.raises(NotAdmin):
             await attempt()
 
-    assert await office.audit() == [("slack:admin:refused", ALICE.user_id)] * 4
+    assert await setup.audit() == [("slack:admin:refused", ALICE.user_id)] * 4
     async with database.read() as session:
         rows = (await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))).all()
     assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who"]
     assert {row.payload["code"] for row in rows} == {"not_admin"}
-    assert await office.checks() == []
+    assert await setup.checks() == []
 
 
 @pytest.mark.both_databases
 async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database) -> None:
-    office = Office(database, BOSS.user_id)
+    setup = AdministrationSetup(database, BOSS.user_id)
 
     with pytest.raises(SelfGrantRefused):
-        await office.give(BOSS, BOSS.user_id)
-    await office.give(BOSS, BOSS.user_id, effect=Effect.DENY)
+        await setup.give(BOSS, BOSS.user_id)
+    await setup.give(BOSS, BOSS.user_id, effect=Effect.DENY)
 
-    assert await office.audit() == [
+    assert await setup.audit() == [
         ("admin:grant:refused", BOSS.user_id),
         ("admin:grant:denied", BOSS.user_id),
     ]
@@ -162,56 +162,56 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database)
 async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(
     database: Database, denied: str, away: bool, kept: bool
 ) -> None:
-    office = Office(database, "U0BOB", "U0BOSS")
-    await office.give(BOSS, BOB.user_id)
-    await office.give(BOSS, denied, effect=Effect.DENY)
-    office.world.away = frozenset({"group"} if away else ())
-    await office.checks()
+    setup = AdministrationSetup(database, "U0BOB", "U0BOSS")
+    await setup.give(BOSS, BOB.user_id)
+    await setup.give(BOSS, denied, effect=Effect.DENY)
+    setup.world.away = frozenset({"group"} if away else ())
+    await setup.checks()
 
     if kept:
         with pytest.raises(OwnDenyKept):
-            await office.admin.revoke(BOB, subject(denied), Right.PII)
-        assert await office.codes() == [("U0BOB", "revoke", "own_deny")]
-        assert [tag for tag, _ in await office.audit()].count("admin:grant:revoked") == 0
-        assert await office.checks() == [], "nothing changed since the deny"
+            await setup.admin.revoke(BOB, subject(denied), Right.PII)
+        assert await setup.codes() == [("U0BOB", "revoke", "own_deny")]
+        assert [tag for tag, _ in await setup.audit()].count("admin:grant:revoked") == 0
+        assert await setup.checks() == [], "nothing changed since the deny"
     else:
-        await office.admin.revoke(BOB, subject(denied), Right.PII)
+        await setup.admin.revoke(BOB, subject(denied), Right.PII)
 
-    office.world.away = frozenset()
+    setup.world.away = frozenset()
     if kept:
-        assert await office.admin.revoke(BOSS, subject(denied), Right.PII) >= 1, "another admin may"
+        assert await setup.admin.revoke(BOSS, subject(denied), Right.PII) >= 1, "another admin may"
 
 
 async def test_an_admin_may_revoke_their_own_grant(database: Database) -> None:
-    office = Office(database, "U0BOB", "U0BOSS")
+    setup = AdministrationSetup(database, "U0BOB", "U0BOSS")
     for each in (BOB.user_id, GROUP):
-        await office.give(BOSS, each)
-        assert await office.admin.revoke(BOB, subject(each), Right.PII) == 1
-    assert await office.codes() == []
+        await setup.give(BOSS, each)
+        assert await setup.admin.revoke(BOB, subject(each), Right.PII) == 1
+    assert await setup.codes() == []
 
 
 @pytest.mark.both_databases
 async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_nothing(
     database: Database,
 ) -> None:
-    office = Office(database, BOSS.user_id)
+    setup = AdministrationSetup(database, BOSS.user_id)
 
     with pytest.raises(NothingToRevoke):
-        await office.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
+        await setup.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
 
-    assert await office.codes() == [(BOSS.user_id, "revoke", "nothing_to_revoke")]
-    assert await office.checks() == []
+    assert await setup.codes() == [(BOSS.user_id, "revoke", "nothing_to_revoke")]
+    assert await setup.checks() == []
 
 
 async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> None:
-    office = Office(database, BOSS.user_id)
+    setup = AdministrationSetup(database, BOSS.user_id)
 
-    await office.give(BOSS, ALICE.user_id)
-    assert await office.checks() == [TEAM]
-    await office.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
-    assert await office.checks() == [TEAM]
+    await setup.give(BOSS, ALICE.user_id)
+    assert await setup.checks() == [TEAM]
+    await setup.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
+    assert await setup.checks() == [TEAM]
 
-    assert await office.audit() == [
+    assert await setup.audit() == [
         ("admin:grant:added", BOSS.user_id),
         ("admin:grant:revoked", BOSS.user_id),
     ]
@@ -232,36 +232,36 @@ async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> 
 async def test_the_last_admin_is_kept(
     database: Database, first: list[str], appointed: list[str], verb: str, kept: bool
 ) -> None:
-    office = Office(database, *first)
+    setup = AdministrationSetup(database, *first)
     for each in appointed:
-        await office.appoint(each)
-    before = await office.audit()
+        await setup.appoint(each)
+    before = await setup.audit()
 
     async def act() -> None:
         if verb == "revoke":
-            await office.admin.revoke(BOB, subject(BOB.user_id), Right.ADMIN)
+            await setup.admin.revoke(BOB, subject(BOB.user_id), Right.ADMIN)
         else:
-            await office.give(BOB, BOB.user_id, Right.ADMIN, Effect.DENY)
+            await setup.give(BOB, BOB.user_id, Right.ADMIN, Effect.DENY)
 
     if kept:
         with pytest.raises(LastAdminKept):
             await act()
-        assert await office.audit() == [*before, ("admin:grant:refused", BOB.user_id)]
-        assert await office.codes() == [(BOB.user_id, verb, "last_admin")]
-        assert await office.admin.is_admin(BOB)
+        assert await setup.audit() == [*before, ("admin:grant:refused", BOB.user_id)]
+        assert await setup.codes() == [(BOB.user_id, verb, "last_admin")]
+        assert await setup.admin.is_admin(BOB)
     else:
         await act()
 
 
-Act = Callable[[Office], Awaitable[object]]
+Act = Callable[[AdministrationSetup], Awaitable[object]]
 
 
 def revoking(subject_id: str, by: Actor = BOB) -> Act:
-    return lambda office: office.admin.revoke(by, subject(subject_id), Right.ADMIN)
+    return lambda setup: setup.admin.revoke(by, subject(subject_id), Right.ADMIN)
 
 
 def denying(subject_id: str, by: Actor = BOB) -> Act:
-    return lambda office: office.give(by, subject_id, Right.ADMIN, Effect.DENY)
+    return lambda setup: setup.give(by, subject_id, Right.ADMIN, Effect.DENY)
 
 
 MINUTE = timedelta(minutes=1)
@@ -339,21 +339,21 @@ async def test_no_change_of_rights_removes_the_last_admin(
     acts: list[Act],
     kept: bool,
 ) -> None:
-    office = Office(database, *first)
+    setup = AdministrationSetup(database, *first)
     for each, lasting in appointed:
-        await office.appoint(each, lasting)
-    office.world.away = frozenset({"group"} if away else ())
+        await setup.appoint(each, lasting)
+    setup.world.away = frozenset({"group"} if away else ())
 
     *before, last = acts
     for act in before:
-        await act(office)
+        await act(setup)
     if kept:
         with pytest.raises(LastAdminKept):
-            await last(office)
-        assert [code for *_, code in await office.codes()] == ["last_admin"]
+            await last(setup)
+        assert [code for *_, code in await setup.codes()] == ["last_admin"]
     else:
-        await last(office)
-        assert await office.codes() == []
+        await last(setup)
+        assert await setup.codes() == []
 
 
 ALICES = "standing of U0ALICE"
@@ -375,44 +375,44 @@ ALICES = "standing of U0ALICE"
 async def test_only_people_for_whom_admin_counts_are_remaining_admins(
     database: Database, act: Act, alice: Standing, failing: list[str], kept: bool
 ) -> None:
-    office = Office(database, "U0ALICE")
-    await office.appoint("U0BOB")
-    office.people.standings = {"U0ALICE": alice}
-    office.people.failing = failing
+    setup = AdministrationSetup(database, "U0ALICE")
+    await setup.appoint("U0BOB")
+    setup.people.standings = {"U0ALICE": alice}
+    setup.people.failing = failing
     if kept:
         with pytest.raises(LastAdminKept):
-            await act(office)
-        assert await office.admin.is_admin(BOB)
+            await act(setup)
+        assert await setup.admin.is_admin(BOB)
     else:
-        await act(office)
-        assert not await office.admin.is_admin(BOB)
+        await act(setup)
+        assert not await setup.admin.is_admin(BOB)
 
 
 @pytest.mark.both_databases
 async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database) -> None:
-    office = Office(database)
+    setup = AdministrationSetup(database)
     for each in ("U0BOB", "U0ALICE"):
-        await office.appoint(each)
-    office.people.standings = {"U0ALICE": Standing.DEACTIVATED}
-    await revoking("U0ALICE")(office)
-    assert await office.admin.is_admin(BOB)
+        await setup.appoint(each)
+    setup.people.standings = {"U0ALICE": Standing.DEACTIVATED}
+    await revoking("U0ALICE")(setup)
+    assert await setup.admin.is_admin(BOB)
 
 
 @pytest.mark.both_databases
 async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Database) -> None:
     for _ in range(5):
-        office = Office(database)
+        setup = AdministrationSetup(database)
         for each in ("U0BOB", "U0ALICE"):
-            await office.appoint(each)
+            await setup.appoint(each)
 
-        acts = [revoking("U0BOB", ALICE)(office), revoking("U0ALICE", BOB)(office)]
+        acts = [revoking("U0BOB", ALICE)(setup), revoking("U0ALICE", BOB)(setup)]
         done = await asyncio.gather(*acts, return_exceptions=True)
 
         assert sum(isinstance(each, BaseException) for each in done) == 1
-        left = [each for each in (ALICE, BOB) if await office.admin.is_admin(each)]
+        left = [each for each in (ALICE, BOB) if await setup.admin.is_admin(each)]
         assert len(left) == 1
-        await office.appoint("U0BOSS")
-        await office.admin.revoke(BOSS, subject(left[0].user_id), Right.ADMIN)
+        await setup.appoint("U0BOSS")
+        await setup.admin.revoke(BOSS, subject(left[0].user_id), Right.ADMIN)
         async with database.write() as session:
             await revoke(session, subject("U0BOSS"), Right.ADMIN, by="cli:ops", now=NOON)
 
@@ -433,46 +433,46 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Data
 async def test_admin_counts_for_members_and_guests_with_a_grant_by_name(
     database: Database, standing: Standing, by: str | None, counts: bool
 ) -> None:
-    office = Office(database, *(() if by else ("U0BOB",)))
+    setup = AdministrationSetup(database, *(() if by else ("U0BOB",)))
     if by:
-        await office.appoint(by)
-    office.people.standings = {"U0BOB": standing}
+        await setup.appoint(by)
+    setup.people.standings = {"U0BOB": standing}
 
-    assert await office.admin.is_admin(BOB) is counts
+    assert await setup.admin.is_admin(BOB) is counts
     if not counts:
         with pytest.raises(NotAdmin):
-            await office.admin.list(BOB, 30)
-        assert ("slack:admin:refused", "U0BOB") in await office.audit()
+            await setup.admin.list(BOB, 30)
+        assert ("slack:admin:refused", "U0BOB") in await setup.audit()
 
 
 async def test_slack_is_not_asked_about_a_person_without_the_right(
     database: Database,
 ) -> None:
-    office = Office(database, "U0BOSS")
+    setup = AdministrationSetup(database, "U0BOSS")
 
-    assert not await office.admin.is_admin(BOB)
-    assert office.people.calls == []
+    assert not await setup.admin.is_admin(BOB)
+    assert setup.people.calls == []
 
 
 async def test_an_admin_of_unknown_standing_changes_nothing(
     database: Database,
 ) -> None:
-    office = Office(database, "U0BOSS")
-    office.people.failing = ["standing of U0BOSS"]
+    setup = AdministrationSetup(database, "U0BOSS")
+    setup.people.failing = ["standing of U0BOSS"]
 
     with pytest.raises(Silent):
-        await office.give(BOSS, ALICE.user_id)
-    assert await office.audit() == []
+        await setup.give(BOSS, ALICE.user_id)
+    assert await setup.audit() == []
 
 
 @pytest.mark.both_databases
 async def test_who_lists_rights_and_the_grants_behind_them(database: Database) -> None:
-    office = Office(database, BOSS.user_id)
-    await office.appoint(GROUP)
-    await office.give(BOSS, BOB.user_id)
+    setup = AdministrationSetup(database, BOSS.user_id)
+    await setup.appoint(GROUP)
+    await setup.give(BOSS, BOB.user_id)
 
-    bob = await office.admin.who(BOSS, BOB.user_id)
-    alice = await office.admin.who(BOSS, ALICE.user_id)
+    bob = await setup.admin.who(BOSS, BOB.user_id)
+    alice = await setup.admin.who(BOSS, ALICE.user_id)
 
     assert bob.held == {Right.PII, Right.ADMIN}
     assert {grant.subject.id for grant in bob.grants} == {GROUP, BOB.user_id}

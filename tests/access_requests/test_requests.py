@@ -43,7 +43,7 @@ class NoGroups:
         raise NotImplementedError(team_id, group_id)
 
 
-class Desk:
+class AccessRequestsSetup:
     """The use cases on one database, with a fixed clock."""
 
     def __init__(self, database: Database) -> None:
@@ -90,14 +90,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def setup(database: Database) -> AccessRequestsSetup:
+    return AccessRequestsSetup(database)
 
 
 @pytest.fixture
-async def postgresql_desk(migrated_postgresql: Callable[[], str]) -> AsyncIterator[Desk]:
+async def postgresql_setup(
+    migrated_postgresql: Callable[[], str],
+) -> AsyncIterator[AccessRequestsSetup]:
     database = Database(migrated_postgresql())
-    yield Desk(database)
+    yield AccessRequestsSetup(database)
     await database.close()
 
 
@@ -106,115 +108,121 @@ so_often = pytest.mark.parametrize("times", [8, pytest.param(100, marks=pytest.m
 
 @so_often
 async def test_two_approvals_at_the_same_instant_are_one_grant(
-    postgresql_desk: Desk, times: int
+    postgresql_setup: AccessRequestsSetup, times: int
 ) -> None:
-    desk = postgresql_desk
+    setup = postgresql_setup
     for number in range(times):
-        request = await desk.ask(number)
+        request = await setup.ask(number)
 
         done = await asyncio.gather(
-            desk.approve(request, BOSS), desk.approve(request, CHIEF), return_exceptions=True
+            setup.approve(request, BOSS), setup.approve(request, CHIEF), return_exceptions=True
         )
 
         (won,) = [each for each in done if isinstance(each, AccessRequest)]
         (lost,) = [each for each in done if isinstance(each, BaseException)]
         assert isinstance(lost, AlreadyDecided)
         assert f"<@{won.decided_by}> has already approved" in lost.what
-        async with desk.database.write() as session:
+        async with setup.database.write() as session:
             (grant,) = (await session.scalars(select(GrantRow))).all()
             assert (grant.id, grant.given_by) == (won.grant_id, won.decided_by)
-            assert grant.expires_at == desk.now + timedelta(hours=4)
+            assert grant.expires_at == setup.now + timedelta(hours=4)
             approvals = select(func.count()).where(AuditEventRow.tag == "admin:access:approved")
             assert await session.scalar(approvals) == number + 1
             await session.execute(delete(GrantRow))
-        (look,) = await desk.work.claim(RECHECK_RIGHTS, 5, takes_over=True)
+        (look,) = await setup.work.claim(RECHECK_RIGHTS, 5, takes_over=True)
         assert look.key == TEAM
-        assert await desk.work.finish(look, None)
+        assert await setup.work.finish(look, None)
 
 
 @so_often
 async def test_an_approval_and_a_denial_at_once_are_one_decision(
-    postgresql_desk: Desk, times: int
+    postgresql_setup: AccessRequestsSetup, times: int
 ) -> None:
-    desk = postgresql_desk
+    setup = postgresql_setup
     for number in range(times):
-        request = await desk.ask(number)
-        deny = desk.approving.deny(Actor(TEAM, None, CHIEF), request.id)
+        request = await setup.ask(number)
+        deny = setup.approving.deny(Actor(TEAM, None, CHIEF), request.id)
 
-        done = await asyncio.gather(desk.approve(request, BOSS), deny, return_exceptions=True)
+        done = await asyncio.gather(setup.approve(request, BOSS), deny, return_exceptions=True)
 
         (won,) = [each for each in done if isinstance(each, AccessRequest)]
-        async with desk.database.write() as session:
+        async with setup.database.write() as session:
             given = (await session.scalars(select(GrantRow.id))).all()
             assert list(given) == ([won.grant_id] if won.grant_id else [])
             await session.execute(delete(GrantRow))
 
 
 @so_often
-async def test_two_requests_at_once_are_one(postgresql_desk: Desk, times: int) -> None:
+async def test_two_requests_at_once_are_one(
+    postgresql_setup: AccessRequestsSetup, times: int
+) -> None:
     for number in range(times):
         first, second = await asyncio.gather(
-            postgresql_desk.ask(2 * number), postgresql_desk.ask(2 * number + 1)
+            postgresql_setup.ask(2 * number), postgresql_setup.ask(2 * number + 1)
         )
         assert first.id == second.id
-        await postgresql_desk.approve(first, BOSS)
+        await postgresql_setup.approve(first, BOSS)
 
 
-async def test_the_same_submission_again_is_the_same_request(desk: Desk) -> None:
-    request = await desk.ask()
-    await desk.approve(request, BOSS)
+async def test_the_same_submission_again_is_the_same_request(setup: AccessRequestsSetup) -> None:
+    request = await setup.ask()
+    await setup.approve(request, BOSS)
 
-    again = await desk.ask()
+    again = await setup.ask()
 
     assert (again.id, again.state) == (request.id, AccessState.APPROVED)
 
 
-async def test_one_person_s_request_is_not_another_s(desk: Desk) -> None:
-    first = await desk.ask(1)
-    second = await desk.ask(2, CHIEF)
+async def test_one_person_s_request_is_not_another_s(setup: AccessRequestsSetup) -> None:
+    first = await setup.ask(1)
+    second = await setup.ask(2, CHIEF)
     assert first.id != second.id
 
 
-async def test_a_request_and_its_decision_each_schedule_work(desk: Desk) -> None:
-    request = await desk.ask()
-    await desk.ask()
-    (asked,) = await desk.due()
-    await desk.approve(request, BOSS)
-    await desk.work.finish(asked, request.expires_at)
+async def test_a_request_and_its_decision_each_schedule_work(setup: AccessRequestsSetup) -> None:
+    request = await setup.ask()
+    await setup.ask()
+    (asked,) = await setup.due()
+    await setup.approve(request, BOSS)
+    await setup.work.finish(asked, request.expires_at)
 
-    (decided,) = await desk.due()
+    (decided,) = await setup.due()
 
     assert (asked.key, decided.key) == (request.id, request.id)
 
 
-async def test_a_message_posted_after_the_decision_is_updated_too(desk: Desk) -> None:
-    request = await desk.ask()
-    await desk.requests.add_message(request, "D1", "1.0")
-    await desk.approve(request, BOSS)
-    seen = await desk.requests.read(request.id)
+async def test_a_message_posted_after_the_decision_is_updated_too(
+    setup: AccessRequestsSetup,
+) -> None:
+    request = await setup.ask()
+    await setup.requests.add_message(request, "D1", "1.0")
+    await setup.approve(request, BOSS)
+    seen = await setup.requests.read(request.id)
 
-    await desk.requests.add_message(request, "D2", "2.0")
-    await desk.requests.mark_shown(seen, desk.now)
-    await desk.requests.mark(seen, notified_at=desk.now)
-    again = await desk.requests.read(request.id)
+    await setup.requests.add_message(request, "D2", "2.0")
+    await setup.requests.mark_shown(seen, setup.now)
+    await setup.requests.mark(seen, notified_at=setup.now)
+    again = await setup.requests.read(request.id)
 
-    assert len(await desk.due()) == 1
+    assert len(await setup.due()) == 1
     assert again.shown_at is None
     assert again.messages == (("D1", "1.0"), ("D2", "2.0"))
-    await desk.requests.mark_shown(again, desk.now)
-    assert (await desk.requests.read(request.id)).shown_at == desk.now
+    await setup.requests.mark_shown(again, setup.now)
+    assert (await setup.requests.read(request.id)).shown_at == setup.now
 
 
-async def test_a_request_expires_once_and_cannot_be_approved_afterwards(desk: Desk) -> None:
-    request = await desk.ask()
-    assert (await desk.requests.expire(request)).is_pending
-    desk.now += LIFETIME
+async def test_a_request_expires_once_and_cannot_be_approved_afterwards(
+    setup: AccessRequestsSetup,
+) -> None:
+    request = await setup.ask()
+    assert (await setup.requests.expire(request)).is_pending
+    setup.now += LIFETIME
 
     with pytest.raises(AlreadyDecided, match="expired"):
-        await desk.approve(request, BOSS)
+        await setup.approve(request, BOSS)
     for _ in range(2):
-        assert (await desk.requests.expire(request)).state is AccessState.EXPIRED
-    async with desk.database.read() as session:
+        assert (await setup.requests.expire(request)).state is AccessState.EXPIRED
+    async with setup.database.read() as session:
         tags = list(await session.scalars(select(AuditEventRow.tag)))
     assert tags == [
         "slack:access:requested",
@@ -226,15 +234,15 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(desk: De
 @pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize("first", ["approve", "deny"])
 async def test_a_second_decision_changes_nothing_and_is_audited(
-    desk: Desk, first: str, verb: str
+    setup: AccessRequestsSetup, first: str, verb: str
 ) -> None:
-    request = await desk.ask()
-    await getattr(desk.approving, first)(Actor(TEAM, None, BOSS), request.id)
+    request = await setup.ask()
+    await getattr(setup.approving, first)(Actor(TEAM, None, BOSS), request.id)
 
     with pytest.raises(AlreadyDecided):
-        await getattr(desk.approving, verb)(Actor(TEAM, None, CHIEF), request.id)
+        await getattr(setup.approving, verb)(Actor(TEAM, None, CHIEF), request.id)
 
-    refused = await refusals(desk)
+    refused = await refusals(setup)
     payload = {"action": f"{verb}_access", "code": "already_decided", "request_id": request.id}
     assert refused == [("slack:admin:refused", TEAM, CHIEF, "d0", payload)]
 
@@ -242,17 +250,17 @@ async def test_a_second_decision_changes_nothing_and_is_audited(
 @pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize("who", [BOSS, ASKER])
 async def test_a_decision_on_a_request_that_is_not_there_is_audited_without_its_id(
-    desk: Desk, who: str, verb: str
+    setup: AccessRequestsSetup, who: str, verb: str
 ) -> None:
     with pytest.raises(RequestUnknown):
-        await getattr(desk.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
+        await getattr(setup.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
 
     payload = {"button": f"{verb}_access", "code": "request_unknown"}
-    assert await refusals(desk) == [("slack:button:refused", TEAM, who, None, payload)]
+    assert await refusals(setup) == [("slack:button:refused", TEAM, who, None, payload)]
 
 
-async def refusals(desk: Desk) -> list[tuple[object, ...]]:
-    async with desk.database.read() as session:
+async def refusals(setup: AccessRequestsSetup) -> list[tuple[object, ...]]:
+    async with setup.database.read() as session:
         rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
         return [
             (row.tag, row.team_id, row.actor_id, row.delivery_id, row.payload)
@@ -271,31 +279,31 @@ def test_the_usual_durations_are_offered_up_to_the_longest(
     assert choices(most) == offered
 
 
-async def told(desk: Desk) -> list[tuple[str, str | None, object]]:
-    async with desk.database.read() as session:
+async def told(setup: AccessRequestsSetup) -> list[tuple[str, str | None, object]]:
+    async with setup.database.read() as session:
         rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
         return [(row.tag, row.delivery_id, row.payload.get("request_id")) for row in rows]
 
 
 async def test_a_second_request_joins_the_pending_one_and_is_audited(
-    desk: Desk,
+    setup: AccessRequestsSetup,
 ) -> None:
-    first = await desk.ask(1)
-    second = await desk.requests.store(replace(new_request(2), delivery_id="d1", hours=8))
+    first = await setup.ask(1)
+    second = await setup.requests.store(replace(new_request(2), delivery_id="d1", hours=8))
 
     assert (second.request.id, second.is_new) == (first.id, False)
     assert second.request.hours == 4
-    assert await told(desk) == [
+    assert await told(setup) == [
         ("slack:access:requested", "d0", "a1"),
         ("slack:access:joined", "d1", "a1"),
     ]
 
 
-async def test_a_repeated_submission_is_audited_once(desk: Desk) -> None:
-    await desk.ask(1)
-    assert not (await desk.requests.store(new_request(1))).is_new
-    await desk.approve(await desk.requests.read("a1"), BOSS)
-    assert not (await desk.requests.store(new_request(1))).is_new
+async def test_a_repeated_submission_is_audited_once(setup: AccessRequestsSetup) -> None:
+    await setup.ask(1)
+    assert not (await setup.requests.store(new_request(1))).is_new
+    await setup.approve(await setup.requests.read("a1"), BOSS)
+    assert not (await setup.requests.store(new_request(1))).is_new
 
-    tags = [tag for tag, *_ in await told(desk) if tag.startswith("slack:access")]
+    tags = [tag for tag, *_ in await told(setup) if tag.startswith("slack:access")]
     assert tags == ["slack:access:requested"]

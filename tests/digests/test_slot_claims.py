@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-class Desk:
+class SlotClaimsSetup:
     """Some workers with one store and one clock."""
 
     def __init__(self, database: Database) -> None:
@@ -57,124 +57,126 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def setup(database: Database) -> SlotClaimsSetup:
+    return SlotClaimsSetup(database)
 
 
-async def test_one_of_several_workers_claims_the_slot(desk: Desk) -> None:
-    await desk.digest()
-    desk.now = NOON + DAY
+async def test_one_of_several_workers_claims_the_slot(setup: SlotClaimsSetup) -> None:
+    await setup.digest()
+    setup.now = NOON + DAY
 
-    await asyncio.gather(*(desk.worker().check("g1") for _ in range(4)))
+    await asyncio.gather(*(setup.worker().check("g1") for _ in range(4)))
 
-    assert await desk.to_post() == ["digest:g1:2026-06-04T09:00"]
-    (run,) = await runs(desk.database)
+    assert await setup.to_post() == ["digest:g1:2026-06-04T09:00"]
+    (run,) = await runs(setup.database)
     assert (run.state, run.due_at) == ("claimed", NOON + DAY - 3 * HOUR)
     assert run.covered_since == NOON - 3 * HOUR
 
 
 async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(
-    desk: Desk,
+    setup: SlotClaimsSetup,
 ) -> None:
-    await desk.digest()
-    desk.now = NOON + DAY
-    worker = desk.worker()
+    await setup.digest()
+    setup.now = NOON + DAY
+    worker = setup.worker()
 
     assert [await worker.check("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
-    assert len(await desk.to_post()) == 1
+    assert len(await setup.to_post()) == 1
 
 
 async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_skipped(
-    desk: Desk,
+    setup: SlotClaimsSetup,
 ) -> None:
-    await desk.digest()
-    desk.now = NOON + 4 * DAY
+    await setup.digest()
+    setup.now = NOON + 4 * DAY
 
-    await desk.worker().check("g1")
-    await desk.worker().check("g1")
+    await setup.worker().check("g1")
+    await setup.worker().check("g1")
 
-    found = [(run.slot_local, run.state) for run in await runs(desk.database)]
+    found = [(run.slot_local, run.state) for run in await runs(setup.database)]
     assert found == [
         ("2026-06-04T09:00", "skipped"),
         ("2026-06-05T09:00", "skipped"),
         ("2026-06-06T09:00", "skipped"),
         ("2026-06-07T09:00", "claimed"),
     ]
-    assert await desk.to_post() == ["digest:g1:2026-06-07T09:00"]
-    assert await desk.tags() == ["admin:digest:added", "worker:digest:skipped"]
-    run = await desk.runs.read(RunKey("g1", "2026-06-07T09:00"))
-    assert await desk.runs.missed_before(run) == tuple(local for local, _ in found[:3])
+    assert await setup.to_post() == ["digest:g1:2026-06-07T09:00"]
+    assert await setup.tags() == ["admin:digest:added", "worker:digest:skipped"]
+    run = await setup.runs.read(RunKey("g1", "2026-06-07T09:00"))
+    assert await setup.runs.missed_before(run) == tuple(local for local, _ in found[:3])
 
 
-async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(desk: Desk) -> None:
-    await desk.digest("20:00")
-    desk.now = NOON + DAY
+async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup: SlotClaimsSetup) -> None:
+    await setup.digest("20:00")
+    setup.now = NOON + DAY
 
-    await desk.worker().check("g1")
+    await setup.worker().check("g1")
 
-    assert await desk.to_post() == []
-    assert [run.state for run in await runs(desk.database)] == ["skipped"]
+    assert await setup.to_post() == []
+    assert [run.state for run in await runs(setup.database)] == ["skipped"]
 
 
 @pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "paused"])
 async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
-    desk: Desk, is_removed: bool
+    setup: SlotClaimsSetup, is_removed: bool
 ) -> None:
-    digest = await desk.digest()
+    digest = await setup.digest()
     slot = timetable_of(digest).slot(NOON + DAY - 3 * HOUR)
     if is_removed:
-        await desk.store.remove(digest, "U0BOSS000")
+        await setup.store.remove(digest, "U0BOSS000")
     else:
-        await desk.store.pause(digest, "U0BOSS000")
+        await setup.store.pause(digest, "U0BOSS000")
 
-    assert await desk.claims.claim(digest, [slot], []) == []
-    assert await desk.worker().check("g1") is None
-    assert await runs(desk.database) == []
+    assert await setup.claims.claim(digest, [slot], []) == []
+    assert await setup.worker().check("g1") is None
+    assert await runs(setup.database) == []
 
 
-async def test_slots_of_a_pause_are_not_posted_later(desk: Desk) -> None:
-    digest = await desk.digest()
-    await desk.store.pause(digest, "U0BOSS000")
-    desk.now = NOON + 2 * DAY
-    await desk.store.resume(digest, "U0BOSS000")
-    await desk.store.resume(digest, "U0BOSS000")
+async def test_slots_of_a_pause_are_not_posted_later(setup: SlotClaimsSetup) -> None:
+    digest = await setup.digest()
+    await setup.store.pause(digest, "U0BOSS000")
+    setup.now = NOON + 2 * DAY
+    await setup.store.resume(digest, "U0BOSS000")
+    await setup.store.resume(digest, "U0BOSS000")
 
-    assert await desk.worker().check("g1") == NOON + 3 * DAY - 3 * HOUR
-    assert await desk.to_post() == []
-    assert await desk.tags() == [
+    assert await setup.worker().check("g1") == NOON + 3 * DAY - 3 * HOUR
+    assert await setup.to_post() == []
+    assert await setup.tags() == [
         "admin:digest:added",
         "admin:digest:paused",
         "admin:digest:resumed",
     ]
 
 
-async def test_digests_are_paused_when_the_workspace_removes_the_app(desk: Desk) -> None:
-    digest = await desk.digest()
-    assert await desk.store.pause_all("T0ELSEWHERE") == 0
-    assert await desk.store.pause_all(digest.team_id) == 1
-    assert await desk.store.pause_all(digest.team_id) == 0
+async def test_digests_are_paused_when_the_workspace_removes_the_app(
+    setup: SlotClaimsSetup,
+) -> None:
+    digest = await setup.digest()
+    assert await setup.store.pause_all("T0ELSEWHERE") == 0
+    assert await setup.store.pause_all(digest.team_id) == 1
+    assert await setup.store.pause_all(digest.team_id) == 0
 
-    paused = await desk.store.read(digest.id)
+    paused = await setup.store.read(digest.id)
     assert paused.paused_because == PauseCause.REMOVED
     assert paused.revision == digest.revision + 1
-    desk.now = NOON + DAY
-    assert await desk.worker().check("g1") is None
-    assert await desk.tags() == ["admin:digest:added", "worker:digest:suspended"]
+    setup.now = NOON + DAY
+    assert await setup.worker().check("g1") is None
+    assert await setup.tags() == ["admin:digest:added", "worker:digest:suspended"]
 
 
-async def test_a_post_on_request_does_not_change_the_slots(desk: Desk) -> None:
-    digest = await desk.digest()
-    desk.now = NOON + DAY
+async def test_a_post_on_request_does_not_change_the_slots(setup: SlotClaimsSetup) -> None:
+    digest = await setup.digest()
+    setup.now = NOON + DAY
     for _ in range(2):  # the same moment twice
-        await run_on_request(desk, digest)
+        await run_on_request(setup, digest)
 
-    await desk.worker().check("g1")
+    await setup.worker().check("g1")
 
-    assert await desk.to_post() == [
+    assert await setup.to_post() == [
         "digest:g1:2026-06-04T09:00",
         "digest:g1:2026-06-04T12:00:00",
     ]
-    assert (await desk.tags()).count("admin:digest:asked") == 1
+    assert (await setup.tags()).count("admin:digest:asked") == 1
 
 
 @dataclass(frozen=True)
@@ -201,101 +203,109 @@ class Repeat:
     ],
     ids=lambda repeat: repeat.id,
 )
-async def test_a_repeated_request_joins_the_post_of_the_first(desk: Desk, repeat: Repeat) -> None:
-    digest = await desk.digest()
-    first_at = desk.now
-    await run_on_request(desk, digest)
-    (row,) = await runs(desk.database)
-    run = await desk.runs.read(RunKey(row.digest_id, row.slot_local))
+async def test_a_repeated_request_joins_the_post_of_the_first(
+    setup: SlotClaimsSetup, repeat: Repeat
+) -> None:
+    digest = await setup.digest()
+    first_at = setup.now
+    await run_on_request(setup, digest)
+    (row,) = await runs(setup.database)
+    run = await setup.runs.read(RunKey(row.digest_id, row.slot_local))
     if repeat.first_ended is RunState.POSTED:
-        await desk.runs.posted(run, "1.0")
+        await setup.runs.posted(run, "1.0")
     elif repeat.first_ended:
-        await desk.runs.fail(run, "late")
+        await setup.runs.fail(run, "late")
 
-    desk.now = first_at + timedelta(seconds=repeat.arrives_after)
+    setup.now = first_at + timedelta(seconds=repeat.arrives_after)
     sent_at = repeat.sent_after
     await run_on_request(
-        desk, digest, None if sent_at is None else first_at + timedelta(seconds=sent_at)
+        setup, digest, None if sent_at is None else first_at + timedelta(seconds=sent_at)
     )
 
-    assert len(await runs(desk.database)) == repeat.posts
-    assert (await desk.tags()).count("admin:digest:asked") == repeat.posts
+    assert len(await runs(setup.database)) == repeat.posts
+    assert (await setup.tags()).count("admin:digest:asked") == repeat.posts
 
 
-async def run_on_request(desk: Desk, digest: Digest, sent_at: datetime | None = None) -> None:
-    slot = timetable_of(digest).slot_on_request(desk.now)
-    await desk.claims.ask(digest, slot, "U0BOSS000", sent_at=sent_at)
+async def run_on_request(
+    setup: SlotClaimsSetup, digest: Digest, sent_at: datetime | None = None
+) -> None:
+    slot = timetable_of(digest).slot_on_request(setup.now)
+    await setup.claims.ask(digest, slot, "U0BOSS000", sent_at=sent_at)
 
 
-async def test_a_run_ends_once_and_its_event_is_written_once(desk: Desk) -> None:
-    await desk.digest()
-    desk.now = NOON + DAY
-    await desk.worker().check("g1")
-    run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
+async def test_a_run_ends_once_and_its_event_is_written_once(setup: SlotClaimsSetup) -> None:
+    await setup.digest()
+    setup.now = NOON + DAY
+    await setup.worker().check("g1")
+    run = await setup.runs.read(RunKey("g1", "2026-06-04T09:00"))
     for _ in range(2):
-        await desk.runs.posted(run, "1.0")
-    await desk.runs.fail(run, "late")
+        await setup.runs.posted(run, "1.0")
+    await setup.runs.fail(run, "late")
 
-    (row,) = await runs(desk.database)
+    (row,) = await runs(setup.database)
     assert (row.state, row.ts, row.note) == ("posted", "1.0", None)
-    assert (await desk.tags())[1:] == ["worker:digest:posted"]
+    assert (await setup.tags())[1:] == ["worker:digest:posted"]
 
 
-async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(desk: Desk) -> None:
-    digest = await desk.digest()
+async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(
+    setup: SlotClaimsSetup,
+) -> None:
+    digest = await setup.digest()
     claims = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2)]
-    keys = await desk.claims.claim(digest, claims, [])
-    found = [await desk.runs.read(key) for key in keys]
+    keys = await setup.claims.claim(digest, claims, [])
+    found = [await setup.runs.read(key) for key in keys]
 
     for run in (*found, *found):
-        await desk.runs.suspend(run, PauseCause.ARCHIVED)
+        await setup.runs.suspend(run, PauseCause.ARCHIVED)
 
-    assert [run.state for run in await runs(desk.database)] == ["suspended", "skipped"]
-    assert (await read_digest(desk.database)).paused_because == "archived"
-    assert (await desk.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
+    assert [run.state for run in await runs(setup.database)] == ["suspended", "skipped"]
+    assert (await read_digest(setup.database)).paused_because == "archived"
+    assert (await setup.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
 
 
-async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(desk: Desk) -> None:
-    digest = await desk.digest()
+async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(
+    setup: SlotClaimsSetup,
+) -> None:
+    digest = await setup.digest()
     slots = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2, 3)]
-    await desk.claims.claim(digest, [slots[0]], slots[1:])
-    desk.now = NOON + 100 * DAY
+    await setup.claims.claim(digest, [slots[0]], slots[1:])
+    setup.now = NOON + 100 * DAY
 
-    assert await desk.claims.forget_older(90 * DAY) == 1
-    left = [run.slot_local for run in await runs(desk.database)]
+    assert await setup.claims.forget_older(90 * DAY) == 1
+    left = [run.slot_local for run in await runs(setup.database)]
     assert left == ["2026-06-04T09:00", "2026-06-06T09:00"]
 
 
 async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_owner(
-    desk: Desk,
+    setup: SlotClaimsSetup,
 ) -> None:
     async def due(kind: str) -> list[tuple[str, int]]:
-        async with desk.database.read() as session:
+        async with setup.database.read() as session:
             rows = await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == kind))
             return [(row.key, row.revision) for row in rows]
 
-    digest = await desk.digest()
+    digest = await setup.digest()
     assert await due(CLAIM_SLOTS) == [("g1", 0)]
-    await desk.store.pause(digest, "U0BOSS000")
-    await desk.store.resume(digest, "U0BOSS000")
+    await setup.store.pause(digest, "U0BOSS000")
+    await setup.store.resume(digest, "U0BOSS000")
     assert await due(CLAIM_SLOTS) == [("g1", 2)]
-    desk.now = NOON + DAY
-    await desk.worker().check("g1")
-    run = await desk.runs.read(RunKey("g1", "2026-06-04T09:00"))
+    setup.now = NOON + DAY
+    await setup.worker().check("g1")
+    run = await setup.runs.read(RunKey("g1", "2026-06-04T09:00"))
 
-    await desk.runs.suspend(run, PauseCause.ARCHIVED)
+    await setup.runs.suspend(run, PauseCause.ARCHIVED)
 
     assert await due(NOTIFY_OWNER) == [("digest:g1:2026-06-04T09:00", 0)]
 
 
 async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(
-    desk: Desk,
+    setup: SlotClaimsSetup,
 ) -> None:
-    digest = await desk.digest()
-    assert await desk.digest() == digest
+    digest = await setup.digest()
+    assert await setup.digest() == digest
 
-    assert await desk.store.list() == (digest,)
-    assert await desk.store.list("T0OTHER00") == ()
+    assert await setup.store.list() == (digest,)
+    assert await setup.store.list("T0OTHER00") == ()
     with pytest.raises(DigestUnknown):
-        await desk.store.read("g1", "T0OTHER00")
-    assert await desk.tags() == ["admin:digest:added"]
+        await setup.store.read("g1", "T0OTHER00")
+    assert await setup.tags() == ["admin:digest:added"]

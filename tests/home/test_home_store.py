@@ -13,7 +13,7 @@ TEAM, ALICE = "T0CALLAUDIO", "U0ALICE00"
 MINUTE = timedelta(minutes=1)
 
 
-class Shelf:
+class HomeStoreSetup:
     """Homes on one database, with a fixed clock."""
 
     def __init__(self, database: Database) -> None:
@@ -39,81 +39,81 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(database: Database) -> Shelf:
-    return Shelf(database)
+def setup(database: Database) -> HomeStoreSetup:
+    return HomeStoreSetup(database)
 
 
-async def test_a_home_opened_twice_is_due_once(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.homes.opened(TEAM, ALICE)
-    home, _ = await shelf.one()
+async def test_a_home_opened_twice_is_due_once(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.homes.opened(TEAM, ALICE)
+    home, _ = await setup.one()
     assert (home.team_id, home.user_id, home.is_stale) == (TEAM, ALICE, True)
     assert (home.shown, home.view_hash) == (None, None)
 
 
-async def test_a_published_home_with_rights_is_due_again(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.publish(await shelf.one(), NOON + MINUTE)
-    assert await shelf.claimed() == []
-    shelf.now += MINUTE
-    home, _ = await shelf.one()
+async def test_a_published_home_with_rights_is_due_again(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.publish(await setup.one(), NOON + MINUTE)
+    assert await setup.claimed() == []
+    setup.now += MINUTE
+    home, _ = await setup.one()
     assert (home.is_stale, home.shown, home.view_hash) == (False, "digest", "h1")
 
 
-async def test_a_home_without_rights_is_due_only_when_opened(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.publish(await shelf.one(), None)
-    await shelf.homes.check_now(TEAM)
-    shelf.now += timedelta(days=99)
-    assert await shelf.claimed() == []
-    await shelf.homes.opened(TEAM, ALICE)
-    home, _ = await shelf.one()
+async def test_a_home_without_rights_is_due_only_when_opened(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.publish(await setup.one(), None)
+    await setup.homes.check_now(TEAM)
+    setup.now += timedelta(days=99)
+    assert await setup.claimed() == []
+    await setup.homes.opened(TEAM, ALICE)
+    home, _ = await setup.one()
     assert home.is_stale
 
 
-async def test_a_home_opened_during_its_publish_is_published_again(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    claimed = await shelf.one()
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.publish(claimed, None)
-    again, _ = await shelf.one()
+async def test_a_home_opened_during_its_publish_is_published_again(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    claimed = await setup.one()
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.publish(claimed, None)
+    again, _ = await setup.one()
     assert (again.is_stale, again.view_hash) == (True, "h1")
 
 
-async def test_a_change_during_a_publish_is_checked_at_once(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    claimed = await shelf.one()
-    await shelf.homes.check_now(TEAM)
-    await shelf.publish(claimed, shelf.now + MINUTE)
-    home, _ = await shelf.one()
+async def test_a_change_during_a_publish_is_checked_at_once(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    claimed = await setup.one()
+    await setup.homes.check_now(TEAM)
+    await setup.publish(claimed, setup.now + MINUTE)
+    home, _ = await setup.one()
     assert home.shown == "digest"
 
 
-async def test_a_change_checks_only_homes_of_its_workspace(shelf):
+async def test_a_change_checks_only_homes_of_its_workspace(setup):
     for team in (TEAM, "T0OTHERTEAM"):
-        await shelf.homes.opened(team, ALICE)
-    for due in await shelf.claimed():
-        await shelf.publish((await shelf.homes.read(due), due), NOON + MINUTE)
-    await shelf.homes.check_now(TEAM)
-    home, _ = await shelf.one()
+        await setup.homes.opened(team, ALICE)
+    for due in await setup.claimed():
+        await setup.publish((await setup.homes.read(due), due), NOON + MINUTE)
+    await setup.homes.check_now(TEAM)
+    home, _ = await setup.one()
     assert home.team_id == TEAM
 
 
-async def test_a_late_writer_uses_the_hash_of_the_other(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.publish(await shelf.one(), NOON)
-    late = await shelf.one()
-    await shelf.publish(late, NOON, view_hash="h2")
-    await shelf.homes.note_conflict(late[0])
-    again, _ = await shelf.one()
+async def test_a_late_writer_uses_the_hash_of_the_other(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.publish(await setup.one(), NOON)
+    late = await setup.one()
+    await setup.publish(late, NOON, view_hash="h2")
+    await setup.homes.note_conflict(late[0])
+    again, _ = await setup.one()
     assert (again.is_stale, again.view_hash) == (True, "h2")
 
 
-async def test_a_lost_hash_is_replaced_by_none(shelf):
-    await shelf.homes.opened(TEAM, ALICE)
-    await shelf.publish(await shelf.one(), NOON)
-    home, due = await shelf.one()
-    await shelf.homes.note_conflict(home)
-    await shelf.work.finish(due, NOON)
-    again, _ = await shelf.one()
+async def test_a_lost_hash_is_replaced_by_none(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    await setup.publish(await setup.one(), NOON)
+    home, due = await setup.one()
+    await setup.homes.note_conflict(home)
+    await setup.work.finish(due, NOON)
+    again, _ = await setup.one()
     assert again.view_hash is None

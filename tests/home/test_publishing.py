@@ -48,7 +48,7 @@ class Wall:
         return f"h{self.published}"
 
 
-class Office:
+class PublishingSetup:
     def __init__(self, database: Database, groups=None) -> None:
         self.database, self.wall, self.now = database, Wall(), NOON
         self.people = Workspace()
@@ -83,63 +83,63 @@ class Office:
 
 
 @pytest.fixture
-async def office(sqlite_url):
+async def setup(sqlite_url):
     database = Database(sqlite_url)
-    yield Office(database)
+    yield PublishingSetup(database)
     await database.close()
 
 
-async def test_a_late_worker_does_not_publish_an_ended_right(office):
-    await give(office.database, ALICE)
-    await office.homes.opened(TEAM, ALICE)
-    first, second = office.worker(), office.worker()
+async def test_a_late_worker_does_not_publish_an_ended_right(setup):
+    await give(setup.database, ALICE)
+    await setup.homes.opened(TEAM, ALICE)
+    first, second = setup.worker(), setup.worker()
     await first()
-    assert office.shown() == {Right.PII}
+    assert setup.shown() == {Right.PII}
 
     # The first is held up with a Home that still shows the right; meanwhile it is denied.
-    await office.homes.opened(TEAM, ALICE)
+    await setup.homes.opened(TEAM, ALICE)
     go_on = asyncio.Event()
-    office.wall.holding.append(go_on)
+    setup.wall.holding.append(go_on)
     late = asyncio.create_task(first())
-    await until(lambda: not office.wall.holding)
-    office.now += timedelta(seconds=1)
-    await deny(office.database, ALICE)
-    await office.homes.check_now(TEAM)
-    await office.work.free_all()  # the first is taken for dead
+    await until(lambda: not setup.wall.holding)
+    setup.now += timedelta(seconds=1)
+    await deny(setup.database, ALICE)
+    await setup.homes.check_now(TEAM)
+    await setup.work.free_all()  # the first is taken for dead
     await second()
-    assert office.shown() == frozenset()
+    assert setup.shown() == frozenset()
     go_on.set()
     await late
 
-    assert office.shown() == frozenset()
+    assert setup.shown() == frozenset()
     await second()
-    assert office.shown() == frozenset()
+    assert setup.shown() == frozenset()
     assert await second() == 0  # and both rest
 
 
 async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):
     database = Database(sqlite_url)
-    office = Office(database, groups={GROUP: {ALICE}})
+    setup = PublishingSetup(database, groups={GROUP: {ALICE}})
     await give(database, GROUP)
-    await office.homes.opened(TEAM, ALICE)
-    look = office.worker()
+    await setup.homes.opened(TEAM, ALICE)
+    look = setup.worker()
     await look()
-    assert office.shown() == {Right.PII}
+    assert setup.shown() == {Right.PII}
 
-    office.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
-    office.now += STANDING_VALID_FOR - timedelta(seconds=1)
+    setup.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
+    setup.now += STANDING_VALID_FOR - timedelta(seconds=1)
     await look()
-    assert office.wall.published == 1, "a guest's standing is not asked for at each look"
-    office.now += MINUTE
+    assert setup.wall.published == 1, "a guest's standing is not asked for at each look"
+    setup.now += MINUTE
     await look()
 
-    assert office.shown() == frozenset()
-    assert not office.wall.homes[ALICE][1].may_use
+    assert setup.shown() == frozenset()
+    assert not setup.wall.homes[ALICE][1].may_use
     await database.close()
 
 
-async def ask_for_access(office: Office, user_id: str = ALICE) -> None:
-    requests = AccessRequests(database=office.database, clock=office.clock)
+async def ask_for_access(setup: PublishingSetup, user_id: str = ALICE) -> None:
+    requests = AccessRequests(database=setup.database, clock=setup.clock)
     await requests.store(
         NewAccessRequest(
             id="a0",
@@ -154,57 +154,57 @@ async def ask_for_access(office: Office, user_id: str = ALICE) -> None:
     )
 
 
-async def test_a_pending_request_disappears_after_every_kind_of_end(office):
-    await ask_for_access(office)
-    await office.homes.opened(TEAM, ALICE)
-    look = office.worker()
+async def test_a_pending_request_disappears_after_every_kind_of_end(setup):
+    await ask_for_access(setup)
+    await setup.homes.opened(TEAM, ALICE)
+    look = setup.worker()
     await look()
-    asked = office.wall.homes[ALICE][1].asked
+    asked = setup.wall.homes[ALICE][1].asked
     assert (asked.hours, asked.requested_at, asked.expires_at) == (4, NOON, NOON + LIFETIME)
 
-    office.now = NOON + LIFETIME - timedelta(seconds=1)
+    setup.now = NOON + LIFETIME - timedelta(seconds=1)
     await look()
-    assert office.wall.homes[ALICE][1].asked == asked, "it is as it was"
+    assert setup.wall.homes[ALICE][1].asked == asked, "it is as it was"
 
-    office.now += MINUTE
+    setup.now += MINUTE
     await look()  # before anything else has noted that it expired
-    assert office.wall.homes[ALICE][1].asked is None
-    office.now += MINUTE
+    assert setup.wall.homes[ALICE][1].asked is None
+    setup.now += MINUTE
     assert await look() == 0  # and it rests
 
 
-async def test_another_persons_request_is_not_shown(office):
-    await ask_for_access(office, BOB)
-    home = await office.reader.read(TEAM, ALICE)
+async def test_another_persons_request_is_not_shown(setup):
+    await ask_for_access(setup, BOB)
+    home = await setup.reader.read(TEAM, ALICE)
     assert (home.asked, home.has_to_be_checked) == (None, False)
 
 
-async def test_a_person_who_may_not_use_callaudio_sees_no_request(office):
-    office.people.standings = {ALICE: Standing.GUEST}
-    await ask_for_access(office)
-    home = await office.reader.read(TEAM, ALICE)
+async def test_a_person_who_may_not_use_callaudio_sees_no_request(setup):
+    setup.people.standings = {ALICE: Standing.GUEST}
+    await ask_for_access(setup)
+    home = await setup.reader.read(TEAM, ALICE)
     assert (home.may_use, home.asked, home.has_to_be_checked) == (False, None, False)
 
 
-async def test_a_permanent_refusal_is_retried_after_an_hour(office):
-    await office.homes.opened(TEAM, ALICE)
-    office.wall.error = CallAudioError()
-    look = office.worker()
+async def test_a_permanent_refusal_is_retried_after_an_hour(setup):
+    await setup.homes.opened(TEAM, ALICE)
+    setup.wall.error = CallAudioError()
+    look = setup.worker()
     assert await look() == 1
-    office.now += MINUTE
+    setup.now += MINUTE
     assert await look() == 0
-    office.wall.error = None
-    office.now = NOON + REFUSED_AGAIN_AFTER
+    setup.wall.error = None
+    setup.now = NOON + REFUSED_AGAIN_AFTER
     await look()
-    assert ALICE in office.wall.homes
+    assert ALICE in setup.wall.homes
 
 
-async def test_a_refused_home_does_not_delay_the_others(office):
-    await office.homes.opened(TEAM, BOB)
-    await office.homes.opened(TEAM, ALICE)
-    office.people.failing = [f"standing of {BOB}"]
-    await office.worker()()
-    assert list(office.wall.homes) == [ALICE]
+async def test_a_refused_home_does_not_delay_the_others(setup):
+    await setup.homes.opened(TEAM, BOB)
+    await setup.homes.opened(TEAM, ALICE)
+    setup.people.failing = [f"standing of {BOB}"]
+    await setup.worker()()
+    assert list(setup.wall.homes) == [ALICE]
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ async def test_a_refused_home_does_not_delay_the_others(office):
 )
 async def test_what_each_person_sees(sqlite_url, standing, by, may_use, held):
     database = Database(sqlite_url)
-    office = Office(database, groups={GROUP: {ALICE}})
-    office.people.standings = {ALICE: standing}
+    setup = PublishingSetup(database, groups={GROUP: {ALICE}})
+    setup.people.standings = {ALICE: standing}
     if by:
         await give(database, by)
-    home = await office.reader.read(TEAM, ALICE)
+    home = await setup.reader.read(TEAM, ALICE)
     await database.close()
     assert (home.may_use, home.person.held) == (may_use, held)
     assert home.has_to_be_checked == bool(held)

@@ -13,7 +13,7 @@ from bot.polyai.payloads import call_facts
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
 
 
-class Desk:
+class CountingPolyAI:
     """A PolyAI that answers when it is let, and sees how many ask at a time."""
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk():
-    return Desk()
+def polyai():
+    return CountingPolyAI()
 
 
 async def settled():
@@ -45,105 +45,105 @@ async def settled():
         await asyncio.sleep(0)
 
 
-async def test_no_more_than_a_few_are_read_at_a_time_and_all_get_theirs(desk, agent):
-    reader = CallReader(desk)
+async def test_no_more_than_a_few_are_read_at_a_time_and_all_get_theirs(polyai, agent):
+    reader = CallReader(polyai)
     reads = [asyncio.create_task(reader.read(agent, f"CA{n}")) for n in range(3 * MAX_READS)]
     await settled()
-    assert desk.asked == MAX_READS
+    assert polyai.asked == MAX_READS
 
-    desk.may_answer.set()
+    polyai.may_answer.set()
 
     read = await asyncio.gather(*reads)
     assert [facts.conversation_id for facts in read] == [f"CA{n}" for n in range(3 * MAX_READS)]
-    assert desk.most == MAX_READS
+    assert polyai.most == MAX_READS
 
 
-async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_back(desk, agent):
-    reader = CallReader(desk, max_reads=1, longest_seconds=0.05)
+async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_back(polyai, agent):
+    reader = CallReader(polyai, max_reads=1, longest_seconds=0.05)
 
     with capture_logs() as lines:
         assert await asyncio.gather(*(reader.read(agent, CALL) for _ in range(3))) == [None] * 3
 
-    assert desk.most == 1, "the others waited for a place alone"
+    assert polyai.most == 1, "the others waited for a place alone"
     assert [line["code"] for line in lines] == ["too_slow"] * 3
-    desk.may_answer.set()
+    polyai.may_answer.set()
     facts = await reader.read(agent, CALL)
     assert facts is not None
 
 
-async def test_a_failed_read_gives_its_place_back(desk, agent):
-    reader = CallReader(desk, max_reads=1)
-    desk.may_answer.set()
-    desk.error = PolyAIUnavailable()
+async def test_a_failed_read_gives_its_place_back(polyai, agent):
+    reader = CallReader(polyai, max_reads=1)
+    polyai.may_answer.set()
+    polyai.error = PolyAIUnavailable()
     assert await reader.read(agent, CALL) is None
-    desk.error = None
+    polyai.error = None
     assert await reader.read(agent, CALL) is not None
 
 
-async def test_readers_do_not_wait_for_one_another(desk, agent):
-    forms, deliveries = CallReader(desk, max_reads=1), CallReader(desk, max_reads=1)
+async def test_readers_do_not_wait_for_one_another(polyai, agent):
+    forms, deliveries = CallReader(polyai, max_reads=1), CallReader(polyai, max_reads=1)
     first = asyncio.create_task(forms.read(agent, CALL))
     second = asyncio.create_task(deliveries.read(agent, CALL))
     await settled()
-    assert desk.asked == 2
-    desk.may_answer.set()
+    assert polyai.asked == 2
+    polyai.may_answer.set()
     assert None not in await asyncio.gather(first, second)
 
 
-async def test_facts_are_read_once_for_all_who_need_them(desk, agent):
-    reader = CallReader(desk)
+async def test_facts_are_read_once_for_all_who_need_them(polyai, agent):
+    reader = CallReader(polyai)
     facts = reader.begin(agent, CALL)
     telling = [asyncio.create_task(reader.known(agent, CALL)) for _ in range(2)]
     await settled()
-    assert desk.asked == 1
-    desk.may_answer.set()
+    assert polyai.asked == 1
+    polyai.may_answer.set()
     told = [await facts(), await facts(), *await asyncio.gather(*telling)]
     assert {each.conversation_id for each in told if each} == {CALL}
-    assert desk.asked == 1
+    assert polyai.asked == 1
 
 
-async def test_what_was_not_begun_or_failed_is_read_now_and_what_is_begun_again_anew(desk, agent):
-    reader = CallReader(desk)
-    desk.may_answer.set()
+async def test_what_was_not_begun_or_failed_is_read_now_and_what_is_begun_again_anew(polyai, agent):
+    reader = CallReader(polyai)
+    polyai.may_answer.set()
     assert await reader.known(agent, CALL) is not None
-    desk.error = PolyAIUnavailable()
+    polyai.error = PolyAIUnavailable()
     assert await reader.begin(agent, CALL)() is None
-    desk.error = None
+    polyai.error = None
     assert await reader.known(agent, CALL) is not None
     assert await reader.begin(agent, CALL)() is not None
-    assert desk.asked == 4
+    assert polyai.asked == 4
 
 
-async def test_who_gives_up_waiting_takes_the_facts_from_nobody(desk, agent):
-    reader = CallReader(desk)
+async def test_who_gives_up_waiting_takes_the_facts_from_nobody(polyai, agent):
+    reader = CallReader(polyai)
     facts = reader.begin(agent, CALL)
     giving_up = asyncio.create_task(reader.known(agent, CALL))
     await settled()
     giving_up.cancel()
     await settled()
-    desk.may_answer.set()
+    polyai.may_answer.set()
     assert await facts() is not None
 
 
-async def test_few_are_kept_and_those_under_way_among_them(desk, agent, monkeypatch):
+async def test_few_are_kept_and_those_under_way_among_them(polyai, agent, monkeypatch):
     monkeypatch.setattr(calls, "MOST_KEPT", 2)
-    reader = CallReader(desk, max_reads=9)
+    reader = CallReader(polyai, max_reads=9)
     started = [reader.begin(agent, f"CA{n}") for n in range(4)]
     await settled()
-    desk.may_answer.set()
+    polyai.may_answer.set()
     assert None not in [await facts() for facts in started]
     reader.begin(agent, "CA4")
     await settled()
     for n in (3, 4):
         await reader.known(agent, f"CA{n}")
-    assert desk.asked == 5
+    assert polyai.asked == 5
     await reader.known(agent, "CA0")
-    assert desk.asked == 6
+    assert polyai.asked == 6
 
 
-async def test_at_the_end_nothing_is_under_way(desk, agent):
-    reader = CallReader(desk)
+async def test_at_the_end_nothing_is_under_way(polyai, agent):
+    reader = CallReader(polyai)
     reader.begin(agent, CALL)
     await settled()
     await reader.close()
-    assert desk.now == 0
+    assert polyai.now == 0

@@ -73,7 +73,7 @@ CASES = st.builds(
 )
 
 
-class Office:
+class UseCases:
     """The use cases for one workspace of its own."""
 
     def __init__(self, database: Database, case: Case) -> None:
@@ -222,12 +222,12 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
 async def test_nobody_hears_raw_whose_own_request_would_be_refused_raw(
     store: Database, case: Case
 ) -> None:
-    office = Office(store, case)
-    await office.say(case)
+    use_cases = UseCases(store, case)
+    await use_cases.say(case)
 
-    asks = await office.would_be_raw(PERSON, ALONE)
-    hears = await office.would_be_raw(ALICE, SHARED)
-    asks_before_alice = await office.would_be_raw(PERSON, SHARED)
+    asks = await use_cases.would_be_raw(PERSON, ALONE)
+    hears = await use_cases.would_be_raw(ALICE, SHARED)
+    asks_before_alice = await use_cases.would_be_raw(PERSON, SHARED)
 
     assert asks == dict.fromkeys(asks, case.is_cleared)
     # While a denied group cannot be read Alice may be in it, too.

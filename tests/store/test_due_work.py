@@ -19,7 +19,7 @@ KIND = "deliver"
 
 
 @dataclass
-class Desk:
+class DueWorkSetup:
     """Some workers with one table and one clock."""
 
     database: Database
@@ -54,91 +54,91 @@ async def claim(worker: DueWork, limit: int = 10, *, takes_over: bool = True) ->
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def setup(database: Database) -> DueWorkSetup:
+    return DueWorkSetup(database)
 
 
 @pytest.fixture
-def shared_desk(migrated_postgresql) -> Desk:
+def shared_setup(migrated_postgresql) -> DueWorkSetup:
     """On PostgreSQL, which several workers share."""
-    return Desk(Database(migrated_postgresql()))
+    return DueWorkSetup(Database(migrated_postgresql()))
 
 
-async def test_work_is_stored_with_its_transaction_or_not_at_all(desk):
+async def test_work_is_stored_with_its_transaction_or_not_at_all(setup):
     async def fail(session) -> None:
-        schedule(session, KIND, "d1", now=desk.now)
+        schedule(session, KIND, "d1", now=setup.now)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await desk.database.transact(fail)
+        await setup.database.transact(fail)
 
-    assert await desk.rows() == {}
+    assert await setup.rows() == {}
 
 
-async def test_whoever_stored_work_wakes_the_worker_of_its_process_after_the_commit(desk):
+async def test_whoever_stored_work_wakes_the_worker_of_its_process_after_the_commit(setup):
     seen = []
-    desk.database.on_work_stored = lambda: seen.append("woken")
+    setup.database.on_work_stored = lambda: seen.append("woken")
 
-    await desk.store("d1", "d2")
-    async with desk.database.write():
+    await setup.store("d1", "d2")
+    async with setup.database.write():
         pass
 
     assert seen == ["woken"]
-    assert set(await desk.rows()) == {"d1", "d2"}
+    assert set(await setup.rows()) == {"d1", "d2"}
 
 
 async def test_what_is_due_is_claimed_the_longest_due_first_and_no_more_than_there_is_room_for(
-    desk,
+    setup,
 ):
-    await desk.store("late", due_at=desk.now - SECOND)
-    await desk.store("later", due_at=desk.now)
-    await desk.store("to come", due_at=desk.now + SECOND)
-    worker = desk.worker()
+    await setup.store("late", due_at=setup.now - SECOND)
+    await setup.store("later", due_at=setup.now)
+    await setup.store("to come", due_at=setup.now + SECOND)
+    worker = setup.worker()
 
-    assert await worker.first_due([KIND, "tell"], takes_over=True) == {KIND: desk.now - SECOND}
+    assert await worker.first_due([KIND, "tell"], takes_over=True) == {KIND: setup.now - SECOND}
     assert [each.key for each in await claim(worker, 1)] == ["late"]
     assert [each.key for each in await claim(worker)] == ["later"]
     assert await claim(worker) == []
-    assert await worker.first_due([KIND], takes_over=True) == {KIND: desk.now + SECOND}
+    assert await worker.first_due([KIND], takes_over=True) == {KIND: setup.now + SECOND}
 
 
-async def test_a_worker_whose_clock_is_slow_sees_at_once_what_is_due_at_once(desk):
-    await desk.store("d1")
+async def test_a_worker_whose_clock_is_slow_sees_at_once_what_is_due_at_once(setup):
+    await setup.store("d1")
 
-    assert len(await claim(desk.worker(skew=-LARGEST_CLOCK_SKEW))) == 1
+    assert len(await claim(setup.worker(skew=-LARGEST_CLOCK_SKEW))) == 1
 
 
-async def test_of_several_workers_one_has_each_piece(desk):
-    await desk.store(*(f"d{number}" for number in range(40)))
+async def test_of_several_workers_one_has_each_piece(setup):
+    await setup.store(*(f"d{number}" for number in range(40)))
 
-    claimed = await asyncio.gather(*(claim(desk.worker()) for _ in range(4)))
+    claimed = await asyncio.gather(*(claim(setup.worker()) for _ in range(4)))
 
     keys = [each.key for some in claimed for each in some]
     assert len(keys) == len(set(keys))
 
 
-async def test_done_work_is_gone_and_work_put_off_is_due_again_and_counts_its_tries(desk):
-    await desk.store("d1", "d2")
-    worker = desk.worker()
+async def test_done_work_is_gone_and_work_put_off_is_due_again_and_counts_its_tries(setup):
+    await setup.store("d1", "d2")
+    worker = setup.worker()
     done, later = await claim(worker)
 
     assert await worker.finish(done, None)
-    assert await worker.finish(later, desk.now + SECOND)
+    assert await worker.finish(later, setup.now + SECOND)
 
-    rows = await desk.rows()
+    rows = await setup.rows()
     assert set(rows) == {later.key}
-    assert (rows[later.key].due_at, rows[later.key].tries) == (desk.now + SECOND, 1)
+    assert (rows[later.key].due_at, rows[later.key].tries) == (setup.now + SECOND, 1)
     assert await claim(worker) == []
-    desk.now += SECOND
+    setup.now += SECOND
     (again,) = await claim(worker)
     assert (again.key, again.tries, again.was_held) == (later.key, 1, False)
 
 
-async def test_what_is_asked_for_while_it_runs_is_run_again(desk):
-    await desk.store("d1")
-    worker = desk.worker()
+async def test_what_is_asked_for_while_it_runs_is_run_again(setup):
+    await setup.store("d1")
+    worker = setup.worker()
     (due,) = await claim(worker)
-    await desk.store("d1")
+    await setup.store("d1")
 
     assert await claim(worker) == []
     assert await worker.finish(due, None)
@@ -146,83 +146,83 @@ async def test_what_is_asked_for_while_it_runs_is_run_again(desk):
     assert [each.key for each in await claim(worker)] == ["d1"]
 
 
-async def test_what_is_asked_for_anew_is_not_put_off_by_it(desk):
-    await desk.store("d1", due_at=desk.now)
-    await desk.store("d1", due_at=desk.now + SECOND)
-    assert (await desk.rows())["d1"].due_at == desk.now
+async def test_what_is_asked_for_anew_is_not_put_off_by_it(setup):
+    await setup.store("d1", due_at=setup.now)
+    await setup.store("d1", due_at=setup.now + SECOND)
+    assert (await setup.rows())["d1"].due_at == setup.now
 
-    await desk.store("d1", due_at=desk.now - SECOND)
+    await setup.store("d1", due_at=setup.now - SECOND)
 
-    assert (await desk.rows())["d1"].due_at == desk.now - SECOND
+    assert (await setup.rows())["d1"].due_at == setup.now - SECOND
 
 
-async def test_what_joins_work_that_runs_does_not_put_off_what_was_wanted_sooner(desk):
-    worker, later = desk.worker(), desk.now + 60 * SECOND
-    await desk.store("d1")
+async def test_what_joins_work_that_runs_does_not_put_off_what_was_wanted_sooner(setup):
+    worker, later = setup.worker(), setup.now + 60 * SECOND
+    await setup.store("d1")
     (due,) = await claim(worker)
-    await desk.store("d1")
-    await desk.store("d1", due_at=later, joins=True)
+    await setup.store("d1")
+    await setup.store("d1", due_at=later, joins=True)
     await worker.finish(due, None)
     (again,) = await claim(worker)
     await worker.finish(again, later)
 
-    await desk.store("d1", due_at=later + SECOND, joins=True)
+    await setup.store("d1", due_at=later + SECOND, joins=True)
 
-    assert (await desk.rows())["d1"].due_at == later
+    assert (await setup.rows())["d1"].due_at == later
 
 
-async def test_what_joins_work_that_just_ends_is_not_lost_with_it(desk):
-    worker = desk.worker()
-    await desk.store("d1")
+async def test_what_joins_work_that_just_ends_is_not_lost_with_it(setup):
+    worker = setup.worker()
+    await setup.store("d1")
     (due,) = await claim(worker)
-    await desk.store("d1", due_at=desk.now + SECOND, joins=True)
+    await setup.store("d1", due_at=setup.now + SECOND, joins=True)
 
     await worker.finish(due, None)
 
     assert await claim(worker)
 
 
-async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(desk):
-    await desk.store("d1")
-    first = desk.worker()
+async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(setup):
+    await setup.store("d1")
+    first = setup.worker()
     held = await claim(first)
 
     await first.release(held)
 
-    (due,) = await claim(desk.worker())
+    (due,) = await claim(setup.worker())
     assert not due.was_held
     assert not await first.finish(held[0], None)
 
 
-async def test_a_stop_gives_back_one_of_what_was_claimed_together(desk):
-    await desk.store("d1", "d2")
-    worker = desk.worker()
+async def test_a_stop_gives_back_one_of_what_was_claimed_together(setup):
+    await setup.store("d1", "d2")
+    worker = setup.worker()
     held = {due.key: due for due in await claim(worker)}
 
     await worker.release([held["d1"]])
 
-    assert [due.key for due in await claim(desk.worker())] == ["d1"]
+    assert [due.key for due in await claim(setup.worker())] == ["d1"]
     assert await worker.finish(held["d2"], None)
 
 
 async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlite_url):
-    desk = Desk(Database(sqlite_url))
-    await desk.store("d1")
-    await claim(desk.worker())
-    assert await claim(desk.worker()) == []
+    setup = DueWorkSetup(Database(sqlite_url))
+    await setup.store("d1")
+    await claim(setup.worker())
+    assert await claim(setup.worker()) == []
 
-    await desk.worker().free_all()
+    await setup.worker().free_all()
 
-    assert len(await claim(desk.worker())) == 1
-    await desk.database.close()
+    assert len(await claim(setup.worker())) == 1
+    await setup.database.close()
 
 
-async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_nothing(shared_desk):
-    await shared_desk.store("d1")
-    first, second = shared_desk.worker(), shared_desk.worker()
+async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_nothing(shared_setup):
+    await shared_setup.store("d1")
+    first, second = shared_setup.worker(), shared_setup.worker()
     (held,) = await claim(first)
     assert await claim(second) == []
-    await shared_desk.expire_leases()
+    await shared_setup.expire_leases()
     assert await claim(second, takes_over=False) == []
 
     (taken,) = await claim(second)
@@ -230,39 +230,39 @@ async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_no
     assert taken.was_held
     assert await first.renew({held.claim}) == set()
     assert not await first.finish(held, None)
-    assert not await first.finish(held, shared_desk.now)
+    assert not await first.finish(held, shared_setup.now)
     await first.release([held])
     assert await claim(first) == []
     assert await second.renew({taken.claim}) == {(KIND, "d1", taken.claim)}
     assert await second.finish(taken, None)
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
-async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(shared_desk):
-    await shared_desk.store("d1")
-    holder, fast = shared_desk.worker(), shared_desk.worker(skew=timedelta(hours=1))
+async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(shared_setup):
+    await shared_setup.store("d1")
+    holder, fast = shared_setup.worker(), shared_setup.worker(skew=timedelta(hours=1))
     (held,) = await claim(holder)
     assert await claim(fast) == []
-    await shared_desk.expire_leases()
+    await shared_setup.expire_leases()
 
     assert await holder.renew({held.claim})
 
     assert await claim(fast) == []
     assert await holder.finish(held, None)
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
 @pytest.mark.parametrize("act", ["renew", "release"])
-async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(shared_desk, act):
+async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(shared_setup, act):
     """Else whoever asks for all of it anew at that moment and the worker wait for each other."""
     said = []
 
-    @event.listens_for(shared_desk.database.engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(shared_setup.database.engine.sync_engine, "before_cursor_execute")
     def _on_execute(connection, cursor, statement, *rest) -> None:  # noqa: ARG001 - SQLAlchemy's
         said.append(statement)
 
-    worker = shared_desk.worker()
-    await shared_desk.store("d1", "d2")
+    worker = shared_setup.worker()
+    await shared_setup.store("d1", "d2")
     held = await claim(worker)
     said.clear()
 
@@ -270,80 +270,80 @@ async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(s
 
     (update_statement,) = [each for each in said if each.startswith("UPDATE")]
     assert "ORDER BY due_work.kind, due_work.key FOR UPDATE" in update_statement
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
 async def test_work_that_a_worker_holds_and_does_not_know_of_is_free_when_the_lease_ends(
-    shared_desk,
+    shared_setup,
 ):
     """The connection broke as the database committed the claim."""
-    await shared_desk.store("d1")
-    worker = shared_desk.worker()
+    await shared_setup.store("d1")
+    worker = shared_setup.worker()
     await claim(worker)  # and its answer never arrived
     await worker.renew({"another claim of the same worker"})
-    await shared_desk.expire_leases()
+    await shared_setup.expire_leases()
 
     assert len(await claim(worker)) == 1
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
-async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_desk):
-    await shared_desk.store("d1")
+async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_setup):
+    await shared_setup.store("d1")
     for takeovers in range(3):
-        worker = shared_desk.worker()
+        worker = shared_setup.worker()
         (due,) = await claim(worker)
         assert due.takeovers == takeovers
-        await shared_desk.expire_leases()
+        await shared_setup.expire_leases()
     (due,) = await claim(worker)
-    await worker.finish(due, shared_desk.now)
+    await worker.finish(due, shared_setup.now)
     (due,) = await claim(worker)
     assert (due.takeovers, due.tries) == (0, 1)
     await worker.release([due])
     (due,) = await claim(worker)
     assert due.takeovers == 0, "a stop in good order is no death"
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
 async def test_on_sqlite_each_start_counts_what_the_worker_before_died_in(sqlite_url):
-    desk = Desk(Database(sqlite_url))
-    await desk.store("held")
-    await claim(desk.worker())
-    await desk.store("waiting")
+    setup = DueWorkSetup(Database(sqlite_url))
+    await setup.store("held")
+    await claim(setup.worker())
+    await setup.store("waiting")
     for _ in range(2):
-        await desk.worker().free_all()
-    assert {due.key: due.takeovers for due in await claim(desk.worker())} == {
+        await setup.worker().free_all()
+    assert {due.key: due.takeovers for due in await claim(setup.worker())} == {
         "held": 1,
         "waiting": 0,
     }
-    await desk.database.close()
+    await setup.database.close()
 
 
-async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(shared_desk):
-    await shared_desk.store("d1", "d2", due_at=shared_desk.now - SECOND)
+async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(shared_setup):
+    await shared_setup.store("d1", "d2", due_at=shared_setup.now - SECOND)
     for _ in range(SUSPECT_FROM):
-        assert len(await claim(shared_desk.worker())) == 2
-        await shared_desk.expire_leases()
-    await shared_desk.store("d3")
-    worker = shared_desk.worker()
+        assert len(await claim(shared_setup.worker())) == 2
+        await shared_setup.expire_leases()
+    await shared_setup.store("d3")
+    worker = shared_setup.worker()
 
     assert {due.key for due in await claim(worker)} in ({"d1", "d3"}, {"d2", "d3"})
     assert await worker.claim(KIND, 10, takes_over=True, suspects=0) == []
     (other,) = await claim(worker)
     assert other.takeovers == SUSPECT_FROM
-    await shared_desk.database.close()
+    await shared_setup.database.close()
 
 
 @pytest.mark.parametrize("in_turn", [False, True])
 async def test_suspects_before_other_work_do_not_make_it_wait(sqlite_url, in_turn):
-    desk = Desk(Database(sqlite_url))
-    await desk.store("s1", "s2", "s3", due_at=desk.now - SECOND)
-    await claim(desk.worker())
+    setup = DueWorkSetup(Database(sqlite_url))
+    await setup.store("s1", "s2", "s3", due_at=setup.now - SECOND)
+    await claim(setup.worker())
     for _ in range(SUSPECT_FROM):
-        await desk.worker().free_all()
-        await claim(desk.worker())
-    await desk.worker().free_all()
-    await desk.store("d1", "d2", "d3", due_at=desk.now)
-    worker = desk.worker()
+        await setup.worker().free_all()
+        await claim(setup.worker())
+    await setup.worker().free_all()
+    await setup.store("d1", "d2", "d3", due_at=setup.now)
+    worker = setup.worker()
 
     async def claimed(limit: int, suspects: int) -> list[str]:
         found = await worker.claim(KIND, limit, takes_over=True, suspects=suspects, in_turn=in_turn)
@@ -352,13 +352,13 @@ async def test_suspects_before_other_work_do_not_make_it_wait(sqlite_url, in_tur
     assert await claimed(2, suspects=1) == ["suspect", "d1"]
     assert await claimed(2, suspects=0) == ["d2", "d3"]
     assert await claimed(2, suspects=1) == ["suspect"]
-    await desk.database.close()
+    await setup.database.close()
 
 
 async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
     database = Database(sqlite_url)
-    desk = Desk(database)
-    await desk.store(*(f"d{number}" for number in range(200)))
+    setup = DueWorkSetup(database)
+    await setup.store(*(f"d{number}" for number in range(200)))
     claiming: list[tuple[str, tuple[object, ...]]] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -366,7 +366,7 @@ async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
             claiming.append((statement, parameters))
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    await desk.worker().claim(KIND, 1, takes_over=False, in_turn=True)
+    await setup.worker().claim(KIND, 1, takes_over=False, in_turn=True)
     ((statement, parameters),) = claiming
     async with database.read() as session:
         connection = await session.connection()

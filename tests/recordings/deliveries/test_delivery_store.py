@@ -14,7 +14,7 @@ from bot.recordings.deliveries.states import ENDED, State
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import CALL, REQUEST, Desk
+from tests.recordings.requests.test_request_store import CALL, REQUEST, RequestStoreSetup
 
 LATER = NOON + timedelta(minutes=1)
 DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
@@ -27,7 +27,7 @@ def log(database) -> DeliveryStore:
 
 @pytest.fixture
 async def delivery(database, log):
-    return await log.read((await Desk(database).store()).delivery_id)
+    return await log.read((await RequestStoreSetup(database).store()).delivery_id)
 
 
 async def tags(database) -> list[str]:
@@ -135,7 +135,9 @@ async def test_the_end_has_a_time_and_stores_the_last_changes(log, delivery, dat
 
 async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(log, database):
     url = "https://hooks.slack.com/commands/T1/secret"
-    stored = await Desk(database).store(changed_request(REQUEST, response_url=SecretStr(url)))
+    stored = await RequestStoreSetup(database).store(
+        changed_request(REQUEST, response_url=SecretStr(url))
+    )
     delivery = await log.read(stored.delivery_id)
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)
@@ -147,7 +149,7 @@ async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(log, d
 
 
 async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(log, database):
-    delivery = await log.read((await Desk(database).store()).delivery_id)
+    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
     assert await end(log, delivery)
 
     await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
@@ -161,7 +163,7 @@ async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(
 
 
 async def test_a_delivered_note_is_never_recorded_as_given_up(log, database):
-    delivery = await log.read((await Desk(database).store()).delivery_id)
+    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
     assert await end(log, delivery)
     await log.note_notified(delivery, is_all=False)
 

@@ -14,7 +14,7 @@ from bot.slack.admin import replies
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import Desk
+from tests.recordings.requests.test_request_store import RequestStoreSetup
 
 CALL, TEAM = "CA" + "c0ffee00" * 4, "T0CALLAUDIO"
 BROKEN = CanaryResult(CanaryVerdict.BROKEN, "span_heard", -12.0)
@@ -64,7 +64,7 @@ async def test_after_a_thaw_the_next_check_stores_its_finding(store):
 async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
     store, database, changes, is_dropped
 ):
-    stored = await Desk(database).store()
+    stored = await RequestStoreSetup(database).store()
     uploaded = {"file_id": "F1", "outcome": "redacted", "state": "uploaded", **changes}
     async with database.write() as session:
         await session.execute(update(DeliveryRow).values(uploaded))

@@ -19,7 +19,7 @@ from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.references.test_agents import AGENTS, CALL
 from tests.recordings.requests.builders import changed_requester
-from tests.recordings.requests.test_request_store import ALICE, CHANNEL, Desk
+from tests.recordings.requests.test_request_store import ALICE, CHANNEL, RequestStoreSetup
 
 ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
 ASKER = Requester(Actor("T0CALLAUDIO", "E0ORG", ALICE), CHANNEL, "111.222.first", ANSWER_URL)
@@ -29,13 +29,13 @@ async def home_team() -> str:
     return "T0CALLAUDIO"
 
 
-class Office:
+class DeliveryRequestsSetup:
     """The use cases on a store of their own."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.metrics = database, Metrics()
         self.requests = DeliveryRequests(
-            store=Desk(database).requests,
+            store=RequestStoreSetup(database).requests,
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=WorkspaceMembership(
                 database=database, home_team=home_team, clock=lambda: NOON
@@ -77,55 +77,55 @@ class Office:
 
 
 @pytest.fixture
-async def office(sqlite_url):
+async def setup(sqlite_url):
     database = Database(sqlite_url)
-    yield Office(database)
+    yield DeliveryRequestsSetup(database)
     await database.close()
 
 
-async def test_a_command_without_a_channel_uses_the_channel_it_was_typed_in(office):
-    stored = await office.ask(direction=Direction.USER, redacted=True)
-    row = await office.row(stored.delivery_id)
+async def test_a_command_without_a_channel_uses_the_channel_it_was_typed_in(setup):
+    stored = await setup.ask(direction=Direction.USER, redacted=True)
+    row = await setup.row(stored.delivery_id)
     assert (row.team_id, row.enterprise_id, row.user_id) == ("T0CALLAUDIO", "E0ORG", ALICE)
     assert (row.asked_channel_id, row.origin_channel_id) == (CHANNEL, CHANNEL)
     assert (row.direction, row.asked_redacted, row.source) == ("user", True, "command")
     assert row.response_url == ANSWER_URL.get_secret_value()
-    assert office.counted("command") == 1
+    assert setup.counted("command") == 1
 
 
-async def test_a_command_may_name_another_channel_and_another_agent(office):
-    stored = await office.ask(reference=Reference(CALL, agent_name="sales"), channel_id="C0OTHER00")
-    row = await office.row(stored.delivery_id)
+async def test_a_command_may_name_another_channel_and_another_agent(setup):
+    stored = await setup.ask(reference=Reference(CALL, agent_name="sales"), channel_id="C0OTHER00")
+    row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.origin_channel_id) == ("C0OTHER00", CHANNEL)
     assert row.agent_name == "sales"
 
 
-async def test_an_agent_that_is_not_configured_is_refused_before_anything_is_stored(office):
+async def test_an_agent_that_is_not_configured_is_refused_before_anything_is_stored(setup):
     with pytest.raises(AgentNotConfigured):
-        await office.ask(reference=Reference(CALL, agent_name="support"))
-    assert await office.how_many() == 0
-    assert office.counted("command") is None
+        await setup.ask(reference=Reference(CALL, agent_name="support"))
+    assert await setup.how_many() == 0
+    assert setup.counted("command") is None
 
 
-async def test_a_repeated_request_is_counted_once(office):
-    first = await office.ask()
-    again = await office.ask(changed_requester(ASKER, trigger_id="111.222.second"))
+async def test_a_repeated_request_is_counted_once(setup):
+    first = await setup.ask()
+    again = await setup.ask(changed_requester(ASKER, trigger_id="111.222.second"))
     assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
-    assert office.counted("command") == 1
+    assert setup.counted("command") == 1
 
 
-async def test_raw_to_dm_requests_the_same_recording_in_the_requesters_direct_messages(office):
-    first = await office.ask(
+async def test_raw_to_dm_requests_the_same_recording_in_the_requesters_direct_messages(setup):
+    first = await setup.ask(
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )
     press = changed_requester(ASKER, trigger_id="press")
-    stored = await office.requests.raw_to_dm(press, first.delivery_id)
+    stored = await setup.requests.raw_to_dm(press, first.delivery_id)
     assert not stored.is_repeat
-    row = await office.row(stored.delivery_id)
+    row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.origin_channel_id) == (ALICE, CHANNEL)
     assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
     assert (row.asked_redacted, row.source) == (False, "button")
-    assert office.counted("button") == 1
+    assert setup.counted("button") == 1
 
 
 @pytest.mark.parametrize(
@@ -135,52 +135,52 @@ async def test_raw_to_dm_requests_the_same_recording_in_the_requesters_direct_me
         pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
     ],
 )
-async def test_raw_to_dm_is_refused_to_anybody_but_the_requester(office, stranger):
-    first = await office.ask()
+async def test_raw_to_dm_is_refused_to_anybody_but_the_requester(setup, stranger):
+    first = await setup.ask()
     with pytest.raises(NotYours) as refused:
-        await office.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
+        await setup.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
     assert CALL not in refused.value.what + refused.value.fix
-    assert await office.how_many() == 1
-    assert office.counted("button") is None
-    (_, actor_id, payload) = (await office.refused())[0]
+    assert await setup.how_many() == 1
+    assert setup.counted("button") is None
+    (_, actor_id, payload) = (await setup.refused())[0]
     team_id = stranger.get("team_id", "T0CALLAUDIO")
     assert actor_id == stranger.get("user_id", ALICE)
     assert payload == {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": team_id}
 
 
-async def test_anybody_there_can_request_another_side_in_the_same_thread(office):
-    first = await office.ask(direction=Direction.USER, redacted=True)
-    await office.settle(first.delivery_id)
+async def test_anybody_there_can_request_another_side_in_the_same_thread(setup):
+    first = await setup.ask(direction=Direction.USER, redacted=True)
+    await setup.settle(first.delivery_id)
     bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.requests.other_side(bob, first.delivery_id, Direction.AGENT)
-    row = await office.row(stored.delivery_id)
+    stored = await setup.requests.other_side(bob, first.delivery_id, Direction.AGENT)
+    row = await setup.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
     assert row.asked_redacted
 
 
-async def test_anybody_there_can_request_a_transcript_in_the_same_thread(office):
-    first = await office.ask(direction=Direction.USER)
-    await office.settle(first.delivery_id)
+async def test_anybody_there_can_request_a_transcript_in_the_same_thread(setup):
+    first = await setup.ask(direction=Direction.USER)
+    await setup.settle(first.delivery_id)
     bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.requests.transcript(bob, first.delivery_id)
-    row = await office.row(stored.delivery_id)
+    stored = await setup.requests.transcript(bob, first.delivery_id)
+    row = await setup.row(stored.delivery_id)
     assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
-    again = await office.requests.transcript(
+    again = await setup.requests.transcript(
         changed_requester(bob, trigger_id="next"), first.delivery_id
     )
     assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
 
 
-async def test_send_again_requests_the_same_kind(office):
-    first = await office.ask()
-    await office.settle(first.delivery_id)
+async def test_send_again_requests_the_same_kind(setup):
+    first = await setup.ask()
+    await setup.settle(first.delivery_id)
     press = changed_requester(ASKER, trigger_id="press")
-    text = await office.requests.transcript(press, first.delivery_id)
+    text = await setup.requests.transcript(press, first.delivery_id)
     later = changed_requester(ASKER, trigger_id="later", channel_id="C0OTHER00")
-    more = await office.requests.send_again(later, text.delivery_id)
-    assert DeliveryKind((await office.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
+    more = await setup.requests.send_again(later, text.delivery_id)
+    assert DeliveryKind((await setup.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
 
 
 @pytest.mark.parametrize("button", ["other_side", "transcript", "redacted_instead"])
@@ -191,15 +191,15 @@ async def test_send_again_requests_the_same_kind(office):
         pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
     ],
 )
-async def test_buttons_of_a_card_are_refused_outside_its_conversation(office, outsider, button):
-    first = await office.ask()
-    await office.settle(first.delivery_id)
+async def test_buttons_of_a_card_are_refused_outside_its_conversation(setup, outsider, button):
+    first = await setup.ask()
+    await setup.settle(first.delivery_id)
     requester = changed_requester(ASKER, trigger_id="press", **outsider)
     more = (Direction.USER,) if button == "other_side" else ()
     with pytest.raises(Outsider):
-        await getattr(office.requests, button)(requester, first.delivery_id, *more)
-    assert await office.how_many() == 1
-    ((team_id, _, payload),) = await office.refused()
+        await getattr(setup.requests, button)(requester, first.delivery_id, *more)
+    assert await setup.how_many() == 1
+    ((team_id, _, payload),) = await setup.refused()
     assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
     assert payload["actor_team_id"] == requester.actor.team_id
     assert payload["button"] == button
@@ -210,23 +210,23 @@ async def test_buttons_of_a_card_are_refused_outside_its_conversation(office, ou
     [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})],
 )
 async def test_a_button_without_a_delivery_is_refused_and_audited_in_the_bots_workspace(
-    office, team_id, told
+    setup, team_id, told
 ):
     with pytest.raises(NotYours):
-        await office.requests.raw_to_dm(changed_requester(ASKER, team_id=team_id), "dmadeup")
+        await setup.requests.raw_to_dm(changed_requester(ASKER, team_id=team_id), "dmadeup")
     refused = {"button": "raw_to_dm", "code": "not_yours", **told}
-    assert await office.refused() == [("T0CALLAUDIO", ALICE, refused)]
+    assert await setup.refused() == [("T0CALLAUDIO", ALICE, refused)]
 
 
 PARENT_TS = "1717416000.000100"
 
 
-async def delivered(office, **columns) -> str:
+async def delivered(setup, **columns) -> str:
     """A first request of Alice's, as it stands after it was delivered elsewhere."""
-    first = await office.ask(
+    first = await setup.ask(
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )
-    async with office.database.write() as session:
+    async with setup.database.write() as session:
         row = await session.get_one(DeliveryRow, first.delivery_id)
         for name, value in columns.items():
             setattr(row, name, value)
@@ -252,11 +252,11 @@ async def delivered(office, **columns) -> str:
         ),
     ],
 )
-async def test_send_again_uses_the_same_destination(office, columns, channel_id, thread_ts):
-    delivery_id = await delivered(office, **columns)
+async def test_send_again_uses_the_same_destination(setup, columns, channel_id, thread_ts):
+    delivery_id = await delivered(setup, **columns)
     press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
-    stored = await office.requests.send_again(press, delivery_id)
-    row = await office.row(stored.delivery_id)
+    stored = await setup.requests.send_again(press, delivery_id)
+    row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
     assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
     assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
@@ -270,20 +270,20 @@ async def test_send_again_uses_the_same_destination(office, columns, channel_id,
         pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
     ],
 )
-async def test_send_again_is_refused_to_anybody_but_the_requester(office, stranger):
-    delivery_id = await delivered(office)
+async def test_send_again_is_refused_to_anybody_but_the_requester(setup, stranger):
+    delivery_id = await delivered(setup)
     with pytest.raises(NotYours):
-        await office.requests.send_again(changed_requester(ASKER, **stranger), delivery_id)
-    assert await office.how_many() == 1
+        await setup.requests.send_again(changed_requester(ASKER, **stranger), delivery_id)
+    assert await setup.how_many() == 1
 
 
-async def test_anybody_there_can_request_redacted_instead_in_the_same_thread(office):
+async def test_anybody_there_can_request_redacted_instead_in_the_same_thread(setup):
     delivery_id = await delivered(
-        office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
+        setup, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
     )
     press = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await office.requests.redacted_instead(press, delivery_id)
-    row = await office.row(stored.delivery_id)
+    stored = await setup.requests.redacted_instead(press, delivery_id)
+    row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
     assert (row.user_id, row.asked_redacted, row.source) == ("U0BOB0000", True, "button")
     assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
@@ -296,16 +296,16 @@ async def test_anybody_there_can_request_redacted_instead_in_the_same_thread(off
         pytest.param({"team_id": "T0OTHERTEAM"}, id="in another workspace"),
     ],
 )
-async def test_redacted_instead_is_refused_outside_the_conversation(office, elsewhere):
-    delivery_id = await delivered(office, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
+async def test_redacted_instead_is_refused_outside_the_conversation(setup, elsewhere):
+    delivery_id = await delivered(setup, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
     with pytest.raises(Outsider):
-        await office.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
-    assert await office.how_many() == 1
+        await setup.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
+    assert await setup.how_many() == 1
 
 
-async def test_redacted_instead_is_refused_without_a_destination(office):
-    delivery_id = await delivered(office)
+async def test_redacted_instead_is_refused_without_a_destination(setup):
+    delivery_id = await delivered(setup)
     with pytest.raises(Outsider):
-        await office.requests.redacted_instead(ASKER, delivery_id)
+        await setup.requests.redacted_instead(ASKER, delivery_id)
     with pytest.raises(NotYours):
-        await office.requests.redacted_instead(ASKER, "dmadeup")
+        await setup.requests.redacted_instead(ASKER, "dmadeup")

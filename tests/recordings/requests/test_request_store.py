@@ -46,7 +46,7 @@ def typed_again(**changes) -> NewRequest:
 
 
 @dataclass
-class Desk:
+class RequestStoreSetup:
     """A request store on a clock that a test turns, and how often it called for a worker."""
 
     database: Database
@@ -77,19 +77,19 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database) -> Desk:
-    return Desk(database)
+def setup(database) -> RequestStoreSetup:
+    return RequestStoreSetup(database)
 
 
 @pytest.fixture
-async def sqlite_desk(sqlite_url):
+async def sqlite_setup(sqlite_url):
     database = Database(sqlite_url)
-    yield Desk(database)
+    yield RequestStoreSetup(database)
     await database.close()
 
 
-async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
-    stored = await desk.store(
+async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(setup):
+    stored = await setup.store(
         changed_request(
             REQUEST,
             direction=Direction.USER,
@@ -99,7 +99,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
         )
     )
     assert not stored.is_repeat
-    (row,) = await desk.rows()
+    (row,) = await setup.rows()
     assert row.id == stored.delivery_id
     assert (row.team_id, row.user_id, row.source) == ("T0CALLAUDIO", ALICE, "command")
     assert (row.agent_name, row.conversation_id, row.direction) == ("default", CALL, "user")
@@ -107,7 +107,7 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
     assert (row.asked_redacted, row.asked_thread_ts) == (True, "1700000000.000100")
     assert row.response_url == "https://hooks.slack.com/commands/T1/secret"
     assert (row.state, row.requested_at) == ("requested", NOON)
-    async with desk.database.read() as session:
+    async with setup.database.read() as session:
         (event,) = [event async for event in all_events(session, AuditFilter())]
     assert (event.tag, event.actor_id) == ("slack:delivery:requested", ALICE)
     assert (event.delivery_id, event.occurred_at) == (stored.delivery_id, NOON)
@@ -120,60 +120,60 @@ async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(desk):
         "asked_redacted": True,
         "source": "command",
     }
-    assert desk.calls == [NOON]
+    assert setup.calls == [NOON]
 
 
-async def test_a_trigger_is_the_same_request_at_any_later_time(desk):
-    first = await desk.store()
-    desk.now = NOON + timedelta(days=1)
-    again = await desk.store()
+async def test_a_trigger_is_the_same_request_at_any_later_time(setup):
+    first = await setup.store()
+    setup.now = NOON + timedelta(days=1)
+    again = await setup.store()
     assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
-    assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
+    assert len(await setup.rows()) == len(await setup.tags()) == len(setup.calls) == 1
 
 
-async def test_the_same_words_join_an_unfinished_request_at_any_time(desk):
-    first = await desk.store()
-    desk.now = NOON + timedelta(minutes=12)
-    again = await desk.store(typed_again())
+async def test_the_same_words_join_an_unfinished_request_at_any_time(setup):
+    first = await setup.store()
+    setup.now = NOON + timedelta(minutes=12)
+    again = await setup.store(typed_again())
     assert again == StoredRequest(first.delivery_id, is_repeat=True)
-    assert await desk.store(typed_again(trigger_id="third")) == again
-    await desk.end(first)
-    assert not (await desk.store(typed_again(trigger_id="fourth"))).is_repeat
+    assert await setup.store(typed_again(trigger_id="third")) == again
+    await setup.end(first)
+    assert not (await setup.store(typed_again(trigger_id="fourth"))).is_repeat
 
 
-async def test_the_same_words_join_a_finished_request_only_within_the_window(desk):
-    first = await desk.store()
-    await desk.end(first)
-    desk.now = NOON + DOUBLE_SUBMIT_WINDOW
-    assert await desk.store(typed_again()) == StoredRequest(first.delivery_id, is_repeat=True)
-    assert len(await desk.rows()) == len(desk.calls) == 1
+async def test_the_same_words_join_a_finished_request_only_within_the_window(setup):
+    first = await setup.store()
+    await setup.end(first)
+    setup.now = NOON + DOUBLE_SUBMIT_WINDOW
+    assert await setup.store(typed_again()) == StoredRequest(first.delivery_id, is_repeat=True)
+    assert len(await setup.rows()) == len(setup.calls) == 1
 
-    desk.now = NOON + DOUBLE_SUBMIT_WINDOW + INSTANT
-    later = await desk.store(typed_again(trigger_id="third"))
+    setup.now = NOON + DOUBLE_SUBMIT_WINDOW + INSTANT
+    later = await setup.store(typed_again(trigger_id="third"))
     assert not later.is_repeat
     assert later.delivery_id != first.delivery_id
-    assert await desk.tags() == [
+    assert await setup.tags() == [
         ("slack:delivery:requested", first.delivery_id),
         ("slack:delivery:requested", later.delivery_id),
     ]
 
 
-async def test_joining_does_not_extend_the_window(sqlite_desk):
-    await sqlite_desk.end(await sqlite_desk.store())
+async def test_joining_does_not_extend_the_window(sqlite_setup):
+    await sqlite_setup.end(await sqlite_setup.store())
     for second in range(1, 11):
-        sqlite_desk.now = NOON + timedelta(seconds=second)
-        assert (await sqlite_desk.store(typed_again(trigger_id=f"t{second}"))).is_repeat
-    sqlite_desk.now = NOON + timedelta(seconds=10) + INSTANT
-    assert not (await sqlite_desk.store(typed_again(trigger_id="t11"))).is_repeat
+        sqlite_setup.now = NOON + timedelta(seconds=second)
+        assert (await sqlite_setup.store(typed_again(trigger_id=f"t{second}"))).is_repeat
+    sqlite_setup.now = NOON + timedelta(seconds=10) + INSTANT
+    assert not (await sqlite_setup.store(typed_again(trigger_id="t11"))).is_repeat
 
 
 @pytest.mark.parametrize("requests", [[REQUEST] * 4, [typed_again(trigger_id=n) for n in "abcd"]])
-async def test_one_of_many_simultaneous_requests_is_stored_and_the_others_join_it(desk, requests):
+async def test_one_of_many_simultaneous_requests_is_stored_and_the_others_join_it(setup, requests):
     # On PostgreSQL those of one trigger all find no row, and then all but one cannot write theirs.
-    stored = await asyncio.gather(*(desk.store(request) for request in requests))
+    stored = await asyncio.gather(*(setup.store(request) for request in requests))
     assert len({each.delivery_id for each in stored}) == 1
     assert [each.is_repeat for each in stored].count(False) == 1
-    assert len(await desk.rows()) == len(await desk.tags()) == len(desk.calls) == 1
+    assert len(await setup.rows()) == len(await setup.tags()) == len(setup.calls) == 1
 
 
 ANOTHER = {
@@ -205,12 +205,12 @@ def test_every_field_is_listed_as_significant_or_not():
 
 
 @pytest.mark.parametrize("name", ANOTHER)
-async def test_a_request_with_another_significant_field_is_a_new_request(sqlite_desk, name):
-    await sqlite_desk.store()
+async def test_a_request_with_another_significant_field_is_a_new_request(sqlite_setup, name):
+    await sqlite_setup.store()
     other = typed_again(**{name: ANOTHER[name]})
     assert fingerprint_of(other) != fingerprint_of(REQUEST)
-    assert not (await sqlite_desk.store(other)).is_repeat
-    assert len(await sqlite_desk.rows()) == 2
+    assert not (await sqlite_setup.store(other)).is_repeat
+    assert len(await sqlite_setup.rows()) == 2
 
 
 @each_row("name", DOES_NOT_MATTER)
@@ -233,41 +233,43 @@ def test_a_delivery_id_is_short_and_does_not_reveal_its_trigger():
     assert "111" not in delivery_id[1:4]
 
 
-async def test_another_database_error_is_not_mistaken_for_a_repeat(desk):
+async def test_another_database_error_is_not_mistaken_for_a_repeat(setup):
     with pytest.raises(IntegrityError):
-        await desk.store(typed_again(source=None))
-    assert (await desk.rows(), await desk.tags(), desk.calls) == ([], [], [])
+        await setup.store(typed_again(source=None))
+    assert (await setup.rows(), await setup.tags(), setup.calls) == ([], [], [])
 
 
-async def test_a_request_that_cannot_be_stored_leaves_nothing_and_wakes_no_worker(sqlite_desk):
-    async with sqlite_desk.database.write() as session:
+async def test_a_request_that_cannot_be_stored_leaves_nothing_and_wakes_no_worker(sqlite_setup):
+    async with sqlite_setup.database.write() as session:
         await session.execute(text("ALTER TABLE audit_events RENAME TO elsewhere"))
     with pytest.raises(OperationalError):
-        await sqlite_desk.store()
-    async with sqlite_desk.database.write() as session:
+        await sqlite_setup.store()
+    async with sqlite_setup.database.write() as session:
         await session.execute(text("ALTER TABLE elsewhere RENAME TO audit_events"))
         claims = list(await session.scalars(select(RecentRequestRow)))
-    assert (claims, await sqlite_desk.rows(), await sqlite_desk.tags()) == ([], [], [])
-    assert sqlite_desk.calls == []
-    assert not (await sqlite_desk.store()).is_repeat
+    assert (claims, await sqlite_setup.rows(), await sqlite_setup.tags()) == ([], [], [])
+    assert sqlite_setup.calls == []
+    assert not (await sqlite_setup.store()).is_repeat
 
 
 async def test_two_processes_that_store_the_same_requests_do_not_deadlock(
     migrated_postgresql,
 ):
     url, broken_off = migrated_postgresql(), []
-    desks = [Desk(Database(url)), Desk(Database(url))]
-    for desk in desks:
+    desks = [RequestStoreSetup(Database(url)), RequestStoreSetup(Database(url))]
+    for setup in desks:
 
-        @event.listens_for(desk.database.engine.sync_engine, "handle_error")
+        @event.listens_for(setup.database.engine.sync_engine, "handle_error")
         def _on_error(context) -> None:
             broken_off.append(context.original_exception)
 
-    async def store_all(desk: Desk, numbers: list[int]) -> list[StoredRequest]:
+    async def store_all(setup: RequestStoreSetup, numbers: list[int]) -> list[StoredRequest]:
         # Each process gathers what comes at once into one transaction.
         return await asyncio.gather(
             *(
-                desk.store(typed_again(trigger_id=f"{n}.{id(desk)}", conversation_id=f"CA{n:032x}"))
+                setup.store(
+                    typed_again(trigger_id=f"{n}.{id(setup)}", conversation_id=f"CA{n:032x}")
+                )
                 for n in numbers
             )
         )
@@ -281,15 +283,15 @@ async def test_two_processes_that_store_the_same_requests_do_not_deadlock(
             assert mine.delivery_id == theirs.delivery_id
             assert mine.is_repeat is not theirs.is_repeat
     assert broken_off == []
-    for desk in desks:
-        await desk.database.close()
+    for setup in desks:
+        await setup.database.close()
 
 
-async def test_a_request_is_stored_after_many_cancelled_ones(sqlite_desk):
+async def test_a_request_is_stored_after_many_cancelled_ones(sqlite_setup):
     requests = [
         typed_again(trigger_id=f"1.{n}", channel_id=f"C{n}") for n in range(3 * MAX_TOGETHER)
     ]
-    first, *given_up, last = [asyncio.create_task(sqlite_desk.store(each)) for each in requests]
+    first, *given_up, last = [asyncio.create_task(sqlite_setup.store(each)) for each in requests]
     await asyncio.sleep(0)
     for each in given_up:
         each.cancel()
@@ -298,25 +300,25 @@ async def test_a_request_is_stored_after_many_cancelled_ones(sqlite_desk):
 
     assert not (await first).is_repeat
     assert not (await last).is_repeat
-    assert len(await sqlite_desk.rows()) == len(requests)
+    assert len(await sqlite_setup.rows()) == len(requests)
 
 
-async def test_simultaneous_requests_take_as_many_statements_as_two(desk):
+async def test_simultaneous_requests_take_as_many_statements_as_two(setup):
     statements = []
 
-    @event.listens_for(desk.database.engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(setup.database.engine.sync_engine, "before_cursor_execute")
     def _on_statement(*told) -> None:
         statements.append(told)
 
     async def store(numbers: range) -> int:
         before = len(statements)
         several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
-        found = await desk.requests._writer.write(several)
+        found = await setup.requests._writer.write(several)
         assert [each.is_repeat for each in found] == [False] * len(several)
         assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
         return len(statements) - before
 
     await store(range(1))  # the first of a workspace also writes the head of its audit
     assert await store(range(1, 3)) == await store(range(3, 3 + MAX_TOGETHER))
-    tags = [tag for _, tag in await desk.tags()]
+    tags = [tag for _, tag in await setup.tags()]
     assert len(tags) == len(set(tags)) == 3 + MAX_TOGETHER

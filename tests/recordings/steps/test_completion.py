@@ -16,7 +16,7 @@ from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import Desk
+from tests.recordings.requests.test_request_store import RequestStoreSetup
 from tests.recordings.steps.test_notification import REQUEST
 
 PROBLEM = Problem(code="busy", what="It cannot be done.", likely_cause="", fix="")
@@ -52,7 +52,7 @@ class Overtaken(DeliveryStore):
 async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     database: Database, meanwhile: dict[str, str | datetime], left: list[str]
 ) -> None:
-    stored = await Desk(database).store(replace(REQUEST))
+    stored = await RequestStoreSetup(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
     check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
     completion = Completion(

@@ -23,7 +23,7 @@ from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
 from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import Desk
+from tests.recordings.requests.test_request_store import RequestStoreSetup
 from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
@@ -75,7 +75,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
 ) -> None:
     database = Database(sqlite_url)
     log = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await log.read((await Desk(database).store()).delivery_id)
+    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
     if waited:
         delivery = replace(delivery, waiting_since=NOON - waited)
@@ -131,7 +131,7 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
 ) -> None:
     database = Database(sqlite_url)
     log = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await log.read((await Desk(database).store()).delivery_id)
+    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
     decider = DeliveryDecider(
         evaluator=Evaluator(now, error),  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ DELIVERY = delivery_of(
 )
 
 
-class Desk:
+class FetchingSetup:
     """PolyAI, Slack and the picture's maker in one, which note what they are asked."""
 
     def __init__(self) -> None:
@@ -86,51 +86,51 @@ class Desk:
         yield lambda _piece: None
 
 
-def fetching(desk: Desk) -> Fetching:
+def fetching(setup: FetchingSetup) -> Fetching:
     return Fetching(
-        relay=desk, transcripts=desk, slack=desk, progress=desk, pictures=desk, calls=desk
+        relay=setup, transcripts=setup, slack=setup, progress=setup, pictures=setup, calls=setup
     )
 
 
 async def test_the_upload_url_is_requested_while_the_card_is_posted():
-    desk = Desk()
+    setup = FetchingSetup()
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async with fetching(desk).transcript(DELIVERY, SOURCE, desk.announce) as upload:
+        async with fetching(setup).transcript(DELIVERY, SOURCE, setup.announce) as upload:
             assert upload.measured == Measured(len(TEXT), None)
-    assert desk.said[:2] in (
+    assert setup.said[:2] in (
         ["announce", f"place for {len(TEXT)}"],
         [f"place for {len(TEXT)}", "announce"],
     )
-    assert desk.said[-1].endswith(repr(TEXT))
+    assert setup.said[-1].endswith(repr(TEXT))
 
 
 async def test_posting_the_card_is_not_cancelled_by_a_refused_upload():
-    desk = Desk()
-    desk.refusal = CallAudioError(what="no room")
+    setup = FetchingSetup()
+    setup.refusal = CallAudioError(what="no room")
     with pytest.raises(CallAudioError, match="no room"):
-        async with fetching(desk).transcript(DELIVERY, SOURCE, desk.announce):
+        async with fetching(setup).transcript(DELIVERY, SOURCE, setup.announce):
             pass
-    assert desk.announced.is_set()
+    assert setup.announced.is_set()
 
 
 async def test_every_begun_picture_is_dropped_and_the_last_upload_counts():
-    desk = Desk()
-    desk.rounds = 2  # its header was wrong about its size
-    async with fetching(desk).recording(DELIVERY, SOURCE, desk.announce) as upload:
+    setup = FetchingSetup()
+    setup.rounds = 2  # its header was wrong about its size
+    async with fetching(setup).recording(DELIVERY, SOURCE, setup.announce) as upload:
         assert upload.measured.size_bytes == 101
-        assert desk.picture_drops == 0
-    assert desk.picture_drops == 2
+        assert setup.picture_drops == 0
+    assert setup.picture_drops == 2
 
 
 async def test_a_picture_is_dropped_if_its_recording_fails():
-    desk = Desk()
+    setup = FetchingSetup()
 
     async def breaks_off(_source, begin):
         async with begin(Measured(1, None)):
             raise CallAudioError(what="broke off")
 
-    desk.fetch = breaks_off
+    setup.fetch = breaks_off
     with pytest.raises(CallAudioError, match="broke off"):
-        async with fetching(desk).recording(DELIVERY, SOURCE, desk.announce):
+        async with fetching(setup).recording(DELIVERY, SOURCE, setup.announce):
             pass
-    assert desk.picture_drops == 1
+    assert setup.picture_drops == 1

@@ -20,7 +20,7 @@ from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_F
 from bot.store.database import Database
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import REQUEST, Desk
+from tests.recordings.requests.test_request_store import REQUEST, RequestStoreSetup
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -69,7 +69,7 @@ class SlackPort:
         self.cards.append(card)
 
 
-class Scene:
+class NotificationSetup:
     """One delivery, and a clock that a test turns."""
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +87,9 @@ class Scene:
 
     async def stored(self, **changes: Any) -> Delivery:
         url = SecretStr("https://hooks.slack.com/commands/T1/secret")
-        stored = await Desk(self.database).store(changed_request(REQUEST, response_url=url))
+        stored = await RequestStoreSetup(self.database).store(
+            changed_request(REQUEST, response_url=url)
+        )
         delivery = await self.log.read(stored.delivery_id)
         if changes:
             await self.log.change(delivery, changes)
@@ -115,110 +117,116 @@ class Scene:
 
 
 @pytest.fixture
-def scene(database: Database) -> Scene:
-    return Scene(database)
+def setup(database: Database) -> NotificationSetup:
+    return NotificationSetup(database)
 
 
-async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(scene: Scene) -> None:
-    delivery = await scene.failed()
+async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(
+    setup: NotificationSetup,
+) -> None:
+    delivery = await setup.failed()
 
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) is None
 
-    (note,) = scene.gateway.notes
+    (note,) = setup.gateway.notes
     assert (note.kind, note.problem) == (PrivateNoteKind.FAILED, GONE)
-    assert scene.gateway.cards == ["withdrawn"]
-    told = await scene.log.read(delivery.id)
+    assert setup.gateway.cards == ["withdrawn"]
+    told = await setup.log.read(delivery.id)
     assert (told.notified_at, told.response_url) == (NOON, None)
 
 
 async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(
-    scene: Scene,
+    setup: NotificationSetup,
 ) -> None:
-    delivery = await scene.failed()
-    scene.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
+    delivery = await setup.failed()
+    setup.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
 
-    assert await scene.notify(delivery) == NOON + FIRST_WAIT
-    assert await scene.notify(delivery) == NOON + timedelta(seconds=30)
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) == NOON + FIRST_WAIT
+    assert await setup.notify(delivery) == NOON + timedelta(seconds=30)
+    assert await setup.notify(delivery) is None
 
-    assert len(scene.gateway.notes) == 1
-    assert scene.gateway.notes[0].response_url
+    assert len(setup.gateway.notes) == 1
+    assert setup.gateway.notes[0].response_url
 
 
 async def test_a_failed_card_update_is_retried_and_the_note_is_not(
-    scene: Scene,
+    setup: NotificationSetup,
 ) -> None:
-    delivery = await scene.failed()
-    scene.gateway.card_errors = [Away()]
+    delivery = await setup.failed()
+    setup.gateway.card_errors = [Away()]
 
-    assert await scene.notify(delivery) == NOON + FIRST_WAIT
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) == NOON + FIRST_WAIT
+    assert await setup.notify(delivery) is None
 
-    assert len(scene.gateway.notes) == 1
-    assert scene.gateway.cards == ["withdrawn"]
+    assert len(setup.gateway.notes) == 1
+    assert setup.gateway.cards == ["withdrawn"]
 
 
 async def test_retries_come_at_growing_intervals_and_end_after_a_day(
-    scene: Scene,
+    setup: NotificationSetup,
 ) -> None:
-    delivery = await scene.failed()
-    scene.gateway.tell_errors = [Away() for _ in range(1000)]
+    delivery = await setup.failed()
+    setup.gateway.tell_errors = [Away() for _ in range(1000)]
     waits = []
-    while again_at := await scene.notify(delivery):
-        waits.append(again_at - scene.now)
-        scene.now = again_at
+    while again_at := await setup.notify(delivery):
+        waits.append(again_at - setup.now)
+        setup.now = again_at
 
     assert waits[:4] == [FIRST_WAIT, FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
     assert max(waits) == LONGEST_WAIT
-    assert scene.now >= NOON + NOTIFY_FOR
-    assert (await scene.tags())[-1] == "worker:delivery:untold"
-    assert (await scene.log.read(delivery.id)).response_url is None
+    assert setup.now >= NOON + NOTIFY_FOR
+    assert (await setup.tags())[-1] == "worker:delivery:untold"
+    assert (await setup.log.read(delivery.id)).response_url is None
 
 
 @pytest.mark.both_databases
-async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(scene: Scene) -> None:
-    delivery = await scene.failed()
-    scene.gateway.tell_errors = [Refused()]
+async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(
+    setup: NotificationSetup,
+) -> None:
+    delivery = await setup.failed()
+    setup.gateway.tell_errors = [Refused()]
 
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) is None
 
-    assert (await scene.tags())[-1] == "worker:delivery:untold"
+    assert (await setup.tags())[-1] == "worker:delivery:untold"
 
 
 @pytest.mark.both_databases
-async def test_a_refused_card_update_does_not_prevent_the_note(scene: Scene) -> None:
-    delivery = await scene.failed()
-    scene.gateway.card_errors = [Refused()]
+async def test_a_refused_card_update_does_not_prevent_the_note(setup: NotificationSetup) -> None:
+    delivery = await setup.failed()
+    setup.gateway.card_errors = [Refused()]
 
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) is None
 
-    assert len(scene.gateway.notes) == 1
+    assert len(setup.gateway.notes) == 1
 
 
-async def test_an_unfinished_delivery_has_no_note(scene: Scene) -> None:
-    delivery = await scene.stored()
+async def test_an_unfinished_delivery_has_no_note(setup: NotificationSetup) -> None:
+    delivery = await setup.stored()
 
-    assert await scene.notify(delivery) is None
+    assert await setup.notify(delivery) is None
 
-    assert (scene.gateway.notes, scene.gateway.cards) == ([], [])
-    assert (await scene.log.read(delivery.id)).response_url
+    assert (setup.gateway.notes, setup.gateway.cards) == ([], [])
+    assert (await setup.log.read(delivery.id)).response_url
 
 
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
 @pytest.mark.both_databases
-async def test_the_card_says_once_that_the_delivery_waits(scene: Scene, has_card: bool) -> None:
+async def test_the_card_says_once_that_the_delivery_waits(
+    setup: NotificationSetup, has_card: bool
+) -> None:
     card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
-    delivery = await scene.stored(**card)
-    scene.gateway.card_errors, scene.gateway.tell_errors = [Away()], [Away()]
+    delivery = await setup.stored(**card)
+    setup.gateway.card_errors, setup.gateway.tell_errors = [Away()], [Away()]
     with capture_logs():
         for tries in range(6):
-            scene.now = NOON + timedelta(seconds=tries)
-            await scene.telling.notify_waiting(delivery.id, Problem.of(Away()), tries)
+            setup.now = NOON + timedelta(seconds=tries)
+            await setup.telling.notify_waiting(delivery.id, Problem.of(Away()), tries)
 
-    kinds = [note.kind for note in scene.gateway.notes]
-    assert scene.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
+    kinds = [note.kind for note in setup.gateway.notes]
+    assert setup.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
     assert kinds == ([] if has_card else [PrivateNoteKind.WAITING])
-    waiting = await scene.log.read(delivery.id)
+    waiting = await setup.log.read(delivery.id)
     assert waiting.waiting_since == NOON
     assert waiting.waiting_notified_at == NOON + timedelta(
         seconds=3
@@ -248,15 +256,15 @@ class AwayAtFirst(DeliveryStore):
 async def test_a_note_is_not_repeated_if_the_database_fails_after_it(
     sqlite_store: Database, kind: PrivateNoteKind
 ) -> None:
-    scene = Scene(sqlite_store)
-    scene.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
-    delivery = await (scene.failed() if kind is PrivateNoteKind.FAILED else scene.stored())
+    setup = NotificationSetup(sqlite_store)
+    setup.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
+    delivery = await (setup.failed() if kind is PrivateNoteKind.FAILED else setup.stored())
 
     async def tell() -> None:
         if kind is PrivateNoteKind.FAILED:
-            await scene.notify(delivery)
+            await setup.notify(delivery)
         else:
-            await scene.telling.notify_waiting(delivery.id, GONE, tries=2)
+            await setup.telling.notify_waiting(delivery.id, GONE, tries=2)
 
     for _ in range(2):
         with pytest.raises(OperationalError):
@@ -264,5 +272,5 @@ async def test_a_note_is_not_repeated_if_the_database_fails_after_it(
     await tell()
     await tell()
 
-    assert [note.kind for note in scene.gateway.notes] == [kind]
-    assert scene.telling._unstored == set()
+    assert [note.kind for note in setup.gateway.notes] == [kind]
+    assert setup.telling._unstored == set()

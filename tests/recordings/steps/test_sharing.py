@@ -28,7 +28,7 @@ from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import Desk
+from tests.recordings.requests.test_request_store import RequestStoreSetup
 
 
 async def nothing() -> None:
@@ -54,7 +54,7 @@ class Decider:
         )
 
     def clock(self) -> datetime:
-        """The scene's clock; set by ``Scene.share``."""
+        """The setup's clock; set by ``SharingSetup.share``."""
         raise NotImplementedError
 
 
@@ -86,7 +86,7 @@ class Slack:
         self.visible.discard(file_id)
 
 
-class Scene:
+class SharingSetup:
     """One raw recording, uploaded and not shared."""
 
     def __init__(self, database: Database) -> None:
@@ -96,7 +96,7 @@ class Scene:
         self.slack = Slack()
 
     async def uploaded(self, **changes: Any) -> Delivery:
-        stored = await Desk(self.database).store()
+        stored = await RequestStoreSetup(self.database).store()
         delivery = await self.log.read(stored.delivery_id)
         await self.log.change(
             delivery,
@@ -133,22 +133,22 @@ class Scene:
 
 
 @pytest.fixture
-def scene(database: Database) -> Scene:
-    return Scene(database)
+def setup(database: Database) -> SharingSetup:
+    return SharingSetup(database)
 
 
 async def test_an_upload_shared_while_another_worker_drops_it_is_still_tracked(
-    scene: Scene,
+    setup: SharingSetup,
 ) -> None:
-    delivery = await scene.uploaded()
+    delivery = await setup.uploaded()
 
     async def share_and_be_killed() -> None:
-        await scene.log.change(delivery, {"share_tried_at": NOON})
-        scene.slack.visible.add("F1")
+        await setup.log.change(delivery, {"share_tried_at": NOON})
+        setup.slack.visible.add("F1")
 
-    await scene.share(delivery, Decider(Outcome.REFUSED, meanwhile=share_and_be_killed))
+    await setup.share(delivery, Decider(Outcome.REFUSED, meanwhile=share_and_be_killed))
 
-    assert scene.slack.visible <= await scene.known_files(delivery)
+    assert setup.slack.visible <= await setup.known_files(delivery)
 
 
 class Refused(CallAudioError):
@@ -158,135 +158,135 @@ class Refused(CallAudioError):
 @pytest.mark.parametrize("second", [UploadGone(), Refused()], ids=["gone", "refused"])
 @pytest.mark.parametrize("picture", [None, "F2"], ids=["alone", "with its picture"])
 async def test_an_upload_shared_by_another_worker_is_not_mistaken_for_a_lost_one(
-    scene: Scene, second: CallAudioError, picture: str | None
+    setup: SharingSetup, second: CallAudioError, picture: str | None
 ) -> None:
-    delivery = await scene.uploaded(picture_file_id=picture)
-    scene.slack.second = second
+    delivery = await setup.uploaded(picture_file_id=picture)
+    setup.slack.second = second
 
     async def taken_over() -> None:
-        scene.now += LEASE
-        now = await scene.log.read(delivery.id)
-        assert await scene.share(now, Decider(Outcome.RAW)) is ShareResult.SHARED
+        setup.now += LEASE
+        now = await setup.log.read(delivery.id)
+        assert await setup.share(now, Decider(Outcome.RAW)) is ShareResult.SHARED
 
-    scene.slack.before_share = taken_over
+    setup.slack.before_share = taken_over
 
-    assert await scene.share(delivery, Decider(Outcome.RAW)) is ShareResult.SHARED
+    assert await setup.share(delivery, Decider(Outcome.RAW)) is ShareResult.SHARED
 
-    stored = await scene.log.read(delivery.id)
+    stored = await setup.log.read(delivery.id)
     assert (stored.file_id, stored.picture_file_id) == ("F1", picture)
     assert stored.share_tried_at
 
 
 @pytest.mark.parametrize("is_dropped", [True, False], ids=["dropped", "shared"])
 async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(
-    scene: Scene, is_dropped: bool
+    setup: SharingSetup, is_dropped: bool
 ) -> None:
-    delivery = await scene.uploaded()
+    delivery = await setup.uploaded()
 
     async def dealt_with() -> None:
         changes = dict(NO_UPLOAD) if is_dropped else {"share_tried_at": NOON}
-        scene.slack.visible |= set() if is_dropped else {"F1"}
-        await scene.log.change(delivery, changes)
+        setup.slack.visible |= set() if is_dropped else {"F1"}
+        await setup.log.change(delivery, changes)
 
-    result = await scene.share(delivery, Decider(Outcome.RAW, meanwhile=dealt_with))
+    result = await setup.share(delivery, Decider(Outcome.RAW, meanwhile=dealt_with))
 
     assert result is (ShareResult.GONE if is_dropped else ShareResult.SHARED)
-    stored = await scene.log.read(delivery.id)
+    stored = await setup.log.read(delivery.id)
     assert (stored.share_tried_at is None) == is_dropped
 
 
-def taken(scene: Scene, *, before: timedelta) -> Evaluation:
+def taken(setup: SharingSetup, *, before: timedelta) -> Evaluation:
     decision = Decision(Outcome.RAW, Reason.CLEARED)
-    return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, scene.now - before)
+    return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, setup.now - before)
 
 
-async def test_a_recent_decision_is_not_repeated(scene: Scene) -> None:
-    delivery, decider = await scene.uploaded(), Decider(Outcome.REFUSED)
+async def test_a_recent_decision_is_not_repeated(setup: SharingSetup) -> None:
+    delivery, decider = await setup.uploaded(), Decider(Outcome.REFUSED)
 
-    shared = await scene.share(delivery, decider, taken(scene, before=LONGEST_DECISION_AGE))
+    shared = await setup.share(delivery, decider, taken(setup, before=LONGEST_DECISION_AGE))
 
     assert (shared, decider.decided) == (ShareResult.SHARED, 0)
 
 
-async def test_an_outdated_decision_is_repeated(scene: Scene) -> None:
-    delivery = await scene.uploaded()
-    older = taken(scene, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
+async def test_an_outdated_decision_is_repeated(setup: SharingSetup) -> None:
+    delivery = await setup.uploaded()
+    older = taken(setup, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
 
-    assert await scene.share(delivery, Decider(Outcome.REFUSED), older) is ShareResult.TIGHTENED
-    assert scene.slack.visible == set()
+    assert await setup.share(delivery, Decider(Outcome.REFUSED), older) is ShareResult.TIGHTENED
+    assert setup.slack.visible == set()
 
 
-async def test_a_wait_for_slacks_limits_repeats_the_decision(scene: Scene) -> None:
-    delivery, evaluation = await scene.uploaded(), taken(scene, before=timedelta(0))
+async def test_a_wait_for_slacks_limits_repeats_the_decision(setup: SharingSetup) -> None:
+    delivery, evaluation = await setup.uploaded(), taken(setup, before=timedelta(0))
 
     async def minute_long() -> None:
-        scene.now += timedelta(minutes=1)
+        setup.now += timedelta(minutes=1)
 
-    scene.slack.turn = minute_long
+    setup.slack.turn = minute_long
 
     assert (
-        await scene.share(delivery, Decider(Outcome.REFUSED), evaluation) is ShareResult.TIGHTENED
+        await setup.share(delivery, Decider(Outcome.REFUSED), evaluation) is ShareResult.TIGHTENED
     )
-    assert scene.slack.visible == set()
+    assert setup.slack.visible == set()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RAW, Outcome.REFUSED])
 async def test_a_process_that_stalled_after_its_decision_decides_again(
-    scene: Scene, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+    setup: SharingSetup, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivery, decider = await scene.uploaded(), Decider(Outcome.RAW, outcome)
-    usual = scene.log.change
+    delivery, decider = await setup.uploaded(), Decider(Outcome.RAW, outcome)
+    usual = setup.log.change
 
     async def stall_once(*arguments: Any, **more: Any) -> Delivery | None:
-        monkeypatch.setattr(scene.log, "change", usual)
+        monkeypatch.setattr(setup.log, "change", usual)
         changed = await usual(*arguments, **more)
-        scene.now += timedelta(minutes=10)
+        setup.now += timedelta(minutes=10)
         return changed
 
-    monkeypatch.setattr(scene.log, "change", stall_once)
+    monkeypatch.setattr(setup.log, "change", stall_once)
 
-    result = await scene.share(delivery, decider)
+    result = await setup.share(delivery, decider)
 
     is_raw = outcome is Outcome.RAW
     assert result is (ShareResult.SHARED if is_raw else ShareResult.TIGHTENED)
     assert decider.decided == 2
-    assert scene.slack.visible == ({"F1"} if is_raw else set())
+    assert setup.slack.visible == ({"F1"} if is_raw else set())
 
 
 @pytest.mark.parametrize("is_visible", [True, False], ids=["visible", "not visible"])
 async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_again(
-    scene: Scene, is_visible: bool
+    setup: SharingSetup, is_visible: bool
 ) -> None:
-    delivery = await scene.uploaded(
+    delivery = await setup.uploaded(
         outcome=Outcome.REDACTED.value,
         share_tried_at=NOON - timedelta(minutes=2),
         thawed_at=NOON - timedelta(minutes=1),
     )
-    scene.slack.visible |= {"F1"} if is_visible else set()
+    setup.slack.visible |= {"F1"} if is_visible else set()
 
-    result = await scene.share(delivery, Decider(Outcome.REDACTED))
+    result = await setup.share(delivery, Decider(Outcome.REDACTED))
 
     assert result is (ShareResult.SHARED if is_visible else ShareResult.GONE)
-    assert scene.slack.visible == ({"F1"} if is_visible else set())
-    assert (await scene.log.read(delivery.id)).file_id == ("F1" if is_visible else None)
-    assert "F1" in await scene.known_files(delivery), "a lost share may become visible later"
+    assert setup.slack.visible == ({"F1"} if is_visible else set())
+    assert (await setup.log.read(delivery.id)).file_id == ("F1" if is_visible else None)
+    assert "F1" in await setup.known_files(delivery), "a lost share may become visible later"
 
 
 async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    setup: SharingSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivery = await scene.uploaded(share_tried_at=NOON - timedelta(minutes=1))
-    usual = scene.log.change
+    delivery = await setup.uploaded(share_tried_at=NOON - timedelta(minutes=1))
+    usual = setup.log.change
 
     async def stall(*arguments: Any, **more: Any) -> Delivery | None:
         changed = await usual(*arguments, **more)
-        scene.now += timedelta(minutes=10)
+        setup.now += timedelta(minutes=10)
         return changed
 
-    monkeypatch.setattr(scene.log, "change", stall)
+    monkeypatch.setattr(setup.log, "change", stall)
 
     with pytest.raises(DecisionOutdated) as raised:
-        await scene.share(delivery, Decider(Outcome.RAW))
+        await setup.share(delivery, Decider(Outcome.RAW))
 
     assert raised.value.retryable
-    assert scene.slack.visible == set()
+    assert setup.slack.visible == set()

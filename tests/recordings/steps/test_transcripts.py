@@ -64,7 +64,7 @@ def test_the_transcript_is_not_logged():
     assert "Marigold" not in repr(said) + repr(transcript(said))
 
 
-class Desk:
+class OneTranscript:
     """A PolyAI that gives one transcript."""
 
     def __init__(self, given_: Transcript) -> None:
@@ -76,13 +76,13 @@ class Desk:
 
 
 async def test_a_transcript_is_fetched_as_a_text_file():
-    desk = Desk(transcript(caller("yes")))
-    async with Transcripts(polyai=desk).fetched(SOURCE) as text:
-        assert text == render(desk.given)
+    polyai = OneTranscript(transcript(caller("yes")))
+    async with Transcripts(polyai=polyai).fetched(SOURCE) as text:
+        assert text == render(polyai.given)
 
 
 async def test_one_agent_never_holds_the_last_slot():
-    transcripts = Transcripts(polyai=Desk(transcript(caller("yes"))))
+    transcripts = Transcripts(polyai=OneTranscript(transcript(caller("yes"))))
     async with AsyncExitStack() as held:
         for _ in range(MAX_TOGETHER - 1):
             await held.enter_async_context(transcripts.fetched(SOURCE))
@@ -103,5 +103,5 @@ async def test_one_agent_never_holds_the_last_slot():
 )
 async def test_a_missing_transcript_is_an_error(given_, error):
     with pytest.raises(error):
-        async with Transcripts(polyai=Desk(given_)).fetched(SOURCE):
+        async with Transcripts(polyai=OneTranscript(given_)).fetched(SOURCE):
             pass

@@ -13,7 +13,7 @@ from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.patience import until
-from tests.recordings.take_back.test_take_back import ALICE, BOB, OTHER, TEAM, Shelf
+from tests.recordings.take_back.test_take_back import ALICE, BOB, OTHER, TEAM, TakeBackSetup
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -22,16 +22,16 @@ UNSEEN = "D0NOBODY00"
 
 
 @pytest.fixture
-async def shelf(database: Database) -> Shelf:
-    shelf = Shelf(database)
-    await shelf.clear()
-    await shelf.put("d1")
-    return shelf
+async def setup(database: Database) -> TakeBackSetup:
+    setup = TakeBackSetup(database)
+    await setup.clear()
+    await setup.put("d1")
+    return setup
 
 
-async def passed_on(shelf: Shelf) -> list[tuple[str, str | None, str | None, str]]:
+async def passed_on(setup: TakeBackSetup) -> list[tuple[str, str | None, str | None, str]]:
     """The cause, the place, the reason and the actor of each such event."""
-    async with shelf.database.read() as session:
+    async with setup.database.read() as session:
         is_it = AuditEventRow.tag == "retention:file:passed_on"
         rows = await session.scalars(select(AuditEventRow).where(is_it))
         return [
@@ -40,8 +40,8 @@ async def passed_on(shelf: Shelf) -> list[tuple[str, str | None, str | None, str
         ]
 
 
-def pass_on(shelf: Shelf, *places: str, file_id: str = "Fd1") -> None:
-    shelf.gateway.visible[file_id].elsewhere = places
+def pass_on(setup: TakeBackSetup, *places: str, file_id: str = "Fd1") -> None:
+    setup.gateway.visible[file_id].elsewhere = places
 
 
 @pytest.mark.parametrize(
@@ -57,58 +57,58 @@ def pass_on(shelf: Shelf, *places: str, file_id: str = "Fd1") -> None:
     ],
 )
 async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(
-    shelf: Shelf, channel: Channel | None, because: str
+    setup: TakeBackSetup, channel: Channel | None, because: str
 ) -> None:
-    shelf.world.channels.pop(OTHER)
+    setup.world.channels.pop(OTHER)
     if channel:
-        shelf.world.channels[OTHER] = channel
-    pass_on(shelf, OTHER)
+        setup.world.channels[OTHER] = channel
+    pass_on(setup, OTHER)
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["forwarded"]
-    assert await passed_on(shelf) == [("forwarded", OTHER, because, "U0ALICE")]
-    assert shelf.gateway.taken_back == ["forwarded"]
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["forwarded"]
+    assert await passed_on(setup) == [("forwarded", OTHER, because, "U0ALICE")]
+    assert setup.gateway.taken_back == ["forwarded"]
 
 
 async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    pass_on(shelf, OTHER)
-    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(LONGEST_UNVERIFIED) == {"Fd1"}
-    assert await passed_on(shelf) == []
+    pass_on(setup, OTHER)
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED) == {"Fd1"}
+    assert await passed_on(setup) == []
 
-    shelf.world.channels[OTHER].members.add(BOB)
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await passed_on(shelf) == [("forwarded", OTHER, "audience", "U0ALICE")]
+    setup.world.channels[OTHER].members.add(BOB)
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await passed_on(setup) == [("forwarded", OTHER, "audience", "U0ALICE")]
 
 
 @pytest.mark.parametrize("person", [ALICE, BOB])
 async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(
-    shelf: Shelf, person: str
+    setup: TakeBackSetup, person: str
 ) -> None:
-    shelf.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
-    pass_on(shelf, OTHER)
+    setup.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
+    pass_on(setup, OTHER)
 
-    assert await shelf.check(CHECK_EVERY) == ({"Fd1"} if person == ALICE else set())
-    assert await shelf.causes() == ([] if person == ALICE else ["forwarded"])
+    assert await setup.check(CHECK_EVERY) == ({"Fd1"} if person == ALICE else set())
+    assert await setup.causes() == ([] if person == ALICE else ["forwarded"])
 
 
-async def test_a_public_link_takes_it_back(shelf: Shelf) -> None:
-    shelf.gateway.visible["Fd1"].has_public_link = True
+async def test_a_public_link_takes_it_back(setup: TakeBackSetup) -> None:
+    setup.gateway.visible["Fd1"].has_public_link = True
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["public_link"]
-    assert await passed_on(shelf) == [("public_link", None, None, "system")]
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["public_link"]
+    assert await passed_on(setup) == [("public_link", None, None, "system")]
 
 
 @pytest.mark.both_databases
-async def test_a_share_known_only_from_an_event_is_checked(shelf: Shelf) -> None:
-    await shelf.check()
-    await shelf.early_checks.check_file(TEAM, "Fd1", UNSEEN)
+async def test_a_share_known_only_from_an_event_is_checked(setup: TakeBackSetup) -> None:
+    await setup.check()
+    await setup.early_checks.check_file(TEAM, "Fd1", UNSEEN)
 
-    assert await shelf.check(SECOND) == set()
-    assert await passed_on(shelf) == [("forwarded", UNSEEN, "withheld", "system")]
+    assert await setup.check(SECOND) == set()
+    assert await passed_on(setup) == [("forwarded", UNSEEN, "withheld", "system")]
 
 
 @pytest.mark.parametrize(
@@ -116,117 +116,117 @@ async def test_a_share_known_only_from_an_event_is_checked(shelf: Shelf) -> None
     [("has_public_link", None), ("is_told_whole", False), ("is_found", False)],
 )
 async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(
-    shelf: Shelf, change: str, value: bool | None
+    setup: TakeBackSetup, change: str, value: bool | None
 ) -> None:
-    setattr(shelf.gateway.visible["Fd1"], change, value)
+    setattr(setup.gateway.visible["Fd1"], change, value)
 
-    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["doubt"]
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["doubt"]
 
 
 async def test_a_check_of_the_conversation_does_not_verify_the_shares(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    shelf.world.away = frozenset({"shares"})
-    await shelf.check()
+    setup.world.away = frozenset({"shares"})
+    await setup.check()
     for _ in range(14):
-        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["doubt"]
+        assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["doubt"]
 
 
-async def test_an_answer_in_between_verifies_the_shares(shelf: Shelf) -> None:
+async def test_an_answer_in_between_verifies_the_shares(setup: TakeBackSetup) -> None:
     for _ in range(3):
-        shelf.world.away = frozenset({"shares"})
-        assert await shelf.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
-        shelf.world.away = frozenset()
-        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+        setup.world.away = frozenset({"shares"})
+        assert await setup.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
+        setup.world.away = frozenset()
+        assert await setup.check(CHECK_EVERY) == {"Fd1"}
 
 
 async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    shelf.gateway.visible["Fd1"].has_public_link = True
-    shelf.world.away = frozenset({"delete"})
-    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    shelf.gateway.visible["Fd1"].has_public_link = False
-    shelf.world.away = frozenset()
+    setup.gateway.visible["Fd1"].has_public_link = True
+    setup.world.away = frozenset({"delete"})
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    setup.gateway.visible["Fd1"].has_public_link = False
+    setup.world.away = frozenset()
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["public_link"]
-    assert len(await passed_on(shelf)) == 1
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["public_link"]
+    assert len(await passed_on(setup)) == 1
 
 
 @pytest.mark.both_databases
 async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    shelf.gateway.visible["Fd1"].has_public_link = True
-    delivery = await shelf.due.one("d1")
+    setup.gateway.visible["Fd1"].has_public_link = True
+    delivery = await setup.due.one("d1")
     assert delivery
-    places = await shelf.take_back._shares.find(delivery)
+    places = await setup.take_back._shares.find(delivery)
     assert places
-    found = await shelf.take_back._shares.judge(delivery, places)
-    assert await shelf.files.order_take_back(delivery, found, shelf.now)
-    assert not await shelf.files.order_take_back(delivery, found, shelf.now), "once"
-    await shelf.gateway.delete_file("Fd1")
+    found = await setup.take_back._shares.judge(delivery, places)
+    assert await setup.files.order_take_back(delivery, found, setup.now)
+    assert not await setup.files.order_take_back(delivery, found, setup.now), "once"
+    await setup.gateway.delete_file("Fd1")
 
-    await shelf.check()
-    assert await shelf.causes() == ["public_link"]
-    assert shelf.gateway.taken_back == ["public_link"]
+    await setup.check()
+    assert await setup.causes() == ["public_link"]
+    assert setup.gateway.taken_back == ["public_link"]
 
 
 @pytest.mark.both_databases
-async def test_a_forwarded_picture_takes_its_recording_back(shelf: Shelf) -> None:
-    shelf.gateway.visible["Fp1"] = shelf.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
-    async with shelf.database.write() as session:
+async def test_a_forwarded_picture_takes_its_recording_back(setup: TakeBackSetup) -> None:
+    setup.gateway.visible["Fp1"] = setup.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
+    async with setup.database.write() as session:
         row = await session.get(DeliveryRow, "d1")
         assert row
         row.picture_file_id = "Fp1"
-    shelf.world.channels[OTHER].is_private = False
-    pass_on(shelf, OTHER, file_id="Fp1")
+    setup.world.channels[OTHER].is_private = False
+    pass_on(setup, OTHER, file_id="Fp1")
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["forwarded"]
-
-
-async def test_the_requesters_right_counts_in_other_conversations(shelf: Shelf) -> None:
-    pass_on(shelf, OTHER)
-    await shelf.check()
-    await shelf.clear(effect=Effect.DENY)
-    await shelf.early_checks.check_file(TEAM, "Fd1")
-
-    assert await shelf.check(SECOND) == set()
-    assert await shelf.causes() == ["right_ended"]
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["forwarded"]
 
 
-async def test_a_redacted_file_may_be_forwarded(shelf: Shelf) -> None:
-    await shelf.put("d2", outcome="redacted")
-    shelf.gateway.visible["Fd2"].has_public_link = True
-    await shelf.early_checks.check_file(TEAM, "Fd2", UNSEEN)
+async def test_the_requesters_right_counts_in_other_conversations(setup: TakeBackSetup) -> None:
+    pass_on(setup, OTHER)
+    await setup.check()
+    await setup.clear(effect=Effect.DENY)
+    await setup.early_checks.check_file(TEAM, "Fd1")
+
+    assert await setup.check(SECOND) == set()
+    assert await setup.causes() == ["right_ended"]
+
+
+async def test_a_redacted_file_may_be_forwarded(setup: TakeBackSetup) -> None:
+    await setup.put("d2", outcome="redacted")
+    setup.gateway.visible["Fd2"].has_public_link = True
+    await setup.early_checks.check_file(TEAM, "Fd2", UNSEEN)
 
     for _ in range(3):
-        assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+        assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
 
 
-async def test_a_hanging_check_of_one_file_delays_no_other(shelf: Shelf) -> None:
+async def test_a_hanging_check_of_one_file_delays_no_other(setup: TakeBackSetup) -> None:
     asked, answers = asyncio.Event(), asyncio.Event()
-    tell = shelf.gateway.file_shares
+    tell = setup.gateway.file_shares
 
     async def hang(file_id: str, shown_in: str | None = None) -> FileShares:
         asked.set()
         await answers.wait()
         return await tell(file_id, shown_in)
 
-    shelf.gateway.file_shares = hang  # type: ignore[method-assign]
-    shelf.world.channels["C0QUALITY0"].members.add(BOB)
-    shelf.now += CHECK_EVERY
-    working = asyncio.create_task(shelf.work_off())
+    setup.gateway.file_shares = hang  # type: ignore[method-assign]
+    setup.world.channels["C0QUALITY0"].members.add(BOB)
+    setup.now += CHECK_EVERY
+    working = asyncio.create_task(setup.work_off())
     await asked.wait()
 
-    await until(lambda: not shelf.gateway.visible)
+    await until(lambda: not setup.gateway.visible)
     answers.set()
     await working
-    assert await shelf.causes() == ["audience"]
+    assert await setup.causes() == ["audience"]

@@ -66,7 +66,7 @@ class Hanging(WorldDirectory):
         return await super().conversation(channel_id)
 
 
-class Shelf:
+class TakeBackSetup:
     """Raw recordings in a channel with one cleared person, and a clock."""
 
     def __init__(self, database: Database, keep: timedelta | None = None) -> None:
@@ -212,79 +212,79 @@ async def work_off(work: DueWork, take_back: TakeBack) -> None:
 
 
 @pytest.fixture
-async def shelf(database: Database) -> Shelf:
-    shelf = Shelf(database)
-    await shelf.clear()
-    return shelf
+async def setup(database: Database) -> TakeBackSetup:
+    setup = TakeBackSetup(database)
+    await setup.clear()
+    return setup
 
 
 @pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
-async def test_a_raw_file_that_may_be_visible_is_checked(shelf: Shelf, state: str) -> None:
-    await shelf.put("d1", state)
-    assert await shelf.check() == {"Fd1"}
+async def test_a_raw_file_that_may_be_visible_is_checked(setup: TakeBackSetup, state: str) -> None:
+    await setup.put("d1", state)
+    assert await setup.check() == {"Fd1"}
 
-    shelf.world.channels[CHANNEL].members.add(BOB)
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["audience"]
+    setup.world.channels[CHANNEL].members.add(BOB)
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["audience"]
 
 
-async def test_a_redacted_file_is_not_checked(shelf: Shelf) -> None:
-    await shelf.put("d1", outcome="redacted")
-    shelf.world.channels[CHANNEL].is_external = True
+async def test_a_redacted_file_is_not_checked(setup: TakeBackSetup) -> None:
+    await setup.put("d1", outcome="redacted")
+    setup.world.channels[CHANNEL].is_external = True
 
-    assert await shelf.check() == {"Fd1"}
+    assert await setup.check() == {"Fd1"}
 
 
 @pytest.mark.both_databases
 async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    await shelf.put("d1", "failed", due=False)
-    await shelf.early_checks.check_now(TEAM)
-    assert await shelf.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
+    await setup.put("d1", "failed", due=False)
+    await setup.early_checks.check_now(TEAM)
+    assert await setup.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
 
-    await DeliveryStore(database=shelf.database, clock=shelf.clock).leave_to_take_back("d1")
-    shelf.world.away = frozenset({"delete"})
-    assert await shelf.check() == {"Fd1"}
-    shelf.world.away = frozenset()
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["unfinished"]
-    assert shelf.gateway.taken_back == [], "nobody was ever told of it"
+    await DeliveryStore(database=setup.database, clock=setup.clock).leave_to_take_back("d1")
+    setup.world.away = frozenset({"delete"})
+    assert await setup.check() == {"Fd1"}
+    setup.world.away = frozenset()
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["unfinished"]
+    assert setup.gateway.taken_back == [], "nobody was ever told of it"
 
 
 @pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
 async def test_a_public_channel_is_taken_back_and_a_possibly_public_one_is_unverified(
-    shelf: Shelf, private: bool | None, cause: str
+    setup: TakeBackSetup, private: bool | None, cause: str
 ) -> None:
-    await shelf.put("d1")
-    shelf.world.channels[CHANNEL].is_private = private
+    await setup.put("d1")
+    setup.world.channels[CHANNEL].is_private = private
 
-    assert await shelf.check() == (set() if private is False else {"Fd1"})
-    assert await shelf.check(LONGEST_UNVERIFIED) == set()
-    assert await shelf.causes() == [cause]
+    assert await setup.check() == (set() if private is False else {"Fd1"})
+    assert await setup.check(LONGEST_UNVERIFIED) == set()
+    assert await setup.causes() == [cause]
 
 
 @pytest.mark.both_databases
-async def test_one_check_covers_all_files_of_a_conversation(shelf: Shelf) -> None:
-    await shelf.clear(BOB)
-    shelf.world.channels[CHANNEL].members |= {BOB}
+async def test_one_check_covers_all_files_of_a_conversation(setup: TakeBackSetup) -> None:
+    await setup.clear(BOB)
+    setup.world.channels[CHANNEL].members |= {BOB}
     for number in range(20):
-        await shelf.put(f"d{number}", user=(ALICE, BOB)[number % 2])
+        await setup.put(f"d{number}", user=(ALICE, BOB)[number % 2])
 
-    await shelf.check()
+    await setup.check()
 
-    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
-    shelf.world.asked.clear()
-    await shelf.check(STANDING_VALID_FOR - CHECK_EVERY)
-    assert asked_in(shelf) == ["conversation", "members"], "who they are is remembered"
-    shelf.world.asked.clear()
-    await shelf.check(CHECK_EVERY)
-    assert asked_in(shelf) == ["conversation", "members", *["standing"] * 2]
+    assert asked_in(setup) == ["conversation", "members", *["standing"] * 2]
+    setup.world.asked.clear()
+    await setup.check(STANDING_VALID_FOR - CHECK_EVERY)
+    assert asked_in(setup) == ["conversation", "members"], "who they are is remembered"
+    setup.world.asked.clear()
+    await setup.check(CHECK_EVERY)
+    assert asked_in(setup) == ["conversation", "members", *["standing"] * 2]
 
 
-def asked_in(shelf: Shelf) -> list[str]:
+def asked_in(setup: TakeBackSetup) -> list[str]:
     """What was asked, but for where each file is."""
-    return [each for each in shelf.world.asked if each != "shares"]
+    return [each for each in setup.world.asked if each != "shares"]
 
 
 NO_MEMBERS = [
@@ -302,62 +302,62 @@ async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_w
     database: Database, person: str, standing: Standing, cause: str, is_notified: bool
 ) -> None:
     """Their rights come from a group, so that even a guest has none of their own."""
-    shelf = Shelf(database)
-    await shelf.clear(GROUP, SubjectKind.GROUP)
-    shelf.world.channels[CHANNEL].members |= {BOB}
-    await shelf.put("d1")
-    assert await shelf.check() == {"Fd1"}
+    setup = TakeBackSetup(database)
+    await setup.clear(GROUP, SubjectKind.GROUP)
+    setup.world.channels[CHANNEL].members |= {BOB}
+    await setup.put("d1")
+    assert await setup.check() == {"Fd1"}
 
-    shelf.world.standing[person] = standing
+    setup.world.standing[person] = standing
     if is_notified:
-        assert await shelf.readers.standings.changed(TEAM, person, standing)
-        await shelf.early_checks.check_now(TEAM)
+        assert await setup.readers.standings.changed(TEAM, person, standing)
+        await setup.early_checks.check_now(TEAM)
     else:
-        assert await shelf.check(STANDING_VALID_FOR - timedelta(seconds=1)) == {"Fd1"}
-        shelf.now += CHECK_EVERY
+        assert await setup.check(STANDING_VALID_FOR - timedelta(seconds=1)) == {"Fd1"}
+        setup.now += CHECK_EVERY
 
-    assert await shelf.check() == set()
-    assert await shelf.causes() == [cause]
-
-
-async def test_the_file_of_a_guest_with_a_grant_by_name_stays(shelf: Shelf) -> None:
-    await shelf.put("d1")
-    await shelf.check()
-    shelf.world.standing[ALICE] = Standing.GUEST
-    assert await shelf.check(STANDING_VALID_FOR) == {"Fd1"}
+    assert await setup.check() == set()
+    assert await setup.causes() == [cause]
 
 
-async def test_an_unknown_standing_is_unverified(shelf: Shelf) -> None:
-    await shelf.put("d1")
-    shelf.world.away = frozenset({"standing"})
-    assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_UNVERIFIED) == set()
-    assert await shelf.causes() == ["doubt"]
+async def test_the_file_of_a_guest_with_a_grant_by_name_stays(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    await setup.check()
+    setup.world.standing[ALICE] = Standing.GUEST
+    assert await setup.check(STANDING_VALID_FOR) == {"Fd1"}
+
+
+async def test_an_unknown_standing_is_unverified(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    setup.world.away = frozenset({"standing"})
+    assert await setup.check() == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED) == set()
+    assert await setup.causes() == ["doubt"]
 
 
 async def test_files_of_different_times_are_soon_checked_together(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
     for number in range(12):
-        await shelf.put(f"d{number}")
-        await shelf.check(timedelta(seconds=5))
-    shelf.world.asked.clear()
+        await setup.put(f"d{number}")
+        await setup.check(timedelta(seconds=5))
+    setup.world.asked.clear()
 
     for _ in range(12 * 3):
-        await shelf.check(timedelta(seconds=5))
+        await setup.check(timedelta(seconds=5))
 
-    looks = shelf.world.asked.count("conversation")
+    looks = setup.world.asked.count("conversation")
     assert 3 <= looks <= 4, "once a minute, and once more while they come together"
 
 
 @pytest.mark.both_databases
-async def test_no_fact_is_kept_from_one_check_for_the_next(shelf: Shelf) -> None:
-    await shelf.put("d1")
-    assert await shelf.check() == {"Fd1"}
-    shelf.world.channels[CHANNEL].members.add(BOB)
-    await shelf.early_checks.check_now(TEAM, CHANNEL)
+async def test_no_fact_is_kept_from_one_check_for_the_next(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    assert await setup.check() == {"Fd1"}
+    setup.world.channels[CHANNEL].members.add(BOB)
+    await setup.early_checks.check_now(TEAM, CHANNEL)
 
-    assert await shelf.check() == set()
+    assert await setup.check() == set()
 
 
 @pytest.mark.parametrize("told", ["by an event", "by Slack's list"])
@@ -372,102 +372,102 @@ async def test_no_fact_is_kept_from_one_check_for_the_next(shelf: Shelf) -> None
 )
 @pytest.mark.both_databases
 async def test_a_forwarded_file_is_checked_at_once_when_its_conversation_changes(
-    shelf: Shelf, told: str, happens: str, where: str | None, cause: str
+    setup: TakeBackSetup, told: str, happens: str, where: str | None, cause: str
 ) -> None:
     boss = "U0LISTENER"
-    shelf.world.standing[boss] = Standing.MEMBER
-    await shelf.clear(boss)
-    shelf.world.channels[OTHER].members.add(boss)
-    await shelf.put("d1")
-    await shelf.put("d2")
-    shelf.gateway.visible["Fd1"].elsewhere = (OTHER,)
+    setup.world.standing[boss] = Standing.MEMBER
+    await setup.clear(boss)
+    setup.world.channels[OTHER].members.add(boss)
+    await setup.put("d1")
+    await setup.put("d2")
+    setup.gateway.visible["Fd1"].elsewhere = (OTHER,)
     if told == "by an event":
-        await shelf.early_checks.check_file(TEAM, "Fd1", OTHER)
+        await setup.early_checks.check_file(TEAM, "Fd1", OTHER)
     for _ in range(2):  # Slack is asked about each in its turn
-        assert await shelf.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+        assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
     if told == "by an event":
-        shelf.gateway.visible["Fd1"].elsewhere = ()
+        setup.gateway.visible["Fd1"].elsewhere = ()
 
     if happens == "joins":
-        shelf.world.channels[OTHER].members.add(BOB)
+        setup.world.channels[OTHER].members.add(BOB)
     elif happens == "shared":
-        shelf.world.channels[OTHER].is_external = True
+        setup.world.channels[OTHER].is_external = True
     else:
-        await shelf.clear(boss if happens == "denied" else ALICE, effect=Effect.DENY)
-    shelf.now += timedelta(seconds=1)
-    await shelf.early_checks.check_now(TEAM, where)
+        await setup.clear(boss if happens == "denied" else ALICE, effect=Effect.DENY)
+    setup.now += timedelta(seconds=1)
+    await setup.early_checks.check_now(TEAM, where)
 
-    assert await shelf.check() == (set() if happens == "requester" else {"Fd2"})
-    assert set(await shelf.causes()) == {cause}
+    assert await setup.check() == (set() if happens == "requester" else {"Fd2"})
+    assert set(await setup.causes()) == {cause}
 
 
-async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(shelf: Shelf) -> None:
+async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(setup: TakeBackSetup) -> None:
     moved = "C0MOVED000"
-    await shelf.put("d1")
-    await shelf.early_checks.check_file(TEAM, "Fd1", OTHER)
-    assert await shelf.check() == {"Fd1"}
+    await setup.put("d1")
+    await setup.early_checks.check_file(TEAM, "Fd1", OTHER)
+    assert await setup.check() == {"Fd1"}
 
-    shelf.world.channels[moved] = shelf.world.channels.pop(OTHER)
-    await shelf.early_checks.follow(TEAM, OTHER, moved)
-    assert await shelf.check() == {"Fd1"}
-    shelf.world.channels[moved].members.add(BOB)
-    await shelf.early_checks.check_now(TEAM, moved)
+    setup.world.channels[moved] = setup.world.channels.pop(OTHER)
+    await setup.early_checks.follow(TEAM, OTHER, moved)
+    assert await setup.check() == {"Fd1"}
+    setup.world.channels[moved].members.add(BOB)
+    await setup.early_checks.check_now(TEAM, moved)
 
-    assert await shelf.check() == set()
-    assert await shelf.causes() == ["forwarded"]
+    assert await setup.check() == set()
+    assert await setup.causes() == ["forwarded"]
 
 
 async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    shelf.directory.hangs = CHANNEL
-    await shelf.put("slow")
-    first = asyncio.create_task(shelf.work_off())
-    await shelf.directory.reached.wait()
-    await shelf.put("urgent", channel=OTHER)
-    shelf.world.channels[OTHER].members.add(BOB)
-    await shelf.early_checks.check_now(TEAM)
+    setup.directory.hangs = CHANNEL
+    await setup.put("slow")
+    first = asyncio.create_task(setup.work_off())
+    await setup.directory.reached.wait()
+    await setup.put("urgent", channel=OTHER)
+    setup.world.channels[OTHER].members.add(BOB)
+    await setup.early_checks.check_now(TEAM)
 
-    assert await shelf.check() == {"Fslow"}, "what is not told of one keeps the other from nothing"
+    assert await setup.check() == {"Fslow"}, "what is not told of one keeps the other from nothing"
 
-    shelf.world.channels[CHANNEL].is_external = True
-    shelf.directory.answers.set()
+    setup.world.channels[CHANNEL].is_external = True
+    setup.directory.answers.set()
     await first
-    assert await shelf.check() == set(), "the event that came meanwhile is not forgotten"
-    assert sorted(await shelf.causes()) == ["audience", "external"]
+    assert await setup.check() == set(), "the event that came meanwhile is not forgotten"
+    assert sorted(await setup.causes()) == ["audience", "external"]
 
 
 async def test_an_unconditional_deletion_does_not_wait_for_a_hanging_conversation(
     database: Database,
 ) -> None:
-    shelf = Shelf(database, keep=timedelta(hours=1))
-    await shelf.clear()
-    shelf.directory.hangs = CHANNEL
-    await shelf.put("d1")
-    first = asyncio.create_task(shelf.work_off())
-    await shelf.directory.reached.wait()
-    await shelf.put("d2", outcome="redacted", due=False)
-    delivery = await DeliveryStore(database=database, clock=shelf.clock).read("d2")
-    await shelf.files.ask_deletion(delivery, BOB)
+    setup = TakeBackSetup(database, keep=timedelta(hours=1))
+    await setup.clear()
+    setup.directory.hangs = CHANNEL
+    await setup.put("d1")
+    first = asyncio.create_task(setup.work_off())
+    await setup.directory.reached.wait()
+    await setup.put("d2", outcome="redacted", due=False)
+    delivery = await DeliveryStore(database=database, clock=setup.clock).read("d2")
+    await setup.files.ask_deletion(delivery, BOB)
 
-    assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(timedelta(hours=1)) == set(), "nor does what is over"
-    shelf.directory.answers.set()
+    assert await setup.check() == {"Fd1"}
+    assert await setup.check(timedelta(hours=1)) == set(), "nor does what is over"
+    setup.directory.answers.set()
     await first
-    assert await shelf.causes() == ["time_over"]
+    assert await setup.causes() == ["time_over"]
 
 
 @pytest.mark.parametrize("away", ["conversation", "members"])
 async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(
-    shelf: Shelf, away: str
+    setup: TakeBackSetup, away: str
 ) -> None:
-    await shelf.put("d1")
-    shelf.world.away = frozenset({away})
+    await setup.put("d1")
+    setup.world.away = frozenset({away})
 
-    assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["doubt"]
+    assert await setup.check() == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["doubt"]
 
 
 @pytest.mark.parametrize(
@@ -481,169 +481,171 @@ async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(
 async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
     database: Database, by_name: tuple[str, ...], effect: Effect, members: set[str]
 ) -> None:
-    shelf = Shelf(database)
+    setup = TakeBackSetup(database)
     for user_id in by_name:
-        await shelf.clear(user_id)
-    await shelf.clear(GROUP, SubjectKind.GROUP, effect)
-    shelf.world.channels[CHANNEL].members = members
-    await shelf.put("d1")
-    shelf.world.away = frozenset({f"group {GROUP}"})
+        await setup.clear(user_id)
+    await setup.clear(GROUP, SubjectKind.GROUP, effect)
+    setup.world.channels[CHANNEL].members = members
+    await setup.put("d1")
+    setup.world.away = frozenset({f"group {GROUP}"})
 
-    assert await shelf.check() == {"Fd1"}
-    assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["doubt"]
+    assert await setup.check() == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["doubt"]
 
 
 @pytest.mark.both_databases
 async def test_a_readable_group_verifies_or_takes_back(
     database: Database,
 ) -> None:
-    shelf = Shelf(database)
-    await shelf.clear(GROUP, SubjectKind.GROUP)
-    await shelf.put("d1")
+    setup = TakeBackSetup(database)
+    await setup.clear(GROUP, SubjectKind.GROUP)
+    await setup.put("d1")
     for _ in range(2):
-        shelf.world.away = frozenset({f"group {GROUP}"})
-        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-        shelf.world.away = frozenset()
-        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    shelf.world.groups[GROUP] = {BOB}
+        setup.world.away = frozenset({f"group {GROUP}"})
+        assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+        setup.world.away = frozenset()
+        assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    setup.world.groups[GROUP] = {BOB}
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.causes() == ["right_ended"]
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["right_ended"]
 
 
-async def test_an_answer_in_between_verifies_the_file(shelf: Shelf) -> None:
-    await shelf.put("d1")
+async def test_an_answer_in_between_verifies_the_file(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
     for _ in range(3):
-        shelf.world.away = frozenset({"members"})
-        assert await shelf.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-        shelf.world.away = frozenset()
-        assert await shelf.check(CHECK_EVERY) == {"Fd1"}
+        setup.world.away = frozenset({"members"})
+        assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+        setup.world.away = frozenset()
+        assert await setup.check(CHECK_EVERY) == {"Fd1"}
 
 
 @pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
 async def test_retention_is_counted_from_the_end_of_the_delivery(
     database: Database, keep: timedelta | None, left: set[str]
 ) -> None:
-    shelf = Shelf(database, keep)
-    await shelf.clear()
-    await shelf.put("d1")
+    setup = TakeBackSetup(database, keep)
+    await setup.clear()
+    await setup.put("d1")
 
-    assert await shelf.check(timedelta(hours=24) - CHECK_EVERY) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == left
-    assert await shelf.causes() == ([] if left else ["time_over"])
+    assert await setup.check(timedelta(hours=24) - CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == left
+    assert await setup.causes() == ([] if left else ["time_over"])
 
 
 @pytest.mark.both_databases
 async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_deletion(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    await shelf.put("d1")
-    await shelf.check()
-    shelf.world.channels[CHANNEL].members.add(BOB)
-    await shelf.early_checks.check_now(TEAM)
-    shelf.world.away = frozenset({"delete"})
-    assert await shelf.check(timedelta(seconds=3)) == {"Fd1"}
-    assert await shelf.check(CHECK_EVERY) == {"Fd1"}
-    shelf.world.away = frozenset()
+    await setup.put("d1")
+    await setup.check()
+    setup.world.channels[CHANNEL].members.add(BOB)
+    await setup.early_checks.check_now(TEAM)
+    setup.world.away = frozenset({"delete"})
+    assert await setup.check(timedelta(seconds=3)) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    setup.world.away = frozenset()
 
-    assert await shelf.check(CHECK_EVERY) == set()
-    assert await shelf.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
 
 
-async def test_without_an_event_the_delay_is_counted_from_the_previous_check(shelf: Shelf) -> None:
-    await shelf.put("d1")
-    await shelf.check()
-    shelf.world.channels[CHANNEL].members.add(BOB)
-    await shelf.check(CHECK_EVERY + timedelta(seconds=5))
-    assert await shelf.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
+async def test_without_an_event_the_delay_is_counted_from_the_previous_check(
+    setup: TakeBackSetup,
+) -> None:
+    await setup.put("d1")
+    await setup.check()
+    setup.world.channels[CHANNEL].members.add(BOB)
+    await setup.check(CHECK_EVERY + timedelta(seconds=5))
+    assert await setup.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
 
 
 async def test_the_delay_of_retention_is_counted_from_its_end(database: Database) -> None:
-    shelf = Shelf(database, timedelta(hours=24))
-    await shelf.clear()
-    await shelf.put("d1")
-    await shelf.check(timedelta(hours=24, seconds=7))
-    assert (await shelf.causes(), await shelf.after_seconds()) == (["time_over"], [7])
+    setup = TakeBackSetup(database, timedelta(hours=24))
+    await setup.clear()
+    await setup.put("d1")
+    await setup.check(timedelta(hours=24, seconds=7))
+    assert (await setup.causes(), await setup.after_seconds()) == (["time_over"], [7])
 
 
 async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_grace_time(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    await shelf.put("d1")
-    shelf.world.away = frozenset({"members"})
-    await shelf.check()
-    await shelf.check(LONGEST_UNVERIFIED + timedelta(seconds=9))
-    assert (await shelf.causes(), await shelf.after_seconds()) == (["doubt"], [9])
+    await setup.put("d1")
+    setup.world.away = frozenset({"members"})
+    await setup.check()
+    await setup.check(LONGEST_UNVERIFIED + timedelta(seconds=9))
+    assert (await setup.causes(), await setup.after_seconds()) == (["doubt"], [9])
 
 
 @pytest.mark.both_databases
-async def test_a_file_is_taken_back_once(shelf: Shelf) -> None:
-    await shelf.put("d1")
-    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
+async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
 
-    assert await shelf.taken_back(delivery, "audience")
-    assert not await shelf.taken_back(delivery, "audience")
-    assert await shelf.causes() == ["audience"]
+    assert await setup.taken_back(delivery, "audience")
+    assert not await setup.taken_back(delivery, "audience")
+    assert await setup.causes() == ["audience"]
 
 
 @pytest.mark.parametrize("outcome", ["raw", "redacted"])
 @pytest.mark.both_databases
 async def test_a_requested_deletion_happens_whoever_may_hear_the_file(
-    shelf: Shelf, outcome: str
+    setup: TakeBackSetup, outcome: str
 ) -> None:
-    await shelf.put("d1", outcome=outcome, due=False)
-    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
+    await setup.put("d1", outcome=outcome, due=False)
+    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
 
-    assert await shelf.files.ask_deletion(delivery, BOB)
-    assert not await shelf.files.ask_deletion(delivery, ALICE), "the first one is named"
-    assert await shelf.check() == set()
+    assert await setup.files.ask_deletion(delivery, BOB)
+    assert not await setup.files.ask_deletion(delivery, ALICE), "the first one is named"
+    assert await setup.check() == set()
 
-    assert shelf.gateway.taken_back == ["asked"]
-    assert await shelf.causes() == [], "that tag is for what nobody asked for"
-    async with shelf.database.read() as session:
+    assert setup.gateway.taken_back == ["asked"]
+    assert await setup.causes() == [], "that tag is for what nobody asked for"
+    async with setup.database.read() as session:
         rows = list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
     told = [(row.tag, row.actor_id) for row in rows if row.tag.split(":")[1] == "file"]
     assert told == [("slack:file:delete_asked", BOB), ("retention:file:deleted", BOB)]
-    assert not await shelf.files.ask_deletion(delivery, BOB)
+    assert not await setup.files.ask_deletion(delivery, BOB)
 
 
 @pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
 @pytest.mark.both_databases
-async def test_a_missing_file_cannot_be_deleted(shelf: Shelf, state: str) -> None:
-    await shelf.put("d1", state, due=False)
-    delivery = await DeliveryStore(database=shelf.database, clock=shelf.clock).read("d1")
-    assert not await shelf.files.ask_deletion(delivery, ALICE)
+async def test_a_missing_file_cannot_be_deleted(setup: TakeBackSetup, state: str) -> None:
+    await setup.put("d1", state, due=False)
+    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
+    assert not await setup.files.ask_deletion(delivery, ALICE)
 
 
 async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    await shelf.put("d1")
-    (delivery,) = await shelf.due.in_conversation(TEAM, CHANNEL)
-    await shelf.gateway.delete_file("Fd1")
-    assert await shelf.taken_back(delivery, "audience")
+    await setup.put("d1")
+    (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
+    await setup.gateway.delete_file("Fd1")
+    assert await setup.taken_back(delivery, "audience")
 
-    await shelf.check()
-    assert shelf.gateway.taken_back == []
+    await setup.check()
+    assert setup.gateway.taken_back == []
     for _ in range(3):
-        await shelf.check(CHECK_EVERY)
-    assert shelf.gateway.taken_back == ["audience"]
-    assert await shelf.causes() == ["audience"]
+        await setup.check(CHECK_EVERY)
+    assert setup.gateway.taken_back == ["audience"]
+    assert await setup.causes() == ["audience"]
 
 
 @pytest.mark.both_databases
 async def test_a_changed_channel_id_is_stored_and_recorded_once(
-    shelf: Shelf,
+    setup: TakeBackSetup,
 ) -> None:
-    await shelf.put("d1")
-    await shelf.put("d2", outcome="redacted")
+    await setup.put("d1")
+    await setup.put("d2", outcome="redacted")
 
-    await asyncio.gather(*(shelf.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
-    await shelf.early_checks.follow(TEAM, CHANNEL, "C0NEW")
+    await asyncio.gather(*(setup.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
+    await setup.early_checks.follow(TEAM, CHANNEL, "C0NEW")
 
-    async with shelf.database.read() as session:
+    async with setup.database.read() as session:
         channels = (await session.scalars(select(DeliveryRow.destination_channel_id))).all()
         is_move = AuditEventRow.tag == "slack:channel:moved"
         moves = (await session.scalars(select(AuditEventRow).where(is_move))).all()

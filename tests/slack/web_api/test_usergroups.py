@@ -22,7 +22,7 @@ ONE, TWO = "S0ONE00000", "S0TWO00000"
 ALICE, BOB = "U0ALICE00", "U0BOB0000"
 
 
-class Office:
+class GroupsSetup:
     """A workspace with a group, a process that remembers it, and a clock."""
 
     def __init__(self, slack: SlackSandbox, api: SlackApi, database: Database) -> None:
@@ -54,7 +54,7 @@ async def _at_once(seconds: float) -> None:
 
 
 @pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
+async def setup(sqlite_url: str) -> AsyncIterator[GroupsSetup]:
     workspace = Workspace()
     for user_id in (ALICE, BOB):
         workspace.add_user(user_id)
@@ -63,7 +63,7 @@ async def office(sqlite_url: str) -> AsyncIterator[Office]:
     database = Database(sqlite_url)
     async with SlackSandbox(workspace) as slack, build_session() as session:
         api = SlackApi(build_client(workspace.bot_token, slack.url, session), sleep=_at_once)
-        yield Office(slack, api, database)
+        yield GroupsSetup(slack, api, database)
     await database.close()
 
 
@@ -76,86 +76,86 @@ async def office(sqlite_url: str) -> AsyncIterator[Office]:
     ],
 )
 async def test_a_group_is_remembered_for_a_minute(
-    office: Office, later: timedelta, calls: int, members: set[str]
+    setup: GroupsSetup, later: timedelta, calls: int, members: set[str]
 ) -> None:
-    assert await office.members() == {ALICE}
-    office.workspace.usergroups[ONE] = (ALICE, BOB)
-    office.now += later
+    assert await setup.members() == {ALICE}
+    setup.workspace.usergroups[ONE] = (ALICE, BOB)
+    setup.now += later
 
-    assert await office.members() == members
-    assert office.calls() == calls
-
-
-async def test_a_change_empties_what_every_process_remembers(office: Office) -> None:
-    await office.members()
-    await office.other.members(office.workspace.team_id, ONE)
-    office.workspace.usergroups[ONE] = ()
-    office.now += timedelta(seconds=1)
-    await office.changed()
-
-    assert await office.members() == set()
-    assert await office.other.members(office.workspace.team_id, ONE) == set()
+    assert await setup.members() == members
+    assert setup.calls() == calls
 
 
-async def test_a_change_in_the_very_moment_of_reading_counts(office: Office) -> None:
-    await office.members()
-    office.workspace.usergroups[ONE] = ()
-    await office.changed()
+async def test_a_change_empties_what_every_process_remembers(setup: GroupsSetup) -> None:
+    await setup.members()
+    await setup.other.members(setup.workspace.team_id, ONE)
+    setup.workspace.usergroups[ONE] = ()
+    setup.now += timedelta(seconds=1)
+    await setup.changed()
 
-    assert await office.members() == set()
-
-
-async def test_a_change_noted_by_a_machine_whose_clock_is_behind_counts(office: Office) -> None:
-    await office.members()
-    office.workspace.usergroups[ONE] = ()
-    office.now -= timedelta(seconds=30)
-    await office.changed()
-    office.now += timedelta(seconds=31)
-
-    assert await office.members() == set()
+    assert await setup.members() == set()
+    assert await setup.other.members(setup.workspace.team_id, ONE) == set()
 
 
-async def test_after_a_change_the_new_members_are_remembered_again(office: Office) -> None:
-    await office.members()
-    office.now += timedelta(seconds=1)
-    await office.changed()
-    office.now += timedelta(seconds=1)
+async def test_a_change_in_the_very_moment_of_reading_counts(setup: GroupsSetup) -> None:
+    await setup.members()
+    setup.workspace.usergroups[ONE] = ()
+    await setup.changed()
 
-    await office.members()
-    await office.members()
-
-    assert office.calls() == 2
+    assert await setup.members() == set()
 
 
-async def test_a_change_of_one_group_leaves_the_others_remembered(office: Office) -> None:
-    assert await office.members(ONE) == {ALICE}
-    assert await office.members(TWO) == {BOB}
-    office.now += timedelta(seconds=1)
-    await office.changed(TWO)
+async def test_a_change_noted_by_a_machine_whose_clock_is_behind_counts(setup: GroupsSetup) -> None:
+    await setup.members()
+    setup.workspace.usergroups[ONE] = ()
+    setup.now -= timedelta(seconds=30)
+    await setup.changed()
+    setup.now += timedelta(seconds=31)
 
-    await office.members(ONE)
-
-    assert office.calls() == 2
+    assert await setup.members() == set()
 
 
-async def test_a_failure_is_raised_and_not_remembered(office: Office) -> None:
-    office.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
+async def test_after_a_change_the_new_members_are_remembered_again(setup: GroupsSetup) -> None:
+    await setup.members()
+    setup.now += timedelta(seconds=1)
+    await setup.changed()
+    setup.now += timedelta(seconds=1)
+
+    await setup.members()
+    await setup.members()
+
+    assert setup.calls() == 2
+
+
+async def test_a_change_of_one_group_leaves_the_others_remembered(setup: GroupsSetup) -> None:
+    assert await setup.members(ONE) == {ALICE}
+    assert await setup.members(TWO) == {BOB}
+    setup.now += timedelta(seconds=1)
+    await setup.changed(TWO)
+
+    await setup.members(ONE)
+
+    assert setup.calls() == 2
+
+
+async def test_a_failure_is_raised_and_not_remembered(setup: GroupsSetup) -> None:
+    setup.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
 
     with pytest.raises(CallAudioError):
-        await office.members()
+        await setup.members()
 
-    assert await office.members() == {ALICE}
+    assert await setup.members() == {ALICE}
 
 
 async def test_what_was_remembered_does_not_outlive_its_minute_when_slack_fails(
-    office: Office,
+    setup: GroupsSetup,
 ) -> None:
-    await office.members()
-    office.now += timedelta(seconds=60)
-    office.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
+    await setup.members()
+    setup.now += timedelta(seconds=60)
+    setup.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
 
     with pytest.raises(CallAudioError):
-        await office.members()
+        await setup.members()
 
 
 def page(users: list[str], cursor: str, times: int = 1) -> Fault:
@@ -164,16 +164,16 @@ def page(users: list[str], cursor: str, times: int = 1) -> Fault:
     return Fault(METHOD, body=json.dumps(body).encode(), headers=headers, times=times)
 
 
-async def test_a_group_that_comes_in_pages_is_read_whole(office: Office) -> None:
-    office.slack.faults.add(page([BOB], "more"))
+async def test_a_group_that_comes_in_pages_is_read_whole(setup: GroupsSetup) -> None:
+    setup.slack.faults.add(page([BOB], "more"))
 
-    assert await office.members() == {ALICE, BOB}
+    assert await setup.members() == {ALICE, BOB}
 
 
-async def test_a_list_that_leads_in_a_circle_is_no_list_of_members(office: Office) -> None:
-    office.slack.faults.add(page([ALICE], "again", times=50))
+async def test_a_list_that_leads_in_a_circle_is_no_list_of_members(setup: GroupsSetup) -> None:
+    setup.slack.faults.add(page([ALICE], "again", times=50))
 
     with pytest.raises(PagingStuck):
-        await office.members()
+        await setup.members()
 
-    assert office.calls() == 2
+    assert setup.calls() == 2
